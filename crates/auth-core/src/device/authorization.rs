@@ -1,0 +1,114 @@
+//! The answer of a device authorization endpoint.
+
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Fields;
+use crate::secret::Secret;
+use crate::text::clean;
+
+/// The lifetime of a device code whose answer names none: 15 minutes.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
+
+/// What the person needs to see, and what the poll needs to send
+/// ([RFC 8628 section 3.2](https://www.rfc-editor.org/rfc/rfc8628#section-3.2)).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeviceAuthorization {
+    /// The device code: it goes into the polls and is shown to nobody.
+    pub device_code: Secret,
+    /// What the person types or compares.
+    pub user_code: String,
+    /// Where the person goes; `https` or loopback, checked.
+    pub verification_uri: String,
+    /// The same with the user code in it, if the server sent one.
+    pub verification_uri_complete: Option<String>,
+    /// How long the code lives.
+    pub expires_in: Duration,
+    /// The wait between polls that the server asked for, if it did.
+    pub interval: Option<Duration>,
+}
+
+impl DeviceAuthorization {
+    /// Reads a standard answer. Google's `verification_url` counts as `verification_uri`; an
+    /// `interval` that is not a positive number counts as not named.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, or if the URI is
+    /// neither `https` nor loopback.
+    pub fn read(fields: &Fields) -> Result<Self> {
+        let device_code = fields
+            .text("device_code")
+            .ok_or_else(|| missing("device_code"))?;
+        // A length that is negative is over as much as one that is zero.
+        let expires_in = match fields.number("expires_in")? {
+            Some(seconds) if seconds <= 0.0 => Duration::ZERO,
+            _ => fields.seconds("expires_in")?.unwrap_or(DEFAULT_LIFETIME),
+        };
+        let interval = fields.seconds("interval").ok().flatten();
+        Self::read_with(fields, device_code.into(), expires_in, interval)
+    }
+
+    /// Reads an answer whose code and times have been worked out already (MiniMax).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_with(
+        fields: &Fields,
+        device_code: Secret,
+        expires_in: Duration,
+        interval: Option<Duration>,
+    ) -> Result<Self> {
+        let user_code = fields
+            .text("user_code")
+            .ok_or_else(|| missing("user_code"))?;
+        let verification_uri = fields
+            .text("verification_uri")
+            .or_else(|| fields.text("verification_url"))
+            .ok_or_else(|| missing("verification_uri"))?;
+        Ok(Self {
+            device_code,
+            user_code: clean(user_code, 64, &[]),
+            verification_uri: page(verification_uri)?,
+            verification_uri_complete: fields
+                .text("verification_uri_complete")
+                .map(page)
+                .transpose()?,
+            expires_in,
+            interval,
+        })
+    }
+
+    /// The page to open: the complete URI where there is one.
+    #[must_use]
+    pub fn best_uri(&self) -> &str {
+        self.verification_uri_complete
+            .as_deref()
+            .unwrap_or(&self.verification_uri)
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        format!("the device authorization answer has no {name}"),
+    )
+}
+
+/// A page that may be shown and opened: untrusted until it is `https` or loopback. What
+/// comes back is the parsed form, in which control characters are escaped.
+fn page(uri: &str) -> Result<String> {
+    let bare = uri.split('#').next().unwrap_or_default();
+    Endpoint::new(bare)
+        .map(|page| page.as_str().to_owned())
+        .map_err(|source| {
+            Error::new(
+                ErrorKind::Protocol,
+                "the device authorization answer names a page that is not https",
+            )
+            .with_source(source)
+        })
+}

@@ -1,0 +1,198 @@
+//! The loop that waits for the person.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::authorization::DeviceAuthorization;
+use super::schedule::PollSchedule;
+use crate::error::{Error, ErrorKind, Result};
+use crate::grant::{Poll, TokenAnswer};
+use crate::prompt::{LoginEvent, UserPrompt};
+
+/// Polls until the person has decided or the code has expired.
+///
+/// One poll at a time, each after a wait; a transient failure makes the wait longer and does
+/// not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
+/// server goes on saying "not yet", and never sleeps past it. Dropping the future cancels.
+///
+/// # Errors
+///
+/// [`ErrorKind::Expired`] when the time is up, and every error of `poll` that is not transient.
+pub async fn poll_until_decided<F, Answer>(
+    schedule: &PollSchedule,
+    device: &DeviceAuthorization,
+    prompt: &dyn UserPrompt,
+    mut poll: F,
+) -> Result<TokenAnswer>
+where
+    F: FnMut() -> Answer + Send,
+    Answer: Future<Output = Result<Poll>> + Send,
+{
+    let deadline = Instant::now() + device.expires_in;
+    let mut interval = schedule.first_wait(device.interval);
+    let mut wait = interval;
+    let mut last_chance = false;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || last_chance {
+            sleep(left).await;
+            return Err(Error::new(
+                ErrorKind::Expired,
+                "the code expired before anybody approved it",
+            ));
+        }
+        prompt.notify(&LoginEvent::Waiting { left });
+        if wait >= left {
+            // The next regular poll would come too late: one poll while the code still lives.
+            wait = left.mul_f64(0.75);
+            last_chance = true;
+        }
+        sleep(wait).await;
+        wait = match poll().await {
+            Ok(Poll::Ready(answer)) => return Ok(answer),
+            Ok(Poll::Pending) => {
+                interval = schedule.after_pending(interval);
+                interval
+            }
+            Ok(Poll::SlowDown) => {
+                interval = schedule.after_slow_down(interval);
+                prompt.notify(&LoginEvent::SlowedDown { interval });
+                interval
+            }
+            Err(error) if error.is_transient() => {
+                prompt.notify(&LoginEvent::Trouble { error: &error });
+                let longer = schedule.after_trouble(wait.max(interval));
+                let asked = error.retry_after().unwrap_or(Duration::ZERO);
+                schedule.bounded(longer.max(asked))
+            }
+            Err(error) => return Err(error),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::prompt::Silent;
+
+    fn device(expires_in: u64, interval: Option<u64>) -> DeviceAuthorization {
+        DeviceAuthorization {
+            device_code: "made-up".into(),
+            user_code: "CODE".into(),
+            verification_uri: "https://example.com/device".into(),
+            verification_uri_complete: None,
+            expires_in: Duration::from_secs(expires_in),
+            interval: interval.map(Duration::from_secs),
+        }
+    }
+
+    fn ready() -> Result<Poll> {
+        Ok(Poll::Ready(TokenAnswer {
+            access: "made-up".into(),
+            refresh: None,
+            expires_in: Duration::from_secs(1),
+            scope: None,
+            resource_url: None,
+            notification: None,
+        }))
+    }
+
+    fn trouble() -> Result<Poll> {
+        Err(Error::new(ErrorKind::Transient, "no network"))
+    }
+
+    /// Runs the loop on answers in order (then "not yet" for ever); the second of each poll.
+    async fn run(
+        device: DeviceAuthorization,
+        answers: Vec<Result<Poll>>,
+    ) -> (Vec<u64>, Result<TokenAnswer>) {
+        let start = Instant::now();
+        let polls = Mutex::new(Vec::new());
+        let answers = Mutex::new(VecDeque::from(answers));
+        let result = poll_until_decided(&PollSchedule::new(), &device, &Silent, || {
+            polls.lock().unwrap().push(start.elapsed().as_secs());
+            let answer = answers.lock().unwrap().pop_front();
+            async move { answer.unwrap_or(Ok(Poll::Pending)) }
+        })
+        .await;
+        (polls.into_inner().unwrap(), result)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_waits_before_the_first_poll_and_between_polls() {
+        let (polls, result) = run(
+            device(600, None),
+            vec![Ok(Poll::Pending), Ok(Poll::Pending), ready()],
+        )
+        .await;
+        assert_eq!(polls, [5, 10, 15]);
+        assert!(result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_down_adds_five_seconds_for_good_each_time() {
+        let answers = vec![
+            Ok(Poll::SlowDown),
+            Ok(Poll::Pending),
+            Ok(Poll::SlowDown),
+            Ok(Poll::Pending),
+            ready(),
+        ];
+        let (polls, _) = run(device(600, Some(2)), answers).await;
+        assert_eq!(polls, [2, 9, 16, 28, 40]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connection_trouble_doubles_the_wait_until_it_is_over() {
+        let answers = vec![trouble(), trouble(), Ok(Poll::Pending), ready()];
+        let (polls, result) = run(device(600, Some(2)), answers).await;
+        assert_eq!(polls, [2, 6, 14, 16]);
+        assert!(result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_honoured_up_to_the_cap() {
+        let limited = |seconds| {
+            let error = Error::new(ErrorKind::RateLimited, "429");
+            Err(error.with_retry_after(Some(Duration::from_secs(seconds))))
+        };
+        let answers = vec![limited(30), limited(86_400), ready()];
+        let (polls, _) = run(device(600, Some(2)), answers).await;
+        assert_eq!(polls, [2, 32, 92]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_stops_at_the_expiry_of_the_code() {
+        let start = Instant::now();
+        let (polls, result) = run(device(12, None), vec![]).await;
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Expired);
+        assert_eq!(polls, [5, 10, 11]);
+        assert_eq!(start.elapsed().as_secs(), 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absurd_interval_still_gets_one_poll_before_the_code_expires() {
+        let (polls, result) = run(device(10, Some(9_007_199_254_740)), vec![ready()]).await;
+        assert_eq!(polls, [7]);
+        assert!(result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_code_that_is_expired_already_is_never_polled() {
+        let (polls, result) = run(device(0, None), vec![ready()]).await;
+        assert!(polls.is_empty());
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Expired);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_ends_it_at_once() {
+        let denied = Err(Error::new(ErrorKind::Denied, "no"));
+        let (polls, result) = run(device(600, None), vec![denied]).await;
+        assert_eq!(polls, [5]);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Denied);
+    }
+}

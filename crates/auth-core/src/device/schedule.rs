@@ -1,0 +1,159 @@
+//! How often to poll.
+
+use std::time::Duration;
+
+/// The pace of a device sign-in, as a value that each vendor states.
+///
+/// The default is that of [RFC 8628 section 3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5):
+/// 5 s between polls unless the server names an interval, 5 s more for good after each
+/// `slow_down`, twice the wait after connection trouble.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use llm_auth_core::PollSchedule;
+///
+/// let patient = PollSchedule::new().default_interval(Duration::from_secs(10));
+/// assert_eq!(patient.first_wait(None), Duration::from_secs(10));
+/// assert_eq!(patient.first_wait(Some(Duration::from_secs(2))), Duration::from_secs(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PollSchedule {
+    default_interval: Duration,
+    minimum: Duration,
+    cap: Duration,
+    slow_down_step: Duration,
+    trouble_multiplier: f64,
+    pending_multiplier: f64,
+    pending_cap: Duration,
+}
+
+impl PollSchedule {
+    /// The schedule of the standard.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            default_interval: Duration::from_secs(5),
+            minimum: Duration::from_millis(100),
+            cap: Duration::from_secs(60),
+            slow_down_step: Duration::from_secs(5),
+            trouble_multiplier: 2.0,
+            pending_multiplier: 1.0,
+            pending_cap: Duration::from_secs(10),
+        }
+    }
+
+    /// The wait where the server names none, or none that makes sense; 5 s by default.
+    #[must_use]
+    pub const fn default_interval(mut self, interval: Duration) -> Self {
+        self.default_interval = interval;
+        self
+    }
+
+    /// The shortest wait, whatever the server says; 100 ms by default.
+    #[must_use]
+    pub const fn minimum(mut self, minimum: Duration) -> Self {
+        self.minimum = minimum;
+        self
+    }
+
+    /// The longest wait, whatever the server says; 60 s by default.
+    #[must_use]
+    pub const fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// What each `slow_down` adds for good; 5 s by default.
+    #[must_use]
+    pub const fn slow_down_step(mut self, step: Duration) -> Self {
+        self.slow_down_step = step;
+        self
+    }
+
+    /// By what each failed request multiplies the wait until one succeeds; 2 by default.
+    #[must_use]
+    pub const fn trouble_multiplier(mut self, multiplier: f64) -> Self {
+        self.trouble_multiplier = multiplier;
+        self
+    }
+
+    /// By what each plain "not yet" multiplies the wait, up to `cap`; 1 by default, so not at all.
+    #[must_use]
+    pub const fn pending_multiplier(mut self, multiplier: f64, cap: Duration) -> Self {
+        self.pending_multiplier = multiplier;
+        self.pending_cap = cap;
+        self
+    }
+
+    /// The wait before the first poll, given the `interval` of the device answer. Zero counts
+    /// as not named: it must not become a busy loop.
+    #[must_use]
+    pub fn first_wait(&self, announced: Option<Duration>) -> Duration {
+        let interval = announced
+            .filter(|interval| !interval.is_zero())
+            .unwrap_or(self.default_interval);
+        self.bounded(interval)
+    }
+
+    pub(super) fn after_slow_down(&self, wait: Duration) -> Duration {
+        self.bounded(wait.saturating_add(self.slow_down_step))
+    }
+
+    pub(super) fn after_pending(&self, wait: Duration) -> Duration {
+        if self.pending_multiplier <= 1.0 || wait >= self.pending_cap {
+            return wait;
+        }
+        self.bounded(multiplied(wait, self.pending_multiplier).min(self.pending_cap))
+    }
+
+    pub(super) fn after_trouble(&self, wait: Duration) -> Duration {
+        self.bounded(multiplied(wait, self.trouble_multiplier.max(1.0)))
+    }
+
+    pub(super) fn bounded(&self, wait: Duration) -> Duration {
+        wait.min(self.cap).max(self.minimum)
+    }
+}
+
+impl Default for PollSchedule {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn multiplied(wait: Duration, by: f64) -> Duration {
+    Duration::try_from_secs_f64(wait.as_secs_f64() * by).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_announced_interval_makes_a_busy_loop() {
+        let schedule = PollSchedule::new();
+        let secs = Duration::from_secs;
+        assert_eq!(schedule.first_wait(None), secs(5));
+        assert_eq!(schedule.first_wait(Some(Duration::ZERO)), secs(5));
+        assert_eq!(
+            schedule.first_wait(Some(Duration::from_nanos(1))),
+            Duration::from_millis(100)
+        );
+        assert_eq!(schedule.first_wait(Some(Duration::MAX)), secs(60));
+    }
+
+    #[test]
+    fn a_pending_multiplier_grows_to_its_own_cap_and_no_further() {
+        let schedule = PollSchedule::new().pending_multiplier(1.5, Duration::from_secs(10));
+        let mut wait = Duration::from_secs(2);
+        for _ in 0..20 {
+            wait = schedule.after_pending(wait);
+        }
+        assert_eq!(wait, Duration::from_secs(10));
+        let slow = Duration::from_secs(30);
+        assert_eq!(schedule.after_pending(slow), slow);
+    }
+}

@@ -1,0 +1,194 @@
+//! Where a credential may be sent.
+
+use std::fmt;
+
+use reqwest::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A URL that is fit for a credential: `https`, or plain `http` to a loopback host.
+///
+/// The rule is that of RFC 6749 section 10.3, RFC 6750 section 5.3, RFC 7009 section 2 and
+/// RFC 8628 section 3.1: TLS everywhere. Loopback stays on this computer and is what tests and
+/// redirects use.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), llm_auth_core::Error> {
+/// use llm_auth_core::Endpoint;
+///
+/// let token = Endpoint::new("https://chat.qwen.ai/api/v1/oauth2/token")?;
+/// let local = token.with_base("http://127.0.0.1:8080")?;
+/// assert_eq!(local.as_str(), "http://127.0.0.1:8080/api/v1/oauth2/token");
+/// assert!(Endpoint::new("http://chat.qwen.ai/token").is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Endpoint(Url);
+
+impl Endpoint {
+    /// Reads an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is no URL, neither `https` nor loopback, or holds a user
+    /// name, a password or a fragment.
+    pub fn new(url: &str) -> Result<Self> {
+        let parsed = Url::parse(url.trim()).map_err(|source| {
+            Error::new(ErrorKind::Config, "an endpoint is not a URL").with_source(source)
+        })?;
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the endpoint at {} holds a user name", host_of(&parsed)),
+            ));
+        }
+        if parsed.fragment().is_some() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the endpoint at {} holds a fragment", host_of(&parsed)),
+            ));
+        }
+        let plain_loopback = parsed.scheme() == "http" && is_loopback(&parsed);
+        if parsed.host_str().is_none() || (parsed.scheme() != "https" && !plain_loopback) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the endpoint at {} is not https (plain http is for loopback hosts only)",
+                    host_of(&parsed)
+                ),
+            ));
+        }
+        Ok(Self(parsed))
+    }
+
+    /// The same path and query at another scheme, host and port.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if `base` is no endpoint or has a path of its own.
+    pub fn with_base(&self, base: &str) -> Result<Self> {
+        let base = Self::new(base)?;
+        if base.0.path() != "/" || base.0.query().is_some() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the base URL at {} has a path", base.host()),
+            ));
+        }
+        let mut url = base.0;
+        url.set_path(self.0.path());
+        url.set_query(self.0.query());
+        Ok(Self(url))
+    }
+
+    /// The URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Host and port, fit for an error message.
+    #[must_use]
+    pub fn host(&self) -> String {
+        host_of(&self.0)
+    }
+
+    /// Whether it is on this computer.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
+    /// This URL with query parameters appended, percent-encoded.
+    #[must_use]
+    pub fn with_query(&self, pairs: &[(&str, &str)]) -> String {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().extend_pairs(pairs);
+        url.into()
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.as_str())
+    }
+}
+
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("(no host)");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.into(),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for good in [
+            "https://example.com/token",
+            "http://127.0.0.1:1/token",
+            "http://127.8.9.1/token",
+            "http://[::1]:1/token",
+            "http://localhost:1/token",
+        ] {
+            assert!(Endpoint::new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://example.com/token",
+            "http://127.0.0.1.example.com/token",
+            "http://localhost.example.com/token",
+            "http://10.0.0.1/token",
+            "ftp://127.0.0.1/token",
+            "javascript:alert(1)",
+            "https://user:pw@example.com/",
+            "https://example.com/#x",
+            "nonsense",
+            "",
+        ] {
+            let error = Endpoint::new(bad).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_base_replaces_scheme_host_and_port_and_keeps_the_path() {
+        let endpoint = Endpoint::new("https://account.minimax.io/oauth2/token").unwrap();
+        assert_eq!(
+            endpoint.with_base("http://127.0.0.1:4000/").unwrap().as_str(),
+            "http://127.0.0.1:4000/oauth2/token"
+        );
+        assert!(endpoint.with_base("http://127.0.0.1:4000/prefix").is_err());
+        assert!(endpoint.with_base("http://example.com").is_err());
+    }
+
+    #[test]
+    fn a_message_about_a_bad_endpoint_keeps_its_password() {
+        let error = Endpoint::new("https://user:made-up@example.com/").unwrap_err();
+        assert!(!error.to_string().contains("made-up"), "{error}");
+    }
+}

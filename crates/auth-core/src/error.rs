@@ -1,0 +1,275 @@
+//! The one error type of every crate of this workspace.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::SessionKey;
+
+/// What every fallible call of these crates returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What failed, for which session, and whether it is worth trying again.
+///
+/// Cheap to clone, because one failed renewal is told to every caller that waited for it.
+/// The text never holds a secret, and never the raw body of an answer; the cause, where
+/// there is one, is in [`source`](StdError::source) and not repeated in the text.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Error, ErrorKind};
+///
+/// fn advise(error: &Error) -> &'static str {
+///     match error.kind() {
+///         _ if error.needs_login() => "sign in again",
+///         _ if error.is_transient() => "try again later",
+///         ErrorKind::Config => "check the client id and the endpoints",
+///         _ => "give up",
+///     }
+/// }
+/// # let error = Error::new(ErrorKind::Config, "unknown client");
+/// # assert_eq!(advise(&error), "check the client id and the endpoints");
+/// ```
+#[derive(Clone)]
+pub struct Error {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    session: Option<SessionKey>,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    answer_lost: bool,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// The kinds of failure that a caller can act upon; deliberately few.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The loopback redirect listener could not be opened.
+    Callback,
+    /// The client id, the client secret, the scope or an endpoint is not right.
+    Config,
+    /// What the store holds cannot be read as a session; it is left as it is.
+    Corrupt,
+    /// The person, or the vendor on their behalf, said no.
+    Denied,
+    /// The device code, or the time to wait for the person, ran out.
+    Expired,
+    /// There is no session, or none that can be renewed.
+    NotSignedIn,
+    /// The vendor closed this account, plan or client.
+    PolicyDenied,
+    /// An answer that makes no sense, or an OAuth error without a kind of its own.
+    Protocol,
+    /// The vendor asks for fewer requests (HTTP 429).
+    RateLimited,
+    /// A credential endpoint has moved; redirects are never followed with a credential.
+    Redirected,
+    /// The authorization server refused the refresh token for good.
+    RefreshRejected,
+    /// An answer carries another `state` than the one that was sent.
+    StateMismatch,
+    /// The store could not be read or written.
+    Store,
+    /// Another process holds the session's lock for too long.
+    StoreBusy,
+    /// The operating system failed us (no randomness, no threads).
+    System,
+    /// Network trouble, a 5xx answer, a web page in place of an answer.
+    Transient,
+}
+
+impl Error {
+    /// Makes an error of one kind, with a lower-case message without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                kind,
+                message: message.into(),
+                session: None,
+                status: None,
+                retry_after: None,
+                answer_lost: false,
+                source: None,
+            }),
+        }
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.change(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// Names the session that it happened to.
+    #[must_use]
+    pub fn with_session(self, session: &SessionKey) -> Self {
+        self.change(|inner| inner.session = Some(session.clone()))
+    }
+
+    /// Adds the HTTP status of the answer.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        self.change(|inner| inner.status = Some(status))
+    }
+
+    /// Adds how long the server asked to wait (`Retry-After`).
+    #[must_use]
+    pub fn with_retry_after(self, wait: Option<Duration>) -> Self {
+        self.change(|inner| inner.retry_after = wait)
+    }
+
+    /// Says that the request may have been acted upon although no whole answer came.
+    #[must_use]
+    pub fn with_answer_lost(self, lost: bool) -> Self {
+        self.change(|inner| inner.answer_lost = lost)
+    }
+
+    fn change(mut self, edit: impl FnOnce(&mut Inner)) -> Self {
+        edit(Arc::make_mut(&mut self.inner));
+        self
+    }
+
+    /// The kind of failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Whether the same call may succeed later, with nothing changed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.inner.kind,
+            ErrorKind::RateLimited | ErrorKind::StoreBusy | ErrorKind::Transient
+        )
+    }
+
+    /// Whether only a new sign-in helps.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        matches!(
+            self.inner.kind,
+            ErrorKind::Denied
+                | ErrorKind::Expired
+                | ErrorKind::NotSignedIn
+                | ErrorKind::RefreshRejected
+                | ErrorKind::StateMismatch
+        )
+    }
+
+    /// Whether the server may have acted on the request although its answer never came whole.
+    ///
+    /// After such an error of a renewal, the refresh token may be spent (RFC 9700 section 4.14.2).
+    #[must_use]
+    pub fn answer_lost(&self) -> bool {
+        self.inner.answer_lost
+    }
+
+    /// The session that it happened to, where that is known.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionKey> {
+        self.inner.session.as_ref()
+    }
+
+    /// The HTTP status of the answer, where there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.inner.status
+    }
+
+    /// How long the server asked to wait before the next request.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+
+    /// The message without the session's name, for those who show the session elsewhere.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(session) = &self.inner.session {
+            write!(f, "{session}: ")?;
+        }
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &self.inner.kind)
+            .field("message", &self.inner.message);
+        if let Some(session) = &self.inner.session {
+            out.field("session", session);
+        }
+        if let Some(status) = self.inner.status {
+            out.field("status", &status);
+        }
+        if let Some(wait) = self.inner.retry_after {
+            out.field("retry_after", &wait);
+        }
+        if let Some(source) = &self.inner.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.inner.source {
+            Some(source) => Some(source.as_ref()),
+            None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_names_the_session_and_not_the_cause() {
+        let error = Error::new(ErrorKind::Store, "cannot write the token file")
+            .with_source(std::io::Error::other("disk full"))
+            .with_session(&SessionKey::new("qwen", "work"));
+        assert_eq!(
+            error.to_string(),
+            "qwen (work): cannot write the token file"
+        );
+        assert_eq!(error.source().unwrap().to_string(), "disk full");
+    }
+
+    #[test]
+    fn only_trouble_that_passes_by_itself_is_transient() {
+        for kind in [
+            ErrorKind::RateLimited,
+            ErrorKind::StoreBusy,
+            ErrorKind::Transient,
+        ] {
+            assert!(Error::new(kind, "x").is_transient());
+            assert!(!Error::new(kind, "x").needs_login());
+        }
+        for kind in [
+            ErrorKind::Config,
+            ErrorKind::Redirected,
+            ErrorKind::RefreshRejected,
+            ErrorKind::Store,
+        ] {
+            assert!(!Error::new(kind, "x").is_transient());
+        }
+    }
+}

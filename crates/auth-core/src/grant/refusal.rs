@@ -1,0 +1,154 @@
+//! OAuth error answers, and what they mean at each step.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Answer, Fields};
+
+/// Which step of a session's life an answer belongs to: the same code means different things.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The redirect of the authorization endpoint (RFC 6749 section 4.1.2.1).
+    Authorization,
+    /// The request for a device code (RFC 8628 section 3.1).
+    DeviceAuthorization,
+    /// The exchange of an authorization code (RFC 6749 section 4.1.3).
+    Exchange,
+    /// A poll with a device code (RFC 8628 section 3.4).
+    Poll,
+    /// A renewal (RFC 6749 section 6).
+    Refresh,
+    /// A revocation (RFC 7009).
+    Revocation,
+    /// A question about who it is.
+    UserInfo,
+}
+
+/// What a server gave as its reason, in any of the shapes seen: `{"error": "code"}` (RFC 6749
+/// section 5.2) or Google's `{"error": {"status", "message"}}`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    code: String,
+    description: Option<String>,
+}
+
+impl Refusal {
+    /// A reason from elsewhere than a JSON body (a redirect, a vendor's own shape).
+    #[must_use]
+    pub fn new(code: &str, description: Option<&str>) -> Self {
+        Self {
+            // Qwen sends INVALID_REQUEST as well as invalid_request.
+            code: code.to_ascii_lowercase(),
+            description: description.map(Into::into),
+        }
+    }
+
+    /// The reason in a JSON answer; `None` where there is no `error` member.
+    #[must_use]
+    pub fn read(fields: &Fields) -> Option<Self> {
+        if let Some(code) = fields.text("error") {
+            return Some(Self::new(code, fields.text("error_description")));
+        }
+        let error = fields.object("error")?;
+        let code = error
+            .text("status")
+            .or_else(|| error.text("code"))
+            .or_else(|| error.text("type"));
+        Some(Self::new(code.unwrap_or("error"), error.text("message")))
+    }
+
+    /// The error code in lower case. The server's own words: not fit to be shown as they are.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The description. The server's own words: not fit to be shown as they are.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// What the code means at a step, by the standards.
+    #[must_use]
+    pub fn kind(&self, step: Step) -> ErrorKind {
+        match (self.code.as_str(), step) {
+            ("access_denied", Step::Authorization | Step::Exchange | Step::Poll) => {
+                ErrorKind::Denied
+            }
+            ("expired_token" | "invalid_grant", Step::Poll) => ErrorKind::Expired,
+            ("invalid_grant", Step::Refresh) => ErrorKind::RefreshRejected,
+            (
+                "deleted_client"
+                | "invalid_client"
+                | "invalid_scope"
+                | "redirect_uri_mismatch"
+                | "unauthorized_client"
+                | "unsupported_grant_type"
+                | "unsupported_response_type",
+                _,
+            ) => ErrorKind::Config,
+            ("admin_policy_enforced" | "org_internal", _) => ErrorKind::PolicyDenied,
+            ("rate_limit_exceeded" | "slow_down" | "too_many_requests", _) => {
+                ErrorKind::RateLimited
+            }
+            ("server_error" | "temporarily_unavailable", _) => ErrorKind::Transient,
+            _ => ErrorKind::Protocol,
+        }
+    }
+}
+
+/// The members of a successful answer.
+///
+/// # Errors
+///
+/// [`refusal_error`] if the answer holds an `error`, in any status (Qwen sends one with 200);
+/// what [`Answer::unreadable`] says if it is not JSON.
+pub fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
+    let fields = answer.json()?;
+    match Refusal::read(&fields) {
+        Some(refusal) => Err(refusal_error(step, answer, &refusal)),
+        None if answer.is_success() => Ok(fields),
+        None => Err(answer.unreadable()),
+    }
+}
+
+/// The error for a refusal.
+///
+/// A 5xx status outweighs the code: a server in trouble gives no verdict on a credential.
+#[must_use]
+pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
+    let kind = match (answer.kind_of_status(), refusal.kind(step)) {
+        (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
+        (Some(passing), ErrorKind::Protocol) => passing,
+        (_, kind) => kind,
+    };
+    let what = match step {
+        Step::Authorization | Step::Exchange | Step::Poll => "the sign-in",
+        Step::DeviceAuthorization => "a device code",
+        Step::Refresh => "the renewal",
+        Step::Revocation => "the revocation",
+        Step::UserInfo => "to say who it is",
+    };
+    let code = answer.words(refusal.code());
+    let mut message = format!("{} refused {what}: {code}", answer.host());
+    if let Some(description) = refusal.description() {
+        let words = answer.words(description);
+        if !words.is_empty() {
+            message.push_str(&format!(" ({words})"));
+        }
+    }
+    answer.error(kind, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_code_means_different_things_at_different_steps() {
+        let refusal = Refusal::new("INVALID_GRANT", None);
+        assert_eq!(refusal.kind(Step::Refresh), ErrorKind::RefreshRejected);
+        assert_eq!(refusal.kind(Step::Poll), ErrorKind::Expired);
+        assert_eq!(refusal.kind(Step::Exchange), ErrorKind::Protocol);
+    }
+}

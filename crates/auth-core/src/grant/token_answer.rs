@@ -1,0 +1,98 @@
+//! A successful answer of a token endpoint.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Fields;
+use crate::secret::Secret;
+use crate::text::clean;
+use crate::token::OAuthToken;
+
+/// The lifetime of an access token whose answer names none: one hour, as most servers have it.
+///
+/// `expires_in` is only RECOMMENDED (RFC 6749 section 5.1), so its absence means neither
+/// "expired" nor "for ever".
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// The members of a token answer (RFC 6749 section 5.1) that this software uses.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access: Secret,
+    /// The refresh token, if the answer has one.
+    pub refresh: Option<Secret>,
+    /// How long the access token lives from now.
+    pub expires_in: Duration,
+    /// The granted scope, if the answer names it.
+    pub scope: Option<String>,
+    /// The API host of this token (Qwen, MiniMax).
+    pub resource_url: Option<String>,
+    /// A message for the person (MiniMax).
+    pub notification: Option<String>,
+}
+
+impl TokenAnswer {
+    /// Reads a standard answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] without an access token, with a token type other than `bearer`
+    /// (RFC 6749 section 7.1), or with a lifetime that is no positive number.
+    pub fn read(fields: &Fields) -> Result<Self> {
+        let expires_in = fields.seconds("expires_in")?;
+        Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
+    }
+
+    /// Reads an answer whose lifetime has been worked out already (MiniMax).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_with_lifetime(fields: &Fields, expires_in: Duration) -> Result<Self> {
+        let Some(access) = fields.text("access_token") else {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "the token answer has no access token",
+            ));
+        };
+        if let Some(kind) = fields.text("token_type")
+            && !kind.eq_ignore_ascii_case("bearer")
+        {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!(
+                    "the token answer is of type {}, only bearer is known",
+                    clean(kind, 40, &[])
+                ),
+            ));
+        }
+        if expires_in.is_zero() {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "the token answer holds a token that lives for no time",
+            ));
+        }
+        let text = |name| fields.text(name).map(str::to_owned);
+        Ok(Self {
+            access: access.into(),
+            refresh: fields.text("refresh_token").map(Secret::from),
+            expires_in,
+            scope: text("scope"),
+            resource_url: text("resource_url"),
+            notification: text("notification_message"),
+        })
+    }
+
+    /// The session that this answer begins.
+    #[must_use]
+    pub fn into_token(self, now: Timestamp) -> OAuthToken {
+        let mut token = OAuthToken::new(self.access, now.after(self.expires_in));
+        token.refresh = self.refresh;
+        token.scope = self.scope;
+        token.resource_url = self.resource_url;
+        token.notification = self.notification;
+        token
+    }
+}

@@ -1,0 +1,12 @@
+//! The one way out of this crate: form-encoded requests to credential endpoints.
+
+mod answer;
+mod client;
+mod fields;
+mod form;
+mod tls;
+
+pub use answer::Answer;
+pub use client::{HttpClient, HttpClientBuilder};
+pub use fields::Fields;
+pub use form::Form;

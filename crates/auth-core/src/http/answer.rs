@@ -1,0 +1,167 @@
+//! What a credential endpoint answered.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+use zeroize::Zeroize;
+
+use super::fields::Fields;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+use crate::text::clean;
+
+/// How much of a server's own words goes into an error.
+const WORDS: usize = 200;
+
+/// A whole answer of at most 1 MiB, whatever its status.
+///
+/// The body is zeroed on drop and in no `Debug` output.
+pub struct Answer {
+    endpoint: Endpoint,
+    status: u16,
+    retry_after: Option<Duration>,
+    secrets: Vec<Secret>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        status: u16,
+        retry_after: Option<Duration>,
+        secrets: Vec<Secret>,
+    ) -> Self {
+        Self {
+            endpoint,
+            status,
+            retry_after,
+            secrets,
+            body: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, chunk: &[u8]) {
+        self.body.extend_from_slice(chunk);
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Whether the status is 2xx.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the body looks like a web page.
+    #[must_use]
+    pub fn is_web_page(&self) -> bool {
+        self.trimmed().first() == Some(&b'<')
+    }
+
+    /// The body as a JSON object; a byte-order mark is tolerated.
+    ///
+    /// # Errors
+    ///
+    /// What [`unreadable`](Self::unreadable) says.
+    pub fn json(&self) -> Result<Fields> {
+        match serde_json::from_slice(self.trimmed()) {
+            Ok(Value::Object(members)) => Ok(Fields::new(members)),
+            // The parser's message would quote the body.
+            Ok(_) | Err(_) => Err(self.unreadable()),
+        }
+    }
+
+    /// The error for an answer that is no JSON object.
+    ///
+    /// Such an answer is never a verdict on a credential: with 2xx, 5xx or a web page it
+    /// comes from something in between or from a server in trouble, and is
+    /// [`ErrorKind::Transient`].
+    #[must_use]
+    pub fn unreadable(&self) -> Error {
+        let host = self.endpoint.host();
+        let status = self.status;
+        if self.is_web_page() {
+            return self.error(
+                ErrorKind::Transient,
+                format!(
+                    "{host} answered with a web page instead of JSON (status {status}): a firewall, a proxy or a network sign-in page is in between"
+                ),
+            );
+        }
+        match self.kind_of_status() {
+            Some(kind) => self.error(kind, format!("{host} is in trouble (status {status})")),
+            None if self.is_success() => self.error(
+                ErrorKind::Transient,
+                format!("{host} sent an answer that is not JSON (status {status})"),
+            ),
+            None => self.error(
+                ErrorKind::Protocol,
+                format!("{host} refused the request (status {status}) and said nothing in JSON"),
+            ),
+        }
+    }
+
+    /// What the status alone says: 429, 408 and 5xx pass by themselves.
+    #[must_use]
+    pub fn kind_of_status(&self) -> Option<ErrorKind> {
+        match self.status {
+            429 => Some(ErrorKind::RateLimited),
+            408 | 500..=599 => Some(ErrorKind::Transient),
+            _ => None,
+        }
+    }
+
+    /// An error about this answer, with its status and `Retry-After`.
+    #[must_use]
+    pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::new(kind, message)
+            .with_status(self.status)
+            .with_retry_after(self.retry_after)
+    }
+
+    /// The server's own words, fit to be shown: no control characters, none of the secrets
+    /// of the request, at most 200 characters.
+    #[must_use]
+    pub fn words(&self, text: &str) -> String {
+        clean(text, WORDS, &self.secrets)
+    }
+
+    /// Host and port of the endpoint.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.endpoint.host()
+    }
+
+    fn trimmed(&self) -> &[u8] {
+        self.body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&self.body)
+            .trim_ascii_start()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.body.zeroize();
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("endpoint", &self.endpoint)
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish()
+    }
+}

@@ -1,0 +1,349 @@
+//! The HTTP client that every request of a session goes through.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use rustls::pki_types::CertificateDer;
+
+use super::answer::Answer;
+use super::form::Form;
+use super::tls;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+use crate::text::clean;
+
+/// The largest body that is read, as golang.org/x/oauth2 has it.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Talks to credential endpoints: TLS except on loopback, no redirects, a User-Agent, bounded
+/// in time and size.
+///
+/// Nothing is built before the first request, so making one costs nothing. One client serves
+/// sign-in, renewal and revocation alike, so that a proxy or a CA counts for all of them.
+/// Clones share connections.
+///
+/// It does not read the environment: `HTTPS_PROXY` and the like are the business of the
+/// program, which calls [`HttpClientBuilder::proxy`].
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), llm_auth_core::Error> {
+/// use std::time::Duration;
+///
+/// use llm_auth_core::HttpClient;
+///
+/// let http = HttpClient::builder()
+///     .user_agent("my-agent/1.0")
+///     .timeout(Duration::from_secs(10))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct HttpClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: HttpClientBuilder,
+    client: OnceLock<reqwest::Client>,
+}
+
+/// Settings of an [`HttpClient`].
+#[derive(Clone)]
+pub struct HttpClientBuilder {
+    user_agent: String,
+    timeout: Duration,
+    connect_timeout: Duration,
+    proxy: Option<(String, String)>,
+    ca_pem: Vec<Vec<u8>>,
+}
+
+impl HttpClient {
+    /// Settings to start from.
+    #[must_use]
+    pub fn builder() -> HttpClientBuilder {
+        HttpClientBuilder {
+            user_agent: concat!("llm-auth/", env!("CARGO_PKG_VERSION")).into(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            proxy: None,
+            ca_pem: Vec::new(),
+        }
+    }
+
+    /// Posts a form (RFC 6749 section 3.2) and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transient`] if there is no whole answer; [`Error::answer_lost`] says
+    /// whether the request may have arrived. [`ErrorKind::Redirected`] if the endpoint has
+    /// moved. [`ErrorKind::Config`] or [`ErrorKind::System`] if the client cannot be built.
+    pub async fn post_form(
+        &self,
+        endpoint: &Endpoint,
+        form: &Form,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer> {
+        let request = self
+            .client()?
+            .post(endpoint.url().clone())
+            .form(&form.pairs());
+        self.send(endpoint, request, headers, form.secrets()).await
+    }
+
+    /// Asks with a bearer token in the `Authorization` header (RFC 6750 section 2.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`post_form`](Self::post_form).
+    pub async fn get_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
+        let request = self
+            .client()?
+            .get(endpoint.url().clone())
+            .bearer_auth(access.expose());
+        self.send(endpoint, request, &[], vec![access.clone()]).await
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: reqwest::RequestBuilder,
+        headers: &[(&'static str, String)],
+        secrets: Vec<Secret>,
+    ) -> Result<Answer> {
+        let mut map = HeaderMap::new();
+        map.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).map_err(|source| {
+                Error::new(ErrorKind::Config, format!("the {name} header is not valid"))
+                    .with_source(source)
+            })?;
+            map.insert(HeaderName::from_static(name), value);
+        }
+        let mut response = request
+            .headers(map)
+            .send()
+            .await
+            .map_err(|source| no_answer(endpoint, source))?;
+        let status = response.status().as_u16();
+        tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "answered");
+        if response.status().is_redirection() {
+            return Err(redirected(endpoint, status, response.headers().get(LOCATION)));
+        }
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
+        let mut answer = Answer::new(endpoint.clone(), status, retry_after, secrets);
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|source| no_answer(endpoint, source))?
+        {
+            if answer.body().len() + chunk.len() > BODY_LIMIT {
+                return Err(Error::new(
+                    ErrorKind::Transient,
+                    format!("{} sent more than 1 MiB for an answer", endpoint.host()),
+                )
+                .with_status(status)
+                .with_answer_lost(true));
+            }
+            answer.push(&chunk);
+        }
+        Ok(answer)
+    }
+
+    fn client(&self) -> Result<&reqwest::Client> {
+        if let Some(client) = self.inner.client.get() {
+            return Ok(client);
+        }
+        let built = self.inner.settings.build_client()?;
+        Ok(self.inner.client.get_or_init(|| built))
+    }
+}
+
+impl Default for HttpClient {
+    fn default() -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                settings: Self::builder(),
+                client: OnceLock::new(),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.settings.fmt(f)
+    }
+}
+
+impl HttpClientBuilder {
+    /// The `User-Agent` header; `llm-auth/<version>` by default. Qwen's token endpoint answers
+    /// a web page to a request without one (NousResearch/hermes-agent#7746).
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// The time for a whole request and its answer; 30 s by default.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The time to connect; 10 s by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// A proxy for everything but loopback and the hosts in `except` (the syntax of
+    /// `NO_PROXY`). None by default.
+    #[must_use]
+    pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
+        self.proxy = Some((url.into(), except.into()));
+        self
+    }
+
+    /// Certificates in PEM form to trust beside those of the operating system.
+    #[must_use]
+    pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_pem.push(pem.into());
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the user agent, the proxy or a certificate is not valid.
+    pub fn build(self) -> Result<HttpClient> {
+        HeaderValue::from_str(&self.user_agent).map_err(|source| {
+            Error::new(ErrorKind::Config, "the User-Agent is not valid").with_source(source)
+        })?;
+        self.reqwest_proxy()?;
+        self.certificates()?;
+        Ok(HttpClient {
+            inner: Arc::new(Inner {
+                settings: self,
+                client: OnceLock::new(),
+            }),
+        })
+    }
+
+    fn build_client(&self) -> Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&self.user_agent)
+            .timeout(self.timeout)
+            .connect_timeout(self.connect_timeout)
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            .tls_backend_preconfigured(tls::config(&self.certificates()?)?);
+        if let Some(proxy) = self.reqwest_proxy()? {
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map_err(|source| {
+            Error::new(ErrorKind::System, "cannot build the HTTP client").with_source(source)
+        })
+    }
+
+    fn reqwest_proxy(&self) -> Result<Option<reqwest::Proxy>> {
+        let Some((url, except)) = &self.proxy else {
+            return Ok(None);
+        };
+        // The URL may hold a password: the cause is not kept.
+        let proxy = reqwest::Proxy::all(url.as_str())
+            .map_err(|_source| Error::new(ErrorKind::Config, "the proxy is not a URL"))?;
+        let except = format!("localhost,127.0.0.0/8,::1,{except}");
+        Ok(Some(proxy.no_proxy(reqwest::NoProxy::from_string(&except))))
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>> {
+        let mut found = Vec::new();
+        for pem in &self.ca_pem {
+            found.extend(tls::certificates(pem)?);
+        }
+        Ok(found)
+    }
+}
+
+impl fmt::Debug for HttpClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("user_agent", &self.user_agent)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("proxy", &self.proxy.is_some())
+            .field("ca_files", &self.ca_pem.len())
+            .finish()
+    }
+}
+
+/// What to make of a request without a whole answer.
+fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
+    let host = endpoint.host();
+    let (what, lost) = if source.is_connect() {
+        (format!("cannot connect to {host}"), false)
+    } else if source.is_builder() {
+        return Error::new(ErrorKind::Config, format!("cannot make a request to {host}"))
+            .with_source(source.without_url());
+    } else if source.is_timeout() {
+        (format!("{host} did not answer in time"), true)
+    } else {
+        (format!("the connection to {host} broke off"), true)
+    };
+    Error::new(ErrorKind::Transient, what)
+        .with_source(source.without_url())
+        .with_answer_lost(lost)
+}
+
+/// A redirect is never followed with a credential. One that keeps the method (307, 308) and
+/// points to a place fit for credentials says that the endpoint has moved (MiniMax did so,
+/// openclaw/openclaw#89389); any other comes from something in between, such as the
+/// sign-in page of a wireless network.
+fn redirected(endpoint: &Endpoint, status: u16, location: Option<&HeaderValue>) -> Error {
+    let host = endpoint.host();
+    let target = location
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| endpoint.url().join(value).ok());
+    let moved_to = target
+        .as_ref()
+        .filter(|_| matches!(status, 307 | 308))
+        .and_then(|url| Endpoint::new(url.as_str()).ok())
+        .filter(|target| !target.is_loopback() || endpoint.is_loopback());
+    let error = match (moved_to, target) {
+        (Some(moved), _) => {
+            let mut place = moved.url().clone();
+            place.set_query(None);
+            Error::new(
+                ErrorKind::Redirected,
+                format!(
+                    "the endpoint at {host} has moved to {} (status {status}); set the new endpoint",
+                    clean(place.as_str(), 200, &[])
+                ),
+            )
+        }
+        (None, target) => Error::new(
+            ErrorKind::Transient,
+            format!(
+                "{host} answered with a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
+                clean(target.as_ref().and_then(|url| url.host_str()).unwrap_or("nowhere"), 200, &[])
+            ),
+        ),
+    };
+    error.with_status(status)
+}
+
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    text.parse().map(Duration::from_secs).ok()
+}

@@ -1,0 +1,123 @@
+//! A tolerant look into a JSON object that a server sent.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest lifetime that is believed: ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// The members of a JSON object, read one by one so that one odd member spoils no other.
+///
+/// Members that are not asked for are ignored (RFC 6749 section 5.1).
+#[derive(Clone, Default)]
+pub struct Fields {
+    members: Map<String, Value>,
+}
+
+impl Fields {
+    pub(super) fn new(members: Map<String, Value>) -> Self {
+        Self { members }
+    }
+
+    /// A string that is there and not empty.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.members
+            .get(name)?
+            .as_str()
+            .filter(|text| !text.is_empty())
+    }
+
+    /// A member that is there and not `null`, whatever it is.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// The members of an object inside this one.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<Self> {
+        let members = self.members.get(name)?.as_object()?.clone();
+        Some(Self { members })
+    }
+
+    /// A number, or a string that is one ("3600"); `None` if it is absent or `null`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if it is something else ("3600s", a list).
+    pub fn number(&self, name: &str) -> Result<Option<f64>> {
+        let number = match self.members.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(number)) => number.as_f64(),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(_) => None,
+        };
+        match number {
+            Some(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(Error::new(
+                ErrorKind::Protocol,
+                format!("the server's answer has a {name} that is not a number"),
+            )),
+        }
+    }
+
+    /// A length in seconds, at most ten years; `None` if it is absent or `null`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if it is no number, or a negative one.
+    pub fn seconds(&self, name: &str) -> Result<Option<Duration>> {
+        match self.number(name)? {
+            None => Ok(None),
+            Some(seconds) if seconds < 0.0 => Err(Error::new(
+                ErrorKind::Protocol,
+                format!("the server's answer has a negative {name}"),
+            )),
+            Some(seconds) => Ok(Some(
+                Duration::try_from_secs_f64(seconds).map_or(LONGEST, |length| length.min(LONGEST)),
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.members.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: &str) -> Fields {
+        Fields::new(serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn numbers_come_as_numbers_or_as_strings() {
+        let fields = fields(r#"{"a":3600,"b":"3600","c":0.5,"d":null,"e":"3600s","f":[],"g":1e18,"h":-1,"i":"NaN"}"#);
+        assert_eq!(fields.seconds("a").unwrap(), Some(Duration::from_secs(3600)));
+        assert_eq!(fields.seconds("b").unwrap(), Some(Duration::from_secs(3600)));
+        assert_eq!(fields.seconds("c").unwrap(), Some(Duration::from_millis(500)));
+        assert_eq!(fields.seconds("d").unwrap(), None);
+        assert_eq!(fields.seconds("none").unwrap(), None);
+        assert_eq!(fields.seconds("g").unwrap(), Some(LONGEST));
+        for odd in ["e", "f", "h", "i"] {
+            assert_eq!(fields.seconds(odd).unwrap_err().kind(), ErrorKind::Protocol);
+        }
+    }
+
+    #[test]
+    fn an_empty_string_is_no_text_and_debug_shows_names_only() {
+        let fields = fields(r#"{"access_token":"made-up","refresh_token":""}"#);
+        assert_eq!(fields.text("access_token"), Some("made-up"));
+        assert_eq!(fields.text("refresh_token"), None);
+        assert!(!format!("{fields:?}").contains("made-up"));
+    }
+}

@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod api;
+mod clock;
+mod device;
+mod endpoint;
+mod error;
+mod grant;
+mod http;
+mod pkce;
+mod prompt;
+mod provider;
+mod random;
+mod secret;
+mod session;
+mod text;
+mod token;
+
+pub use api::{ApiAnswer, ApiVerdict};
+pub use async_trait::async_trait;
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use device::{DeviceAuthorization, PollSchedule, poll_until_decided};
+pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind, Result};
+pub use grant::{DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, refusal_error};
+pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
+pub use pkce::Pkce;
+pub use prompt::{LoginEvent, Silent, UserPrompt};
+pub use provider::{AuthProvider, Revocation};
+pub use random::{random_state, request_id};
+pub use secret::Secret;
+pub use session::{DEFAULT_ACCOUNT, SessionKey};
+pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};

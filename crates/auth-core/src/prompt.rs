@@ -1,0 +1,90 @@
+//! What a person needs to know while they sign in.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use crate::device::DeviceAuthorization;
+use crate::error::Error;
+
+/// Shows a sign-in to a person. The library itself never prints and never opens a browser.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{LoginEvent, UserPrompt};
+///
+/// #[derive(Debug)]
+/// struct Terminal;
+///
+/// impl UserPrompt for Terminal {
+///     fn notify(&self, event: &LoginEvent<'_>) {
+///         match event {
+///             LoginEvent::DeviceCode { device } => {
+///                 eprintln!("Open {}", device.best_uri());
+///                 eprintln!("The code is {}", device.user_code);
+///             }
+///             LoginEvent::AuthorizationUrl { url, .. } => eprintln!("Open {url}"),
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
+pub trait UserPrompt: Debug + Send + Sync {
+    /// Shows one event. Called in the middle of the sign-in: return soon.
+    fn notify(&self, event: &LoginEvent<'_>);
+}
+
+/// One thing that happens during a sign-in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginEvent<'a> {
+    /// Open this URL in a browser; the answer comes back to the redirect URI on this computer.
+    #[non_exhaustive]
+    AuthorizationUrl {
+        /// The whole authorization request. It holds no secret.
+        url: &'a str,
+        /// The loopback address that is listening.
+        redirect_uri: &'a str,
+        /// How long it listens.
+        expires_in: Duration,
+    },
+    /// Go to the page and enter or compare the code. Both the plain page and the code are to
+    /// be shown even if the complete page is opened (RFC 8628 section 3.3.1).
+    #[non_exhaustive]
+    DeviceCode {
+        /// Page, code and times.
+        device: &'a DeviceAuthorization,
+    },
+    /// Something reached the redirect URI that is not the answer; the sign-in goes on.
+    #[non_exhaustive]
+    Ignored {
+        /// What was wrong with it, in words of our own.
+        why: &'static str,
+    },
+    /// The server wants fewer polls.
+    #[non_exhaustive]
+    SlowedDown {
+        /// The wait between polls from now on.
+        interval: Duration,
+    },
+    /// A request failed; the sign-in goes on.
+    #[non_exhaustive]
+    Trouble {
+        /// What happened.
+        error: &'a Error,
+    },
+    /// Still waiting for the person.
+    #[non_exhaustive]
+    Waiting {
+        /// The time that is left.
+        left: Duration,
+    },
+}
+
+/// A prompt that shows nothing; for tests and for programs that look elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl UserPrompt for Silent {
+    fn notify(&self, _event: &LoginEvent<'_>) {}
+}

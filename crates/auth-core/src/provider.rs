@@ -1,0 +1,72 @@
+//! Who talks to a vendor.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::api::{ApiAnswer, ApiVerdict};
+use crate::error::Result;
+use crate::prompt::UserPrompt;
+use crate::token::OAuthToken;
+
+/// Knows one vendor's wire, and keeps nothing.
+///
+/// Usually driven by an [`AuthManager`](crate::AuthManager), which decides when to renew,
+/// stores and merges. Outside its duty: when to renew, where to keep a session, what to show.
+#[async_trait]
+pub trait AuthProvider: Debug + Send + Sync {
+    /// The provider's name: lower case, fit for a file name (`qwen`).
+    fn name(&self) -> &str;
+
+    /// Signs a person in.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) or
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) if the person did not approve, and
+    /// what the vendor's own documentation of the provider lists.
+    async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken>;
+
+    /// Renews a session, once, and gives back the whole successor: what the answer leaves out
+    /// is as it was ([`OAuthToken::inheriting`]).
+    ///
+    /// The refresh token may be spent as soon as this is called: store the successor before
+    /// anybody sees its access token.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if the server refused
+    /// the refresh token for good; any other kind says nothing about it.
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken>;
+
+    /// Tells the vendor that the session is over (RFC 7009), where the vendor can be told.
+    ///
+    /// # Errors
+    ///
+    /// If the vendor did not confirm; the credential may then still be good (RFC 7009 section 2.2.1).
+    async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        let _: &OAuthToken = token;
+        Ok(Revocation::NotSupported)
+    }
+
+    /// The base URL of the API that this session's access token is for.
+    fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        let _: &OAuthToken = token;
+        None
+    }
+
+    /// What an API answer says about the session: renew, or not the token's fault.
+    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+        answer.verdict_by_status()
+    }
+}
+
+/// What became of a revocation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// The vendor confirmed it.
+    Confirmed,
+    /// The vendor has no way to be told.
+    NotSupported,
+}

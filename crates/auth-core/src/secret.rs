@@ -1,0 +1,127 @@
+//! A string that must not be seen.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
+
+/// An access token, a refresh token, a code verifier, a client secret.
+///
+/// `Debug` prints `[redacted]`, there is no `Display`, the memory is zeroed on drop and
+/// comparison does not stop at the first difference. In JSON it is the plain string, since
+/// that is what a token file holds.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::Secret;
+///
+/// let token = Secret::from("made-up-token");
+/// assert_eq!(format!("{token:?}"), "[redacted]");
+/// assert_eq!(token.expose(), "made-up-token");
+/// ```
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// The secret itself. Whoever calls this decides where it goes from here.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first 12 hexadecimal digits of its SHA-256: enough to tell two secrets apart,
+    /// useless to whoever reads it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(self.0.as_bytes());
+        digest
+            .iter()
+            .take(6)
+            .fold(String::with_capacity(12), |mut out, byte| {
+                for digit in [byte >> 4, byte & 15] {
+                    out.push(char::from_digit(u32::from(digit), 16).unwrap_or('?'));
+                }
+                out
+            })
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(secret: &str) -> Self {
+        Self(secret.into())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self(secret.into_boxed_str())
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        ours.len() == theirs.len()
+            && ours
+                .iter()
+                .zip(theirs)
+                .fold(0, |seen, (a, b)| std::hint::black_box(seen | (a ^ b)))
+                == 0
+    }
+}
+
+impl Eq for Secret {}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_it() {
+        assert_eq!(format!("{:?}", Secret::from("made-up")), "[redacted]");
+        assert_eq!(
+            format!("{:#?}", Some(Secret::from("made-up"))),
+            "Some(\n    [redacted],\n)"
+        );
+    }
+
+    #[test]
+    fn equality_looks_at_every_byte() {
+        assert_eq!(Secret::from("abc"), Secret::from("abc"));
+        assert_ne!(Secret::from("abc"), Secret::from("abd"));
+        assert_ne!(Secret::from("abc"), Secret::from("abcd"));
+    }
+
+    #[test]
+    fn a_fingerprint_is_short_and_stable() {
+        assert_eq!(Secret::from("abc").fingerprint(), "ba7816bf8f01");
+    }
+
+    #[test]
+    fn json_holds_the_plain_string() {
+        let secret: Secret = serde_json::from_str("\"a\\u0026b\"").unwrap();
+        assert_eq!(secret.expose(), "a&b");
+        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"a&b\"");
+    }
+}

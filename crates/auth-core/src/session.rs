@@ -1,0 +1,50 @@
+//! Which session: one account at one vendor.
+
+use std::fmt;
+
+/// The account name where none is given.
+pub const DEFAULT_ACCOUNT: &str = "default";
+
+/// Names one session: a provider and an account at it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SessionKey {
+    provider: String,
+    account: String,
+}
+
+impl SessionKey {
+    /// Names a session. An empty account means [`DEFAULT_ACCOUNT`].
+    pub fn new(provider: impl Into<String>, account: impl Into<String>) -> Self {
+        let account = account.into();
+        Self {
+            provider: provider.into(),
+            account: if account.is_empty() {
+                DEFAULT_ACCOUNT.into()
+            } else {
+                account
+            },
+        }
+    }
+
+    /// The provider's name, such as `qwen`.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The account's name, such as `default` or `work`.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.account == DEFAULT_ACCOUNT {
+            f.write_str(&self.provider)
+        } else {
+            write!(f, "{} ({})", self.provider, self.account)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a server says, made fit for a terminal, a log and an error.
+
+use crate::secret::Secret;
+
+/// Takes out control characters, cuts to `limit` characters and hides the given secrets.
+///
+/// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; servers send
+/// more, so letters of other scripts stay, and whatever steers a terminal goes.
+pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
+        if text.contains(secret.expose()) {
+            text = text.replace(secret.expose(), "[redacted]");
+        }
+    }
+    let mut out = String::with_capacity(text.len().min(limit * 4));
+    let visible = text.chars().filter_map(|c| match c {
+        '\t' | '\n' | '\r' => Some(' '),
+        c if c.is_control() || is_invisible(c) => None,
+        c => Some(c),
+    });
+    for (count, c) in visible.enumerate() {
+        if count == limit {
+            out.push('…');
+            break;
+        }
+        out.push(c);
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Marks that turn the direction of text, and spaces without width.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_goes_and_letters_stay() {
+        assert_eq!(
+            clean("\u{1b}[31mred\u{7}\r\nüber 错误\u{202e}x", 80, &[]),
+            "[31mred  über 错误x"
+        );
+    }
+
+    #[test]
+    fn long_text_is_cut_and_secrets_are_hidden() {
+        assert_eq!(clean("abcdef", 3, &[]), "abc…");
+        let secret = Secret::from("made-up-token");
+        assert_eq!(
+            clean("token made-up-token is dead", 80, &[secret]),
+            "token [redacted] is dead"
+        );
+    }
+}

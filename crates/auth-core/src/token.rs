@@ -1,0 +1,317 @@
+//! A session as it is stored and handed out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::secret::Secret;
+
+/// One signed-in account: its access token and what it takes to keep it.
+///
+/// The JSON form is that of gochat's token file (`access`, `refresh`, `expires` in Unix
+/// milliseconds, `resourceUrl`, `notification_message`), so a Go program and this crate can
+/// share one file. A missing refresh token is the empty string there. Members that
+/// this version does not know stay in [`extra`](Self::extra) and are written back.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use llm_auth_core::OAuthToken;
+///
+/// let file = r#"{"access":"made-up","refresh":"","expires":1000,"other":true}"#;
+/// let token: OAuthToken = serde_json::from_str(file)?;
+/// assert!(token.refresh.is_none());
+/// assert_eq!(serde_json::to_string(&token)?, file);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct OAuthToken {
+    /// The access token.
+    pub access: Secret,
+    /// The refresh token, if the vendor gave one.
+    #[serde(
+        default,
+        deserialize_with = "read_optional",
+        serialize_with = "write_optional"
+    )]
+    pub refresh: Option<Secret>,
+    /// When the access token expires.
+    #[serde(rename = "expires")]
+    pub expires_at: Timestamp,
+    /// The API host that the vendor named for this token (Qwen, MiniMax), as it was sent.
+    #[serde(
+        default,
+        rename = "resourceUrl",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub resource_url: Option<String>,
+    /// A message of the vendor for the person (MiniMax).
+    #[serde(
+        default,
+        rename = "notification_message",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub notification: Option<String>,
+    /// The scope that was granted, where the server said so (RFC 6749 section 5.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// What llm-auth itself remembers about the session.
+    #[serde(
+        default,
+        rename = "llm_auth",
+        skip_serializing_if = "SessionNotes::is_empty"
+    )]
+    pub notes: SessionNotes,
+    /// Members of the stored form that this version does not know.
+    #[serde(flatten)]
+    pub extra: UnknownMembers,
+}
+
+/// What is remembered beside the tokens: whose they are, and how the last renewal went.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct SessionNotes {
+    /// The provider that the session belongs to. A token file of one vendor is never sent to
+    /// another (RFC 6749 section 10.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Who it is, as the vendor says (an e-mail address), where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// What a provider needs to renew this very session: its region, its client id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+    /// The secret of the OAuth client that the refresh token is bound to, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
+    /// When the person signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_in_at: Option<Timestamp>,
+    /// When it was last renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewed_at: Option<Timestamp>,
+    /// A renewal that has begun and is not known to have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<TokenMark>,
+    /// The refusal of a refresh token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<TokenMark>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub extra: UnknownMembers,
+}
+
+/// JSON members that this version does not know: kept, written back, never shown, since
+/// nobody knows whether they are secret.
+#[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct UnknownMembers(pub Map<String, Value>);
+
+/// A remark about one refresh token, known by its fingerprint: it says nothing of any other.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TokenMark {
+    /// [`Secret::fingerprint`] of the refresh token that is meant.
+    pub refresh_fingerprint: String,
+    /// When the remark was made.
+    pub at: Timestamp,
+    /// What the server said, cleaned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl OAuthToken {
+    /// A token with nothing but an access token and its expiry; the other members are public.
+    #[must_use]
+    pub fn new(access: Secret, expires_at: Timestamp) -> Self {
+        Self {
+            access,
+            refresh: None,
+            expires_at,
+            resource_url: None,
+            notification: None,
+            scope: None,
+            notes: SessionNotes::default(),
+            extra: UnknownMembers::default(),
+        }
+    }
+
+    /// Whether the access token is still good `margin` from `now`.
+    #[must_use]
+    pub fn is_valid_for(&self, margin: Duration, now: Timestamp) -> bool {
+        !self.access.is_empty() && now.after(margin) < self.expires_at
+    }
+
+    /// Takes over what the answer to a renewal left out.
+    ///
+    /// The one place that merges: a refresh token, an API host, a scope or a message that the
+    /// answer does not name stays as it was (RFC 6749 section 6: "the authorization server MAY
+    /// issue a new refresh token").
+    #[must_use]
+    pub fn inheriting(mut self, previous: &Self) -> Self {
+        fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
+            if new.is_none() {
+                new.clone_from(old);
+            }
+        }
+        keep(&mut self.refresh, &previous.refresh);
+        keep(&mut self.resource_url, &previous.resource_url);
+        keep(&mut self.notification, &previous.notification);
+        keep(&mut self.scope, &previous.scope);
+        let (notes, old) = (&mut self.notes, &previous.notes);
+        keep(&mut notes.provider, &old.provider);
+        keep(&mut notes.identity, &old.identity);
+        keep(&mut notes.client_secret, &old.client_secret);
+        keep(&mut notes.signed_in_at, &old.signed_in_at);
+        keep(&mut notes.renewed_at, &old.renewed_at);
+        for (name, value) in &old.context {
+            notes.context.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        for (ours, theirs) in [
+            (&mut notes.extra, &old.extra),
+            (&mut self.extra, &previous.extra),
+        ] {
+            for (name, value) in &theirs.0 {
+                ours.0.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        self
+    }
+
+    /// A remark about the refresh token that this session holds now.
+    pub(crate) fn mark(&self, at: Timestamp, reason: Option<String>) -> Option<TokenMark> {
+        self.refresh.as_ref().map(|refresh| TokenMark {
+            refresh_fingerprint: refresh.fingerprint(),
+            at,
+            reason,
+        })
+    }
+
+    /// Whether the server has refused the refresh token that this session holds now.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.is_marked(self.notes.refused.as_ref())
+    }
+
+    /// Whether a renewal with this very refresh token began and is not known to have ended,
+    /// so that the token may be spent.
+    #[must_use]
+    pub fn may_be_spent(&self) -> bool {
+        self.is_marked(self.notes.intent.as_ref())
+    }
+
+    fn is_marked(&self, mark: Option<&TokenMark>) -> bool {
+        match (mark, &self.refresh) {
+            (Some(mark), Some(refresh)) => mark.refresh_fingerprint == refresh.fingerprint(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for UnknownMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl SessionNotes {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn read_optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<Secret>::deserialize(from)?.filter(|secret| !secret.is_empty()))
+}
+
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
+fn write_optional<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.as_ref().map_or("", Secret::expose))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"{"access":"a","refresh":"r","expires":4102444800000,"resourceUrl":"portal.qwen.ai","notification_message":"hello"}"#;
+
+    fn read(json: &str) -> OAuthToken {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_file_of_the_go_original_survives_a_round_trip() {
+        for file in [
+            FULL,
+            r#"{"access":"qw/+=&%20<x>","refresh":"","expires":1000}"#,
+        ] {
+            assert_eq!(serde_json::to_string(&read(file)).unwrap(), file);
+        }
+    }
+
+    #[test]
+    fn unknown_members_survive_a_round_trip_at_both_levels() {
+        let file = r#"{"access":"a","refresh":"r","expires":1,"llm_auth":{"provider":"qwen","later":[1]},"newer":{"x":1}}"#;
+        assert_eq!(serde_json::to_string(&read(file)).unwrap(), file);
+    }
+
+    #[test]
+    fn an_answer_that_leaves_things_out_keeps_the_old_ones() {
+        let mut old = read(FULL);
+        old.scope = Some("openid".into());
+        old.extra.0.insert("newer".into(), Value::Bool(true));
+        old.notes.context.insert("region".into(), "cn".into());
+        old.notes.intent = old.mark(Timestamp::default(), None);
+        let new = OAuthToken::new("b".into(), Timestamp::from_unix_millis(7)).inheriting(&old);
+        assert_eq!(new.access.expose(), "b");
+        assert_eq!(new.refresh.as_ref().unwrap().expose(), "r");
+        assert_eq!(new.expires_at.as_unix_millis(), 7);
+        assert_eq!(new.resource_url.as_deref(), Some("portal.qwen.ai"));
+        assert_eq!(new.scope.as_deref(), Some("openid"));
+        assert_eq!(new.notes.context["region"], "cn");
+        assert_eq!(new.extra.0["newer"], Value::Bool(true));
+        assert!(new.notes.intent.is_none(), "a mark is about the old token");
+    }
+
+    #[test]
+    fn an_answer_that_names_things_wins() {
+        let mut new = OAuthToken::new("b".into(), Timestamp::default());
+        new.refresh = Some("s".into());
+        new.resource_url = Some("other.example".into());
+        let new = new.inheriting(&read(FULL));
+        assert_eq!(new.refresh.unwrap().expose(), "s");
+        assert_eq!(new.resource_url.as_deref(), Some("other.example"));
+    }
+
+    #[test]
+    fn validity_ends_at_the_very_millisecond() {
+        let token = OAuthToken::new("a".into(), Timestamp::from_unix_millis(61_000));
+        let margin = Duration::from_secs(60);
+        assert!(token.is_valid_for(margin, Timestamp::from_unix_millis(999)));
+        assert!(!token.is_valid_for(margin, Timestamp::from_unix_millis(1_000)));
+    }
+
+    #[test]
+    fn a_mark_is_about_one_refresh_token_only() {
+        let mut token = read(FULL);
+        token.notes.refused = token.mark(Timestamp::default(), None);
+        assert!(token.is_refused());
+        token.refresh = Some("another".into());
+        assert!(!token.is_refused());
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let token = read(r#"{"access":"made-up-1","refresh":"made-up-2","expires":1,"id_token":"made-up-3"}"#);
+        let shown = format!("{token:?}");
+        assert!(!shown.contains("made-up"), "{shown}");
+    }
+}
