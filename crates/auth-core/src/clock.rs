@@ -103,7 +103,10 @@ mod tests {
     fn an_absurd_lifetime_saturates() {
         let far = Timestamp::from_unix_millis(5).after(Duration::MAX);
         assert_eq!(far.as_unix_millis(), i64::MAX);
-        assert_eq!(Timestamp::from_unix_millis(i64::MIN).since(far), Duration::ZERO);
+        assert_eq!(
+            Timestamp::from_unix_millis(i64::MIN).since(far),
+            Duration::ZERO
+        );
     }
 
     #[test]

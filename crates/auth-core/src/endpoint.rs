@@ -64,6 +64,17 @@ impl Endpoint {
         Ok(Self(parsed))
     }
 
+    /// An endpoint that stands in the source of a vendor crate.
+    ///
+    /// # Panics
+    ///
+    /// If [`new`](Self::new) refuses it: for literals only, each read by a test.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "for literals only")]
+    pub fn from_static(url: &'static str) -> Self {
+        Self::new(url).expect("an endpoint in the source is valid")
+    }
+
     /// The same path and query at another scheme, host and port.
     ///
     /// # Errors
@@ -179,7 +190,10 @@ mod tests {
     fn a_base_replaces_scheme_host_and_port_and_keeps_the_path() {
         let endpoint = Endpoint::new("https://account.minimax.io/oauth2/token").unwrap();
         assert_eq!(
-            endpoint.with_base("http://127.0.0.1:4000/").unwrap().as_str(),
+            endpoint
+                .with_base("http://127.0.0.1:4000/")
+                .unwrap()
+                .as_str(),
             "http://127.0.0.1:4000/oauth2/token"
         );
         assert!(endpoint.with_base("http://127.0.0.1:4000/prefix").is_err());

@@ -8,12 +8,16 @@ mod endpoint;
 mod error;
 mod grant;
 mod http;
+#[cfg(feature = "loopback")]
+mod loopback;
+mod manager;
 mod pkce;
 mod prompt;
 mod provider;
 mod random;
 mod secret;
 mod session;
+mod store;
 mod text;
 mod token;
 
@@ -25,10 +29,14 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
 pub use grant::{DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, refusal_error};
 pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
+#[cfg(feature = "loopback")]
+pub use loopback::{LoopbackListener, Redirect};
+pub use manager::{AuthManager, AuthManagerBuilder, Logout};
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};
 pub use provider::{AuthProvider, Revocation};
 pub use random::{random_state, request_id};
 pub use secret::Secret;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
+pub use store::{FileTokenStore, MemoryTokenStore, StoreGuard, TokenStore};
 pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};

@@ -81,6 +81,28 @@ pub enum LoginEvent<'a> {
     },
 }
 
+impl<'a> LoginEvent<'a> {
+    /// The event of a device sign-in, for providers outside this crate.
+    #[must_use]
+    pub const fn device_code(device: &'a DeviceAuthorization) -> Self {
+        Self::DeviceCode { device }
+    }
+
+    /// The event of a sign-in in the browser, for providers outside this crate.
+    #[must_use]
+    pub const fn authorization_url(
+        url: &'a str,
+        redirect_uri: &'a str,
+        expires_in: Duration,
+    ) -> Self {
+        Self::AuthorizationUrl {
+            url,
+            redirect_uri,
+            expires_in,
+        }
+    }
+}
+
 /// A prompt that shows nothing; for tests and for programs that look elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;

@@ -173,7 +173,10 @@ impl OAuthToken {
         keep(&mut notes.signed_in_at, &old.signed_in_at);
         keep(&mut notes.renewed_at, &old.renewed_at);
         for (name, value) in &old.context {
-            notes.context.entry(name.clone()).or_insert_with(|| value.clone());
+            notes
+                .context
+                .entry(name.clone())
+                .or_insert_with(|| value.clone());
         }
         for (ours, theirs) in [
             (&mut notes.extra, &old.extra),
@@ -310,7 +313,9 @@ mod tests {
 
     #[test]
     fn debug_shows_no_token() {
-        let token = read(r#"{"access":"made-up-1","refresh":"made-up-2","expires":1,"id_token":"made-up-3"}"#);
+        let token = read(
+            r#"{"access":"made-up-1","refresh":"made-up-2","expires":1,"id_token":"made-up-3"}"#,
+        );
         let shown = format!("{token:?}");
         assert!(!shown.contains("made-up"), "{shown}");
     }

@@ -70,7 +70,7 @@ impl HttpClient {
     pub fn builder() -> HttpClientBuilder {
         HttpClientBuilder {
             user_agent: concat!("llm-auth/", env!("CARGO_PKG_VERSION")).into(),
-            timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             proxy: None,
             ca_pem: Vec::new(),
@@ -107,7 +107,23 @@ impl HttpClient {
             .client()?
             .get(endpoint.url().clone())
             .bearer_auth(access.expose());
-        self.send(endpoint, request, &[], vec![access.clone()]).await
+        self.send(endpoint, request, &[], vec![access.clone()])
+            .await
+    }
+
+    /// Posts an empty form with a bearer token in the `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// As [`post_form`](Self::post_form).
+    pub async fn post_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
+        let request = self
+            .client()?
+            .post(endpoint.url().clone())
+            .form::<[(&str, &str)]>(&[])
+            .bearer_auth(access.expose());
+        self.send(endpoint, request, &[], vec![access.clone()])
+            .await
     }
 
     async fn send(
@@ -134,7 +150,11 @@ impl HttpClient {
         let status = response.status().as_u16();
         tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "answered");
         if response.status().is_redirection() {
-            return Err(redirected(endpoint, status, response.headers().get(LOCATION)));
+            return Err(redirected(
+                endpoint,
+                status,
+                response.headers().get(LOCATION),
+            ));
         }
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
         let mut answer = Answer::new(endpoint.clone(), status, retry_after, secrets);
@@ -191,7 +211,7 @@ impl HttpClientBuilder {
         self
     }
 
-    /// The time for a whole request and its answer; 30 s by default.
+    /// The time for a whole request and its answer; 20 s by default.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -294,8 +314,11 @@ fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
     } else if source.is_builder() {
-        return Error::new(ErrorKind::Config, format!("cannot make a request to {host}"))
-            .with_source(source.without_url());
+        return Error::new(
+            ErrorKind::Config,
+            format!("cannot make a request to {host}"),
+        )
+        .with_source(source.without_url());
     } else if source.is_timeout() {
         (format!("{host} did not answer in time"), true)
     } else {
@@ -336,7 +359,14 @@ fn redirected(endpoint: &Endpoint, status: u16, location: Option<&HeaderValue>) 
             ErrorKind::Transient,
             format!(
                 "{host} answered with a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
-                clean(target.as_ref().and_then(|url| url.host_str()).unwrap_or("nowhere"), 200, &[])
+                clean(
+                    target
+                        .as_ref()
+                        .and_then(|url| url.host_str())
+                        .unwrap_or("nowhere"),
+                    200,
+                    &[]
+                )
             ),
         ),
     };

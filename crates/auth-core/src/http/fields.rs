@@ -101,10 +101,21 @@ mod tests {
 
     #[test]
     fn numbers_come_as_numbers_or_as_strings() {
-        let fields = fields(r#"{"a":3600,"b":"3600","c":0.5,"d":null,"e":"3600s","f":[],"g":1e18,"h":-1,"i":"NaN"}"#);
-        assert_eq!(fields.seconds("a").unwrap(), Some(Duration::from_secs(3600)));
-        assert_eq!(fields.seconds("b").unwrap(), Some(Duration::from_secs(3600)));
-        assert_eq!(fields.seconds("c").unwrap(), Some(Duration::from_millis(500)));
+        let fields = fields(
+            r#"{"a":3600,"b":"3600","c":0.5,"d":null,"e":"3600s","f":[],"g":1e18,"h":-1,"i":"NaN"}"#,
+        );
+        assert_eq!(
+            fields.seconds("a").unwrap(),
+            Some(Duration::from_secs(3600))
+        );
+        assert_eq!(
+            fields.seconds("b").unwrap(),
+            Some(Duration::from_secs(3600))
+        );
+        assert_eq!(
+            fields.seconds("c").unwrap(),
+            Some(Duration::from_millis(500))
+        );
         assert_eq!(fields.seconds("d").unwrap(), None);
         assert_eq!(fields.seconds("none").unwrap(), None);
         assert_eq!(fields.seconds("g").unwrap(), Some(LONGEST));

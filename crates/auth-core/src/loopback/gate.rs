@@ -1,0 +1,141 @@
+//! Which request is the answer that we wait for.
+
+use std::net::SocketAddr;
+
+use hyper::header::{HOST, HeaderMap};
+use hyper::{Method, Uri};
+use reqwest::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::grant::{Refusal, Step};
+use crate::secret::Secret;
+use crate::text::clean;
+
+/// What the answer must carry.
+#[derive(Debug)]
+pub(super) struct Gate {
+    host: String,
+    path: String,
+    state: Secret,
+    issuer: Option<String>,
+}
+
+/// What a request is.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Not the answer: changes nothing.
+    Ignored { status: u16, why: &'static str },
+    /// The answer: yes.
+    Code(Secret),
+    /// The answer: no.
+    Refused(Error),
+}
+
+impl Gate {
+    pub(super) fn new(
+        address: SocketAddr,
+        path: &str,
+        state: &Secret,
+        issuer: Option<&str>,
+    ) -> Self {
+        Self {
+            host: address.to_string(),
+            path: path.to_owned(),
+            state: state.clone(),
+            issuer: issuer.map(Into::into),
+        }
+    }
+
+    pub(super) fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Verdict {
+        let ignored = |status, why| Verdict::Ignored { status, why };
+        // Another name for this address means that a page elsewhere sends it (DNS rebinding).
+        let host = headers.get(HOST).map(|host| host.as_bytes());
+        if host != Some(self.host.as_bytes()) || headers.get_all(HOST).iter().count() != 1 {
+            return ignored(421, "a request with another Host");
+        }
+        if uri.path() != self.path {
+            return ignored(404, "a request for another path");
+        }
+        if method != Method::GET {
+            return ignored(405, "a request with another method than GET");
+        }
+        let Some(answer) = Parameters::read(uri) else {
+            return ignored(400, "a request with a parameter twice");
+        };
+        match &answer.state {
+            None => return ignored(400, "an answer without state"),
+            Some(state) if *state != self.state => {
+                return ignored(400, "an answer with another state");
+            }
+            Some(_) => {}
+        }
+        if let (Some(expected), Some(named)) = (&self.issuer, &answer.issuer)
+            && expected != named
+        {
+            return ignored(400, "an answer of another issuer");
+        }
+        match (answer.code, answer.error) {
+            (Some(_), Some(_)) => ignored(400, "an answer with both a code and an error"),
+            (Some(code), None) => Verdict::Code(code),
+            (None, Some(error)) => Verdict::Refused(error),
+            (None, None) => Verdict::Refused(Error::new(
+                ErrorKind::Protocol,
+                "the authorization server's answer has neither a code nor an error",
+            )),
+        }
+    }
+}
+
+/// The parameters of an authorization response (RFC 6749 section 4.1.2, RFC 9207).
+#[derive(Debug, Default)]
+struct Parameters {
+    state: Option<Secret>,
+    issuer: Option<String>,
+    code: Option<Secret>,
+    error: Option<Error>,
+}
+
+impl Parameters {
+    /// `None` if one of them stands twice.
+    fn read(uri: &Uri) -> Option<Self> {
+        let query = uri.query().unwrap_or_default();
+        let url = Url::parse(&format!("http://127.0.0.1/?{query}")).ok()?;
+        let mut found: [Option<String>; 5] = Default::default();
+        for (name, value) in url.query_pairs() {
+            let at = match name.as_ref() {
+                "state" => 0,
+                "iss" => 1,
+                "code" => 2,
+                "error" => 3,
+                "error_description" => 4,
+                _ => continue,
+            };
+            if found[at].replace(value.into_owned()).is_some() {
+                return None;
+            }
+        }
+        let [state, issuer, code, error, description] = found;
+        Some(Self {
+            state: state.map(Secret::from),
+            issuer,
+            code: code.filter(|code| !code.is_empty()).map(Secret::from),
+            error: error.map(|code| refused(&code, description.as_deref())),
+        })
+    }
+}
+
+/// The server's words are untrusted text (RFC 6749 section 4.1.2.1).
+fn refused(code: &str, description: Option<&str>) -> Error {
+    let refusal = Refusal::new(code, description);
+    let mut message = format!(
+        "the authorization server refused the sign-in: {}",
+        clean(refusal.code(), 80, &[])
+    );
+    if let Some(words) = description
+        .map(|text| clean(text, 200, &[]))
+        .filter(|words| !words.is_empty())
+    {
+        message.push_str(&format!(" ({words})"));
+    }
+    Error::new(refusal.kind(Step::Authorization), message)
+}

@@ -1,0 +1,185 @@
+//! The HTTP server behind the redirect URI.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use super::gate::{Gate, Verdict};
+use super::page::{Page, SECURITY_POLICY};
+use crate::error::Error;
+use crate::secret::Secret;
+
+const CONNECTIONS: usize = 32;
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// A browser waits this long for its page while the code is exchanged.
+const CONNECTION_TIME: Duration = Duration::from_secs(90);
+
+/// What reached the redirect URI.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Code {
+        code: Secret,
+        reply: oneshot::Sender<Page>,
+    },
+    Ignored {
+        why: &'static str,
+    },
+    Refused {
+        error: Error,
+        reply: oneshot::Sender<Page>,
+    },
+}
+
+/// Serves until it is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    task: JoinHandle<()>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    gate: Gate,
+    decided: AtomicBool,
+    delivered: Notify,
+    arrivals: mpsc::Sender<Arrival>,
+}
+
+impl Server {
+    pub(super) fn start(
+        listener: TcpListener,
+        gate: Gate,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            gate,
+            decided: AtomicBool::new(false),
+            delivered: Notify::new(),
+            arrivals,
+        });
+        Self {
+            task: tokio::spawn(accept(listener, Arc::clone(&shared))),
+            shared,
+        }
+    }
+
+    /// Waits until the browser has the page for the answer.
+    pub(super) async fn delivered(&self) {
+        self.shared.delivered.notified().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // Out of descriptors, or a connection that was reset before it was accepted.
+            Err(error) => {
+                tracing::debug!(%error, "the redirect listener cannot accept");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let _ended = timeout(CONNECTION_TIME, serve(stream, shared)).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let is_the_answer = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        let (shared, is_the_answer) = (&shared, &is_the_answer);
+        async move { Ok::<_, Infallible>(answer(&request, shared, is_the_answer).await) }
+    });
+    let served = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(16 * 1024)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::trace!(%error, "a connection to the redirect URI ended early");
+    }
+    if is_the_answer.into_inner() {
+        shared.delivered.notify_one();
+    }
+}
+
+async fn answer(
+    request: &Request<Incoming>,
+    shared: &Shared,
+    is_the_answer: &AtomicBool,
+) -> Response<Full<Bytes>> {
+    let verdict = shared
+        .gate
+        .judge(request.method(), request.uri(), request.headers());
+    if let Verdict::Ignored { status, why } = verdict {
+        // If nobody listens for the remark, it is lost.
+        let _unheard = shared.arrivals.try_send(Arrival::Ignored { why });
+        return response(status, Page::Nothing);
+    }
+    // A code is redeemed once: a reload of the page brings nothing new.
+    if shared.decided.swap(true, Ordering::SeqCst) {
+        return response(410, Page::Nothing);
+    }
+    is_the_answer.store(true, Ordering::SeqCst);
+    let (reply, page) = oneshot::channel();
+    let arrival = match verdict {
+        Verdict::Code(code) => Arrival::Code { code, reply },
+        Verdict::Refused(error) => Arrival::Refused { error, reply },
+        Verdict::Ignored { status, .. } => return response(status, Page::Nothing),
+    };
+    if shared.arrivals.send(arrival).await.is_err() {
+        return response(410, Page::Nothing);
+    }
+    response(200, page.await.unwrap_or(Page::Failed))
+}
+
+fn response(status: u16, page: Page) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(page.html()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, SECURITY_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    if status == 405 {
+        headers.insert(header::ALLOW, header::HeaderValue::from_static("GET"));
+    }
+    response
+}

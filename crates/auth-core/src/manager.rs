@@ -1,0 +1,305 @@
+//! Who owns the life of a session.
+
+mod builder;
+mod demand;
+mod renewal;
+mod retry;
+mod single_flight;
+mod work;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+pub use self::builder::AuthManagerBuilder;
+use self::demand::Demand;
+use self::renewal::Unsaved;
+use self::single_flight::SingleFlight;
+use self::work::Work;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::prompt::UserPrompt;
+use crate::provider::{AuthProvider, Revocation};
+use crate::session::SessionKey;
+use crate::store::{StoreGuard, TokenStore};
+use crate::token::OAuthToken;
+
+/// Signs in, keeps the session, renews it and hands out its access token.
+///
+/// However many tasks and processes ask, one expiry causes one renewal. A renewal is a
+/// transaction of its own: dropping the future of a caller drops only its waiting. The
+/// store holds a successor durably before anybody sees its access token. Clones share one session.
+///
+/// Every call needs a tokio runtime with time enabled.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run(provider: impl llm_auth_core::AuthProvider + 'static) -> Result<(), llm_auth_core::Error> {
+/// use llm_auth_core::{AuthManager, FileTokenStore, Silent};
+///
+/// let manager = AuthManager::builder(provider)
+///     .store(FileTokenStore::file("session.json"))
+///     .build();
+/// if manager.load().await?.is_none() {
+///     manager.login(&Silent).await?;
+/// }
+/// let token = manager.token().await?;
+/// println!("{} characters", token.access.expose().len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AuthManager {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    provider: Arc<dyn AuthProvider>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+    key: SessionKey,
+    expiry_margin: Duration,
+    snapshot: ArcSwapOption<OAuthToken>,
+    unsaved: Mutex<Option<Unsaved>>,
+    flight: SingleFlight,
+    work: Work,
+}
+
+/// What a [`logout`](AuthManager::logout) did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Logout {
+    /// Whether there was anything to forget.
+    pub was_signed_in: bool,
+    /// What the vendor said; `None` where there was nothing to tell it.
+    pub revocation: Option<Result<Revocation>>,
+}
+
+impl AuthManager {
+    /// A manager for sessions of this provider; see the builder for the defaults.
+    pub fn builder(provider: impl AuthProvider + 'static) -> AuthManagerBuilder {
+        AuthManagerBuilder::new(Arc::new(provider))
+    }
+
+    /// Which session this is about.
+    #[must_use]
+    pub fn key(&self) -> &SessionKey {
+        &self.shared.key
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn provider(&self) -> &dyn AuthProvider {
+        self.shared.provider.as_ref()
+    }
+
+    /// Signs a person in and stores the session. No lock is held while the person thinks.
+    ///
+    /// That the store can be written is proved before the person is asked.
+    ///
+    /// # Errors
+    ///
+    /// What [`AuthProvider::authenticate`] and the store say; [`ErrorKind::Config`] if the
+    /// store holds a session of another provider.
+    pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
+        let shared = &self.shared;
+        let mut guard = shared.lock().await?;
+        drop(shared.replaceable(guard.as_mut()).await?);
+        drop(guard);
+        let token = shared.provider.authenticate(prompt).await;
+        let token = token.map_err(|error| shared.named(error))?;
+        let owned = Arc::clone(shared);
+        shared
+            .work
+            .own(async move { owned.store_login(token).await })
+            .await
+    }
+
+    /// The session as it is stored, without renewing it; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// What the store says; [`ErrorKind::Config`] if it is a session of another provider.
+    pub async fn load(&self) -> Result<Option<Arc<OAuthToken>>> {
+        let shared = &self.shared;
+        let stored = shared.store.load(&shared.key).await;
+        let stored = stored.map_err(|error| shared.named(error))?;
+        let stored = shared.own_session(stored)?;
+        Ok(stored.map(|token| shared.publish(token)))
+    }
+
+    /// A session whose access token is good for at least the expiry margin, renewed if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSignedIn`] or [`ErrorKind::RefreshRejected`] if only a new sign-in
+    /// helps, a transient kind if a later call may succeed, a store error otherwise.
+    pub async fn token(&self) -> Result<Arc<OAuthToken>> {
+        self.token_valid_for(self.shared.expiry_margin).await
+    }
+
+    /// A session whose access token is good for at least `minimum`, renewed if need be. If the
+    /// vendor's tokens do not live that long, a fresh one is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
+    pub async fn token_valid_for(&self, minimum: Duration) -> Result<Arc<OAuthToken>> {
+        let shared = &self.shared;
+        let demand = Demand::valid_for(minimum, shared.clock.now());
+        if let Some(token) = shared.snapshot.load_full()
+            && demand.is_met_by(&token, shared.clock.now())
+        {
+            return Ok(token);
+        }
+        match self.load().await? {
+            None => Err(shared.not_signed_in()),
+            Some(token) if demand.is_met_by(&token, shared.clock.now()) => Ok(token),
+            Some(_) => shared.renewed(demand).await,
+        }
+    }
+
+    /// Another session than this one, whose access token was refused by an API: renews only if
+    /// it is still the current one.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
+    pub async fn invalidate(&self, refused: &OAuthToken) -> Result<Arc<OAuthToken>> {
+        let demand = Demand::other_than(refused, self.shared.clock.now());
+        self.shared.renewed(demand).await
+    }
+
+    /// Tells the vendor that the session is over, where that is possible, and forgets it here
+    /// in any case.
+    ///
+    /// # Errors
+    ///
+    /// What the store says. That the vendor did not confirm is no error but told in [`Logout`].
+    pub async fn logout(&self) -> Result<Logout> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move { owned.forget_session().await };
+        self.shared.work.own(work).await
+    }
+
+    /// Waits until everything that was begun is stored: renewals go on after their callers are
+    /// dropped. Call it before the process ends.
+    pub async fn settle(&self) {
+        self.shared.work.idle().await;
+    }
+}
+
+impl Shared {
+    /// One renewal for all who ask at the same time.
+    async fn renewed(self: &Arc<Self>, demand: Demand) -> Result<Arc<OAuthToken>> {
+        let start = || {
+            let (owned, demand) = (Arc::clone(self), demand.clone());
+            self.work.own(async move { owned.renew(&demand).await })
+        };
+        let token = self.flight.join_or_start(start).await?;
+        if demand.excludes(&token) {
+            // That flight had begun before the token was refused, and brought just that one.
+            return start().await;
+        }
+        Ok(token)
+    }
+
+    async fn store_login(&self, mut token: OAuthToken) -> Result<Arc<OAuthToken>> {
+        let mut guard = self.lock().await?;
+        if let Some(previous) = self.replaceable(guard.as_mut()).await? {
+            token.extra = previous.extra;
+        }
+        token.notes.provider = Some(self.key.provider().to_owned());
+        token.notes.signed_in_at = Some(self.clock.now());
+        guard
+            .save(&token)
+            .await
+            .map_err(|error| self.named(error))?;
+        self.drop_unsaved();
+        Ok(self.publish(token))
+    }
+
+    async fn forget_session(&self) -> Result<Logout> {
+        let mut guard = self.lock().await?;
+        let stored = match guard.load().await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => None,
+            stored => self.own_session(stored.map_err(|error| self.named(error))?)?,
+        };
+        let revocation = match &stored {
+            Some(token) if !token.is_refused() => Some(self.provider.revoke(token).await),
+            _ => None,
+        };
+        guard.remove().await.map_err(|error| self.named(error))?;
+        self.drop_unsaved();
+        self.snapshot.store(None);
+        Ok(Logout {
+            was_signed_in: stored.is_some(),
+            revocation: revocation.map(|said| said.map_err(|error| self.named(error))),
+        })
+    }
+
+    async fn lock(&self) -> Result<Box<dyn StoreGuard>> {
+        let guard = self.store.lock(&self.key).await;
+        guard.map_err(|error| self.named(error))
+    }
+
+    /// What a new sign-in would replace: nothing, something unreadable (the store keeps that
+    /// aside), or a session of this very provider.
+    async fn replaceable(&self, guard: &mut dyn StoreGuard) -> Result<Option<OAuthToken>> {
+        match guard.load().await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            stored => self.own_session(stored.map_err(|error| self.named(error))?),
+        }
+    }
+
+    /// A credential goes only to the server that it is from (RFC 6749 section 10.4).
+    fn own_session(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
+        match stored
+            .as_ref()
+            .and_then(|token| token.notes.provider.as_deref())
+        {
+            Some(other) if other != self.key.provider() => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{} holds a session of {}",
+                    self.store.place(&self.key),
+                    crate::text::clean(other, 40, &[])
+                ),
+            )
+            .with_session(&self.key)),
+            _ => Ok(stored),
+        }
+    }
+
+    fn publish(&self, token: OAuthToken) -> Arc<OAuthToken> {
+        let token = Arc::new(token);
+        self.snapshot.store(Some(Arc::clone(&token)));
+        token
+    }
+
+    fn drop_unsaved(&self) {
+        *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn not_signed_in(&self) -> Error {
+        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(&self.key)
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.with_session(&self.key)
+    }
+}
+
+impl fmt::Debug for AuthManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthManager")
+            .field("key", &self.shared.key)
+            .field("provider", &self.shared.provider)
+            .field("store", &self.shared.store)
+            .field("expiry_margin", &self.shared.expiry_margin)
+            .finish_non_exhaustive()
+    }
+}

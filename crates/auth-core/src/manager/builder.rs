@@ -1,0 +1,90 @@
+//! How a manager is put together.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use super::single_flight::SingleFlight;
+use super::work::Work;
+use super::{AuthManager, Shared};
+use crate::clock::{Clock, SystemClock};
+use crate::provider::AuthProvider;
+use crate::session::{DEFAULT_ACCOUNT, SessionKey};
+use crate::store::{MemoryTokenStore, TokenStore};
+
+/// Settings of an [`AuthManager`].
+#[derive(Debug)]
+pub struct AuthManagerBuilder {
+    provider: Arc<dyn AuthProvider>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+    account: String,
+    expiry_margin: Duration,
+}
+
+impl AuthManagerBuilder {
+    pub(super) fn new(provider: Arc<dyn AuthProvider>) -> Self {
+        Self {
+            provider,
+            store: Arc::new(MemoryTokenStore::new()),
+            clock: Arc::new(SystemClock),
+            account: DEFAULT_ACCOUNT.into(),
+            expiry_margin: Duration::from_secs(60),
+        }
+    }
+
+    /// Where the session is kept; in memory by default, so it ends with the process.
+    #[must_use]
+    pub fn store(self, store: impl TokenStore + 'static) -> Self {
+        self.shared_store(Arc::new(store))
+    }
+
+    /// The same, for a store that is shared with others.
+    #[must_use]
+    pub fn shared_store(mut self, store: Arc<dyn TokenStore>) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Which of several accounts at the vendor; `default` by default.
+    #[must_use]
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// How long before its expiry an access token is renewed; 60 s by default. For a token
+    /// that lives less than twice as long, half its life counts.
+    #[must_use]
+    pub fn expiry_margin(mut self, margin: Duration) -> Self {
+        self.expiry_margin = margin;
+        self
+    }
+
+    /// Where the time comes from; the computer's clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The manager. Nothing is read or sent yet.
+    #[must_use]
+    pub fn build(self) -> AuthManager {
+        let key = SessionKey::new(self.provider.name(), self.account);
+        AuthManager {
+            shared: Arc::new(Shared {
+                provider: self.provider,
+                store: self.store,
+                clock: self.clock,
+                key,
+                expiry_margin: self.expiry_margin,
+                snapshot: ArcSwapOption::empty(),
+                unsaved: Mutex::new(None),
+                flight: SingleFlight::default(),
+                work: Work::default(),
+            }),
+        }
+    }
+}

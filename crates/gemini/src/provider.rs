@@ -1,0 +1,303 @@
+//! The steps of a sign-in at Google, of a renewal and of a revocation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use llm_auth_core::{
+    ApiAnswer, ApiVerdict, AuthProvider, Clock, Error, ErrorKind, Form, HttpClient, LoginEvent,
+    LoopbackListener, OAuthToken, Pkce, Result, Revocation, Secret, Step, SystemClock, UserPrompt,
+    async_trait, random_state,
+};
+
+use crate::client_file::OAuthClient;
+use crate::endpoints::{GeminiEndpoints, SCOPE_EMAIL};
+use crate::wire::{self, UserInfo};
+
+const CLIENT_ID: &str = "client_id";
+const QUOTA_PROJECT: &str = "quota_project";
+
+/// Signs in to Google with the user's own OAuth client: authorization code, loopback
+/// redirect, PKCE, `state` and `iss`.
+///
+/// A session remembers the client that it was made with, because its refresh token works with
+/// no other (openclaw/openclaw PR 5027): a renewal needs no client file.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use llm_auth_gemini::{AuthManager, FileTokenStore, GeminiProvider, OAuthClient, Silent};
+///
+/// let client = OAuthClient::from_json(&std::fs::read("client_secret.json")?)?;
+/// let provider = GeminiProvider::builder().client(client).build();
+/// let manager = AuthManager::builder(provider)
+///     .store(FileTokenStore::file("gemini.json"))
+///     .build();
+/// manager.login(&Silent).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct GeminiProvider {
+    endpoints: GeminiEndpoints,
+    client: Option<OAuthClient>,
+    quota_project: Option<String>,
+    patience: Duration,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+}
+
+/// Settings of a [`GeminiProvider`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct GeminiProviderBuilder {
+    provider: GeminiProvider,
+}
+
+impl GeminiProvider {
+    /// Settings to start from.
+    pub fn builder() -> GeminiProviderBuilder {
+        GeminiProviderBuilder {
+            provider: GeminiProvider {
+                endpoints: GeminiEndpoints::default(),
+                client: None,
+                quota_project: None,
+                patience: Duration::from_secs(300),
+                http: HttpClient::default(),
+                clock: Arc::new(SystemClock),
+            },
+        }
+    }
+
+    /// The value for the `x-goog-user-project` header, which the Gemini API asks for beside
+    /// the bearer token (ai.google.dev/gemini-api/docs/oauth).
+    #[must_use]
+    pub fn quota_project<'a>(&'a self, token: &'a OAuthToken) -> Option<&'a str> {
+        let remembered = token.notes.context.get(QUOTA_PROJECT).map(String::as_str);
+        self.quota_project.as_deref().or(remembered)
+    }
+
+    /// Who it is, if [`SCOPE_EMAIL`] was granted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] without the right scope, transient kinds for network trouble.
+    pub async fn userinfo(&self, token: &OAuthToken) -> Result<UserInfo> {
+        let endpoint = &self.endpoints.userinfo;
+        let answer = self.http.get_with_bearer(endpoint, &token.access).await?;
+        wire::read_userinfo(&answer)
+    }
+
+    /// Asks Google whether an access token is still good.
+    ///
+    /// # Errors
+    ///
+    /// Transient kinds for network trouble; a dead token is no error but
+    /// [`ApiVerdict::RefreshNeeded`].
+    pub async fn check(&self, token: &OAuthToken) -> Result<ApiVerdict> {
+        let endpoint = &self.endpoints.tokeninfo;
+        let answer = self.http.post_with_bearer(endpoint, &token.access).await?;
+        wire::judge_tokeninfo(&answer)
+    }
+
+    /// The URL that begins a sign-in (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+    fn authorization_url(
+        &self,
+        client: &OAuthClient,
+        redirect_uri: &str,
+        state: &Secret,
+        pkce: &Pkce,
+    ) -> String {
+        self.endpoints.authorization.with_query(&[
+            ("response_type", "code"),
+            (CLIENT_ID, client.id()),
+            ("redirect_uri", redirect_uri),
+            ("scope", &self.endpoints.scope),
+            ("state", state.expose()),
+            ("code_challenge", pkce.challenge()),
+            ("code_challenge_method", Pkce::METHOD),
+            // Without these two Google gives a refresh token only at the first consent.
+            ("access_type", "offline"),
+            ("prompt", "consent"),
+        ])
+    }
+
+    /// One try, never a second: a code is redeemed once (RFC 6749 section 4.1.2).
+    async fn exchange(
+        &self,
+        client: &OAuthClient,
+        redirect_uri: &str,
+        code: &Secret,
+        pkce: &Pkce,
+    ) -> Result<OAuthToken> {
+        let form = client_form(client.id(), client.secret())
+            .text("grant_type", "authorization_code")
+            .text("redirect_uri", redirect_uri)
+            .secret("code", code)
+            .secret("code_verifier", pkce.verifier());
+        let answer = self
+            .http
+            .post_form(&self.endpoints.token, &form, &[])
+            .await?;
+        let mut token = wire::read_token(Step::Exchange, &answer)?.into_token(self.clock.now());
+        let notes = &mut token.notes;
+        notes.client_secret = client.secret().cloned();
+        notes.context.insert(CLIENT_ID.into(), client.id().into());
+        let project = self
+            .quota_project
+            .as_deref()
+            .or_else(|| client.project_id());
+        if let Some(project) = project {
+            notes.context.insert(QUOTA_PROJECT.into(), project.into());
+        }
+        Ok(token)
+    }
+
+    /// A name for the session. That it cannot be had must not fail a sign-in.
+    async fn identity(&self, token: &OAuthToken) -> Option<String> {
+        let granted = token.scope.as_deref().unwrap_or(&self.endpoints.scope);
+        let tells = [SCOPE_EMAIL, "email"];
+        if !granted.split(' ').any(|scope| tells.contains(&scope)) {
+            return None;
+        }
+        match self.userinfo(token).await {
+            Ok(info) => info.email,
+            Err(error) => {
+                tracing::debug!(%error, "Google does not say who it is");
+                None
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl AuthProvider for GeminiProvider {
+    fn name(&self) -> &str {
+        "gemini"
+    }
+
+    async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        let client = self.client.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "signing in to Gemini needs an OAuth client of your own, of type \"Desktop app\"",
+            )
+        })?;
+        let (pkce, state) = (Pkce::generate()?, random_state()?);
+        let listener = LoopbackListener::bind(&self.endpoints.redirect_path)?;
+        let redirect_uri = listener.redirect_uri().to_owned();
+        let url = self.authorization_url(client, &redirect_uri, &state, &pkce);
+        prompt.notify(&LoginEvent::authorization_url(
+            &url,
+            &redirect_uri,
+            self.patience,
+        ));
+        let issuer = self.endpoints.issuer.as_deref();
+        let redirect = listener.wait(&state, issuer, self.patience, prompt).await?;
+        let exchanged = self
+            .exchange(client, &redirect_uri, redirect.code(), &pkce)
+            .await;
+        redirect.finish(exchanged.is_ok()).await;
+        let mut token = exchanged?;
+        token.notes.identity = self.identity(&token).await;
+        Ok(token)
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        let Some(refresh) = &current.refresh else {
+            return Err(Error::new(
+                ErrorKind::NotSignedIn,
+                "the session has no refresh token",
+            ));
+        };
+        let remembered = current.notes.context.get(CLIENT_ID);
+        let client = match (remembered, &self.client) {
+            (Some(id), _) => client_form(id, current.notes.client_secret.as_ref()),
+            (None, Some(client)) => client_form(client.id(), client.secret()),
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "the session does not say which OAuth client it belongs to, and none is given",
+                ));
+            }
+        };
+        let form = client
+            .text("grant_type", "refresh_token")
+            .secret("refresh_token", refresh);
+        let answer = self
+            .http
+            .post_form(&self.endpoints.token, &form, &[])
+            .await?;
+        let renewed = wire::read_token(Step::Refresh, &answer)?.into_token(self.clock.now());
+        Ok(renewed.inheriting(current))
+    }
+
+    async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        // Revoking the refresh token ends the grant, and with it every access token.
+        let credential = token.refresh.as_ref().unwrap_or(&token.access);
+        let form = Form::new().secret("token", credential);
+        let endpoint = &self.endpoints.revocation;
+        let answer = self.http.post_form(endpoint, &form, &[]).await?;
+        wire::read_revocation(&answer).map(|()| Revocation::Confirmed)
+    }
+
+    fn api_base(&self, _token: &OAuthToken) -> Option<String> {
+        Some(self.endpoints.api_base.clone())
+    }
+
+    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+        wire::judge_api_answer(answer)
+    }
+}
+
+impl GeminiProviderBuilder {
+    /// The user's own OAuth client. A sign-in needs one; a renewal uses the session's.
+    pub fn client(mut self, client: OAuthClient) -> Self {
+        self.provider.client = Some(client);
+        self
+    }
+
+    /// Other endpoints than Google's.
+    pub fn endpoints(mut self, endpoints: GeminiEndpoints) -> Self {
+        self.provider.endpoints = endpoints;
+        self
+    }
+
+    /// The project that is billed and limited; that of the client file by default.
+    pub fn quota_project(mut self, project: impl Into<String>) -> Self {
+        self.provider.quota_project = Some(project.into());
+        self
+    }
+
+    /// How long to wait for the browser; 5 minutes by default.
+    pub fn timeout(mut self, patience: Duration) -> Self {
+        self.provider.patience = patience;
+        self
+    }
+
+    /// The HTTP client for sign-in, renewal and revocation alike.
+    pub fn http(mut self, http: HttpClient) -> Self {
+        self.provider.http = http;
+        self
+    }
+
+    /// Where the time comes from; the computer's clock by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.provider.clock = clock;
+        self
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn build(self) -> GeminiProvider {
+        self.provider
+    }
+}
+
+fn client_form(id: &str, secret: Option<&Secret>) -> Form {
+    let form = Form::new().text(CLIENT_ID, id);
+    match secret {
+        Some(secret) => form.secret("client_secret", secret),
+        None => form,
+    }
+}
