@@ -19,7 +19,7 @@ use crate::error::Error;
 /// impl UserPrompt for Terminal {
 ///     fn notify(&self, event: &LoginEvent<'_>) {
 ///         match event {
-///             LoginEvent::DeviceCode { device } => {
+///             LoginEvent::DeviceCode { device, .. } => {
 ///                 eprintln!("Open {}", device.best_uri());
 ///                 eprintln!("The code is {}", device.user_code);
 ///             }

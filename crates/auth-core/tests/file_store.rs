@@ -1,0 +1,256 @@
+//! Sessions in files, on a real disk.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use llm_auth_core::{
+    ErrorKind, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenStore as _,
+};
+use tempfile::TempDir;
+
+fn key() -> SessionKey {
+    SessionKey::new("qwen", "work")
+}
+
+fn token(access: &str) -> OAuthToken {
+    let mut token = OAuthToken::new(
+        access.into(),
+        Timestamp::from_unix_millis(4_102_444_800_000),
+    );
+    token.refresh = Some("made-up-refresh".into());
+    token
+}
+
+async fn save(store: &FileTokenStore, token: &OAuthToken) -> llm_auth_core::Result<()> {
+    store.lock(&key()).await?.save(token).await
+}
+
+fn at(folder: &TempDir, name: &str) -> PathBuf {
+    folder.path().join(name)
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn a_session_comes_back_as_it_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::folder(at(&folder, "sessions"));
+    assert_eq!(store.load(&key()).await.unwrap(), None);
+    save(&store, &token("a1")).await.unwrap();
+    assert_eq!(store.load(&key()).await.unwrap(), Some(token("a1")));
+    assert_eq!(store.sessions().unwrap(), [key()]);
+    store.lock(&key()).await.unwrap().remove().await.unwrap();
+    assert_eq!(store.load(&key()).await.unwrap(), None);
+    assert!(store.sessions().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_left_beside_the_file_but_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&folder, "t.json"));
+    let mut guard = store.lock(&key()).await.unwrap();
+    guard.prepare(&token("a1")).await.unwrap();
+    guard.save(&token("a2")).await.unwrap();
+    guard.prepare(&token("a3")).await.unwrap();
+    drop(guard);
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["t.json", "t.json.lock"]);
+}
+
+#[tokio::test]
+async fn one_lock_excludes_another_and_a_wait_in_vain_names_the_holder() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&folder, "t.json"));
+    let held = store.lock(&key()).await.unwrap();
+    let impatient = store.clone().lock_wait(Duration::from_millis(20));
+    let error = impatient.lock(&key()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreBusy);
+    assert!(
+        error.to_string().contains(&std::process::id().to_string()),
+        "{error}"
+    );
+    drop(held);
+    impatient.lock(&key()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_session_is_told_never_quoted_and_kept_aside_by_a_save() {
+    for (content, hint) in [
+        ("", "is empty"),
+        ("  \r\n", "is empty"),
+        ("made-up", "line 1"),
+        ("[]", "line 1"),
+        ("{}", "line 1"),
+        (
+            r#"{"access":"a","refresh":"made-up","expires":"made-up"}"#,
+            "line 1",
+        ),
+        (r#"{"access":"a","refresh":"made-"#, "line 1"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = at(&folder, "t.json");
+        fs::write(&path, content).unwrap();
+        let store = FileTokenStore::file(&path);
+        let error = store.load(&key()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{content}");
+        assert!(error.to_string().contains(hint), "{error}");
+        assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+
+        save(&store, &token("a1")).await.unwrap();
+        let aside = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().contains(".corrupt-"))
+            .unwrap();
+        assert_eq!(fs::read_to_string(aside).unwrap(), content);
+        assert_eq!(store.load(&key()).await.unwrap(), Some(token("a1")));
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_10_megabytes_is_no_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = at(&folder, "t.json");
+    fs::write(&path, vec![b' '; 10 << 20]).unwrap();
+    let error = FileTokenStore::file(&path).load(&key()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("1 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_and_windows_line_ends_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = at(&folder, "t.json");
+    fs::write(
+        &path,
+        "\u{feff}{\r\n\"access\":\"a\",\r\n\"refresh\":\"\",\"expires\":1000}\r\n",
+    )
+    .unwrap();
+    let read = FileTokenStore::file(&path).read(&key()).unwrap().unwrap();
+    assert_eq!(read.access.expose(), "a");
+}
+
+#[tokio::test]
+async fn account_names_cannot_leave_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::folder(at(&folder, "sessions"));
+    let wicked = SessionKey::new("qwen", "../../escape");
+    store
+        .lock(&wicked)
+        .await
+        .unwrap()
+        .save(&token("a"))
+        .await
+        .unwrap();
+    assert_eq!(store.sessions().unwrap(), [wicked]);
+    assert!(!at(&folder, "escape.json").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_are_0600_from_birth_and_our_folders_0700() {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = at(&folder, "sessions");
+    fs::create_dir(&sessions).unwrap();
+    set_mode(&sessions, 0o777);
+    let store = FileTokenStore::folder(&sessions);
+    save(&store, &token("a1")).await.unwrap();
+    let file = store.path(&key());
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(&file.with_file_name("work.json.lock")), 0o600);
+    assert_eq!(mode(&sessions), 0o700);
+    assert_eq!(mode(&sessions.join("qwen")), 0o700);
+
+    set_mode(&file, 0o644);
+    store.load(&key()).await.unwrap();
+    assert_eq!(mode(&file), 0o600, "tightened when it is read");
+    set_mode(&file, 0o666);
+    save(&store, &token("a2")).await.unwrap();
+    assert_eq!(mode(&file), 0o600);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_everybody_may_change_is_refused_and_a_shared_one_is_not_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = at(&folder, "open");
+    fs::create_dir(&open).unwrap();
+    set_mode(&open, 0o777);
+    let error = save(&FileTokenStore::file(open.join("t.json")), &token("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+
+    set_mode(&open, 0o1777);
+    save(&FileTokenStore::file(open.join("t.json")), &token("a"))
+        .await
+        .unwrap();
+    let error = save(&FileTokenStore::folder(&open), &token("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert_eq!(mode(&open), 0o1777);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_stays_a_link_and_its_target_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (at(&folder, "real.json"), at(&folder, "link.json"));
+    std::os::unix::fs::symlink("real.json", &link).unwrap();
+    let store = FileTokenStore::file(&link);
+    for access in ["a1", "a2"] {
+        save(&store, &token(access)).await.unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::read_to_string(&real).unwrap().contains(access));
+    }
+    assert!(
+        at(&folder, "real.json.lock").exists(),
+        "both names share one lock"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_planted_temporary_file_or_link_is_not_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let victim = at(&folder, "victim");
+    fs::write(&victim, "untouched").unwrap();
+    std::os::unix::fs::symlink(&victim, at(&folder, ".t.json.tmp")).unwrap();
+    let store = FileTokenStore::file(at(&folder, "t.json"));
+    save(&store, &token("a1")).await.unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_known_at_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = at(&folder, "file");
+    fs::write(&file, "").unwrap();
+    let error = save(&FileTokenStore::file(file.join("t.json")), &token("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    let error = save(&FileTokenStore::folder("/proc/llm-auth"), &token("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+}

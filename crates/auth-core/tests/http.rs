@@ -1,0 +1,349 @@
+//! What the client makes of answers, good and odd, on a real socket.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use llm_auth_core::{
+    Endpoint, Error, ErrorKind, Form, HttpClient, Poll, Secret, Step, TokenAnswer, read_answer,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Answers one connection with these bytes and gives back what it was sent.
+async fn serve(answer: Vec<u8>) -> (Endpoint, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint =
+        Endpoint::new(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
+    let task = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            let read = stream.read(&mut buffer).await.unwrap();
+            seen.extend_from_slice(&buffer[..read]);
+            let text = String::from_utf8_lossy(&seen).into_owned();
+            let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+                let length = head
+                    .lines()
+                    .find_map(|line| {
+                        line.to_ascii_lowercase()
+                            .strip_prefix("content-length: ")?
+                            .parse()
+                            .ok()
+                    })
+                    .unwrap_or(0);
+                body.len() >= length
+            });
+            if whole || read == 0 {
+                // A client that has heard enough closes the connection.
+                let _closed = stream.write_all(&answer).await;
+                return text;
+            }
+        }
+    });
+    (endpoint, task)
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Answer> {
+    let (endpoint, _) = serve(bytes).await;
+    let form = Form::new().secret("refresh_token", &Secret::from("made-up-token"));
+    HttpClient::default().post_form(&endpoint, &form, &[]).await
+}
+
+async fn refused(status: &str, body: &str) -> Error {
+    let answer = post(answer(status, "", body)).await.unwrap();
+    read_answer(Step::Refresh, &answer).unwrap_err()
+}
+
+#[tokio::test]
+async fn a_form_is_escaped_and_sent_with_a_user_agent() {
+    let (endpoint, seen) = serve(answer("200 OK", "", "{}")).await;
+    let form = Form::new()
+        .text("scope", "openid profile")
+        .secret("refresh_token", &Secret::from("a+b/c=&d%e"));
+    let http = HttpClient::default();
+    http.post_form(&endpoint, &form, &[("x-request-id", "1".into())])
+        .await
+        .unwrap();
+    let seen = seen.await.unwrap();
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+    assert_eq!(
+        body,
+        "scope=openid+profile&refresh_token=a%2Bb%2Fc%3D%26d%25e"
+    );
+    let head = head.to_ascii_lowercase();
+    assert!(head.starts_with("post /token http/1.1\r\n"));
+    assert!(head.contains("\r\nuser-agent: llm-auth/"));
+    assert!(head.contains("\r\naccept: application/json"));
+    assert!(head.contains("\r\ncontent-type: application/x-www-form-urlencoded"));
+    assert!(head.contains("\r\nx-request-id: 1"));
+}
+
+#[tokio::test]
+async fn a_web_page_is_no_verdict_whatever_its_status() {
+    for status in [
+        "200 OK",
+        "400 Bad Request",
+        "403 Forbidden",
+        "503 Service Unavailable",
+    ] {
+        let error = refused(status, "\n<!doctype html><p>captcha").await;
+        assert_eq!(error.kind(), ErrorKind::Transient, "{status}");
+        assert!(error.to_string().contains("web page"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn only_invalid_grant_is_a_verdict_and_not_with_a_status_of_trouble() {
+    let body =
+        r#"{"error":"invalid_grant","error_description":"Token has been\r\n revoked\u001b[31m."}"#;
+    let error = refused("400 Bad Request", body).await;
+    assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    assert!(
+        error
+            .to_string()
+            .ends_with("invalid_grant (Token has been   revoked[31m.)"),
+        "{error}"
+    );
+    for (status, body, kind) in [
+        ("500 Oops", body, ErrorKind::Transient),
+        ("429 Slow", "", ErrorKind::RateLimited),
+        ("408 Late", "{}", ErrorKind::Transient),
+        ("200 OK", "not json", ErrorKind::Transient),
+        ("200 OK", "", ErrorKind::Transient),
+        ("200 OK", "[]", ErrorKind::Transient),
+        ("404 Not Found", "{}", ErrorKind::Protocol),
+        (
+            "401 Unauthorized",
+            r#"{"error":"invalid_client"}"#,
+            ErrorKind::Config,
+        ),
+        (
+            "403 Forbidden",
+            r#"{"error":{"code":403,"status":"PERMISSION_DENIED"}}"#,
+            ErrorKind::Protocol,
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error":"temporarily_unavailable"}"#,
+            ErrorKind::Transient,
+        ),
+    ] {
+        assert_eq!(refused(status, body).await.kind(), kind, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_the_server_repeats_is_not_in_the_error() {
+    let error = refused(
+        "400 Bad Request",
+        r#"{"error":"invalid_request","error_description":"bad made-up-token here"}"#,
+    )
+    .await;
+    assert!(!format!("{error} {error:?}").contains("made-up-token"));
+    assert!(error.to_string().contains("bad [redacted] here"), "{error}");
+}
+
+#[tokio::test]
+async fn retry_after_reaches_the_error() {
+    let answer = post(answer("503 No", "Retry-After: 7\r\n", "{}"))
+        .await
+        .unwrap();
+    let error = read_answer(Step::Refresh, &answer).unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!(error.status(), Some(503));
+}
+
+#[tokio::test]
+async fn a_redirect_is_never_followed_and_told_apart() {
+    for (status, location, kind) in [
+        (
+            "307 Moved",
+            "https://account.minimax.io/oauth2/token?x=1",
+            ErrorKind::Redirected,
+        ),
+        ("308 Moved", "/elsewhere", ErrorKind::Redirected),
+        (
+            "307 Moved",
+            "http://portal.example/login",
+            ErrorKind::Transient,
+        ),
+        (
+            "302 Found",
+            "https://portal.example/login",
+            ErrorKind::Transient,
+        ),
+        (
+            "303 See",
+            "https://portal.example/login",
+            ErrorKind::Transient,
+        ),
+        ("307 Moved", "::::", ErrorKind::Redirected),
+    ] {
+        let error = post(answer(status, &format!("Location: {location}\r\n"), ""))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{status} {location}: {error}");
+    }
+    let error = post(answer("307 Moved", "", "")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {
+    for bytes in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"x\"}"[..],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"",
+        b"garbage\r\n\r\n",
+    ] {
+        let error = post(bytes.to_vec()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert!(error.answer_lost());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_has_not_seen_the_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    let sent = HttpClient::default()
+        .post_form(&endpoint, &Form::new(), &[])
+        .await;
+    let error = sent.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(!error.answer_lost());
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_a_mebibyte_is_not_read_to_its_end() {
+    let error = post(answer("200 OK", "", &"x".repeat(5 << 20)))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(error.to_string().contains("1 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let http = HttpClient::builder()
+        .timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let error = http
+        .post_form(&endpoint, &Form::new(), &[])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(error.answer_lost());
+}
+
+#[tokio::test]
+async fn a_self_signed_or_broken_tls_server_is_refused() {
+    let (endpoint, _) = serve(answer("200 OK", "", "{}")).await;
+    let tls = Endpoint::new(&endpoint.as_str().replace("http://", "https://")).unwrap();
+    let error = HttpClient::default()
+        .post_form(&tls, &Form::new(), &[])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(!error.answer_lost());
+}
+
+#[tokio::test]
+async fn odd_but_valid_json_is_read() {
+    let deep = format!("{{\"x\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    for (body, good) in [
+        (
+            "\u{feff} {\"access_token\":\"a\",\"expires_in\":\"60\"}".to_owned(),
+            true,
+        ),
+        (
+            r#"{"access_token":"a","access_token":"b"}"#.to_owned(),
+            true,
+        ),
+        (deep, true),
+        (format!("{{\"x\":{}", "[".repeat(100_000)), false),
+        ("\u{1f}\u{8b}gzip".to_owned(), false),
+    ] {
+        let answer = post(answer("200 OK", "", &body)).await.unwrap();
+        assert_eq!(answer.json().is_ok(), good);
+    }
+}
+
+#[tokio::test]
+async fn a_token_answer_is_bearer_has_an_access_token_and_lives() {
+    for (body, good) in [
+        (r#"{"access_token":"a"}"#, true),
+        (
+            r#"{"access_token":"a","token_type":"bearer","expires_in":1e18}"#,
+            true,
+        ),
+        (r#"{"access_token":"a","token_type":"mac"}"#, false),
+        (r#"{"access_token":"a","expires_in":-1}"#, false),
+        (r#"{"access_token":"a","expires_in":0}"#, false),
+        (r#"{"access_token":"a","expires_in":"soon"}"#, false),
+        (r#"{"access_token":""}"#, false),
+        (r#"{"access_token":null}"#, false),
+        (r#"{"access_token":7}"#, false),
+    ] {
+        let answer = post(answer("200 OK", "", body)).await.unwrap();
+        let token =
+            read_answer(Step::Refresh, &answer).and_then(|fields| TokenAnswer::read(&fields));
+        assert_eq!(token.is_ok(), good, "{body}");
+        assert!(token.is_ok() || token.unwrap_err().kind() == ErrorKind::Protocol);
+    }
+}
+
+#[tokio::test]
+async fn polls_go_by_the_code_in_the_body_not_by_the_status() {
+    let poll = |status: &'static str, body: &'static str| async move {
+        Poll::read(&post(answer(status, "", body)).await.unwrap())
+    };
+    assert!(matches!(
+        poll("400 Bad", r#"{"error":"authorization_pending"}"#).await,
+        Ok(Poll::Pending)
+    ));
+    assert!(matches!(
+        poll("428 Pre", r#"{"error":"AUTHORIZATION_PENDING"}"#).await,
+        Ok(Poll::Pending)
+    ));
+    assert!(matches!(
+        poll("403 No", r#"{"error":"slow_down"}"#).await,
+        Ok(Poll::SlowDown)
+    ));
+    assert!(matches!(
+        poll("429 Slow", r#"{"error":"slow_down"}"#).await,
+        Ok(Poll::SlowDown)
+    ));
+    assert!(matches!(
+        poll("200 OK", r#"{"access_token":"a"}"#).await,
+        Ok(Poll::Ready(_))
+    ));
+    let kind = |result: llm_auth_core::Result<Poll>| result.unwrap_err().kind();
+    assert_eq!(
+        kind(poll("403 No", r#"{"error":"access_denied"}"#).await),
+        ErrorKind::Denied
+    );
+    assert_eq!(
+        kind(poll("400 Bad", r#"{"error":"expired_token"}"#).await),
+        ErrorKind::Expired
+    );
+    assert_eq!(
+        kind(poll("400 Bad", r#"{"error":"other"}"#).await),
+        ErrorKind::Protocol
+    );
+}

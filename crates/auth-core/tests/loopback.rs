@@ -1,0 +1,238 @@
+//! What reaches the redirect URI, and what of it counts.
+#![cfg(feature = "loopback")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use llm_auth_core::{
+    ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, UserPrompt,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+const STATE: &str = "made-up-state";
+const ISSUER: &str = "https://accounts.example.com";
+
+#[derive(Debug)]
+struct Ears(mpsc::UnboundedSender<String>);
+
+impl UserPrompt for Ears {
+    fn notify(&self, event: &LoginEvent<'_>) {
+        if let LoginEvent::Ignored { why, .. } = event {
+            let _deaf = self.0.send((*why).to_owned());
+        }
+    }
+}
+
+struct Waiting {
+    address: String,
+    ignored: mpsc::UnboundedReceiver<String>,
+    task: JoinHandle<Result<Redirect>>,
+}
+
+fn wait(patience: Duration) -> Waiting {
+    let listener = LoopbackListener::bind("/cb").unwrap();
+    let uri = listener.redirect_uri().to_owned();
+    let address = uri
+        .strip_prefix("http://")
+        .unwrap()
+        .strip_suffix("/cb")
+        .unwrap()
+        .to_owned();
+    let (say, ignored) = mpsc::unbounded_channel();
+    let task = tokio::spawn(async move {
+        let ears = Arc::new(Ears(say));
+        let state = Secret::from(STATE);
+        listener
+            .wait(&state, Some(ISSUER), patience, ears.as_ref())
+            .await
+    });
+    Waiting {
+        address,
+        ignored,
+        task,
+    }
+}
+
+impl Waiting {
+    async fn send(&self, raw: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(raw.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _reset = stream.read_to_string(&mut answer).await;
+        answer
+    }
+
+    async fn get(&self, target: &str) -> String {
+        self.send(&format!(
+            "GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            self.address
+        ))
+        .await
+    }
+
+    /// Sends the real answer, in a task, since the page comes only when the sign-in has ended.
+    fn answer(&self, query: &str) -> JoinHandle<String> {
+        let (address, query) = (self.address.clone(), query.to_owned());
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            let request = format!("GET /cb?{query} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        })
+    }
+}
+
+#[tokio::test]
+async fn strays_of_every_kind_change_nothing_and_the_real_answer_still_counts() {
+    let mut waiting = wait(Duration::from_secs(60));
+    let host = waiting.address.clone();
+    let port = host.rsplit(':').next().unwrap().to_owned();
+    let idle = TcpStream::connect(&host).await.unwrap();
+    drop(TcpStream::connect(&host).await.unwrap());
+    let with_host =
+        |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let real = format!("/cb?code=forged&state={STATE}");
+    for (raw, status) in [
+        (with_host("/favicon.ico", &host), "404"),
+        (with_host("/", &host), "404"),
+        (
+            with_host(&format!("/cb/x?code=forged&state={STATE}"), &host),
+            "404",
+        ),
+        (
+            format!("HEAD {real} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "405",
+        ),
+        (
+            format!("OPTIONS {real} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "405",
+        ),
+        (
+            format!("POST {real} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"),
+            "405",
+        ),
+        (with_host(&real, &format!("localhost:{port}")), "421"),
+        (with_host(&real, "evil.example"), "421"),
+        (
+            format!("GET {real} HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\n\r\n"),
+            "421",
+        ),
+        (format!("GET {real} HTTP/1.0\r\n\r\n"), "421"),
+        (with_host("/cb", &host), "400"),
+        (with_host("/cb?code=forged", &host), "400"),
+        (with_host("/cb?code=forged&state=wrong", &host), "400"),
+        (
+            with_host(&format!("/cb?code=forged&state={STATE}x"), &host),
+            "400",
+        ),
+        (with_host("/cb?error=access_denied", &host), "400"),
+        (
+            with_host("/cb?error=access_denied&state=wrong", &host),
+            "400",
+        ),
+        (
+            with_host(&format!("{real}&iss=https%3A%2F%2Fevil.example"), &host),
+            "400",
+        ),
+        (with_host(&format!("{real}&code=other"), &host), "400"),
+        (with_host(&format!("{real}&state={STATE}"), &host), "400"),
+        (
+            with_host(&format!("{real}&error=access_denied"), &host),
+            "400",
+        ),
+        ("garbage\r\n\r\n".to_owned(), "400"),
+        (
+            "\u{16}\u{3}\u{1} a TLS hello".to_owned() + "\r\n\r\n",
+            "400",
+        ),
+        (
+            format!(
+                "GET /cb?x={} HTTP/1.1\r\nHost: {host}\r\n\r\n",
+                "x".repeat(100_000)
+            ),
+            "4",
+        ),
+    ] {
+        let answer = waiting.send(&raw).await;
+        assert!(
+            answer.is_empty()
+                || answer.starts_with(&format!("HTTP/1.1 {status}"))
+                || answer.starts_with(&format!("HTTP/1.0 {status}")),
+            "{raw}: {answer}"
+        );
+        assert!(
+            !answer.contains("forged") && !answer.contains("Access-Control"),
+            "{answer}"
+        );
+    }
+    assert!(waiting.ignored.recv().await.is_some());
+    let page = waiting.answer(&format!(
+        "code=a%2Bb&state={STATE}&iss=https%3A%2F%2Faccounts.example.com"
+    ));
+    let redirect = waiting.task.await.unwrap().unwrap();
+    assert_eq!(redirect.code().expose(), "a+b");
+    redirect.finish(true).await;
+    let page = page.await.unwrap();
+    assert!(
+        page.starts_with("HTTP/1.1 200") && page.contains("Signed in"),
+        "{page}"
+    );
+    assert!(!page.contains("a+b") && !page.contains(STATE), "{page}");
+    assert!(
+        TcpStream::connect(&host).await.is_err(),
+        "the port is closed"
+    );
+    drop(idle);
+}
+
+#[tokio::test]
+async fn an_error_answer_with_the_right_state_ends_it() {
+    for (query, kind) in [
+        ("error=access_denied", ErrorKind::Denied),
+        ("error=server_error", ErrorKind::Transient),
+        ("error=invalid_scope", ErrorKind::Config),
+        (
+            "error=other&error_description=%1b%5B31mno",
+            ErrorKind::Protocol,
+        ),
+        ("x=y", ErrorKind::Protocol),
+    ] {
+        let waiting = wait(Duration::from_secs(60));
+        let page = waiting.answer(&format!("{query}&state={STATE}"));
+        let error = waiting.task.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), kind, "{query}");
+        assert!(!error.to_string().contains('\u{1b}'));
+        assert!(page.await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn a_second_answer_is_not_redeemed() {
+    let waiting = wait(Duration::from_secs(60));
+    let page = waiting.answer(&format!("code=first&state={STATE}"));
+    let address = waiting.address.clone();
+    let redirect = waiting.task.await.unwrap().unwrap();
+    assert_eq!(redirect.code().expose(), "first");
+    let again = Waiting {
+        address,
+        ignored: waiting.ignored,
+        task: tokio::spawn(std::future::pending()),
+    };
+    let answer = again.get(&format!("/cb?code=second&state={STATE}")).await;
+    assert!(answer.starts_with("HTTP/1.1 410"), "{answer}");
+    redirect.finish(false).await;
+    assert!(page.await.unwrap().contains("Something went wrong"));
+}
+
+#[tokio::test]
+async fn nobody_comes() {
+    let waiting = wait(Duration::from_millis(30));
+    let error = waiting.task.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+}

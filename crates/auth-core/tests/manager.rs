@@ -1,0 +1,291 @@
+//! The life of a session: who renews, who waits, what is kept.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use llm_auth_core::{
+    AuthManager, ErrorKind, FileTokenStore, MemoryTokenStore, Revocation, SessionKey, Silent,
+    TokenStore as _,
+};
+use support::{Answer, Brittle, FakeProvider, expired_session, session};
+
+fn key() -> SessionKey {
+    SessionKey::new("fake", "default")
+}
+
+async fn stored(store: &MemoryTokenStore) -> llm_auth_core::OAuthToken {
+    store.load(&key()).await.unwrap().unwrap()
+}
+
+async fn with_session(
+    provider: &FakeProvider,
+    token: llm_auth_core::OAuthToken,
+) -> (AuthManager, MemoryTokenStore) {
+    let store = MemoryTokenStore::new();
+    store
+        .lock(&key())
+        .await
+        .unwrap()
+        .save(&token)
+        .await
+        .unwrap();
+    let manager = AuthManager::builder(provider.clone())
+        .store(store.clone())
+        .build();
+    (manager, store)
+}
+
+#[tokio::test]
+async fn a_valid_session_is_given_without_a_request() {
+    let provider = FakeProvider::default();
+    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
+    assert_eq!(provider.refreshes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_cause_one_renewal() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    provider.hold();
+    let callers: Vec<_> = (0..200)
+        .map(|_| {
+            let manager = manager.clone();
+            tokio::spawn(async move { manager.token().await.unwrap().access.expose().to_owned() })
+        })
+        .collect();
+    provider.asked().await;
+    provider.release();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), "a2");
+    }
+    assert_eq!(provider.refreshes(), 1);
+    assert_eq!(stored(&store).await.refresh.unwrap().expose(), "r2");
+}
+
+#[tokio::test]
+async fn a_cancelled_caller_keeps_the_successor() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    provider.hold();
+    let caller = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.token().await }
+    });
+    provider.asked().await;
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    provider.release();
+    manager.settle().await;
+    assert_eq!(stored(&store).await.refresh.unwrap().expose(), "r2");
+}
+
+#[tokio::test]
+async fn what_an_answer_leaves_out_is_kept() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::WithoutRefreshToken);
+    let mut old = expired_session("a1", "r1");
+    old.resource_url = Some("portal.example".into());
+    let (manager, store) = with_session(&provider, old).await;
+    manager.token().await.unwrap();
+    let kept = stored(&store).await;
+    assert_eq!(kept.refresh.unwrap().expose(), "r1");
+    assert_eq!(kept.resource_url.as_deref(), Some("portal.example"));
+}
+
+#[tokio::test]
+async fn a_renewal_by_another_process_is_adopted() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    assert!(manager.load().await.unwrap().is_some());
+    let other = session("a9", "r9", 3600);
+    store
+        .lock(&key())
+        .await
+        .unwrap()
+        .save(&other)
+        .await
+        .unwrap();
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a9");
+    assert_eq!(provider.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Refuse);
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    assert_eq!(error.session(), Some(&key()));
+    let kept = stored(&store).await;
+    assert!(kept.is_refused());
+    assert_eq!(kept.refresh.unwrap().expose(), "r1", "marked, not erased");
+    assert!(manager.token().await.unwrap_err().needs_login());
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    provider.answer(Answer::RefuseAfterForeignWrite(
+        Arc::clone(&store),
+        Box::new(session("a9", "r9", 3600)),
+    ));
+    let manager = AuthManager::builder(provider)
+        .shared_store(Arc::clone(&store) as Arc<_>)
+        .build();
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a9");
+    assert!(!store.held().unwrap().is_refused());
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Unavailable { lost: false });
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    assert!(manager.token().await.unwrap_err().is_transient());
+    assert_eq!(provider.refreshes(), 3);
+    let kept = stored(&store).await;
+    assert_eq!(kept.refresh.as_ref().unwrap().expose(), "r1");
+    assert!(!kept.is_refused() && !kept.may_be_spent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_asked_for_once_more_and_leaves_a_note() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Unavailable { lost: true });
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    assert!(manager.token().await.unwrap_err().is_transient());
+    assert_eq!(provider.refreshes(), 2);
+    assert!(stored(&store).await.may_be_spent());
+
+    provider.answer(Answer::Refuse);
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    assert!(error.to_string().contains("was lost"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failed_flight_does_not_poison_the_next() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Panic);
+    let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
+    assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::System);
+    provider.answer(Answer::Rotate);
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_take_the_successor_is_known_before_anything_is_spent() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    store.refuse_prepare.store(true, Ordering::SeqCst);
+    let manager = AuthManager::builder(provider.clone())
+        .shared_store(store)
+        .build();
+    assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(provider.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn a_save_that_fails_after_all_is_made_up_for_and_shows_nothing_before() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    store.refuse_save.store(true, Ordering::SeqCst);
+    let manager = AuthManager::builder(provider.clone())
+        .shared_store(Arc::clone(&store) as Arc<_>)
+        .build();
+    for _ in 0..2 {
+        assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Store);
+    }
+    assert_eq!(provider.refreshes(), 1, "the spent token is not sent again");
+    store.refuse_save.store(false, Ordering::SeqCst);
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    assert_eq!(provider.refreshes(), 1);
+    assert_eq!(store.held().unwrap().refresh.unwrap().expose(), "r2");
+}
+
+#[tokio::test]
+async fn invalidate_renews_only_the_token_that_is_still_current() {
+    let provider = FakeProvider::default();
+    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let first = manager.token().await.unwrap();
+    let second = manager.invalidate(&first).await.unwrap();
+    assert_eq!(second.access.expose(), "a2");
+    let again = manager.invalidate(&first).await.unwrap();
+    assert_eq!(again.access.expose(), "a2");
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {
+    let provider = FakeProvider::default();
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::folder(folder.path().join("sessions"));
+    let manager = AuthManager::builder(provider).store(store.clone()).build();
+    assert_eq!(
+        manager.token().await.unwrap_err().kind(),
+        ErrorKind::NotSignedIn
+    );
+    let token = manager.login(&Silent).await.unwrap();
+    assert_eq!(token.notes.provider.as_deref(), Some("fake"));
+    assert_eq!(store.read(&key()).unwrap().as_ref(), Some(token.as_ref()));
+
+    let logout = manager.logout().await.unwrap();
+    assert!(logout.was_signed_in);
+    assert_eq!(logout.revocation.unwrap().unwrap(), Revocation::Confirmed);
+    assert_eq!(store.read(&key()).unwrap(), None);
+    assert_eq!(
+        manager.token().await.unwrap_err().kind(),
+        ErrorKind::NotSignedIn
+    );
+    assert!(!manager.logout().await.unwrap().was_signed_in);
+}
+
+#[tokio::test]
+async fn a_session_of_another_provider_is_neither_used_nor_replaced() {
+    let provider = FakeProvider::default();
+    let mut foreign = session("a1", "r1", 3600);
+    foreign.notes.provider = Some("other".into());
+    let (manager, store) = with_session(&provider, foreign.clone()).await;
+    assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(
+        manager.login(&Silent).await.unwrap_err().kind(),
+        ErrorKind::Config
+    );
+    assert_eq!(
+        manager.logout().await.unwrap_err().kind(),
+        ErrorKind::Config
+    );
+    assert_eq!(stored(&store).await, foreign);
+}
+
+#[tokio::test]
+async fn a_session_without_refresh_token_needs_a_sign_in_once_it_expires() {
+    let provider = FakeProvider::default();
+    let mut token = expired_session("a1", "r1");
+    token.refresh = None;
+    let (manager, _) = with_session(&provider, token).await;
+    assert_eq!(
+        manager.token().await.unwrap_err().kind(),
+        ErrorKind::NotSignedIn
+    );
+    assert_eq!(provider.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call() {
+    let provider = FakeProvider::default();
+    provider.lifetime(Duration::from_secs(30));
+    let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
+    for _ in 0..3 {
+        assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    }
+    assert_eq!(provider.refreshes(), 1);
+}

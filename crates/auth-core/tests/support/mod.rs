@@ -1,0 +1,235 @@
+//! A vendor without a wire, and a store that breaks on demand.
+#![allow(unreachable_pub, reason = "a module of tests")]
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use llm_auth_core::{
+    AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, Revocation, SessionKey,
+    StoreGuard, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
+};
+use tokio::sync::watch;
+
+/// What the fake vendor does when it is asked for a renewal.
+#[derive(Clone, Debug, Default)]
+pub enum Answer {
+    #[default]
+    Rotate,
+    WithoutRefreshToken,
+    Refuse,
+    RefuseAfterForeignWrite(Arc<Brittle>, Box<OAuthToken>),
+    Unavailable {
+        lost: bool,
+    },
+    Panic,
+}
+
+/// Renews `a1`/`r1` to `a2`/`r2` and so on.
+#[derive(Clone, Debug)]
+pub struct FakeProvider(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    refreshes: AtomicUsize,
+    answer: Mutex<Answer>,
+    lifetime: Mutex<Duration>,
+    held: watch::Sender<bool>,
+    asked: watch::Sender<usize>,
+}
+
+impl Default for FakeProvider {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            refreshes: AtomicUsize::new(0),
+            answer: Mutex::default(),
+            lifetime: Mutex::new(Duration::from_secs(3600)),
+            held: watch::Sender::new(false),
+            asked: watch::Sender::new(0),
+        }))
+    }
+}
+
+impl FakeProvider {
+    pub fn answer(&self, answer: Answer) {
+        *self.0.answer.lock().unwrap() = answer;
+    }
+
+    pub fn lifetime(&self, lifetime: Duration) {
+        *self.0.lifetime.lock().unwrap() = lifetime;
+    }
+
+    pub fn refreshes(&self) -> usize {
+        self.0.refreshes.load(Ordering::SeqCst)
+    }
+
+    /// Renewals wait from now on.
+    pub fn hold(&self) {
+        self.0.held.send_replace(true);
+    }
+
+    pub fn release(&self) {
+        self.0.held.send_replace(false);
+    }
+
+    /// Waits until a renewal was asked for.
+    pub async fn asked(&self) {
+        self.0
+            .asked
+            .subscribe()
+            .wait_for(|count| *count > 0)
+            .await
+            .unwrap();
+    }
+}
+
+#[async_trait]
+impl AuthProvider for FakeProvider {
+    fn name(&self) -> &str {
+        "fake"
+    }
+
+    async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        Ok(session("a1", "r1", 3600))
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        self.0.asked.send_modify(|count| *count += 1);
+        self.0
+            .held
+            .subscribe()
+            .wait_for(|held| !held)
+            .await
+            .unwrap();
+        self.0.refreshes.fetch_add(1, Ordering::SeqCst);
+        let answer = self.0.answer.lock().unwrap().clone();
+        let lifetime = self.0.lifetime.lock().unwrap().as_secs();
+        let generation: u32 = current.access.expose()[1..].parse().unwrap();
+        let (access, refresh) = (
+            format!("a{}", generation + 1),
+            format!("r{}", generation + 1),
+        );
+        let mut token = session(&access, &refresh, i64::try_from(lifetime).unwrap());
+        let refused = || {
+            Error::new(
+                ErrorKind::RefreshRejected,
+                "refused the renewal: invalid_grant",
+            )
+        };
+        match answer {
+            Answer::Rotate => Ok(token),
+            Answer::WithoutRefreshToken => {
+                token.refresh = None;
+                Ok(token)
+            }
+            Answer::Refuse => Err(refused()),
+            Answer::RefuseAfterForeignWrite(store, foreign) => {
+                // gochat writes without our lock.
+                store.hold(*foreign);
+                Err(refused())
+            }
+            Answer::Unavailable { lost } => {
+                Err(Error::new(ErrorKind::Transient, "in trouble").with_answer_lost(lost))
+            }
+            Answer::Panic => panic!("as asked"),
+        }
+    }
+
+    async fn revoke(&self, _token: &OAuthToken) -> Result<Revocation> {
+        Ok(Revocation::Confirmed)
+    }
+}
+
+pub fn session(access: &str, refresh: &str, seconds: i64) -> OAuthToken {
+    let now = SystemClock.now().as_unix_millis();
+    let expires_at = Timestamp::from_unix_millis(now + seconds * 1000);
+    let mut token = OAuthToken::new(access.into(), expires_at);
+    token.refresh = Some(refresh.into());
+    token
+}
+
+pub fn expired_session(access: &str, refresh: &str) -> OAuthToken {
+    session(access, refresh, -10)
+}
+
+/// A store whose disk fills up when it is told to.
+#[derive(Debug, Default)]
+pub struct Brittle {
+    held: Arc<Mutex<Option<OAuthToken>>>,
+    pub refuse_prepare: AtomicBool,
+    pub refuse_save: Arc<AtomicBool>,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct BrittleGuard {
+    held: Arc<Mutex<Option<OAuthToken>>>,
+    refuse_prepare: bool,
+    refuse_save: Arc<AtomicBool>,
+    _lock: tokio::sync::OwnedMutexGuard<()>,
+}
+
+impl Brittle {
+    pub fn holding(token: OAuthToken) -> Arc<Self> {
+        let store = Self::default();
+        store.hold(token);
+        Arc::new(store)
+    }
+
+    /// Stores without the lock.
+    pub fn hold(&self, token: OAuthToken) {
+        *self.held.lock().unwrap() = Some(token);
+    }
+
+    pub fn held(&self) -> Option<OAuthToken> {
+        self.held.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl TokenStore for Brittle {
+    async fn load(&self, _key: &SessionKey) -> Result<Option<OAuthToken>> {
+        Ok(self.held())
+    }
+
+    async fn lock(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        Ok(Box::new(BrittleGuard {
+            held: Arc::clone(&self.held),
+            refuse_prepare: self.refuse_prepare.load(Ordering::SeqCst),
+            refuse_save: Arc::clone(&self.refuse_save),
+            _lock: Arc::clone(&self.lock).lock_owned().await,
+        }))
+    }
+
+    fn place(&self, _key: &SessionKey) -> String {
+        "a brittle store".into()
+    }
+}
+
+#[async_trait]
+impl StoreGuard for BrittleGuard {
+    async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        Ok(self.held.lock().unwrap().clone())
+    }
+
+    async fn prepare(&mut self, noted: &OAuthToken) -> Result<()> {
+        if self.refuse_prepare {
+            return Err(Error::new(ErrorKind::Store, "no space"));
+        }
+        *self.held.lock().unwrap() = Some(noted.clone());
+        Ok(())
+    }
+
+    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        if self.refuse_save.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Store, "no space"));
+        }
+        *self.held.lock().unwrap() = Some(token.clone());
+        Ok(())
+    }
+
+    async fn remove(&mut self) -> Result<()> {
+        *self.held.lock().unwrap() = None;
+        Ok(())
+    }
+}
