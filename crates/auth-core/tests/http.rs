@@ -252,18 +252,6 @@ async fn a_server_that_hangs_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_self_signed_or_broken_tls_server_is_refused() {
-    let (endpoint, _) = serve(answer("200 OK", "", "{}")).await;
-    let tls = Endpoint::new(&endpoint.as_str().replace("http://", "https://")).unwrap();
-    let error = HttpClient::default()
-        .post_form(&tls, &Form::new(), &[])
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transient);
-    assert!(!error.answer_lost());
-}
-
-#[tokio::test]
 async fn odd_but_valid_json_is_read() {
     let deep = format!("{{\"x\":{}{}}}", "[".repeat(100), "]".repeat(100));
     for (body, good) in [

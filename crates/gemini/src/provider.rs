@@ -58,7 +58,7 @@ impl GeminiProvider {
     /// Settings to start from.
     pub fn builder() -> GeminiProviderBuilder {
         GeminiProviderBuilder {
-            provider: GeminiProvider {
+            provider: Self {
                 endpoints: GeminiEndpoints::default(),
                 client: None,
                 quota_project: None,
