@@ -1,1 +1,17 @@
-//! minimax
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod device;
+mod dialect;
+mod endpoints;
+mod provider;
+mod session;
+mod wire;
+
+pub use dialect::{Dialect, Region};
+pub use endpoints::{MiniMaxEndpoints, PollParameter};
+pub use llm_auth_core::{
+    AuthManager, AuthProvider, Endpoint, Error, ErrorKind, FileTokenStore, HttpClient, LoginEvent,
+    MemoryTokenStore, OAuthToken, Result, Secret, SessionKey, Silent, UserPrompt,
+};
+pub use provider::{MiniMaxProvider, MiniMaxProviderBuilder};

@@ -1,0 +1,79 @@
+//! The answer to the request for a user code.
+
+use std::time::Duration;
+
+use llm_auth_core::{
+    DeviceAuthorization, Endpoint, Error, ErrorKind, Fields, Result, Secret, Timestamp,
+};
+
+use crate::wire::{odd, positive};
+
+/// What may be an instant in Unix milliseconds: from September 2001, since less must be
+/// another unit, to the last one that JavaScript knows, as OpenClaw has it.
+const INSTANTS: std::ops::RangeInclusive<u64> = 1_000_000_000_000..=8_640_000_000_000_000;
+
+/// Reads the answer. With `expired_in` it is MiniMax's own shape, an instant and an interval
+/// in milliseconds; with `expires_in` it is that of RFC 8628, in seconds.
+pub(crate) fn read(
+    fields: &Fields,
+    poll_with_user_code: bool,
+    now: Timestamp,
+) -> Result<DeviceAuthorization> {
+    let device_code = fields
+        .text("device_code")
+        .filter(|_| !poll_with_user_code)
+        .or_else(|| fields.text("user_code"))
+        .map(Secret::from)
+        .ok_or_else(|| odd("MiniMax sent no user code"))?;
+    if fields.has("expired_in") {
+        let lifetime = until_deadline(fields, now)?;
+        let interval = milliseconds(fields, "interval");
+        return DeviceAuthorization::read_with(fields, device_code, lifetime, interval);
+    }
+    let lifetime = fields
+        .seconds("expires_in")?
+        .ok_or_else(|| odd("MiniMax does not say how long the user code lives"))?;
+    let interval = fields.seconds("interval").ok().flatten();
+    let mut device = DeviceAuthorization::read_with(fields, device_code, lifetime, interval)?;
+    if device.verification_uri_complete.is_none() {
+        // MiniMax Code builds the complete page by itself.
+        let page = Endpoint::new(&device.verification_uri)?;
+        device.verification_uri_complete =
+            Some(page.with_query(&[("user_code", &device.user_code)]));
+    }
+    Ok(device)
+}
+
+/// The `state` that was sent must be in the answer.
+pub(crate) fn check_state(fields: &Fields, sent: &Secret) -> Result<()> {
+    if fields.text("state").map(Secret::from).as_ref() == Some(sent) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::StateMismatch,
+        "MiniMax's answer does not carry the state that was sent: it may be meant for somebody else",
+    ))
+}
+
+fn until_deadline(fields: &Fields, now: Timestamp) -> Result<Duration> {
+    let deadline = positive(fields, "expired_in")?
+        .filter(|millis| INSTANTS.contains(millis))
+        .ok_or_else(|| {
+            odd("MiniMax sent an expired_in that is not an instant in Unix milliseconds")
+        })?;
+    let left = Timestamp::default()
+        .after(Duration::from_millis(deadline))
+        .since(now);
+    if left.is_zero() {
+        return Err(Error::new(
+            ErrorKind::Expired,
+            "the user code had run out when it came: is the clock of this computer right?",
+        ));
+    }
+    Ok(left)
+}
+
+fn milliseconds(fields: &Fields, name: &str) -> Option<Duration> {
+    let millis = fields.number(name).ok().flatten()?;
+    (millis > 0.0).then(|| Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::MAX))
+}

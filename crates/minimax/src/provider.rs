@@ -1,0 +1,280 @@
+//! The steps of MiniMax's device sign-in.
+
+mod builder;
+
+use std::sync::{Arc, OnceLock};
+
+use llm_auth_core::{
+    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error, ErrorKind,
+    Form, HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Result, Revocation, Step, UserPrompt,
+    async_trait, poll_until_decided, random_state, request_id,
+};
+
+use crate::device;
+use crate::dialect::Region;
+use crate::endpoints::{MiniMaxEndpoints, PollParameter};
+use crate::session;
+use crate::wire::{self, Granted, Polled};
+
+pub use builder::MiniMaxProviderBuilder;
+
+/// Signs in at MiniMax with its device flow (a user code, PKCE, an echoed `state`), renews
+/// sessions, and revokes them where the dialect can.
+///
+/// A session remembers its region, dialect and client id
+/// ([`SessionNotes::context`](llm_auth_core::SessionNotes)), so that it is renewed where it
+/// was made, whatever this provider signs in to. A session of another program that remembers
+/// nothing belongs to the region of its `resource_url`, else to this provider's. Endpoints
+/// that were given to the builder outweigh all that.
+///
+/// Refresh tokens are single-use: keep one store for one session.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_minimax::{Dialect, MiniMaxProvider, Region};
+///
+/// let provider = MiniMaxProvider::builder()
+///     .region(Region::Cn)
+///     .dialect(Dialect::MiniMaxCode)
+///     .build();
+/// assert_eq!(provider.endpoints().token.host(), "account.minimax.cn");
+/// ```
+#[derive(Clone, Debug)]
+pub struct MiniMaxProvider {
+    endpoints: MiniMaxEndpoints,
+    /// Whether the endpoints were given whole, so that what a session remembers is not asked.
+    given: bool,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+}
+
+impl MiniMaxProvider {
+    /// A provider for the global region, with everything at its default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Settings to start from.
+    pub fn builder() -> MiniMaxProviderBuilder {
+        MiniMaxProviderBuilder::new()
+    }
+
+    /// Where this provider signs in.
+    #[must_use]
+    pub fn endpoints(&self) -> &MiniMaxEndpoints {
+        &self.endpoints
+    }
+
+    /// Asks for a user code; the first half of [`authenticate`](AuthProvider::authenticate)
+    /// for programs that do their own waiting. Where the poll sends the user code, it stands
+    /// in for the device code.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StateMismatch`] if the answer does not carry the `state` that was sent,
+    /// [`ErrorKind::Expired`] if the code had run out when it came (a wrong clock),
+    /// [`ErrorKind::Redirected`] if the endpoint has moved, [`ErrorKind::Transient`] for
+    /// network trouble, [`ErrorKind::Config`] if MiniMax does not know the client or the
+    /// scope, [`ErrorKind::Protocol`] for any other refusal and for an answer that makes no
+    /// sense.
+    pub async fn request_user_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
+        let endpoints = &self.endpoints;
+        let pkce = Pkce::generate()?;
+        let mut form = Form::new()
+            .text("client_id", &endpoints.client_id)
+            .text("scope", &endpoints.scope)
+            .text("code_challenge", pkce.challenge())
+            .text("code_challenge_method", Pkce::METHOD);
+        if let Some(response_type) = &endpoints.response_type {
+            form = form.text("response_type", response_type);
+        }
+        if let Some(audience) = &endpoints.audience {
+            form = form.text("audience", audience);
+        }
+        let state = random_state()?;
+        if endpoints.sends_state {
+            form = form.secret("state", &state);
+        }
+        let headers = [("x-request-id", request_id()?)];
+        let answer = self
+            .http
+            .post_form(&endpoints.device_authorization, &form, &headers)
+            .await?;
+        let fields = wire::read_answer(Step::DeviceAuthorization, &answer)?;
+        if endpoints.sends_state {
+            device::check_state(&fields, &state)?;
+        }
+        let with_user_code = endpoints.poll_parameter == PollParameter::UserCode;
+        let device = device::read(&fields, with_user_code, self.clock.now())?;
+        Ok((device, pkce))
+    }
+
+    /// Asks once whether the person has decided. Waiting between polls, and stopping when the
+    /// code has expired, is the caller's duty. A token that is past its expiry already comes
+    /// with a lifetime of zero.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Denied`] and [`ErrorKind::Expired`] end a sign-in, [`ErrorKind::Protocol`]
+    /// too; [`ErrorKind::Transient`] and [`ErrorKind::RateLimited`] do not.
+    pub async fn poll_for_token(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Poll> {
+        Ok(match self.poll(device, pkce).await? {
+            Polled::Pending => Poll::Pending,
+            Polled::SlowDown => Poll::SlowDown,
+            Polled::Granted(granted) => Poll::Ready(granted.answer),
+        })
+    }
+
+    async fn poll(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Polled> {
+        let endpoints = &self.endpoints;
+        let has_device_code = device.device_code.expose() != device.user_code;
+        let parameter = match endpoints.poll_parameter {
+            PollParameter::DeviceCode if has_device_code => "device_code",
+            PollParameter::DeviceCode | PollParameter::UserCode => "user_code",
+        };
+        let form = Form::new()
+            .text("grant_type", &endpoints.poll_grant_type)
+            .text("client_id", &endpoints.client_id)
+            .secret(parameter, &device.device_code)
+            .secret("code_verifier", pkce.verifier());
+        let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
+        let polled = wire::read_poll(&answer, self.clock.now())?;
+        if let Polled::Granted(granted) = &polled {
+            check_scope(endpoints, granted)?;
+        }
+        Ok(polled)
+    }
+
+    /// The endpoints that a session is renewed and revoked at.
+    fn endpoints_of(&self, token: &OAuthToken) -> Result<MiniMaxEndpoints> {
+        if self.given {
+            return Ok(self.endpoints.clone());
+        }
+        session::endpoints_of(token, &self.endpoints)
+    }
+}
+
+#[async_trait]
+impl AuthProvider for MiniMaxProvider {
+    fn name(&self) -> &str {
+        "minimax"
+    }
+
+    async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        let (device, pkce) = self.request_user_code().await?;
+        prompt.notify(&LoginEvent::device_code(&device));
+        let expires_at = OnceLock::new();
+        let answer = poll_until_decided(&self.endpoints.schedule, &device, prompt, || async {
+            Ok(match self.poll(&device, &pkce).await? {
+                Polled::Pending => Poll::Pending,
+                Polled::SlowDown => Poll::SlowDown,
+                Polled::Granted(granted) => {
+                    expires_at.get_or_init(|| granted.expires_at);
+                    Poll::Ready(granted.answer)
+                }
+            })
+        })
+        .await?;
+        let now = self.clock.now();
+        let expires_at = expires_at.into_inner().unwrap_or(now);
+        Ok(session::begin(
+            answer.into_token(now),
+            expires_at,
+            &self.endpoints,
+        ))
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        let Some(refresh) = &current.refresh else {
+            return Err(Error::new(
+                ErrorKind::NotSignedIn,
+                "the session has no refresh token",
+            ));
+        };
+        let endpoints = self.endpoints_of(current)?;
+        let mut form = Form::new()
+            .text("grant_type", "refresh_token")
+            .text("client_id", &endpoints.client_id)
+            .secret("refresh_token", refresh);
+        if let Some(audience) = &endpoints.audience {
+            form = form
+                .text("scope", &endpoints.scope)
+                .text("audience", audience);
+        }
+        let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
+        let now = self.clock.now();
+        let Granted { answer, expires_at } = wire::read_renewal(&answer, now)?;
+        let renewed = session::begin(answer.into_token(now), expires_at, &endpoints);
+        Ok(renewed.inheriting(current))
+    }
+
+    /// Only MiniMax Code's dialect has a revocation endpoint; the refresh token is what is
+    /// revoked, where there is one (RFC 7009 section 2.1).
+    async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        let endpoints = self.endpoints_of(token)?;
+        let Some(revocation) = &endpoints.revocation else {
+            return Ok(Revocation::NotSupported);
+        };
+        let (hint, secret) = match &token.refresh {
+            Some(refresh) => ("refresh_token", refresh),
+            None => ("access_token", &token.access),
+        };
+        let form = Form::new()
+            .secret("token", secret)
+            .text("token_type_hint", hint)
+            .text("client_id", &endpoints.client_id);
+        let answer = self.http.post_form(revocation, &form, &[]).await?;
+        // RFC 7009 section 2.2: the body says nothing, unless it is a refusal after all.
+        let says_nothing = !answer.is_web_page() && answer.json().is_err();
+        if answer.is_success() && says_nothing {
+            return Ok(Revocation::Confirmed);
+        }
+        wire::read_answer(Step::Revocation, &answer).map(|_| Revocation::Confirmed)
+    }
+
+    /// The session's `resource_url`, if it is `https` at a host of the session's region
+    /// (`minimax.io`; in China `minimaxi.com` and `minimax.cn`), or on this computer like the
+    /// token endpoint; else [`MiniMaxEndpoints::api_base`]. The access token goes nowhere else
+    /// on a server's word. `None` for a session of a region that this version does not know.
+    fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        let endpoints = self.endpoints_of(token).ok()?;
+        let named = token
+            .resource_url
+            .as_deref()
+            .and_then(|url| Endpoint::new(url).ok())
+            .filter(|url| !url.as_str().contains('?'))
+            .filter(|url| {
+                Region::of_host(&url.host()) == Some(endpoints.region)
+                    || (url.is_loopback() && endpoints.token.is_loopback())
+            });
+        let base = named.as_ref().unwrap_or(&endpoints.api_base);
+        Some(base.as_str().trim_end_matches('/').to_owned())
+    }
+
+    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+        wire::judge(answer)
+    }
+}
+
+impl Default for MiniMaxProvider {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A sign-in that did not grant what every call needs is refused at once; at a renewal it is
+/// too late for that, since the old refresh token is spent.
+fn check_scope(endpoints: &MiniMaxEndpoints, granted: &Granted) -> Result<()> {
+    let (Some(required), Some(scope)) = (&endpoints.required_scope, &granted.answer.scope) else {
+        return Ok(());
+    };
+    if scope.split_whitespace().any(|name| name == required) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Protocol,
+        format!("MiniMax granted a scope without {required}"),
+    ))
+}

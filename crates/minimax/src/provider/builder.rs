@@ -1,0 +1,76 @@
+//! Settings of a provider.
+
+use std::sync::Arc;
+
+use llm_auth_core::{Clock, HttpClient, SystemClock};
+
+use super::MiniMaxProvider;
+use crate::dialect::{Dialect, Region};
+use crate::endpoints::MiniMaxEndpoints;
+
+/// Settings of a [`MiniMaxProvider`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MiniMaxProviderBuilder {
+    region: Region,
+    dialect: Dialect,
+    endpoints: Option<MiniMaxEndpoints>,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+}
+
+impl MiniMaxProviderBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            region: Region::default(),
+            dialect: Dialect::default(),
+            endpoints: None,
+            http: HttpClient::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The region to sign in to; [`Region::Global`] by default.
+    pub fn region(mut self, region: Region) -> Self {
+        self.region = region;
+        self
+    }
+
+    /// The client to speak as; [`Dialect::OpenClaw`] by default.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Endpoints for all sessions, in place of those of the region and the dialect and of
+    /// what a session remembers.
+    pub fn endpoints(mut self, endpoints: MiniMaxEndpoints) -> Self {
+        self.endpoints = Some(endpoints);
+        self
+    }
+
+    /// The HTTP client; a plain [`HttpClient`] by default.
+    pub fn http(mut self, http: HttpClient) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// The clock that expiry is counted from; the computer's own by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn build(self) -> MiniMaxProvider {
+        MiniMaxProvider {
+            given: self.endpoints.is_some(),
+            endpoints: self
+                .endpoints
+                .unwrap_or_else(|| MiniMaxEndpoints::new(self.region, self.dialect)),
+            http: self.http,
+            clock: self.clock,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a session remembers of where it was made.
+
+use llm_auth_core::{Endpoint, OAuthToken, Result, Timestamp};
+
+use crate::dialect::Region;
+use crate::endpoints::MiniMaxEndpoints;
+
+const REGION: &str = "region";
+const DIALECT: &str = "dialect";
+const CLIENT_ID: &str = "client_id";
+
+/// The session of a token answer: it expires at the very instant, and remembers where it is from.
+pub(crate) fn begin(
+    mut token: OAuthToken,
+    expires_at: Timestamp,
+    endpoints: &MiniMaxEndpoints,
+) -> OAuthToken {
+    token.expires_at = expires_at;
+    let context = &mut token.notes.context;
+    context.insert(REGION.into(), endpoints.region.name().into());
+    context.insert(DIALECT.into(), endpoints.dialect.name().into());
+    context.insert(CLIENT_ID.into(), endpoints.client_id.clone());
+    token
+}
+
+/// The endpoints that a session belongs to; those of `default` where it remembers nothing.
+///
+/// A region or dialect that this version does not know is an error: the refresh token of one
+/// server must not be sent to another (RFC 6749 section 10.4).
+pub(crate) fn endpoints_of(
+    token: &OAuthToken,
+    default: &MiniMaxEndpoints,
+) -> Result<MiniMaxEndpoints> {
+    let remembered = |name| token.notes.context.get(name);
+    let region = match remembered(REGION) {
+        Some(name) => name.parse()?,
+        None => region_of(token).unwrap_or(default.region),
+    };
+    let dialect = match remembered(DIALECT) {
+        Some(name) => name.parse()?,
+        None => default.dialect,
+    };
+    let mut endpoints = MiniMaxEndpoints::new(region, dialect);
+    if let Some(client_id) = remembered(CLIENT_ID) {
+        endpoints.client_id.clone_from(client_id);
+    }
+    Ok(endpoints)
+}
+
+/// The region of the API that the session names: token files of gochat say nothing else.
+fn region_of(token: &OAuthToken) -> Option<Region> {
+    let named = Endpoint::new(token.resource_url.as_deref()?).ok()?;
+    Region::of_host(&named.host())
+}

@@ -1,0 +1,35 @@
+//! A scripted MiniMax, and a client of it that is in a hurry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use llm_auth_core::{ManualClock, PollSchedule, Timestamp};
+use llm_auth_minimax::{Dialect, Error, MiniMaxEndpoints, MiniMaxProvider, Region};
+use llm_auth_testkit::{ScriptedAnswer, ScriptedServer};
+
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// The time of the clients' clock, which stands still.
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_790_000_000_000);
+
+/// A server that gives these answers in order, and the last one again and again.
+pub(crate) async fn says<const N: usize>(
+    script: [(u16, &str); N],
+) -> std::io::Result<ScriptedServer> {
+    ScriptedServer::start(script.map(|(status, body)| ScriptedAnswer::json(status, body))).await
+}
+
+pub(crate) fn at(server: &ScriptedServer, dialect: Dialect) -> Result<MiniMaxProvider, Error> {
+    let endpoints = MiniMaxEndpoints::new(Region::Global, dialect);
+    let mut endpoints = endpoints.with_base(server.base_url())?;
+    let blink = Duration::from_millis(1);
+    endpoints.schedule = PollSchedule::new().minimum(blink).cap(blink);
+    Ok(MiniMaxProvider::builder()
+        .endpoints(endpoints)
+        .clock(Arc::new(ManualClock::new(NOW)))
+        .build())
+}
+
+pub(crate) fn failure<T>(result: Result<T, Error>) -> Result<Error, &'static str> {
+    result.err().ok_or("it succeeded")
+}

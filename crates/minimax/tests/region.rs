@@ -1,0 +1,193 @@
+//! Which servers a session's credentials may go to.
+
+use std::error::Error as StdError;
+
+use llm_auth_core::{ApiAnswer, ApiVerdict, Timestamp};
+use llm_auth_minimax::{
+    AuthProvider as _, Dialect, Error, ErrorKind, HttpClient, MiniMaxEndpoints, MiniMaxProvider,
+    OAuthToken, Region,
+};
+use llm_auth_testkit::{ScriptedAnswer, ScriptedServer};
+
+type TestResult = Result<(), Box<dyn StdError>>;
+
+const NOTHING: &[(&str, &str)] = &[];
+
+/// A proxy sees which host is asked for, and lets nothing through.
+#[tokio::test]
+async fn a_session_is_renewed_where_it_was_made() -> TestResult {
+    for (context, resource_url, host) in [
+        (NOTHING, None, "account.minimax.io"),
+        (
+            NOTHING,
+            Some("https://api.minimaxi.com/anthropic"),
+            "account.minimaxi.com",
+        ),
+        (NOTHING, Some("https://evil.example"), "account.minimax.io"),
+        (&[("region", "cn")], None, "account.minimaxi.com"),
+        (
+            &[("region", "global")],
+            Some("https://api.minimaxi.com/x"),
+            "account.minimax.io",
+        ),
+        (
+            &[("region", "cn"), ("dialect", "mcode")],
+            None,
+            "account.minimax.cn",
+        ),
+    ] {
+        let proxy = ScriptedServer::start([ScriptedAnswer::json(403, "")]).await?;
+        let http = HttpClient::builder().proxy(proxy.base_url(), "").build()?;
+        let provider = MiniMaxProvider::builder().http(http).build();
+        let result = provider.refresh(&session(context, resource_url)).await;
+        assert!(result.is_err());
+        let asked = &proxy.requests()[0];
+        assert_eq!(asked.method, "CONNECT");
+        assert_eq!(
+            asked.target,
+            format!("{host}:443"),
+            "{context:?} {resource_url:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn endpoints_of_ones_own_outweigh_what_a_session_remembers() -> TestResult {
+    let body = r#"{"access_token":"x","expired_in":60}"#;
+    let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
+    let endpoints = MiniMaxEndpoints::default().with_base(server.base_url())?;
+    let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
+    let old = session(&[("region", "cn"), ("client_id", "other")], None);
+    let renewed = provider.refresh(&old).await?;
+    let sent = server.requests()[0].parameter("client_id");
+    let id = "78257093-7e40-4613-99e0-527b14b39113";
+    assert_eq!(sent.as_deref(), Some(id));
+    assert_eq!(renewed.notes.context["region"], "global");
+    assert_eq!(renewed.notes.context["client_id"], id);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_of_an_unknown_region_goes_nowhere() -> TestResult {
+    for context in [&[("region", "mars")], &[("dialect", "elvish")]] {
+        let provider = MiniMaxProvider::new();
+        let token = session(context, None);
+        let error = provider.refresh(&token).await.err().ok_or("renewed")?;
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(provider.api_base(&token), None);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_api_base_stays_within_the_region_of_the_session() {
+    const GLOBAL: &str = "https://api.minimax.io/anthropic";
+    const CN: &str = "https://api.minimaxi.com/anthropic";
+    let provider = MiniMaxProvider::new();
+    for (region, named, base) in [
+        ("global", "https://api.minimax.io/anthropic", GLOBAL),
+        ("global", "https://api.minimax.io/anthropic/", GLOBAL),
+        (
+            "global",
+            "https://eu.api.minimax.io/x",
+            "https://eu.api.minimax.io/x",
+        ),
+        ("global", "https://minimax.io", "https://minimax.io"),
+        ("global", "https://api.minimaxi.com/anthropic", GLOBAL),
+        ("global", "http://api.minimax.io/anthropic", GLOBAL),
+        ("global", "https://evilminimax.io/x", GLOBAL),
+        ("global", "https://api.minimax.io.evil.example/x", GLOBAL),
+        ("global", "https://api.minimax.io@evil.example/x", GLOBAL),
+        ("global", "https://api.minimax.io/x?to=", GLOBAL),
+        ("global", "http://127.0.0.1:1/x", GLOBAL),
+        ("global", "api.minimax.io", GLOBAL),
+        ("global", "javascript:alert(1)", GLOBAL),
+        ("global", "", GLOBAL),
+        (
+            "cn",
+            "https://api.minimax.cn/anthropic",
+            "https://api.minimax.cn/anthropic",
+        ),
+        (
+            "cn",
+            "https://api.minimaxi.com/v2",
+            "https://api.minimaxi.com/v2",
+        ),
+        ("cn", "https://api.minimax.io/anthropic", CN),
+    ] {
+        let token = session(&[("region", region)], Some(named));
+        let base_of = provider.api_base(&token);
+        assert_eq!(base_of.as_deref(), Some(base), "{region} {named}");
+    }
+}
+
+#[test]
+fn each_dialect_has_an_api_of_its_own() {
+    let base = |region, dialect| {
+        let token = session(&[("region", region), ("dialect", dialect)], None);
+        MiniMaxProvider::new().api_base(&token).unwrap_or_default()
+    };
+    assert_eq!(
+        base("global", "mcode"),
+        "https://agent.minimax.io/mavis/api/v1/llm/v1"
+    );
+    assert_eq!(
+        base("cn", "mcode"),
+        "https://agent.minimax.cn/mavis/api/v1/llm/v1"
+    );
+    assert_eq!(base("cn", "mmx"), "https://api.minimax.cn/anthropic");
+}
+
+#[test]
+fn a_loopback_api_is_for_a_loopback_sign_in() -> Result<(), Error> {
+    let endpoints = MiniMaxEndpoints::new(Region::Global, Dialect::OpenClaw);
+    let provider = MiniMaxProvider::builder()
+        .endpoints(endpoints.with_base("http://127.0.0.1:4000")?)
+        .build();
+    let base = |named| provider.api_base(&session(NOTHING, named));
+    let named = base(Some("http://127.0.0.1:4001/x"));
+    assert_eq!(named.as_deref(), Some("http://127.0.0.1:4001/x"));
+    assert_eq!(
+        base(None).as_deref(),
+        Some("http://127.0.0.1:4000/anthropic")
+    );
+    Ok(())
+}
+
+#[test]
+fn what_an_api_answer_says_about_the_session() {
+    let provider = MiniMaxProvider::new();
+    for (status, code, verdict) in [
+        (200, "0", ApiVerdict::Fine),
+        (200, "1000", ApiVerdict::Transient),
+        (200, "1002", ApiVerdict::RateLimited),
+        (200, "1004", ApiVerdict::RefreshNeeded),
+        (200, "1008", ApiVerdict::Quota),
+        (200, "1026", ApiVerdict::Fine),
+        (200, "1028", ApiVerdict::Quota),
+        (200, "1030", ApiVerdict::Quota),
+        (200, "2061", ApiVerdict::PolicyDenied),
+        (401, "0", ApiVerdict::RefreshNeeded),
+        (429, "0", ApiVerdict::RateLimited),
+        (500, "0", ApiVerdict::Transient),
+    ] {
+        let body = format!(r#"{{"base_resp":{{"status_code":{code},"status_msg":"x"}}}}"#);
+        let answer = ApiAnswer::new(status, body.as_bytes());
+        assert_eq!(
+            provider.judge_api_answer(&answer),
+            verdict,
+            "{status} {code}"
+        );
+    }
+}
+
+fn session(context: &[(&str, &str)], resource_url: Option<&str>) -> OAuthToken {
+    let mut token = OAuthToken::new("made-up".into(), Timestamp::default());
+    token.refresh = Some("made-up-refresh".into());
+    token.resource_url = resource_url.map(Into::into);
+    for (name, value) in context {
+        token.notes.context.insert((*name).into(), (*value).into());
+    }
+    token
+}

@@ -1,0 +1,210 @@
+//! The steps of Qwen's device sign-in.
+
+use std::sync::Arc;
+
+use llm_auth_core::{
+    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Error, ErrorKind, Form,
+    HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Result, Step, SystemClock, UserPrompt,
+    async_trait, poll_until_decided, read_answer, request_id,
+};
+
+use crate::endpoints::QwenEndpoints;
+use crate::wire;
+
+/// Signs in at Qwen with the device authorization grant
+/// ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)) and PKCE
+/// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), and renews sessions.
+///
+/// Making one costs nothing and opens no connection. Qwen has no revocation endpoint, so
+/// [`revoke`](AuthProvider::revoke) says that it is not supported.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), llm_auth_qwen::Error> {
+/// use llm_auth_qwen::{HttpClient, QwenEndpoints, QwenProvider};
+///
+/// let provider = QwenProvider::builder()
+///     .endpoints(QwenEndpoints::default().with_base("http://127.0.0.1:4000")?)
+///     .http(HttpClient::builder().user_agent("my-agent/1.0").build()?)
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct QwenProvider {
+    endpoints: QwenEndpoints,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+}
+
+/// Settings of a [`QwenProvider`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct QwenProviderBuilder {
+    provider: QwenProvider,
+}
+
+impl QwenProvider {
+    /// A provider with everything at its default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            endpoints: QwenEndpoints::default(),
+            http: HttpClient::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Settings to start from.
+    pub fn builder() -> QwenProviderBuilder {
+        QwenProviderBuilder {
+            provider: Self::new(),
+        }
+    }
+
+    /// Where this provider talks to.
+    #[must_use]
+    pub fn endpoints(&self) -> &QwenEndpoints {
+        &self.endpoints
+    }
+
+    /// Asks for a device code; the first half of [`authenticate`](AuthProvider::authenticate)
+    /// for programs that do their own waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transient`] for network trouble and for the web page of a firewall,
+    /// [`ErrorKind::Config`] if Qwen does not know the client or the scope,
+    /// [`ErrorKind::Protocol`] for any other refusal and for an answer that makes no sense.
+    pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
+        let pkce = Pkce::generate()?;
+        let form = Form::new()
+            .text("client_id", &self.endpoints.client_id)
+            .text("scope", &self.endpoints.scope)
+            .text("code_challenge", pkce.challenge())
+            .text("code_challenge_method", Pkce::METHOD);
+        let headers = [("x-request-id", request_id()?)];
+        let answer = self
+            .http
+            .post_form(&self.endpoints.device_authorization, &form, &headers)
+            .await?;
+        let fields = read_answer(Step::DeviceAuthorization, &answer)?;
+        Ok((DeviceAuthorization::read(&fields)?, pkce))
+    }
+
+    /// Asks once whether the person has decided. Waiting between polls, and stopping when the
+    /// code has expired, is the caller's duty.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Denied`] and [`ErrorKind::Expired`] end a sign-in;
+    /// [`ErrorKind::Transient`] and [`ErrorKind::RateLimited`] do not.
+    pub async fn poll_for_token(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Poll> {
+        let form = Form::new()
+            .text("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
+            .text("client_id", &self.endpoints.client_id)
+            .secret("device_code", &device.device_code)
+            .secret("code_verifier", pkce.verifier());
+        let answer = self
+            .http
+            .post_form(&self.endpoints.token, &form, &[])
+            .await?;
+        wire::read_poll(&answer)
+    }
+
+    /// What to send with each API call beside `Authorization: Bearer`, as qwen-code does:
+    /// `X-DashScope-AuthType` says that the bearer is an OAuth token, and
+    /// `X-DashScope-CacheControl` switches prompt caching on. A `User-Agent` of your own is
+    /// needed too: Qwen's firewall blocks requests without one.
+    #[must_use]
+    pub fn api_headers(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("X-DashScope-AuthType", "qwen-oauth".into()),
+            ("X-DashScope-CacheControl", "enable".into()),
+        ]
+    }
+}
+
+#[async_trait]
+impl AuthProvider for QwenProvider {
+    fn name(&self) -> &str {
+        "qwen"
+    }
+
+    async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        let (device, pkce) = self.request_device_code().await?;
+        prompt.notify(&LoginEvent::device_code(&device));
+        let answer = poll_until_decided(&self.endpoints.schedule, &device, prompt, || {
+            self.poll_for_token(&device, &pkce)
+        })
+        .await?;
+        Ok(answer.into_token(self.clock.now()))
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        let Some(refresh) = &current.refresh else {
+            return Err(Error::new(
+                ErrorKind::NotSignedIn,
+                "the session has no refresh token",
+            ));
+        };
+        let form = Form::new()
+            .text("grant_type", "refresh_token")
+            .secret("refresh_token", refresh)
+            .text("client_id", &self.endpoints.client_id);
+        let answer = self
+            .http
+            .post_form(&self.endpoints.token, &form, &[])
+            .await?;
+        let renewed = wire::read_renewal(&answer)?.into_token(self.clock.now());
+        Ok(renewed.inheriting(current))
+    }
+
+    /// The session's `resource_url` with `https://` before and `/v1` behind, if that is an
+    /// `https` host; else [`QwenEndpoints::api_base`]. A loopback host counts only if the
+    /// token endpoint is on this computer too, so a bearer never leaves TLS on a server's word.
+    fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        let loopback_allowed = self.endpoints.token.is_loopback();
+        let named = token.resource_url.as_deref();
+        named
+            .and_then(|url| wire::api_base(url, loopback_allowed))
+            .or_else(|| Some(wire::with_version(&self.endpoints.api_base)))
+    }
+
+    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+        wire::judge(answer)
+    }
+}
+
+impl Default for QwenProvider {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl QwenProviderBuilder {
+    /// Hosts, client id, scope and pace; Qwen's own by default.
+    pub fn endpoints(mut self, endpoints: QwenEndpoints) -> Self {
+        self.provider.endpoints = endpoints;
+        self
+    }
+
+    /// The HTTP client; a plain [`HttpClient`] by default.
+    pub fn http(mut self, http: HttpClient) -> Self {
+        self.provider.http = http;
+        self
+    }
+
+    /// The clock that expiry is counted from; the computer's own by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.provider.clock = clock;
+        self
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn build(self) -> QwenProvider {
+        self.provider
+    }
+}

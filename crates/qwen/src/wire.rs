@@ -1,0 +1,108 @@
+//! What Qwen's answers mean.
+
+use llm_auth_core::{
+    Answer, ApiAnswer, ApiVerdict, Endpoint, Error, ErrorKind, Fields, Poll, Refusal, Result, Step,
+    TokenAnswer, read_answer, refusal_error,
+};
+
+/// The answer to one poll. The code in the body decides, in either case of letters;
+/// `slow_down` comes with 429 as well as 400 (qwen-code, CLIProxyAPI).
+pub(crate) fn read_poll(answer: &Answer) -> Result<Poll> {
+    let fields = match answer.json() {
+        Ok(fields) => fields,
+        Err(_) if is_dead_code(answer) => return Err(dead_code(answer)),
+        Err(error) => return Err(error),
+    };
+    if answer.is_success() && is_pending(&fields) {
+        return Ok(Poll::Pending);
+    }
+    match Poll::read(answer) {
+        Err(error) if error.kind() == ErrorKind::Protocol && is_dead_code(answer) => {
+            Err(dead_code(answer))
+        }
+        read => read,
+    }
+}
+
+/// The answer to a renewal.
+///
+/// Qwen says that a refresh token is dead with 400 or 401 and any body: plain text, or
+/// `invalid_request` (qwen-code; CLIProxyAPI#2718). A web page is somebody else's answer, and
+/// a wrong client is not the token's fault.
+pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
+    let error = match read_answer(Step::Refresh, answer) {
+        Ok(fields) => return TokenAnswer::read(&fields),
+        Err(error) => error,
+    };
+    if error.kind() == ErrorKind::Protocol && matches!(answer.status(), 400 | 401) {
+        return Err(answer.error(ErrorKind::RefreshRejected, error.message()));
+    }
+    Err(error)
+}
+
+/// The API base out of a `resource_url`: with a scheme, without a slash at the end, with
+/// `/v1`. `None` for what must not get a bearer token.
+pub(crate) fn api_base(resource_url: &str, loopback_allowed: bool) -> Option<String> {
+    let named = resource_url.trim();
+    let with_scheme = if named.contains("://") {
+        named.to_owned()
+    } else {
+        format!("https://{named}")
+    };
+    let endpoint = Endpoint::new(&with_scheme).ok()?;
+    if endpoint.as_str().contains('?') || (endpoint.is_loopback() && !loopback_allowed) {
+        return None;
+    }
+    Some(with_version(&endpoint))
+}
+
+/// An endpoint as an API base.
+pub(crate) fn with_version(endpoint: &Endpoint) -> String {
+    let bare = endpoint.as_str().trim_end_matches('/');
+    if bare.ends_with("/v1") {
+        bare.to_owned()
+    } else {
+        format!("{bare}/v1")
+    }
+}
+
+/// What an API answer says about the session. The quota is told with 403
+/// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the
+/// API itself is worth one renewal, as qwen-code has it.
+pub(crate) fn judge(answer: &ApiAnswer<'_>) -> ApiVerdict {
+    let words = [
+        &["error", "code"],
+        &["error", "type"],
+        &["error", "message"],
+    ]
+    .iter()
+    .filter_map(|path| answer.member(path.as_slice()))
+    .collect::<Vec<_>>()
+    .join(" ")
+    .to_ascii_lowercase();
+    let over = words.contains("insufficient_quota") || words.contains("quota exceeded");
+    match answer.status {
+        403 | 429 if over => ApiVerdict::Quota,
+        403 if !words.is_empty() => ApiVerdict::RefreshNeeded,
+        _ => answer.verdict_by_status(),
+    }
+}
+
+fn is_pending(fields: &Fields) -> bool {
+    let pending = |status: &str| status.eq_ignore_ascii_case("pending");
+    Refusal::read(fields).is_none() && fields.text("status").is_some_and(pending)
+}
+
+/// A 401 to a poll is about the device code, whatever its body (qwen-code), unless it is a
+/// page from in between.
+fn is_dead_code(answer: &Answer) -> bool {
+    answer.status() == 401 && !answer.is_web_page()
+}
+
+fn dead_code(answer: &Answer) -> Error {
+    let refusal = Refusal::new(
+        "expired_token",
+        Some("the device code is not valid any more"),
+    );
+    refusal_error(Step::Poll, answer, &refusal)
+}

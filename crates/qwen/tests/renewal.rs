@@ -1,0 +1,133 @@
+//! Renewing a session: what is sent, what is kept, and what ends it.
+
+mod common;
+
+use std::time::Duration;
+
+use llm_auth_qwen::{AuthProvider as _, ErrorKind, OAuthToken};
+
+use common::{NOW, TestResult, at, failure, says};
+
+const RENEWED: &str = r#"{"access_token":"made-up-second","token_type":"Bearer","expires_in":60}"#;
+const ROTATED: &str = r#"{"access_token":"made-up-second","refresh_token":"made-up-rotated","expires_in":60,"resource_url":"portal.qwen.ai"}"#;
+
+#[tokio::test]
+async fn a_renewal_escapes_the_refresh_token() -> TestResult {
+    let server = says([(200, RENEWED)]).await?;
+    at(&server)?.refresh(&session("a+b/c=d&e%f g")).await?;
+    let request = &server.requests()[0];
+    assert_eq!(request.target, "/api/v1/oauth2/token");
+    assert_eq!(
+        request.body,
+        "grant_type=refresh_token&refresh_token=a%2Bb%2Fc%3Dd%26e%25f+g&client_id=f0304373b74a44d2b584a3fb70ca9e56"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_keeps_what_the_answer_leaves_out() -> TestResult {
+    let server = says([(200, RENEWED)]).await?;
+    let mut current = session("made-up-refresh");
+    current.resource_url = Some("portal.qwen.ai".into());
+    let renewed = at(&server)?.refresh(&current).await?;
+    assert_eq!(renewed.access.expose(), "made-up-second");
+    assert_eq!(renewed.refresh, current.refresh);
+    assert_eq!(renewed.resource_url, current.resource_url);
+    assert_eq!(renewed.expires_at, NOW.after(Duration::from_secs(60)));
+    let shown = format!("{renewed:?}");
+    assert!(!shown.contains("made-up"), "{shown}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_takes_a_new_refresh_token_and_a_new_host() -> TestResult {
+    let server = says([(200, ROTATED)]).await?;
+    let mut current = session("made-up-old");
+    current.resource_url = Some("old.qwen.ai".into());
+    let renewed = at(&server)?.refresh(&current).await?;
+    assert_eq!(renewed.refresh, Some("made-up-rotated".into()));
+    assert_eq!(renewed.resource_url.as_deref(), Some("portal.qwen.ai"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_without_a_refresh_token_needs_a_sign_in_and_no_request() -> TestResult {
+    let server = says([(200, RENEWED)]).await?;
+    let bare = OAuthToken::new("made-up-access".into(), NOW);
+    let error = failure(at(&server)?.refresh(&bare).await)?;
+    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
+    assert!(server.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
+    for (status, body, kind) in [
+        (400, "Refresh token expired", ErrorKind::RefreshRejected),
+        (401, "", ErrorKind::RefreshRejected),
+        (
+            400,
+            r#"{"error":"INVALID_REQUEST"}"#,
+            ErrorKind::RefreshRejected,
+        ),
+        (
+            400,
+            r#"{"error":"never_heard_of"}"#,
+            ErrorKind::RefreshRejected,
+        ),
+        (
+            200,
+            r#"{"error":"invalid_grant"}"#,
+            ErrorKind::RefreshRejected,
+        ),
+        (400, r#"{"message":"bad"}"#, ErrorKind::RefreshRejected),
+        (400, "<html>blocked</html>", ErrorKind::Transient),
+        (401, "<!doctype html>", ErrorKind::Transient),
+        (401, r#"{"error":"invalid_client"}"#, ErrorKind::Config),
+        (400, r#"{"error":"unauthorized_client"}"#, ErrorKind::Config),
+        (
+            400,
+            r#"{"error":"temporarily_unavailable"}"#,
+            ErrorKind::Transient,
+        ),
+        (200, "ok", ErrorKind::Transient),
+        (200, r#"{"access_token":""}"#, ErrorKind::Protocol),
+        (
+            200,
+            r#"{"access_token":"x","expires_in":0}"#,
+            ErrorKind::Protocol,
+        ),
+        (200, r#"{"error":"invalid_request"}"#, ErrorKind::Protocol),
+        (403, r#"{"error":"invalid_request"}"#, ErrorKind::Protocol),
+        (403, "Forbidden", ErrorKind::Protocol),
+        (404, "Not found", ErrorKind::Protocol),
+        (429, "", ErrorKind::RateLimited),
+        (500, r#"{"error":"invalid_grant"}"#, ErrorKind::Transient),
+        (503, "", ErrorKind::Transient),
+        (0, "", ErrorKind::Transient),
+    ] {
+        let server = says([(status, body)]).await?;
+        let error = failure(at(&server)?.refresh(&session("made-up")).await)?;
+        assert_eq!(error.kind(), kind, "{status} {body}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_repeats_no_secret_that_was_sent() -> TestResult {
+    let body =
+        r#"{"error":"invalid_request","error_description":"made-up-refresh \u001b[31mis dead"}"#;
+    let server = says([(400, body)]).await?;
+    let error = failure(at(&server)?.refresh(&session("made-up-refresh")).await)?;
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("made-up-refresh"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.contains("is dead"), "{shown}");
+    Ok(())
+}
+
+fn session(refresh: &str) -> OAuthToken {
+    let mut token = OAuthToken::new("made-up-access".into(), NOW);
+    token.refresh = Some(refresh.into());
+    token
+}

@@ -1,0 +1,117 @@
+//! Authorization codes: from the consent page to the exchange (RFC 6749 section 4.1).
+
+use std::time::{Duration, Instant};
+
+use crate::device::Decision;
+use crate::random;
+
+/// What a client asked for at the authorization endpoint.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
+    pub(crate) state: String,
+    pub(crate) challenge: String,
+    pub(crate) offline: bool,
+    pub(crate) consent: bool,
+}
+
+/// A request that a person has to decide on.
+#[derive(Debug)]
+pub(crate) struct Consent {
+    /// Names the request on the page and in the control API.
+    pub(crate) id: String,
+    pub(crate) csrf: String,
+    pub(crate) asked: Asked,
+    pub(crate) decision: Decision,
+    /// The person was sent back to the client.
+    pub(crate) answered: bool,
+}
+
+impl Consent {
+    pub(crate) fn new(asked: Asked) -> Self {
+        Self {
+            id: random::user_code(),
+            csrf: random::hex(16),
+            asked,
+            decision: Decision::Open,
+            answered: false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) value: String,
+    pub(crate) asked: Asked,
+    /// The family that came of it, once exchanged.
+    pub(crate) family: Option<u64>,
+    created: Instant,
+    lifetime: Duration,
+}
+
+impl Code {
+    pub(crate) fn new(asked: Asked, lifetime: Duration) -> Self {
+        Self {
+            value: format!("4/testkit-{}", random::hex(16)),
+            asked,
+            family: None,
+            created: Instant::now(),
+            lifetime,
+        }
+    }
+
+    pub(crate) fn expired(&self) -> bool {
+        self.created.elapsed() >= self.lifetime
+    }
+}
+
+/// Whether a desktop client may be sent back there: plain `http`, a loopback literal, any port.
+pub(crate) fn is_loopback_redirect(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("http://") else {
+        return false;
+    };
+    if uri.contains('#') || !uri.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+        return false;
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    let port = authority
+        .strip_prefix("127.0.0.1")
+        .or_else(|| authority.strip_prefix("[::1]"));
+    match port.map(|port| port.strip_prefix(':').unwrap_or(port)) {
+        Some("") => !authority.ends_with(':'),
+        Some(port) => port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_literals_are_redirected_to() {
+        for good in [
+            "http://127.0.0.1:8085/oauth2callback",
+            "http://127.0.0.1/",
+            "http://[::1]:1/x?y=1",
+        ] {
+            assert!(is_loopback_redirect(good), "{good}");
+        }
+        for bad in [
+            "urn:ietf:wg:oauth:2.0:oob",
+            "https://127.0.0.1:1/",
+            "http://localhost:1/",
+            "http://127.0.0.1.evil.example/",
+            "http://127.0.0.1:1@evil.example/",
+            "http://127.0.0.1:99999/",
+            "http://127.0.0.11:1/",
+            "http://127.0.0.1:1/#fragment",
+            "http://evil.example/?http://127.0.0.1:1",
+        ] {
+            assert!(!is_loopback_redirect(bad), "{bad}");
+        }
+    }
+}

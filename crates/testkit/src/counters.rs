@@ -1,0 +1,58 @@
+//! What a vendor saw.
+
+use serde::Serialize;
+
+/// What one vendor saw since the start or the last reset.
+///
+/// Requests are counted when they arrive, also when a scripted fault swallows them.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Device flows asked for.
+    pub device_requests: u64,
+    /// Requests to the approval page; an open page of the code flow reloads every few seconds.
+    pub authorizations: u64,
+    /// Questions whether a device flow was approved.
+    pub polls: u64,
+    /// Polls that came sooner than the interval allowed.
+    pub too_fast: u64,
+    /// Authorization codes presented.
+    pub exchanges: u64,
+    /// Logins that ended with tokens.
+    pub logins_ok: u64,
+    /// Refresh requests seen.
+    pub refreshes: u64,
+    /// Refresh requests answered with a token (by the server; a fault may have lost the answer).
+    pub refresh_ok: u64,
+    /// Refresh requests that repeated a spent token within the grace window; part of `refresh_ok`.
+    pub refresh_in_grace: u64,
+    /// Spent refresh tokens presented outside the grace window.
+    pub reuse: u64,
+    /// Families revoked because of reuse, by a client's revocation, or by the control API.
+    pub families_revoked: u64,
+    /// Families that still hold a usable token; not reset.
+    pub families_live: u64,
+    /// Revocation requests seen.
+    pub revocations: u64,
+    /// API calls accepted.
+    pub chats_ok: u64,
+    /// API calls refused.
+    pub chats_refused: u64,
+    /// Questions who is signed in.
+    pub userinfo: u64,
+    /// Questions what a token is worth.
+    pub tokeninfo: u64,
+    /// Scripted faults that were applied.
+    pub faults: u64,
+    /// Everything a strict vendor would refuse, in words and without secrets.
+    pub violations: Vec<String>,
+}
+
+impl Counters {
+    pub(crate) fn violation(&mut self, words: String) {
+        // A client gone wild must not fill the memory of the judge.
+        if self.violations.len() < 1000 {
+            self.violations.push(words);
+        }
+    }
+}

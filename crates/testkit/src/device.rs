@@ -1,0 +1,203 @@
+//! Device flows: one grant between the code request and its tokens (RFC 8628).
+
+use std::time::{Duration, Instant};
+
+use crate::pkce;
+use crate::random;
+use crate::settings::{Approval, Settings};
+
+#[derive(Debug)]
+pub(crate) struct DeviceGrant {
+    pub(crate) client_id: String,
+    pub(crate) scope: String,
+    pub(crate) device_code: String,
+    pub(crate) user_code: String,
+    /// The anti-CSRF value of the approval page.
+    pub(crate) csrf: String,
+    /// As announced; the required one may have grown since.
+    pub(crate) interval: Duration,
+    pub(crate) lifetime: Duration,
+    challenge: String,
+    created: Instant,
+    required: Duration,
+    last_poll: Option<Instant>,
+    polls: u32,
+    decision: Decision,
+    spent: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Decision {
+    Open,
+    Approved,
+    Denied,
+}
+
+/// What a poll deserves.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Poll {
+    OtherClient,
+    Spent,
+    Expired,
+    BadVerifier(&'static str),
+    SlowDown,
+    Pending,
+    Denied,
+    Granted,
+}
+
+impl DeviceGrant {
+    pub(crate) fn new(client_id: &str, scope: &str, challenge: String, rules: &Settings) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            scope: scope.to_owned(),
+            device_code: format!("testkit-device-{}", random::hex(16)),
+            user_code: random::user_code(),
+            csrf: random::hex(16),
+            interval: rules.interval,
+            lifetime: rules.code_lifetime,
+            challenge,
+            created: Instant::now(),
+            required: rules.interval,
+            last_poll: None,
+            polls: 0,
+            decision: Decision::Open,
+            spent: false,
+        }
+    }
+
+    pub(crate) fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    pub(crate) fn decide(&mut self, decision: Decision) {
+        if self.decision == Decision::Open {
+            self.decision = decision;
+        }
+    }
+
+    pub(crate) fn expired(&self) -> bool {
+        self.created.elapsed() >= self.lifetime
+    }
+
+    pub(crate) fn waits_for_a_person(&self) -> bool {
+        self.decision == Decision::Open && !self.spent && !self.expired()
+    }
+
+    /// Notes that a poll arrived; `true` if it came sooner than allowed.
+    pub(crate) fn arrives(&mut self) -> bool {
+        let now = Instant::now();
+        self.polls = self.polls.saturating_add(1);
+        let waited = self
+            .last_poll
+            .replace(now)
+            .map(|last| now.duration_since(last));
+        // Five percent of slack for timers that round.
+        waited.is_some_and(|waited| waited < self.required.mul_f64(0.95))
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        client_id: &str,
+        verifier: Option<&str>,
+        too_fast: bool,
+        rules: &Settings,
+    ) -> Poll {
+        if self.client_id != client_id {
+            return Poll::OtherClient;
+        }
+        if self.spent {
+            return Poll::Spent;
+        }
+        if self.expired() {
+            return Poll::Expired;
+        }
+        if let Err(why) = pkce::verify(verifier, &self.challenge) {
+            return Poll::BadVerifier(why);
+        }
+        if too_fast {
+            self.required = self.required.saturating_add(rules.slow_down_step);
+            return Poll::SlowDown;
+        }
+        match self.settle(rules.approval) {
+            Decision::Open => Poll::Pending,
+            Decision::Denied => Poll::Denied,
+            Decision::Approved => {
+                self.spent = true;
+                Poll::Granted
+            }
+        }
+    }
+
+    fn settle(&mut self, approval: Approval) -> Decision {
+        self.decide(match approval {
+            Approval::Manual => Decision::Open,
+            Approval::Auto => Decision::Approved,
+            Approval::AutoAfter(time) if self.created.elapsed() < time => Decision::Open,
+            Approval::AutoAfterPolls(polls) if self.polls <= polls => Decision::Open,
+            Approval::AutoAfter(_) | Approval::AutoAfterPolls(_) => Decision::Approved,
+            Approval::Deny => Decision::Denied,
+        });
+        self.decision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vendor::Vendor;
+
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn rules() -> Settings {
+        Settings::of(Vendor::Qwen, "http://127.0.0.1:1")
+    }
+
+    fn grant(rules: &Settings) -> DeviceGrant {
+        DeviceGrant::new("client", "scope", CHALLENGE.to_owned(), rules)
+    }
+
+    #[test]
+    fn a_second_poll_at_once_is_too_fast_and_the_interval_grows() {
+        let rules = rules();
+        let mut grant = grant(&rules);
+        assert!(!grant.arrives());
+        assert!(grant.arrives());
+        let verdict = grant.poll("client", Some(VERIFIER), true, &rules);
+        assert_eq!(verdict, Poll::SlowDown);
+        assert_eq!(grant.required, Duration::from_secs(7));
+    }
+
+    #[test]
+    fn an_approved_code_is_good_for_one_poll() {
+        let mut rules = rules();
+        rules.approval = Approval::Auto;
+        let mut grant = grant(&rules);
+        let mut poll = || grant.poll("client", Some(VERIFIER), false, &rules);
+        assert_eq!((poll(), poll()), (Poll::Granted, Poll::Spent));
+    }
+
+    #[test]
+    fn approval_after_two_polls_gives_two_pending_answers() {
+        let mut rules = rules();
+        rules.approval = Approval::AutoAfterPolls(2);
+        let mut grant = grant(&rules);
+        let mut verdicts = Vec::new();
+        for _ in 0..3 {
+            grant.arrives();
+            verdicts.push(grant.poll("client", Some(VERIFIER), false, &rules));
+        }
+        assert_eq!(verdicts, [Poll::Pending, Poll::Pending, Poll::Granted]);
+    }
+
+    #[test]
+    fn an_expired_code_stays_expired_even_when_approved() {
+        let mut rules = rules();
+        rules.code_lifetime = Duration::ZERO;
+        let mut grant = grant(&rules);
+        grant.decide(Decision::Approved);
+        let verdict = grant.poll("client", Some(VERIFIER), false, &rules);
+        assert_eq!(verdict, Poll::Expired);
+    }
+}

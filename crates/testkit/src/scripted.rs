@@ -1,0 +1,248 @@
+//! A server that knows nothing and says what it was told to say.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::request::Form;
+use crate::wire_cases::WireCase;
+
+/// Answers every request, at any path, with what a script says; on a real loopback socket.
+///
+/// The answers come in order, and the last one again and again. Status 0 drops the connection.
+/// In a body, `{STATE}` becomes the `state` parameter of the request and `{NOW_MS+n}` the
+/// instant `n` milliseconds from now. Must be started in a tokio runtime; ends when dropped.
+#[derive(Debug)]
+pub struct ScriptedServer {
+    base_url: String,
+    seen: Arc<Mutex<Vec<ScriptedRequest>>>,
+    task: JoinHandle<()>,
+}
+
+/// One answer of a [`ScriptedServer`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ScriptedAnswer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+/// One request that a [`ScriptedServer`] got.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ScriptedRequest {
+    /// `POST`.
+    pub method: String,
+    /// The path with the query.
+    pub target: String,
+    /// The headers, with names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body as it came, not decoded.
+    pub body: String,
+}
+
+impl ScriptedServer {
+    /// Binds a free port and starts answering.
+    ///
+    /// # Errors
+    ///
+    /// If no loopback port can be bound.
+    pub async fn start(answers: impl IntoIterator<Item = ScriptedAnswer>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let seen = Arc::default();
+        let script: Vec<_> = answers.into_iter().collect();
+        let task = tokio::spawn(serve(listener, script, Arc::clone(&seen)));
+        Ok(Self {
+            base_url,
+            seen,
+            task,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ScriptedRequest> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.clone()
+    }
+}
+
+impl Drop for ScriptedServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl ScriptedAnswer {
+    /// An answer in JSON.
+    pub fn json(status: u16, body: impl Into<String>) -> Self {
+        let body = body.into();
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        Self {
+            status,
+            headers: BTreeMap::from([json]),
+            body,
+        }
+    }
+
+    /// Sets a header.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.insert(name.to_ascii_lowercase(), value.into());
+        self
+    }
+
+    fn bytes(&self, request: &ScriptedRequest) -> Vec<u8> {
+        let body = filled(&self.body, request);
+        let mut head = format!("HTTP/1.1 {} Scripted\r\n", self.status);
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let length = body.len();
+        head.push_str(&format!(
+            "content-length: {length}\r\nconnection: close\r\n\r\n"
+        ));
+        head.push_str(&body);
+        head.into_bytes()
+    }
+}
+
+impl From<&WireCase> for ScriptedAnswer {
+    fn from(case: &WireCase) -> Self {
+        let start = Self::json(case.status, &case.body);
+        let headers = case.headers.iter();
+        headers.fold(start, |answer, (name, value)| answer.header(name, value))
+    }
+}
+
+impl ScriptedRequest {
+    /// The parameters of a form body in their order, decoded.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the body, such as a value that is not escaped.
+    pub fn form(&self) -> Result<Vec<(String, String)>, String> {
+        Form::parse(self.body.as_bytes()).map(Form::into_pairs)
+    }
+
+    /// One parameter of a form body, decoded.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let form = Form::parse(self.body.as_bytes()).ok()?;
+        form.get(name).map(str::to_owned)
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    script: Vec<ScriptedAnswer>,
+    seen: Arc<Mutex<Vec<ScriptedRequest>>>,
+) {
+    let mut script = script.iter().peekable();
+    let mut last = None;
+    while let Ok((mut stream, _)) = listener.accept().await {
+        // A connection without a request is a client that changed its mind.
+        let Some(request) = read(&mut stream).await else {
+            continue;
+        };
+        last = script.next().or(last);
+        seen.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request.clone());
+        if let Some(answer) = last.filter(|answer| answer.status != 0) {
+            // The client may be gone, which is its own business.
+            drop(stream.write_all(&answer.bytes(&request)).await);
+            drop(stream.shutdown().await);
+        }
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Option<ScriptedRequest> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(request) = parse(&bytes) {
+            return Some(request);
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// The request, once it is there in full.
+fn parse(bytes: &[u8]) -> Option<ScriptedRequest> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let headers: BTreeMap<_, _> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let announced = headers
+        .get("content-length")
+        .map_or(Some(0), |n| n.parse().ok())?;
+    (body.len() >= announced).then(|| ScriptedRequest {
+        method: first.next().unwrap_or_default().to_owned(),
+        target: first.next().unwrap_or_default().to_owned(),
+        headers,
+        body: body.to_owned(),
+    })
+}
+
+fn filled(body: &str, request: &ScriptedRequest) -> String {
+    let state = request.parameter("state").unwrap_or_default();
+    let mut body = body.replace("{STATE}", &state);
+    while let Some((before, rest)) = body.split_once("{NOW_MS+")
+        && let Some((offset, after)) = rest.split_once('}')
+    {
+        let instant = Clock::default().now_ms() + offset.parse().unwrap_or(0);
+        body = format!("{before}{instant}{after}");
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(body: &str) -> ScriptedRequest {
+        let head = format!(
+            "POST /token?x=1 HTTP/1.1\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        parse(format!("{head}{body}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_whole_when_its_announced_body_is_there() {
+        assert!(parse(b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\na=").is_none());
+        let request = request("a=b");
+        assert_eq!((&*request.method, &*request.target), ("POST", "/token?x=1"));
+        assert_eq!(request.body, "a=b");
+    }
+
+    #[test]
+    fn templates_are_filled_from_the_request_and_the_clock() {
+        let filled = filled(
+            r#"{"state":"{STATE}","expired_in":{NOW_MS+10000},"x":{}}"#,
+            &request("state=a%2Bb"),
+        );
+        let value: serde_json::Value = serde_json::from_str(&filled).unwrap();
+        assert_eq!(value["state"], "a+b");
+        assert!(value["expired_in"].as_i64().unwrap() > 1_767_225_600_000);
+    }
+}

@@ -1,0 +1,241 @@
+//! One vendor as a test sees it.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::counters::Counters;
+use crate::device::Decision;
+use crate::fault::Fault;
+use crate::settings::{Approval, ExpiryUnit, RefusalForm, Rotation, Settings};
+use crate::state::State;
+use crate::vendor::{Endpoint, Vendor};
+
+/// One simulated vendor: how it behaves, what it saw, what goes wrong next.
+pub struct VendorKit {
+    vendor: Vendor,
+    base_url: String,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl fmt::Debug for VendorKit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VendorKit")
+            .field("vendor", &self.vendor)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl VendorKit {
+    pub(crate) fn new(vendor: Vendor, base_url: &str, settings: Settings) -> Self {
+        Self {
+            vendor,
+            base_url: base_url.to_owned(),
+            state: Mutex::new(State::new(vendor, settings)),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wake_waiters(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Which vendor this is.
+    #[must_use]
+    pub fn vendor(&self) -> Vendor {
+        self.vendor
+    }
+
+    /// `http://127.0.0.1:PORT`, the same for all vendors.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The URL of an API call that accepts only a live access token.
+    #[must_use]
+    pub fn chat_url(&self) -> String {
+        let path = match self.vendor {
+            Vendor::Qwen => "/v1/chat/completions",
+            Vendor::MiniMax => "/anthropic/v1/messages",
+            Vendor::Gemini => "/v1beta/models/gemini-testkit:generateContent",
+        };
+        format!("{}{path}", self.base_url)
+    }
+
+    /// What the vendor saw so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let state = self.lock();
+        let families = state.grants.live_families().len();
+        let mut counters = state.counters.clone();
+        counters.families_live = u64::try_from(families).unwrap_or(u64::MAX);
+        counters
+    }
+
+    /// Everything a strict vendor would refuse, in words and without secrets.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.lock().counters.violations.clone()
+    }
+
+    /// Sets all counters to zero. Grants, settings and faults stay.
+    pub fn reset_counters(&self) {
+        self.lock().counters = Counters::default();
+    }
+
+    /// Waits until the counters satisfy `wanted`; looks after each request. There is no timeout.
+    pub async fn wait_for(&self, wanted: impl Fn(&Counters) -> bool) -> Counters {
+        loop {
+            let mut notified = std::pin::pin!(self.changed.notified());
+            notified.as_mut().enable();
+            let counters = self.counters();
+            if wanted(&counters) {
+                return counters;
+            }
+            notified.await;
+        }
+    }
+
+    /// Scripts a fault for the next request to `endpoint`. Faults apply in the order of scripting.
+    pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
+        self.lock().script.push(endpoint, fault);
+    }
+
+    /// Forgets all scripted faults.
+    pub fn clear_faults(&self) {
+        self.lock().script.clear();
+    }
+
+    /// How many scripted faults still wait for a request.
+    #[must_use]
+    pub fn faults_left(&self) -> usize {
+        self.lock().script.len()
+    }
+
+    /// User codes (for Google: names of consent requests) that wait for a person.
+    #[must_use]
+    pub fn pending_user_codes(&self) -> Vec<String> {
+        self.lock().pending()
+    }
+
+    /// Approves a login as a person would; `false` if no such code is pending.
+    pub fn approve(&self, user_code: &str) -> bool {
+        self.lock().decide(Some(user_code), Decision::Approved) > 0
+    }
+
+    /// Refuses a login as a person would; `false` if no such code is pending.
+    pub fn deny(&self, user_code: &str) -> bool {
+        self.lock().decide(Some(user_code), Decision::Denied) > 0
+    }
+
+    /// Approves all pending logins and says how many there were.
+    pub fn approve_all(&self) -> usize {
+        self.lock().decide(None, Decision::Approved)
+    }
+
+    /// All access tokens die at once; refresh tokens stay.
+    pub fn expire_access_tokens(&self) {
+        self.lock().grants.expire_access();
+    }
+
+    /// All families are revoked: their access and refresh tokens die.
+    pub fn revoke_families(&self) {
+        self.lock().revoke_all();
+    }
+
+    /// Whether the API would accept this access token now.
+    #[must_use]
+    pub fn is_live_access(&self, token: &str) -> bool {
+        self.lock().grants.live(token).is_some()
+    }
+
+    /// Access tokens that the API accepts now, sorted.
+    #[must_use]
+    pub fn live_access_tokens(&self) -> Vec<String> {
+        self.lock().grants.live_access(None)
+    }
+
+    /// Refresh tokens that would be accepted now, sorted.
+    #[must_use]
+    pub fn live_refresh_tokens(&self) -> Vec<String> {
+        self.lock().grants.live_refresh(None)
+    }
+
+    /// Who approves logins. Default: [`Approval::Manual`].
+    pub fn set_approval(&self, approval: Approval) {
+        self.lock().settings.approval = approval;
+    }
+
+    /// The polling interval announced to new device flows. Default: 2 s.
+    pub fn set_interval(&self, interval: Duration) {
+        self.lock().settings.interval = interval;
+    }
+
+    /// What each `slow_down` adds to the required interval. Default: 5 s (RFC 8628 section 3.5).
+    pub fn set_slow_down_step(&self, step: Duration) {
+        self.lock().settings.slow_down_step = step;
+    }
+
+    /// How long new device or authorization codes live. Default: Qwen 1800 s, MiniMax 600 s,
+    /// Google 60 s.
+    pub fn set_code_lifetime(&self, lifetime: Duration) {
+        self.lock().settings.code_lifetime = lifetime;
+    }
+
+    /// How long new access tokens live. Default: 3600 s. Answers say whole seconds, at least 1.
+    pub fn set_access_lifetime(&self, lifetime: Duration) {
+        self.lock().settings.access_lifetime = lifetime;
+    }
+
+    /// What a refresh does to the refresh token. Default: rotate; for Google: omit.
+    pub fn set_rotation(&self, rotation: Rotation) {
+        self.lock().settings.rotation = rotation;
+    }
+
+    /// How long a spent refresh token gets its successor again, as long as that is unused itself.
+    /// Default: zero.
+    pub fn set_grace(&self, window: Duration) {
+        self.lock().settings.grace = window;
+    }
+
+    /// Whether a spent refresh token, presented again, kills its family. Default: yes.
+    pub fn set_reuse_revokes_family(&self, revokes: bool) {
+        self.lock().settings.reuse_revokes_family = revokes;
+    }
+
+    /// The `resource_url` of token answers; `None` leaves it out. Default: where the chat endpoint
+    /// of this server is; for Google none.
+    pub fn set_resource_url(&self, url: Option<String>) {
+        self.lock().settings.resource_url = url;
+    }
+
+    /// The `iss` of Google's redirect; `None` leaves it out. Default: `https://accounts.google.com`.
+    pub fn set_issuer(&self, issuer: Option<String>) {
+        self.lock().settings.issuer = issuer;
+    }
+
+    /// The unit of MiniMax's `expired_in` in token answers. Default: Unix milliseconds.
+    pub fn set_expiry_unit(&self, unit: ExpiryUnit) {
+        self.lock().settings.expiry_unit = unit;
+    }
+
+    /// How MiniMax says that a refresh token is dead. Default: an OAuth error body.
+    pub fn set_refusal_form(&self, form: RefusalForm) {
+        self.lock().settings.refusal_form = form;
+    }
+
+    /// Accepts a client id besides the vendor's own. For MiniMax it speaks the portal's dialect,
+    /// for Google its secret is the configured one.
+    pub fn allow_client(&self, client_id: impl Into<String>) {
+        self.lock().more_clients.insert(client_id.into());
+    }
+}
