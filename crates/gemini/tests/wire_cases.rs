@@ -1,0 +1,168 @@
+//! Every answer of Google in the table means to this crate what the table says.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{begin, provider_at};
+use llm_auth_core::{ApiAnswer, DeviceAuthorization, Form, Poll, Step, Timestamp, read_answer};
+use llm_auth_gemini::{
+    AuthProvider as _, Endpoint, Error, GeminiEndpoints, GeminiProvider, HttpClient, OAuthToken,
+    Result, SCOPE_EMAIL,
+};
+use llm_auth_testkit::{ScriptedAnswer, ScriptedServer, WireCase, label_of, wire_cases};
+
+const TOKEN: &str = r#"{"access_token":"made-up","refresh_token":"made-up","expires_in":3600}"#;
+
+#[tokio::test]
+async fn every_line_of_the_table_means_what_it_says() {
+    let cases = wire_cases("gemini");
+    assert_eq!(cases.len(), 27);
+    for case in &cases {
+        assert_eq!(label(case).await, case.label(), "{case:?}");
+    }
+}
+
+async fn label(case: &WireCase) -> String {
+    match case.step.as_str() {
+        "api" => {
+            let answer = ApiAnswer::new(case.status, case.body.as_bytes());
+            let verdict = GeminiProvider::builder().build().judge_api_answer(&answer);
+            label_of(&format!("{verdict:?}")).to_owned()
+        }
+        "authorize" => authorize().await,
+        "callback" => callback(&case.body).await,
+        "device_code" | "poll" => device(case).await,
+        _ => named(at_provider(case).await),
+    }
+}
+
+fn named(result: Result<&'static str>) -> String {
+    result.map_or_else(|error| of_error(&error), str::to_owned)
+}
+
+fn of_error(error: &Error) -> String {
+    label_of(&format!("{:?}", error.kind())).to_owned()
+}
+
+/// Google shows such an error in the browser, and nothing arrives here. What this crate can do
+/// is never to ask for what is blocked, and to end in time.
+async fn authorize() -> String {
+    let provider = provider_at("http://127.0.0.1:9", "id", "made-up")
+        .timeout(std::time::Duration::from_millis(20))
+        .build();
+    let sign_in = begin(&provider).await;
+    assert!(
+        sign_in
+            .parameter("redirect_uri")
+            .starts_with("http://127.0.0.1:")
+    );
+    assert_eq!(
+        of_error(&sign_in.task.await.unwrap().unwrap_err()),
+        "expired"
+    );
+    "config_error".into()
+}
+
+async fn callback(target: &str) -> String {
+    let server = ScriptedServer::start([ScriptedAnswer::json(200, TOKEN)])
+        .await
+        .unwrap();
+    let sign_in = begin(&provider_at(server.base_url(), "id", "made-up").build()).await;
+    let target = target.replace("{STATE}", &sign_in.parameter("state"));
+    let page = sign_in.ask(&target);
+    let ended = tokio::select! {
+        status = page => {
+            // Answered while the sign-in goes on: it did not count. The real answer still does.
+            assert_eq!(status.unwrap(), 400, "{target}");
+            None
+        }
+        ended = sign_in.task => Some(ended.unwrap()),
+    };
+    match ended {
+        None if target.contains("state=wrong") => "state_mismatch".into(),
+        None => "ignore_request".into(),
+        Some(Ok(_)) => "ok".into(),
+        Some(Err(error)) => {
+            assert!(server.requests().is_empty(), "no code is redeemed");
+            of_error(&error)
+        }
+    }
+}
+
+/// Google's device flow cannot serve Gemini (its scopes are not allowed there), so this crate
+/// has none; its answers are read by the core, as any server's.
+async fn device(case: &WireCase) -> String {
+    let server = ScriptedServer::start([ScriptedAnswer::from(case)])
+        .await
+        .unwrap();
+    let endpoint = Endpoint::new(&format!("{}/device", server.base_url())).unwrap();
+    let answer = HttpClient::default()
+        .post_form(&endpoint, &Form::new().text("client_id", "id"), &[])
+        .await
+        .unwrap();
+    named(if case.step == "poll" {
+        Poll::read(&answer).map(|poll| match poll {
+            Poll::Pending => "pending",
+            Poll::SlowDown => "slow_down",
+            _ => "token",
+        })
+    } else {
+        read_answer(Step::DeviceAuthorization, &answer)
+            .and_then(|fields| DeviceAuthorization::read(&fields))
+            .map(|_| "device_code")
+    })
+}
+
+async fn at_provider(case: &WireCase) -> Result<&'static str> {
+    let server = ScriptedServer::start([ScriptedAnswer::from(case)])
+        .await
+        .unwrap();
+    let provider = provider_at(server.base_url(), "id", "made-up").build();
+    let mut token = OAuthToken::new("made-up-access".into(), Timestamp::from_unix_millis(1));
+    token.refresh = Some("made-up-refresh".into());
+    let done = match case.step.as_str() {
+        "refresh" => provider.refresh(&token).await.map(|renewed| {
+            assert_eq!(renewed.refresh, token.refresh, "the old one is kept");
+            "token"
+        }),
+        "exchange" => {
+            let sign_in = begin(&provider).await;
+            let _page = sign_in.ask(&format!(
+                "/oauth2callback?code=made-up&state={}",
+                sign_in.parameter("state")
+            ));
+            sign_in.task.await.unwrap().map(|_| "token")
+        }
+        "revoke" => provider.revoke(&token).await.map(|_| "ok"),
+        "tokeninfo" => provider.check(&token).await.map(|verdict| match verdict {
+            llm_auth_core::ApiVerdict::RefreshNeeded => "refresh_needed",
+            _ => "ok",
+        }),
+        "userinfo" => userinfo(&server).await,
+        other => panic!("no such step: {other}"),
+    };
+    assert!(!server.requests().is_empty(), "{case:?}");
+    done
+}
+
+/// A sign-in whose last question, who it is, gets the scripted answer.
+async fn userinfo(server: &ScriptedServer) -> Result<&'static str> {
+    let tokens = ScriptedServer::start([ScriptedAnswer::json(200, TOKEN)])
+        .await
+        .unwrap();
+    let mut endpoints = GeminiEndpoints::default().with_base(server.base_url())?;
+    endpoints.token = endpoints.token.with_base(tokens.base_url())?;
+    endpoints.scope = SCOPE_EMAIL.into();
+    let provider = provider_at(server.base_url(), "id", "made-up")
+        .endpoints(endpoints)
+        .build();
+    let sign_in = begin(&provider).await;
+    let _page = sign_in.ask(&format!(
+        "/oauth2callback?code=made-up&state={}",
+        sign_in.parameter("state")
+    ));
+    sign_in.task.await.unwrap().map(|token| {
+        assert_eq!(token.notes.identity, None);
+        "ok"
+    })
+}
