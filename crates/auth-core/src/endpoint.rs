@@ -68,10 +68,10 @@ impl Endpoint {
     ///
     /// # Panics
     ///
-    /// If [`new`](Self::new) refuses it: for literals only, each read by a test.
+    /// If [`new`](Self::new) refuses it. For constants only, each read by a test.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "for literals only")]
-    pub fn from_static(url: &'static str) -> Self {
+    #[expect(clippy::expect_used, reason = "for the constants of a vendor crate")]
+    pub fn known(url: &str) -> Self {
         Self::new(url).expect("an endpoint in the source is valid")
     }
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::text::clean;
 
 /// One signed-in account: its access token and what it takes to keep it.
 ///
@@ -86,6 +89,9 @@ pub struct SessionNotes {
     /// Who it is, as the vendor says (an e-mail address), where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
+    /// Host and port of the token endpoint that the session was made at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// What a provider needs to renew this very session: its region, its client id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
@@ -150,6 +156,17 @@ impl OAuthToken {
         !self.access.is_empty() && now.after(margin) < self.expires_at
     }
 
+    /// Whether no renewal is due at `now` if a caller wants `margin`.
+    ///
+    /// A token that lives shorter than twice the margin would else be renewed at every call:
+    /// for it, half the life that it was given counts.
+    #[must_use]
+    pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
+        let obtained_at = self.notes.renewed_at.or(self.notes.signed_in_at);
+        let margin = obtained_at.map_or(margin, |at| margin.min(self.expires_at.since(at) / 2));
+        self.is_valid_for(margin, now)
+    }
+
     /// Takes over what the answer to a renewal left out.
     ///
     /// The one place that merges: a refresh token, an API host, a scope or a message that the
@@ -169,6 +186,7 @@ impl OAuthToken {
         let (notes, old) = (&mut self.notes, &previous.notes);
         keep(&mut notes.provider, &old.provider);
         keep(&mut notes.identity, &old.identity);
+        keep(&mut notes.server, &old.server);
         keep(&mut notes.client_secret, &old.client_secret);
         keep(&mut notes.signed_in_at, &old.signed_in_at);
         keep(&mut notes.renewed_at, &old.renewed_at);
@@ -187,6 +205,34 @@ impl OAuthToken {
             }
         }
         self
+    }
+
+    /// Remembers the token endpoint that the session was made at.
+    #[must_use]
+    pub fn made_at(mut self, token_endpoint: &Endpoint) -> Self {
+        self.notes.server = Some(token_endpoint.host());
+        self
+    }
+
+    /// Checks that the session was made at this token endpoint's host: a refresh token goes to
+    /// no other server (RFC 6749 section 10.4). A session that remembers no server passes, and
+    /// a provider whose endpoints were set on purpose need not ask.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming both hosts.
+    pub fn check_made_at(&self, token_endpoint: &Endpoint) -> Result<()> {
+        let here = token_endpoint.host();
+        match &self.notes.server {
+            Some(server) if *server != here => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the session was made at {}, not at {here}: set the token endpoint to use it",
+                    clean(server, 200, &[])
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// A remark about the refresh token that this session holds now.
@@ -231,12 +277,17 @@ impl SessionNotes {
     }
 }
 
-fn read_optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+fn read_optional<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<Secret>, D::Error> {
     Ok(Option::<Secret>::deserialize(from)?.filter(|secret| !secret.is_empty()))
 }
 
 #[expect(clippy::ref_option, reason = "the form that serde calls")]
-fn write_optional<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+fn write_optional<S: Serializer>(
+    secret: &Option<Secret>,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
     to.serialize_str(secret.as_ref().map_or("", Secret::expose))
 }
 
@@ -292,6 +343,20 @@ mod tests {
         let new = new.inheriting(&read(FULL));
         assert_eq!(new.refresh.unwrap().expose(), "s");
         assert_eq!(new.resource_url.as_deref(), Some("other.example"));
+    }
+
+    #[test]
+    fn a_session_that_was_made_elsewhere_is_told_apart() {
+        let (here, there) = (
+            Endpoint::known("https://example.com/token"),
+            Endpoint::known("http://127.0.0.1:4000/token"),
+        );
+        let session = read(FULL);
+        assert!(session.check_made_at(&here).is_ok());
+        let session = session.made_at(&there);
+        assert!(session.check_made_at(&there).is_ok());
+        let error = session.check_made_at(&here).unwrap_err();
+        assert!(error.to_string().contains("127.0.0.1:4000"), "{error}");
     }
 
     #[test]

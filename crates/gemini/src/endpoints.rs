@@ -62,11 +62,11 @@ impl GeminiEndpoints {
 impl Default for GeminiEndpoints {
     fn default() -> Self {
         Self {
-            authorization: Endpoint::from_static("https://accounts.google.com/o/oauth2/v2/auth"),
-            token: Endpoint::from_static("https://oauth2.googleapis.com/token"),
-            revocation: Endpoint::from_static("https://oauth2.googleapis.com/revoke"),
-            userinfo: Endpoint::from_static("https://www.googleapis.com/oauth2/v2/userinfo"),
-            tokeninfo: Endpoint::from_static("https://oauth2.googleapis.com/tokeninfo"),
+            authorization: Endpoint::known("https://accounts.google.com/o/oauth2/v2/auth"),
+            token: Endpoint::known("https://oauth2.googleapis.com/token"),
+            revocation: Endpoint::known("https://oauth2.googleapis.com/revoke"),
+            userinfo: Endpoint::known("https://www.googleapis.com/oauth2/v2/userinfo"),
+            tokeninfo: Endpoint::known("https://oauth2.googleapis.com/tokeninfo"),
             scope: format!("{SCOPE_CLOUD_PLATFORM} {SCOPE_RETRIEVER}"),
             issuer: Some("https://accounts.google.com".into()),
             redirect_path: "/oauth2callback".into(),

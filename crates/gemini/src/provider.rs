@@ -40,6 +40,8 @@ const QUOTA_PROJECT: &str = "quota_project";
 #[derive(Clone, Debug)]
 pub struct GeminiProvider {
     endpoints: GeminiEndpoints,
+    /// Whether the endpoints were set on purpose, so that a session from elsewhere is meant.
+    given: bool,
     client: Option<OAuthClient>,
     quota_project: Option<String>,
     patience: Duration,
@@ -60,6 +62,7 @@ impl GeminiProvider {
         GeminiProviderBuilder {
             provider: Self {
                 endpoints: GeminiEndpoints::default(),
+                given: false,
                 client: None,
                 quota_project: None,
                 patience: Duration::from_secs(300),
@@ -150,7 +153,7 @@ impl GeminiProvider {
         if let Some(project) = project {
             notes.context.insert(QUOTA_PROJECT.into(), project.into());
         }
-        Ok(token)
+        Ok(token.made_at(&self.endpoints.token))
     }
 
     /// A name for the session. That it cannot be had must not fail a sign-in.
@@ -210,6 +213,9 @@ impl AuthProvider for GeminiProvider {
                 "the session has no refresh token",
             ));
         };
+        if !self.given {
+            current.check_made_at(&self.endpoints.token)?;
+        }
         let remembered = current.notes.context.get(CLIENT_ID);
         let client = match (remembered, &self.client) {
             (Some(id), _) => client_form(id, current.notes.client_secret.as_ref()),
@@ -233,6 +239,9 @@ impl AuthProvider for GeminiProvider {
     }
 
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        if !self.given {
+            token.check_made_at(&self.endpoints.token)?;
+        }
         // Revoking the refresh token ends the grant, and with it every access token.
         let credential = token.refresh.as_ref().unwrap_or(&token.access);
         let form = Form::new().secret("token", credential);
@@ -260,6 +269,7 @@ impl GeminiProviderBuilder {
     /// Other endpoints than Google's.
     pub fn endpoints(mut self, endpoints: GeminiEndpoints) -> Self {
         self.provider.endpoints = endpoints;
+        self.provider.given = true;
         self
     }
 

@@ -17,7 +17,11 @@ pub struct UserInfo {
 
 /// The answer to an exchange or a renewal.
 pub(crate) fn read_token(step: Step, answer: &Answer) -> Result<TokenAnswer> {
-    let token = TokenAnswer::read(&read(step, answer)?)?;
+    let fields = read(step, answer)?;
+    if step == Step::Refresh {
+        return TokenAnswer::read_renewal(&fields);
+    }
+    let token = TokenAnswer::read(&fields)?;
     if step == Step::Exchange && token.refresh.is_none() {
         return Err(Error::new(
             ErrorKind::Protocol,

@@ -2,19 +2,19 @@
 
 mod builder;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use llm_auth_core::{
     ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error, ErrorKind,
-    Form, HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Result, Revocation, Step, UserPrompt,
-    async_trait, poll_until_decided, random_state, request_id,
+    Form, HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Result, Revocation, Step, TokenAnswer,
+    UserPrompt, async_trait, poll_until_decided, random_state, request_id,
 };
 
 use crate::device;
 use crate::dialect::Region;
 use crate::endpoints::{MiniMaxEndpoints, PollParameter};
 use crate::session;
-use crate::wire::{self, Granted, Polled};
+use crate::wire;
 
 pub use builder::MiniMaxProviderBuilder;
 
@@ -120,14 +120,6 @@ impl MiniMaxProvider {
     /// [`ErrorKind::Denied`] and [`ErrorKind::Expired`] end a sign-in, [`ErrorKind::Protocol`]
     /// too; [`ErrorKind::Transient`] and [`ErrorKind::RateLimited`] do not.
     pub async fn poll_for_token(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Poll> {
-        Ok(match self.poll(device, pkce).await? {
-            Polled::Pending => Poll::Pending,
-            Polled::SlowDown => Poll::SlowDown,
-            Polled::Granted(granted) => Poll::Ready(granted.answer),
-        })
-    }
-
-    async fn poll(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Polled> {
         let endpoints = &self.endpoints;
         let has_device_code = device.device_code.expose() != device.user_code;
         let parameter = match endpoints.poll_parameter {
@@ -141,7 +133,7 @@ impl MiniMaxProvider {
             .secret("code_verifier", pkce.verifier());
         let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
         let polled = wire::read_poll(&answer, self.clock.now())?;
-        if let Polled::Granted(granted) = &polled {
+        if let Poll::Ready(granted) = &polled {
             check_scope(endpoints, granted)?;
         }
         Ok(polled)
@@ -165,25 +157,12 @@ impl AuthProvider for MiniMaxProvider {
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let (device, pkce) = self.request_user_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let expires_at = OnceLock::new();
-        let answer = poll_until_decided(&self.endpoints.schedule, &device, prompt, || async {
-            Ok(match self.poll(&device, &pkce).await? {
-                Polled::Pending => Poll::Pending,
-                Polled::SlowDown => Poll::SlowDown,
-                Polled::Granted(granted) => {
-                    expires_at.get_or_init(|| granted.expires_at);
-                    Poll::Ready(granted.answer)
-                }
-            })
+        let answer = poll_until_decided(&self.endpoints.schedule, &device, prompt, || {
+            self.poll_for_token(&device, &pkce)
         })
         .await?;
-        let now = self.clock.now();
-        let expires_at = expires_at.into_inner().unwrap_or(now);
-        Ok(session::begin(
-            answer.into_token(now),
-            expires_at,
-            &self.endpoints,
-        ))
+        let token = answer.into_token(self.clock.now());
+        Ok(session::begin(token, &self.endpoints))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
@@ -205,8 +184,8 @@ impl AuthProvider for MiniMaxProvider {
         }
         let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
         let now = self.clock.now();
-        let Granted { answer, expires_at } = wire::read_renewal(&answer, now)?;
-        let renewed = session::begin(answer.into_token(now), expires_at, &endpoints);
+        let renewed = wire::read_renewal(&answer, now)?.into_token(now);
+        let renewed = session::begin(renewed, &endpoints);
         Ok(renewed.inheriting(current))
     }
 
@@ -266,8 +245,8 @@ impl Default for MiniMaxProvider {
 
 /// A sign-in that did not grant what every call needs is refused at once; at a renewal it is
 /// too late for that, since the old refresh token is spent.
-fn check_scope(endpoints: &MiniMaxEndpoints, granted: &Granted) -> Result<()> {
-    let (Some(required), Some(scope)) = (&endpoints.required_scope, &granted.answer.scope) else {
+fn check_scope(endpoints: &MiniMaxEndpoints, granted: &TokenAnswer) -> Result<()> {
+    let (Some(required), Some(scope)) = (&endpoints.required_scope, &granted.scope) else {
         return Ok(());
     };
     if scope.split_whitespace().any(|name| name == required) {

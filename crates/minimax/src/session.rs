@@ -1,6 +1,6 @@
 //! What a session remembers of where it was made.
 
-use llm_auth_core::{Endpoint, OAuthToken, Result, Timestamp};
+use llm_auth_core::{Endpoint, OAuthToken, Result};
 
 use crate::dialect::Region;
 use crate::endpoints::MiniMaxEndpoints;
@@ -9,18 +9,13 @@ const REGION: &str = "region";
 const DIALECT: &str = "dialect";
 const CLIENT_ID: &str = "client_id";
 
-/// The session of a token answer: it expires at the very instant, and remembers where it is from.
-pub(crate) fn begin(
-    mut token: OAuthToken,
-    expires_at: Timestamp,
-    endpoints: &MiniMaxEndpoints,
-) -> OAuthToken {
-    token.expires_at = expires_at;
+/// A session that remembers where it is from.
+pub(crate) fn begin(mut token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
     let context = &mut token.notes.context;
     context.insert(REGION.into(), endpoints.region.name().into());
     context.insert(DIALECT.into(), endpoints.dialect.name().into());
     context.insert(CLIENT_ID.into(), endpoints.client_id.clone());
-    token
+    token.made_at(&endpoints.token)
 }
 
 /// The endpoints that a session belongs to; those of `default` where it remembers nothing.
@@ -44,6 +39,7 @@ pub(crate) fn endpoints_of(
     if let Some(client_id) = remembered(CLIENT_ID) {
         endpoints.client_id.clone_from(client_id);
     }
+    token.check_made_at(&endpoints.token)?;
     Ok(endpoints)
 }
 

@@ -7,24 +7,9 @@
 use std::time::Duration;
 
 use llm_auth_core::{
-    Answer, ApiAnswer, ApiVerdict, DEFAULT_LIFETIME, Error, ErrorKind, Fields, Refusal, Result,
-    Step, Timestamp, TokenAnswer, refusal_error,
+    Answer, ApiAnswer, ApiVerdict, DEFAULT_LIFETIME, Error, ErrorKind, Fields, Poll, Refusal,
+    Result, Step, Timestamp, TokenAnswer, refusal_error,
 };
-
-/// What a token answer grants, and until when exactly: MiniMax names an instant, which may be past.
-#[derive(Debug)]
-pub(crate) struct Granted {
-    pub(crate) answer: TokenAnswer,
-    pub(crate) expires_at: Timestamp,
-}
-
-/// What one poll brought.
-#[derive(Debug)]
-pub(crate) enum Polled {
-    Pending,
-    SlowDown,
-    Granted(Granted),
-}
 
 /// The members of an answer that is no refusal.
 pub(crate) fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
@@ -35,22 +20,22 @@ pub(crate) fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
     }
 }
 
-pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Polled> {
+pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Poll> {
     let fields = answer.json()?;
     if let Some(refusal) = refusal(answer, &fields) {
         return match refusal.code() {
-            "authorization_pending" | "pending" => Ok(Polled::Pending),
-            "slow_down" => Ok(Polled::SlowDown),
+            "authorization_pending" | "pending" => Ok(Poll::Pending),
+            "slow_down" => Ok(Poll::SlowDown),
             _ => Err(refusal_error(Step::Poll, answer, &refusal)),
         };
     }
     match status(&fields).as_deref() {
-        Some("success") => read_token(&fields, now).map(Polled::Granted),
-        None if fields.has("access_token") => read_token(&fields, now).map(Polled::Granted),
-        Some("slow_down") => Ok(Polled::SlowDown),
+        Some("success") => read_token(&fields, now).map(Poll::Ready),
+        None if fields.has("access_token") => read_token(&fields, now).map(Poll::Ready),
+        Some("slow_down") => Ok(Poll::SlowDown),
         // An unknown status, or none, is "not yet", as OpenClaw has it: the code's own
         // expiry ends the waiting.
-        _ => Ok(Polled::Pending),
+        _ => Ok(Poll::Pending),
     }
 }
 
@@ -59,7 +44,7 @@ pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Polled> {
 /// The old refresh token is spent by now. So an answer that does not say until when the new
 /// access token lives is still kept, with the default lifetime, for the sake of the refresh
 /// token in it.
-pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<Granted> {
+pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<TokenAnswer> {
     let fields = read_answer(Step::Refresh, answer)?;
     if let Some(status) = status(&fields).filter(|status| status != "success") {
         let words = answer.words(&status);
@@ -75,15 +60,16 @@ pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<Granted> {
     granted(&fields, expires_at, now)
 }
 
-fn read_token(fields: &Fields, now: Timestamp) -> Result<Granted> {
+fn read_token(fields: &Fields, now: Timestamp) -> Result<TokenAnswer> {
     granted(fields, expiry(fields, now)?, now)
 }
 
-fn granted(fields: &Fields, expires_at: Timestamp, now: Timestamp) -> Result<Granted> {
+fn granted(fields: &Fields, expires_at: Timestamp, now: Timestamp) -> Result<TokenAnswer> {
     // A token that has expired already is stale and not an error: any length passes here.
     let mut answer = TokenAnswer::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
     answer.expires_in = expires_at.since(now);
-    Ok(Granted { answer, expires_at })
+    answer.expires_at = Some(expires_at);
+    Ok(answer)
 }
 
 /// Until when an access token lives. `expired_in` has been seen in three units: below 10⁹ it

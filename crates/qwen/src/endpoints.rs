@@ -62,19 +62,14 @@ impl QwenEndpoints {
 impl Default for QwenEndpoints {
     fn default() -> Self {
         Self {
-            device_authorization: known("https://chat.qwen.ai/api/v1/oauth2/device/code"),
-            token: known("https://chat.qwen.ai/api/v1/oauth2/token"),
-            api_base: known("https://dashscope.aliyuncs.com/compatible-mode/v1"),
+            device_authorization: Endpoint::known("https://chat.qwen.ai/api/v1/oauth2/device/code"),
+            token: Endpoint::known("https://chat.qwen.ai/api/v1/oauth2/token"),
+            api_base: Endpoint::known("https://dashscope.aliyuncs.com/compatible-mode/v1"),
             client_id: "f0304373b74a44d2b584a3fb70ca9e56".into(),
             scope: "openid profile email model.completion".into(),
             schedule: PollSchedule::new(),
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "literals, all read by a test")]
-fn known(url: &'static str) -> Endpoint {
-    Endpoint::new(url).expect("a known endpoint is https")
 }
 
 #[cfg(test)]

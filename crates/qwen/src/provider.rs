@@ -34,6 +34,8 @@ use crate::wire;
 #[derive(Clone, Debug)]
 pub struct QwenProvider {
     endpoints: QwenEndpoints,
+    /// Whether the endpoints were set on purpose, so that a session from elsewhere is meant.
+    given: bool,
     http: HttpClient,
     clock: Arc<dyn Clock>,
 }
@@ -51,6 +53,7 @@ impl QwenProvider {
     pub fn new() -> Self {
         Self {
             endpoints: QwenEndpoints::default(),
+            given: false,
             http: HttpClient::default(),
             clock: Arc::new(SystemClock),
         }
@@ -139,7 +142,8 @@ impl AuthProvider for QwenProvider {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        Ok(answer.into_token(self.clock.now()))
+        let token = answer.into_token(self.clock.now());
+        Ok(token.made_at(&self.endpoints.token))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
@@ -149,6 +153,9 @@ impl AuthProvider for QwenProvider {
                 "the session has no refresh token",
             ));
         };
+        if !self.given {
+            current.check_made_at(&self.endpoints.token)?;
+        }
         let form = Form::new()
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
@@ -187,6 +194,7 @@ impl QwenProviderBuilder {
     /// Hosts, client id, scope and pace; Qwen's own by default.
     pub fn endpoints(mut self, endpoints: QwenEndpoints) -> Self {
         self.provider.endpoints = endpoints;
+        self.provider.given = true;
         self
     }
 

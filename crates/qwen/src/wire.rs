@@ -31,7 +31,7 @@ pub(crate) fn read_poll(answer: &Answer) -> Result<Poll> {
 /// a wrong client is not the token's fault.
 pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
     let error = match read_answer(Step::Refresh, answer) {
-        Ok(fields) => return TokenAnswer::read(&fields),
+        Ok(fields) => return TokenAnswer::read_renewal(&fields),
         Err(error) => error,
     };
     if error.kind() == ErrorKind::Protocol && matches!(answer.status(), 400 | 401) {

@@ -95,6 +95,7 @@ mod tests {
             access: "made-up".into(),
             refresh: None,
             expires_in: Duration::from_secs(1),
+            expires_at: None,
             scope: None,
             resource_url: None,
             notification: None,

@@ -25,6 +25,8 @@ pub struct TokenAnswer {
     pub refresh: Option<Secret>,
     /// How long the access token lives from now.
     pub expires_in: Duration,
+    /// The very instant that it expires, where the server named one (MiniMax); it may be past.
+    pub expires_at: Option<Timestamp>,
     /// The granted scope, if the answer names it.
     pub scope: Option<String>,
     /// The API host of this token (Qwen, MiniMax).
@@ -42,6 +44,18 @@ impl TokenAnswer {
     /// (RFC 6749 section 7.1), or with a lifetime that is no positive number.
     pub fn read(fields: &Fields) -> Result<Self> {
         let expires_in = fields.seconds("expires_in")?;
+        Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
+    }
+
+    /// Reads the standard answer to a renewal. The old refresh token may be spent by now, so a
+    /// lifetime that makes no sense is taken for [`DEFAULT_LIFETIME`], for the sake of the new one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] without an access token or with another token type than `bearer`.
+    pub fn read_renewal(fields: &Fields) -> Result<Self> {
+        let named = fields.seconds("expires_in").ok().flatten();
+        let expires_in = named.filter(|length| !length.is_zero());
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
 
@@ -79,6 +93,7 @@ impl TokenAnswer {
             access: access.into(),
             refresh: fields.text("refresh_token").map(Secret::from),
             expires_in,
+            expires_at: None,
             scope: text("scope"),
             resource_url: text("resource_url"),
             notification: text("notification_message"),
@@ -88,7 +103,10 @@ impl TokenAnswer {
     /// The session that this answer begins.
     #[must_use]
     pub fn into_token(self, now: Timestamp) -> OAuthToken {
-        let mut token = OAuthToken::new(self.access, now.after(self.expires_in));
+        let expires_at = self
+            .expires_at
+            .unwrap_or_else(|| now.after(self.expires_in));
+        let mut token = OAuthToken::new(self.access, expires_at);
         token.refresh = self.refresh;
         token.scope = self.scope;
         token.resource_url = self.resource_url;

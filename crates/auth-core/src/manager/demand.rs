@@ -46,14 +46,9 @@ impl Demand {
         if self.excludes(token) || !token.is_valid_for(Duration::ZERO, now) {
             return false;
         }
-        let obtained_at = token.notes.renewed_at.or(token.notes.signed_in_at);
         // Renewed by somebody else since we asked: as fresh as we could make it ourselves.
         let renewed_since = token.notes.renewed_at.is_some_and(|at| at >= self.asked_at);
-        // A token that lives shorter than the margin would else be renewed at every call.
-        let margin = obtained_at.map_or(self.minimum, |at| {
-            self.minimum.min(token.expires_at.since(at) / 2)
-        });
-        renewed_since || token.is_valid_for(margin, now)
+        renewed_since || token.is_fresh_for(self.minimum, now)
     }
 }
 
