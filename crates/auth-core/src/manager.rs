@@ -107,7 +107,9 @@ impl AuthManager {
     pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
         let mut guard = shared.lock().await?;
-        drop(shared.replaceable(guard.as_mut()).await?);
+        let stored = shared.replaceable(guard.as_mut()).await?;
+        let ready = guard.prepare(stored.as_ref()).await;
+        ready.map_err(|error| shared.named(error))?;
         drop(guard);
         let token = shared.provider.authenticate(prompt).await;
         let token = token.map_err(|error| shared.named(error))?;

@@ -51,13 +51,14 @@ pub trait StoreGuard: Debug + Send {
     /// As [`TokenStore::load`].
     async fn load(&mut self) -> Result<Option<OAuthToken>>;
 
-    /// Makes a note of intent durable, and proves by it that a successor will fit: called
-    /// before a refresh token is spent. `noted` is the stored session with the note in it.
+    /// Proves that a [`save`](Self::save) to come will work: called before a refresh token is
+    /// spent and before a person is asked. `noted` is what is stored, with a note of intent in it
+    /// if a renewal begins; it is durable when this returns. `None` if nothing is stored.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if [`save`](Self::save) would fail.
-    async fn prepare(&mut self, noted: &OAuthToken) -> Result<()>;
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it would fail.
+    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()>;
 
     /// Stores the session; durable when it returns.
     ///

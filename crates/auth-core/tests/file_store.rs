@@ -61,9 +61,9 @@ async fn nothing_is_left_beside_the_file_but_its_lock() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileTokenStore::file(at(&folder, "t.json"));
     let mut guard = store.lock(&key()).await.unwrap();
-    guard.prepare(&token("a1")).await.unwrap();
+    guard.prepare(Some(&token("a1"))).await.unwrap();
     guard.save(&token("a2")).await.unwrap();
-    guard.prepare(&token("a3")).await.unwrap();
+    guard.prepare(Some(&token("a3"))).await.unwrap();
     drop(guard);
     let mut names: Vec<_> = fs::read_dir(folder.path())
         .unwrap()

@@ -194,6 +194,17 @@ async fn a_store_that_cannot_take_the_successor_is_known_before_anything_is_spen
 }
 
 #[tokio::test]
+async fn a_store_that_cannot_take_a_session_is_known_before_the_person_is_asked() {
+    let provider = FakeProvider::default();
+    let store = Brittle::default();
+    store.refuse_prepare.store(true, Ordering::SeqCst);
+    let manager = AuthManager::builder(provider.clone()).store(store).build();
+    let error = manager.login(&Silent).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert_eq!(provider.sign_ins(), 0);
+}
+
+#[tokio::test]
 async fn a_save_that_fails_after_all_is_made_up_for_and_shows_nothing_before() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));

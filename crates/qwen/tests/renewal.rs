@@ -92,11 +92,6 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
         ),
         (200, "ok", ErrorKind::Transient),
         (200, r#"{"access_token":""}"#, ErrorKind::Protocol),
-        (
-            200,
-            r#"{"access_token":"x","expires_in":0}"#,
-            ErrorKind::Protocol,
-        ),
         (200, r#"{"error":"invalid_request"}"#, ErrorKind::Protocol),
         (403, r#"{"error":"invalid_request"}"#, ErrorKind::Protocol),
         (403, "Forbidden", ErrorKind::Protocol),
@@ -109,6 +104,20 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
         let server = says([(status, body)]).await?;
         let error = failure(at(&server)?.refresh(&session("made-up")).await)?;
         assert_eq!(error.kind(), kind, "{status} {body}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_whose_lifetime_makes_no_sense_is_kept_for_its_refresh_token() -> TestResult {
+    for expires_in in ["0", "-1", "\"soon\"", "null"] {
+        let body = format!(
+            r#"{{"access_token":"x","refresh_token":"made-up-next","expires_in":{expires_in}}}"#
+        );
+        let server = says([(200, body.as_str())]).await?;
+        let renewed = at(&server)?.refresh(&session("made-up")).await?;
+        assert_eq!(renewed.refresh, Some("made-up-next".into()));
+        assert!(renewed.expires_at > NOW);
     }
     Ok(())
 }

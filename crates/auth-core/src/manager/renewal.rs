@@ -62,7 +62,7 @@ impl Shared {
             let cut_off_before = stored.may_be_spent();
             let mut noted = stored.clone();
             noted.notes.intent = stored.mark(self.clock.now(), None);
-            guard.prepare(&noted).await?;
+            guard.prepare(Some(&noted)).await?;
 
             let series = retry::refresh(self.provider.as_ref(), &stored).await;
             match series.outcome {

@@ -172,9 +172,11 @@ impl StoreGuard for FileGuard {
         self.under_lock(move || file.read()).await
     }
 
-    async fn prepare(&mut self, noted: &OAuthToken) -> Result<()> {
-        let (file, noted) = (self.file.clone(), noted.clone());
-        let reserved = self.under_lock(move || file.prepare(&noted)).await?;
+    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+        let (file, noted) = (self.file.clone(), noted.cloned());
+        let reserved = self
+            .under_lock(move || file.prepare(noted.as_ref()))
+            .await?;
         self.reserved = Some(reserved);
         Ok(())
     }

@@ -67,8 +67,11 @@ impl StoreGuard for MemoryGuard {
         Ok(read(&self.sessions, &self.key))
     }
 
-    async fn prepare(&mut self, noted: &OAuthToken) -> Result<()> {
-        self.save(noted).await
+    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+        match noted {
+            Some(noted) => self.save(noted).await,
+            None => Ok(()),
+        }
     }
 
     async fn save(&mut self, token: &OAuthToken) -> Result<()> {

@@ -32,6 +32,7 @@ pub struct FakeProvider(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     refreshes: AtomicUsize,
+    sign_ins: AtomicUsize,
     answer: Mutex<Answer>,
     lifetime: Mutex<Duration>,
     held: watch::Sender<bool>,
@@ -42,6 +43,7 @@ impl Default for FakeProvider {
     fn default() -> Self {
         Self(Arc::new(Inner {
             refreshes: AtomicUsize::new(0),
+            sign_ins: AtomicUsize::new(0),
             answer: Mutex::default(),
             lifetime: Mutex::new(Duration::from_secs(3600)),
             held: watch::Sender::new(false),
@@ -61,6 +63,10 @@ impl FakeProvider {
 
     pub fn refreshes(&self) -> usize {
         self.0.refreshes.load(Ordering::SeqCst)
+    }
+
+    pub fn sign_ins(&self) -> usize {
+        self.0.sign_ins.load(Ordering::SeqCst)
     }
 
     /// Renewals wait from now on.
@@ -90,6 +96,7 @@ impl AuthProvider for FakeProvider {
     }
 
     async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        self.0.sign_ins.fetch_add(1, Ordering::SeqCst);
         Ok(session("a1", "r1", 3600))
     }
 
@@ -212,11 +219,13 @@ impl StoreGuard for BrittleGuard {
         Ok(self.held.lock().unwrap().clone())
     }
 
-    async fn prepare(&mut self, noted: &OAuthToken) -> Result<()> {
+    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
         if self.refuse_prepare {
             return Err(Error::new(ErrorKind::Store, "no space"));
         }
-        *self.held.lock().unwrap() = Some(noted.clone());
+        if let Some(noted) = noted {
+            *self.held.lock().unwrap() = Some(noted.clone());
+        }
         Ok(())
     }
 

@@ -102,9 +102,12 @@ impl SessionFile {
 
     /// Replaces the file by one with the note in it, then reserves the space for a successor:
     /// what fails here (no space, no right, a file that is a mount point) fails in time.
-    pub(super) fn prepare(&self, noted: &OAuthToken) -> Result<Reserved> {
-        self.write(noted, None)?;
-        let size = self.serialize(noted)?.len() * 2 + RESERVE;
+    pub(super) fn prepare(&self, noted: Option<&OAuthToken>) -> Result<Reserved> {
+        let mut size = RESERVE;
+        if let Some(noted) = noted {
+            self.write(noted, None)?;
+            size += self.serialize(noted)?.len() * 2;
+        }
         let mut reserved = self.temporary()?;
         let failed = |source| trouble("reserve space beside", &self.path, source);
         reserved.file.write_all(&vec![0; size]).map_err(failed)?;

@@ -1,0 +1,101 @@
+//! What can be asked of the command; one file for each.
+
+mod demo;
+mod login;
+mod logout;
+mod status;
+mod token;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{self, Reporter};
+use crate::logging;
+use crate::vendor::Vendor;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: try again,
+5 denied or the code expired, 129/130/143 hung up, interrupted, terminated.
+
+Standard output carries only the answer; LLM_AUTH_HOME moves the folder of the sessions.";
+
+/// Sign in to AI vendors and hand the access token to scripts.
+#[derive(Debug, Parser)]
+#[command(name = "llm-auth", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Tell on standard error what is done, never a secret; -vv tells more. LLM_AUTH_LOG, with
+    /// directives such as `llm_auth_core=trace`, does the same.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sign in at a vendor and keep the session.
+    Login(login::LoginArgs),
+    /// Print a valid access token, renewed if need be.
+    Token(token::TokenArgs),
+    /// Show who is signed in; sends nothing.
+    Status(status::StatusArgs),
+    /// Tell the vendor that the session is over, where that is possible, and forget it.
+    Logout(logout::LogoutArgs),
+    /// Show the whole job with simulated vendors on this computer; touches no real session.
+    Demo(demo::DemoArgs),
+}
+
+/// Which session a command is about.
+#[derive(Args, Debug)]
+pub(crate) struct SessionArgs {
+    /// The vendor.
+    #[arg(value_enum)]
+    pub(crate) vendor: Vendor,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Where sessions are kept, and which of them is meant.
+#[derive(Args, Debug)]
+pub(crate) struct PlaceArgs {
+    /// Which of several accounts at the vendor [default: default].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+
+    /// Keep the session in this one JSON file (which gochat can share).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Does what was asked; the exit code.
+    pub(crate) fn run(self) -> u8 {
+        let reporter = self.command.reporter();
+        let done = logging::start(self.verbose).and_then(|()| match self.command {
+            Command::Login(args) => login::run(&args),
+            Command::Token(args) => token::run(&args),
+            Command::Status(args) => status::run(&args),
+            Command::Logout(args) => logout::run(&args),
+            Command::Demo(args) => demo::run(&args),
+        });
+        match done {
+            Ok(()) => exit::DONE,
+            Err(failure) => reporter.report(&failure),
+        }
+    }
+}
+
+impl Command {
+    fn reporter(&self) -> Reporter {
+        match self {
+            Self::Login(args) => Reporter::for_events(args.json, &args.session),
+            Self::Token(args) => Reporter::for_answer(args.json, &args.session),
+            Self::Logout(args) => Reporter::for_events(args.json, &args.session),
+            Self::Status(args) => Reporter::without_session(args.json),
+            Self::Demo(_) => Reporter::without_session(false),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `llm-auth status`.
+
+use std::time::Duration;
+
+use clap::Args;
+use llm_auth_core::{
+    Clock as _, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp,
+};
+use serde::Serialize;
+
+use super::PlaceArgs;
+use crate::exit::{Failure, chain};
+use crate::output::{self, VERSION, printable, say};
+use crate::store;
+use crate::time::{length, rfc3339};
+use crate::vendor::{ProviderArgs, Vendor};
+
+/// How long an access token must still live to count as valid, as the manager has it.
+const MARGIN: Duration = Duration::from_secs(60);
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Only sessions at this vendor.
+    #[arg(value_enum)]
+    vendor: Option<Vendor>,
+
+    #[command(flatten)]
+    place: PlaceArgs,
+
+    /// Write one JSON object to standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    v: u32,
+    sessions: Vec<Row>,
+}
+
+/// One session as it is stored. Nothing in it is secret.
+#[derive(Default, Serialize)]
+struct Row {
+    vendor: Option<String>,
+    account: String,
+    store: String,
+    state: &'static str,
+    expires_at: Option<String>,
+    expires_at_ms: Option<i64>,
+    expires_in_seconds: Option<i64>,
+    scope: Option<String>,
+    api_base: Option<String>,
+    identity: Option<String>,
+    signed_in_at: Option<String>,
+    renewed_at: Option<String>,
+    renewable: bool,
+    may_be_spent: bool,
+    refused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
+    let store = store::open(&args.place)?;
+    let rows: Vec<Row> = keys(args, &store)?
+        .iter()
+        .filter_map(|key| Row::of(&store, key, SystemClock.now()))
+        .collect();
+    if args.json {
+        return output::json(&Report {
+            v: VERSION,
+            sessions: rows,
+        });
+    }
+    if rows.is_empty() {
+        say("nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts");
+        return Ok(());
+    }
+    for row in &rows {
+        output::answer(&row.line())?;
+    }
+    Ok(())
+}
+
+/// The sessions to look at: those of the folder, or the one of the file.
+fn keys(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<SessionKey>, Failure> {
+    let account = args.place.account.as_deref();
+    if args.place.store.is_some() {
+        let vendor = args.vendor.map_or("", Vendor::name);
+        return Ok(vec![SessionKey::new(vendor, account.unwrap_or_default())]);
+    }
+    let mut keys = store.sessions()?;
+    keys.retain(|key| {
+        args.vendor
+            .is_none_or(|vendor| vendor.name() == key.provider())
+            && account.is_none_or(|account| account == key.account())
+    });
+    Ok(keys)
+}
+
+impl Row {
+    /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
+    fn of(store: &FileTokenStore, key: &SessionKey, now: Timestamp) -> Option<Self> {
+        let vendor = Some(key.provider()).filter(|name| !name.is_empty());
+        let row = Self {
+            vendor: vendor.map(printable),
+            account: printable(key.account()),
+            store: store.path(key).display().to_string(),
+            ..Self::default()
+        };
+        match store.read(key) {
+            Ok(None) => None,
+            Ok(Some(token)) => Some(row.filled(key, &token, now)),
+            Err(error) => Some(row.unreadable(&error)),
+        }
+    }
+
+    fn filled(self, key: &SessionKey, token: &OAuthToken, now: Timestamp) -> Self {
+        let notes = &token.notes;
+        let owner = notes.provider.as_deref().map(printable);
+        let vendor = owner.clone().or_else(|| self.vendor.clone());
+        let foreign = !key.provider().is_empty()
+            && owner
+                .as_deref()
+                .is_some_and(|owner| owner != key.provider());
+        let expires_in = token
+            .expires_at
+            .as_unix_millis()
+            .saturating_sub(now.as_unix_millis());
+        Self {
+            state: state_of(token, now),
+            expires_at: rfc3339(token.expires_at),
+            expires_at_ms: Some(token.expires_at.as_unix_millis()),
+            expires_in_seconds: Some(expires_in / 1000),
+            scope: token.scope.as_deref().map(printable),
+            api_base: vendor.as_deref().and_then(|vendor| api_base(vendor, token)),
+            identity: notes.identity.as_deref().map(printable),
+            signed_in_at: notes.signed_in_at.and_then(rfc3339),
+            renewed_at: notes.renewed_at.and_then(rfc3339),
+            renewable: token.refresh.is_some() && !token.is_refused(),
+            may_be_spent: token.may_be_spent(),
+            refused: token.is_refused(),
+            error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
+            vendor,
+            ..self
+        }
+    }
+
+    fn unreadable(self, error: &Error) -> Self {
+        Self {
+            state: "unreadable",
+            error: Some(chain(error)),
+            ..self
+        }
+    }
+
+    /// The row for a person.
+    fn line(&self) -> String {
+        let vendor = self.vendor.as_deref().unwrap_or("(vendor not noted)");
+        let mut line = format!("{vendor:<8} {:<10} {:<10}", self.account, self.state);
+        if let Some(seconds) = self.expires_in_seconds {
+            let time = Duration::from_secs(seconds.unsigned_abs());
+            line.push_str(&if seconds >= 0 {
+                format!(" for {}", length(time))
+            } else {
+                format!(" since {}", length(time))
+            });
+        }
+        if let Some(identity) = &self.identity {
+            line.push_str(&format!("  {identity}"));
+        }
+        line.push_str(&format!("  {}", self.store));
+        if let Some(error) = &self.error {
+            line.push_str(&format!("  {error}"));
+        } else if self.may_be_spent {
+            line.push_str("  (a renewal was cut off: its refresh token may be spent)");
+        }
+        line
+    }
+}
+
+fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
+    if token.is_fresh_for(MARGIN, now) {
+        "valid"
+    } else if token.is_refused() {
+        "refused"
+    } else if token.refresh.is_some() {
+        "renewable"
+    } else {
+        "expired"
+    }
+}
+
+/// The API base as the vendor's provider has it; none if the environment makes no provider,
+/// which `token` and `login` complain about.
+fn api_base(vendor: &str, token: &OAuthToken) -> Option<String> {
+    let provider = Vendor::named(vendor)?.provider(&ProviderArgs::default(), None, None);
+    provider.ok()?.api_base(token)
+}

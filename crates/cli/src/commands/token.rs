@@ -1,0 +1,144 @@
+//! `llm-auth token`.
+
+use std::time::Duration;
+
+use clap::Args;
+use llm_auth_core::{
+    AuthManager, Clock as _, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
+};
+use serde_json::{Map, json};
+
+use super::SessionArgs;
+use crate::exit::Failure;
+use crate::output::{self, VERSION};
+use crate::time::rfc3339;
+use crate::vendor::{Provider, ProviderArgs};
+use crate::{signals, store, time};
+
+/// How long an access token must still live, as the manager has it.
+const MARGIN: Duration = Duration::from_secs(60);
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenArgs {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+
+    #[command(flatten)]
+    provider: ProviderArgs,
+
+    /// Write one JSON object with the token, its expiry, and what an API call needs.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long the token must still be good [default: 60].
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    min_validity: Option<Duration>,
+
+    /// Renew it now: the API refused the stored one.
+    #[arg(long)]
+    force_refresh: bool,
+
+    /// The longest time for one request to the vendor, and for another process's renewal.
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    timeout: Option<Duration>,
+}
+
+pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
+    let (mut store, key) = (store::open(&args.session.place)?, store::key(&args.session));
+    if let Some(timeout) = args.timeout {
+        store = store.lock_wait(timeout);
+    }
+    let minimum = args.min_validity.unwrap_or(MARGIN);
+    if !args.force_refresh
+        && let Some(token) = good_enough(&store, &key, minimum)?
+    {
+        return answer(args, &key, &token);
+    }
+    let provider = args
+        .session
+        .vendor
+        .provider(&args.provider, args.timeout, None)?;
+    let manager = provider
+        .manager()
+        .store(store.clone())
+        .account(key.account())
+        .expiry_margin(minimum)
+        .build();
+    let renewed_before = renewed_at(&store, &key);
+    let interrupted = || {
+        if renewed_at(&store, &key) == renewed_before {
+            "interrupted; nothing was changed".to_owned()
+        } else {
+            let file = store.path(&key);
+            format!(
+                "interrupted; the renewed session is stored in {}",
+                file.display()
+            )
+        }
+    };
+    let token = signals::run(&[&manager], obtain(&manager, args), interrupted)?;
+    answer(args, &key, &token)
+}
+
+/// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
+fn good_enough(
+    store: &FileTokenStore,
+    key: &SessionKey,
+    minimum: Duration,
+) -> Result<Option<OAuthToken>, Failure> {
+    let stored = store
+        .read(key)
+        .map_err(|error| error.with_session(key))?
+        .ok_or_else(|| {
+            Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
+        })?;
+    // A session of another vendor is for the manager to refuse.
+    let ours = stored
+        .notes
+        .provider
+        .as_deref()
+        .is_none_or(|name| name == key.provider());
+    Ok(Some(stored).filter(|token| ours && token.is_fresh_for(minimum, SystemClock.now())))
+}
+
+async fn obtain(manager: &AuthManager, args: &TokenArgs) -> Result<OAuthToken, Failure> {
+    let token = if args.force_refresh {
+        let Some(current) = manager.load().await? else {
+            let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
+            return Err(error.with_session(manager.key()).into());
+        };
+        manager.invalidate(&current).await?
+    } else {
+        manager.token().await?
+    };
+    Ok((*token).clone())
+}
+
+fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+    if !args.json {
+        return output::answer(token.access.expose());
+    }
+    let provider: Provider = args.session.vendor.provider(&args.provider, None, None)?;
+    let headers: Map<String, serde_json::Value> = provider
+        .api_headers(token)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    output::json(&json!({
+        "v": VERSION,
+        "vendor": key.provider(),
+        "account": key.account(),
+        "access_token": token.access.expose(),
+        "token_type": "Bearer",
+        "expires_at": rfc3339(token.expires_at),
+        "expires_at_ms": token.expires_at.as_unix_millis(),
+        "scope": token.scope,
+        "api_base": provider.api_base(token),
+        "headers": headers,
+    }))
+}
+
+fn renewed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {
+    let at = store.read(key).ok().flatten()?.notes.renewed_at?;
+    Some(at.as_unix_millis())
+}

@@ -1,0 +1,308 @@
+//! What went wrong, which exit code that is, and what to do about it.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::Path;
+
+use llm_auth_core::{Error, ErrorKind};
+use serde_json::json;
+
+use crate::commands::{PlaceArgs, SessionArgs};
+use crate::output::{self, VERSION};
+use crate::time;
+use crate::vendor::Vendor;
+
+pub(crate) const DONE: u8 = 0;
+const OTHER: u8 = 1;
+const USAGE: u8 = 2;
+const SIGN_IN: u8 = 3;
+const TEMPORARY: u8 = 4;
+const NOT_APPROVED: u8 = 5;
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The libraries say so.
+    Session(Error),
+    /// The environment, a flag's file or the machine is not as it must be.
+    Config { message: String, advice: String },
+    /// The demo did not prove what it set out to prove.
+    Demo(String),
+    /// Standard output could not be written.
+    Output(io::Error),
+    /// The person or the system wants it to end; `code` is 128 and the signal's number.
+    Signal { code: u8, message: String },
+    /// It was called in a way that makes no sense.
+    Usage(String),
+}
+
+/// Tells of a failure in the form that the command was asked to speak.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    json: Form,
+    login: Option<String>,
+    vendor: Option<Vendor>,
+}
+
+#[derive(Debug)]
+enum Form {
+    None,
+    Event,
+    Answer,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Config { .. } | Self::Demo(_) | Self::Output(_) => OTHER,
+            Self::Usage(_) => USAGE,
+            Self::Signal { code, .. } => *code,
+            Self::Session(error) => match error.kind() {
+                ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
+                ErrorKind::Denied | ErrorKind::Expired => NOT_APPROVED,
+                _ if error.is_transient() => TEMPORARY,
+                _ => OTHER,
+            },
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Config { .. } => "config",
+            Self::Demo(_) => "demo",
+            Self::Output(_) => "output",
+            Self::Signal { .. } => "interrupted",
+            Self::Usage(_) => "usage",
+            Self::Session(error) => kind_name(error.kind()),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Config { message, .. }
+            | Self::Demo(message)
+            | Self::Signal { message, .. }
+            | Self::Usage(message) => message.clone(),
+            Self::Output(error) => format!("cannot write to standard output: {error}"),
+            Self::Session(error) => chain(error),
+        }
+    }
+}
+
+/// The name of an error's kind in JSON.
+pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Callback => "callback",
+        ErrorKind::Config => "config",
+        ErrorKind::Corrupt => "corrupt",
+        ErrorKind::Denied => "denied",
+        ErrorKind::Expired => "expired",
+        ErrorKind::NotSignedIn => "not_signed_in",
+        ErrorKind::PolicyDenied => "policy_denied",
+        ErrorKind::Protocol => "protocol",
+        ErrorKind::RateLimited => "rate_limited",
+        ErrorKind::Redirected => "redirected",
+        ErrorKind::RefreshRejected => "refresh_rejected",
+        ErrorKind::StateMismatch => "state_mismatch",
+        ErrorKind::Store => "store",
+        ErrorKind::StoreBusy => "store_busy",
+        ErrorKind::System => "system",
+        ErrorKind::Transient => "transient",
+        _ => "other",
+    }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = next.source();
+    }
+    output::printable(&line)
+}
+
+impl Reporter {
+    /// For a command that writes events or one object: errors are events too.
+    pub(crate) fn for_events(json: bool, session: &SessionArgs) -> Self {
+        Self {
+            json: if json { Form::Event } else { Form::None },
+            login: Some(login_command(session)),
+            vendor: Some(session.vendor),
+        }
+    }
+
+    /// For a command whose answer is one object: `{"error": {..}}` stands in its place.
+    pub(crate) fn for_answer(json: bool, session: &SessionArgs) -> Self {
+        Self {
+            json: if json { Form::Answer } else { Form::None },
+            ..Self::for_events(false, session)
+        }
+    }
+
+    /// For a command that is about no session in particular.
+    pub(crate) fn without_session(json: bool) -> Self {
+        Self {
+            json: if json { Form::Event } else { Form::None },
+            login: None,
+            vendor: None,
+        }
+    }
+
+    /// Says it; the exit code.
+    pub(crate) fn report(&self, failure: &Failure) -> u8 {
+        let (message, advice) = (output::printable(&failure.message()), self.advice(failure));
+        output::say(&format!("llm-auth: {message}"));
+        if let Some(advice) = &advice {
+            output::say(&format!("  → {advice}"));
+        }
+        let mut fields = json!({
+            "v": VERSION,
+            "kind": failure.kind(),
+            "message": message,
+            "advice": advice,
+            "exit_code": failure.code(),
+        });
+        if let Some(vendor) = self.vendor {
+            fields["vendor"] = vendor.name().into();
+        }
+        // Standard output may be what failed; the exit code says the rest.
+        let _unheard = match self.json {
+            Form::None => Ok(()),
+            Form::Answer => output::json(&json!({"v": VERSION, "error": fields})),
+            Form::Event => {
+                fields["event"] = "error".into();
+                output::json(&fields)
+            }
+        };
+        failure.code()
+    }
+
+    fn advice(&self, failure: &Failure) -> Option<String> {
+        match failure {
+            Failure::Config { advice, .. } => Some(advice.clone()),
+            Failure::Usage(_) => Some("see `llm-auth help`".into()),
+            Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => None,
+            Failure::Session(error) => Some(self.advice_for(error)),
+        }
+    }
+
+    fn advice_for(&self, error: &Error) -> String {
+        let login = self.login.as_deref().unwrap_or("llm-auth login");
+        let variables = self.vendor.map_or("*", Vendor::name).to_ascii_uppercase();
+        match error.kind() {
+            ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
+            ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
+            ErrorKind::Denied => format!("if that was a mistake, run `{login}` again"),
+            ErrorKind::Expired => format!("run `{login}` again, and approve it in time"),
+            ErrorKind::Corrupt => {
+                format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
+            }
+            ErrorKind::Store => "check the folder and its rights, or name another file with \
+                                 --store"
+                .into(),
+            ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
+            ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
+                Some(wait) => format!("try again in {}", time::length(wait)),
+                None => "try again later; the session is kept as it is".into(),
+            },
+            ErrorKind::Config => format!(
+                "check the client, the scope, the endpoints (LLM_AUTH_{variables}_...) and --store"
+            ),
+            ErrorKind::Redirected => format!(
+                "set the new place in LLM_AUTH_{variables}_TOKEN_ENDPOINT or \
+                 ..._DEVICE_AUTHORIZATION_ENDPOINT, or look for a newer llm-auth"
+            ),
+            ErrorKind::PolicyDenied => "the vendor closed this account, plan or client: ask it \
+                                        why"
+            .into(),
+            ErrorKind::Callback => "allow this program to listen on a loopback port".into(),
+            ErrorKind::StateMismatch => format!(
+                "the answer belongs to another sign-in: run `{login}` again, and do not trust \
+                 this network if it happens twice"
+            ),
+            _ => "try again with -vv to see more, and report it if it stays".into(),
+        }
+    }
+}
+
+/// The very command that signs in to this session.
+fn login_command(session: &SessionArgs) -> String {
+    let mut command = format!("llm-auth login {}", session.vendor.name());
+    let PlaceArgs { account, store } = &session.place;
+    if let Some(account) = account {
+        command.push_str(&format!(" --account {}", quoted(account)));
+    }
+    if let Some(store) = store {
+        command.push_str(&format!(" --store {}", quoted(&path_text(store))));
+    }
+    command
+}
+
+fn path_text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Fit for a POSIX shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_and_its_causes_stand_on_one_line_once() {
+        let error = Error::new(ErrorKind::Store, "cannot write the token file x")
+            .with_source(io::Error::other("disk\nfull"));
+        assert_eq!(chain(&error), "cannot write the token file x: disk full");
+    }
+
+    #[test]
+    fn exit_codes_follow_the_kind() {
+        for (kind, code) in [
+            (ErrorKind::NotSignedIn, 3),
+            (ErrorKind::RefreshRejected, 3),
+            (ErrorKind::Transient, 4),
+            (ErrorKind::RateLimited, 4),
+            (ErrorKind::StoreBusy, 4),
+            (ErrorKind::Denied, 5),
+            (ErrorKind::Expired, 5),
+            (ErrorKind::StateMismatch, 1),
+            (ErrorKind::Config, 1),
+            (ErrorKind::Corrupt, 1),
+            (ErrorKind::PolicyDenied, 1),
+            (ErrorKind::Protocol, 1),
+            (ErrorKind::Redirected, 1),
+        ] {
+            assert_eq!(
+                Failure::from(Error::new(kind, "x")).code(),
+                code,
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_command_to_copy_is_quoted_for_the_shell() {
+        assert_eq!(quoted("a/b.json"), "a/b.json");
+        assert_eq!(quoted("it's $(x)"), r"'it'\''s $(x)'");
+    }
+}

@@ -1,0 +1,42 @@
+//! Tracing, when it is asked for.
+
+use std::io;
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::environment;
+use crate::exit::Failure;
+
+const VARIABLE: &str = "LLM_AUTH_LOG";
+
+/// Sends the events of our own crates to standard error.
+///
+/// Only ours: they are written to tell no secret, and nobody vouches for those of the HTTP
+/// and TLS libraries, whatever the directives ask for.
+pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
+    let directives = match (environment::text(VARIABLE)?, verbose) {
+        (Some(directives), _) => directives,
+        (None, 0) => return Ok(()),
+        (None, 1) => "debug".to_owned(),
+        (None, _) => "trace".to_owned(),
+    };
+    let wanted: Targets = directives.parse().map_err(|error| {
+        environment::not_valid(VARIABLE, &format!("it holds no log directives ({error})"))
+    })?;
+    let ours = filter_fn(|event| event.target().starts_with("llm_auth"));
+    let lines = fmt::layer()
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .with_writer(io::stderr)
+        .with_filter(ours);
+    // It fails only where tracing was set up before, and nobody did.
+    let _set_up_before = tracing_subscriber::registry()
+        .with(wanted)
+        .with(lines)
+        .try_init();
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What goes to standard output (the answer) and to standard error (everything for a person).
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// The version of every JSON object that the command writes.
+pub(crate) const VERSION: u32 = 1;
+
+/// Writes the answer, one line, and makes sure that it is out.
+pub(crate) fn answer(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes())
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush())
+        .map_err(Failure::Output)
+}
+
+/// Writes the answer as JSON on one line.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
+    answer(&line)
+}
+
+/// Says a line to the person. Nobody listening is no reason to stop.
+pub(crate) fn say(line: &str) {
+    let _nobody_listens = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Text from a file or a server on one line, without what steers a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if matches!(c, '\n' | '\r' | '\t') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .filter(|&c| !c.is_control() && !steers(c))
+        .collect()
+}
+
+/// Marks that turn the direction of text, and spaces without width.
+fn steers(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}

@@ -1,0 +1,56 @@
+//! Where the sessions are kept.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+use llm_auth_core::{DEFAULT_ACCOUNT, FileTokenStore, SessionKey};
+
+use crate::commands::{PlaceArgs, SessionArgs};
+use crate::environment;
+use crate::exit::Failure;
+
+const HOME: &str = "LLM_AUTH_HOME";
+
+/// The store that was asked for: one file, or the folder of all sessions.
+pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {
+    match &place.store {
+        Some(file) if file.as_os_str().is_empty() => {
+            Err(Failure::Usage("--store needs the name of a file".into()))
+        }
+        Some(file) => Ok(FileTokenStore::file(file)),
+        None => Ok(FileTokenStore::folder(home()?.join("sessions"))),
+    }
+}
+
+/// The session that was asked for.
+pub(crate) fn key(session: &SessionArgs) -> SessionKey {
+    let account = session.place.account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
+    SessionKey::new(session.vendor.name(), account)
+}
+
+/// What lies beside a token file because it could not be read as a session; the latest.
+pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let prefix = format!("{}.corrupt-", file.file_name()?.to_str()?);
+    let beside = std::fs::read_dir(file.parent()?).ok()?;
+    beside
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(&prefix))
+        })
+        .max()
+}
+
+fn home() -> Result<PathBuf, Failure> {
+    if let Some(home) = environment::path(HOME) {
+        return Ok(home);
+    }
+    match etcetera::base_strategy::choose_native_strategy() {
+        Ok(folders) => Ok(folders.data_dir().join("llm-auth")),
+        Err(_no_home) => Err(Failure::Config {
+            message: "cannot find a home folder for the sessions".into(),
+            advice: format!("set {HOME} to a folder, or name a file with --store"),
+        }),
+    }
+}

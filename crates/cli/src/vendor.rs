@@ -1,0 +1,279 @@
+//! Which vendors there are, and how a provider is made of the environment and the flags.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use llm_auth_core::{
+    AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, Secret,
+};
+use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, OAuthClient};
+use llm_auth_minimax::{Dialect, MiniMaxEndpoints, MiniMaxProvider, Region};
+use llm_auth_qwen::{QwenEndpoints, QwenProvider};
+
+use crate::environment::{self, Variables};
+use crate::exit::{Failure, chain};
+
+/// A vendor that can be signed in to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Vendor {
+    Qwen,
+    #[value(name = "minimax")]
+    MiniMax,
+    Gemini,
+}
+
+/// What a provider is made of beside the environment.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ProviderArgs {
+    /// Your own OAuth client: the client_secret.json of a "Desktop app" (gemini).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_file: Option<PathBuf>,
+
+    /// The region that the account lives in (minimax) [default: global].
+    #[arg(long, value_enum)]
+    pub(crate) region: Option<RegionName>,
+}
+
+/// A region of MiniMax as it is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum RegionName {
+    Global,
+    Cn,
+}
+
+/// The provider of one vendor.
+#[derive(Clone, Debug)]
+pub(crate) enum Provider {
+    Qwen(QwenProvider),
+    MiniMax(MiniMaxProvider),
+    Gemini(GeminiProvider),
+}
+
+impl Vendor {
+    /// The name as it is typed and stored.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Qwen => "qwen",
+            Self::MiniMax => "minimax",
+            Self::Gemini => "gemini",
+        }
+    }
+
+    /// The name as a person knows it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Qwen => "Qwen",
+            Self::MiniMax => "MiniMax",
+            Self::Gemini => "Gemini",
+        }
+    }
+
+    /// The vendor of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::value_variants()
+            .iter()
+            .copied()
+            .find(|vendor| vendor.name() == name)
+    }
+
+    /// What a sign-in is good for today, said before a person takes the trouble.
+    pub(crate) fn state_of_affairs(self) -> &'static str {
+        match self {
+            Self::Qwen => {
+                "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the API \
+                 refuses most tokens. Good for tools that hold an account which still works."
+            }
+            Self::MiniMax => "The API accepts the token of an account with a Token Plan only.",
+            Self::Gemini => {
+                "Google wants your own OAuth client for this (type \"Desktop app\"), and calls are \
+                 counted on its project."
+            }
+        }
+    }
+
+    /// The provider as the flags and the environment want it. `patience` bounds a sign-in.
+    pub(crate) fn provider(
+        self,
+        args: &ProviderArgs,
+        request_timeout: Option<Duration>,
+        patience: Option<Duration>,
+    ) -> Result<Provider, Failure> {
+        self.check_flags(args)?;
+        let variables = Variables::of(self.name());
+        let mut http = environment::network(HttpClient::builder())?;
+        if let Some(timeout) = request_timeout {
+            http = http.timeout(timeout);
+        }
+        let http = http.build()?;
+        Ok(match self {
+            Self::Qwen => Provider::Qwen(
+                QwenProvider::builder()
+                    .endpoints(qwen_endpoints(&variables)?)
+                    .http(http)
+                    .build(),
+            ),
+            Self::MiniMax => {
+                let builder = MiniMaxProvider::builder().http(http);
+                let region = args.region.map(Region::from).unwrap_or_default();
+                Provider::MiniMax(match minimax_endpoints(&variables, region)? {
+                    Some(endpoints) => builder.endpoints(endpoints).build(),
+                    None => builder.region(region).build(),
+                })
+            }
+            Self::Gemini => {
+                let mut builder = GeminiProvider::builder()
+                    .endpoints(gemini_endpoints(&variables)?)
+                    .http(http);
+                if let Some(client) = gemini_client(&variables, args)? {
+                    builder = builder.client(client);
+                }
+                if let Some(project) = variables.text("QUOTA_PROJECT")? {
+                    builder = builder.quota_project(project);
+                }
+                if let Some(patience) = patience {
+                    builder = builder.timeout(patience);
+                }
+                Provider::Gemini(builder.build())
+            }
+        })
+    }
+
+    /// Refuses a sign-in that lacks what this vendor needs, before anything is done.
+    pub(crate) fn check_login(self, args: &ProviderArgs) -> Result<(), Failure> {
+        if self == Self::Gemini && gemini_client(&Variables::of(self.name()), args)?.is_none() {
+            return Err(Failure::Config {
+                message: "gemini: there is no OAuth client to sign in with".into(),
+                advice:
+                    "make an OAuth client of type \"Desktop app\" in the Google Cloud console, \
+                         then run `llm-auth login gemini --client-file client_secret.json`"
+                        .into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
+        let misplaced = match self {
+            Self::Gemini => args.region.map(|_| "--region is for minimax"),
+            Self::MiniMax => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),
+            Self::Qwen if args.region.is_some() => Some("--region is for minimax"),
+            Self::Qwen => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),
+        };
+        misplaced.map_or(Ok(()), |why| Err(Failure::Usage(why.into())))
+    }
+}
+
+const CLIENT_FILE_ELSEWHERE: &str = "--client-file is for gemini";
+
+impl From<RegionName> for Region {
+    fn from(name: RegionName) -> Self {
+        match name {
+            RegionName::Global => Self::Global,
+            RegionName::Cn => Self::Cn,
+        }
+    }
+}
+
+impl Provider {
+    /// A manager for sessions of this provider.
+    pub(crate) fn manager(self) -> AuthManagerBuilder {
+        match self {
+            Self::Qwen(provider) => AuthManager::builder(provider),
+            Self::MiniMax(provider) => AuthManager::builder(provider),
+            Self::Gemini(provider) => AuthManager::builder(provider),
+        }
+    }
+
+    /// The base URL of the API that a session's access token is for.
+    pub(crate) fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        match self {
+            Self::Qwen(provider) => provider.api_base(token),
+            Self::MiniMax(provider) => provider.api_base(token),
+            Self::Gemini(provider) => provider.api_base(token),
+        }
+    }
+
+    /// The headers that an API call needs beside `Authorization`.
+    pub(crate) fn api_headers(&self, token: &OAuthToken) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Qwen(provider) => provider.api_headers(),
+            Self::MiniMax(_) => Vec::new(),
+            Self::Gemini(provider) => provider
+                .quota_project(token)
+                .map(|project| ("x-goog-user-project", project.to_owned()))
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+fn qwen_endpoints(variables: &Variables) -> Result<QwenEndpoints, Failure> {
+    let mut endpoints = variables.rebase(QwenEndpoints::default(), QwenEndpoints::with_base)?;
+    variables.replace_endpoint(
+        "DEVICE_AUTHORIZATION_ENDPOINT",
+        &mut endpoints.device_authorization,
+    )?;
+    variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
+    variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
+    variables.replace("SCOPE", &mut endpoints.scope)?;
+    Ok(endpoints)
+}
+
+/// `None` if no variable is set: a session is then renewed where it was made, whatever the
+/// region asked for now.
+fn minimax_endpoints(
+    variables: &Variables,
+    region: Region,
+) -> Result<Option<MiniMaxEndpoints>, Failure> {
+    let known = MiniMaxEndpoints::new(region, Dialect::default());
+    let mut endpoints = variables.rebase(known.clone(), MiniMaxEndpoints::with_base)?;
+    variables.replace_endpoint(
+        "DEVICE_AUTHORIZATION_ENDPOINT",
+        &mut endpoints.device_authorization,
+    )?;
+    variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
+    if let Some(revocation) = variables.endpoint("REVOCATION_ENDPOINT")? {
+        endpoints.revocation = Some(revocation);
+    }
+    variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
+    variables.replace("SCOPE", &mut endpoints.scope)?;
+    Ok(Some(endpoints).filter(|endpoints| *endpoints != known))
+}
+
+fn gemini_endpoints(variables: &Variables) -> Result<GeminiEndpoints, Failure> {
+    let mut endpoints = variables.rebase(GeminiEndpoints::default(), GeminiEndpoints::with_base)?;
+    variables.replace_endpoint("AUTHORIZATION_ENDPOINT", &mut endpoints.authorization)?;
+    variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
+    variables.replace_endpoint("REVOCATION_ENDPOINT", &mut endpoints.revocation)?;
+    variables.replace_endpoint("USERINFO_ENDPOINT", &mut endpoints.userinfo)?;
+    variables.replace("SCOPE", &mut endpoints.scope)?;
+    Ok(endpoints)
+}
+
+/// The client of the file, else of the variables.
+fn gemini_client(
+    variables: &Variables,
+    args: &ProviderArgs,
+) -> Result<Option<OAuthClient>, Failure> {
+    if let Some(file) = &args.client_file {
+        let failed = |why: String| Failure::Config {
+            message: format!("the client file {} cannot be used: {why}", file.display()),
+            advice: "name the JSON file of an OAuth client of type \"Desktop app\" with \
+                     --client-file"
+                .into(),
+        };
+        let json = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        let client = OAuthClient::from_json(&json).map_err(|error| failed(chain(&error)))?;
+        return Ok(Some(client));
+    }
+    let secret = variables.text("CLIENT_SECRET")?.map(Secret::from);
+    match (variables.text("CLIENT_ID")?, secret) {
+        (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(environment::not_valid(
+            &variables.name("CLIENT_SECRET"),
+            &format!("{} is not set", variables.name("CLIENT_ID")),
+        )),
+    }
+}

@@ -1,0 +1,32 @@
+//! The command as a real process against the simulated vendors on real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic, its helpers too"
+)]
+
+#[path = "suite/common.rs"]
+mod common;
+#[path = "suite/demo.rs"]
+mod demo;
+#[path = "suite/environment.rs"]
+mod environment;
+#[path = "suite/exit_codes.rs"]
+mod exit_codes;
+#[path = "suite/login.rs"]
+mod login;
+#[path = "suite/odd_answers.rs"]
+mod odd_answers;
+#[path = "suite/secrets.rs"]
+mod secrets;
+#[path = "suite/sharing.rs"]
+mod sharing;
+#[cfg(unix)]
+#[path = "suite/signals.rs"]
+mod signals;
+#[path = "suite/status_and_logout.rs"]
+mod status_and_logout;
+#[path = "suite/stores.rs"]
+mod stores;
+#[path = "suite/token.rs"]
+mod token;

@@ -1,0 +1,186 @@
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use llm_auth_testkit::{Approval, Endpoint, Fault};
+
+use crate::common::{User, read, wait_for};
+
+#[test]
+fn each_vendor_is_signed_in_to_with_nothing_but_environment_variables() {
+    let user = User::new();
+    for vendor in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[vendor]);
+        let token = user.run(&["token", vendor]);
+        assert_eq!(token.code, Some(0), "{token:?}");
+        let access = token.out.strip_suffix('\n').unwrap();
+        assert_eq!(user.stored(vendor)["access"], access);
+        assert_eq!(token.err, "");
+    }
+    for kit in [user.kit.qwen(), user.kit.minimax(), user.kit.gemini()] {
+        assert_eq!(kit.counters().logins_ok, 1);
+        assert_eq!(kit.violations(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_page_and_the_code_are_shown_before_the_wait_and_nothing_goes_to_stdout() {
+    let user = User::with(Approval::Manual);
+    let mut child = user.start(&["login", "qwen"]);
+    let mut shown = String::new();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    while !shown.contains("Waiting") {
+        assert!(lines.read_line(&mut shown).unwrap() > 0, "{shown}");
+    }
+    let codes = user.kit.qwen().pending_user_codes();
+    let base = user.kit.base_url();
+    let whole = format!("{base}/authorize?user_code={}&client=qwen-code", codes[0]);
+    assert!(shown.lines().any(|line| line == whole), "{shown}");
+    assert!(shown.contains(&format!("{base}/authorize and enter the code {}", codes[0])));
+    assert!(shown.contains("2026-04-15"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    assert!(user.kit.qwen().approve(&codes[0]));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn json_events_tell_the_whole_sign_in_and_no_token() {
+    let user = User::with(Approval::AutoAfterPolls(1));
+    user.kit
+        .minimax()
+        .fault(Endpoint::Poll, Fault::answer(503, "busy"));
+    let done = user.run(&["login", "minimax", "--json", "--account", "work"]);
+    let events = done.events();
+    assert!(events.iter().all(|event| event["v"] == 1), "{events:?}");
+    let names: Vec<_> = events
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.first(), Some(&"device_code"));
+    assert_eq!(names.last(), Some(&"signed_in"));
+    assert!(
+        names.contains(&"waiting") && names.contains(&"trouble"),
+        "{names:?}"
+    );
+    assert!(events[0]["user_code"].is_string() && events[0]["url"].is_string());
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["vendor"], &last["account"]),
+        (&"minimax".into(), &"work".into())
+    );
+    assert_eq!(last["notification"], "Signed in at the simulated MiniMax.");
+    let stored = read(&user.file("minimax", "work"));
+    assert!(!done.out.contains(stored["access"].as_str().unwrap()));
+    assert!(!done.out.contains(stored["refresh"].as_str().unwrap()));
+}
+
+#[test]
+fn two_accounts_at_one_vendor_are_two_sessions() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["qwen", "--account", "me@work.example/../x"]);
+    let first = user.run(&["token", "qwen"]);
+    let second = user.run(&["token", "qwen", "--account", "me@work.example/../x"]);
+    assert_eq!((first.code, second.code), (Some(0), Some(0)));
+    assert_ne!(first.out, second.out);
+    let sessions = user.run(&["status", "--json"]).json();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_client_file_is_all_that_gemini_needs() {
+    let user = User::new();
+    let file = user.folder.path().join("client_secret.json");
+    std::fs::write(&file, user.kit.client_secret_json()).unwrap();
+    let file = file.to_str().unwrap();
+    let args = ["login", "gemini", "--client-file", file, "--json"];
+    let mut command = user.command(&args);
+    command.env_remove("LLM_AUTH_GEMINI_CLIENT_ID");
+    command.env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut line).unwrap();
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    crate::common::browse(event["url"].as_str().unwrap());
+    while lines.read_line(&mut line).unwrap() > 0 {}
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{line}");
+    // The session remembers its client: a renewal needs neither file nor variable.
+    let renewed = user
+        .command(&["token", "gemini", "--force-refresh"])
+        .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+        .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
+        .status()
+        .unwrap();
+    assert_eq!(renewed.code(), Some(0));
+    assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
+}
+
+#[test]
+fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
+    let user = User::new();
+    let run = |args: &[&str]| {
+        let mut command = user.command(args);
+        command.env_remove("LLM_AUTH_GEMINI_CLIENT_ID");
+        command.env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
+        crate::common::Done::from(command.output().unwrap())
+    };
+    run(&["login", "gemini"]).assert_failed(1, "no OAuth client");
+    let missing = user.folder.path().join("none.json");
+    let args = [
+        "login",
+        "gemini",
+        "--client-file",
+        missing.to_str().unwrap(),
+    ];
+    run(&args).assert_failed(1, "none.json");
+    let wrong = user.folder.path().join("wrong.json");
+    std::fs::write(
+        &wrong,
+        r#"{"web":{"client_id":"x","client_secret":"made-up-secret"}}"#,
+    )
+    .unwrap();
+    let done = run(&["login", "gemini", "--client-file", wrong.to_str().unwrap()]);
+    done.assert_failed(1, "wrong.json");
+    assert!(!done.err.contains("made-up-secret"), "{done:?}");
+    assert_eq!(user.kit.gemini().counters().authorizations, 0);
+}
+
+#[test]
+fn a_listener_that_has_gone_away_ends_the_login_without_a_panic() {
+    let user = User::with(Approval::Manual);
+    let mut command = user.command(&["login", "qwen", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let done = crate::common::Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(!done.err.contains("panicked"), "{done:?}");
+}
+
+#[test]
+fn nobody_who_comes_in_time_is_exit_code_5() {
+    let user = User::with(Approval::Manual);
+    let done = user.run(&["login", "qwen", "--timeout", "0.4"]);
+    done.assert_failed(5, "nobody approved");
+    let done = user.run(&["login", "gemini", "--timeout", "0.4"]);
+    done.assert_failed(5, "gemini");
+    assert!(!user.file("qwen", "default").exists());
+}
+
+#[test]
+fn a_person_who_says_no_is_told_so_at_once() {
+    let user = User::with(Approval::Manual);
+    let child = user.start(&["login", "minimax", "--json"]);
+    wait_for(user.kit.minimax(), |seen| seen.polls > 0);
+    let code = user.kit.minimax().pending_user_codes().remove(0);
+    assert!(user.kit.minimax().deny(&code));
+    let done = crate::common::Done::from(child.wait_with_output().unwrap());
+    done.assert_failed(5, "minimax");
+    let last = done.events().pop().unwrap();
+    assert_eq!(
+        (&last["event"], &last["kind"]),
+        (&"error".into(), &"denied".into())
+    );
+    assert_eq!(last["exit_code"], 5);
+}

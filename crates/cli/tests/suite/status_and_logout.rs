@@ -1,0 +1,119 @@
+use llm_auth_testkit::{Endpoint, Fault};
+
+use crate::common::User;
+
+#[test]
+fn status_without_a_session_is_no_error() {
+    let user = User::new();
+    let done = user.run(&["status"]);
+    assert_eq!((done.code, done.out.as_str()), (Some(0), ""));
+    assert!(done.err.contains("nobody is signed in"), "{done:?}");
+    let json = user.run(&["status", "--json"]).json();
+    assert_eq!(json, serde_json::json!({"v": 1, "sessions": []}));
+}
+
+#[test]
+fn status_shows_every_session_and_sends_nothing() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    user.sign_in(&["minimax"]);
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["qwen", "--account", "work"]);
+    user.expire("minimax");
+    std::fs::write(user.file("qwen", "default"), "garbage").unwrap();
+    let before = user.kit.qwen().counters();
+    let done = user.run(&["status", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(user.kit.qwen().counters(), before);
+    let report = done.json();
+    let rows: Vec<_> = report["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            (text("vendor"), text("account"), text("state"))
+        })
+        .collect();
+    let row = |vendor: &str, account: &str, state: &str| {
+        (vendor.to_owned(), account.to_owned(), state.to_owned())
+    };
+    assert_eq!(
+        rows,
+        [
+            row("gemini", "default", "valid"),
+            row("minimax", "default", "renewable"),
+            row("qwen", "default", "unreadable"),
+            row("qwen", "work", "valid"),
+        ]
+    );
+    assert!(
+        report["sessions"][2]["error"]
+            .as_str()
+            .unwrap()
+            .contains("default.json")
+    );
+    for vendor in ["gemini", "minimax"] {
+        let stored = user.stored(vendor);
+        assert!(!done.out.contains(stored["access"].as_str().unwrap()));
+        assert!(!done.out.contains(stored["refresh"].as_str().unwrap()));
+    }
+    let only = user
+        .run(&["status", "qwen", "--account", "work", "--json"])
+        .json();
+    assert_eq!(only["sessions"].as_array().unwrap().len(), 1);
+    let table = user.run(&["status"]);
+    assert_eq!(
+        (table.code, table.out.lines().count()),
+        (Some(0), 4),
+        "{table:?}"
+    );
+}
+
+#[test]
+fn a_refused_session_is_shown_as_refused() {
+    let user = User::with_expired_session("qwen");
+    user.kit.qwen().revoke_families();
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
+    let row = user.run(&["status", "--json"]).json()["sessions"][0].clone();
+    assert_eq!(
+        (&row["state"], &row["refused"]),
+        (&"refused".into(), &true.into())
+    );
+}
+
+#[test]
+fn logout_tells_the_vendor_where_that_is_possible_and_forgets() {
+    let user = User::new();
+    for (vendor, said) in [
+        ("qwen", "no way to be told"),
+        ("minimax", "no way to be told"),
+        ("gemini", "confirmed"),
+    ] {
+        user.sign_in(&[vendor]);
+        let done = user.run(&["logout", vendor]);
+        assert_eq!((done.code, done.out.as_str()), (Some(0), ""), "{done:?}");
+        assert!(done.err.contains(said), "{done:?}");
+        assert!(!user.file(vendor, "default").exists());
+        assert_eq!(user.run(&["token", vendor]).code, Some(3));
+        let again = user.run(&["logout", vendor]);
+        assert_eq!(again.code, Some(0));
+        assert!(again.err.contains("nobody was signed in"), "{again:?}");
+    }
+    let seen = user.kit.gemini().counters();
+    assert_eq!((seen.revocations, seen.families_live), (1, 0));
+}
+
+#[test]
+fn a_vendor_that_does_not_confirm_does_not_stop_a_logout() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    user.kit
+        .gemini()
+        .fault(Endpoint::Revocation, Fault::answer(503, "busy").times(9));
+    let done = user.run(&["logout", "gemini", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("did not confirm"), "{done:?}");
+    assert_eq!(done.json()["revocation"], "not_confirmed");
+    assert!(!user.file("gemini", "default").exists());
+}

@@ -1,0 +1,132 @@
+//! A store of one's own: any place that can keep a JSON text and lock it. This one is a map; a
+//! database would do the same with a row and `SELECT ... FOR UPDATE`.
+//!
+//! `cargo run -p llm-auth-examples --example custom_store`
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use llm_auth::{
+    AuthManager, AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, SessionKey,
+    Silent, StoreGuard, SystemClock, TokenStore, UserPrompt, async_trait,
+};
+use tokio::sync::OwnedMutexGuard;
+
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    rows: Arc<Mutex<HashMap<SessionKey, String>>>,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// One row, locked: the only place that writes.
+#[derive(Debug)]
+struct LockedRow {
+    rows: Rows,
+    key: SessionKey,
+    _lock: OwnedMutexGuard<()>,
+}
+
+impl Rows {
+    fn read(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(json) = rows.get(key) else {
+            return Ok(None);
+        };
+        // The parser's own message could quote a token, so it is not passed on.
+        serde_json::from_str(json)
+            .map(Some)
+            .map_err(|_quoting| Error::new(ErrorKind::Corrupt, "a row holds no session"))
+    }
+}
+
+#[async_trait]
+impl TokenStore for Rows {
+    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+        self.read(key)
+    }
+
+    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        Ok(Box::new(LockedRow {
+            rows: self.clone(),
+            key: key.clone(),
+            _lock: Arc::clone(&self.lock).lock_owned().await,
+        }))
+    }
+
+    fn place(&self, key: &SessionKey) -> String {
+        format!("the row of {key}")
+    }
+}
+
+#[async_trait]
+impl StoreGuard for LockedRow {
+    async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        self.rows.read(&self.key)
+    }
+
+    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+        // What proves that the successor will fit: writing the note the same way.
+        match noted {
+            Some(noted) => self.save(noted).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        let json = serde_json::to_string(token).map_err(|source| {
+            Error::new(ErrorKind::Store, "cannot write the row").with_source(source)
+        })?;
+        let mut rows = self
+            .rows
+            .rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        rows.insert(self.key.clone(), json);
+        Ok(())
+    }
+
+    async fn remove(&mut self) -> Result<()> {
+        let mut rows = self
+            .rows
+            .rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(rows.remove(&self.key));
+        Ok(())
+    }
+}
+
+/// A vendor that says yes to everybody.
+#[derive(Debug)]
+struct Anybody;
+
+#[async_trait]
+impl AuthProvider for Anybody {
+    fn name(&self) -> &str {
+        "anybody"
+    }
+
+    async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        let hour = std::time::Duration::from_secs(3600);
+        let mut token = OAuthToken::new("made-up-access".into(), SystemClock.now().after(hour));
+        token.refresh = Some("made-up-refresh".into());
+        Ok(token)
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        Ok(current.clone())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let store = Rows::default();
+    let first = AuthManager::builder(Anybody).store(store.clone()).build();
+    first.login(&Silent).await?;
+
+    let second = AuthManager::builder(Anybody).store(store).build();
+    let token = second.token().await?;
+    println!("the second manager found the session of the first: {token:?}");
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Signs in to Gemini with your own OAuth client (a Google `client_secret.json`).
+//!
+//! `cargo run -p llm-auth-examples --example gemini -- client_secret.json`
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use std::error::Error;
+
+use llm_auth_examples::Terminal;
+use llm_auth_gemini::{AuthManager, FileTokenStore, GeminiProvider, OAuthClient};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "client_secret.json".into());
+    let client = OAuthClient::from_json(&std::fs::read(path)?)?;
+    let provider = GeminiProvider::builder().client(client).build();
+    let manager = AuthManager::builder(provider.clone())
+        .store(FileTokenStore::file("gemini-session.json"))
+        .build();
+    if manager.load().await?.is_none() {
+        manager.login(&Terminal).await?;
+    }
+    let token = manager.token().await?;
+    println!(
+        "Authorization: Bearer ({} characters)",
+        token.access.expose().len()
+    );
+    println!(
+        "x-goog-user-project: {}",
+        provider.quota_project(&token).unwrap_or("(none)")
+    );
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! Signs in to MiniMax in the region of the account (`global` or `cn`).
+//!
+//! `cargo run -p llm-auth-examples --example minimax -- cn`
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use llm_auth_examples::Terminal;
+use llm_auth_minimax::{AuthManager, FileTokenStore, MiniMaxProvider, Result};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let region = std::env::args().nth(1).unwrap_or_else(|| "global".into());
+    let provider = MiniMaxProvider::builder().region(region.parse()?).build();
+    let manager = AuthManager::builder(provider)
+        .store(FileTokenStore::file("minimax-session.json"))
+        .account(region)
+        .build();
+    if manager.load().await?.is_none() {
+        manager.login(&Terminal).await?;
+    }
+    let token = manager.token().await?;
+    if let Some(message) = &token.notification {
+        println!("MiniMax says: {message:?}");
+    }
+    println!(
+        "call {}",
+        manager.provider().api_base(&token).unwrap_or_default()
+    );
+    Ok(())
+}

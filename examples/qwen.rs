@@ -1,0 +1,32 @@
+//! Signs in to Qwen once, then only renews. One vendor crate is enough for it.
+//!
+//! `cargo run -p llm-auth-examples --example qwen`
+//!
+//! Against the simulated vendors: `cargo run -p llm-auth-testkit -- --approve auto` in another
+//! terminal, and its base URL as the argument.
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use llm_auth_examples::Terminal;
+use llm_auth_qwen::{AuthManager, FileTokenStore, QwenEndpoints, QwenProvider, Result};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut endpoints = QwenEndpoints::default();
+    if let Some(base) = std::env::args().nth(1) {
+        endpoints = endpoints.with_base(&base)?;
+    }
+    let provider = QwenProvider::builder().endpoints(endpoints).build();
+    let manager = AuthManager::builder(provider)
+        .store(FileTokenStore::file("qwen-session.json"))
+        .build();
+    if manager.load().await?.is_none() {
+        manager.login(&Terminal).await?;
+    }
+    let token = manager.token().await?;
+    println!(
+        "call {}",
+        manager.provider().api_base(&token).unwrap_or_default()
+    );
+    println!("with a token of {} characters", token.access.expose().len());
+    Ok(())
+}

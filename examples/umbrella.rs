@@ -1,0 +1,36 @@
+//! Every vendor behind one type: which of them somebody is signed in to, with the store that
+//! the `llm-auth` command uses if its folder is given.
+//!
+//! `cargo run -p llm-auth-examples --example umbrella -- ~/.local/share/llm-auth/sessions`
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use std::sync::Arc;
+
+use llm_auth::gemini::GeminiProvider;
+use llm_auth::minimax::MiniMaxProvider;
+use llm_auth::qwen::QwenProvider;
+use llm_auth::{AuthManager, FileTokenStore, Result, TokenStore};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let folder = std::env::args().nth(1).unwrap_or_else(|| "sessions".into());
+    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::folder(folder));
+    let managers = [
+        AuthManager::builder(GeminiProvider::builder().build()),
+        AuthManager::builder(MiniMaxProvider::new()),
+        AuthManager::builder(QwenProvider::new()),
+    ]
+    .map(|builder| builder.shared_store(Arc::clone(&store)).build());
+    for manager in managers {
+        match manager.load().await? {
+            None => println!("{}: nobody is signed in", manager.key()),
+            Some(token) => println!(
+                "{}: expires at {} (Unix ms), API {}",
+                manager.key(),
+                token.expires_at.as_unix_millis(),
+                manager.provider().api_base(&token).unwrap_or_default()
+            ),
+        }
+    }
+    Ok(())
+}
