@@ -22,3 +22,8 @@ impl UserPrompt for Terminal {
         }
     }
 }
+
+/// The examples of the project's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -5,6 +5,7 @@
     reason = "a program for the terminal"
 )]
 
+mod measure;
 mod run;
 mod test_all;
 
@@ -13,8 +14,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let done = match task.as_str() {
+        "measure" => measure::run(),
         "test-all" => test_all::run(),
-        _ => Err(format!("no task {task:?}; there is: test-all")),
+        _ => Err(format!("no task {task:?}; there are: measure, test-all")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,3 +30,5 @@ mod status_and_logout;
 mod stores;
 #[path = "suite/token.rs"]
 mod token;
+#[path = "suite/wire_cases.rs"]
+mod wire_cases;

@@ -41,16 +41,8 @@ impl User {
 
     /// A command that knows nothing of this computer but the home folder and the vendors.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_llm-auth"));
-        command
-            .args(args)
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("LLM_AUTH_HOME", self.folder.path().join("home"))
-            .envs(self.kit.env())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut command = command(self.folder.path(), args);
+        command.envs(self.kit.env());
         command
     }
 
@@ -75,18 +67,11 @@ impl User {
 
     /// Runs `login gemini --json` and does what a browser does.
     pub(crate) fn sign_in_with_browser(&self, args: &[&str]) -> Done {
-        let mut child = self.start(args);
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut seen = String::new();
-        lines.read_line(&mut seen).unwrap();
-        if let Ok(event) = serde_json::from_str::<Value>(&seen)
-            && let Some(url) = event["url"].as_str()
-        {
-            browse(url);
-        }
-        lines.read_to_string(&mut seen).unwrap();
-        let done = Done::from(child.wait_with_output().unwrap());
-        Done { out: seen, ..done }
+        with_browser(self.start(args), |event| {
+            if let Some(url) = event["url"].as_str() {
+                browse(url);
+            }
+        })
     }
 
     /// The file of a session in the default store.
@@ -144,6 +129,33 @@ impl Done {
         assert!(said.contains(what), "{what} is not in {self:?}");
         assert!(self.err.contains("\n  → "), "{self:?}");
     }
+}
+
+/// A command that knows nothing of this computer but the home folder.
+pub(crate) fn command(home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_llm-auth"));
+    command
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        .env("LLM_AUTH_HOME", home.join("home"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Does with the first event of `login gemini --json` what a browser does, and waits for the end.
+pub(crate) fn with_browser(mut child: Child, visit: impl FnOnce(&Value)) -> Done {
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut seen = String::new();
+    lines.read_line(&mut seen).unwrap();
+    if let Ok(event) = serde_json::from_str(&seen) {
+        visit(&event);
+    }
+    lines.read_to_string(&mut seen).unwrap();
+    let done = Done::from(child.wait_with_output().unwrap());
+    Done { out: seen, ..done }
 }
 
 pub(crate) fn read(file: &Path) -> Value {
