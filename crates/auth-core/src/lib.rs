@@ -39,4 +39,5 @@ pub use random::{random_state, request_id};
 pub use secret::Secret;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
 pub use store::{FileTokenStore, MemoryTokenStore, StoreGuard, TokenStore};
+pub use text::printable;
 pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};

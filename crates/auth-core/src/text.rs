@@ -2,10 +2,17 @@
 
 use crate::secret::Secret;
 
-/// Takes out control characters, cuts to `limit` characters and hides the given secrets.
+/// Text of a server or a file on one line, without what steers a terminal: control characters,
+/// marks that turn the direction of text, spaces without width.
 ///
 /// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; servers send
-/// more, so letters of other scripts stay, and whatever steers a terminal goes.
+/// more, so letters of other scripts stay.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    visible(text).collect()
+}
+
+/// The same, cut to `limit` characters and with the given secrets hidden.
 pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
@@ -14,12 +21,7 @@ pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
         }
     }
     let mut out = String::with_capacity(text.len().min(limit * 4));
-    let visible = text.chars().filter_map(|c| match c {
-        '\t' | '\n' | '\r' => Some(' '),
-        c if c.is_control() || is_invisible(c) => None,
-        c => Some(c),
-    });
-    for (count, c) in visible.enumerate() {
+    for (count, c) in visible(&text).enumerate() {
         if count == limit {
             out.push('…');
             break;
@@ -30,7 +32,14 @@ pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
     out
 }
 
-/// Marks that turn the direction of text, and spaces without width.
+fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter_map(|c| match c {
+        '\t' | '\n' | '\r' => Some(' '),
+        c if c.is_control() || is_invisible(c) => None,
+        c => Some(c),
+    })
+}
+
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

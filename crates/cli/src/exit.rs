@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use llm_auth_core::{Error, ErrorKind};
+use llm_auth_core::{Error, ErrorKind, printable};
 use serde_json::json;
 
 use crate::commands::{PlaceArgs, SessionArgs};
@@ -130,7 +130,7 @@ pub(crate) fn chain(error: &Error) -> String {
         }
         cause = next.source();
     }
-    output::printable(&line)
+    printable(&line)
 }
 
 impl Reporter {
@@ -162,7 +162,7 @@ impl Reporter {
 
     /// Says it; the exit code.
     pub(crate) fn report(&self, failure: &Failure) -> u8 {
-        let (message, advice) = (output::printable(&failure.message()), self.advice(failure));
+        let (message, advice) = (printable(&failure.message()), self.advice(failure));
         output::say(&format!("llm-auth: {message}"));
         if let Some(advice) = &advice {
             output::say(&format!("  → {advice}"));

@@ -28,22 +28,3 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 pub(crate) fn say(line: &str) {
     let _nobody_listens = writeln!(io::stderr().lock(), "{line}");
 }
-
-/// Text from a file or a server on one line, without what steers a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if matches!(c, '\n' | '\r' | '\t') {
-                ' '
-            } else {
-                c
-            }
-        })
-        .filter(|&c| !c.is_control() && !steers(c))
-        .collect()
-}
-
-/// Marks that turn the direction of text, and spaces without width.
-fn steers(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}

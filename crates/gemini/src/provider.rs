@@ -40,7 +40,7 @@ const QUOTA_PROJECT: &str = "quota_project";
 #[derive(Clone, Debug)]
 pub struct GeminiProvider {
     endpoints: GeminiEndpoints,
-    /// Whether the endpoints were set on purpose, so that a session from elsewhere is meant.
+    /// Whether the token endpoint was set on purpose, so that a session from elsewhere is meant.
     given: bool,
     client: Option<OAuthClient>,
     quota_project: Option<String>,
@@ -268,8 +268,8 @@ impl GeminiProviderBuilder {
 
     /// Other endpoints than Google's.
     pub fn endpoints(mut self, endpoints: GeminiEndpoints) -> Self {
+        self.provider.given = endpoints.token != GeminiEndpoints::default().token;
         self.provider.endpoints = endpoints;
-        self.provider.given = true;
         self
     }
 

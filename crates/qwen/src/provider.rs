@@ -34,7 +34,7 @@ use crate::wire;
 #[derive(Clone, Debug)]
 pub struct QwenProvider {
     endpoints: QwenEndpoints,
-    /// Whether the endpoints were set on purpose, so that a session from elsewhere is meant.
+    /// Whether the token endpoint was set on purpose, so that a session from elsewhere is meant.
     given: bool,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -193,8 +193,8 @@ impl Default for QwenProvider {
 impl QwenProviderBuilder {
     /// Hosts, client id, scope and pace; Qwen's own by default.
     pub fn endpoints(mut self, endpoints: QwenEndpoints) -> Self {
+        self.provider.given = endpoints.token != QwenEndpoints::default().token;
         self.provider.endpoints = endpoints;
-        self.provider.given = true;
         self
     }
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{AuthManager, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{
+    AuthManager, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey, printable,
+};
 use serde_json::json;
 
 use super::SessionArgs;
 use crate::exit::Failure;
-use crate::output::{self, VERSION, printable, say};
+use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::terminal::Terminal;
 use crate::time::{length, rfc3339};

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp,
+    Clock as _, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp, printable,
 };
 use serde::Serialize;
 
 use super::PlaceArgs;
 use crate::exit::{Failure, chain};
-use crate::output::{self, VERSION, printable, say};
+use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::time::{length, rfc3339};
 use crate::vendor::{ProviderArgs, Vendor};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use llm_auth_core::{AuthManager, FileTokenStore, ManualClock, OAuthToken};
+use llm_auth_core::{AuthManager, FileTokenStore, ManualClock, OAuthToken, printable};
 use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, OAuthClient};
 use llm_auth_minimax::{MiniMaxEndpoints, MiniMaxProvider};
 use llm_auth_qwen::{QwenEndpoints, QwenProvider};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http;
 use crate::exit::Failure;
-use crate::output::printable;
+
 use crate::vendor::{Provider, Vendor};
 
 pub(super) const VENDORS: [Vendor; 3] = [Vendor::Qwen, Vendor::MiniMax, Vendor::Gemini];
