@@ -215,14 +215,14 @@ impl Reporter {
             ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
-                None => "try again later; the session is kept as it is".into(),
+                None => "try again later; nothing that is stored was changed".into(),
             },
             ErrorKind::Config => format!(
                 "check the client, the scope, the endpoints (LLM_AUTH_{variables}_...) and --store"
             ),
             ErrorKind::Redirected => format!(
-                "set the new place in LLM_AUTH_{variables}_TOKEN_ENDPOINT or \
-                 ..._DEVICE_AUTHORIZATION_ENDPOINT, or look for a newer llm-auth"
+                "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
+                 place, or look for a newer llm-auth"
             ),
             ErrorKind::PolicyDenied => "the vendor closed this account, plan or client: ask it \
                                         why"
@@ -232,7 +232,7 @@ impl Reporter {
                 "the answer belongs to another sign-in: run `{login}` again, and do not trust \
                  this network if it happens twice"
             ),
-            _ => "try again with -vv to see more, and report it if it stays".into(),
+            _ => "if that does not help you: -vv tells more, and a report helps us".into(),
         }
     }
 }

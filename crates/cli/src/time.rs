@@ -2,13 +2,27 @@
 
 use std::time::Duration;
 
-use llm_auth_core::Timestamp;
+use llm_auth_core::{Clock as _, OAuthToken, SystemClock, Timestamp};
 
 /// RFC 3339 in UTC, to the second; `None` for what no calendar holds (years after 9999).
 pub(crate) fn rfc3339(at: Timestamp) -> Option<String> {
     let second = at.as_unix_millis().div_euclid(1000);
     let instant = jiff::Timestamp::from_second(second).ok()?;
     Some(instant.to_string())
+}
+
+/// Whether the access token is over by now.
+pub(crate) fn has_expired(token: &OAuthToken) -> bool {
+    !token.is_valid_for(Duration::ZERO, SystemClock.now())
+}
+
+/// What is said of a fresh token that is over: MiniMax has sent instants in the past.
+pub(crate) fn expired_on_arrival(token: &OAuthToken) -> String {
+    let at = rfc3339(token.expires_at).unwrap_or_else(|| "another age".into());
+    format!(
+        "the vendor says that this new access token expired at {at}; is the clock of this \
+         computer right?"
+    )
 }
 
 /// A length as a person says it.

@@ -101,7 +101,7 @@ pub(crate) fn positive(fields: &Fields, name: &str) -> Result<Option<u64>> {
             Ok(Some(value as u64))
         }
         Some(_) => Err(odd(&format!(
-            "MiniMax sent a {name} that is not a positive whole number"
+            "{name} in MiniMax's answer is not a positive whole number"
         ))),
     }
 }

@@ -35,7 +35,15 @@ pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
         Err(error) => error,
     };
     if error.kind() == ErrorKind::Protocol && matches!(answer.status(), 400 | 401) {
-        return Err(answer.error(ErrorKind::RefreshRejected, error.message()));
+        let said = match answer.json() {
+            Ok(_) => error.message().to_owned(),
+            Err(_) => format!(
+                "{} refused the refresh token (status {})",
+                answer.host(),
+                answer.status()
+            ),
+        };
+        return Err(answer.error(ErrorKind::RefreshRejected, said));
     }
     Err(error)
 }

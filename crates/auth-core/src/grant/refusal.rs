@@ -133,7 +133,7 @@ pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
     let mut message = format!("{} refused {what}: {code}", answer.host());
     if let Some(description) = refusal.description() {
         let words = answer.words(description);
-        if !words.is_empty() {
+        if !words.is_empty() && words != code {
             message.push_str(&format!(" ({words})"));
         }
     }

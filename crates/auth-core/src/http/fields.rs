@@ -61,7 +61,7 @@ impl Fields {
             Some(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(Error::new(
                 ErrorKind::Protocol,
-                format!("the server's answer has a {name} that is not a number"),
+                format!("{name} in the server's answer is not a number"),
             )),
         }
     }
@@ -76,7 +76,7 @@ impl Fields {
             None => Ok(None),
             Some(seconds) if seconds < 0.0 => Err(Error::new(
                 ErrorKind::Protocol,
-                format!("the server's answer has a negative {name}"),
+                format!("{name} in the server's answer is negative"),
             )),
             Some(seconds) => Ok(Some(
                 Duration::try_from_secs_f64(seconds).map_or(LONGEST, |length| length.min(LONGEST)),

@@ -123,6 +123,7 @@ fn conclude(
     ));
     let until = expires_at.as_deref().unwrap_or("the end of all calendars");
     say(&match token.refresh {
+        _ if time::has_expired(token) => time::expired_on_arrival(token),
         Some(_) => format!("The access token is good until {until} and is renewed by itself."),
         None => {
             format!("The access token is good until {until}; the vendor gave no way to renew it.")

@@ -77,6 +77,9 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
         }
     };
     let token = signals::run(&[&manager], obtain(&manager, args), interrupted)?;
+    if time::has_expired(&token) {
+        output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+    }
     answer(args, &key, &token)
 }
 
