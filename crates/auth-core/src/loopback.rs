@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use self::gate::Gate;
 use self::page::Page;
 use self::server::{Arrival, Server};
+use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::secret::Secret;
@@ -113,7 +114,7 @@ impl LoopbackListener {
         patience: Duration,
         prompt: &dyn UserPrompt,
     ) -> Result<Redirect> {
-        let deadline = Instant::now() + patience;
+        let deadline = deadline(patience);
         let gate = Gate::new(self.address, &self.path, state, issuer);
         let (announce, mut arrivals) = mpsc::channel(16);
         let server = Server::start(self.listener, gate, announce);

@@ -14,14 +14,12 @@ pub fn printable(text: &str) -> String {
 
 /// The same, cut to `limit` characters and with the given secrets hidden.
 pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
-    let mut text = text.to_owned();
+    let mut text = printable(text);
     for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
-        if text.contains(secret.expose()) {
-            text = text.replace(secret.expose(), "[redacted]");
-        }
+        text = redacted(&text, secret.expose());
     }
     let mut out = String::with_capacity(text.len().min(limit * 4));
-    for (count, c) in visible(&text).enumerate() {
+    for (count, c) in text.chars().enumerate() {
         if count == limit {
             out.push('…');
             break;
@@ -29,6 +27,20 @@ pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
         out.push(c);
     }
     out.truncate(out.trim_end().len());
+    out
+}
+
+/// Takes a secret out, in whatever case of letters it is repeated.
+fn redacted(text: &str, secret: &str) -> String {
+    let (lower, wanted) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    while let Some(at) = lower[rest..].find(&wanted) {
+        out.push_str(&text[rest..rest + at]);
+        out.push_str("[redacted]");
+        rest += at + wanted.len();
+    }
+    out.push_str(&text[rest..]);
     out
 }
 
@@ -41,7 +53,7 @@ fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
 }
 
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -61,8 +73,8 @@ mod tests {
         assert_eq!(clean("abcdef", 3, &[]), "abc…");
         let secret = Secret::from("made-up-token");
         assert_eq!(
-            clean("token made-up-token is dead", 80, &[secret]),
-            "token [redacted] is dead"
+            clean("token made-up-token and MADE-\u{7}UP-token", 80, &[secret]),
+            "token [redacted] and [redacted]"
         );
     }
 }

@@ -1,11 +1,10 @@
 //! The loop that waits for the person.
 
-use std::time::Duration;
-
 use tokio::time::{Instant, sleep};
 
 use super::authorization::DeviceAuthorization;
 use super::schedule::PollSchedule;
+use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Poll, TokenAnswer};
 use crate::prompt::{LoginEvent, UserPrompt};
@@ -29,26 +28,23 @@ where
     F: FnMut() -> Answer + Send,
     Answer: Future<Output = Result<Poll>> + Send,
 {
-    let deadline = Instant::now() + device.expires_in;
+    let deadline = deadline(schedule.patience_with(device.expires_in));
     let mut interval = schedule.first_wait(device.interval);
     let mut wait = interval;
-    let mut last_chance = false;
+    let mut polled = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || last_chance {
+        if left.is_zero() || (polled && wait >= left) {
             sleep(left).await;
             return Err(Error::new(
                 ErrorKind::Expired,
-                "the code expired before anybody approved it",
+                "nobody approved the sign-in before the code or the wait ran out",
             ));
         }
         prompt.notify(&LoginEvent::Waiting { left });
-        if wait >= left {
-            // The next regular poll would come too late: one poll while the code still lives.
-            wait = left.mul_f64(0.75);
-            last_chance = true;
-        }
-        sleep(wait).await;
+        // An interval longer than the code lives still gets one poll, while it lives.
+        sleep(wait.min(left.mul_f64(0.75))).await;
+        polled = true;
         wait = match poll().await {
             Ok(Poll::Ready(answer)) => return Ok(answer),
             Ok(Poll::Pending) => {
@@ -62,9 +58,7 @@ where
             }
             Err(error) if error.is_transient() => {
                 prompt.notify(&LoginEvent::Trouble { error: &error });
-                let longer = schedule.after_trouble(wait.max(interval));
-                let asked = error.retry_after().unwrap_or(Duration::ZERO);
-                schedule.bounded(longer.max(asked))
+                schedule.after_trouble(wait, interval, error.retry_after())
             }
             Err(error) => return Err(error),
         };
@@ -75,6 +69,7 @@ where
 mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use super::*;
     use crate::prompt::Silent;
@@ -163,7 +158,7 @@ mod tests {
         };
         let answers = vec![limited(30), limited(86_400), ready()];
         let (polls, _) = run(device(600, Some(2)), answers).await;
-        assert_eq!(polls, [2, 32, 92]);
+        assert_eq!(polls, [2, 32, 92], "a day is too long");
     }
 
     #[tokio::test(start_paused = true)]
@@ -171,7 +166,7 @@ mod tests {
         let start = Instant::now();
         let (polls, result) = run(device(12, None), vec![]).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Expired);
-        assert_eq!(polls, [5, 10, 11]);
+        assert_eq!(polls, [5, 10], "never sooner than the interval");
         assert_eq!(start.elapsed().as_secs(), 12);
     }
 
@@ -180,6 +175,23 @@ mod tests {
         let (polls, result) = run(device(10, Some(9_007_199_254_740)), vec![ready()]).await;
         assert_eq!(polls, [7]);
         assert!(result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interval_above_every_cap_is_honoured_and_slowed_down_further() {
+        let answers = vec![Ok(Poll::SlowDown), trouble(), ready()];
+        let (polls, _) = run(device(6000, Some(120)), answers).await;
+        assert_eq!(polls, [120, 245, 370]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_may_end_before_the_code_does() {
+        let schedule = PollSchedule::new().patience(Duration::from_secs(7));
+        let start = Instant::now();
+        let pending = || async { Ok(Poll::Pending) };
+        let ended = poll_until_decided(&schedule, &device(600, None), &Silent, pending).await;
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Expired);
+        assert_eq!(start.elapsed().as_secs(), 7);
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,6 +26,7 @@ pub struct PollSchedule {
     cap: Duration,
     slow_down_step: Duration,
     trouble_multiplier: f64,
+    patience: Duration,
     pending_multiplier: f64,
     pending_cap: Duration,
 }
@@ -36,10 +37,11 @@ impl PollSchedule {
     pub const fn new() -> Self {
         Self {
             default_interval: Duration::from_secs(5),
-            minimum: Duration::from_millis(100),
+            minimum: Duration::from_millis(500),
             cap: Duration::from_secs(60),
             slow_down_step: Duration::from_secs(5),
             trouble_multiplier: 2.0,
+            patience: Duration::from_secs(86_400),
             pending_multiplier: 1.0,
             pending_cap: Duration::from_secs(10),
         }
@@ -52,14 +54,15 @@ impl PollSchedule {
         self
     }
 
-    /// The shortest wait, whatever the server says; 100 ms by default.
+    /// The shortest wait, whatever the server says; 500 ms by default.
     #[must_use]
     pub const fn minimum(mut self, minimum: Duration) -> Self {
         self.minimum = minimum;
         self
     }
 
-    /// The longest wait, whatever the server says; 60 s by default.
+    /// The longest wait that connection trouble or `Retry-After` leads to; 60 s by default. A
+    /// longer `interval` of the server's is honoured.
     #[must_use]
     pub const fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
@@ -80,6 +83,14 @@ impl PollSchedule {
         self
     }
 
+    /// How long to wait for the person in all, if the code does not expire before; a day by
+    /// default.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// By what each plain "not yet" multiplies the wait, up to `cap`; 1 by default, so not at all.
     #[must_use]
     pub const fn pending_multiplier(mut self, multiplier: f64, cap: Duration) -> Self {
@@ -95,26 +106,38 @@ impl PollSchedule {
         let interval = announced
             .filter(|interval| !interval.is_zero())
             .unwrap_or(self.default_interval);
-        self.bounded(interval)
+        interval.max(self.minimum)
+    }
+
+    pub(super) fn patience_with(&self, expires_in: Duration) -> Duration {
+        self.patience.min(expires_in)
     }
 
     pub(super) fn after_slow_down(&self, wait: Duration) -> Duration {
-        self.bounded(wait.saturating_add(self.slow_down_step))
+        wait.saturating_add(self.slow_down_step)
     }
 
     pub(super) fn after_pending(&self, wait: Duration) -> Duration {
         if self.pending_multiplier <= 1.0 || wait >= self.pending_cap {
             return wait;
         }
-        self.bounded(multiplied(wait, self.pending_multiplier).min(self.pending_cap))
+        multiplied(wait, self.pending_multiplier)
+            .min(self.pending_cap)
+            .max(wait)
     }
 
-    pub(super) fn after_trouble(&self, wait: Duration) -> Duration {
-        self.bounded(multiplied(wait, self.trouble_multiplier.max(1.0)))
-    }
-
-    pub(super) fn bounded(&self, wait: Duration) -> Duration {
-        wait.min(self.cap).max(self.minimum)
+    /// The wait after a failed request: longer than the last one, as long as the server asks,
+    /// up to the cap, and never shorter than the interval.
+    pub(super) fn after_trouble(
+        &self,
+        wait: Duration,
+        interval: Duration,
+        asked: Option<Duration>,
+    ) -> Duration {
+        multiplied(wait.max(interval), self.trouble_multiplier.max(1.0))
+            .max(asked.unwrap_or_default())
+            .min(self.cap)
+            .max(interval)
     }
 }
 
@@ -140,9 +163,9 @@ mod tests {
         assert_eq!(schedule.first_wait(Some(Duration::ZERO)), secs(5));
         assert_eq!(
             schedule.first_wait(Some(Duration::from_nanos(1))),
-            Duration::from_millis(100)
+            Duration::from_millis(500)
         );
-        assert_eq!(schedule.first_wait(Some(Duration::MAX)), secs(60));
+        assert_eq!(schedule.first_wait(Some(Duration::MAX)), Duration::MAX);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub enum Step {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
     code: String,
+    said: String,
     description: Option<String>,
 }
 
@@ -38,6 +39,7 @@ impl Refusal {
         Self {
             // Qwen sends INVALID_REQUEST as well as invalid_request.
             code: code.to_ascii_lowercase(),
+            said: code.into(),
             description: description.map(Into::into),
         }
     }
@@ -60,6 +62,12 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
+    }
+
+    /// The error code as the server wrote it: not fit to be shown as it is.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     /// The description. The server's own words: not fit to be shown as they are.
@@ -129,7 +137,7 @@ pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
         Step::Revocation => "the revocation",
         Step::UserInfo => "to say who it is",
     };
-    let code = answer.words(refusal.code());
+    let code = answer.words(&refusal.said);
     let mut message = format!("{} refused {what}: {code}", answer.host());
     if let Some(description) = refusal.description() {
         let words = answer.words(description);

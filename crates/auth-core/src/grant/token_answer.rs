@@ -66,32 +66,31 @@ impl TokenAnswer {
     /// As [`read`](Self::read).
     pub fn read_with_lifetime(fields: &Fields, expires_in: Duration) -> Result<Self> {
         let Some(access) = fields.text("access_token") else {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                "the token answer has no access token",
-            ));
+            return Err(senseless("the token answer has no access token"));
         };
         if let Some(kind) = fields.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
         {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                format!(
-                    "the token answer is of type {}, only bearer is known",
-                    clean(kind, 40, &[])
-                ),
-            ));
+            return Err(senseless(format!(
+                "the token answer is of type {}, only bearer is known",
+                clean(kind, 40, &[])
+            )));
         }
         if expires_in.is_zero() {
-            return Err(Error::new(
-                ErrorKind::Protocol,
+            return Err(senseless(
                 "the token answer holds a token that lives for no time",
+            ));
+        }
+        let refresh = fields.text("refresh_token");
+        if !is_printable_ascii(access) || refresh.is_some_and(|text| !is_printable_ascii(text)) {
+            return Err(senseless(
+                "the token answer holds a token with characters that no token may have",
             ));
         }
         let text = |name| fields.text(name).map(str::to_owned);
         Ok(Self {
             access: access.into(),
-            refresh: fields.text("refresh_token").map(Secret::from),
+            refresh: refresh.map(Secret::from),
             expires_in,
             expires_at: None,
             scope: text("scope"),
@@ -113,4 +112,15 @@ impl TokenAnswer {
         token.notification = self.notification;
         token
     }
+}
+
+/// The server has done what was asked, and what it said of it cannot be used.
+fn senseless(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Protocol, message).with_answer_lost(true)
+}
+
+/// `VSCHAR` of RFC 6749 appendix A.12 and A.17: nothing that could end a header or steer a
+/// terminal.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }

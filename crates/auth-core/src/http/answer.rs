@@ -122,11 +122,18 @@ impl Answer {
     }
 
     /// An error about this answer, with its status and `Retry-After`.
+    ///
+    /// If the server may have done what was asked, and this answer is only what became of
+    /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost.
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        let may_have_done_it =
+            self.is_success() || matches!(self.status, 500..=599 if self.status != 503);
+        let no_verdict = matches!(kind, ErrorKind::Protocol | ErrorKind::Transient);
         Error::new(kind, message)
             .with_status(self.status)
             .with_retry_after(self.retry_after)
+            .with_answer_lost(may_have_done_it && no_verdict)
     }
 
     /// The server's own words, fit to be shown: no control characters, none of the secrets

@@ -129,7 +129,7 @@ fn refused(code: &str, description: Option<&str>) -> Error {
     let refusal = Refusal::new(code, description);
     let mut message = format!(
         "the authorization server refused the sign-in: {}",
-        clean(refusal.code(), 80, &[])
+        clean(refusal.said(), 80, &[])
     );
     if let Some(words) = description
         .map(|text| clean(text, 200, &[]))

@@ -29,24 +29,17 @@ impl SingleFlight {
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let mut seat = {
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            match current.as_ref() {
-                Some(seat) => seat.clone(),
-                None => {
-                    let (announce, seat) = watch::channel(None);
-                    *current = Some(seat.clone());
-                    let landing = Landing(Arc::clone(&self.current));
-                    let flight = start();
-                    drop(tokio::spawn(async move {
-                        let outcome = flight.await;
-                        drop(landing);
-                        announce.send_replace(Some(outcome));
-                    }));
-                    seat
-                }
-            }
-        };
+        let (mut seat, takes_off) = self.take_seat();
+        if let Some(announce) = takes_off {
+            // Not under the lock: whatever panics from here on is to clear the way.
+            let landing = Landing(Arc::clone(&self.current));
+            let flight = start();
+            drop(tokio::spawn(async move {
+                let outcome = flight.await;
+                drop(landing);
+                announce.send_replace(Some(outcome));
+            }));
+        }
         async move {
             let landed = seat.wait_for(Option::is_some).await;
             match landed.as_deref() {
@@ -54,6 +47,19 @@ impl SingleFlight {
                 _ => Err(Error::new(ErrorKind::System, "the renewal was cut off")),
             }
         }
+    }
+}
+
+impl SingleFlight {
+    /// A seat in the flight under way; the right to announce its end goes to whoever is first.
+    fn take_seat(&self) -> (Seat, Option<watch::Sender<Option<Outcome>>>) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seat) = current.as_ref() {
+            return (seat.clone(), None);
+        }
+        let (announce, seat) = watch::channel(None);
+        *current = Some(seat.clone());
+        (seat, Some(announce))
     }
 }
 

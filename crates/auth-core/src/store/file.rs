@@ -169,13 +169,15 @@ impl TokenStore for FileTokenStore {
 impl StoreGuard for FileGuard {
     async fn load(&mut self) -> Result<Option<OAuthToken>> {
         let file = self.file.clone();
-        self.under_lock(move || file.read()).await
+        self.under_lock(move |_lock| file.read()).await
     }
 
     async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
         let (file, noted) = (self.file.clone(), noted.cloned());
+        // A reservation from before would take the new one's name away when it is dropped.
+        drop(self.reserved.take());
         let reserved = self
-            .under_lock(move || file.prepare(noted.as_ref()))
+            .under_lock(move |lock| file.prepare(noted.as_ref(), lock))
             .await?;
         self.reserved = Some(reserved);
         Ok(())
@@ -183,12 +185,16 @@ impl StoreGuard for FileGuard {
 
     async fn save(&mut self, token: &OAuthToken) -> Result<()> {
         let (file, token, reserved) = (self.file.clone(), token.clone(), self.reserved.take());
-        self.under_lock(move || file.write(&token, reserved)).await
+        self.under_lock(move |lock| match reserved {
+            Some(reserved) => file.write(&token, reserved),
+            None => file.write_anew(&token, lock),
+        })
+        .await
     }
 
     async fn remove(&mut self) -> Result<()> {
         let file = self.file.clone();
-        self.under_lock(move || file.remove()).await
+        self.under_lock(move |_lock| file.remove()).await
     }
 }
 
@@ -196,15 +202,10 @@ impl FileGuard {
     /// Runs blocking work that keeps the lock until it is done, even if the caller is dropped.
     async fn under_lock<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
+        work: impl FnOnce(Arc<FileLock>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let lock = Arc::clone(&self.lock);
-        in_background(move || {
-            let result = work();
-            drop(lock);
-            result
-        })
-        .await
+        in_background(move || work(lock)).await
     }
 }
 

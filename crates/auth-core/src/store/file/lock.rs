@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::in_background;
 use super::rights;
 use super::session_file::trouble;
+use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
 
@@ -26,7 +27,7 @@ impl FileLock {
     /// Tries until it succeeds or `wait` is over. Neither the age nor the content of the file
     /// means anything, and it is never deleted.
     pub(super) async fn acquire(path: PathBuf, wait: Duration) -> Result<Self> {
-        let deadline = Instant::now() + wait;
+        let deadline = deadline(wait);
         let mut pause = FIRST_PAUSE;
         let opened = path.clone();
         let mut file = in_background(move || open(&opened)).await?;

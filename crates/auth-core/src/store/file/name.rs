@@ -1,20 +1,31 @@
 //! Provider and account names as file names.
 
-/// Letters, digits, `-`, `_`, `@` and inner dots stay; everything else becomes `%XX`, so that
-/// no name leaves the folder, hides or clashes.
+/// Small letters, digits, `-`, `_`, `@` and inner dots stay; everything else becomes `%XX`, so
+/// that no name leaves the folder, hides, is a device of Windows, or clashes with another
+/// where the case of letters does not count.
 pub(super) fn encode(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
+    let device = is_device(name.split('.').next().unwrap_or_default());
     for (at, byte) in name.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric()
+        let plain = byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
             || matches!(byte, b'-' | b'_' | b'@')
             || (byte == b'.' && at > 0);
-        if plain {
+        if plain && !(device && at == 0) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
         }
     }
     out
+}
+
+fn is_device(stem: &str) -> bool {
+    let numbered = |prefix| {
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+    };
+    matches!(stem, "aux" | "con" | "nul" | "prn") || numbered("com") || numbered("lpt")
 }
 
 /// The name that [`encode`] made this file name of; `None` if it made none such.
@@ -49,6 +60,9 @@ mod tests {
             "über",
             "a/b",
             "100%",
+            "Work",
+            "con",
+            "com1.x",
         ] {
             let file_name = encode(name);
             assert!(
@@ -57,6 +71,8 @@ mod tests {
             );
             assert_eq!(decode(&file_name).as_deref(), Some(name));
         }
+        assert_ne!(encode("Work").to_lowercase(), encode("work"));
+        assert_eq!(encode("nul"), "%6Eul");
         assert_eq!(decode(".work"), None);
         assert_eq!(decode("work.json.lock%"), None);
     }

@@ -1,11 +1,15 @@
 //! Who may read what: 0600 for files, 0700 for folders, where the system knows modes.
 
 #[cfg(unix)]
-pub(super) use unix::{check_file, check_shared_folder, make_folder, private_file, tighten_folder};
+pub(super) use unix::{
+    check_owner, check_shared_folder, make_folder, never_wait, private_file, tighten_file,
+    tighten_folder,
+};
 
 #[cfg(not(unix))]
 pub(super) use other::{
-    check_file, check_shared_folder, make_folder, private_file, tighten_folder,
+    check_owner, check_shared_folder, make_folder, never_wait, private_file, tighten_file,
+    tighten_folder,
 };
 
 #[cfg(unix)]
@@ -27,6 +31,11 @@ mod unix {
         options
             .mode(0o600)
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+
+    /// A pipe or a device in the place of a file shall not hold us up.
+    pub(in super::super) fn never_wait(options: &mut OpenOptions) {
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
 
     pub(in super::super) fn make_folder(path: &Path) -> io::Result<()> {
@@ -60,22 +69,26 @@ mod unix {
         Ok(())
     }
 
-    /// A token file that was found: ours, and for us alone.
-    pub(in super::super) fn check_file(file: &File) -> io::Result<()> {
-        let metadata = file.metadata()?;
-        let (owner, me) = (metadata.uid(), geteuid());
+    /// A file that was found must be ours, or the administrator's.
+    pub(in super::super) fn check_owner(file: &File) -> io::Result<()> {
+        let (owner, me) = (file.metadata()?.uid(), geteuid());
         if owner != me.as_raw() && owner != 0 && !me.is_root() {
             return Err(io::Error::new(
                 ErrorKind::PermissionDenied,
                 "it belongs to another user",
             ));
         }
-        if metadata.mode() & OTHERS != 0
+        Ok(())
+    }
+
+    /// A token file is for us alone, whatever its mode was.
+    pub(in super::super) fn tighten_file(file: &File) {
+        let open = |mode: u32| mode & OTHERS != 0;
+        if file.metadata().is_ok_and(|metadata| open(metadata.mode()))
             && let Err(error) = file.set_permissions(Permissions::from_mode(0o600))
         {
             tracing::warn!(%error, "a token file can be read by others, and its mode cannot be changed");
         }
-        Ok(())
     }
 }
 
@@ -99,7 +112,11 @@ mod other {
         Ok(())
     }
 
-    pub(in super::super) fn check_file(_file: &File) -> io::Result<()> {
+    pub(in super::super) fn never_wait(_options: &mut OpenOptions) {}
+
+    pub(in super::super) fn check_owner(_file: &File) -> io::Result<()> {
         Ok(())
     }
+
+    pub(in super::super) fn tighten_file(_file: &File) {}
 }

@@ -3,9 +3,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::lock::FileLock;
 use super::rights;
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +20,9 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 /// Room for a successor beyond twice the present size.
 const RESERVE: usize = 16 * 1024;
 
+/// How long a program without our lock may take between emptying a file and filling it.
+const HALF_WRITTEN: Duration = Duration::from_millis(50);
+
 /// Where one session is stored. Whoever writes holds the lock.
 #[derive(Clone, Debug)]
 pub(super) struct SessionFile {
@@ -25,11 +31,20 @@ pub(super) struct SessionFile {
 }
 
 /// A file beside the token file that has its disk space already; gone if it is not used.
+/// It keeps the lock, since its name is the same for everybody.
 #[derive(Debug)]
 pub(super) struct Reserved {
     path: PathBuf,
     file: File,
     used: bool,
+    _lock: Arc<FileLock>,
+}
+
+/// What a file holds that is no session.
+struct Senseless {
+    why: String,
+    /// It looks like the beginning of one: somebody may be writing it this very moment.
+    unfinished: bool,
 }
 
 impl SessionFile {
@@ -39,42 +54,46 @@ impl SessionFile {
 
     /// What is stored; `None` if there is no file.
     pub(super) fn read(&self) -> Result<Option<OAuthToken>> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(trouble("read the token file", &self.path, source)),
-        };
-        let failed = |source| trouble("read the token file", &self.path, source);
-        rights::check_file(&file).map_err(failed)?;
-        let mut bytes = Zeroizing::new(Vec::new());
-        file.take(SIZE_LIMIT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        self.parse(&bytes).map(Some)
-    }
-
-    fn parse(&self, bytes: &[u8]) -> Result<OAuthToken> {
-        let corrupt = |why: &str| {
+        let mut read = self.read_once()?;
+        if matches!(&read, Some(Err(senseless)) if senseless.unfinished) {
+            // gochat empties the file before it writes.
+            std::thread::sleep(HALF_WRITTEN);
+            read = self.read_once()?;
+        }
+        read.transpose().map_err(|senseless| {
+            let path = self.path.display();
             Error::new(
                 ErrorKind::Corrupt,
-                format!("the token file {} {why}", self.path.display()),
+                format!("the token file {path} {}", senseless.why),
             )
-        };
-        if bytes.len() as u64 > SIZE_LIMIT {
-            return Err(corrupt("is larger than 1 MiB"));
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        if bytes.trim_ascii().is_empty() {
-            return Err(corrupt("is empty"));
-        }
-        // The parser's own message may quote a token: only the place is told.
-        serde_json::from_slice(bytes).map_err(|source| {
-            corrupt(&format!(
-                "holds no session that can be read (line {}, column {})",
-                source.line(),
-                source.column()
-            ))
         })
+    }
+
+    fn read_once(&self) -> Result<Option<std::result::Result<OAuthToken, Senseless>>> {
+        let failed = |source| trouble("read the token file", &self.path, source);
+        let mut options = OpenOptions::new();
+        options.read(true);
+        rights::never_wait(&mut options);
+        let file = match options.open(&self.path) {
+            Ok(file) => file,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is no regular file")));
+        }
+        rights::check_owner(&file).map_err(failed)?;
+        let mut bytes = Zeroizing::new(Vec::new());
+        (&file)
+            .take(SIZE_LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let parsed = parse(&bytes);
+        if parsed.is_ok() {
+            // Only now, since it may be any file that was named by mistake.
+            rights::tighten_file(&file);
+        }
+        Ok(Some(parsed))
     }
 
     /// Makes the folders; the path of the lock file. From here on links are resolved.
@@ -100,30 +119,45 @@ impl SessionFile {
         Ok(beside(&target, "", ".lock"))
     }
 
-    /// Replaces the file by one with the note in it, then reserves the space for a successor:
+    /// Replaces the file by one with the note in it, with the space for a successor at hand:
     /// what fails here (no space, no right, a file that is a mount point) fails in time.
-    pub(super) fn prepare(&self, noted: Option<&OAuthToken>) -> Result<Reserved> {
-        let mut size = RESERVE;
-        if let Some(noted) = noted {
-            self.write(noted, None)?;
-            size += self.serialize(noted)?.len() * 2;
-        }
-        let mut reserved = self.temporary()?;
-        let failed = |source| trouble("reserve space beside", &self.path, source);
-        reserved.file.write_all(&vec![0; size]).map_err(failed)?;
-        reserved.file.sync_all().map_err(failed)?;
-        Ok(reserved)
+    pub(super) fn prepare(
+        &self,
+        noted: Option<&OAuthToken>,
+        lock: Arc<FileLock>,
+    ) -> Result<Reserved> {
+        let size = match noted {
+            Some(noted) => RESERVE + self.serialize(noted)?.len() * 2,
+            None => RESERVE,
+        };
+        let reserve = || {
+            let mut reserved = self.temporary(Arc::clone(&lock))?;
+            let failed = |source| trouble("reserve space beside", &self.path, source);
+            reserved.file.write_all(&vec![0; size]).map_err(failed)?;
+            reserved.file.sync_all().map_err(failed)?;
+            Ok(reserved)
+        };
+        let reserved = reserve()?;
+        let Some(noted) = noted else {
+            self.prove_replaceable()?;
+            return Ok(reserved);
+        };
+        // The note takes the reserved space, and gives back that of the old file.
+        self.write(noted, reserved)?;
+        reserve()
+    }
+
+    /// Replaces the file, with new space for it; durable when it returns.
+    pub(super) fn write_anew(&self, token: &OAuthToken, lock: Arc<FileLock>) -> Result<()> {
+        let fresh = self.temporary(lock)?;
+        self.write(token, fresh)
     }
 
     /// Replaces the file; durable when it returns.
-    pub(super) fn write(&self, token: &OAuthToken, reserved: Option<Reserved>) -> Result<()> {
+    pub(super) fn write(&self, token: &OAuthToken, mut fresh: Reserved) -> Result<()> {
         let target = self.target()?;
         self.keep_corrupt_aside(&target)?;
         let bytes = self.serialize(token)?;
-        let mut fresh = match reserved {
-            Some(reserved) => reserved,
-            None => self.temporary()?,
-        };
         let failed = |source| trouble("write the token file", &target, source);
         let file = &mut fresh.file;
         file.rewind().map_err(failed)?;
@@ -147,15 +181,28 @@ impl SessionFile {
     }
 
     fn keep_corrupt_aside(&self, target: &Path) -> Result<()> {
+        if self.is_corrupt()? {
+            move_aside(target)?;
+        }
+        Ok(())
+    }
+
+    /// An unreadable file will be moved aside by a save: that it can be, is tried before.
+    fn prove_replaceable(&self) -> Result<()> {
+        if self.is_corrupt()? {
+            let target = self.target()?;
+            let aside = move_aside(&target)?;
+            fs::rename(&aside, &target)
+                .map_err(|source| trouble("put back the token file", &aside, source))?;
+        }
+        Ok(())
+    }
+
+    fn is_corrupt(&self) -> Result<bool> {
         match self.read() {
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                let suffix = format!(".corrupt-{}", SystemClock.now().as_unix_millis());
-                let aside = beside(target, "", &suffix);
-                fs::rename(target, &aside)
-                    .map_err(|source| trouble("keep aside the token file", target, source))
-            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
             Err(error) => Err(error),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(false),
         }
     }
 
@@ -167,7 +214,7 @@ impl SessionFile {
 
     /// A new file of our own beside the target. Its name is fixed: whoever holds the lock may
     /// take away what a killed process left behind.
-    fn temporary(&self) -> Result<Reserved> {
+    fn temporary(&self, lock: Arc<FileLock>) -> Result<Reserved> {
         let path = beside(&self.target()?, ".", ".tmp");
         let failed = |source| trouble("write beside the token file", &path, source);
         match fs::remove_file(&path) {
@@ -178,11 +225,11 @@ impl SessionFile {
         options.write(true).create_new(true);
         rights::private_file(&mut options);
         let file = options.open(&path).map_err(failed)?;
-        rights::check_file(&file).map_err(failed)?;
         Ok(Reserved {
             path,
             file,
             used: false,
+            _lock: lock,
         })
     }
 
@@ -209,6 +256,32 @@ impl Drop for Reserved {
             let _gone: io::Result<()> = fs::remove_file(&self.path);
         }
     }
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<OAuthToken, Senseless> {
+    let senseless = |why: String, unfinished| Senseless { why, unfinished };
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return Err(senseless("is larger than 1 MiB".into(), false));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Err(senseless("is empty".into(), true));
+    }
+    // The parser's own message may quote a token: only the place is told.
+    serde_json::from_slice(bytes).map_err(|source| {
+        let (line, column) = (source.line(), source.column());
+        senseless(
+            format!("holds no session that can be read (line {line}, column {column})"),
+            source.is_eof(),
+        )
+    })
+}
+
+fn move_aside(target: &Path) -> Result<PathBuf> {
+    let suffix = format!(".corrupt-{}", SystemClock.now().as_unix_millis());
+    let aside = beside(target, "", &suffix);
+    fs::rename(target, &aside).map_err(|source| replace_trouble(target, source))?;
+    Ok(aside)
 }
 
 /// A store error: what was tried, on which path, and what the system said.
