@@ -5,18 +5,18 @@ mod demand;
 mod renewal;
 mod retry;
 mod single_flight;
+mod snapshot;
 mod work;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-
-pub use self::builder::AuthManagerBuilder;
+pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
 use self::demand::Demand;
 use self::renewal::Unsaved;
 use self::single_flight::SingleFlight;
+use self::snapshot::Snapshot;
 use self::work::Work;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -62,7 +62,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     key: SessionKey,
     expiry_margin: Duration,
-    snapshot: ArcSwapOption<OAuthToken>,
+    snapshot: Snapshot,
     unsaved: Mutex<Option<Unsaved>>,
     flight: SingleFlight,
     work: Work,
@@ -112,12 +112,20 @@ impl AuthManager {
         ready.map_err(|error| shared.named(error))?;
         drop(guard);
         let token = shared.provider.authenticate(prompt).await;
-        let token = token.map_err(|error| shared.named(error))?;
-        let owned = Arc::clone(shared);
-        shared
-            .work
-            .own(async move { owned.store_login(token).await })
+        self.adopt(token.map_err(|error| shared.named(error))?)
             .await
+    }
+
+    /// Stores a session that was obtained without [`login`](Self::login), by the steps of a
+    /// provider that a program drives itself.
+    ///
+    /// # Errors
+    ///
+    /// What the store says; [`ErrorKind::Config`] if it holds a session of another provider.
+    pub async fn adopt(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move { owned.store_login(token).await };
+        self.shared.work.own(work).await
     }
 
     /// The session as it is stored, without renewing it; `None` if there is none.
@@ -127,10 +135,13 @@ impl AuthManager {
     /// What the store says; [`ErrorKind::Config`] if it is a session of another provider.
     pub async fn load(&self) -> Result<Option<Arc<OAuthToken>>> {
         let shared = &self.shared;
+        let seen = shared.snapshot.epoch();
         let stored = shared.store.load(&shared.key).await;
         let stored = stored.map_err(|error| shared.named(error))?;
-        let stored = shared.own_session(stored)?;
-        Ok(stored.map(|token| shared.publish(token)))
+        let stored = shared.own_session(stored)?.map(Arc::new);
+        // What was read without the lock may be old by now.
+        shared.snapshot.set_if_unchanged(seen, stored.clone());
+        Ok(stored)
     }
 
     /// A session whose access token is good for at least the expiry margin, renewed if need be.
@@ -140,7 +151,12 @@ impl AuthManager {
     /// [`ErrorKind::NotSignedIn`] or [`ErrorKind::RefreshRejected`] if only a new sign-in
     /// helps, a transient kind if a later call may succeed, a store error otherwise.
     pub async fn token(&self) -> Result<Arc<OAuthToken>> {
-        self.token_valid_for(self.shared.expiry_margin).await
+        let now = self.shared.clock.now();
+        let margin = self.shared.expiry_margin;
+        if let Some(token) = self.shared.snapshot.fresh_for(margin, now) {
+            return Ok(token);
+        }
+        self.obtain(Demand::fresh_for(margin, now)).await
     }
 
     /// A session whose access token is good for at least `minimum`, renewed if need be. If the
@@ -150,9 +166,13 @@ impl AuthManager {
     ///
     /// As [`token`](Self::token).
     pub async fn token_valid_for(&self, minimum: Duration) -> Result<Arc<OAuthToken>> {
+        let demand = Demand::valid_for(minimum, self.shared.clock.now());
+        self.obtain(demand).await
+    }
+
+    async fn obtain(&self, demand: Demand) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
-        let demand = Demand::valid_for(minimum, shared.clock.now());
-        if let Some(token) = shared.snapshot.load_full()
+        if let Some(token) = shared.snapshot.get()
             && demand.is_met_by(&token, shared.clock.now())
         {
             return Ok(token);
@@ -202,11 +222,11 @@ impl Shared {
             self.work.own(async move { owned.renew(&demand).await })
         };
         let token = self.flight.join_or_start(start).await?;
-        if demand.excludes(&token) {
-            // That flight had begun before the token was refused, and brought just that one.
-            return start().await;
+        if demand.accepts(&token, self.clock.now()) {
+            return Ok(token);
         }
-        Ok(token)
+        // That flight had begun for somebody who needed less.
+        start().await
     }
 
     async fn store_login(&self, mut token: OAuthToken) -> Result<Arc<OAuthToken>> {
@@ -230,13 +250,17 @@ impl Shared {
             Err(error) if error.kind() == ErrorKind::Corrupt => None,
             stored => self.own_session(stored.map_err(|error| self.named(error))?)?,
         };
-        let revocation = match &stored {
+        // The one to revoke is the newest, be it not stored yet.
+        let newest = stored
+            .as_ref()
+            .map(|token| self.take_unsaved(token).unwrap_or_else(|| token.clone()));
+        let revocation = match &newest {
             Some(token) if !token.is_refused() => Some(self.provider.revoke(token).await),
             _ => None,
         };
         guard.remove().await.map_err(|error| self.named(error))?;
         self.drop_unsaved();
-        self.snapshot.store(None);
+        self.snapshot.set(None);
         Ok(Logout {
             was_signed_in: stored.is_some(),
             revocation: revocation.map(|said| said.map_err(|error| self.named(error))),
@@ -278,7 +302,7 @@ impl Shared {
 
     fn publish(&self, token: OAuthToken) -> Arc<OAuthToken> {
         let token = Arc::new(token);
-        self.snapshot.store(Some(Arc::clone(&token)));
+        self.snapshot.set(Some(Arc::clone(&token)));
         token
     }
 

@@ -162,9 +162,38 @@ impl OAuthToken {
     /// for it, half the life that it was given counts.
     #[must_use]
     pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
-        let obtained_at = self.notes.renewed_at.or(self.notes.signed_in_at);
-        let margin = obtained_at.map_or(margin, |at| margin.min(self.expires_at.since(at) / 2));
+        let margin = self.lifetime().map_or(margin, |life| margin.min(life / 2));
         self.is_valid_for(margin, now)
+    }
+
+    /// Whether the access token is good for `minimum`, or, where the vendor's tokens never
+    /// live that long, for half the life that it was given.
+    #[must_use]
+    pub fn lasts(&self, minimum: Duration, now: Timestamp) -> bool {
+        match self.lifetime() {
+            Some(life) if life <= minimum => self.is_valid_for(life / 2, now),
+            _ => self.is_valid_for(minimum, now),
+        }
+    }
+
+    /// The life that the access token was given, where we know when we got it.
+    fn lifetime(&self) -> Option<Duration> {
+        let obtained_at = self.notes.renewed_at.or(self.notes.signed_in_at)?;
+        Some(self.expires_at.since(obtained_at))
+    }
+
+    /// The refresh token.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSignedIn`] if the session has none.
+    pub fn refresh_token(&self) -> Result<&Secret> {
+        self.refresh.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotSignedIn,
+                "the access token is over, and the session has no refresh token",
+            )
+        })
     }
 
     /// Takes over what the answer to a renewal left out.

@@ -254,3 +254,30 @@ async fn a_place_that_cannot_be_written_is_known_at_the_lock() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_or_no_session_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = at(&folder, "pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o644),
+        0,
+    )
+    .unwrap();
+    let error = FileTokenStore::file(&pipe).read(&key()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    let error = save(&FileTokenStore::file(&pipe), &token("a"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+
+    let notes = at(&folder, "notes.txt");
+    fs::write(&notes, "milk, bread").unwrap();
+    set_mode(&notes, 0o644);
+    assert!(FileTokenStore::file(&notes).read(&key()).is_err());
+    assert_eq!(mode(&notes), 0o644);
+}

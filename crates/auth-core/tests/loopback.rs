@@ -180,7 +180,7 @@ async fn strays_of_every_kind_change_nothing_and_the_real_answer_still_counts() 
     redirect.finish(true).await;
     let page = page.await.unwrap();
     assert!(
-        page.starts_with("HTTP/1.1 200") && page.contains("Signed in"),
+        page.starts_with("HTTP/1.1 200") && page.contains("Approved"),
         "{page}"
     );
     assert!(!page.contains("a+b") && !page.contains(STATE), "{page}");

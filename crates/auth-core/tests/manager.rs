@@ -133,10 +133,10 @@ async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
 async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));
-    provider.answer(Answer::RefuseAfterForeignWrite(
-        Arc::clone(&store),
-        Box::new(session("a9", "r9", 3600)),
-    ));
+    provider.answer(Answer::Refuse);
+    // gochat writes without our lock.
+    let shared = Arc::clone(&store);
+    provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
     let manager = AuthManager::builder(provider)
         .shared_store(Arc::clone(&store) as Arc<_>)
         .build();
@@ -299,4 +299,93 @@ async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call(
         assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
     }
     assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_stored_during_a_renewal_that_failed_stays() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Unavailable { lost: false });
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    let shared = Arc::clone(&store);
+    provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
+    let manager = AuthManager::builder(provider)
+        .shared_store(Arc::clone(&store) as Arc<_>)
+        .build();
+    assert!(manager.token().await.unwrap_err().is_transient());
+    assert_eq!(store.held().unwrap().refresh.unwrap().expose(), "r9");
+}
+
+#[tokio::test]
+async fn a_refused_refresh_token_is_not_sent_again_however_often_an_api_says_401() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Refuse);
+    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let token = manager.token().await.unwrap();
+    for _ in 0..5 {
+        let error = manager.invalidate(&token).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    }
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_by_another_process_is_seen() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
+    manager.token().await.unwrap();
+    store.lock(&key()).await.unwrap().remove().await.unwrap();
+    assert!(manager.load().await.unwrap().is_none());
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
+}
+
+#[tokio::test]
+async fn a_caller_who_needs_more_is_not_put_off_with_what_was_enough_for_another() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a1", "r1", 30)).await;
+    manager.token_valid_for(Duration::ZERO).await.unwrap();
+    // The flight for one minute finds that somebody else has renewed, for two minutes.
+    let guard = store.lock(&key()).await.unwrap();
+    let modest = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.token_valid_for(Duration::from_secs(60)).await }
+    });
+    let demanding = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.token_valid_for(Duration::from_secs(1800)).await }
+    });
+    tokio::task::yield_now().await;
+    let mut guard = guard;
+    guard.save(&session("a8", "r8", 120)).await.unwrap();
+    drop(guard);
+    assert_eq!(modest.await.unwrap().unwrap().access.expose(), "a8");
+    assert_eq!(demanding.await.unwrap().unwrap().access.expose(), "a9");
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
+    let provider = FakeProvider::default();
+    let manager = AuthManager::builder(provider).build();
+    manager.adopt(session("a1", "r1", 3600)).await.unwrap();
+    let token = manager.token().await.unwrap();
+    assert_eq!(token.notes.provider.as_deref(), Some("fake"));
+}
+
+#[test]
+fn outside_a_runtime_a_renewal_panics_and_the_next_caller_is_not_stuck() {
+    let provider = FakeProvider::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (manager, _) = runtime.block_on(with_session(&provider, expired_session("a1", "r1")));
+    let outside = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut call = Box::pin(manager.token());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        call.as_mut().poll(&mut context).is_pending()
+    }));
+    assert!(outside.is_err());
+    let token = runtime.block_on(manager.token()).unwrap();
+    assert_eq!(token.access.expose(), "a2");
 }

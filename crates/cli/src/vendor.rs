@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use llm_auth_core::{
-    AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, Secret,
+    AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, PollSchedule, Secret,
 };
 use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, OAuthClient};
 use llm_auth_minimax::{Dialect, MiniMaxEndpoints, MiniMaxProvider, Region};
@@ -109,17 +109,18 @@ impl Vendor {
         Ok(match self {
             Self::Qwen => Provider::Qwen(
                 QwenProvider::builder()
-                    .endpoints(qwen_endpoints(&variables)?)
+                    .endpoints(qwen_endpoints(&variables, patience)?)
                     .http(http)
                     .build(),
             ),
             Self::MiniMax => {
-                let builder = MiniMaxProvider::builder().http(http);
                 let region = args.region.map(Region::from).unwrap_or_default();
-                Provider::MiniMax(match minimax_endpoints(&variables, region)? {
-                    Some(endpoints) => builder.endpoints(endpoints).build(),
-                    None => builder.region(region).build(),
-                })
+                Provider::MiniMax(
+                    MiniMaxProvider::builder()
+                        .endpoints(minimax_endpoints(&variables, region, patience)?)
+                        .http(http)
+                        .build(),
+                )
             }
             Self::Gemini => {
                 let mut builder = GeminiProvider::builder()
@@ -208,8 +209,12 @@ impl Provider {
     }
 }
 
-fn qwen_endpoints(variables: &Variables) -> Result<QwenEndpoints, Failure> {
+fn qwen_endpoints(
+    variables: &Variables,
+    patience: Option<Duration>,
+) -> Result<QwenEndpoints, Failure> {
     let mut endpoints = variables.rebase(QwenEndpoints::default(), QwenEndpoints::with_base)?;
+    endpoints.schedule = with_patience(endpoints.schedule, patience);
     variables.replace_endpoint(
         "DEVICE_AUTHORIZATION_ENDPOINT",
         &mut endpoints.device_authorization,
@@ -220,14 +225,14 @@ fn qwen_endpoints(variables: &Variables) -> Result<QwenEndpoints, Failure> {
     Ok(endpoints)
 }
 
-/// `None` if no variable is set: a session is then renewed where it was made, whatever the
-/// region asked for now.
 fn minimax_endpoints(
     variables: &Variables,
     region: Region,
-) -> Result<Option<MiniMaxEndpoints>, Failure> {
+    patience: Option<Duration>,
+) -> Result<MiniMaxEndpoints, Failure> {
     let known = MiniMaxEndpoints::new(region, Dialect::default());
-    let mut endpoints = variables.rebase(known.clone(), MiniMaxEndpoints::with_base)?;
+    let mut endpoints = variables.rebase(known, MiniMaxEndpoints::with_base)?;
+    endpoints.schedule = with_patience(endpoints.schedule, patience);
     variables.replace_endpoint(
         "DEVICE_AUTHORIZATION_ENDPOINT",
         &mut endpoints.device_authorization,
@@ -238,7 +243,14 @@ fn minimax_endpoints(
     }
     variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
     variables.replace("SCOPE", &mut endpoints.scope)?;
-    Ok(Some(endpoints).filter(|endpoints| *endpoints != known))
+    Ok(endpoints)
+}
+
+fn with_patience(schedule: PollSchedule, patience: Option<Duration>) -> PollSchedule {
+    match patience {
+        Some(patience) => schedule.patience(patience),
+        None => schedule,
+    }
 }
 
 fn gemini_endpoints(variables: &Variables) -> Result<GeminiEndpoints, Failure> {

@@ -9,8 +9,9 @@ mod wire;
 pub use client_file::OAuthClient;
 pub use endpoints::{GeminiEndpoints, SCOPE_CLOUD_PLATFORM, SCOPE_EMAIL, SCOPE_RETRIEVER};
 pub use llm_auth_core::{
-    AuthManager, AuthProvider, Endpoint, Error, ErrorKind, FileTokenStore, HttpClient, LoginEvent,
-    MemoryTokenStore, OAuthToken, Result, Secret, SessionKey, Silent, UserPrompt,
+    ApiAnswer, ApiVerdict, AuthManager, AuthProvider, Clock, Endpoint, Error, ErrorKind,
+    FileTokenStore, HttpClient, LoginEvent, MemoryTokenStore, OAuthToken, Result, Revocation,
+    Secret, SessionKey, Silent, Timestamp, TokenStore, UserPrompt,
 };
 pub use provider::{GeminiProvider, GeminiProviderBuilder};
 pub use wire::UserInfo;

@@ -9,12 +9,17 @@ use llm_auth_core::{
     async_trait, random_state,
 };
 
+use tokio::time::timeout;
+
 use crate::client_file::OAuthClient;
 use crate::endpoints::{GeminiEndpoints, SCOPE_EMAIL};
 use crate::wire::{self, UserInfo};
 
 const CLIENT_ID: &str = "client_id";
 const QUOTA_PROJECT: &str = "quota_project";
+
+/// A session waits for its name no longer, since it is not stored yet.
+const IDENTITY_TIME: Duration = Duration::from_secs(5);
 
 /// Signs in to Google with the user's own OAuth client: authorization code, loopback
 /// redirect, PKCE, `state` and `iss`.
@@ -163,12 +168,13 @@ impl GeminiProvider {
         if !granted.split(' ').any(|scope| tells.contains(&scope)) {
             return None;
         }
-        match self.userinfo(token).await {
-            Ok(info) => info.email,
-            Err(error) => {
+        match timeout(IDENTITY_TIME, self.userinfo(token)).await {
+            Ok(Ok(info)) => info.email,
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "Google does not say who it is");
                 None
             }
+            Err(_elapsed) => None,
         }
     }
 }
@@ -207,12 +213,7 @@ impl AuthProvider for GeminiProvider {
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
-        let Some(refresh) = &current.refresh else {
-            return Err(Error::new(
-                ErrorKind::NotSignedIn,
-                "the session has no refresh token",
-            ));
-        };
+        let refresh = current.refresh_token()?;
         if !self.given {
             current.check_made_at(&self.endpoints.token)?;
         }

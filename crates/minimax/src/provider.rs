@@ -24,8 +24,8 @@ pub use builder::MiniMaxProviderBuilder;
 /// A session remembers its region, dialect and client id
 /// ([`SessionNotes::context`](llm_auth_core::SessionNotes)), so that it is renewed where it
 /// was made, whatever this provider signs in to. A session of another program that remembers
-/// nothing belongs to the region of its `resource_url`, else to this provider's. Endpoints
-/// that were given to the builder outweigh all that.
+/// nothing belongs to the region of its `resource_url`, else to this provider's. A token
+/// endpoint that was given to the builder outweighs all that.
 ///
 /// Refresh tokens are single-use: keep one store for one session.
 ///
@@ -43,7 +43,7 @@ pub use builder::MiniMaxProviderBuilder;
 #[derive(Clone, Debug)]
 pub struct MiniMaxProvider {
     endpoints: MiniMaxEndpoints,
-    /// Whether the endpoints were given whole, so that what a session remembers is not asked.
+    /// Whether the token endpoint was set on purpose, so that a session from elsewhere is meant.
     given: bool,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -139,6 +139,14 @@ impl MiniMaxProvider {
         Ok(polled)
     }
 
+    /// The session that a successful poll begins; the last step of
+    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
+    /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
+    #[must_use]
+    pub fn session(&self, answer: TokenAnswer) -> OAuthToken {
+        session::begin(answer.into_token(self.clock.now()), &self.endpoints)
+    }
+
     /// The endpoints that a session is renewed and revoked at.
     fn endpoints_of(&self, token: &OAuthToken) -> Result<MiniMaxEndpoints> {
         if self.given {
@@ -161,17 +169,11 @@ impl AuthProvider for MiniMaxProvider {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        let token = answer.into_token(self.clock.now());
-        Ok(session::begin(token, &self.endpoints))
+        Ok(self.session(answer))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
-        let Some(refresh) = &current.refresh else {
-            return Err(Error::new(
-                ErrorKind::NotSignedIn,
-                "the session has no refresh token",
-            ));
-        };
+        let refresh = current.refresh_token()?;
         let endpoints = self.endpoints_of(current)?;
         let mut form = Form::new()
             .text("grant_type", "refresh_token")

@@ -35,7 +35,11 @@ pub(crate) fn endpoints_of(
         Some(name) => name.parse()?,
         None => default.dialect,
     };
-    let mut endpoints = MiniMaxEndpoints::new(region, dialect);
+    let mut endpoints = if (region, dialect) == (default.region, default.dialect) {
+        default.clone()
+    } else {
+        MiniMaxEndpoints::new(region, dialect)
+    };
     if let Some(client_id) = remembered(CLIENT_ID) {
         endpoints.client_id.clone_from(client_id);
     }

@@ -145,6 +145,7 @@ fn refusal(answer: &Answer, fields: &Fields) -> Option<Refusal> {
         .and_then(|base| base.text("status_msg"))
         .or_else(|| fields.text("message"));
     match base_code {
+        Some(1001 | 1024) => return Some(standard("temporarily_unavailable", words)),
         Some(1002) => return Some(standard("rate_limit_exceeded", words)),
         Some(40_004) => return Some(standard("invalid_grant", words)),
         _ => {}

@@ -7,7 +7,9 @@ mod wire;
 
 pub use endpoints::QwenEndpoints;
 pub use llm_auth_core::{
-    AuthManager, AuthProvider, Endpoint, Error, ErrorKind, FileTokenStore, HttpClient, LoginEvent,
-    MemoryTokenStore, OAuthToken, Result, Secret, SessionKey, Silent, UserPrompt,
+    ApiAnswer, ApiVerdict, AuthManager, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error,
+    ErrorKind, FileTokenStore, HttpClient, LoginEvent, MemoryTokenStore, OAuthToken, Pkce, Poll,
+    PollSchedule, Result, Revocation, Secret, SessionKey, Silent, Timestamp, TokenAnswer,
+    TokenStore, UserPrompt,
 };
 pub use provider::{QwenProvider, QwenProviderBuilder};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Error, ErrorKind, Form,
-    HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Result, Step, SystemClock, UserPrompt,
-    async_trait, poll_until_decided, read_answer, request_id,
+    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Form, HttpClient, LoginEvent,
+    OAuthToken, Pkce, Poll, Result, Step, SystemClock, TokenAnswer, UserPrompt, async_trait,
+    poll_until_decided, read_answer, request_id,
 };
 
 use crate::endpoints::QwenEndpoints;
@@ -116,6 +116,15 @@ impl QwenProvider {
         wire::read_poll(&answer)
     }
 
+    /// The session that a successful poll begins; the last step of
+    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
+    /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
+    #[must_use]
+    pub fn session(&self, answer: TokenAnswer) -> OAuthToken {
+        let token = answer.into_token(self.clock.now());
+        token.made_at(&self.endpoints.token)
+    }
+
     /// What to send with each API call beside `Authorization: Bearer`, as qwen-code does:
     /// `X-DashScope-AuthType` says that the bearer is an OAuth token, and
     /// `X-DashScope-CacheControl` switches prompt caching on. A `User-Agent` of your own is
@@ -142,17 +151,11 @@ impl AuthProvider for QwenProvider {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        let token = answer.into_token(self.clock.now());
-        Ok(token.made_at(&self.endpoints.token))
+        Ok(self.session(answer))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
-        let Some(refresh) = &current.refresh else {
-            return Err(Error::new(
-                ErrorKind::NotSignedIn,
-                "the session has no refresh token",
-            ));
-        };
+        let refresh = current.refresh_token()?;
         if !self.given {
             current.check_made_at(&self.endpoints.token)?;
         }

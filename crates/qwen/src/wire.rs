@@ -34,18 +34,22 @@ pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
         Ok(fields) => return TokenAnswer::read_renewal(&fields),
         Err(error) => error,
     };
-    if error.kind() == ErrorKind::Protocol && matches!(answer.status(), 400 | 401) {
-        let said = match answer.json() {
-            Ok(_) => error.message().to_owned(),
-            Err(_) => format!(
-                "{} refused the refresh token (status {})",
-                answer.host(),
-                answer.status()
-            ),
-        };
-        return Err(answer.error(ErrorKind::RefreshRejected, said));
+    if error.kind() != ErrorKind::Protocol || !matches!(answer.status(), 400 | 401) {
+        return Err(error);
     }
-    Err(error)
+    let (host, status) = (answer.host(), answer.status());
+    match answer.json() {
+        Ok(fields) if Refusal::read(&fields).is_some() => {
+            Err(answer.error(ErrorKind::RefreshRejected, error.message()))
+        }
+        // A 400 with JSON that names no error, or with nothing at all, is no verdict.
+        Ok(_) if status == 400 => Err(error),
+        Err(_) if status == 400 && answer.is_empty() => Err(error),
+        _ => Err(answer.error(
+            ErrorKind::RefreshRejected,
+            format!("{host} refused the refresh token (status {status})"),
+        )),
+    }
 }
 
 /// The API base out of a `resource_url`: with a scheme, without a slash at the end, with

@@ -38,7 +38,7 @@ where
             sleep(left).await;
             return Err(Error::new(
                 ErrorKind::Expired,
-                "nobody approved the sign-in before the code or the wait ran out",
+                "nobody approved the sign-in before the code expired or the wait ran out",
             ));
         }
         prompt.notify(&LoginEvent::Waiting { left });

@@ -62,6 +62,12 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// Whether there is no body.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.trimmed().is_empty()
+    }
+
     /// Whether the body looks like a web page.
     #[must_use]
     pub fn is_web_page(&self) -> bool {

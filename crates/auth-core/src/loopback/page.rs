@@ -26,8 +26,8 @@ impl Page {
         let (title, text) = match self {
             Self::Denied => ("Not signed in", "You refused. You can close this window."),
             Self::Done => (
-                "Signed in",
-                "You can close this window and go back to your program.",
+                "Approved",
+                "You can close this window and go back to your program: it says when all is stored.",
             ),
             Self::Failed => (
                 "Something went wrong",

@@ -3,15 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-
 use super::single_flight::SingleFlight;
+use super::snapshot::Snapshot;
 use super::work::Work;
 use super::{AuthManager, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::provider::AuthProvider;
 use crate::session::{DEFAULT_ACCOUNT, SessionKey};
 use crate::store::{MemoryTokenStore, TokenStore};
+
+/// How long before its expiry an access token is renewed, unless it is set: 60 s, as gochat has it.
+pub const DEFAULT_EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
 /// Settings of an [`AuthManager`].
 #[derive(Debug)]
@@ -30,7 +32,7 @@ impl AuthManagerBuilder {
             store: Arc::new(MemoryTokenStore::new()),
             clock: Arc::new(SystemClock),
             account: DEFAULT_ACCOUNT.into(),
-            expiry_margin: Duration::from_secs(60),
+            expiry_margin: DEFAULT_EXPIRY_MARGIN,
         }
     }
 
@@ -54,7 +56,7 @@ impl AuthManagerBuilder {
         self
     }
 
-    /// How long before its expiry an access token is renewed; 60 s by default. For a token
+    /// How long before its expiry an access token is renewed; [`DEFAULT_EXPIRY_MARGIN`] by default. For a token
     /// that lives less than twice as long, half its life counts.
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {
@@ -80,7 +82,7 @@ impl AuthManagerBuilder {
                 clock: self.clock,
                 key,
                 expiry_margin: self.expiry_margin,
-                snapshot: ArcSwapOption::empty(),
+                snapshot: Snapshot::default(),
                 unsaved: Mutex::new(None),
                 flight: SingleFlight::default(),
                 work: Work::default(),

@@ -1,6 +1,9 @@
 //! The renewal, as one transaction under the store's lock.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::demand::Demand;
 use super::{Shared, retry};
@@ -9,11 +12,26 @@ use crate::store::StoreGuard;
 use crate::text::clean;
 use crate::token::OAuthToken;
 
+/// The pauses before a failed save is tried again.
+const SAVE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+];
+
 /// A successor that could not be stored: kept until it can be, and shown to nobody before.
 #[derive(Debug)]
 pub(super) struct Unsaved {
     successor: OAuthToken,
-    spent_fingerprint: Option<String>,
+    spent: OAuthToken,
+}
+
+impl Unsaved {
+    /// The successor, if it follows what is stored now and not something that is over.
+    pub(super) fn following(self, stored: &OAuthToken) -> Option<OAuthToken> {
+        let same = self.spent.access == stored.access && self.spent.refresh == stored.refresh;
+        same.then_some(self.successor)
+    }
 }
 
 impl Shared {
@@ -34,7 +52,7 @@ impl Shared {
         let mut refused: Option<(OAuthToken, Error)> = None;
         loop {
             let Some(stored) = self.own_session(guard.load().await?)? else {
-                self.snapshot.store(None);
+                self.snapshot.set(None);
                 return Err(self.not_signed_in());
             };
             let stored = self.save_unsaved(guard, stored).await?;
@@ -49,16 +67,10 @@ impl Shared {
                 self.mark_refused(guard, stored, &error).await;
                 return Err(error);
             }
-            if stored.is_refused() && !demand.insists() {
+            if stored.is_refused() {
                 return Err(refused_before(&stored));
             }
-            let Some(spending) = &stored.refresh else {
-                return Err(Error::new(
-                    ErrorKind::NotSignedIn,
-                    "the access token has expired, and the session has no refresh token",
-                ));
-            };
-            let spent_fingerprint = Some(spending.fingerprint());
+            stored.refresh_token()?;
             let cut_off_before = stored.may_be_spent();
             let mut noted = stored.clone();
             noted.notes.intent = stored.mark(self.clock.now(), None);
@@ -72,8 +84,11 @@ impl Shared {
                     successor.notes.renewed_at = Some(self.clock.now());
                     successor.notes.intent = None;
                     successor.notes.refused = None;
-                    if let Err(error) = guard.save(&successor).await {
-                        self.keep_unsaved(successor, spent_fingerprint);
+                    if let Err(error) = save_patiently(guard, &successor).await {
+                        self.keep_unsaved(Unsaved {
+                            successor,
+                            spent: stored,
+                        });
                         return Err(error);
                     }
                     return Ok(self.publish(successor));
@@ -88,8 +103,7 @@ impl Shared {
                 }
                 Err(error) => {
                     if !series.answer_lost && !cut_off_before {
-                        // The server did not take it: the note would only alarm.
-                        let _kept: Result<()> = guard.save(&stored).await;
+                        forget_intent(guard, &noted).await;
                     }
                     return Err(error);
                 }
@@ -103,30 +117,31 @@ impl Shared {
         guard: &mut dyn StoreGuard,
         stored: OAuthToken,
     ) -> Result<OAuthToken> {
+        let Some(successor) = self.take_unsaved(&stored) else {
+            return Ok(stored);
+        };
+        if let Err(error) = guard.save(&successor).await {
+            self.keep_unsaved(Unsaved {
+                successor,
+                spent: stored,
+            });
+            return Err(error);
+        }
+        Ok(successor)
+    }
+
+    /// A successor of what is stored that could not be stored itself; any other is dropped.
+    pub(super) fn take_unsaved(&self, stored: &OAuthToken) -> Option<OAuthToken> {
         let waiting = {
             let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
             unsaved.take()
         };
-        let Some(waiting) = waiting else {
-            return Ok(stored);
-        };
-        if stored.refresh.as_ref().map(|refresh| refresh.fingerprint()) != waiting.spent_fingerprint
-        {
-            return Ok(stored);
-        }
-        if let Err(error) = guard.save(&waiting.successor).await {
-            self.keep_unsaved(waiting.successor, waiting.spent_fingerprint);
-            return Err(error);
-        }
-        Ok(waiting.successor)
+        waiting?.following(stored)
     }
 
-    fn keep_unsaved(&self, successor: OAuthToken, spent_fingerprint: Option<String>) {
+    fn keep_unsaved(&self, waiting: Unsaved) {
         let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        *unsaved = Some(Unsaved {
-            successor,
-            spent_fingerprint,
-        });
+        *unsaved = Some(waiting);
     }
 
     /// Marks the session as over; nothing of it is erased.
@@ -143,7 +158,34 @@ impl Shared {
         if let Err(error) = guard.save(&stored).await {
             tracing::warn!(%error, "cannot mark the session as refused");
         }
-        self.snapshot.store(None);
+        self.snapshot.set(None);
+    }
+}
+
+/// Saves, again after a moment if need be: the old refresh token is spent, and on Windows a
+/// virus scanner may hold the file just now.
+async fn save_patiently(guard: &mut dyn StoreGuard, successor: &OAuthToken) -> Result<()> {
+    let mut saved = guard.save(successor).await;
+    for pause in SAVE_PAUSES {
+        if saved.is_ok() {
+            break;
+        }
+        sleep(pause).await;
+        saved = guard.save(successor).await;
+    }
+    saved
+}
+
+/// Takes the note back, since the server did not take the refresh token: it would only alarm.
+/// Whatever somebody else stored in the meantime stays.
+async fn forget_intent(guard: &mut dyn StoreGuard, noted: &OAuthToken) {
+    if let Ok(Some(mut stored)) = guard.load().await
+        && stored == *noted
+    {
+        stored.notes.intent = None;
+        if let Err(error) = guard.save(&stored).await {
+            tracing::warn!(%error, "cannot take back the note of a renewal that was not made");
+        }
     }
 }
 

@@ -32,29 +32,25 @@ pub(super) async fn refresh(provider: &dyn AuthProvider, current: &OAuthToken) -
     let mut attempt = 1;
     loop {
         let outcome = provider.refresh(current).await;
-        let error = match &outcome {
-            Err(error) if error.is_transient() => error,
-            _ => {
-                return Series {
-                    outcome,
-                    answer_lost: lost > 0,
-                };
+        lost += outcome
+            .as_ref()
+            .err()
+            .map_or(0, |error| u32::from(error.answer_lost()));
+        let next = match &outcome {
+            Err(error) if error.is_transient() && lost < 2 && attempt < ATTEMPTS => {
+                tracing::debug!(%error, attempt, "a renewal failed for now");
+                pause(error, attempt).filter(|pause| begun.elapsed() + *pause < BUDGET)
             }
+            _ => None,
         };
-        lost += u32::from(error.answer_lost());
-        match pause(error, attempt) {
-            Some(pause) if lost < 2 && attempt < ATTEMPTS && begun.elapsed() + pause < BUDGET => {
-                tracing::debug!(%error, attempt, "renewing again after a pause");
-                sleep(pause).await;
-                attempt += 1;
-            }
-            _ => {
-                return Series {
-                    outcome,
-                    answer_lost: lost > 0,
-                };
-            }
-        }
+        let Some(next) = next else {
+            return Series {
+                outcome,
+                answer_lost: lost > 0,
+            };
+        };
+        sleep(next).await;
+        attempt += 1;
     }
 }
 

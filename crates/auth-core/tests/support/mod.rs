@@ -18,7 +18,6 @@ pub enum Answer {
     Rotate,
     WithoutRefreshToken,
     Refuse,
-    RefuseAfterForeignWrite(Arc<Brittle>, Box<OAuthToken>),
     Unavailable {
         lost: bool,
     },
@@ -34,9 +33,20 @@ struct Inner {
     refreshes: AtomicUsize,
     sign_ins: AtomicUsize,
     answer: Mutex<Answer>,
+    meanwhile: Mutex<Meanwhile>,
     lifetime: Mutex<Duration>,
     held: watch::Sender<bool>,
     asked: watch::Sender<usize>,
+}
+
+/// What somebody else does while a renewal is under way.
+#[derive(Default)]
+struct Meanwhile(Option<Box<dyn FnOnce() + Send>>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Default for FakeProvider {
@@ -45,6 +55,7 @@ impl Default for FakeProvider {
             refreshes: AtomicUsize::new(0),
             sign_ins: AtomicUsize::new(0),
             answer: Mutex::default(),
+            meanwhile: Mutex::default(),
             lifetime: Mutex::new(Duration::from_secs(3600)),
             held: watch::Sender::new(false),
             asked: watch::Sender::new(0),
@@ -55,6 +66,11 @@ impl Default for FakeProvider {
 impl FakeProvider {
     pub fn answer(&self, answer: Answer) {
         *self.0.answer.lock().unwrap() = answer;
+    }
+
+    /// Does this once, in the middle of the next renewal.
+    pub fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
+        self.0.meanwhile.lock().unwrap().0 = Some(Box::new(what));
     }
 
     pub fn lifetime(&self, lifetime: Duration) {
@@ -109,6 +125,9 @@ impl AuthProvider for FakeProvider {
             .await
             .unwrap();
         self.0.refreshes.fetch_add(1, Ordering::SeqCst);
+        if let Some(what) = self.0.meanwhile.lock().unwrap().0.take() {
+            what();
+        }
         let answer = self.0.answer.lock().unwrap().clone();
         let lifetime = self.0.lifetime.lock().unwrap().as_secs();
         let generation: u32 = current.access.expose()[1..].parse().unwrap();
@@ -130,11 +149,6 @@ impl AuthProvider for FakeProvider {
                 Ok(token)
             }
             Answer::Refuse => Err(refused()),
-            Answer::RefuseAfterForeignWrite(store, foreign) => {
-                // gochat writes without our lock.
-                store.hold(*foreign);
-                Err(refused())
-            }
             Answer::Unavailable { lost } => {
                 Err(Error::new(ErrorKind::Transient, "in trouble").with_answer_lost(lost))
             }

@@ -13,7 +13,7 @@ use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::terminal::Terminal;
-use crate::time::{length, rfc3339};
+use crate::time::rfc3339;
 use crate::vendor::{ProviderArgs, Vendor};
 use crate::{signals, time};
 
@@ -68,35 +68,16 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             )
         }
     };
-    let work = sign_in(&manager, &terminal, args);
+    let work = sign_in(&manager, &terminal);
     let token = signals::run(&[&manager], work, interrupted)?;
     conclude(args.json, vendor, &manager, &store, was_corrupt, &token)
 }
 
-async fn sign_in(
-    manager: &AuthManager,
-    terminal: &Terminal,
-    args: &LoginArgs,
-) -> Result<OAuthToken, Failure> {
-    // The code flow bounds its own waiting, so that no code is thrown away half-way.
-    let patience = args
-        .timeout
-        .filter(|_| args.session.vendor != Vendor::Gemini);
-    let nobody_came = async {
-        match patience {
-            Some(patience) => tokio::time::sleep(patience).await,
-            None => std::future::pending().await,
-        }
-    };
+async fn sign_in(manager: &AuthManager, terminal: &Terminal) -> Result<OAuthToken, Failure> {
     tokio::select! {
         biased;
         signed_in = manager.login(terminal) => Ok((*signed_in?).clone()),
         failure = terminal.cut_off() => Err(failure),
-        () = nobody_came => {
-            let waited = length(patience.unwrap_or_default());
-            let message = format!("nobody approved the sign-in within {waited}");
-            Err(Error::new(ErrorKind::Expired, message).with_session(manager.key()).into())
-        }
     }
 }
 
@@ -154,7 +135,7 @@ fn conclude(
         "identity": who,
         "expires_at": expires_at,
         "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope,
+        "scope": token.scope.as_deref().map(printable),
         "api_base": manager.provider().api_base(token),
         "notification": notification,
         "kept_aside": kept_aside.map(|path| path.display().to_string()),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp, printable,
+    Clock as _, DEFAULT_EXPIRY_MARGIN, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock,
+    Timestamp, printable,
 };
 use serde::Serialize;
 
@@ -14,9 +15,6 @@ use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::time::{length, rfc3339};
 use crate::vendor::{ProviderArgs, Vendor};
-
-/// How long an access token must still live to count as valid, as the manager has it.
-const MARGIN: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -180,7 +178,7 @@ impl Row {
 }
 
 fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
-    if token.is_fresh_for(MARGIN, now) {
+    if token.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now) {
         "valid"
     } else if token.is_refused() {
         "refused"

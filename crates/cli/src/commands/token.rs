@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    AuthManager, Clock as _, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
+    AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken,
+    SessionKey, SystemClock, printable,
 };
 use serde_json::{Map, json};
 
@@ -14,9 +15,6 @@ use crate::output::{self, VERSION};
 use crate::time::rfc3339;
 use crate::vendor::{Provider, ProviderArgs};
 use crate::{signals, store, time};
-
-/// How long an access token must still live, as the manager has it.
-const MARGIN: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -48,9 +46,8 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
-    let minimum = args.min_validity.unwrap_or(MARGIN);
     if !args.force_refresh
-        && let Some(token) = good_enough(&store, &key, minimum)?
+        && let Some(token) = good_enough(&store, &key, args.min_validity)?
     {
         return answer(args, &key, &token);
     }
@@ -62,7 +59,6 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
         .manager()
         .store(store.clone())
         .account(key.account())
-        .expiry_margin(minimum)
         .build();
     let renewed_before = renewed_at(&store, &key);
     let interrupted = || {
@@ -87,7 +83,7 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 fn good_enough(
     store: &FileTokenStore,
     key: &SessionKey,
-    minimum: Duration,
+    minimum: Option<Duration>,
 ) -> Result<Option<OAuthToken>, Failure> {
     let stored = store
         .read(key)
@@ -101,7 +97,12 @@ fn good_enough(
         .provider
         .as_deref()
         .is_none_or(|name| name == key.provider());
-    Ok(Some(stored).filter(|token| ours && token.is_fresh_for(minimum, SystemClock.now())))
+    let now = SystemClock.now();
+    let good = match minimum {
+        None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
+        Some(minimum) => stored.lasts(minimum, now),
+    };
+    Ok(Some(stored).filter(|_| ours && good))
 }
 
 async fn obtain(manager: &AuthManager, args: &TokenArgs) -> Result<OAuthToken, Failure> {
@@ -111,6 +112,8 @@ async fn obtain(manager: &AuthManager, args: &TokenArgs) -> Result<OAuthToken, F
             return Err(error.with_session(manager.key()).into());
         };
         manager.invalidate(&current).await?
+    } else if let Some(minimum) = args.min_validity {
+        manager.token_valid_for(minimum).await?
     } else {
         manager.token().await?
     };
@@ -135,7 +138,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "token_type": "Bearer",
         "expires_at": rfc3339(token.expires_at),
         "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope,
+        "scope": token.scope.as_deref().map(printable),
         "api_base": provider.api_base(token),
         "headers": headers,
     }))

@@ -42,8 +42,8 @@ impl MiniMaxProviderBuilder {
         self
     }
 
-    /// Endpoints for all sessions, in place of those of the region and the dialect and of
-    /// what a session remembers.
+    /// Endpoints in place of those of the region and the dialect. With another token endpoint
+    /// they serve all sessions, whatever a session remembers.
     pub fn endpoints(mut self, endpoints: MiniMaxEndpoints) -> Self {
         self.endpoints = Some(endpoints);
         self
@@ -64,11 +64,13 @@ impl MiniMaxProviderBuilder {
     /// The provider.
     #[must_use]
     pub fn build(self) -> MiniMaxProvider {
+        let endpoints = self
+            .endpoints
+            .unwrap_or_else(|| MiniMaxEndpoints::new(self.region, self.dialect));
+        let known = MiniMaxEndpoints::new(endpoints.region, endpoints.dialect);
         MiniMaxProvider {
-            given: self.endpoints.is_some(),
-            endpoints: self
-                .endpoints
-                .unwrap_or_else(|| MiniMaxEndpoints::new(self.region, self.dialect)),
+            given: endpoints.token != known.token,
+            endpoints,
             http: self.http,
             clock: self.clock,
         }

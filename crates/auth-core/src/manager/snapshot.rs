@@ -1,0 +1,49 @@
+//! What is known of the session right now, readable without a lock.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use crate::clock::Timestamp;
+use crate::token::OAuthToken;
+
+/// The session that callers see. Whoever holds the store's lock sets it; whoever read the store
+/// without the lock sets it only if nobody did so meanwhile, so that nothing old rises again.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    session: ArcSwapOption<OAuthToken>,
+    epoch: Mutex<u64>,
+}
+
+impl Snapshot {
+    pub(super) fn get(&self) -> Option<Arc<OAuthToken>> {
+        self.session.load_full()
+    }
+
+    /// The session, if its access token is good for the margin: the path of every request.
+    pub(super) fn fresh_for(&self, margin: Duration, now: Timestamp) -> Option<Arc<OAuthToken>> {
+        let session = self.session.load();
+        let token = session.as_ref()?;
+        token.is_fresh_for(margin, now).then(|| Arc::clone(token))
+    }
+
+    pub(super) fn set(&self, session: Option<Arc<OAuthToken>>) {
+        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        *epoch += 1;
+        self.session.store(session);
+    }
+
+    /// What to compare with after a read of the store that is to come.
+    pub(super) fn epoch(&self) -> u64 {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_if_unchanged(&self, seen: u64, session: Option<Arc<OAuthToken>>) {
+        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        if *epoch == seen {
+            *epoch += 1;
+            self.session.store(session);
+        }
+    }
+}
