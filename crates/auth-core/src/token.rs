@@ -98,12 +98,19 @@ pub struct SessionNotes {
     /// The secret of the OAuth client that the refresh token is bound to, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
+    /// How far the server's clock was ahead of ours at the last answer, in milliseconds; absent
+    /// if less than half a minute. The expiry is by the server's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
     /// When the person signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<Timestamp>,
     /// When it was last renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewed_at: Option<Timestamp>,
+    /// Why the last renewal failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<TokenMark>,
     /// A renewal that has begun and is not known to have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<TokenMark>,
@@ -150,10 +157,21 @@ impl OAuthToken {
         }
     }
 
-    /// Whether the access token is still good `margin` from `now`.
+    /// Whether the access token is still good `margin` from `now`, which is by our clock.
     #[must_use]
     pub fn is_valid_for(&self, margin: Duration, now: Timestamp) -> bool {
-        !self.access.is_empty() && now.after(margin) < self.expires_at
+        !self.access.is_empty() && self.server_time(now).after(margin) < self.expires_at
+    }
+
+    /// How long the access token is good from `now`, which is by our clock.
+    #[must_use]
+    pub fn expires_in(&self, now: Timestamp) -> Duration {
+        self.expires_at.since(self.server_time(now))
+    }
+
+    /// An instant of our clock by the server's.
+    fn server_time(&self, ours: Timestamp) -> Timestamp {
+        ours.shifted(self.notes.clock_offset_ms.unwrap_or(0))
     }
 
     /// Whether no renewal is due at `now` if a caller wants `margin`.
@@ -179,7 +197,7 @@ impl OAuthToken {
     /// The life that the access token was given, where we know when we got it.
     fn lifetime(&self) -> Option<Duration> {
         let obtained_at = self.notes.renewed_at.or(self.notes.signed_in_at)?;
-        Some(self.expires_at.since(obtained_at))
+        Some(self.expires_in(obtained_at))
     }
 
     /// The refresh token.
@@ -323,6 +341,7 @@ fn write_optional<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::TokenAnswer;
 
     const FULL: &str = r#"{"access":"a","refresh":"r","expires":4102444800000,"resourceUrl":"portal.qwen.ai","notification_message":"hello"}"#;
 
@@ -394,6 +413,36 @@ mod tests {
         let margin = Duration::from_secs(60);
         assert!(token.is_valid_for(margin, Timestamp::from_unix_millis(999)));
         assert!(!token.is_valid_for(margin, Timestamp::from_unix_millis(1_000)));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_by_hours_or_years_is_reckoned_with() {
+        let true_now = Timestamp::from_unix_millis(1_800_000_000_000);
+        for wrong_by_hours in [1, -1, 87_600, -87_600] {
+            let ours = true_now.shifted(wrong_by_hours * 3_600_000);
+            let mut answer = TokenAnswer {
+                access: "a".into(),
+                refresh: None,
+                expires_in: Duration::from_secs(600),
+                expires_at: None,
+                server_time: Some(true_now),
+                scope: None,
+                resource_url: None,
+                notification: None,
+            };
+            let relative = answer.clone().into_token(ours);
+            assert_eq!(
+                relative.expires_at,
+                true_now.after(Duration::from_secs(600))
+            );
+            answer.expires_at = Some(relative.expires_at);
+            for token in [relative, answer.into_token(ours)] {
+                assert!(token.is_valid_for(Duration::from_secs(599), ours));
+                assert!(!token.is_valid_for(Duration::from_secs(600), ours));
+                let ahead = -wrong_by_hours * 3_600_000;
+                assert_eq!(token.notes.clock_offset_ms, Some(ahead));
+            }
+        }
     }
 
     #[test]

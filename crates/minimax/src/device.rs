@@ -63,7 +63,7 @@ fn until_deadline(fields: &Fields, now: Timestamp) -> Result<Duration> {
         })?;
     let left = Timestamp::default()
         .after(Duration::from_millis(deadline))
-        .since(now);
+        .since(fields.now(now));
     if left.is_zero() {
         return Err(Error::new(
             ErrorKind::Expired,

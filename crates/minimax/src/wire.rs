@@ -56,7 +56,8 @@ pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<TokenAnswe
             ),
         ));
     }
-    let expires_at = expiry(&fields, now).unwrap_or_else(|_| now.after(DEFAULT_LIFETIME));
+    let expires_at =
+        expiry(&fields, now).unwrap_or_else(|_| fields.now(now).after(DEFAULT_LIFETIME));
     granted(&fields, expires_at, now)
 }
 
@@ -67,7 +68,7 @@ fn read_token(fields: &Fields, now: Timestamp) -> Result<TokenAnswer> {
 fn granted(fields: &Fields, expires_at: Timestamp, now: Timestamp) -> Result<TokenAnswer> {
     // A token that has expired already is stale and not an error: any length passes here.
     let mut answer = TokenAnswer::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
-    answer.expires_in = expires_at.since(now);
+    answer.expires_in = expires_at.since(fields.now(now));
     answer.expires_at = Some(expires_at);
     Ok(answer)
 }
@@ -76,6 +77,7 @@ fn granted(fields: &Fields, expires_at: Timestamp, now: Timestamp) -> Result<Tok
 /// is seconds from now, below 10¹² Unix seconds, from there on Unix milliseconds (OpenClaw's
 /// rule; openclaw#83480, hermes-agent#20374). `expires_in` is seconds from now.
 fn expiry(fields: &Fields, now: Timestamp) -> Result<Timestamp> {
+    let now = fields.now(now);
     let Some(value) = positive(fields, "expired_in")? else {
         return match fields.seconds("expires_in")? {
             Some(length) if !length.is_zero() => Ok(now.after(length)),

@@ -91,6 +91,7 @@ mod tests {
             refresh: None,
             expires_in: Duration::from_secs(1),
             expires_at: None,
+            server_time: None,
             scope: None,
             resource_url: None,
             notification: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Fields;
 use crate::secret::Secret;
@@ -27,6 +27,8 @@ pub struct TokenAnswer {
     pub expires_in: Duration,
     /// The very instant that it expires, where the server named one (MiniMax); it may be past.
     pub expires_at: Option<Timestamp>,
+    /// When the server sent the answer, by its own clock.
+    pub server_time: Option<Timestamp>,
     /// The granted scope, if the answer names it.
     pub scope: Option<String>,
     /// The API host of this token (Qwen, MiniMax).
@@ -93,19 +95,23 @@ impl TokenAnswer {
             refresh: refresh.map(Secret::from),
             expires_in,
             expires_at: None,
+            server_time: fields.date(),
             scope: text("scope"),
             resource_url: text("resource_url"),
             notification: text("notification_message"),
         })
     }
 
-    /// The session that this answer begins.
+    /// The session that this answer begins, `now` by our clock. Its expiry is by the server's
+    /// clock, and the session remembers how far the two are apart.
     #[must_use]
     pub fn into_token(self, now: Timestamp) -> OAuthToken {
+        let ahead = offset(self.server_time, now);
         let expires_at = self
             .expires_at
-            .unwrap_or_else(|| now.after(self.expires_in));
+            .unwrap_or_else(|| now.shifted(ahead).after(self.expires_in));
         let mut token = OAuthToken::new(self.access, expires_at);
+        token.notes.clock_offset_ms = Some(ahead).filter(|ahead| *ahead != 0);
         token.refresh = self.refresh;
         token.scope = self.scope;
         token.resource_url = self.resource_url;

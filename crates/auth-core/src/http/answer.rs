@@ -7,6 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroize;
 
 use super::fields::Fields;
+use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -22,24 +23,31 @@ pub struct Answer {
     endpoint: Endpoint,
     status: u16,
     retry_after: Option<Duration>,
+    date: Option<Timestamp>,
     secrets: Vec<Secret>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn new(
-        endpoint: Endpoint,
-        status: u16,
-        retry_after: Option<Duration>,
-        secrets: Vec<Secret>,
-    ) -> Self {
+    pub(super) fn new(endpoint: Endpoint, status: u16, secrets: Vec<Secret>) -> Self {
         Self {
             endpoint,
             status,
-            retry_after,
+            retry_after: None,
+            date: None,
             secrets,
             body: Vec::new(),
         }
+    }
+
+    pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    pub(super) fn with_date(mut self, date: Option<Timestamp>) -> Self {
+        self.date = date;
+        self
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
@@ -81,7 +89,7 @@ impl Answer {
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
         match serde_json::from_slice(self.trimmed()) {
-            Ok(Value::Object(members)) => Ok(Fields::new(members)),
+            Ok(Value::Object(members)) => Ok(Fields::new(members, self.date)),
             // The parser's message would quote the body.
             Ok(_) | Err(_) => Err(self.unreadable()),
         }

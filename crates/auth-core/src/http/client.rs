@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 
 use super::answer::Answer;
 use super::form::Form;
 use super::tls;
+use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -157,7 +158,10 @@ impl HttpClient {
             ));
         }
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let mut answer = Answer::new(endpoint.clone(), status, retry_after, secrets);
+        let date = response.headers().get(DATE).and_then(instant);
+        let mut answer = Answer::new(endpoint.clone(), status, secrets)
+            .with_retry_after(retry_after)
+            .with_date(date);
         while let Some(chunk) = response
             .chunk()
             .await
@@ -371,6 +375,12 @@ fn redirected(endpoint: &Endpoint, status: u16, location: Option<&HeaderValue>) 
         ),
     };
     error.with_status(status)
+}
+
+fn instant(value: &HeaderValue) -> Option<Timestamp> {
+    let time = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
+    let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::default().after(since_epoch))
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest lifetime that is believed: ten years.
@@ -16,11 +17,25 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 #[derive(Clone, Default)]
 pub struct Fields {
     members: Map<String, Value>,
+    date: Option<Timestamp>,
 }
 
 impl Fields {
-    pub(super) fn new(members: Map<String, Value>) -> Self {
-        Self { members }
+    pub(super) fn new(members: Map<String, Value>, date: Option<Timestamp>) -> Self {
+        Self { members, date }
+    }
+
+    /// When the server sent the answer, by its own clock (the `Date` header).
+    #[must_use]
+    pub fn date(&self) -> Option<Timestamp> {
+        self.date
+    }
+
+    /// The time now by the server's clock, if that differs from ours by more than half a
+    /// minute; else by ours. For instants that a server names.
+    #[must_use]
+    pub fn now(&self, ours: Timestamp) -> Timestamp {
+        ours.shifted(offset(self.date, ours))
     }
 
     /// A string that is there and not empty.
@@ -42,7 +57,8 @@ impl Fields {
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Self> {
         let members = self.members.get(name)?.as_object()?.clone();
-        Some(Self { members })
+        let date = self.date;
+        Some(Self { members, date })
     }
 
     /// A number, or a string that is one ("3600"); `None` if it is absent or `null`.
@@ -96,7 +112,7 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> Fields {
-        Fields::new(serde_json::from_str(json).unwrap())
+        Fields::new(serde_json::from_str(json).unwrap(), None)
     }
 
     #[test]
