@@ -31,7 +31,10 @@ pub use grant::{DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer,
 pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
 #[cfg(feature = "loopback")]
 pub use loopback::{LoopbackListener, Redirect};
-pub use manager::{AuthManager, AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN, Logout};
+pub use manager::{
+    AuthManager, AuthManagerBuilder, DEFAULT_ADVISORY_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout,
+    SessionChange, SessionKeeper, SessionWatch,
+};
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};
 pub use provider::{AuthProvider, Revocation};

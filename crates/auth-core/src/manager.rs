@@ -1,18 +1,27 @@
 //! Who owns the life of a session.
 
+mod advisory;
 mod builder;
+mod change;
 mod demand;
+#[cfg(all(test, shuttle))]
+mod model;
 mod renewal;
 mod retry;
 mod single_flight;
 mod snapshot;
+mod sync;
 mod work;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use self::advisory::Advisory;
+pub use self::advisory::{DEFAULT_ADVISORY_WINDOW, SessionKeeper};
 pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
+use self::change::Changes;
+pub use self::change::{SessionChange, SessionWatch};
 use self::demand::Demand;
 use self::renewal::Unsaved;
 use self::single_flight::SingleFlight;
@@ -62,11 +71,16 @@ struct Shared {
     clock: Arc<dyn Clock>,
     key: SessionKey,
     expiry_margin: Duration,
+    advisory: Advisory,
+    changes: Changes,
     snapshot: Snapshot,
     unsaved: Mutex<Option<Unsaved>>,
     flight: SingleFlight,
     work: Work,
 }
+
+/// What is left of a token's life must be enough for the way to the API.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// What a [`logout`](AuthManager::logout) did.
 #[derive(Debug)]
@@ -146,17 +160,60 @@ impl AuthManager {
 
     /// A session whose access token is good for at least the expiry margin, renewed if need be.
     ///
+    /// In the advisory window before that, a renewal is begun beside the traffic and the token
+    /// that is still good is given; that such a renewal fails is told to [`watch`](Self::watch)
+    /// and in [`SessionNotes::last_failure`](crate::SessionNotes), and to nobody else.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::NotSignedIn`] or [`ErrorKind::RefreshRejected`] if only a new sign-in
     /// helps, a transient kind if a later call may succeed, a store error otherwise.
     pub async fn token(&self) -> Result<Arc<OAuthToken>> {
-        let now = self.shared.clock.now();
-        let margin = self.shared.expiry_margin;
-        if let Some(token) = self.shared.snapshot.fresh_for(margin, now) {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        if let Some(token) = shared.snapshot.fresh_for(shared.advisory.window(), now) {
             return Ok(token);
         }
-        self.obtain(Demand::fresh_for(margin, now)).await
+        let margin = shared.expiry_margin;
+        let demand = Demand::fresh_for(margin, now);
+        match self.obtain(demand).await {
+            Ok(token) => {
+                if !token.is_fresh_for(shared.advisory.window(), shared.clock.now()) {
+                    shared.renew_beside();
+                }
+                Ok(token)
+            }
+            // The margin is for the way to the API: what is still good is better than nothing.
+            Err(error) if error.is_transient() => shared.still_good().ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at the session without owning it, if its access token is good for the expiry margin:
+    /// nothing is counted, allocated or renewed. For code on the path of every request; where
+    /// this says `None`, ask [`token`](Self::token).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// let header = match manager.with_fresh(|token| format!("Bearer {}", token.access.expose())) {
+    ///     Some(header) => header,
+    ///     None => format!("Bearer {}", manager.token().await?.access.expose()),
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_fresh<T>(&self, look: impl FnOnce(&OAuthToken) -> T) -> Option<T> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        shared.snapshot.with_fresh(shared.expiry_margin, now, look)
+    }
+
+    /// Hears of what happens to the session from now on: sign-ins, renewals, their failures.
+    #[must_use]
+    pub fn watch(&self) -> SessionWatch {
+        self.shared.changes.watch()
     }
 
     /// A session whose access token is good for at least `minimum`, renewed if need be. If the
@@ -217,16 +274,35 @@ impl AuthManager {
 impl Shared {
     /// One renewal for all who ask at the same time.
     async fn renewed(self: &Arc<Self>, demand: Demand) -> Result<Arc<OAuthToken>> {
-        let start = || {
-            let (owned, demand) = (Arc::clone(self), demand.clone());
-            self.work.own(async move { owned.renew(&demand).await })
-        };
-        let token = self.flight.join_or_start(start).await?;
+        let token = self.fly(&demand).await?;
         if demand.accepts(&token, self.clock.now()) {
             return Ok(token);
         }
         // That flight had begun for somebody who needed less.
-        start().await
+        self.begin(&demand).await
+    }
+
+    /// Joins the renewal under way, or begins one; it goes on whoever waits for it.
+    fn fly(
+        self: &Arc<Self>,
+        demand: &Demand,
+    ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
+        self.flight.join_or_start(|| self.begin(demand))
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        demand: &Demand,
+    ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
+        let (owned, demand) = (Arc::clone(self), demand.clone());
+        self.work.own(async move { owned.renew(&demand).await })
+    }
+
+    /// The session that is known, if its access token is not over.
+    fn still_good(&self) -> Option<Arc<OAuthToken>> {
+        let token = self.snapshot.get()?;
+        let good = token.is_valid_for(LAST_MOMENT, self.clock.now());
+        good.then_some(token)
     }
 
     async fn store_login(&self, mut token: OAuthToken) -> Result<Arc<OAuthToken>> {
@@ -241,7 +317,10 @@ impl Shared {
             .await
             .map_err(|error| self.named(error))?;
         self.drop_unsaved();
-        Ok(self.publish(token))
+        let token = self.publish(token);
+        self.changes
+            .tell(SessionChange::SignedIn(Arc::clone(&token)));
+        Ok(token)
     }
 
     async fn forget_session(&self) -> Result<Logout> {
@@ -261,6 +340,7 @@ impl Shared {
         guard.remove().await.map_err(|error| self.named(error))?;
         self.drop_unsaved();
         self.snapshot.set(None);
+        self.changes.tell(SessionChange::SignedOut);
         Ok(Logout {
             was_signed_in: stored.is_some(),
             revocation: revocation.map(|said| said.map_err(|error| self.named(error))),

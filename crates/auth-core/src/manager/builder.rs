@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::advisory::{Advisory, DEFAULT_ADVISORY_WINDOW};
+use super::change::Changes;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use super::work::Work;
@@ -23,6 +25,7 @@ pub struct AuthManagerBuilder {
     clock: Arc<dyn Clock>,
     account: String,
     expiry_margin: Duration,
+    advisory_window: Duration,
 }
 
 impl AuthManagerBuilder {
@@ -33,6 +36,7 @@ impl AuthManagerBuilder {
             clock: Arc::new(SystemClock),
             account: DEFAULT_ACCOUNT.into(),
             expiry_margin: DEFAULT_EXPIRY_MARGIN,
+            advisory_window: DEFAULT_ADVISORY_WINDOW,
         }
     }
 
@@ -64,6 +68,15 @@ impl AuthManagerBuilder {
         self
     }
 
+    /// How long before its expiry a renewal is begun beside the traffic, at most once a minute;
+    /// [`DEFAULT_ADVISORY_WINDOW`] by default, shortened by up to a fifth at random. Not longer
+    /// than the expiry margin switches it off.
+    #[must_use]
+    pub fn advisory_window(mut self, window: Duration) -> Self {
+        self.advisory_window = window;
+        self
+    }
+
     /// Where the time comes from; the computer's clock by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -82,6 +95,8 @@ impl AuthManagerBuilder {
                 clock: self.clock,
                 key,
                 expiry_margin: self.expiry_margin,
+                advisory: Advisory::new(self.advisory_window, self.expiry_margin),
+                changes: Changes::default(),
                 snapshot: Snapshot::default(),
                 unsaved: Mutex::new(None),
                 flight: SingleFlight::default(),

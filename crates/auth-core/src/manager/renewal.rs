@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::demand::Demand;
-use super::{Shared, retry};
+use super::{SessionChange, Shared, retry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::StoreGuard;
 use crate::text::clean;
@@ -39,16 +39,25 @@ impl Shared {
     /// store, show. The lock is held to the end.
     pub(super) async fn renew(&self, demand: &Demand) -> Result<Arc<OAuthToken>> {
         let mut guard = self.lock().await?;
-        self.renew_locked(guard.as_mut(), demand)
-            .await
-            .map_err(|error| self.named(error))
+        let renewed = self.renew_locked(guard.as_mut(), demand).await;
+        let renewed = renewed.map_err(|error| self.named(error));
+        self.changes.tell(match &renewed {
+            Ok((token, true)) => SessionChange::Renewed(Arc::clone(token)),
+            Ok((token, false)) => SessionChange::Adopted(Arc::clone(token)),
+            Err(error) => match error.kind() {
+                ErrorKind::RefreshRejected => SessionChange::Over(error.clone()),
+                ErrorKind::Store => SessionChange::SaveFailed(error.clone()),
+                _ => SessionChange::RenewalFailed(error.clone()),
+            },
+        });
+        renewed.map(|(token, _own)| token)
     }
 
     async fn renew_locked(
         &self,
         guard: &mut dyn StoreGuard,
         demand: &Demand,
-    ) -> Result<Arc<OAuthToken>> {
+    ) -> Result<(Arc<OAuthToken>, bool)> {
         let mut refused: Option<(OAuthToken, Error)> = None;
         loop {
             let Some(stored) = self.own_session(guard.load().await?)? else {
@@ -57,7 +66,7 @@ impl Shared {
             };
             let stored = self.save_unsaved(guard, stored).await?;
             if demand.is_met_by(&stored, self.clock.now()) {
-                return Ok(self.publish(stored));
+                return Ok((self.publish(stored), false));
             }
             // Only the very token that was refused is over: whoever shares the store without
             // our lock (the Go original) may have renewed in between.
@@ -83,6 +92,7 @@ impl Shared {
                     successor.notes.provider = Some(self.key.provider().to_owned());
                     successor.notes.renewed_at = Some(self.clock.now());
                     successor.notes.intent = None;
+                    successor.notes.last_failure = None;
                     successor.notes.refused = None;
                     if let Err(error) = save_patiently(guard, &successor).await {
                         self.keep_unsaved(Unsaved {
@@ -91,7 +101,7 @@ impl Shared {
                         });
                         return Err(error);
                     }
-                    return Ok(self.publish(successor));
+                    return Ok((self.publish(successor), true));
                 }
                 Err(error) if error.kind() == ErrorKind::RefreshRejected => {
                     let explained = if series.answer_lost || cut_off_before {
@@ -102,9 +112,8 @@ impl Shared {
                     refused = Some((stored, explained));
                 }
                 Err(error) => {
-                    if !series.answer_lost && !cut_off_before {
-                        forget_intent(guard, &noted).await;
-                    }
+                    let may_be_spent = series.answer_lost || cut_off_before;
+                    self.note_failure(guard, &noted, &error, may_be_spent).await;
                     return Err(error);
                 }
             }
@@ -144,6 +153,29 @@ impl Shared {
         *unsaved = Some(waiting);
     }
 
+    /// Notes why a renewal failed, and takes the note of intent back if the server did not take
+    /// the refresh token: it would only alarm. What somebody else stored meanwhile stays.
+    async fn note_failure(
+        &self,
+        guard: &mut dyn StoreGuard,
+        noted: &OAuthToken,
+        error: &Error,
+        may_be_spent: bool,
+    ) {
+        if let Ok(Some(mut stored)) = guard.load().await
+            && stored == *noted
+        {
+            let reason = Some(error.message().to_owned());
+            stored.notes.last_failure = stored.mark(self.clock.now(), reason);
+            if !may_be_spent {
+                stored.notes.intent = None;
+            }
+            if let Err(error) = guard.save(&stored).await {
+                tracing::warn!(%error, "cannot note that a renewal failed");
+            }
+        }
+    }
+
     /// Marks the session as over; nothing of it is erased.
     async fn mark_refused(
         &self,
@@ -174,19 +206,6 @@ async fn save_patiently(guard: &mut dyn StoreGuard, successor: &OAuthToken) -> R
         saved = guard.save(successor).await;
     }
     saved
-}
-
-/// Takes the note back, since the server did not take the refresh token: it would only alarm.
-/// Whatever somebody else stored in the meantime stays.
-async fn forget_intent(guard: &mut dyn StoreGuard, noted: &OAuthToken) {
-    if let Ok(Some(mut stored)) = guard.load().await
-        && stored == *noted
-    {
-        stored.notes.intent = None;
-        if let Err(error) = guard.save(&stored).await {
-            tracing::warn!(%error, "cannot take back the note of a renewal that was not made");
-        }
-    }
 }
 
 fn refused_before(stored: &OAuthToken) -> Error {

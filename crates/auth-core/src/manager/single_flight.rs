@@ -1,9 +1,10 @@
 //! One renewal at a time, and everybody who asks meanwhile waits for that one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::sync::{Mutex, lock, spawn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
 
@@ -34,11 +35,11 @@ impl SingleFlight {
             // Not under the lock: whatever panics from here on is to clear the way.
             let landing = Landing(Arc::clone(&self.current));
             let flight = start();
-            drop(tokio::spawn(async move {
+            spawn(async move {
                 let outcome = flight.await;
                 drop(landing);
                 announce.send_replace(Some(outcome));
-            }));
+            });
         }
         async move {
             let landed = seat.wait_for(Option::is_some).await;
@@ -53,7 +54,7 @@ impl SingleFlight {
 impl SingleFlight {
     /// A seat in the flight under way; the right to announce its end goes to whoever is first.
     fn take_seat(&self) -> (Seat, Option<watch::Sender<Option<Outcome>>>) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         if let Some(seat) = current.as_ref() {
             return (seat.clone(), None);
         }
@@ -65,6 +66,6 @@ impl SingleFlight {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.0) = None;
     }
 }

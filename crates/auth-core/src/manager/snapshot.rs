@@ -1,10 +1,11 @@
 //! What is known of the session right now, readable without a lock.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
+use super::sync::{Mutex, lock};
 use crate::clock::Timestamp;
 use crate::token::OAuthToken;
 
@@ -28,19 +29,30 @@ impl Snapshot {
         token.is_fresh_for(margin, now).then(|| Arc::clone(token))
     }
 
+    pub(super) fn with_fresh<T>(
+        &self,
+        margin: Duration,
+        now: Timestamp,
+        look: impl FnOnce(&OAuthToken) -> T,
+    ) -> Option<T> {
+        let session = self.session.load();
+        let token = session.as_ref()?;
+        token.is_fresh_for(margin, now).then(|| look(token))
+    }
+
     pub(super) fn set(&self, session: Option<Arc<OAuthToken>>) {
-        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut epoch = lock(&self.epoch);
         *epoch += 1;
         self.session.store(session);
     }
 
     /// What to compare with after a read of the store that is to come.
     pub(super) fn epoch(&self) -> u64 {
-        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.epoch)
     }
 
     pub(super) fn set_if_unchanged(&self, seen: u64, session: Option<Arc<OAuthToken>>) {
-        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut epoch = lock(&self.epoch);
         if *epoch == seen {
             *epoch += 1;
             self.session.store(session);

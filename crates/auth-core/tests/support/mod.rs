@@ -1,5 +1,5 @@
 //! A vendor without a wire, and a store that breaks on demand.
-#![allow(unreachable_pub, reason = "a module of tests")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,87 @@
+//! What happens to a session, for those who want to know without asking again and again.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::token::OAuthToken;
+
+/// One thing that happened to a session.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SessionChange {
+    /// Another process or program had renewed it, and its session was taken over.
+    Adopted(Arc<OAuthToken>),
+    /// It is over: the server refused the refresh token for good.
+    Over(Error),
+    /// It was renewed.
+    Renewed(Arc<OAuthToken>),
+    /// A renewal failed for now.
+    RenewalFailed(Error),
+    /// A renewed session could not be stored; it is kept in memory and tried again.
+    SaveFailed(Error),
+    /// A person signed in.
+    SignedIn(Arc<OAuthToken>),
+    /// A person signed out.
+    SignedOut,
+}
+
+/// Hears of the changes of one session, from the moment that it was made.
+///
+/// Who is slow hears of the latest change only.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run(manager: llm_auth_core::AuthManager) {
+/// use llm_auth_core::SessionChange;
+///
+/// let mut watch = manager.watch();
+/// while let Some(change) = watch.changed().await {
+///     match change {
+///         SessionChange::Renewed(token) => println!("good until {:?}", token.expires_at),
+///         SessionChange::Over(error) => println!("{error}: sign in again"),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SessionWatch {
+    latest: watch::Receiver<Option<SessionChange>>,
+}
+
+impl SessionWatch {
+    /// Waits for the next change; `None` when the manager is gone.
+    pub async fn changed(&mut self) -> Option<SessionChange> {
+        self.latest.changed().await.ok()?;
+        self.latest.borrow_and_update().clone()
+    }
+}
+
+/// Where changes are told.
+#[derive(Debug)]
+pub(super) struct Changes {
+    latest: watch::Sender<Option<SessionChange>>,
+}
+
+impl Changes {
+    pub(super) fn tell(&self, change: SessionChange) {
+        self.latest.send_replace(Some(change));
+    }
+
+    pub(super) fn watch(&self) -> SessionWatch {
+        SessionWatch {
+            latest: self.latest.subscribe(),
+        }
+    }
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            latest: watch::Sender::new(None),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the model checker puts its own in place of.
+
+#[cfg(shuttle)]
+pub(super) use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(not(shuttle))]
+pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks; a panic elsewhere is no reason to give up.
+#[cfg(not(shuttle))]
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(shuttle)]
+#[expect(clippy::unwrap_used, reason = "a panic ends the model")]
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}
+
+/// Runs it to its end, whoever waits for it.
+#[cfg(not(shuttle))]
+pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(task));
+}
+
+#[cfg(shuttle)]
+pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    drop(shuttle::future::spawn(task));
+}
