@@ -5,18 +5,26 @@
     reason = "a program for the terminal"
 )]
 
+mod bench;
 mod measure;
+mod model;
 mod run;
 mod test_all;
+mod torture;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let done = match task.as_str() {
+        "bench" => bench::run(),
         "measure" => measure::run(),
+        "model" => model::run(),
         "test-all" => test_all::run(),
-        _ => Err(format!("no task {task:?}; there are: measure, test-all")),
+        "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
+        _ => Err(format!(
+            "no task {task:?}; there are: bench, measure, model, test-all, torture"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

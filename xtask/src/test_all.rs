@@ -1,5 +1,6 @@
 //! Everything that must hold before a change is done.
 
+use crate::model;
 use crate::run::cargo;
 
 /// The packages, each linted and tested alone: a run over the workspace would unify features
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Result<(), String> {
     for (package, features) in PACKAGES {
         cargo(&["test", "-p", package, "--features", features], &[])?;
     }
+    model::run()?;
     for features in UMBRELLA {
         cargo(&["test", "-p", "llm-auth", "--features", features], &[])?;
     }

@@ -51,11 +51,20 @@ struct Row {
     identity: Option<String>,
     signed_in_at: Option<String>,
     renewed_at: Option<String>,
+    last_failure: Option<Failed>,
+    clock_offset_seconds: Option<i64>,
     renewable: bool,
     may_be_spent: bool,
     refused: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// Why the last renewal failed.
+#[derive(Serialize)]
+struct Failed {
+    at: Option<String>,
+    reason: Option<String>,
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
@@ -121,10 +130,11 @@ impl Row {
             && owner
                 .as_deref()
                 .is_some_and(|owner| owner != key.provider());
+        let by_server = now.shifted(notes.clock_offset_ms.unwrap_or(0));
         let expires_in = token
             .expires_at
             .as_unix_millis()
-            .saturating_sub(now.as_unix_millis());
+            .saturating_sub(by_server.as_unix_millis());
         Self {
             state: state_of(token, now),
             expires_at: rfc3339(token.expires_at),
@@ -135,6 +145,11 @@ impl Row {
             identity: notes.identity.as_deref().map(printable),
             signed_in_at: notes.signed_in_at.and_then(rfc3339),
             renewed_at: notes.renewed_at.and_then(rfc3339),
+            last_failure: notes.last_failure.as_ref().map(|mark| Failed {
+                at: rfc3339(mark.at),
+                reason: mark.reason.as_deref().map(printable),
+            }),
+            clock_offset_seconds: notes.clock_offset_ms.map(|millis| millis / 1000),
             renewable: token.refresh.is_some() && !token.is_refused(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
@@ -172,6 +187,17 @@ impl Row {
             line.push_str(&format!("  {error}"));
         } else if self.may_be_spent {
             line.push_str("  (a renewal was cut off: its refresh token may be spent)");
+        } else if let Some(failed) = &self.last_failure {
+            let at = failed.at.as_deref().unwrap_or_default();
+            let reason = failed.reason.as_deref().unwrap_or("for no reason given");
+            line.push_str(&format!("  (the last renewal failed at {at}: {reason})"));
+        }
+        if let Some(seconds) = self.clock_offset_seconds {
+            let apart = length(Duration::from_secs(seconds.unsigned_abs()));
+            let way = if seconds < 0 { "ahead of" } else { "behind" };
+            line.push_str(&format!(
+                "  (the clock of this computer is {apart} {way} the vendor's)"
+            ));
         }
         line
     }

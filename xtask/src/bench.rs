@@ -1,0 +1,62 @@
+//! Ours beside its peers: builds the release command and `crates/bench`, which is a workspace
+//! and has a lock file of its own, and runs it. Everything goes to loopback; only the first build
+//! needs the registry.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::run::cargo;
+
+const MANIFEST: &str = "crates/bench/Cargo.toml";
+const PROGRAMS: [(&str, &str); 1] = [("hyperfine", "section `start`: apt install hyperfine")];
+
+/// Runs the sections that are named, or all of them.
+pub(crate) fn run() -> Result<(), String> {
+    for (program, need) in PROGRAMS {
+        let found = Command::new(program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status();
+        if found.is_err() {
+            eprintln!("{program} is not there; {need}");
+        }
+    }
+    let root = env::current_dir().map_err(|error| error.to_string())?;
+    let given = env::var_os("CARGO_TARGET_DIR").map(|folder| root.join(folder));
+    let target = given.clone().unwrap_or_else(|| root.join("target"));
+    let benches = given.unwrap_or_else(|| root.join("target/bench"));
+    let (target, benches) = (text(target)?, text(benches)?);
+    let command = format!("{target}/release/llm-auth");
+    cargo(
+        &[
+            "build",
+            "-q",
+            "--release",
+            "-p",
+            "llm-auth-cli",
+            "--target-dir",
+            &target,
+        ],
+        &[],
+    )?;
+    let built = [
+        "--release",
+        "--manifest-path",
+        MANIFEST,
+        "--target-dir",
+        &benches,
+    ];
+    // All of its programs: the bench starts the others.
+    cargo(&[&["build", "-q"], &built[..]].concat(), &[])?;
+    let sections: Vec<String> = env::args().skip(2).filter(|word| word != "--").collect();
+    let sections: Vec<&str> = sections.iter().map(String::as_str).collect();
+    let line = [&["run", "-q"], &built[..], &["--"], &sections[..]].concat();
+    cargo(&line, &[("LLM_AUTH_BENCH_COMMAND", &command)])
+}
+
+fn text(path: PathBuf) -> Result<String, String> {
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| format!("{} is not UTF-8", path.display()))
+}
