@@ -7,13 +7,21 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Programs that do one HTTPS-capable thing with a vendor crate or with the usual choice.
-const BUILDS: [(&str, &str, &str); 2] = [
+const BUILDS: [(&str, &str, &str); 3] = [
     (
         "llm-auth-qwen",
         "llm-auth-qwen = { path = \"{root}/crates/qwen\" }",
         "use llm_auth_qwen::{AuthManager, FileTokenStore, QwenProvider};
         let manager = AuthManager::builder(QwenProvider::new()).store(FileTokenStore::file(\"t.json\")).build();
         println!(\"{}\", manager.token().await.is_ok());",
+    ),
+    (
+        "reqwest on ring, one POST",
+        "reqwest = { version = \"0.13\", default-features = false, features = [\"form\", \"rustls-no-provider\"] }\nrustls = { version = \"0.23\", default-features = false, features = [\"ring\", \"std\", \"tls12\"] }\nserde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\nsha2 = \"0.11\"\nbase64 = \"0.23\"\ngetrandom = \"0.4\"\nasync-trait = \"0.1\"\nthiserror = \"2\"",
+        "rustls::crypto::ring::default_provider().install_default().unwrap();
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let answer = http.post(\"https://example.com\").form(&[(\"a\", \"b\")]).send().await.unwrap().bytes().await.unwrap();
+        println!(\"{:?}\", serde_json::from_slice::<serde_json::Value>(&answer).is_ok());",
     ),
     (
         "oauth2 + reqwest",
