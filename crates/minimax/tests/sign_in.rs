@@ -13,7 +13,7 @@ use llm_auth_testkit::{Approval, ExpiryUnit, ScriptedServer, Testkit};
 
 use common::{NOW, TestResult, at, failure, says};
 
-const OURS: &str = r#"{"user_code":"A+B&C","verification_uri":"https://platform.minimax.io/oauth-authorize?user_code=x","expired_in":1790000060000,"interval":3000,"state":"{STATE}"}"#;
+const OURS: &str = r#"{"user_code":"A+B&C","verification_uri":"https://platform.minimax.io/oauth-authorize?user_code=x","expired_in":1790000060000,"interval":1,"state":"{STATE}"}"#;
 
 #[tokio::test]
 async fn a_token_lives_until_the_instant_that_is_meant() -> TestResult {
@@ -132,7 +132,12 @@ async fn a_session_remembers_where_it_is_from() -> TestResult {
     let mut endpoints = MiniMaxEndpoints::new(Region::Cn, Dialect::Mmx);
     endpoints = endpoints.with_base(server.base_url())?;
     let blink = Duration::from_millis(1);
-    endpoints.schedule = endpoints.schedule.minimum(blink).cap(blink);
+    endpoints.schedule = endpoints
+        .schedule
+        .default_interval(blink)
+        .minimum(blink)
+        .cap(blink)
+        .slow_down_step(blink);
     let provider = MiniMaxProvider::builder()
         .endpoints(endpoints)
         .clock(Arc::new(ManualClock::new(NOW)))

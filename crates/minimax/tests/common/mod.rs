@@ -23,7 +23,11 @@ pub(crate) fn at(server: &ScriptedServer, dialect: Dialect) -> Result<MiniMaxPro
     let endpoints = MiniMaxEndpoints::new(Region::Global, dialect);
     let mut endpoints = endpoints.with_base(server.base_url())?;
     let blink = Duration::from_millis(1);
-    endpoints.schedule = PollSchedule::new().minimum(blink).cap(blink);
+    endpoints.schedule = PollSchedule::new()
+        .default_interval(blink)
+        .minimum(blink)
+        .cap(blink)
+        .slow_down_step(blink);
     Ok(MiniMaxProvider::builder()
         .endpoints(endpoints)
         .clock(Arc::new(ManualClock::new(NOW)))

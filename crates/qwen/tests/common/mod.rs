@@ -22,7 +22,11 @@ pub(crate) async fn says<const N: usize>(
 pub(crate) fn at(server: &ScriptedServer) -> Result<QwenProvider, Error> {
     let mut endpoints = QwenEndpoints::default().with_base(server.base_url())?;
     let blink = Duration::from_millis(1);
-    endpoints.schedule = PollSchedule::new().minimum(blink).cap(blink);
+    endpoints.schedule = PollSchedule::new()
+        .default_interval(blink)
+        .minimum(blink)
+        .cap(blink)
+        .slow_down_step(blink);
     Ok(QwenProvider::builder()
         .endpoints(endpoints)
         .clock(Arc::new(ManualClock::new(NOW)))
