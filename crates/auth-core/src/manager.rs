@@ -294,6 +294,7 @@ impl Shared {
         self: &Arc<Self>,
         demand: &Demand,
     ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
+        self.advisory.tried();
         let (owned, demand) = (Arc::clone(self), demand.clone());
         self.work.own(async move { owned.renew(&demand).await })
     }

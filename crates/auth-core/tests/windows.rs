@@ -96,6 +96,16 @@ async fn what_is_still_good_is_given_if_a_renewal_fails_for_now() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_in_the_window_on_arrival_is_not_renewed_again_at_once() {
+    let provider = FakeProvider::default();
+    provider.lifetime(Duration::ZERO);
+    let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    manager.settle().await;
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn a_watch_hears_of_all_that_happens() {
     let provider = FakeProvider::default();
     let store = MemoryTokenStore::new();

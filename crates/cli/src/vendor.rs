@@ -179,11 +179,13 @@ impl From<RegionName> for Region {
 impl Provider {
     /// A manager for sessions of this provider.
     pub(crate) fn manager(self) -> AuthManagerBuilder {
-        match self {
+        let builder = match self {
             Self::Qwen(provider) => AuthManager::builder(provider),
             Self::MiniMax(provider) => AuthManager::builder(provider),
             Self::Gemini(provider) => AuthManager::builder(provider),
-        }
+        };
+        // A command lives for one call: there is no traffic to renew beside.
+        builder.advisory_window(Duration::ZERO)
     }
 
     /// The base URL of the API that a session's access token is for.

@@ -57,6 +57,12 @@ impl Advisory {
         *last = Some(now);
         true
     }
+
+    /// A renewal that callers wait for is a try as well.
+    pub(super) fn tried(&self) {
+        let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Instant::now());
+    }
 }
 
 /// Renews a session in time as long as it lives, whether anybody asks for it or not.
