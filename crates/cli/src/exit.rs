@@ -209,6 +209,11 @@ impl Reporter {
             ErrorKind::Corrupt => {
                 format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
             }
+            ErrorKind::Store if is_full(error) => {
+                "free some space (or files) on the disk that holds the session, then try again: \
+                 nothing was spent"
+                    .into()
+            }
             ErrorKind::Store => "check the folder and its rights, or name another file with \
                                  --store"
                 .into(),
@@ -235,6 +240,23 @@ impl Reporter {
             _ => "if that does not help you: -vv tells more, and a report helps us".into(),
         }
     }
+}
+
+/// Whether there is no room for the session, in whatever sense.
+fn is_full(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(system) = next.downcast_ref::<io::Error>() {
+            return matches!(
+                system.kind(),
+                io::ErrorKind::FileTooLarge
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::StorageFull
+            );
+        }
+        cause = next.source();
+    }
+    false
 }
 
 /// The very command that signs in to this session.

@@ -77,9 +77,9 @@ impl QwenProvider {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transient`] for network trouble and for the web page of a firewall,
-    /// [`ErrorKind::Config`] if Qwen does not know the client or the scope,
-    /// [`ErrorKind::Protocol`] for any other refusal and for an answer that makes no sense.
+    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) for network trouble and for the web page of a firewall,
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if Qwen does not know the client or the scope,
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) for any other refusal and for an answer that makes no sense.
     pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
         let pkce = Pkce::generate()?;
         let form = Form::new()
@@ -101,8 +101,8 @@ impl QwenProvider {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Denied`] and [`ErrorKind::Expired`] end a sign-in;
-    /// [`ErrorKind::Transient`] and [`ErrorKind::RateLimited`] do not.
+    /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) and [`ErrorKind::Expired`](crate::ErrorKind::Expired) end a sign-in;
+    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) and [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) do not.
     pub async fn poll_for_token(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Poll> {
         let form = Form::new()
             .text("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
