@@ -210,13 +210,10 @@ impl Reporter {
                 format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
             }
             ErrorKind::Store if is_full(error) => {
-                "free some space (or files) on the disk that holds the session, then try again: \
-                 nothing was spent"
+                "free some space (or files) on the disk that holds the session, then try again"
                     .into()
             }
-            ErrorKind::Store => "check the folder and its rights, or name another file with \
-                                 --store"
-                .into(),
+            ErrorKind::Store => store_advice(error).into(),
             ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
@@ -259,6 +256,31 @@ fn is_full(error: &Error) -> bool {
     false
 }
 
+/// What to do about a store that cannot be written, by what the system said.
+fn store_advice(error: &Error) -> &'static str {
+    let mut cause = error.source();
+    let said = loop {
+        let Some(next) = cause else { break None };
+        if let Some(said) = next.downcast_ref::<io::Error>() {
+            break Some(said.kind());
+        }
+        cause = next.source();
+    };
+    match said {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            "free space (or inodes) on the disk of this file, or name another file with --store; \
+             the session is kept as it is"
+        }
+        Some(io::ErrorKind::FileTooLarge) => {
+            "raise the limit on the size of files (`ulimit -f`); the session is kept as it is"
+        }
+        Some(io::ErrorKind::ReadOnlyFilesystem) => {
+            "make the file system of this file writable, or name another file with --store"
+        }
+        _ => "check the folder and its rights, or name another file with --store",
+    }
+}
+
 /// The very command that signs in to this session.
 fn login_command(session: &SessionArgs) -> String {
     let mut command = format!("llm-auth login {}", session.vendor.name());
@@ -295,6 +317,15 @@ mod tests {
         let error = Error::new(ErrorKind::Store, "cannot write the token file x")
             .with_source(io::Error::other("disk\nfull"));
         assert_eq!(chain(&error), "cannot write the token file x: disk full");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_what_to_free() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
+        assert!(store_advice(&error).starts_with("free space"));
+        let error = Error::new(ErrorKind::Store, "cannot write");
+        assert!(store_advice(&error).starts_with("check the folder"));
     }
 
     #[test]
