@@ -1,1 +1,35 @@
-fn main(){}
+//! `bench [section...]`: measures and prints Markdown. Progress goes to standard error.
+
+use std::process::ExitCode;
+
+use llm_auth_bench::{Result, facts, sections};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let known: Vec<&str> = sections::ALL.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("no section {unknown:?}; there are: {}", known.join(", ")).into());
+    }
+    println!("{}", facts::heading()?);
+    for (name, measure) in sections::ALL {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            eprintln!("measuring: {name}");
+            // One section that cannot run here does not take the others with it.
+            match measure() {
+                Ok(text) => println!("{text}"),
+                Err(error) => println!("## {name}\n\nNot measured: {error}\n"),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! What is measured, in the order of the report.
+
+pub mod dropped;
+pub mod kills;
+pub mod memory;
+pub mod processes;
+pub mod read;
+pub mod readers;
+pub mod refused;
+pub mod start;
+pub mod storm;
+mod who;
+
+use crate::Result;
+
+/// Measures, and says it in Markdown.
+pub type Section = fn() -> Result<String>;
+
+pub const ALL: [(&str, Section); 8] = [
+    ("read", read::measure),
+    ("storm", storm::measure),
+    ("refused", refused::measure),
+    ("processes", processes::measure),
+    ("dropped", dropped::measure),
+    ("kills", kills::measure),
+    ("start", start::measure),
+    ("memory", memory::measure),
+];
