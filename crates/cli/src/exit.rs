@@ -209,10 +209,6 @@ impl Reporter {
             ErrorKind::Corrupt => {
                 format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
             }
-            ErrorKind::Store if is_full(error) => {
-                "free some space (or files) on the disk that holds the session, then try again"
-                    .into()
-            }
             ErrorKind::Store => store_advice(error).into(),
             ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
@@ -239,23 +235,6 @@ impl Reporter {
     }
 }
 
-/// Whether there is no room for the session, in whatever sense.
-fn is_full(error: &Error) -> bool {
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        if let Some(system) = next.downcast_ref::<io::Error>() {
-            return matches!(
-                system.kind(),
-                io::ErrorKind::FileTooLarge
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::StorageFull
-            );
-        }
-        cause = next.source();
-    }
-    false
-}
-
 /// What to do about a store that cannot be written, by what the system said.
 fn store_advice(error: &Error) -> &'static str {
     let mut cause = error.source();
@@ -268,11 +247,10 @@ fn store_advice(error: &Error) -> &'static str {
     };
     match said {
         Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            "free space (or inodes) on the disk of this file, or name another file with --store; \
-             the session is kept as it is"
+            "free some space (or files) on the disk that holds the session, then try again"
         }
         Some(io::ErrorKind::FileTooLarge) => {
-            "raise the limit on the size of files (`ulimit -f`); the session is kept as it is"
+            "raise the limit on the size of files (`ulimit -f`), then try again"
         }
         Some(io::ErrorKind::ReadOnlyFilesystem) => {
             "make the file system of this file writable, or name another file with --store"
@@ -323,7 +301,7 @@ mod tests {
     fn a_full_disk_is_told_what_to_free() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
-        assert!(store_advice(&error).starts_with("free space"));
+        assert!(store_advice(&error).starts_with("free some space"));
         let error = Error::new(ErrorKind::Store, "cannot write");
         assert!(store_advice(&error).starts_with("check the folder"));
     }

@@ -1,0 +1,80 @@
+//! Torture: real processes of `llm-auth` against strict vendors and every fault we can make,
+//! judged from both sides, the token file and what the server saw.
+//!
+//! `cargo test -p llm-auth-cli --test torture -- [--long] [--seed N] [--only F3]`. Everything that
+//! is chosen follows from the seed; only the computer's own pace does not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal; what panics here is a broken test"
+)]
+
+#[cfg(target_os = "linux")]
+#[path = "torture/answers.rs"]
+mod answers;
+#[cfg(target_os = "linux")]
+#[path = "torture/arguments.rs"]
+mod arguments;
+#[cfg(target_os = "linux")]
+#[path = "torture/clocks.rs"]
+mod clocks;
+#[cfg(target_os = "linux")]
+#[path = "torture/disks.rs"]
+mod disks;
+#[cfg(target_os = "linux")]
+#[path = "torture/files.rs"]
+mod files;
+#[cfg(target_os = "linux")]
+#[path = "torture/holders.rs"]
+mod holders;
+#[cfg(target_os = "linux")]
+#[path = "torture/kills.rs"]
+mod kills;
+#[cfg(target_os = "linux")]
+#[path = "torture/mounts.rs"]
+mod mounts;
+#[cfg(target_os = "linux")]
+#[path = "torture/people.rs"]
+mod people;
+#[cfg(target_os = "linux")]
+#[path = "torture/plan.rs"]
+mod plan;
+#[cfg(target_os = "linux")]
+#[path = "torture/process.rs"]
+mod process;
+#[cfg(target_os = "linux")]
+#[path = "torture/random.rs"]
+mod random;
+#[cfg(target_os = "linux")]
+#[path = "torture/round.rs"]
+mod round;
+#[cfg(target_os = "linux")]
+#[path = "torture/signals.rs"]
+mod signals;
+#[cfg(target_os = "linux")]
+#[path = "torture/storms.rs"]
+mod storms;
+#[cfg(target_os = "linux")]
+#[path = "torture/table.rs"]
+mod table;
+#[cfg(target_os = "linux")]
+#[path = "torture/wire.rs"]
+mod wire;
+#[cfg(target_os = "linux")]
+#[path = "torture/world.rs"]
+mod world;
+#[cfg(target_os = "linux")]
+#[path = "torture/writers.rs"]
+mod writers;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    plan::run()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("torture: SKIPPED, it needs the processes and file systems of Linux");
+}

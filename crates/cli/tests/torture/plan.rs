@@ -1,0 +1,444 @@
+//! Which faults there are, how many rounds each gets, and running them.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use llm_auth_testkit::Vendor;
+
+use crate::arguments::Arguments;
+use crate::process::start;
+use crate::random::Random;
+use crate::round::{Check, Round, Stop, Tally};
+use crate::table;
+use crate::world::{ACCOUNT, World};
+use crate::{answers, clocks, disks, files, holders, kills, people, signals, storms, writers};
+
+/// One fault, or one way to make it.
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(crate) fault: &'static str,
+    pub(crate) what: &'static str,
+    rounds: Amount,
+    run: fn(&mut Round) -> Check,
+}
+
+/// How much of a section is run: shortly, and for long.
+#[derive(Clone, Copy, Debug)]
+enum Amount {
+    /// So many rounds.
+    Rounds(u64, u64),
+    /// Rounds until so many processes were killed.
+    Kills(u64, u64),
+}
+
+use Amount::{Kills, Rounds};
+
+/// Those that fill the computer by themselves come first, and run alone.
+const ALONE: usize = 3;
+
+const SECTIONS: &[Section] = &[
+    section(
+        "F1",
+        "50 processes, one expired session",
+        Rounds(1, 12),
+        storms::one_session,
+    ),
+    section(
+        "F2",
+        "many processes, several accounts",
+        Rounds(1, 12),
+        storms::many_accounts,
+    ),
+    section(
+        "F16",
+        "30 processes refused by the API at once",
+        Rounds(1, 8),
+        storms::refused_by_the_api,
+    ),
+    section(
+        "F3",
+        "SIGKILL, 3 at once, grace at the vendor",
+        Kills(30, 1500),
+        kills::with_grace,
+    ),
+    section(
+        "F3",
+        "SIGKILL, 3 at once, no grace",
+        Kills(12, 500),
+        kills::without_grace,
+    ),
+    section(
+        "F4",
+        "SIGTERM, SIGINT, SIGHUP at any moment",
+        Rounds(8, 300),
+        signals::at_any_moment,
+    ),
+    section(
+        "F4",
+        "the same with the answer on its way",
+        Rounds(4, 60),
+        signals::answer_on_its_way,
+    ),
+    section(
+        "F5",
+        "answer lost after the rotation",
+        Rounds(2, 20),
+        answers::lost,
+    ),
+    section(
+        "F6",
+        "the same with grace at the vendor",
+        Rounds(4, 40),
+        answers::lost_in_grace,
+    ),
+    section(
+        "F7",
+        "reset, short body, bad chunk",
+        Rounds(4, 40),
+        answers::broken,
+    ),
+    section(
+        "F8",
+        "500, 502, 503, 429, Retry-After",
+        Rounds(6, 60),
+        answers::unavailable,
+    ),
+    section(
+        "F9",
+        "HTML with 200, 302, 307",
+        Rounds(3, 30),
+        answers::captive,
+    ),
+    section(
+        "F10",
+        "5 MB, endless, gzip, deep, with little memory",
+        Rounds(4, 40),
+        answers::swollen,
+    ),
+    section(
+        "F11",
+        "hangs, one octet at a time",
+        Rounds(2, 12),
+        answers::slow,
+    ),
+    section(
+        "F12",
+        "a Go program without our lock renews in between",
+        Rounds(2, 40),
+        writers::renews_in_between,
+    ),
+    section(
+        "F13",
+        "refused for good",
+        Rounds(2, 20),
+        writers::refused_for_good,
+    ),
+    section(
+        "F14",
+        "no refresh token in the answer",
+        Rounds(2, 10),
+        answers::omitted,
+    ),
+    section(
+        "F15",
+        "expires_in makes no sense",
+        Rounds(4, 40),
+        answers::odd_expiry,
+    ),
+    section(
+        "F16",
+        "one forced renewal per refusal",
+        Rounds(2, 20),
+        clocks::forced,
+    ),
+    section(
+        "F17",
+        "clock +1 h, -1 h, +10 y from outside",
+        Rounds(2, 12),
+        clocks::shifted,
+    ),
+    section(
+        "F17",
+        "the vendor's clock is wrong",
+        Rounds(2, 12),
+        clocks::vendor_shifted,
+    ),
+    section(
+        "F18",
+        "lock holder stopped, then continued",
+        Rounds(2, 20),
+        holders::stopped,
+    ),
+    section(
+        "F18",
+        "stopped beyond its own time limit",
+        Rounds(1, 8),
+        holders::overslept,
+    ),
+    section("F19", "disk full (tmpfs)", Rounds(6, 60), disks::full),
+    section(
+        "F19",
+        "no inode left (tmpfs)",
+        Rounds(2, 10),
+        disks::no_inode,
+    ),
+    section(
+        "F19",
+        "RLIMIT_FSIZE, SIGXFSZ deadly or ignored",
+        Rounds(4, 40),
+        disks::file_size_limit,
+    ),
+    section("F20", "read-only folder", Rounds(2, 10), disks::read_only),
+    section("F20", "immutable file", Rounds(1, 6), disks::immutable),
+    section(
+        "F21",
+        "bind-mounted token file",
+        Rounds(2, 10),
+        disks::mounted_file,
+    ),
+    section(
+        "F21",
+        "token file is a symbolic link",
+        Rounds(2, 10),
+        files::link,
+    ),
+    section("F22", "lock holder killed", Rounds(2, 40), holders::dead),
+    section(
+        "F22",
+        "lock file left behind, any content",
+        Rounds(2, 20),
+        holders::left_behind,
+    ),
+    section(
+        "F23",
+        "umask, wide modes, a folder for everybody",
+        Rounds(4, 20),
+        files::modes,
+    ),
+    section(
+        "F24",
+        "one file corrupt, others not",
+        Rounds(6, 60),
+        files::corrupt,
+    ),
+    section(
+        "F24",
+        "BOM, CRLF, unknown members",
+        Rounds(2, 20),
+        files::odd_but_whole,
+    ),
+    section(
+        "F25",
+        "logout during a renewal",
+        Rounds(2, 30),
+        people::logout_during_renewal,
+    ),
+    section(
+        "F25",
+        "login during a renewal",
+        Rounds(4, 30),
+        people::login_during_renewal,
+    ),
+    section(
+        "F25",
+        "two logins at once",
+        Rounds(2, 20),
+        people::two_logins,
+    ),
+];
+
+const fn section(
+    fault: &'static str,
+    what: &'static str,
+    rounds: Amount,
+    run: fn(&mut Round) -> Check,
+) -> Section {
+    Section {
+        fault,
+        what,
+        rounds,
+        run,
+    }
+}
+
+/// What came of one section.
+#[derive(Debug, Default)]
+pub(crate) struct Score {
+    pub(crate) tally: Tally,
+    pub(crate) lost: u64,
+    pub(crate) broken: u64,
+    pub(crate) skipped: Option<String>,
+    /// How long its rounds took, added up.
+    pub(crate) took: Duration,
+    begun: u64,
+}
+
+/// The work that is left, handed out round by round.
+#[derive(Debug)]
+struct Work<'a> {
+    asked: &'a Arguments,
+    scores: Mutex<Vec<Score>>,
+    pace: Duration,
+}
+
+pub(crate) fn run() -> ExitCode {
+    let asked = match Arguments::read() {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("torture: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    let begun = Instant::now();
+    let run = if asked.long { "long" } else { "short" };
+    println!("torture: a {run} run with the seed {}", asked.seed);
+    let scores = (0..SECTIONS.len()).map(|_| Score::default()).collect();
+    let pace = match measure_pace() {
+        Ok(pace) => pace,
+        Err(why) => {
+            eprintln!("torture: nothing works: {why:?}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!(
+        "torture: three renewals at once take {} ms",
+        pace.as_millis()
+    );
+    let work = Work {
+        asked: &asked,
+        scores: Mutex::new(scores),
+        pace,
+    };
+    while work.next_round(0..ALONE) {}
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| while work.next_round(ALONE..SECTIONS.len()) {});
+        }
+    });
+    let scores = work.scores.into_inner().unwrap();
+    table::print(SECTIONS, &scores);
+    let (lost, broken) = (
+        scores.iter().map(|score| score.lost).sum::<u64>(),
+        scores.iter().map(|score| score.broken).sum::<u64>(),
+    );
+    let kills: u64 = scores.iter().map(|score| score.tally.kills).sum();
+    let allowed: u64 = scores.iter().map(|score| score.tally.allowed).sum();
+    println!(
+        "\ntorture: {lost} lost, {broken} broken promises, {kills} kills, {allowed} allowed losses (N5), \
+         {:.0} s, seed {}",
+        begun.elapsed().as_secs_f32(),
+        asked.seed
+    );
+    // A machine of the project's has all that is needed.
+    let skipped = scores
+        .iter()
+        .filter(|score| score.skipped.is_some())
+        .count();
+    if skipped > 0 && std::env::var_os("CI").is_some() {
+        println!("torture: {skipped} faults were skipped, which CI does not accept");
+        return ExitCode::FAILURE;
+    }
+    if lost + broken == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+impl Work<'_> {
+    /// Runs one more round of the first section that has one left.
+    fn next_round(&self, sections: std::ops::Range<usize>) -> bool {
+        let Some((at, index)) = self.claim(sections) else {
+            return false;
+        };
+        let section = &SECTIONS[at];
+        let mut round = Round {
+            random: Random::new(self.asked.seed, section.what, index),
+            index,
+            long: self.asked.long,
+            pace: self.pace,
+            tally: Tally::default(),
+        };
+        let begun = Instant::now();
+        let end = (section.run)(&mut round);
+        let score = &mut self.scores.lock().unwrap()[at];
+        score.took += begun.elapsed();
+        score.tally.add(&round.tally);
+        let (kind, why) = match end {
+            Ok(()) => return true,
+            Err(Stop::Skipped(why)) => {
+                score.skipped = Some(why);
+                return true;
+            }
+            Err(Stop::Lost(why)) => {
+                score.lost += 1;
+                ("LOST", why)
+            }
+            Err(Stop::Broken(why)) => {
+                score.broken += 1;
+                ("BROKEN", why)
+            }
+        };
+        eprintln!(
+            "{kind} in {} ({}), round {index}: {why}\n  again with: --seed {} --only {} --round {index}{}",
+            section.fault,
+            section.what,
+            self.asked.seed,
+            section.fault,
+            if self.asked.long { " --long" } else { "" },
+        );
+        true
+    }
+
+    fn claim(&self, sections: std::ops::Range<usize>) -> Option<(usize, u64)> {
+        let mut scores = self.scores.lock().unwrap();
+        for at in sections {
+            let (section, score) = (&SECTIONS[at], &mut scores[at]);
+            let wanted = &self.asked.only;
+            if !wanted.is_empty() && !wanted.iter().any(|fault| fault == section.fault) {
+                continue;
+            }
+            if let Some(round) = self.asked.round {
+                if score.begun == 0 {
+                    score.begun = 1;
+                    return Some((at, round));
+                }
+                continue;
+            }
+            let long = self.asked.long;
+            let left = score.skipped.is_none()
+                && match section.rounds {
+                    Rounds(short, all) => score.begun < if long { all } else { short },
+                    Kills(short, all) => {
+                        let goal = if long { all } else { short };
+                        score.tally.kills < goal && score.begun < goal
+                    }
+                };
+            if left {
+                let index = score.begun;
+                score.begun += 1;
+                return Some((at, index));
+            }
+        }
+        None
+    }
+}
+
+/// How long a renewal takes with two others beside it: the time to kill in.
+fn measure_pace() -> Check<Duration> {
+    let world = World::new(Vendor::Qwen)?;
+    world.give_session(ACCOUNT)?;
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        world.expire(ACCOUNT)?;
+        let words = world.token(ACCOUNT, &[]);
+        let running: Vec<_> = (0..3).map(|_| start(&mut world.command(&words))).collect();
+        for one in running {
+            times.push(world.finish(one)?.took);
+        }
+    }
+    times.sort();
+    Ok(times[times.len() / 2])
+}

@@ -1,0 +1,100 @@
+//! F4: a polite signal never loses anything.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::process::{Done, start};
+use crate::round::{Check, Round, ensure, ensure_kept};
+use crate::wire::Seen;
+use crate::world::{ACCOUNT, Session, World};
+
+const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+
+/// Anywhere between the start of the process and its end.
+pub(crate) fn at_any_moment(round: &mut Round) -> Check {
+    let world = World::with_expired_session(round.vendor())?;
+    let before = world.session(ACCOUNT)?;
+    let (signal, code) = *round.random.one_of(&SIGNALS);
+    let mut wire = world.wire()?;
+    let slow = Duration::from_millis(20);
+    wire.slow_down(round.random.time(slow), round.random.time(slow));
+    let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, &[])));
+    // The moment of the signal is the fault.
+    std::thread::sleep(round.random.time(round.pace));
+    running.signal(signal);
+    let done = world.finish(running)?;
+    judge(round, &world, &before, &done, code, &wire.settle())
+}
+
+/// The vendor has rotated, and the answer arrives around the signal.
+pub(crate) fn answer_on_its_way(round: &mut Round) -> Check {
+    let world = World::with_expired_session(round.vendor())?;
+    let before = world.session(ACCOUNT)?;
+    let (signal, code) = *round.random.one_of(&SIGNALS);
+    let mut wire = world.wire()?;
+    wire.hold_answers();
+    let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, &[])));
+    wire.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
+    let signal_first = round.random.happens(50);
+    if signal_first {
+        running.signal(signal);
+        if round.random.happens(50) {
+            running.wait_for_words("finishing a renewal")?;
+        }
+        wire.release();
+    } else {
+        wire.release();
+        std::thread::sleep(round.random.time(Duration::from_millis(6)));
+        running.signal(signal);
+    }
+    let done = world.finish(running)?;
+    ensure!(
+        !signal_first || done.code == Some(code),
+        "{}",
+        world.tell(&done)
+    );
+    judge(round, &world, &before, &done, code, &wire.settle())
+}
+
+fn judge(
+    round: &mut Round,
+    world: &World,
+    before: &Session,
+    done: &Done,
+    code: i32,
+    seen: &Seen,
+) -> Check {
+    let stored = world.session(ACCOUNT)?;
+    world.check_generation(&stored)?;
+    let renewed = stored.refresh != before.refresh;
+    ensure_kept!(
+        renewed == (seen.sent > 0),
+        "the renewal that had begun was not stored: {}",
+        world.tell(done)
+    );
+    // Before the command listens to signals the system ends it, and then nothing has begun.
+    let by_default = done.signal.is_some() && seen.requests == 0;
+    let fine = by_default || done.code == Some(code) || done.code == Some(0);
+    ensure!(fine, "{}", world.tell(done));
+    ensure!(
+        (done.code == Some(0)) == done.token().is_some(),
+        "a token from a command that was interrupted, or none from one that was not"
+    );
+    world.check_printed(done, ACCOUNT)?;
+    world.check_modes()?;
+    let asked = world.refreshes();
+    world.check_next_call(ACCOUNT)?;
+    ensure!(
+        world.refreshes() == asked + u64::from(!renewed),
+        "N3: the stored renewal was not used"
+    );
+    world.check_no_reuse()?;
+    round.outcome(match (renewed, done.code) {
+        (true, Some(0)) => "ended before the signal".to_owned(),
+        (true, _) => format!("exit {code}, stored"),
+        (false, Some(_)) => format!("exit {code}, nothing begun"),
+        (false, None) => "ended while starting, nothing begun".to_owned(),
+    });
+    Ok(())
+}
