@@ -389,3 +389,47 @@ fn outside_a_runtime_a_renewal_panics_and_the_next_caller_is_not_stuck() {
     let token = runtime.block_on(manager.token()).unwrap();
     assert_eq!(token.access.expose(), "a2");
 }
+
+#[tokio::test]
+async fn a_sign_out_during_a_renewal_wins_and_nothing_rises_again() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    provider.hold();
+    let caller = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.token().await }
+    });
+    provider.asked().await;
+    let signing_out = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.logout().await }
+    });
+    provider.release();
+    assert!(caller.await.unwrap().is_ok());
+    assert!(signing_out.await.unwrap().unwrap().was_signed_in);
+    assert_eq!(store.load(&key()).await.unwrap(), None);
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_during_a_renewal_wins() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    provider.hold();
+    let caller = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.token().await }
+    });
+    provider.asked().await;
+    let signing_in = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.adopt(session("a7", "r7", 3600)).await }
+    });
+    provider.release();
+    caller.await.unwrap().unwrap();
+    signing_in.await.unwrap().unwrap();
+    assert_eq!(stored(&store).await.refresh.unwrap().expose(), "r7");
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a7");
+}
