@@ -18,6 +18,9 @@ mod answers;
 #[path = "torture/arguments.rs"]
 mod arguments;
 #[cfg(target_os = "linux")]
+#[path = "torture/checks.rs"]
+mod checks;
+#[cfg(target_os = "linux")]
 #[path = "torture/clocks.rs"]
 mod clocks;
 #[cfg(target_os = "linux")]
@@ -50,6 +53,9 @@ mod random;
 #[cfg(target_os = "linux")]
 #[path = "torture/round.rs"]
 mod round;
+#[cfg(target_os = "linux")]
+#[path = "torture/session.rs"]
+mod session;
 #[cfg(target_os = "linux")]
 #[path = "torture/signals.rs"]
 mod signals;

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::process::Done;
 use crate::round::{Check, Round, Stop, ensure, ensure_kept};
-use crate::world::{ACCOUNT, Session, World};
+use crate::session::Session;
+use crate::world::{ACCOUNT, World};
 
 /// More often than anybody asks.
 const EVER: u32 = 99;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::process::Done;
 use crate::round::{Check, Round, Stop, ensure};
 use crate::world::{ACCOUNT, World};
@@ -26,17 +28,21 @@ pub(crate) fn forced(round: &mut Round) -> Check {
 }
 
 /// F17: this computer's clock jumps about, as `faketime` makes the process believe.
-pub(crate) fn shifted(round: &mut Round) -> Check {
+pub(crate) fn faked(round: &mut Round) -> Check {
     if !Path::new("/usr/bin/faketime").exists() {
         return Err(Stop::Skipped("faketime is not installed".into()));
     }
     let world = World::new(round.vendor())?;
-    world.give_session(ACCOUNT)?;
-    let mut shifts = vec!["+1h", "-1h", "+10y", "-10y", "+0"];
-    // Another order every time, each twice in a row.
-    while !shifts.is_empty() {
-        let at = usize::try_from(round.random.below(shifts.len() as u64)).unwrap();
-        let shift = shifts.remove(at);
+    // With the command's own expiry, one hour from now.
+    world.sign_in(ACCOUNT)?;
+    let far = ["faketime", "--exclude-monotonic", "-f", "+10y"];
+    let status = world.run_command(&mut world.launched_by(&far, &["status", "--json"]))?;
+    let status: Value = serde_json::from_str(&status.out).unwrap_or_default();
+    if status["sessions"][0]["expires_in_seconds"].as_i64() > Some(0) {
+        let why = "faketime does not reach the command, which reads its clock without libc";
+        return Err(Stop::Skipped(why.into()));
+    }
+    for shift in shuffled(round, ["+1h", "-1h", "+10y", "-10y", "+0"]) {
         for _ in 0..2 {
             let launcher = ["faketime", "--exclude-monotonic", "-f", shift];
             let words = world.token(ACCOUNT, &[]);
@@ -48,6 +54,61 @@ pub(crate) fn shifted(round: &mut Round) -> Check {
         }
     }
     world.check_no_reuse()
+}
+
+/// F17: the same jumps, seen from the far side: everything the file remembers and the vendor's
+/// `Date` are moved the other way, which is all that a process can tell its clock by.
+pub(crate) fn jumping(round: &mut Round) -> Check {
+    const HOUR: i64 = 3600;
+    const YEARS: i64 = 315_360_000;
+    let world = World::new(round.vendor())?;
+    world.sign_in(ACCOUNT)?;
+    let mut ahead = 0;
+    for now_ahead in shuffled(round, [HOUR, -HOUR, YEARS, -YEARS, 0]) {
+        move_file(&world, ahead - now_ahead)?;
+        ahead = now_ahead;
+        world.kit.set_date_offset(-ahead);
+        for call in ["first", "next"] {
+            let asked = world.refreshes();
+            let done = world.run(&world.token(ACCOUNT, &[]))?;
+            one_call(&world, &done, asked, "a jump")?;
+            let renewed = world.refreshes() - asked;
+            ensure!(
+                call == "first" || renewed == 0,
+                "renewed again {} h ahead, though nothing has changed",
+                ahead / HOUR
+            );
+            round.outcome(format!("{call} call, {renewed} renewals"));
+        }
+    }
+    world.check_no_reuse()
+}
+
+/// Moves the times that the file remembers.
+fn move_file(world: &World, seconds: i64) -> Check {
+    let mut json = world.session(ACCOUNT)?.json;
+    let moved = |time: &mut Value| {
+        if let Some(at) = time.as_i64() {
+            *time = (at + seconds * 1000).into();
+        }
+    };
+    moved(&mut json["expires"]);
+    for name in ["signed_in_at", "renewed_at"] {
+        if let Some(time) = json["llm_auth"].get_mut(name) {
+            moved(time);
+        }
+    }
+    Ok(std::fs::write(world.file(ACCOUNT), json.to_string())?)
+}
+
+fn shuffled<T, const N: usize>(round: &mut Round, all: [T; N]) -> Vec<T> {
+    let mut left = Vec::from(all);
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let at = usize::try_from(round.random.below(left.len() as u64)).unwrap();
+        order.push(left.remove(at));
+    }
+    order
 }
 
 /// F17: the clock that is wrong is the vendor's.

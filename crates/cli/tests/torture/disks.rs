@@ -10,7 +10,8 @@ use rustix::process::geteuid;
 use crate::mounts::{Mount, tool};
 use crate::process::Done;
 use crate::round::{Check, Round, Stop, ensure, ensure_kept};
-use crate::world::{ACCOUNT, Session, World};
+use crate::session::Session;
+use crate::world::{ACCOUNT, World};
 
 const PAGE: u64 = 4096;
 
@@ -53,6 +54,9 @@ pub(crate) fn full(round: &mut Round) -> Check {
     } else {
         failed_in_time(world, &disk.before, &done, "No space left on device")?;
         ensure!(done.err.contains("free "), "it does not say what to free");
+        if world.session(ACCOUNT)?.notes_an_intent() {
+            round.note("of them with a note of intent left in the file");
+        }
         "exit 1, nothing spent".to_owned()
     };
     ensure!(done.code == Some(0) || pages < 8, "64 KiB are not enough");

@@ -6,7 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use serde_json::{Value, json};
 
 use crate::round::{Check, Round, ensure, ensure_kept};
-use crate::world::{ACCOUNT, Session, World};
+use crate::session::Session;
+use crate::world::{ACCOUNT, World};
 
 /// F21: what a link points to is replaced, and the link stays.
 pub(crate) fn link(round: &mut Round) -> Check {

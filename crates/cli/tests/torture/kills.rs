@@ -10,8 +10,9 @@ use rustix::process::Signal;
 use crate::process::{Done, Running, start};
 use crate::random::Random;
 use crate::round::{Check, Round, ensure, ensure_kept};
+use crate::session::Session;
 use crate::wire::{Pair, Seen, Wire};
-use crate::world::{ACCOUNT, Session, World};
+use crate::world::{ACCOUNT, World};
 
 const OTHER: &str = "other";
 

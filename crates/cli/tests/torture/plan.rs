@@ -37,215 +37,47 @@ use Amount::{Kills, Rounds};
 /// Those that fill the computer by themselves come first, and run alone.
 const ALONE: usize = 3;
 
+#[rustfmt::skip]
 const SECTIONS: &[Section] = &[
-    section(
-        "F1",
-        "50 processes, one expired session",
-        Rounds(1, 12),
-        storms::one_session,
-    ),
-    section(
-        "F2",
-        "many processes, several accounts",
-        Rounds(1, 12),
-        storms::many_accounts,
-    ),
-    section(
-        "F16",
-        "30 processes refused by the API at once",
-        Rounds(1, 8),
-        storms::refused_by_the_api,
-    ),
-    section(
-        "F3",
-        "SIGKILL, 3 at once, grace at the vendor",
-        Kills(30, 1500),
-        kills::with_grace,
-    ),
-    section(
-        "F3",
-        "SIGKILL, 3 at once, no grace",
-        Kills(12, 500),
-        kills::without_grace,
-    ),
-    section(
-        "F4",
-        "SIGTERM, SIGINT, SIGHUP at any moment",
-        Rounds(8, 300),
-        signals::at_any_moment,
-    ),
-    section(
-        "F4",
-        "the same with the answer on its way",
-        Rounds(4, 60),
-        signals::answer_on_its_way,
-    ),
-    section(
-        "F5",
-        "answer lost after the rotation",
-        Rounds(2, 20),
-        answers::lost,
-    ),
-    section(
-        "F6",
-        "the same with grace at the vendor",
-        Rounds(4, 40),
-        answers::lost_in_grace,
-    ),
-    section(
-        "F7",
-        "reset, short body, bad chunk",
-        Rounds(4, 40),
-        answers::broken,
-    ),
-    section(
-        "F8",
-        "500, 502, 503, 429, Retry-After",
-        Rounds(6, 60),
-        answers::unavailable,
-    ),
-    section(
-        "F9",
-        "HTML with 200, 302, 307",
-        Rounds(3, 30),
-        answers::captive,
-    ),
-    section(
-        "F10",
-        "5 MB, endless, gzip, deep, with little memory",
-        Rounds(4, 40),
-        answers::swollen,
-    ),
-    section(
-        "F11",
-        "hangs, one octet at a time",
-        Rounds(2, 12),
-        answers::slow,
-    ),
-    section(
-        "F12",
-        "a Go program without our lock renews in between",
-        Rounds(2, 40),
-        writers::renews_in_between,
-    ),
-    section(
-        "F13",
-        "refused for good",
-        Rounds(2, 20),
-        writers::refused_for_good,
-    ),
-    section(
-        "F14",
-        "no refresh token in the answer",
-        Rounds(2, 10),
-        answers::omitted,
-    ),
-    section(
-        "F15",
-        "expires_in makes no sense",
-        Rounds(4, 40),
-        answers::odd_expiry,
-    ),
-    section(
-        "F16",
-        "one forced renewal per refusal",
-        Rounds(2, 20),
-        clocks::forced,
-    ),
-    section(
-        "F17",
-        "clock +1 h, -1 h, +10 y from outside",
-        Rounds(2, 12),
-        clocks::shifted,
-    ),
-    section(
-        "F17",
-        "the vendor's clock is wrong",
-        Rounds(2, 12),
-        clocks::vendor_shifted,
-    ),
-    section(
-        "F18",
-        "lock holder stopped, then continued",
-        Rounds(2, 20),
-        holders::stopped,
-    ),
-    section(
-        "F18",
-        "stopped beyond its own time limit",
-        Rounds(1, 8),
-        holders::overslept,
-    ),
+    section("F1", "50 processes, one expired session", Rounds(1, 12), storms::one_session),
+    section("F2", "many processes, several accounts", Rounds(1, 12), storms::many_accounts),
+    section("F16", "30 processes refused by the API at once", Rounds(1, 8), storms::refused_by_the_api),
+    section("F3", "SIGKILL, 3 at once, grace at the vendor", Kills(30, 3000), kills::with_grace),
+    section("F3", "SIGKILL, 3 at once, no grace", Kills(12, 600), kills::without_grace),
+    section("F4", "SIGTERM, SIGINT, SIGHUP at any moment", Rounds(8, 300), signals::at_any_moment),
+    section("F4", "the same with the answer on its way", Rounds(4, 60), signals::answer_on_its_way),
+    section("F5", "answer lost after the rotation", Rounds(2, 20), answers::lost),
+    section("F6", "the same with grace at the vendor", Rounds(4, 40), answers::lost_in_grace),
+    section("F7", "reset, short body, bad chunk", Rounds(4, 40), answers::broken),
+    section("F8", "500, 502, 503, 429, Retry-After", Rounds(6, 60), answers::unavailable),
+    section("F9", "HTML with 200, 302, 307", Rounds(3, 30), answers::captive),
+    section("F10", "5 MB, endless, gzip, deep, with little memory", Rounds(4, 40), answers::swollen),
+    section("F11", "hangs, one octet at a time", Rounds(2, 12), answers::slow),
+    section("F12", "a Go program without our lock renews in between", Rounds(2, 40), writers::renews_in_between),
+    section("F13", "refused for good", Rounds(2, 20), writers::refused_for_good),
+    section("F14", "no refresh token in the answer", Rounds(2, 10), answers::omitted),
+    section("F15", "expires_in makes no sense", Rounds(4, 40), answers::odd_expiry),
+    section("F16", "one forced renewal per refusal", Rounds(2, 20), clocks::forced),
+    section("F17", "clock +1 h, -1 h, +10 y, -10 y by faketime", Rounds(2, 12), clocks::faked),
+    section("F17", "the same jumps, played on file and Date", Rounds(2, 40), clocks::jumping),
+    section("F17", "the vendor's clock is wrong", Rounds(2, 12), clocks::vendor_shifted),
+    section("F18", "lock holder stopped, then continued", Rounds(2, 20), holders::stopped),
+    section("F18", "stopped beyond its own time limit", Rounds(1, 8), holders::overslept),
     section("F19", "disk full (tmpfs)", Rounds(6, 60), disks::full),
-    section(
-        "F19",
-        "no inode left (tmpfs)",
-        Rounds(2, 10),
-        disks::no_inode,
-    ),
-    section(
-        "F19",
-        "RLIMIT_FSIZE, SIGXFSZ deadly or ignored",
-        Rounds(4, 40),
-        disks::file_size_limit,
-    ),
+    section("F19", "no inode left (tmpfs)", Rounds(2, 10), disks::no_inode),
+    section("F19", "RLIMIT_FSIZE, SIGXFSZ deadly or ignored", Rounds(4, 40), disks::file_size_limit),
     section("F20", "read-only folder", Rounds(2, 10), disks::read_only),
     section("F20", "immutable file", Rounds(1, 6), disks::immutable),
-    section(
-        "F21",
-        "bind-mounted token file",
-        Rounds(2, 10),
-        disks::mounted_file,
-    ),
-    section(
-        "F21",
-        "token file is a symbolic link",
-        Rounds(2, 10),
-        files::link,
-    ),
+    section("F21", "bind-mounted token file", Rounds(2, 10), disks::mounted_file),
+    section("F21", "token file is a symbolic link", Rounds(2, 10), files::link),
     section("F22", "lock holder killed", Rounds(2, 40), holders::dead),
-    section(
-        "F22",
-        "lock file left behind, any content",
-        Rounds(2, 20),
-        holders::left_behind,
-    ),
-    section(
-        "F23",
-        "umask, wide modes, a folder for everybody",
-        Rounds(4, 20),
-        files::modes,
-    ),
-    section(
-        "F24",
-        "one file corrupt, others not",
-        Rounds(6, 60),
-        files::corrupt,
-    ),
-    section(
-        "F24",
-        "BOM, CRLF, unknown members",
-        Rounds(2, 20),
-        files::odd_but_whole,
-    ),
-    section(
-        "F25",
-        "logout during a renewal",
-        Rounds(2, 30),
-        people::logout_during_renewal,
-    ),
-    section(
-        "F25",
-        "login during a renewal",
-        Rounds(4, 30),
-        people::login_during_renewal,
-    ),
-    section(
-        "F25",
-        "two logins at once",
-        Rounds(2, 20),
-        people::two_logins,
-    ),
+    section("F22", "lock file left behind, any content", Rounds(2, 20), holders::left_behind),
+    section("F23", "umask, wide modes, a folder for everybody", Rounds(4, 20), files::modes),
+    section("F24", "one file corrupt, others not", Rounds(6, 60), files::corrupt),
+    section("F24", "BOM, CRLF, unknown members", Rounds(2, 20), files::odd_but_whole),
+    section("F25", "logout during a renewal", Rounds(2, 30), people::logout_during_renewal),
+    section("F25", "login during a renewal", Rounds(4, 30), people::login_during_renewal),
+    section("F25", "two logins at once", Rounds(2, 20), people::two_logins),
 ];
 
 const fn section(
@@ -418,6 +250,9 @@ impl Work<'_> {
                 };
             if left {
                 let index = score.begun;
+                if index == 0 {
+                    println!("torture: {}, {}", section.fault, section.what);
+                }
                 score.begun += 1;
                 return Some((at, index));
             }

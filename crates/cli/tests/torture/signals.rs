@@ -6,8 +6,9 @@ use rustix::process::Signal;
 
 use crate::process::{Done, start};
 use crate::round::{Check, Round, ensure, ensure_kept};
+use crate::session::Session;
 use crate::wire::Seen;
-use crate::world::{ACCOUNT, Session, World};
+use crate::world::{ACCOUNT, World};
 
 const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
 
@@ -21,7 +22,7 @@ pub(crate) fn at_any_moment(round: &mut Round) -> Check {
     wire.slow_down(round.random.time(slow), round.random.time(slow));
     let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, &[])));
     // The moment of the signal is the fault.
-    std::thread::sleep(round.random.time(round.pace));
+    std::thread::sleep(round.random.time(round.pace + slow));
     running.signal(signal);
     let done = world.finish(running)?;
     judge(round, &world, &before, &done, code, &wire.settle())

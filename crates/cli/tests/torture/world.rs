@@ -1,20 +1,21 @@
-//! One vendor, one home folder, and the checks of N1 to N8 on both of them.
+//! One vendor, one home folder, and processes between them.
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use llm_auth_testkit::{Approval, Counters, Testkit, Vendor, VendorKit};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::process::{Done, Running, start};
-use crate::round::{Check, Stop, ensure, ensure_kept};
+use crate::round::{Check, Stop, ensure};
+use crate::session::Session;
 use crate::wire::{Ledger, Pair, Wire, body_of, pair_in, post};
 
 pub(crate) const ACCOUNT: &str = "default";
@@ -37,14 +38,6 @@ pub(crate) struct World {
     secrets: Mutex<BTreeSet<String>>,
     // Removed last.
     pub(crate) folder: TempDir,
-}
-
-/// A session as its file holds it, whole.
-#[derive(Clone, Debug)]
-pub(crate) struct Session {
-    pub(crate) access: String,
-    pub(crate) refresh: String,
-    pub(crate) json: Value,
 }
 
 impl World {
@@ -263,108 +256,6 @@ impl World {
         live.iter().any(|token| token == refresh)
     }
 
-    /// The file holds a pair that the vendor gave out together.
-    pub(crate) fn check_generation(&self, session: &Session) -> Check {
-        let known = self.ledger.holds(&session.access, &session.refresh);
-        ensure_kept!(known, "N2: the file mixes generations");
-        Ok(())
-    }
-
-    /// The file holds a refresh token that the vendor takes.
-    pub(crate) fn check_kept(&self, account: &str) -> Check<Session> {
-        let session = self.session(account)?;
-        ensure_kept!(
-            self.is_live(&session.refresh),
-            "the refresh token in the file is dead at the vendor"
-        );
-        Ok(session)
-    }
-
-    /// What was printed is at most as new as what the file holds (N1).
-    pub(crate) fn check_printed(&self, done: &Done, account: &str) -> Check {
-        let Some(token) = done.token() else {
-            return Ok(());
-        };
-        let session = self.session(account)?;
-        let printed = self.ledger.refresh_of(token);
-        let printed = printed.and_then(|refresh| self.ledger.generation(&refresh));
-        let stored = self.ledger.generation(&session.refresh);
-        ensure_kept!(
-            printed.is_some() && stored.is_some() && printed <= stored,
-            "N1: a token was printed that the file does not hold"
-        );
-        Ok(())
-    }
-
-    /// Only the owner can read and write (N7).
-    pub(crate) fn check_modes(&self) -> Check {
-        for path in walk(&self.home)? {
-            // A temporary file may be renamed away at any moment.
-            let Ok(metadata) = path.symlink_metadata() else {
-                continue;
-            };
-            let mode = metadata.permissions().mode() & 0o777;
-            let wanted = if metadata.is_dir() { 0o700 } else { 0o600 };
-            ensure!(
-                metadata.is_symlink() || mode == wanted,
-                "N7: {} has mode {mode:o}",
-                name_of(&path)
-            );
-        }
-        Ok(())
-    }
-
-    /// Nothing lies about but sessions and their locks.
-    pub(crate) fn check_tidy(&self) -> Check {
-        for path in walk(&self.home)? {
-            let name = name_of(&path);
-            let known = path.is_dir() || name.ends_with(".json") || name.ends_with(".json.lock");
-            ensure!(known && !name.starts_with('.'), "{name} was left behind");
-        }
-        Ok(())
-    }
-
-    /// The next call works without a person, and both sides agree afterwards.
-    pub(crate) fn check_next_call(&self, account: &str) -> Check<Session> {
-        self.server().clear_faults();
-        let done = self.run(&self.token(account, &[]))?;
-        ensure_kept!(
-            done.code == Some(0),
-            "the next call failed: {}",
-            self.tell(&done)
-        );
-        self.check_answer(&done, account)
-    }
-
-    /// A call that ended well: its token is the stored one, and both are alive.
-    pub(crate) fn check_answer(&self, done: &Done, account: &str) -> Check<Session> {
-        ensure!(done.code == Some(0), "{}", self.tell(done));
-        let session = self.check_kept(account)?;
-        ensure_kept!(
-            done.token() == Some(session.access.as_str()),
-            "N1: printed and stored differ"
-        );
-        ensure_kept!(
-            self.server().is_live_access(&session.access),
-            "the vendor does not accept the token that was printed"
-        );
-        self.check_modes()?;
-        self.check_tidy()?;
-        Ok(session)
-    }
-
-    /// Nobody used a spent refresh token, and no family died (N3).
-    pub(crate) fn check_no_reuse(&self) -> Check {
-        let seen = self.server().counters();
-        ensure_kept!(
-            (seen.reuse, seen.families_revoked) == (0, 0),
-            "N3: {} times reused, {} families revoked",
-            seen.reuse,
-            seen.families_revoked
-        );
-        Ok(())
-    }
-
     /// How many renewals the vendor was asked for.
     pub(crate) fn refreshes(&self) -> u64 {
         self.server().counters().refreshes
@@ -411,74 +302,4 @@ impl World {
             secrets.extend([pair.access, pair.refresh]);
         }
     }
-}
-
-impl Session {
-    pub(crate) fn read(file: &Path) -> Check<Self> {
-        let bytes = std::fs::read(file).map_err(|error| {
-            Stop::Lost(format!(
-                "N2: the token file cannot be read: {}",
-                error.kind()
-            ))
-        })?;
-        Self::parse(&bytes)
-    }
-
-    pub(crate) fn parse(bytes: &[u8]) -> Check<Self> {
-        let torn = |what: &str| Stop::Lost(format!("N2: the token file {what}"));
-        let json: Value =
-            serde_json::from_slice(bytes).map_err(|_quotes_it| torn("is no whole JSON"))?;
-        let member = |name: &str| {
-            let text = json[name].as_str().filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or_else(|| torn("lacks a token"))
-        };
-        ensure!(json["expires"].is_i64(), "the token file lacks the expiry");
-        Ok(Self {
-            access: member("access")?,
-            refresh: member("refresh")?,
-            json,
-        })
-    }
-
-    pub(crate) fn pair(&self) -> Pair {
-        Pair {
-            access: self.access.clone(),
-            refresh: self.refresh.clone(),
-        }
-    }
-
-    pub(crate) fn has_same_tokens(&self, other: &Self) -> bool {
-        (&self.access, &self.refresh) == (&other.access, &other.refresh)
-    }
-
-    /// Whether a renewal that began is not known to have ended.
-    pub(crate) fn notes_an_intent(&self) -> bool {
-        self.json["llm_auth"]["intent"].is_object()
-    }
-
-    pub(crate) fn is_marked_refused(&self) -> bool {
-        self.json["llm_auth"]["refused"].is_object()
-    }
-}
-
-pub(crate) fn name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
-/// A folder and everything in it.
-pub(crate) fn walk(folder: &Path) -> Check<Vec<PathBuf>> {
-    let mut all = vec![folder.to_owned()];
-    let mut at = 0;
-    while at < all.len() {
-        if all[at].is_dir() && !all[at].is_symlink() {
-            for entry in std::fs::read_dir(&all[at])? {
-                all.push(entry?.path());
-            }
-        }
-        at += 1;
-    }
-    Ok(all)
 }

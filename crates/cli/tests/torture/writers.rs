@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::process::start;
 use crate::round::{Check, Round, ensure, ensure_kept};
+use crate::session::Session;
 use crate::wire::{Pair, pair_in, post};
-use crate::world::{ACCOUNT, QWEN_CLIENT, Session, World};
+use crate::world::{ACCOUNT, QWEN_CLIENT, World};
 
 /// F12: a program that knows nothing of our lock renews while our request is on its way.
 pub(crate) fn renews_in_between(round: &mut Round) -> Check {
