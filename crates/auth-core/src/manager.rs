@@ -74,7 +74,7 @@ struct Shared {
     advisory: Advisory,
     changes: Changes,
     snapshot: Snapshot,
-    unsaved: Mutex<Option<Unsaved>>,
+    unsaved: Mutex<Option<Box<Unsaved>>>,
     flight: SingleFlight,
     work: Work,
 }
@@ -95,7 +95,12 @@ pub struct Logout {
 impl AuthManager {
     /// A manager for sessions of this provider; see the builder for the defaults.
     pub fn builder(provider: impl AuthProvider + 'static) -> AuthManagerBuilder {
-        AuthManagerBuilder::new(Arc::new(provider))
+        Self::builder_shared(Arc::new(provider))
+    }
+
+    /// The same, for a provider that many managers share, as in a service with many accounts.
+    pub fn builder_shared(provider: Arc<dyn AuthProvider>) -> AuthManagerBuilder {
+        AuthManagerBuilder::new(provider)
     }
 
     /// Which session this is about.

@@ -110,13 +110,13 @@ pub struct SessionNotes {
     pub renewed_at: Option<Timestamp>,
     /// Why the last renewal failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_failure: Option<TokenMark>,
+    pub last_failure: Option<Box<TokenMark>>,
     /// A renewal that has begun and is not known to have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub intent: Option<TokenMark>,
+    pub intent: Option<Box<TokenMark>>,
     /// The refusal of a refresh token.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<TokenMark>,
+    pub refused: Option<Box<TokenMark>>,
     /// Members that this version does not know.
     #[serde(flatten)]
     pub extra: UnknownMembers,
@@ -283,25 +283,27 @@ impl OAuthToken {
     }
 
     /// A remark about the refresh token that this session holds now.
-    pub(crate) fn mark(&self, at: Timestamp, reason: Option<String>) -> Option<TokenMark> {
-        self.refresh.as_ref().map(|refresh| TokenMark {
-            refresh_fingerprint: refresh.fingerprint(),
-            at,
-            reason,
+    pub(crate) fn mark(&self, at: Timestamp, reason: Option<String>) -> Option<Box<TokenMark>> {
+        self.refresh.as_ref().map(|refresh| {
+            Box::new(TokenMark {
+                refresh_fingerprint: refresh.fingerprint(),
+                at,
+                reason,
+            })
         })
     }
 
     /// Whether the server has refused the refresh token that this session holds now.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        self.is_marked(self.notes.refused.as_ref())
+        self.is_marked(self.notes.refused.as_deref())
     }
 
     /// Whether a renewal with this very refresh token began and is not known to have ended,
     /// so that the token may be spent.
     #[must_use]
     pub fn may_be_spent(&self) -> bool {
-        self.is_marked(self.notes.intent.as_ref())
+        self.is_marked(self.notes.intent.as_deref())
     }
 
     fn is_marked(&self, mark: Option<&TokenMark>) -> bool {

@@ -1,6 +1,6 @@
 //! What happens to a session, for those who want to know without asking again and again.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
@@ -60,28 +60,26 @@ impl SessionWatch {
     }
 }
 
-/// Where changes are told.
-#[derive(Debug)]
+/// Where changes are told. Most sessions of a large service are watched by nobody, and then
+/// there is no channel.
+#[derive(Debug, Default)]
 pub(super) struct Changes {
-    latest: watch::Sender<Option<SessionChange>>,
+    latest: OnceLock<watch::Sender<Option<SessionChange>>>,
 }
 
 impl Changes {
     pub(super) fn tell(&self, change: SessionChange) {
-        self.latest.send_replace(Some(change));
+        if let Some(latest) = self.latest.get() {
+            latest.send_replace(Some(change));
+        }
     }
 
     pub(super) fn watch(&self) -> SessionWatch {
         SessionWatch {
-            latest: self.latest.subscribe(),
-        }
-    }
-}
-
-impl Default for Changes {
-    fn default() -> Self {
-        Self {
-            latest: watch::Sender::new(None),
+            latest: self
+                .latest
+                .get_or_init(|| watch::Sender::new(None))
+                .subscribe(),
         }
     }
 }

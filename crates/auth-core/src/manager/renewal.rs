@@ -150,7 +150,7 @@ impl Shared {
 
     fn keep_unsaved(&self, waiting: Unsaved) {
         let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        *unsaved = Some(waiting);
+        *unsaved = Some(Box::new(waiting));
     }
 
     /// Notes why a renewal failed, and takes the note of intent back if the server did not take

@@ -1,16 +1,23 @@
 //! Work that must be finished once begun, whoever still waits for it.
 
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// Runs transactions in tasks of their own and knows when none is left.
-#[derive(Debug)]
-pub(super) struct Work {
-    running: watch::Sender<usize>,
+#[derive(Debug, Default)]
+pub(super) struct Work(Arc<Tally>);
+
+#[derive(Debug, Default)]
+struct Tally {
+    running: AtomicUsize,
+    none_left: Notify,
 }
 
-struct Running(watch::Sender<usize>);
+struct Running(Arc<Tally>);
 
 impl Work {
     /// Starts it now; the future only waits, and dropping it changes nothing.
@@ -18,8 +25,8 @@ impl Work {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> impl Future<Output = Result<T>> + Send + 'static {
-        self.running.send_modify(|count| *count += 1);
-        let running = Running(self.running.clone());
+        self.0.running.fetch_add(1, Ordering::SeqCst);
+        let running = Running(Arc::clone(&self.0));
         let task = tokio::spawn(async move {
             let _running = running;
             work.await
@@ -36,22 +43,21 @@ impl Work {
 
     /// Waits until nothing is running.
     pub(super) async fn idle(&self) {
-        let mut running = self.running.subscribe();
-        // It fails only if the sender is gone, and then nothing runs.
-        let _idle = running.wait_for(|count| *count == 0).await;
-    }
-}
-
-impl Default for Work {
-    fn default() -> Self {
-        Self {
-            running: watch::Sender::new(0),
+        loop {
+            // From its making on it hears, so that an end between the look and the wait counts.
+            let none_left = self.0.none_left.notified();
+            if self.0.running.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            none_left.await;
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.none_left.notify_waiters();
+        }
     }
 }

@@ -12,7 +12,8 @@ use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
 type Slot = Arc<tokio::sync::Mutex<()>>;
-type Sessions = Arc<Mutex<HashMap<SessionKey, OAuthToken>>>;
+type Slots = Arc<Mutex<HashMap<SessionKey, Slot>>>;
+type Sessions = Arc<Mutex<HashMap<SessionKey, Box<OAuthToken>>>>;
 
 /// Keeps sessions in memory, for tests and for programs that store elsewhere by themselves.
 ///
@@ -20,14 +21,15 @@ type Sessions = Arc<Mutex<HashMap<SessionKey, OAuthToken>>>;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTokenStore {
     sessions: Sessions,
-    locks: Arc<Mutex<HashMap<SessionKey, Slot>>>,
+    locks: Slots,
 }
 
 #[derive(Debug)]
 struct MemoryGuard {
     key: SessionKey,
     sessions: Sessions,
-    _lock: OwnedMutexGuard<()>,
+    locks: Slots,
+    held: Option<OwnedMutexGuard<()>>,
 }
 
 impl MemoryTokenStore {
@@ -52,7 +54,8 @@ impl TokenStore for MemoryTokenStore {
         Ok(Box::new(MemoryGuard {
             key: key.clone(),
             sessions: Arc::clone(&self.sessions),
-            _lock: slot.lock_owned().await,
+            locks: Arc::clone(&self.locks),
+            held: Some(slot.lock_owned().await),
         }))
     }
 
@@ -76,7 +79,7 @@ impl StoreGuard for MemoryGuard {
 
     async fn save(&mut self, token: &OAuthToken) -> Result<()> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(self.key.clone(), token.clone());
+        sessions.insert(self.key.clone(), Box::new(token.clone()));
         Ok(())
     }
 
@@ -87,7 +90,21 @@ impl StoreGuard for MemoryGuard {
     }
 }
 
+impl Drop for MemoryGuard {
+    /// A lock that nobody waits for is not kept.
+    fn drop(&mut self) {
+        drop(self.held.take());
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if locks
+            .get(&self.key)
+            .is_some_and(|slot| Arc::strong_count(slot) == 1)
+        {
+            drop(locks.remove(&self.key));
+        }
+    }
+}
+
 fn read(sessions: &Sessions, key: &SessionKey) -> Option<OAuthToken> {
     let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-    sessions.get(key).cloned()
+    sessions.get(key).map(|token| (**token).clone())
 }

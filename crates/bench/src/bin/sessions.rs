@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::fs;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use llm_auth_bench::Result;
 use llm_auth_bench::peer::{Ended, Peer as _};
 use llm_auth_bench::peers::{ours, yup};
 use llm_auth_bench::tokens::{self, Expiry};
-use llm_auth_core::{AuthManager, MemoryTokenStore, TokenStore as _};
+use llm_auth_core::{AuthManager, AuthProvider, MemoryTokenStore, TokenStore};
 
 struct Naive {
     _access: String,
@@ -53,13 +54,14 @@ fn naive(count: u64) -> Result<u64> {
 }
 
 async fn ours(count: u64, base_url: &str, keep: bool) -> Result<u64> {
-    let provider = ours::provider(base_url)?;
+    let provider: Arc<dyn AuthProvider> = Arc::new(ours::provider(base_url)?);
     let store = MemoryTokenStore::new();
+    let shared: Arc<dyn TokenStore> = Arc::new(store.clone());
     let mut managers = Vec::with_capacity(count as usize);
     let before = resident()?;
     for number in 0..count {
-        let manager = AuthManager::builder(provider.clone())
-            .store(store.clone())
+        let manager = AuthManager::builder_shared(Arc::clone(&provider))
+            .shared_store(Arc::clone(&shared))
             .account(format!("account{number}"))
             .build();
         let mut guard = store.lock(manager.key()).await?;

@@ -29,8 +29,21 @@ impl Peer for Ours {
     }
 }
 
-// The borrowed form goes here: `pub struct OursBorrowed(pub AuthManager)` with its own `Peer`,
-// and one line in `floors::readers`.
+/// The borrowed form: a look at the session without owning it.
+#[derive(Clone, Debug)]
+pub struct OursBorrowed(pub AuthManager);
+
+impl Peer for OursBorrowed {
+    async fn token(&self) -> Ended {
+        let looked = self.0.with_fresh(|token| {
+            black_box(token.access.expose());
+        });
+        match looked {
+            Some(()) => Ended::Token,
+            None => Ended::Later,
+        }
+    }
+}
 
 pub fn provider(base_url: &str) -> Result<QwenProvider> {
     let endpoints = QwenEndpoints::default().with_base(base_url)?;

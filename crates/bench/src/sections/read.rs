@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::time::Duration;
 
-use super::readers::{self, GUARD, OURS, Reader};
+use super::readers::{self, GUARD, LOAD_FULL, OURS, Reader};
 use crate::stats::{median, number};
 use crate::table::Table;
 use crate::{Result, program};
@@ -38,7 +38,7 @@ pub fn measure() -> Result<String> {
         let at = readers.iter().position(|reader| reader.name() == name);
         at.map_or(f64::NAN, |at| nanos[&(at, tasks)])
     };
-    let (floor, ours) = (one(GUARD, 1), one(OURS, 1));
+    let (guard, ours, owned) = (one(GUARD, 1), one(OURS, 1), one(LOAD_FULL, 8));
     let mut table = Table::new(
         "Read of a valid token: ns per call",
         &[
@@ -52,6 +52,7 @@ pub fn measure() -> Result<String> {
             "T=1 ÷ guard floor",
             "T=1 ÷ llm-auth",
             "T=8 ÷ T=1",
+            "T=8 ÷ `load_full` floor",
         ],
     );
     for (at, reader) in readers.iter().enumerate() {
@@ -59,9 +60,10 @@ pub fn measure() -> Result<String> {
         let single = nanos[&(at, 1)];
         let mut row = vec![reader.name().to_owned(), count, bytes];
         row.extend(TASKS.iter().map(|tasks| number(nanos[&(at, *tasks)])));
-        row.push(format!("{:.1}", single / floor));
+        row.push(format!("{:.1}", single / guard));
         row.push(format!("{:.2}", single / ours));
         row.push(format!("{:.2}", nanos[&(at, 8)] / single));
+        row.push(format!("{:.2}", nanos[&(at, 8)] / owned));
         table.row(row);
     }
     table.note(&format!(

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::Result;
 use crate::floors::{GuardCoarse, LoadFullCoarse, Now, StdLock, TokioLock};
 use crate::peer::{Ended, Peer};
+use crate::peers::ours::OursBorrowed;
 use crate::peers::{azure, gcp, google, ours, yup};
 use crate::scratch::Scratch;
 use crate::server::Server;
@@ -15,6 +16,7 @@ use crate::tokens::{self, Expiry};
 
 /// The names that the report refers to.
 pub const OURS: &str = "**llm-auth** `token()`, owned";
+pub const BORROWED: &str = "**llm-auth** `with_fresh(look)`, borrowed";
 pub const GUARD: &str = "floor: arc_swap guard + expiry, coarse clock";
 pub const LOAD_FULL: &str = "floor: arc_swap `load_full` + expiry, coarse clock";
 
@@ -44,13 +46,10 @@ pub fn all() -> Result<(Vec<Box<dyn Reader>>, Runtime, Server)> {
         .enable_all()
         .build()?;
     let readers = behind.block_on(async {
+        let owned = ours::in_memory(ours::provider(&base)?, 1, Expiry::Valid).await?;
         let readers: Vec<Box<dyn Reader>> = vec![
-            reading(
-                OURS,
-                ours::in_memory(ours::provider(&base)?, 1, Expiry::Valid).await?,
-            )
-            .await?,
-            // The borrowed form goes here: reading("**llm-auth**, borrowed", OursBorrowed(..)).
+            reading(OURS, owned.clone()).await?,
+            reading(BORROWED, OursBorrowed(owned.0)).await?,
             reading(
                 "yup-oauth2 `token(&[scope])` ¹",
                 yup::on_disk(&url, &file).await?,
