@@ -1,17 +1,19 @@
 //! The loopback redirect listener of the authorization code flow (RFC 8252 section 7.3).
 
+mod bind;
 mod gate;
 mod page;
+mod paste;
 mod server;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use self::gate::Gate;
+use self::gate::{Gate, Verdict};
 use self::page::Page;
 use self::server::{Arrival, Server};
 use crate::clock::deadline;
@@ -27,10 +29,13 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Listens on a port of this computer's own for the redirect of the authorization server.
 ///
-/// Bound before the authorization URL is shown, to an IP literal and an ephemeral port that
+/// Bound before the authorization URL is shown, to an ephemeral port of 127.0.0.1 and ::1 that
 /// no other program can share, and closed when the answer is in. Only a `GET` with the right
 /// `Host`, path, `state` and `iss` counts; a favicon, a preconnect, `HEAD`, `OPTIONS` and
 /// garbage are answered and change nothing.
+///
+/// Where the browser cannot reach this computer, the person pastes the final URL or the code:
+/// see [`UserPrompt::pasted`]. Whichever comes first counts.
 ///
 /// # Examples
 ///
@@ -54,32 +59,34 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// ```
 #[derive(Debug)]
 pub struct LoopbackListener {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     address: SocketAddr,
     path: String,
     redirect_uri: String,
 }
 
-/// The authorization server's answer, with the browser still waiting for its page.
+/// The authorization server's answer; a browser that brought it still waits for its page.
 #[derive(Debug)]
 pub struct Redirect {
     code: Secret,
+    browser: Option<Browser>,
+}
+
+#[derive(Debug)]
+struct Browser {
     reply: oneshot::Sender<Page>,
     server: Server,
 }
 
 impl LoopbackListener {
-    /// Binds 127.0.0.1, or ::1 where there is no IPv4. Must be called within a tokio runtime.
+    /// Binds 127.0.0.1 and ::1, or the one that there is, at the same port. Must be called within
+    /// a tokio runtime.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Callback`] if neither can be bound.
     pub fn bind(path: &str) -> Result<Self> {
-        let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
-        let listener = listen(v4).or_else(|_no_v4| listen(v6));
-        let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (address, listener) = bound.map_err(|source| {
+        let (address, listeners) = bind::loopback().map_err(|source| {
             Error::new(
                 ErrorKind::Callback,
                 "cannot listen on 127.0.0.1 nor on ::1 for the browser's answer",
@@ -89,7 +96,7 @@ impl LoopbackListener {
         Ok(Self {
             redirect_uri: format!("http://{address}{path}"),
             path: path.to_owned(),
-            listener,
+            listeners,
             address,
         })
     }
@@ -101,7 +108,8 @@ impl LoopbackListener {
     }
 
     /// Waits for the one answer that carries this `state`, and this `iss` if it carries any
-    /// (RFC 9207 section 2.4); every other request is answered and told to the prompt.
+    /// (RFC 9207 section 2.4), or for a code that the person pastes; every other request and
+    /// text is told to the prompt.
     ///
     /// # Errors
     ///
@@ -117,40 +125,50 @@ impl LoopbackListener {
         let deadline = deadline(patience);
         let gate = Gate::new(self.address, &self.path, state, issuer);
         let (announce, mut arrivals) = mpsc::channel(16);
-        let server = Server::start(self.listener, gate, announce);
+        let server = Server::start(self.listeners, gate.clone(), announce);
+        let mut reminder = Instant::now();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Error::new(
-                    ErrorKind::Expired,
-                    "nobody finished the sign-in in the browser in time",
-                ));
-            }
-            prompt.notify(&LoginEvent::Waiting { left });
-            let reminder = Instant::now() + REMINDER.min(left);
-            while let Ok(arrival) = tokio::time::timeout_at(reminder, arrivals.recv()).await {
-                match arrival {
-                    None => {
+            let arrival = tokio::select! {
+                biased;
+                arrival = arrivals.recv() => arrival.ok_or_else(|| {
+                    Error::new(ErrorKind::Callback, "the redirect listener stopped by itself")
+                })?,
+                pasted = prompt.pasted() => match gate.judge_pasted(pasted.expose()) {
+                    Verdict::Ignored { why, .. } => Arrival::Ignored { why },
+                    Verdict::Code(code) => {
+                        prompt.notify(&LoginEvent::Answered);
+                        // The port is closed right away: no second answer can come.
+                        return Ok(Redirect { code, browser: None });
+                    }
+                    Verdict::Refused(error) => return Err(error),
+                },
+                () = sleep_until(reminder) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
                         return Err(Error::new(
-                            ErrorKind::Callback,
-                            "the redirect listener stopped by itself",
+                            ErrorKind::Expired,
+                            "nobody finished the sign-in in the browser in time",
                         ));
                     }
-                    Some(Arrival::Ignored { why }) => {
-                        tracing::debug!(why, "a request to the redirect URI was ignored");
-                        prompt.notify(&LoginEvent::Ignored { why });
-                    }
-                    Some(Arrival::Code { code, reply }) => {
-                        return Ok(Redirect {
-                            code,
-                            reply,
-                            server,
-                        });
-                    }
-                    Some(Arrival::Refused { error, reply }) => {
-                        farewell(server, reply, Page::for_error(&error)).await;
-                        return Err(error);
-                    }
+                    prompt.notify(&LoginEvent::Waiting { left });
+                    reminder = Instant::now() + REMINDER.min(left);
+                    continue;
+                }
+            };
+            match arrival {
+                Arrival::Ignored { why } => {
+                    tracing::debug!(why, "something that is not the answer was ignored");
+                    prompt.notify(&LoginEvent::Ignored { why });
+                }
+                Arrival::Code { code, reply } => {
+                    prompt.notify(&LoginEvent::Answered);
+                    let browser = Some(Browser { reply, server });
+                    return Ok(Redirect { code, browser });
+                }
+                Arrival::Refused { error, reply } => {
+                    let page = Page::for_error(&error);
+                    Browser { reply, server }.farewell(page).await;
+                    return Err(error);
                 }
             }
         }
@@ -167,23 +185,17 @@ impl Redirect {
     /// Tells the person in the browser how it ended, and closes the port.
     pub async fn finish(self, signed_in: bool) {
         let page = if signed_in { Page::Done } else { Page::Failed };
-        farewell(self.server, self.reply, page).await;
+        if let Some(browser) = self.browser {
+            browser.farewell(page).await;
+        }
     }
 }
 
-async fn farewell(server: Server, reply: oneshot::Sender<Page>, page: Page) {
-    // A browser that has gone away gets no page.
-    if reply.send(page).is_ok() {
-        let _gone = timeout(FAREWELL, server.delivered()).await;
+impl Browser {
+    async fn farewell(self, page: Page) {
+        // A browser that has gone away gets no page.
+        if self.reply.send(page).is_ok() {
+            let _gone = timeout(FAREWELL, self.server.delivered()).await;
+        }
     }
-}
-
-/// No `SO_REUSEADDR`: no second program shall take the port (RFC 8252 appendix B.5).
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.bind(address)?;
-    socket.listen(64)
 }

@@ -3,8 +3,11 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::device::DeviceAuthorization;
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// Shows a sign-in to a person. The library itself never prints and never opens a browser.
 ///
@@ -29,15 +32,25 @@ use crate::error::Error;
 ///     }
 /// }
 /// ```
+#[async_trait]
 pub trait UserPrompt: Debug + Send + Sync {
     /// Shows one event. Called in the middle of the sign-in: return soon.
     fn notify(&self, event: &LoginEvent<'_>);
+
+    /// Waits for what the person pastes in place of the browser's answer: the final URL, or the
+    /// authorization code alone. Asked again after a text that is of no use, and dropped when
+    /// the browser was faster, so dropping it must lose nothing. Never ends by default.
+    async fn pasted(&self) -> Secret {
+        std::future::pending().await
+    }
 }
 
 /// One thing that happens during a sign-in.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoginEvent<'a> {
+    /// The browser's answer is here, or a pasted one; the code is exchanged next.
+    Answered,
     /// Open this URL in a browser; the answer comes back to the redirect URI on this computer.
     #[non_exhaustive]
     AuthorizationUrl {
@@ -55,7 +68,8 @@ pub enum LoginEvent<'a> {
         /// Page, code and times.
         device: &'a DeviceAuthorization,
     },
-    /// Something reached the redirect URI that is not the answer; the sign-in goes on.
+    /// Something reached the redirect URI, or was pasted, that is not the answer; the sign-in
+    /// goes on.
     #[non_exhaustive]
     Ignored {
         /// What was wrong with it, in words of our own.

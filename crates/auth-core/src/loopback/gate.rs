@@ -6,13 +6,14 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::{Method, Uri};
 use reqwest::Url;
 
+use super::paste::Pasted;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Refusal, Step};
 use crate::secret::Secret;
 use crate::text::clean;
 
 /// What the answer must carry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Gate {
     host: String,
     path: String,
@@ -47,7 +48,6 @@ impl Gate {
     }
 
     pub(super) fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Verdict {
-        let ignored = |status, why| Verdict::Ignored { status, why };
         // Another name for this address means that a page elsewhere sends it (DNS rebinding).
         let host = headers.get(HOST).map(|host| host.as_bytes());
         if host != Some(self.host.as_bytes()) || headers.get_all(HOST).iter().count() != 1 {
@@ -59,8 +59,35 @@ impl Gate {
         if method != Method::GET {
             return ignored(405, "a request with another method than GET");
         }
-        let Some(answer) = Parameters::read(uri) else {
-            return ignored(400, "a request with a parameter twice");
+        self.judge_answer(uri.query().unwrap_or_default())
+    }
+
+    /// What the person pasted: the final URL, which must be of this very sign-in, or the code.
+    pub(super) fn judge_pasted(&self, text: &str) -> Verdict {
+        match Pasted::read(text) {
+            Pasted::Code(code) => Verdict::Code(code),
+            Pasted::Answer(query) => self.judge_answer(&query),
+            Pasted::Url(url) if self.is_mine(&url) => {
+                self.judge_answer(url.query().unwrap_or_default())
+            }
+            Pasted::Url(_) => ignored(400, "a pasted URL that does not belong to this sign-in"),
+            Pasted::Nothing => ignored(400, "pasted text that is neither the final URL nor a code"),
+        }
+    }
+
+    /// Whether it is our redirect URI, whatever stands behind it (RFC 8252 section 8.10).
+    fn is_mine(&self, url: &Url) -> bool {
+        let authority = match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            _ => return false,
+        };
+        url.scheme() == "http" && authority == self.host && url.path() == self.path
+    }
+
+    /// The parameters of an answer that came by the right way.
+    fn judge_answer(&self, query: &str) -> Verdict {
+        let Some(answer) = Parameters::read(query) else {
+            return ignored(400, "an answer with a parameter twice");
         };
         match &answer.state {
             None => return ignored(400, "an answer without state"),
@@ -86,6 +113,10 @@ impl Gate {
     }
 }
 
+fn ignored(status: u16, why: &'static str) -> Verdict {
+    Verdict::Ignored { status, why }
+}
+
 /// The parameters of an authorization response (RFC 6749 section 4.1.2, RFC 9207).
 #[derive(Debug, Default)]
 struct Parameters {
@@ -97,8 +128,7 @@ struct Parameters {
 
 impl Parameters {
     /// `None` if one of them stands twice.
-    fn read(uri: &Uri) -> Option<Self> {
-        let query = uri.query().unwrap_or_default();
+    fn read(query: &str) -> Option<Self> {
         let url = Url::parse(&format!("http://127.0.0.1/?{query}")).ok()?;
         let mut found: [Option<String>; 5] = Default::default();
         for (name, value) in url.query_pairs() {

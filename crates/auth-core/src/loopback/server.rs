@@ -47,7 +47,7 @@ pub(super) enum Arrival {
 /// Serves until it is dropped.
 #[derive(Debug)]
 pub(super) struct Server {
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
 
@@ -61,7 +61,7 @@ struct Shared {
 
 impl Server {
     pub(super) fn start(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         gate: Gate,
         arrivals: mpsc::Sender<Arrival>,
     ) -> Self {
@@ -72,7 +72,10 @@ impl Server {
             arrivals,
         });
         Self {
-            task: tokio::spawn(accept(listener, Arc::clone(&shared))),
+            tasks: listeners
+                .into_iter()
+                .map(|listener| tokio::spawn(accept(listener, Arc::clone(&shared))))
+                .collect(),
             shared,
         }
     }
@@ -85,7 +88,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 

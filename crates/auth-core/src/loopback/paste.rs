@@ -1,0 +1,110 @@
+//! What a person pastes where the browser cannot reach this computer.
+
+use reqwest::Url;
+
+use crate::secret::Secret;
+
+/// Shorter than any code, longer than a word typed by mistake.
+const SHORTEST_CODE: usize = 10;
+
+/// A pasted text by its form; nothing is checked yet.
+#[derive(Debug)]
+pub(super) enum Pasted {
+    /// The parameters of the answer without the address before them.
+    Answer(String),
+    /// The code alone. It carries no `state`; the code verifier binds it to this sign-in
+    /// (RFC 7636 section 1).
+    Code(Secret),
+    Nothing,
+    Url(Url),
+}
+
+impl Pasted {
+    pub(super) fn read(text: &str) -> Self {
+        let text = text.trim().trim_matches(['"', '\'', '<', '>', '`']).trim();
+        if text.contains("://") {
+            return Url::parse(text).map_or(Self::Nothing, Self::Url);
+        }
+        // Browsers hide the scheme of what they show.
+        if text.starts_with("127.0.0.1:") || text.starts_with("[::1]:") {
+            return Url::parse(&format!("http://{text}")).map_or(Self::Nothing, Self::Url);
+        }
+        let is_parameter = |part: &str| {
+            let name = part.split_once('=').map(|(name, _)| name);
+            matches!(name, Some("code" | "state" | "error"))
+        };
+        if text.split(['?', '&']).any(is_parameter) {
+            let query = text.split_once('?').map_or(text, |(_, query)| query);
+            return Self::Answer(query.to_owned());
+        }
+        let is_code = text.len() >= SHORTEST_CODE
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+            && !text.contains(['"', '\'', '<', '>', '&', '?', '\\']);
+        if is_code {
+            Self::Code(decoded(text))
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// A code copied out of an address is still percent-encoded.
+fn decoded(code: &str) -> Secret {
+    if !code.contains('%') {
+        return Secret::from(code);
+    }
+    // A plus sign of a bare code is one.
+    let query = format!("http://127.0.0.1/?code={}", code.replace('+', "%2B"));
+    let url = Url::parse(&query).ok();
+    let value = url
+        .as_ref()
+        .and_then(|url| url.query_pairs().next())
+        .map(|(_, value)| Secret::from(value.into_owned()));
+    value.unwrap_or_else(|| Secret::from(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(text: &str) -> String {
+        match Pasted::read(text) {
+            Pasted::Answer(query) => format!("answer {query}"),
+            Pasted::Code(code) => format!("code {}", code.expose()),
+            Pasted::Nothing => "nothing".into(),
+            Pasted::Url(url) => format!("url {url}"),
+        }
+    }
+
+    #[test]
+    fn the_final_url_is_known_in_every_form_that_people_copy() {
+        let url = "url http://127.0.0.1:4711/cb?state=s&code=c";
+        assert_eq!(form("http://127.0.0.1:4711/cb?state=s&code=c"), url);
+        assert_eq!(form("  127.0.0.1:4711/cb?state=s&code=c\r\n"), url);
+        assert_eq!(form("\"http://127.0.0.1:4711/cb?state=s&code=c\""), url);
+        assert_eq!(form("?state=s&code=c"), "answer state=s&code=c");
+        assert_eq!(form("code=c&state=s"), "answer code=c&state=s");
+    }
+
+    #[test]
+    fn a_bare_code_is_taken_as_it_was_sent() {
+        let code = "code 4/made-up-code_x+y";
+        assert_eq!(form("4/made-up-code_x+y"), code);
+        assert_eq!(form(" 4%2Fmade-up-code_x+y \n"), code);
+    }
+
+    #[test]
+    fn what_is_typed_by_mistake_is_no_code() {
+        for text in [
+            "",
+            "y",
+            "yes",
+            "quit",
+            "two words of text",
+            "http://",
+            "<script>alert(1)",
+        ] {
+            assert_eq!(form(text), "nothing", "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Signing in by what a person pastes, beside the browser's answer.
+#![cfg(feature = "loopback")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use llm_auth_core::{
+    ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, UserPrompt, async_trait,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+const STATE: &str = "made-up-state";
+const ISSUER: &str = "https://accounts.example.com";
+
+/// A person who pastes what the test wants.
+#[derive(Debug)]
+struct Person {
+    pasted: Mutex<mpsc::UnboundedReceiver<String>>,
+    heard: mpsc::UnboundedSender<String>,
+}
+
+#[async_trait]
+impl UserPrompt for Person {
+    fn notify(&self, event: &LoginEvent<'_>) {
+        let word = match event {
+            LoginEvent::Ignored { why, .. } => (*why).to_owned(),
+            LoginEvent::Answered => "answered".to_owned(),
+            _ => return,
+        };
+        let _deaf = self.heard.send(word);
+    }
+
+    async fn pasted(&self) -> Secret {
+        match self.pasted.lock().await.recv().await {
+            Some(text) => Secret::from(text),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+struct SignIn {
+    uri: String,
+    paste: mpsc::UnboundedSender<String>,
+    heard: mpsc::UnboundedReceiver<String>,
+    task: JoinHandle<Result<Redirect>>,
+}
+
+fn sign_in() -> SignIn {
+    let listener = LoopbackListener::bind("/cb").unwrap();
+    let uri = listener.redirect_uri().to_owned();
+    let (paste, pasted) = mpsc::unbounded_channel();
+    let (say, heard) = mpsc::unbounded_channel();
+    let person = Person {
+        pasted: Mutex::new(pasted),
+        heard: say,
+    };
+    let task = tokio::spawn(async move {
+        let patience = Duration::from_secs(60);
+        let state = Secret::from(STATE);
+        listener.wait(&state, Some(ISSUER), patience, &person).await
+    });
+    SignIn {
+        uri,
+        paste,
+        heard,
+        task,
+    }
+}
+
+impl SignIn {
+    fn paste(&self, text: impl Into<String>) {
+        self.paste.send(text.into()).unwrap();
+    }
+
+    async fn code(self) -> String {
+        let redirect = self.task.await.unwrap().unwrap();
+        let code = redirect.code().expose().to_owned();
+        redirect.finish(true).await;
+        code
+    }
+}
+
+#[tokio::test]
+async fn the_pasted_final_url_ends_the_wait_and_closes_the_port() {
+    let mut sign_in = sign_in();
+    let address = sign_in.uri.replace("http://", "").replace("/cb", "");
+    sign_in.paste(format!("{}?state={STATE}&code=made-up%2Fcode", sign_in.uri));
+    assert_eq!(sign_in.heard.recv().await.unwrap(), "answered");
+    assert_eq!(sign_in.code().await, "made-up/code");
+    assert!(TcpStream::connect(&address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_pasted_code_alone_is_taken() {
+    let sign_in = sign_in();
+    sign_in.paste("4/made-up-code\n");
+    assert_eq!(sign_in.code().await, "4/made-up-code");
+}
+
+#[tokio::test]
+async fn pasted_urls_that_are_not_of_this_sign_in_change_nothing() {
+    let mut sign_in = sign_in();
+    let uri = sign_in.uri.clone();
+    let elsewhere = uri.replace("/cb", "/other");
+    for (text, why) in [
+        (format!("{uri}?code=forged"), "an answer without state"),
+        (
+            format!("{uri}?code=forged&state=wrong"),
+            "an answer with another state",
+        ),
+        (
+            format!("{uri}?code=forged&state={STATE}&iss=https%3A%2F%2Fevil.example"),
+            "an answer of another issuer",
+        ),
+        (
+            format!("{uri}?code=forged&code=other&state={STATE}"),
+            "an answer with a parameter twice",
+        ),
+        (
+            format!("{elsewhere}?code=forged&state={STATE}"),
+            "a pasted URL that does not belong to this sign-in",
+        ),
+        (
+            format!("https://evil.example/cb?code=forged&state={STATE}"),
+            "a pasted URL that does not belong to this sign-in",
+        ),
+        (
+            "code=forged&state=wrong".into(),
+            "an answer with another state",
+        ),
+        (
+            "yes".into(),
+            "pasted text that is neither the final URL nor a code",
+        ),
+    ] {
+        sign_in.paste(text.clone());
+        assert_eq!(sign_in.heard.recv().await.unwrap(), why, "{text}");
+    }
+    sign_in.paste(format!("?code=real&state={STATE}"));
+    assert_eq!(sign_in.code().await, "real");
+}
+
+#[tokio::test]
+async fn a_pasted_refusal_is_one() {
+    let sign_in = sign_in();
+    sign_in.paste(format!("{}?error=access_denied&state={STATE}", sign_in.uri));
+    let error = sign_in.task.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[tokio::test]
+async fn the_browser_may_still_be_the_faster_one() {
+    let sign_in = sign_in();
+    sign_in.paste("no");
+    let host = sign_in.uri.replace("http://", "").replace("/cb", "");
+    let mut stream = TcpStream::connect(&host).await.unwrap();
+    let request = format!("GET /cb?code=real&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(sign_in.code().await, "real");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_tunnel_may_end_at_the_other_address_family() {
+    let sign_in = sign_in();
+    let host = sign_in.uri.replace("http://", "").replace("/cb", "");
+    let port: u16 = host.rsplit(':').next().unwrap().parse().unwrap();
+    let Ok(mut stream) = TcpStream::connect(("::1", port)).await else {
+        // This machine has no IPv6.
+        assert!(std::net::TcpListener::bind("[::1]:0").is_err());
+        return;
+    };
+    let request = format!("GET /cb?code=real&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(sign_in.code().await, "real");
+}
+
+#[tokio::test]
+async fn no_second_program_gets_the_port_in_either_family() {
+    let sign_in = sign_in();
+    let port = sign_in
+        .uri
+        .replace("http://127.0.0.1:", "")
+        .replace("/cb", "");
+    for address in ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"] {
+        let taken = std::net::TcpListener::bind(format!("{address}:{port}"));
+        assert!(taken.is_err(), "{address}");
+    }
+}
