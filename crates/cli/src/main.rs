@@ -10,6 +10,7 @@ mod environment;
 mod exit;
 mod logging;
 mod output;
+mod place;
 mod signals;
 mod store;
 mod terminal;

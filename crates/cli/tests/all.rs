@@ -17,6 +17,8 @@ mod exit_codes;
 mod login;
 #[path = "suite/odd_answers.rs"]
 mod odd_answers;
+#[path = "suite/places.rs"]
+mod places;
 #[path = "suite/secrets.rs"]
 mod secrets;
 #[path = "suite/sharing.rs"]

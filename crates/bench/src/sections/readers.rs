@@ -34,8 +34,11 @@ struct Reading<P> {
     peer: Arc<P>,
 }
 
+/// All who are measured.
+pub type Readers = Vec<Box<dyn Reader>>;
+
 /// Everybody, and the runtime that has their background tasks.
-pub fn all() -> Result<(Vec<Box<dyn Reader>>, Runtime, Server)> {
+pub fn all() -> Result<(Readers, Runtime, Server)> {
     let scratch = Scratch::new()?;
     let file = scratch.path("yup.json");
     tokens::write(&file, &tokens::yup_file(2, Expiry::Valid))?;

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::SessionArgs;
 use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
+use crate::place::Place;
 use crate::store;
 use crate::terminal::Terminal;
 use crate::time::rfc3339;
@@ -28,6 +29,10 @@ pub(crate) struct LoginArgs {
     /// Write one JSON event a line to standard output.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Open a browser also where none is expected to be seen, such as over SSH.
+    #[arg(long, conflicts_with = "no_browser")]
+    browser: bool,
 
     /// Do not open a browser.
     #[arg(long)]
@@ -52,13 +57,15 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let was_corrupt = matches!(&replaced, Err(error) if error.kind() == ErrorKind::Corrupt);
     let signed_in_before = signed_in_at(replaced);
 
-    say(&format!(
+    let wish = (args.browser || args.no_browser).then_some(args.browser);
+    let terminal = Terminal::new(args.json, Place::detect(), wish);
+    terminal.say(&format!(
         "Sign in to {}. {}",
         vendor.title(),
         vendor.state_of_affairs()
     ));
-    let terminal = Terminal::new(args.json, !args.no_browser);
     let interrupted = || {
+        terminal.clear();
         if signed_in_at(store.read(&key)) == signed_in_before {
             "interrupted; nothing was changed".to_owned()
         } else {
@@ -69,7 +76,9 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         }
     };
     let work = sign_in(&manager, &terminal);
-    let token = signals::run(&[&manager], work, interrupted)?;
+    let token = signals::run(&[&manager], work, interrupted);
+    terminal.clear();
+    let token = token?;
     conclude(args.json, vendor, &manager, &store, was_corrupt, &token)
 }
 
@@ -78,6 +87,7 @@ async fn sign_in(manager: &AuthManager, terminal: &Terminal) -> Result<OAuthToke
         biased;
         signed_in = manager.login(terminal) => Ok((*signed_in?).clone()),
         failure = terminal.cut_off() => Err(failure),
+        never = terminal.count_down() => match never {},
     }
 }
 

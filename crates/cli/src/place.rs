@@ -1,0 +1,225 @@
+//! Where the person is: over SSH, in WSL, in a container, before a screen or not. It decides how
+//! a sign-in is shown, and what is said about it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::IsTerminal as _;
+use std::net::IpAddr;
+use std::path::Path;
+
+/// What is known of the place, and the person's wish.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// `Some` if the person came over SSH.
+    pub(crate) ssh: Option<Ssh>,
+    pub(crate) container: bool,
+    /// A graphical screen, or a system that has one always.
+    pub(crate) display: bool,
+    /// The variable `BROWSER` names something that opens pages, wherever that is.
+    pub(crate) browser: Option<String>,
+    /// Somebody reads standard error on a terminal.
+    pub(crate) terminal: bool,
+}
+
+/// What SSH tells of the way that the person came.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Ssh {
+    /// The address of this computer as the person's has it, and the port of its SSH server.
+    server: Option<(IpAddr, u16)>,
+    user: Option<String>,
+}
+
+/// Whether a browser is opened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Opening {
+    /// It is.
+    Open,
+    /// It is not, for a reason worth saying if there is one.
+    Show(Option<&'static str>),
+}
+
+impl Place {
+    pub(crate) fn detect() -> Self {
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
+        let is_wsl = any(&["WSL_DISTRO_NAME", "WSL_INTEROP"])
+            || fs::read_to_string("/proc/version")
+                .is_ok_and(|version| version.to_ascii_lowercase().contains("microsoft"));
+        let is_container = any(&[
+            "container",
+            "CODESPACES",
+            "REMOTE_CONTAINERS",
+            "KUBERNETES_SERVICE_HOST",
+        ]) || ["/.dockerenv", "/run/.containerenv"]
+            .iter()
+            .any(|mark| Path::new(mark).exists());
+        Self {
+            ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"])
+                .then(|| Ssh::of(variable("SSH_CONNECTION"), variable("USER"))),
+            container: is_container,
+            display: cfg!(any(windows, target_os = "macos"))
+                || is_wsl
+                || any(&["DISPLAY", "WAYLAND_DISPLAY"]),
+            browser: variable("BROWSER").and_then(|browser| browser.into_string().ok()),
+            terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether to open a browser: as the flags wish, else where one can be seen. A `BROWSER`
+    /// reaches the person also from afar (editors set it in their remote terminals).
+    pub(crate) fn opening(&self, wish: Option<bool>) -> Opening {
+        match wish {
+            Some(true) => return Opening::Open,
+            Some(false) => return Opening::Show(None),
+            None => {}
+        }
+        if let Some(browser) = &self.browser {
+            return if is_text_browser(browser) {
+                Opening::Show(Some(
+                    "BROWSER names a text browser, which cannot show such a page: open it elsewhere.",
+                ))
+            } else {
+                Opening::Open
+            };
+        }
+        if self.ssh.is_some() {
+            return Opening::Show(Some(
+                "You are connected over SSH, so no browser is opened here: use the one before you.",
+            ));
+        }
+        if self.container && !self.display {
+            return Opening::Show(Some(
+                "This is a container without a screen, so no browser is opened: use the one \
+                 before you.",
+            ));
+        }
+        if !self.display {
+            return Opening::Show(Some(
+                "There is no screen here, so no browser is opened: use one on any computer.",
+            ));
+        }
+        if self.terminal {
+            Opening::Open
+        } else {
+            Opening::Show(None)
+        }
+    }
+
+    /// Whether a browser is likely to be on another computer, so that a loopback address in it
+    /// does not lead here.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.ssh.is_some() || !self.display
+    }
+}
+
+impl Ssh {
+    /// From `SSH_CONNECTION`: the client's address and port, then the server's.
+    fn of(connection: Option<OsString>, user: Option<OsString>) -> Self {
+        let plain = |name: &String| {
+            name.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        let connection = connection.and_then(|text| text.into_string().ok());
+        let words: Vec<&str> = connection.iter().flat_map(|text| text.split(' ')).collect();
+        let server = match words.as_slice() {
+            [_, _, address, port] => address.parse().ok().zip(port.parse().ok()),
+            _ => None,
+        };
+        Self {
+            server,
+            user: user.and_then(|name| name.into_string().ok()).filter(plain),
+        }
+    }
+
+    /// The command that lets the person's browser reach a port of this computer.
+    pub(crate) fn tunnel(&self, port: u16) -> String {
+        let user = self.user.as_ref().map(|user| format!("{user}@"));
+        let user = user.unwrap_or_default();
+        match self.server {
+            Some((host, 22)) => format!("ssh -N -L {port}:127.0.0.1:{port} {user}{host}"),
+            Some((host, at)) => {
+                format!("ssh -N -L {port}:127.0.0.1:{port} -p {at} {user}{host}")
+            }
+            None => format!("ssh -N -L {port}:127.0.0.1:{port} {user}HOST"),
+        }
+    }
+}
+
+/// It would fight for this terminal, and run none of the scripts of a sign-in page.
+fn is_text_browser(command: &str) -> bool {
+    let program = command.split([' ', ':']).next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    ["elinks", "links", "links2", "lynx", "w3m", "www-browser"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desk() -> Place {
+        Place {
+            display: true,
+            terminal: true,
+            ..Place::default()
+        }
+    }
+
+    fn over_ssh() -> Place {
+        Place {
+            ssh: Some(Ssh::default()),
+            ..desk()
+        }
+    }
+
+    fn shows(opening: &Opening, word: &str) -> bool {
+        matches!(opening, Opening::Show(Some(why)) if why.contains(word))
+    }
+
+    #[test]
+    fn a_browser_is_opened_where_one_can_be_seen_and_else_it_is_said_why_not() {
+        assert_eq!(desk().opening(None), Opening::Open);
+        assert!(shows(&over_ssh().opening(None), "SSH"));
+        let mut place = desk();
+        place.display = false;
+        assert!(shows(&place.opening(None), "no screen"));
+        place.container = true;
+        assert!(shows(&place.opening(None), "container"));
+    }
+
+    #[test]
+    fn flags_go_before_the_place_and_the_place_before_nothing() {
+        assert_eq!(desk().opening(Some(false)), Opening::Show(None));
+        assert_eq!(over_ssh().opening(Some(true)), Opening::Open);
+    }
+
+    #[test]
+    fn the_variable_browser_is_respected_from_afar_too() {
+        let mut place = over_ssh();
+        place.browser = Some("/opt/editor/bin/open-on-client".into());
+        assert_eq!(place.opening(None), Opening::Open);
+        assert_eq!(place.opening(Some(false)), Opening::Show(None));
+        place.browser = Some("/usr/bin/w3m -o x".into());
+        assert!(shows(&place.opening(None), "text browser"));
+    }
+
+    #[test]
+    fn the_tunnel_goes_where_the_person_came_from() {
+        let connection = |text: &str| Some(OsString::from(text));
+        let ssh = Ssh::of(
+            connection("203.0.113.7 5000 192.0.2.4 22"),
+            connection("mia"),
+        );
+        assert_eq!(
+            ssh.tunnel(4711),
+            "ssh -N -L 4711:127.0.0.1:4711 mia@192.0.2.4"
+        );
+        let ssh = Ssh::of(connection("203.0.113.7 5000 2001:db8::1 2222"), None);
+        assert_eq!(
+            ssh.tunnel(4711),
+            "ssh -N -L 4711:127.0.0.1:4711 -p 2222 2001:db8::1"
+        );
+        let ssh = Ssh::of(connection("$(rm) x y z"), connection("$(rm)"));
+        assert_eq!(ssh.tunnel(1), "ssh -N -L 1:127.0.0.1:1 HOST");
+    }
+}

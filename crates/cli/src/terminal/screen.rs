@@ -1,0 +1,133 @@
+//! Lines for a person, and below them one line that changes.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use console::{Style, Term};
+
+use crate::environment;
+
+/// Standard error, or another place for plain lines.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    /// A terminal whose last line can be drawn anew.
+    live: Option<Term>,
+    plain: fn(&str),
+    colour: bool,
+    blocks: bool,
+    status: Mutex<String>,
+}
+
+impl Screen {
+    /// Standard error, as much of a terminal as it is.
+    pub(crate) fn stderr(plain: fn(&str)) -> Self {
+        let term = Term::stderr();
+        let features = term.features();
+        let live = features.is_attended() && !console::is_dumb();
+        let colour = live && features.colors_supported();
+        Self {
+            live: live.then_some(term),
+            colour,
+            blocks: live && speaks_utf8(),
+            ..Self::lines(plain)
+        }
+    }
+
+    /// Plain lines only.
+    pub(crate) fn lines(plain: fn(&str)) -> Self {
+        Self {
+            live: None,
+            plain,
+            colour: false,
+            blocks: false,
+            status: Mutex::new(String::new()),
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Whether block characters can be shown, as a QR code needs them.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.blocks
+    }
+
+    pub(crate) fn has_colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Columns and rows; `None` where lines may be of any length.
+    pub(crate) fn size(&self) -> Option<(usize, usize)> {
+        let (rows, columns) = self.live.as_ref()?.size_checked()?;
+        Some((usize::from(columns), usize::from(rows)))
+    }
+
+    /// Makes words stand out, where that is possible.
+    pub(crate) fn strong(&self, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        Style::new()
+            .bold()
+            .force_styling(true)
+            .apply_to(text)
+            .to_string()
+    }
+
+    pub(crate) fn line(&self, line: &str) {
+        let Some(term) = &self.live else {
+            return (self.plain)(line);
+        };
+        let status = self.status();
+        let mut drawn = String::new();
+        if !status.is_empty() {
+            drawn.push_str(ANEW);
+        }
+        let _infallible = write!(drawn, "{line}\r\n{status}");
+        draw(term, &drawn);
+    }
+
+    /// Draws the last line anew; says nothing where there is no such line.
+    pub(crate) fn show_status(&self, text: &str) {
+        let Some(term) = &self.live else { return };
+        let room = self
+            .size()
+            .map_or(79, |(columns, _)| columns.saturating_sub(1));
+        let text: String = text.chars().take(room).collect();
+        let mut status = self.status();
+        if *status != text {
+            draw(term, &format!("{ANEW}{text}"));
+            *status = text;
+        }
+    }
+
+    /// Takes the changing line away.
+    pub(crate) fn clear_status(&self) {
+        self.show_status("");
+    }
+
+    fn status(&self) -> MutexGuard<'_, String> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To the first column, and the rest of the line away.
+const ANEW: &str = "\r\x1b[2K";
+
+/// Nobody listening is no reason to stop.
+fn draw(term: &Term, text: &str) {
+    let mut term: &Term = term;
+    let _nobody_listens: io::Result<()> =
+        term.write_all(text.as_bytes()).and_then(|()| term.flush());
+}
+
+/// By the variables that POSIX names, the strongest first.
+fn speaks_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| environment::text(name).ok().flatten());
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    cfg!(windows) || locale.contains("utf-8") || locale.contains("utf8")
+}

@@ -1,0 +1,287 @@
+//! Signing in over SSH, without a screen, and with a browser of one's own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use llm_auth_testkit::Approval;
+
+use crate::common::{Done, User, browse};
+
+/// A sign-in at a terminal that is far from any browser, with its authorization URL.
+struct FromAfar {
+    child: Child,
+    url: String,
+    err: BufReader<std::process::ChildStderr>,
+    said: String,
+}
+
+impl FromAfar {
+    fn begin(user: &User) -> Self {
+        let mut child = user
+            .command(&["login", "gemini"])
+            .env("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22")
+            .env("USER", "mia")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Waiting") {
+            assert!(err.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        let url = said.lines().find(|line| line.starts_with("http://"));
+        Self {
+            child,
+            url: url.unwrap().to_owned(),
+            err,
+            said,
+        }
+    }
+
+    fn paste(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    fn end(mut self) -> Done {
+        // Standard input stays open, as a terminal's does.
+        let _open = self.child.stdin.take();
+        self.err.read_to_string(&mut self.said).unwrap();
+        let done = Done::from(self.child.wait_with_output().unwrap());
+        Done {
+            err: self.said,
+            ..done
+        }
+    }
+}
+
+/// Where the vendor sends the browser in the end, which does not get there.
+fn final_url(url: &str) -> String {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let is_location = |line: &&str| line.to_ascii_lowercase().starts_with("location:");
+    let location = answer.lines().find(is_location).unwrap();
+    location[9..].trim().to_owned()
+}
+
+fn parameter(url: &str, name: &str) -> String {
+    let start = format!("{name}=");
+    let mut parts = url.split(['?', '&']);
+    let value = parts.find_map(|part| part.strip_prefix(&start));
+    value.unwrap().to_owned()
+}
+
+#[test]
+fn over_ssh_the_final_url_is_pasted_without_a_flag() {
+    let user = User::new();
+    let mut login = FromAfar::begin(&user);
+    assert!(login.said.contains("connected over SSH"), "{}", login.said);
+    let tunnel = login
+        .said
+        .lines()
+        .find(|line| line.starts_with("ssh -N -L "));
+    assert!(tunnel.unwrap().ends_with(" mia@192.0.2.4"), "{tunnel:?}");
+    let end = final_url(&login.url);
+    login.paste(&end);
+    let done = login.end();
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!done.err.contains(&parameter(&end, "code")), "{done:?}");
+    assert!(user.stored("gemini")["refresh"].is_string());
+    assert_eq!(user.kit.gemini().violations(), Vec::<String>::new());
+}
+
+#[test]
+fn over_ssh_the_callback_through_a_forwarded_port_is_as_good() {
+    let user = User::new();
+    let login = FromAfar::begin(&user);
+    let end = final_url(&login.url);
+    let rest = end.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let port: u16 = host.rsplit(':').next().unwrap().parse().unwrap();
+    // A tunnel to `localhost` may end at the other family than the redirect URI names.
+    let tunnel = TcpStream::connect(("::1", port)).or_else(|_| TcpStream::connect(host));
+    let mut tunnel = tunnel.unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    tunnel.write_all(request.as_bytes()).unwrap();
+    let mut page = String::new();
+    tunnel.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let done = login.end();
+    assert_eq!(done.code, Some(0), "{done:?}");
+}
+
+#[test]
+fn the_code_alone_is_enough() {
+    let user = User::new();
+    let mut login = FromAfar::begin(&user);
+    let code = parameter(&final_url(&login.url), "code");
+    login.paste(&code);
+    assert_eq!(login.end().code, Some(0));
+}
+
+#[test]
+fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
+    let user = User::new();
+    let mut login = FromAfar::begin(&user);
+    let end = final_url(&login.url);
+    let state = parameter(&end, "state");
+    let code = parameter(&end, "code");
+    login.paste("");
+    login.paste("what?");
+    login.paste(&login.url.clone());
+    login.paste(&end.replace(&state, "forged-state"));
+    login.paste(&end.replace("/oauth2callback", "/elsewhere"));
+    login.paste(&end.replace("state=", "no="));
+    login.paste(&end);
+    let done = login.end();
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(
+        done.err.matches("the sign-in goes on").count(),
+        5,
+        "{done:?}"
+    );
+    assert!(
+        !done.err.contains(&code) && !done.err.contains("forged"),
+        "{done:?}"
+    );
+    assert_eq!(user.kit.gemini().counters().exchanges, 1);
+}
+
+#[test]
+fn json_tells_that_the_answer_is_here() {
+    let user = User::new();
+    let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
+    let names: Vec<_> = done
+        .events()
+        .iter()
+        .map(|event| event["event"].clone())
+        .collect();
+    assert!(names.contains(&"answered".into()), "{names:?}");
+}
+
+#[test]
+fn after_a_long_time_it_is_said_what_to_check() {
+    let user = User::with(Approval::Manual);
+    let done = user.run(&["login", "qwen", "--timeout", "3"]);
+    assert_eq!(done.code, Some(5), "{done:?}");
+    assert_eq!(done.err.matches("Nothing yet.").count(), 1, "{done:?}");
+}
+
+#[cfg(unix)]
+mod browsers {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use super::*;
+
+    /// A program for `BROWSER` that hands its page to whoever reads the pipe, and then hangs
+    /// until somebody writes to the other.
+    struct Launcher {
+        program: PathBuf,
+        page: PathBuf,
+        release: PathBuf,
+    }
+
+    impl Launcher {
+        fn new(folder: &Path) -> Self {
+            let [program, page, release] =
+                ["browser", "page", "release"].map(|name| folder.join(name));
+            for pipe in [&page, &release] {
+                assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+            }
+            let script = format!(
+                "#!/bin/sh\nprintf '%s\\n' \"$@\" > '{}'\nread x < '{}'\n",
+                page.display(),
+                release.display()
+            );
+            fs::write(&program, script).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+            Self {
+                program,
+                page,
+                release,
+            }
+        }
+    }
+
+    #[test]
+    fn the_browser_of_the_variable_gets_the_page_and_may_hang() {
+        let user = User::new();
+        let launcher = Launcher::new(user.folder.path());
+        let child = user
+            .command(&["login", "gemini"])
+            .env("BROWSER", &launcher.program)
+            .env("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22")
+            .spawn()
+            .unwrap();
+        let page = fs::read_to_string(&launcher.page).unwrap();
+        browse(page.trim_end());
+        let done = Done::from(child.wait_with_output().unwrap());
+        fs::write(&launcher.release, "\n").unwrap();
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let shown = done.err.find(page.trim_end()).unwrap();
+        assert!(
+            shown < done.err.find("Your browser is asked").unwrap(),
+            "{done:?}"
+        );
+    }
+
+    #[test]
+    fn the_flag_goes_before_the_variable() {
+        let user = User::new();
+        let mark = user.folder.path().join("opened");
+        let browser = format!("touch {}", mark.display());
+        let done = crate::common::with_browser(
+            user.command(&["login", "gemini", "--json", "--no-browser"])
+                .env("BROWSER", browser)
+                .spawn()
+                .unwrap(),
+            |event| browse(event["url"].as_str().unwrap()),
+        );
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(!done.err.contains("browser is asked"), "{done:?}");
+        assert!(!mark.exists());
+    }
+
+    #[test]
+    fn a_browser_that_is_not_there_ends_nothing() {
+        let user = User::new();
+        let mut child = user
+            .command(&["login", "gemini"])
+            .env("BROWSER", "/nowhere/made-up-browser")
+            .spawn()
+            .unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("No browser could be opened") {
+            assert!(err.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        browse(
+            said.lines()
+                .find(|line| line.starts_with("http://"))
+                .unwrap(),
+        );
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_text_browser_is_not_let_loose_on_the_terminal() {
+        let user = User::with(Approval::AutoAfterPolls(1));
+        let done = Done::from(
+            user.command(&["login", "qwen"])
+                .env("BROWSER", "w3m")
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.err.contains("text browser"), "{done:?}");
+    }
+}
