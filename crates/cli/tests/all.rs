@@ -19,6 +19,8 @@ mod login;
 mod odd_answers;
 #[path = "suite/places.rs"]
 mod places;
+#[path = "suite/proxy.rs"]
+mod proxy;
 #[path = "suite/secrets.rs"]
 mod secrets;
 #[path = "suite/sharing.rs"]

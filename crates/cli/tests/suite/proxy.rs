@@ -1,0 +1,195 @@
+//! A company's network: a proxy on the way out, and a certificate authority of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+use crate::common::{Done, User};
+
+/// A name that only the proxy knows the way to.
+const VENDOR: &str = "https://vendor.example";
+
+/// A proxy that ends the TLS of `vendor.example` with a certificate of the company's authority,
+/// and hands the requests to the testkit.
+struct Company {
+    user: User,
+    proxy: SocketAddr,
+    ca: PathBuf,
+    asked: Arc<Mutex<Vec<String>>>,
+    tunnels: Arc<AtomicUsize>,
+    _runtime: Runtime,
+}
+
+impl Company {
+    fn new() -> Self {
+        let user = User::new();
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let ca = user.folder.path().join("company-ca.pem");
+        fs::write(&ca, authority.pem()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["vendor.example".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let vendor = user.kit.base_url().replace("http://", "");
+        let (asked, tunnels) = (Arc::default(), Arc::default());
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let proxy = listener.local_addr().unwrap();
+        let (heard, count) = (Arc::clone(&asked), Arc::clone(&tunnels));
+        drop(runtime.spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (acceptor, vendor) = (acceptor.clone(), vendor.clone());
+                let (heard, count) = (Arc::clone(&heard), Arc::clone(&count));
+                drop(tokio::spawn(async move {
+                    tunnel(stream, &acceptor, &vendor, &heard, &count).await;
+                }));
+            }
+        }));
+        Self {
+            user,
+            proxy,
+            ca,
+            asked,
+            tunnels,
+            _runtime: runtime,
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.user.command(args);
+        command
+            .env("LLM_AUTH_QWEN_BASE_URL", VENDOR)
+            .env("LLM_AUTH_CA_FILE", &self.ca)
+            .env(
+                "HTTPS_PROXY",
+                format!("http://mia:made-up-password@{}", self.proxy),
+            );
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Done {
+        self.command(args).output().unwrap().into()
+    }
+
+    fn tunnels(&self) -> usize {
+        self.tunnels.load(Ordering::SeqCst)
+    }
+}
+
+async fn tunnel(
+    mut stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    vendor: &str,
+    heard: &Mutex<Vec<String>>,
+    tunnels: &AtomicUsize,
+) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = stream.read_u8().await else {
+            return;
+        };
+        request.push(byte);
+    }
+    let request = String::from_utf8(request).unwrap();
+    heard.lock().unwrap().push(request.clone());
+    // "mia:made-up-password"
+    if !request.contains("bWlhOm1hZGUtdXAtcGFzc3dvcmQ=") {
+        let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\
+                       Proxy-Authenticate: Basic realm=\"company\"\r\nContent-Length: 0\r\n\r\n";
+        let _gone = stream.write_all(refusal.as_bytes()).await;
+        return;
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let Ok(mut inside) = acceptor.accept(stream).await else {
+        return;
+    };
+    tunnels.fetch_add(1, Ordering::SeqCst);
+    let mut outside = TcpStream::connect(vendor).await.unwrap();
+    let _either_ends = copy_bidirectional(&mut inside, &mut outside).await;
+}
+
+#[test]
+fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authority() {
+    let company = Company::new();
+    let done = company.run(&["login", "qwen"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let at_login = company.tunnels();
+    assert!(at_login > 0);
+    company.user.expire("qwen");
+    let done = company.run(&["token", "qwen"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(company.tunnels(), at_login + 1);
+    assert_eq!(company.user.kit.qwen().counters().refreshes, 1);
+    let asked = company.asked.lock().unwrap();
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.starts_with("CONNECT vendor.example:443 ")),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_proxy_that_wants_to_know_who_asks_is_named_without_the_password() {
+    let company = Company::new();
+    let output = company
+        .command(&["login", "qwen"])
+        .env(
+            "HTTPS_PROXY",
+            format!("http://mia:wrong-password@{}", company.proxy),
+        )
+        .output();
+    let done = Done::from(output.unwrap());
+    done.assert_failed(4, "vendor.example");
+    assert!(done.err.to_lowercase().contains("proxy auth"), "{done:?}");
+    assert!(!done.err.contains("password"), "{done:?}");
+}
+
+#[test]
+fn without_the_authority_the_certificate_is_refused_and_nothing_is_sent() {
+    let company = Company::new();
+    let output = company
+        .command(&["login", "qwen"])
+        .env_remove("LLM_AUTH_CA_FILE")
+        .output();
+    let done = Done::from(output.unwrap());
+    done.assert_failed(4, "certificate");
+    assert_eq!(company.tunnels(), 0);
+    assert_eq!(company.user.kit.qwen().counters().device_requests, 0);
+}
+
+#[test]
+fn what_the_proxy_is_not_for_goes_without_it() {
+    let company = Company::new();
+    let output = company
+        .command(&["login", "qwen"])
+        .env("NO_PROXY", "vendor.example")
+        .output();
+    let done = Done::from(output.unwrap());
+    done.assert_failed(4, "vendor.example");
+    assert!(company.asked.lock().unwrap().is_empty());
+}
