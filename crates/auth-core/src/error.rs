@@ -45,6 +45,7 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     answer_lost: bool,
+    moved_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -97,6 +98,7 @@ impl Error {
                 status: None,
                 retry_after: None,
                 answer_lost: false,
+                moved_to: None,
                 source: None,
             }),
         }
@@ -130,6 +132,13 @@ impl Error {
     #[must_use]
     pub fn with_answer_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.answer_lost = lost)
+    }
+
+    /// Says where the endpoint is now.
+    #[must_use]
+    pub fn with_moved_to(self, url: impl Into<String>) -> Self {
+        let url = url.into();
+        self.change(|inner| inner.moved_to = Some(url))
     }
 
     fn change(mut self, edit: impl FnOnce(&mut Inner)) -> Self {
@@ -171,6 +180,13 @@ impl Error {
     #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.inner.answer_lost
+    }
+
+    /// Where the endpoint is now, as the server says ([`ErrorKind::Redirected`]): a whole URL
+    /// fit for credentials. Nothing was sent there.
+    #[must_use]
+    pub fn moved_to(&self) -> Option<&str> {
+        self.inner.moved_to.as_deref()
     }
 
     /// The session that it happened to, where that is known.

@@ -1,6 +1,7 @@
 //! What can be asked of the command; one file for each.
 
 mod demo;
+mod doctor;
 mod login;
 mod logout;
 mod status;
@@ -43,6 +44,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Tell the vendor that the session is over, where that is possible, and forget it.
     Logout(logout::LogoutArgs),
+    /// Find what stands in the way: network, endpoints, clock, store. Touches no credential.
+    Doctor(doctor::DoctorArgs),
     /// Show the whole job with simulated vendors on this computer; touches no real session.
     Demo(demo::DemoArgs),
 }
@@ -79,6 +82,7 @@ impl Cli {
             Command::Token(args) => token::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Logout(args) => logout::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
         });
         match done {
@@ -95,7 +99,8 @@ impl Command {
             Self::Token(args) => Reporter::for_answer(args.json, &args.session),
             Self::Logout(args) => Reporter::for_events(args.json, &args.session),
             Self::Status(args) => Reporter::without_session(args.json),
-            Self::Demo(_) => Reporter::without_session(false),
+            // Its report is one object already.
+            Self::Doctor(_) | Self::Demo(_) => Reporter::without_session(false),
         }
     }
 }

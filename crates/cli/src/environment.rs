@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use llm_auth_core::{Endpoint, Error, HttpClientBuilder};
+use llm_auth_core::{Endpoint, Error, HttpClientBuilder, printable};
 
 use crate::exit::{Failure, chain};
 
@@ -102,35 +102,67 @@ pub(crate) fn network(http: HttpClientBuilder) -> Result<HttpClientBuilder, Fail
     with_ca(with_proxy(http)?)
 }
 
-fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
-    let Some((name, url)) = first_of(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?
-    else {
-        return Ok(http);
-    };
-    let except = first_of(&["no_proxy", "NO_PROXY"])?;
-    let except = except.map(|(_, hosts)| hosts).unwrap_or_default();
-    let http = http.proxy(url, except);
-    match http.clone().build() {
-        Ok(_usable) => Ok(http),
-        Err(error) => Err(not_valid(name, &chain(&error))),
+/// The proxy that the environment names.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) variable: &'static str,
+    url: String,
+    /// The hosts that go without it, in the syntax of `NO_PROXY`.
+    pub(crate) except: String,
+}
+
+impl Proxy {
+    pub(crate) fn find() -> Result<Option<Self>, Failure> {
+        let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+        let Some((variable, url)) = first_of(&names)? else {
+            return Ok(None);
+        };
+        let except = first_of(&["no_proxy", "NO_PROXY"])?;
+        Ok(Some(Self {
+            variable,
+            url,
+            except: except.map(|(_, hosts)| hosts).unwrap_or_default(),
+        }))
+    }
+
+    /// The URL without user and password.
+    pub(crate) fn shown(&self) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let host = rest[..end].rsplit('@').next().unwrap_or_default();
+        let colon = if scheme.is_empty() { "" } else { "://" };
+        printable(&format!("{scheme}{colon}{host}"))
     }
 }
 
+fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
+    let Some(proxy) = Proxy::find()? else {
+        return Ok(http);
+    };
+    let http = http.proxy(proxy.url, proxy.except);
+    match http.clone().build() {
+        Ok(_usable) => Ok(http),
+        Err(error) => Err(not_valid(proxy.variable, &chain(&error))),
+    }
+}
+
+/// The variable that names certificates to trust beside those of the system.
+pub(crate) const CA_FILE: &str = "LLM_AUTH_CA_FILE";
+
 fn with_ca(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
-    const NAME: &str = "LLM_AUTH_CA_FILE";
-    let Some(file) = path(NAME) else {
+    let Some(file) = path(CA_FILE) else {
         return Ok(http);
     };
     let pem = std::fs::read(&file)
-        .map_err(|error| not_valid(NAME, &format!("cannot read {}: {error}", file.display())))?;
+        .map_err(|error| not_valid(CA_FILE, &format!("cannot read {}: {error}", file.display())))?;
     let http = http.ca_certificates(pem);
     match http.clone().build() {
         Ok(_usable) => Ok(http),
-        Err(error) => Err(not_valid(NAME, &chain(&error))),
+        Err(error) => Err(not_valid(CA_FILE, &chain(&error))),
     }
 }
 
-fn first_of<'a>(names: &[&'a str]) -> Result<Option<(&'a str, String)>, Failure> {
+fn first_of(names: &[&'static str]) -> Result<Option<(&'static str, String)>, Failure> {
     for name in names {
         if let Some(text) = text(name)? {
             return Ok(Some((name, text)));

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Session(Error),
     /// The environment, a flag's file or the machine is not as it must be.
     Config { message: String, advice: String },
+    /// Checks of `doctor` failed; the report says which.
+    Checks(usize),
     /// The demo did not prove what it set out to prove.
     Demo(String),
     /// Standard output could not be written.
@@ -60,7 +62,7 @@ impl From<Error> for Failure {
 impl Failure {
     fn code(&self) -> u8 {
         match self {
-            Self::Config { .. } | Self::Demo(_) | Self::Output(_) => OTHER,
+            Self::Checks(_) | Self::Config { .. } | Self::Demo(_) | Self::Output(_) => OTHER,
             Self::Usage(_) => USAGE,
             Self::Signal { code, .. } => *code,
             Self::Session(error) => match error.kind() {
@@ -74,6 +76,7 @@ impl Failure {
 
     fn kind(&self) -> &'static str {
         match self {
+            Self::Checks(_) => "checks",
             Self::Config { .. } => "config",
             Self::Demo(_) => "demo",
             Self::Output(_) => "output",
@@ -83,8 +86,10 @@ impl Failure {
         }
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
+            Self::Checks(1) => "1 check failed".to_owned(),
+            Self::Checks(count) => format!("{count} checks failed"),
             Self::Config { message, .. }
             | Self::Demo(message)
             | Self::Signal { message, .. }
@@ -193,7 +198,9 @@ impl Reporter {
         match failure {
             Failure::Config { advice, .. } => Some(advice.clone()),
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
-            Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => None,
+            Failure::Checks(_) | Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => {
+                None
+            }
             Failure::Session(error) => Some(self.advice_for(error)),
         }
     }

@@ -14,6 +14,7 @@ pub(crate) struct Place {
     /// `Some` if the person came over SSH.
     pub(crate) ssh: Option<Ssh>,
     pub(crate) container: bool,
+    pub(crate) wsl: bool,
     /// A graphical screen, or a system that has one always.
     pub(crate) display: bool,
     /// The variable `BROWSER` names something that opens pages, wherever that is.
@@ -58,6 +59,7 @@ impl Place {
             ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"])
                 .then(|| Ssh::of(variable("SSH_CONNECTION"), variable("USER"))),
             container: is_container,
+            wsl: is_wsl,
             display: cfg!(any(windows, target_os = "macos"))
                 || is_wsl
                 || any(&["DISPLAY", "WAYLAND_DISPLAY"]),
@@ -110,6 +112,24 @@ impl Place {
     /// does not lead here.
     pub(crate) fn is_remote(&self) -> bool {
         self.ssh.is_some() || !self.display
+    }
+
+    /// What the place is called, for `doctor`.
+    pub(crate) fn words(&self) -> String {
+        let mut words = Vec::new();
+        for (is, word) in [
+            (self.ssh.is_some(), "over SSH"),
+            (self.wsl, "in WSL"),
+            (self.container, "in a container"),
+            (self.display, "with a screen"),
+            (!self.display, "without a screen"),
+            (self.browser.is_some(), "with BROWSER set"),
+        ] {
+            if is {
+                words.push(word);
+            }
+        }
+        words.join(", ")
     }
 }
 

@@ -18,8 +18,13 @@ pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {
             Err(Failure::Usage("--store needs the name of a file".into()))
         }
         Some(file) => Ok(FileTokenStore::file(file)),
-        None => Ok(FileTokenStore::folder(home()?.join("sessions"))),
+        None => Ok(FileTokenStore::folder(folder()?)),
     }
+}
+
+/// The folder of all sessions.
+pub(crate) fn folder() -> Result<PathBuf, Failure> {
+    Ok(home()?.join("sessions"))
 }
 
 /// The session that was asked for.

@@ -1,15 +1,17 @@
 //! Which vendors there are, and how a provider is made of the environment and the flags.
 
+pub(crate) mod endpoints;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use llm_auth_core::{
-    AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, PollSchedule, Secret,
+    AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, Secret,
 };
-use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, OAuthClient};
-use llm_auth_minimax::{Dialect, MiniMaxEndpoints, MiniMaxProvider, Region};
-use llm_auth_qwen::{QwenEndpoints, QwenProvider};
+use llm_auth_gemini::{GeminiProvider, OAuthClient};
+use llm_auth_minimax::{MiniMaxProvider, Region};
+use llm_auth_qwen::QwenProvider;
 
 use crate::environment::{self, Variables};
 use crate::exit::{Failure, chain};
@@ -101,15 +103,11 @@ impl Vendor {
     ) -> Result<Provider, Failure> {
         self.check_flags(args)?;
         let variables = Variables::of(self.name());
-        let mut http = environment::network(HttpClient::builder())?;
-        if let Some(timeout) = request_timeout {
-            http = http.timeout(timeout);
-        }
-        let http = http.build()?;
+        let http = http_client(request_timeout)?;
         Ok(match self {
             Self::Qwen => Provider::Qwen(
                 QwenProvider::builder()
-                    .endpoints(qwen_endpoints(&variables, patience)?)
+                    .endpoints(endpoints::qwen(&variables, patience)?)
                     .http(http)
                     .build(),
             ),
@@ -117,14 +115,14 @@ impl Vendor {
                 let region = args.region.map(Region::from).unwrap_or_default();
                 Provider::MiniMax(
                     MiniMaxProvider::builder()
-                        .endpoints(minimax_endpoints(&variables, region, patience)?)
+                        .endpoints(endpoints::minimax(&variables, region, patience)?)
                         .http(http)
                         .build(),
                 )
             }
             Self::Gemini => {
                 let mut builder = GeminiProvider::builder()
-                    .endpoints(gemini_endpoints(&variables)?)
+                    .endpoints(endpoints::gemini(&variables)?)
                     .http(http);
                 if let Some(client) = gemini_client(&variables, args)? {
                     builder = builder.client(client);
@@ -163,6 +161,15 @@ impl Vendor {
         };
         misplaced.map_or(Ok(()), |why| Err(Failure::Usage(why.into())))
     }
+}
+
+/// The one client for every request: sign-in, renewal, sign-out and `doctor`.
+pub(crate) fn http_client(timeout: Option<Duration>) -> Result<HttpClient, Failure> {
+    let mut http = environment::network(HttpClient::builder())?;
+    if let Some(timeout) = timeout {
+        http = http.timeout(timeout);
+    }
+    Ok(http.build()?)
 }
 
 const CLIENT_FILE_ELSEWHERE: &str = "--client-file is for gemini";
@@ -209,60 +216,6 @@ impl Provider {
                 .collect(),
         }
     }
-}
-
-fn qwen_endpoints(
-    variables: &Variables,
-    patience: Option<Duration>,
-) -> Result<QwenEndpoints, Failure> {
-    let mut endpoints = variables.rebase(QwenEndpoints::default(), QwenEndpoints::with_base)?;
-    endpoints.schedule = with_patience(endpoints.schedule, patience);
-    variables.replace_endpoint(
-        "DEVICE_AUTHORIZATION_ENDPOINT",
-        &mut endpoints.device_authorization,
-    )?;
-    variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
-    variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
-    variables.replace("SCOPE", &mut endpoints.scope)?;
-    Ok(endpoints)
-}
-
-fn minimax_endpoints(
-    variables: &Variables,
-    region: Region,
-    patience: Option<Duration>,
-) -> Result<MiniMaxEndpoints, Failure> {
-    let known = MiniMaxEndpoints::new(region, Dialect::default());
-    let mut endpoints = variables.rebase(known, MiniMaxEndpoints::with_base)?;
-    endpoints.schedule = with_patience(endpoints.schedule, patience);
-    variables.replace_endpoint(
-        "DEVICE_AUTHORIZATION_ENDPOINT",
-        &mut endpoints.device_authorization,
-    )?;
-    variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
-    if let Some(revocation) = variables.endpoint("REVOCATION_ENDPOINT")? {
-        endpoints.revocation = Some(revocation);
-    }
-    variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
-    variables.replace("SCOPE", &mut endpoints.scope)?;
-    Ok(endpoints)
-}
-
-fn with_patience(schedule: PollSchedule, patience: Option<Duration>) -> PollSchedule {
-    match patience {
-        Some(patience) => schedule.patience(patience),
-        None => schedule,
-    }
-}
-
-fn gemini_endpoints(variables: &Variables) -> Result<GeminiEndpoints, Failure> {
-    let mut endpoints = variables.rebase(GeminiEndpoints::default(), GeminiEndpoints::with_base)?;
-    variables.replace_endpoint("AUTHORIZATION_ENDPOINT", &mut endpoints.authorization)?;
-    variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
-    variables.replace_endpoint("REVOCATION_ENDPOINT", &mut endpoints.revocation)?;
-    variables.replace_endpoint("USERINFO_ENDPOINT", &mut endpoints.userinfo)?;
-    variables.replace("SCOPE", &mut endpoints.scope)?;
-    Ok(endpoints)
 }
 
 /// The client of the file, else of the variables.

@@ -9,6 +9,8 @@
 mod common;
 #[path = "suite/demo.rs"]
 mod demo;
+#[path = "suite/doctor.rs"]
+mod doctor;
 #[path = "suite/environment.rs"]
 mod environment;
 #[path = "suite/exit_codes.rs"]

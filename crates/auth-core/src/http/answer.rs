@@ -64,6 +64,12 @@ impl Answer {
         self.status
     }
 
+    /// The server's clock when it answered (RFC 9110 section 6.6.1), to the second.
+    #[must_use]
+    pub fn date(&self) -> Option<Timestamp> {
+        self.date
+    }
+
     /// Whether the status is 2xx.
     #[must_use]
     pub fn is_success(&self) -> bool {

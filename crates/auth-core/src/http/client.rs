@@ -98,6 +98,16 @@ impl HttpClient {
         self.send(endpoint, request, headers, form.secrets()).await
     }
 
+    /// Asks without any credential, to see whether somebody answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`post_form`](Self::post_form).
+    pub async fn get(&self, endpoint: &Endpoint) -> Result<Answer> {
+        let request = self.client()?.get(endpoint.url().clone());
+        self.send(endpoint, request, &[], Vec::new()).await
+    }
+
     /// Asks with a bearer token in the `Authorization` header (RFC 6750 section 2.1).
     ///
     /// # Errors
@@ -351,13 +361,14 @@ fn redirected(endpoint: &Endpoint, status: u16, location: Option<&HeaderValue>) 
         (Some(moved), _) => {
             let mut place = moved.url().clone();
             place.set_query(None);
+            let place = clean(place.as_str(), 200, &[]);
             Error::new(
                 ErrorKind::Redirected,
                 format!(
-                    "the endpoint at {host} has moved to {} (status {status}); set the new endpoint",
-                    clean(place.as_str(), 200, &[])
+                    "the endpoint at {host} has moved to {place} (status {status}); set the new endpoint"
                 ),
             )
+            .with_moved_to(place)
         }
         (None, target) => Error::new(
             ErrorKind::Transient,

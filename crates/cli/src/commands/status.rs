@@ -203,7 +203,8 @@ impl Row {
     }
 }
 
-fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
+/// The state of a session in one word.
+pub(crate) fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
     if token.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now) {
         "valid"
     } else if token.is_refused() {
