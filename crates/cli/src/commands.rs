@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod exec;
 mod login;
 mod logout;
 mod status;
@@ -17,7 +18,8 @@ use crate::vendor::Vendor;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: try again,
-5 denied or the code expired, 129/130/143 hung up, interrupted, terminated.
+5 denied or the code expired, 126/127 exec cannot run or find the command,
+129/130/143 hung up, interrupted, terminated.
 
 Standard output carries only the answer; LLM_AUTH_HOME moves the folder of the sessions.";
 
@@ -40,6 +42,8 @@ enum Command {
     Login(login::LoginArgs),
     /// Print a valid access token, renewed if need be.
     Token(token::TokenArgs),
+    /// Run a program with a valid access token in its environment.
+    Exec(exec::ExecArgs),
     /// Show who is signed in; sends nothing.
     Status(status::StatusArgs),
     /// Tell the vendor that the session is over, where that is possible, and forget it.
@@ -82,6 +86,7 @@ impl Cli {
             Command::Token(args) => token::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Logout(args) => logout::run(&args),
+            Command::Exec(args) => exec::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
         });
@@ -97,6 +102,7 @@ impl Command {
         match self {
             Self::Login(args) => Reporter::for_events(args.json, &args.session),
             Self::Token(args) => Reporter::for_answer(args.json, &args.session),
+            Self::Exec(args) => Reporter::for_answer(false, &args.session),
             Self::Logout(args) => Reporter::for_events(args.json, &args.session),
             Self::Status(args) => Reporter::without_session(args.json),
             // Its report is one object already.

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Session(Error),
     /// The environment, a flag's file or the machine is not as it must be.
     Config { message: String, advice: String },
+    /// The program for `exec` could not be run, or ended so; without a message it said all itself.
+    Command { code: u8, message: Option<String> },
     /// Checks of `doctor` failed; the report says which.
     Checks(usize),
     /// The demo did not prove what it set out to prove.
@@ -64,7 +66,7 @@ impl Failure {
         match self {
             Self::Checks(_) | Self::Config { .. } | Self::Demo(_) | Self::Output(_) => OTHER,
             Self::Usage(_) => USAGE,
-            Self::Signal { code, .. } => *code,
+            Self::Command { code, .. } | Self::Signal { code, .. } => *code,
             Self::Session(error) => match error.kind() {
                 ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
                 ErrorKind::Denied | ErrorKind::Expired => NOT_APPROVED,
@@ -76,6 +78,7 @@ impl Failure {
 
     fn kind(&self) -> &'static str {
         match self {
+            Self::Command { .. } => "command",
             Self::Checks(_) => "checks",
             Self::Config { .. } => "config",
             Self::Demo(_) => "demo",
@@ -90,6 +93,7 @@ impl Failure {
         match self {
             Self::Checks(1) => "1 check failed".to_owned(),
             Self::Checks(count) => format!("{count} checks failed"),
+            Self::Command { message, .. } => message.clone().unwrap_or_default(),
             Self::Config { message, .. }
             | Self::Demo(message)
             | Self::Signal { message, .. }
@@ -167,6 +171,13 @@ impl Reporter {
 
     /// Says it; the exit code.
     pub(crate) fn report(&self, failure: &Failure) -> u8 {
+        if let Failure::Command {
+            code,
+            message: None,
+        } = failure
+        {
+            return *code;
+        }
         let (message, advice) = (printable(&failure.message()), self.advice(failure));
         output::say(&format!("llm-auth: {message}"));
         if let Some(advice) = &advice {
@@ -196,6 +207,10 @@ impl Reporter {
 
     fn advice(&self, failure: &Failure) -> Option<String> {
         match failure {
+            Failure::Command { .. } => Some(
+                "the command stands after `--`: is it spelled right, installed, and in PATH?"
+                    .into(),
+            ),
             Failure::Config { advice, .. } => Some(advice.clone()),
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
             Failure::Checks(_) | Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => {

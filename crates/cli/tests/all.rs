@@ -13,6 +13,9 @@ mod demo;
 mod doctor;
 #[path = "suite/environment.rs"]
 mod environment;
+#[cfg(unix)]
+#[path = "suite/exec.rs"]
+mod exec;
 #[path = "suite/exit_codes.rs"]
 mod exit_codes;
 #[path = "suite/login.rs"]

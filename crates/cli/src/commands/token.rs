@@ -41,42 +41,80 @@ pub(crate) struct TokenArgs {
     timeout: Option<Duration>,
 }
 
+/// What is wanted of a token, by `token` and `exec` alike.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) session: &'a SessionArgs,
+    pub(crate) provider: &'a ProviderArgs,
+    pub(crate) min_validity: Option<Duration>,
+    pub(crate) force_refresh: bool,
+    pub(crate) timeout: Option<Duration>,
+}
+
 pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
-    let (mut store, key) = (store::open(&args.session.place)?, store::key(&args.session));
-    if let Some(timeout) = args.timeout {
-        store = store.lock_wait(timeout);
+    let token = Wanted {
+        session: &args.session,
+        provider: &args.provider,
+        min_validity: args.min_validity,
+        force_refresh: args.force_refresh,
+        timeout: args.timeout,
     }
-    if !args.force_refresh
-        && let Some(token) = good_enough(&store, &key, args.min_validity)?
-    {
-        return answer(args, &key, &token);
-    }
-    let provider = args
-        .session
-        .vendor
-        .provider(&args.provider, args.timeout, None)?;
-    let manager = provider
-        .manager()
-        .store(store.clone())
-        .account(key.account())
-        .build();
-    let renewed_before = renewed_at(&store, &key);
-    let interrupted = || {
-        if renewed_at(&store, &key) == renewed_before {
-            "interrupted; nothing was changed".to_owned()
-        } else {
-            let file = store.path(&key);
-            format!(
-                "interrupted; the renewed session is stored in {}",
-                file.display()
-            )
+    .get()?;
+    answer(args, &store::key(&args.session), &token)
+}
+
+impl Wanted<'_> {
+    /// The session, renewed and stored if need be.
+    pub(crate) fn get(&self) -> Result<OAuthToken, Failure> {
+        let (mut store, key) = (store::open(&self.session.place)?, store::key(self.session));
+        if let Some(timeout) = self.timeout {
+            store = store.lock_wait(timeout);
         }
-    };
-    let token = signals::run(&[&manager], obtain(&manager, args), interrupted)?;
-    if time::has_expired(&token) {
-        output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+        if !self.force_refresh
+            && let Some(token) = good_enough(&store, &key, self.min_validity)?
+        {
+            return Ok(token);
+        }
+        let vendor = self.session.vendor;
+        let manager = vendor
+            .provider(self.provider, self.timeout, None)?
+            .manager()
+            .store(store.clone())
+            .account(key.account())
+            .build();
+        let renewed_before = renewed_at(&store, &key);
+        let interrupted = || {
+            if renewed_at(&store, &key) == renewed_before {
+                "interrupted; nothing was changed".to_owned()
+            } else {
+                let file = store.path(&key);
+                format!(
+                    "interrupted; the renewed session is stored in {}",
+                    file.display()
+                )
+            }
+        };
+        let token = signals::run(&[&manager], self.obtain(&manager), interrupted)?;
+        if time::has_expired(&token) {
+            output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+        }
+        Ok(token)
     }
-    answer(args, &key, &token)
+
+    async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {
+        let token = if self.force_refresh {
+            let Some(current) = manager.load().await? else {
+                let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
+                return Err(error.with_session(manager.key()).into());
+            };
+            manager.invalidate(&current).await?
+        } else if let Some(minimum) = self.min_validity {
+            manager.token_valid_for(minimum).await?
+        } else {
+            manager.token().await?
+        };
+        Ok((*token).clone())
+    }
 }
 
 /// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
@@ -103,21 +141,6 @@ fn good_enough(
         Some(minimum) => stored.lasts(minimum, now),
     };
     Ok(Some(stored).filter(|_| ours && good))
-}
-
-async fn obtain(manager: &AuthManager, args: &TokenArgs) -> Result<OAuthToken, Failure> {
-    let token = if args.force_refresh {
-        let Some(current) = manager.load().await? else {
-            let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
-            return Err(error.with_session(manager.key()).into());
-        };
-        manager.invalidate(&current).await?
-    } else if let Some(minimum) = args.min_validity {
-        manager.token_valid_for(minimum).await?
-    } else {
-        manager.token().await?
-    };
-    Ok((*token).clone())
 }
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {

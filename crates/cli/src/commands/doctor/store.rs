@@ -75,7 +75,7 @@ fn writable(folder: &Path) -> Check {
             false => place,
         });
     let existing = above.find(|place| place.symlink_metadata().is_ok());
-    let existing = existing.unwrap_or(Path::new("."));
+    let existing = existing.unwrap_or_else(|| Path::new("."));
     if !existing.is_dir() {
         let message = format!("{} is no folder", existing.display());
         return Check::new("store", Status::Fail, message)

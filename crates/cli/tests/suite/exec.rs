@@ -1,0 +1,121 @@
+//! `llm-auth exec`: a program gets the token, and all else is its own.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::common::{Done, User};
+
+const SH: &str = "/bin/sh";
+
+#[test]
+fn the_program_has_the_token_and_the_base_and_all_else_is_its_own() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let script = "read line; echo \"$line $LLM_AUTH_ACCESS_TOKEN $BASE\"; echo said >&2; exit 42";
+    let mut child = user
+        .command(&[
+            "exec",
+            "qwen",
+            "--api-base-env",
+            "BASE",
+            "--",
+            SH,
+            "-c",
+            script,
+        ])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"hello\n").unwrap();
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(42), "{done:?}");
+    let access = user.stored("qwen")["access"].as_str().unwrap().to_owned();
+    let base = user.kit.base_url();
+    assert_eq!(done.out, format!("hello {access} {base}/v1\n"));
+    assert_eq!(done.err, "said\n");
+}
+
+#[test]
+fn the_token_stands_under_every_name_that_is_asked_for_and_in_no_argument() {
+    let user = User::new();
+    user.sign_in(&["minimax"]);
+    let script = "echo \"$A $B $LLM_AUTH_ACCESS_TOKEN.\"; tr '\\0' ' ' < /proc/$$/cmdline";
+    let done = user.run(&[
+        "exec", "minimax", "--env", "A", "--env", "B", "--", SH, "-c", script,
+    ]);
+    let access = user.stored("minimax")["access"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let (first, arguments) = done.out.split_once('\n').unwrap();
+    assert_eq!(first, format!("{access} {access} ."));
+    assert!(!arguments.contains(&access), "{arguments}");
+}
+
+#[test]
+fn a_session_that_is_over_is_renewed_before_the_start() {
+    let user = User::with_expired_session("qwen");
+    let done = user.run(&[
+        "exec",
+        "qwen",
+        "--",
+        SH,
+        "-c",
+        "echo $LLM_AUTH_ACCESS_TOKEN",
+    ]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let access = user.stored("qwen")["access"].clone();
+    assert_eq!(done.out.trim_end(), access.as_str().unwrap());
+    assert_eq!(user.kit.qwen().counters().refreshes, 1);
+}
+
+#[test]
+fn where_nobody_is_signed_in_nothing_is_started() {
+    let user = User::new();
+    let mark = user.folder.path().join("started");
+    let done = user.run(&["exec", "qwen", "--", "/bin/touch", mark.to_str().unwrap()]);
+    done.assert_failed(3, "nobody is signed in");
+    assert!(!mark.exists());
+}
+
+#[test]
+fn a_program_that_cannot_be_run_has_the_exit_code_of_a_shell() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.run(&["exec", "qwen", "--", "/nowhere/made-up"])
+        .assert_failed(127, "/nowhere/made-up");
+    let folder = user.folder.path().to_str().unwrap();
+    user.run(&["exec", "qwen", "--", folder])
+        .assert_failed(126, "cannot run");
+}
+
+#[test]
+fn what_is_no_name_and_no_command_is_a_usage_error() {
+    let user = User::new();
+    for args in [
+        &["exec", "qwen", "--env", "A=B", "--", "/bin/true"][..],
+        &["exec", "qwen", "--env", "", "--", "/bin/true"],
+        &["exec", "qwen", "--"],
+        &["exec", "qwen"],
+    ] {
+        assert_eq!(user.run(args).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn signals_are_the_program_s_own() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let script = "trap 'echo heard; exit 7' TERM; echo ready; while :; do sleep 1; done";
+    let mut child = user.start(&["exec", "qwen", "--", SH, "-c", script]);
+    let mut ready = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(
+        (done.code, done.out.as_str()),
+        (Some(7), "heard\n"),
+        "{done:?}"
+    );
+}
