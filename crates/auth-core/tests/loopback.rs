@@ -236,3 +236,38 @@ async fn nobody_comes() {
     let error = waiting.task.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
 }
+
+#[tokio::test]
+async fn the_page_speaks_the_browser_s_language_and_reflects_nothing() {
+    let waiting = wait(Duration::from_secs(60));
+    let ask = |language: &str| {
+        format!(
+            "GET /cb?x=%3Cscript%3Eforged HTTP/1.1\r\nHost: {}\r\nAccept-Language: {language}\r\n\r\n",
+            waiting.address
+        )
+    };
+    for (language, tag, words) in [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-Hans", "这里没有内容"),
+        ("en", "en", "Nothing to do here"),
+        ("<script>forged;q=1", "en", "Nothing to do here"),
+    ] {
+        let answer = waiting.send(&ask(language)).await;
+        assert!(
+            answer.contains(&format!("content-language: {tag}\r\n")),
+            "{answer}"
+        );
+        assert!(
+            answer.contains(words) && !answer.contains("forged"),
+            "{answer}"
+        );
+        for header in [
+            "content-security-policy: default-src 'none'; style-src 'sha256-",
+            "cache-control: no-store",
+            "referrer-policy: no-referrer",
+            "x-content-type-options: nosniff",
+            "vary: accept-language",
+        ] {
+            assert!(answer.contains(header), "{header}: {answer}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::code::{Asked, Code, Consent, is_loopback_redirect};
 use crate::device::Decision;
 use crate::dispatch::Call;
 use crate::google::known_client;
-use crate::page;
+use crate::page::{self, Tongue};
 use crate::pkce;
 use crate::settings::Approval;
 use crate::state::State;
@@ -32,15 +32,16 @@ pub(crate) fn authorize(call: &Call<'_>, state: &mut State) -> Judged {
     if consent.decision == Decision::Open {
         consent.decision = decision;
     }
-    Ok(next(at, state))
+    Ok(next(Tongue::of(call.request), at, state))
 }
 
 /// The person pressed a button.
 fn decide(call: &Call<'_>, state: &mut State) -> Answer {
-    let form = call.form;
+    let (form, tongue) = (call.form, Tongue::of(call.request));
     let of_form = |c: &Consent| Some(c.id.as_str()) == form.get("id") && !c.answered;
     let Some(at) = state.consents.iter().position(of_form) else {
         return page::message(
+            tongue,
             404,
             "Nothing to decide",
             "This request is not open any more.",
@@ -48,21 +49,26 @@ fn decide(call: &Call<'_>, state: &mut State) -> Answer {
     };
     let consent = &mut state.consents[at];
     if form.get("csrf") != Some(&consent.csrf) {
-        return page::message(403, "Refused", "The form did not come from this page.");
+        return page::message(
+            tongue,
+            403,
+            "Refused",
+            "The form did not come from this page.",
+        );
     }
     consent.decision = match form.get("decision") {
         Some("approve") => Decision::Approved,
         _ => Decision::Denied,
     };
-    next(at, state)
+    next(tongue, at, state)
 }
 
-fn next(at: usize, state: &mut State) -> Answer {
+fn next(tongue: Tongue, at: usize, state: &mut State) -> Answer {
     let consent = &mut state.consents[at];
     let asked = consent.asked.clone();
     let issuer = state.settings.issuer.clone();
     let mut answer = match consent.decision {
-        Decision::Open => return page::consent(consent),
+        Decision::Open => return page::consent(tongue, consent),
         Decision::Denied => Answer::callback(
             &asked.redirect_uri,
             &[("error", "access_denied"), ("state", &asked.state)],
@@ -138,6 +144,11 @@ fn read(call: &Call<'_>, state: &State) -> Result<Asked, Box<Refused>> {
 }
 
 fn refuse<T>(status: u16, code: &str, why: &str) -> Result<T, Box<Refused>> {
-    let page = page::message(status, &format!("Error {status}: {code}"), why);
+    let page = page::message(
+        Tongue::English,
+        status,
+        &format!("Error {status}: {code}"),
+        why,
+    );
     Err(Refused::new(why, page))
 }

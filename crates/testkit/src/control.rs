@@ -11,7 +11,7 @@ use crate::device::Decision;
 use crate::fault::Fault;
 use crate::google;
 use crate::kit::Kit;
-use crate::page::{self, escape};
+use crate::page::{self, Tongue, escape};
 use crate::request::Request;
 use crate::settings::Change;
 use crate::vendor::{Endpoint, Vendor};
@@ -223,7 +223,7 @@ fn index(kit: &Kit) -> Answer {
         escape(&exports),
         escape(CONTROL)
     );
-    page::document(200, "llm-auth-testkit", &body, "'self'")
+    page::document(Tongue::English, 200, "llm-auth-testkit", &body, "'self'")
 }
 
 const CONTROL: &str = "GET  /testkit/state               counters, live families, pending codes

@@ -10,7 +10,7 @@ use crate::fault::{Fault, Kind, Stage};
 use crate::google;
 use crate::kit::Kit;
 use crate::minimax;
-use crate::page;
+use crate::page::{self, Tongue};
 use crate::patch::{self, Facts};
 use crate::qwen;
 use crate::request::{Complaint, Form, Request};
@@ -142,7 +142,12 @@ fn settle(call: &Call<'_>, door: Door, state: &mut State) -> Answer {
 fn judge(call: &Call<'_>, door: Door, state: &mut State) -> Judged {
     if door.action == Action::Page && !call.request.host_is_loopback() {
         let words = "This page answers only to a loopback host name.";
-        return Ok(page::message(421, "Misdirected request", words));
+        return Ok(page::message(
+            Tongue::of(call.request),
+            421,
+            "Misdirected request",
+            words,
+        ));
     }
     match (door.vendor, door.action) {
         (Vendor::Qwen, Action::Device) => qwen::device(call, state),
@@ -168,7 +173,12 @@ fn judge(call: &Call<'_>, door: Door, state: &mut State) -> Judged {
 
 fn malformed(door: Door, complaint: &Complaint) -> Answer {
     match (door.vendor, door.action, complaint) {
-        (_, Action::Page, _) => page::message(400, "Error 400: invalid_request", complaint.words()),
+        (_, Action::Page, _) => page::message(
+            Tongue::English,
+            400,
+            "Error 400: invalid_request",
+            complaint.words(),
+        ),
         (Vendor::Qwen, _, Complaint::NoUserAgent) => wire::firewall_page(),
         (Vendor::Qwen | Vendor::MiniMax | Vendor::Gemini, _, _) => {
             Answer::oauth_error(400, "invalid_request", complaint.words())

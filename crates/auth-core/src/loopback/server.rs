@@ -19,10 +19,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::gate::{Gate, Verdict};
-use super::page::{Page, SECURITY_POLICY};
+use super::page::{Language, Page, SECURITY_POLICY};
 use crate::error::Error;
 use crate::secret::Secret;
 
+const CROSS_ORIGIN_RESOURCE_POLICY: header::HeaderName =
+    header::HeaderName::from_static("cross-origin-resource-policy");
 const CONNECTIONS: usize = 32;
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// A browser waits this long for its page while the code is exchanged.
@@ -145,6 +147,9 @@ async fn answer(
     shared: &Shared,
     is_the_answer: &AtomicBool,
 ) -> Response<Full<Bytes>> {
+    let accepted = request.headers().get(header::ACCEPT_LANGUAGE);
+    let language = Language::best(accepted.and_then(|value| value.to_str().ok()));
+    let response = |status, page| response(status, page, language);
     let verdict = shared
         .gate
         .judge(request.method(), request.uri(), request.headers());
@@ -170,18 +175,23 @@ async fn answer(
     response(200, page.await.unwrap_or(Page::Failed))
 }
 
-fn response(status: u16, page: Page) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(page.html()));
+fn response(status: u16, page: Page, language: Language) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(page.html(language)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, SECURITY_POLICY),
+        (header::CONTENT_LANGUAGE, language.tag()),
+        (header::VARY, "accept-language"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     ] {
         headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    if let Ok(policy) = header::HeaderValue::from_str(&SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     if status == 405 {
         headers.insert(header::ALLOW, header::HeaderValue::from_static("GET"));
