@@ -9,6 +9,7 @@ mod bench;
 mod measure;
 mod model;
 mod run;
+mod screenshots;
 mod test_all;
 mod torture;
 
@@ -20,10 +21,11 @@ fn main() -> ExitCode {
         "bench" => bench::run(),
         "measure" => measure::run(),
         "model" => model::run(),
+        "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!(
-            "no task {task:?}; there are: bench, measure, model, test-all, torture"
+            "no task {task:?}; there are: bench, measure, model, screenshots, test-all, torture"
         )),
     };
     match done {

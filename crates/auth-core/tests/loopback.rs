@@ -261,7 +261,7 @@ async fn the_page_speaks_the_browser_s_language_and_reflects_nothing() {
             "{answer}"
         );
         for header in [
-            "content-security-policy: default-src 'none'; style-src 'sha256-",
+            "content-security-policy: default-src 'none'; img-src data:; style-src 'sha256-",
             "cache-control: no-store",
             "referrer-policy: no-referrer",
             "x-content-type-options: nosniff",

@@ -246,7 +246,7 @@ impl Terminal {
             "The answer is here; finishing the sign-in...".to_owned()
         } else {
             let clock = countdown(rounded(left));
-            format!("Waiting for you. {clock} left. Ctrl-C stops.")
+            format!("Waiting: {clock} left. Ctrl-C stops.")
         };
         drop(wait);
         self.screen.show_status(&text);

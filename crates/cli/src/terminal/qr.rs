@@ -28,9 +28,10 @@ pub(crate) fn lines(text: &str, colour: bool) -> Option<Vec<String>> {
                 (false, false) => ' ',
             });
         }
+        // White on black, whatever the terminal's own colours are; below the last row is nothing.
+        let ground = if row + 1 < side { ";40" } else { "" };
         lines.push(if colour {
-            // White on black, whatever the terminal's own colours are.
-            format!("\x1b[97;40m{line}\x1b[0m")
+            format!("\x1b[97{ground}m{line}\x1b[0m")
         } else {
             line
         });

@@ -202,3 +202,17 @@ pub(crate) fn browse(url: &str) {
         }
     }
 }
+
+/// Where the vendor sends the browser in the end, which does not get there.
+pub(crate) fn final_url(url: &str) -> String {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let is_location = |line: &&str| line.to_ascii_lowercase().starts_with("location:");
+    let location = answer.lines().find(is_location).unwrap();
+    location[9..].trim().to_owned()
+}

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use llm_auth_testkit::Approval;
 
-use crate::common::{Done, User, browse};
+use crate::common::{Done, User, browse, final_url};
 
 /// A sign-in at a terminal that is far from any browser, with its authorization URL.
 struct FromAfar {
@@ -54,20 +54,6 @@ impl FromAfar {
             ..done
         }
     }
-}
-
-/// Where the vendor sends the browser in the end, which does not get there.
-fn final_url(url: &str) -> String {
-    let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let is_location = |line: &&str| line.to_ascii_lowercase().starts_with("location:");
-    let location = answer.lines().find(is_location).unwrap();
-    location[9..].trim().to_owned()
 }
 
 fn parameter(url: &str, name: &str) -> String {

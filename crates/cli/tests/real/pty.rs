@@ -1,0 +1,140 @@
+//! The command in a terminal of a given size.
+
+use std::io::{Read as _, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::termios::LocalModes;
+use vt100::Parser;
+
+use crate::common::User;
+use crate::pictures;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    output: Receiver<Vec<u8>>,
+    parser: Parser,
+    /// Every byte that the program wrote.
+    pub(crate) raw: Vec<u8>,
+}
+
+/// Variables beside those that every test has; a later one wins.
+pub(crate) type Variables<'a> = &'a [(&'a str, &'a str)];
+
+impl Terminal {
+    pub(crate) fn start(
+        user: &User,
+        size: (u16, u16),
+        args: &[&str],
+        variables: Variables<'_>,
+    ) -> Self {
+        let (cols, rows) = size;
+        let pair = native_pty_system().openpty(PtySize {
+            rows,
+            cols,
+            pixel_width: 0,
+            pixel_height: 0,
+        });
+        let pair = pair.unwrap();
+        let known = user.command(&[]);
+        let mut command = CommandBuilder::new(known.get_program());
+        command.args(args);
+        command.cwd(user.folder.path());
+        command.env_clear();
+        for (name, value) in known.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let (keys, mut reader) = (
+            pair.master.take_writer().unwrap(),
+            pair.master.try_clone_reader().unwrap(),
+        );
+        let (say, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if say.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            master: pair.master,
+            keys,
+            child,
+            output,
+            parser: Parser::new(rows, cols, 0),
+            raw: Vec::new(),
+        }
+    }
+
+    /// Waits until the screen shows this.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.screen().contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.take(&bytes),
+                Err(why) => panic!("{why}: no {text:?} on the screen:\n{}", self.screen()),
+            }
+        }
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.keys.write_all(text.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// What is on the screen, rows with their ends trimmed.
+    pub(crate) fn screen(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.raw).into_owned()
+    }
+
+    pub(crate) fn hides_cursor(&self) -> bool {
+        self.parser.screen().hide_cursor()
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub(crate) fn echoes(&self) -> bool {
+        let terminal = self.master.get_termios().unwrap();
+        terminal.local_flags.bits() & LocalModes::ECHO.bits() != 0
+    }
+
+    pub(crate) fn picture(&self, name: &str, title: &str) {
+        pictures::of_terminal(name, title, self.parser.screen());
+    }
+
+    /// Waits for the end: the exit code.
+    pub(crate) fn end(&mut self) -> u32 {
+        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+            self.take(&bytes);
+        }
+        self.child.wait().unwrap().exit_code()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.raw.extend_from_slice(bytes);
+        self.parser.process(bytes);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+    }
+}

@@ -1,0 +1,185 @@
+//! What a person sees in a terminal, of any kind.
+
+use llm_auth_testkit::Approval;
+
+use crate::common::{User, browse};
+use crate::pty::Terminal;
+
+const WIDE: (u16, u16) = (80, 40);
+const NARROW: (u16, u16) = (40, 46);
+const SMALL: (u16, u16) = (80, 24);
+
+/// The page of a sign-in, found whole and on one line among the bytes that were written.
+fn page(terminal: &Terminal, start: &str) -> String {
+    let written = terminal.written();
+    let line = written
+        .lines()
+        .map(|line| line.trim_end_matches('\r'))
+        .find(|line| line.starts_with(start));
+    line.unwrap_or_else(|| panic!("no {start} in {written}"))
+        .to_owned()
+}
+
+#[test]
+fn a_device_sign_in_has_the_page_the_code_a_qr_code_and_a_clock() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    let code = user.kit.qwen().pending_user_codes().remove(0);
+    let base = user.kit.base_url().to_owned();
+    let whole = format!("{base}/authorize?user_code={code}&client=qwen-code");
+    assert_eq!(page(&terminal, &base), whole);
+    let screen = terminal.screen();
+    assert!(
+        screen.contains(&code) && screen.contains("▄▄▄▄▄"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains(&format!("Or enter it at {base}/authorize")),
+        "{screen}"
+    );
+    terminal.picture("login-qwen-80", "llm-auth login qwen");
+    // It counts by itself.
+    terminal.wait_for(" 29:5");
+    assert!(user.kit.qwen().approve(&code));
+    assert_eq!(terminal.end(), 0);
+    let screen = terminal.screen();
+    assert!(
+        screen.contains("Signed in to Qwen") && !screen.contains("Ctrl-C"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn in_a_small_window_the_page_and_the_code_stay_in_sight() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, SMALL, &["login", "qwen"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    let code = user.kit.qwen().pending_user_codes().remove(0);
+    let screen = terminal.screen();
+    assert!(screen.contains(&format!("user_code={code}")), "{screen}");
+    assert!(screen.contains("█▀") || screen.contains("▄█"), "{screen}");
+}
+
+#[test]
+fn in_a_narrow_window_there_is_no_qr_code_and_nothing_wraps_but_the_page() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    assert!(!terminal.screen().contains('█'));
+    let whole = page(&terminal, user.kit.base_url());
+    let written = terminal.written();
+    let folded = |line: &&str| line.trim_end_matches('\r').chars().count() > 40;
+    let too_long: Vec<&str> = written
+        .lines()
+        .filter(folded)
+        .filter(|line| !line.contains(&whole) && !line.contains("\u{1b}"))
+        .collect();
+    assert!(too_long.is_empty(), "{too_long:?}");
+    terminal.picture("login-qwen-40", "llm-auth login qwen");
+}
+
+#[test]
+fn over_ssh_the_final_address_is_pasted_unseen() {
+    let user = User::new();
+    let ssh = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[ssh, ("USER", "mia")]);
+    terminal.wait_for("Ctrl-C stops");
+    terminal.picture("login-gemini-80", "llm-auth login gemini");
+    assert!(!terminal.echoes());
+    let url = page(&terminal, user.kit.base_url());
+    let end = crate::common::final_url(&url);
+    let code = end
+        .split(['?', '&'])
+        .find_map(|part| part.strip_prefix("code="));
+    terminal.send(&format!("{end}\n"));
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert!(terminal.screen().contains("Signed in to Gemini"));
+    assert!(!terminal.written().contains(code.unwrap()));
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn over_ssh_in_a_narrow_window() {
+    let user = User::new();
+    let ssh = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
+    let mut terminal =
+        Terminal::start(&user, NARROW, &["login", "gemini"], &[ssh, ("USER", "mia")]);
+    terminal.wait_for("Ctrl-C stops");
+    terminal.picture("login-gemini-40", "llm-auth login gemini");
+    browse(&page(&terminal, user.kit.base_url()));
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_behind_and_says_so() {
+    for vendor in ["qwen", "gemini"] {
+        let user = User::with(Approval::Manual);
+        let mut terminal = Terminal::start(&user, SMALL, &["login", vendor], &[]);
+        terminal.wait_for("Ctrl-C stops");
+        terminal.send("\u{3}");
+        assert_eq!(terminal.end(), 130);
+        let screen = terminal.screen();
+        assert!(
+            screen.contains("interrupted; nothing was changed"),
+            "{screen}"
+        );
+        assert!(!screen.contains("Ctrl-C stops"), "{screen}");
+        assert!(terminal.echoes() && !terminal.hides_cursor());
+        assert!(!user.file(vendor, "default").exists());
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_plain_lines() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, SMALL, &["login", "qwen"], &[("TERM", "dumb")]);
+    terminal.wait_for("Waiting for you; 30 minutes left.");
+    let code = user.kit.qwen().pending_user_codes().remove(0);
+    assert!(user.kit.qwen().approve(&code));
+    assert_eq!(terminal.end(), 0);
+    assert!(!terminal.raw.contains(&0x1b), "{}", terminal.written());
+    assert!(!terminal.screen().contains('█'));
+}
+
+#[test]
+fn without_colours_nothing_is_coloured() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[("NO_COLOR", "1")]);
+    terminal.wait_for("Ctrl-C stops");
+    assert!(terminal.screen().contains('█'));
+    let written = terminal.written();
+    let coloured = written.split("\u{1b}[").skip(1).any(|rest| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
+            .starts_with('m')
+    });
+    assert!(!coloured, "{written:?}");
+}
+
+#[test]
+fn without_utf_8_there_is_no_qr_code() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[("LANG", "C")]);
+    terminal.wait_for("Ctrl-C stops");
+    assert!(!terminal.screen().contains('█'));
+    assert!(terminal.raw.is_ascii(), "{}", terminal.written());
+}
+
+#[test]
+fn the_other_commands_are_worth_a_look_too() {
+    let user = User::new();
+    for vendor in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[vendor]);
+    }
+    // Seen from its own folder, so that no picture shows where this was.
+    let home = [("LLM_AUTH_HOME", "home")];
+    for (args, name) in [
+        (&["status"][..], "status"),
+        (&["doctor", "qwen"], "doctor"),
+        (&["demo", "--yes"], "demo"),
+    ] {
+        let mut terminal = Terminal::start(&user, (100, 110), args, &home);
+        assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+        terminal.picture(name, &format!("llm-auth {}", args.join(" ")));
+    }
+}
