@@ -124,15 +124,25 @@ impl AuthManager {
     /// What [`AuthProvider::authenticate`] and the store say; [`ErrorKind::Config`] if the
     /// store holds a session of another provider.
     pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
+        self.check_store().await?;
+        let shared = &self.shared;
+        let token = shared.provider.authenticate(prompt).await;
+        self.adopt(token.map_err(|error| shared.named(error))?)
+            .await
+    }
+
+    /// Proves that a sign-in could be stored, as [`login`](Self::login) does before it asks the
+    /// person.
+    ///
+    /// # Errors
+    ///
+    /// What the store says; [`ErrorKind::Config`] if it holds a session of another provider.
+    pub async fn check_store(&self) -> Result<()> {
         let shared = &self.shared;
         let mut guard = shared.lock().await?;
         let stored = shared.replaceable(guard.as_mut()).await?;
         let ready = guard.prepare(stored.as_ref()).await;
-        ready.map_err(|error| shared.named(error))?;
-        drop(guard);
-        let token = shared.provider.authenticate(prompt).await;
-        self.adopt(token.map_err(|error| shared.named(error))?)
-            .await
+        ready.map_err(|error| shared.named(error))
     }
 
     /// Stores a session that was obtained without [`login`](Self::login), by the steps of a

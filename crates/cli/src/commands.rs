@@ -1,5 +1,6 @@
 //! What can be asked of the command; one file for each.
 
+mod accounts;
 mod demo;
 mod doctor;
 mod exec;
@@ -46,6 +47,10 @@ enum Command {
     Exec(exec::ExecArgs),
     /// Show who is signed in; sends nothing.
     Status(status::StatusArgs),
+    /// List the accounts, and which of each vendor is the current one.
+    Accounts(accounts::AccountsArgs),
+    /// Make another account the current one: the one meant where none is named.
+    Switch(accounts::SwitchArgs),
     /// Tell the vendor that the session is over, where that is possible, and forget it.
     Logout(logout::LogoutArgs),
     /// Find what stands in the way: network, endpoints, clock, store. Touches no credential.
@@ -66,9 +71,10 @@ pub(crate) struct SessionArgs {
 }
 
 /// Where sessions are kept, and which of them is meant.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct PlaceArgs {
-    /// Which of several accounts at the vendor [default: default].
+    /// Which of several accounts at the vendor, by name or by its owner's verified identity
+    /// [default: the current one].
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
 
@@ -85,6 +91,8 @@ impl Cli {
             Command::Login(args) => login::run(&args),
             Command::Token(args) => token::run(&args),
             Command::Status(args) => status::run(&args),
+            Command::Accounts(args) => accounts::run(&args),
+            Command::Switch(args) => accounts::switch(&args),
             Command::Logout(args) => logout::run(&args),
             Command::Exec(args) => exec::run(&args),
             Command::Doctor(args) => doctor::run(&args),
@@ -105,6 +113,8 @@ impl Command {
             Self::Exec(args) => Reporter::for_answer(false, &args.session),
             Self::Logout(args) => Reporter::for_events(args.json, &args.session),
             Self::Status(args) => Reporter::without_session(args.json),
+            Self::Accounts(args) => Reporter::without_session(args.json),
+            Self::Switch(args) => Reporter::without_session(args.json),
             // Its report is one object already.
             Self::Doctor(_) | Self::Demo(_) => Reporter::without_session(false),
         }

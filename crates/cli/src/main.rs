@@ -4,6 +4,7 @@
 //! standard error. The command alone reads the environment, opens a browser and says what to
 //! do about an error: the libraries below it do none of these.
 
+mod accounts;
 mod browser;
 mod commands;
 mod environment;
@@ -11,6 +12,7 @@ mod exit;
 mod logging;
 mod output;
 mod place;
+mod settings;
 mod signals;
 mod store;
 mod terminal;

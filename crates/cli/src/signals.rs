@@ -17,7 +17,7 @@ const WIND_DOWN: Duration = Duration::from_secs(60);
 /// first (the vendor may have spent the refresh token already); a second signal ends at once.
 /// `after` says in words how things stand after an early end.
 pub(crate) fn run<T>(
-    managers: &[&AuthManager],
+    managers: impl Fn() -> Vec<AuthManager>,
     work: impl Future<Output = Result<T, Failure>>,
     after: impl FnOnce() -> String,
 ) -> Result<T, Failure> {
@@ -36,12 +36,12 @@ pub(crate) fn run<T>(
             biased;
             code = signals.next() => code,
             done = &mut work => {
-                let _end = settle(managers).await;
+                let _end = settle(&managers()).await;
                 return done;
             }
         };
         drop(work);
-        let message = match wind_down(managers, &mut signals).await {
+        let message = match wind_down(&managers(), &mut signals).await {
             End::Stored => after(),
             End::InTheMiddle(why) => why.into(),
         };
@@ -60,20 +60,20 @@ enum End {
     InTheMiddle(&'static str),
 }
 
-async fn settle(managers: &[&AuthManager]) -> End {
+async fn settle(managers: &[AuthManager]) -> End {
     match timeout(WIND_DOWN, idle(managers)).await {
         Ok(()) => End::Stored,
         Err(_elapsed) => End::InTheMiddle("interrupted; the vendor did not answer in time"),
     }
 }
 
-async fn idle(managers: &[&AuthManager]) {
+async fn idle(managers: &[AuthManager]) {
     for manager in managers {
         manager.settle().await;
     }
 }
 
-async fn wind_down(managers: &[&AuthManager], signals: &mut Signals) -> End {
+async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
     // Most often nothing has begun, and then there is nothing to say.
     if timeout(Duration::from_millis(100), idle(managers))
         .await

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
-use llm_auth_core::{DEFAULT_ACCOUNT, FileTokenStore, SessionKey};
+use llm_auth_core::FileTokenStore;
 
-use crate::commands::{PlaceArgs, SessionArgs};
+use crate::commands::PlaceArgs;
 use crate::environment;
 use crate::exit::Failure;
 
@@ -27,12 +27,6 @@ pub(crate) fn folder() -> Result<PathBuf, Failure> {
     Ok(home()?.join("sessions"))
 }
 
-/// The session that was asked for.
-pub(crate) fn key(session: &SessionArgs) -> SessionKey {
-    let account = session.place.account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
-    SessionKey::new(session.vendor.name(), account)
-}
-
 /// What lies beside a token file because it could not be read as a session; the latest.
 pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
@@ -47,7 +41,8 @@ pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
         .max()
 }
 
-fn home() -> Result<PathBuf, Failure> {
+/// The folder of everything that this command keeps.
+pub(crate) fn home() -> Result<PathBuf, Failure> {
     if let Some(home) = environment::path(HOME) {
         return Ok(home);
     }

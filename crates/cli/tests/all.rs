@@ -5,6 +5,8 @@
     reason = "a test may panic, its helpers too"
 )]
 
+#[path = "suite/accounts.rs"]
+mod accounts;
 #[path = "suite/common.rs"]
 mod common;
 #[path = "suite/demo.rs"]

@@ -169,7 +169,8 @@ impl GeminiProvider {
             return None;
         }
         match timeout(IDENTITY_TIME, self.userinfo(token)).await {
-            Ok(Ok(info)) => info.email,
+            // An address that nobody verified says nothing of who it is.
+            Ok(Ok(info)) => info.email.filter(|_| info.email_verified),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "Google does not say who it is");
                 None

@@ -11,6 +11,8 @@ use llm_auth_core::{
 pub struct UserInfo {
     /// The e-mail address.
     pub email: Option<String>,
+    /// Whether Google has verified that the address belongs to this person.
+    pub email_verified: bool,
     /// Google's own, stable name of the account.
     pub id: Option<String>,
 }
@@ -36,6 +38,7 @@ pub(crate) fn read_userinfo(answer: &Answer) -> Result<UserInfo> {
     let text = |name| fields.text(name).map(|text| answer.words(text));
     Ok(UserInfo {
         email: text("email"),
+        email_verified: fields.is_true("verified_email") || fields.is_true("email_verified"),
         id: text("id").or_else(|| text("sub")),
     })
 }

@@ -53,6 +53,13 @@ impl Fields {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// A member that is `true`, or the text "true".
+    #[must_use]
+    pub fn is_true(&self, name: &str) -> bool {
+        let value = self.members.get(name);
+        value.is_some_and(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"))
+    }
+
     /// The members of an object inside this one.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Self> {

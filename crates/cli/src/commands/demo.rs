@@ -53,7 +53,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         advice: "it needs a loopback port and a folder for temporary files".into(),
     })?;
     let interrupted = || "interrupted; nothing of the demo is left".to_owned();
-    signals::run(&[], stage.play(), interrupted)
+    signals::run(Vec::new, stage.play(), interrupted)
 }
 
 impl Stage {

@@ -88,7 +88,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         Ok(checks)
     };
     let interrupted = || "interrupted; nothing was changed".to_owned();
-    checks.extend(signals::run(&[], looked, interrupted)?);
+    checks.extend(signals::run(Vec::new, looked, interrupted)?);
     let failed = checks
         .iter()
         .filter(|check| check.status == Status::Fail)

@@ -43,7 +43,7 @@ pub(crate) struct ExecArgs {
 }
 
 pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
-    let token = Wanted {
+    let (_key, token) = Wanted {
         session: &args.session,
         provider: &args.provider,
         min_validity: args.min_validity,

@@ -6,11 +6,12 @@ use clap::Args;
 use llm_auth_core::{Logout, Revocation};
 use serde_json::json;
 
-use super::SessionArgs;
+use super::{PlaceArgs, SessionArgs};
 use crate::exit::{Failure, chain};
 use crate::output::{self, VERSION, say};
+use crate::settings::Settings;
 use crate::vendor::ProviderArgs;
-use crate::{signals, store, time};
+use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct LogoutArgs {
@@ -31,7 +32,8 @@ pub(crate) struct LogoutArgs {
 
 pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let vendor = args.session.vendor;
-    let (store, key) = (store::open(&args.session.place)?, store::key(&args.session));
+    let store = store::open(&args.session.place)?;
+    let key = accounts::meant(&args.session, &store)?;
     let manager = vendor
         .provider(&args.provider, args.timeout, None)?
         .manager()
@@ -44,8 +46,13 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         was_signed_in,
         revocation,
         ..
-    } = signals::run(&[&manager], work, interrupted)?;
+    } = signals::run(|| vec![manager.clone()], work, interrupted)?;
 
+    let PlaceArgs { account, store } = &args.session.place;
+    if account.is_none() && store.is_none() {
+        // Nobody is left there.
+        Settings::set_current(vendor.name(), None)?;
+    }
     let (word, message) = match (&revocation, was_signed_in) {
         (_, false) => (
             "none",

@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::output::{self, VERSION};
 use crate::time::rfc3339;
 use crate::vendor::{Provider, ProviderArgs};
-use crate::{signals, store, time};
+use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -52,7 +52,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
-    let token = Wanted {
+    let (key, token) = Wanted {
         session: &args.session,
         provider: &args.provider,
         min_validity: args.min_validity,
@@ -60,20 +60,21 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
         timeout: args.timeout,
     }
     .get()?;
-    answer(args, &store::key(&args.session), &token)
+    answer(args, &key, &token)
 }
 
 impl Wanted<'_> {
     /// The session, renewed and stored if need be.
-    pub(crate) fn get(&self) -> Result<OAuthToken, Failure> {
-        let (mut store, key) = (store::open(&self.session.place)?, store::key(self.session));
+    pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
+        let mut store = store::open(&self.session.place)?;
+        let key = accounts::meant(self.session, &store)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
         if !self.force_refresh
             && let Some(token) = good_enough(&store, &key, self.min_validity)?
         {
-            return Ok(token);
+            return Ok((key, token));
         }
         let vendor = self.session.vendor;
         let manager = vendor
@@ -94,11 +95,11 @@ impl Wanted<'_> {
                 )
             }
         };
-        let token = signals::run(&[&manager], self.obtain(&manager), interrupted)?;
+        let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
         if time::has_expired(&token) {
             output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
         }
-        Ok(token)
+        Ok((key, token))
     }
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {
