@@ -106,6 +106,12 @@ impl Endpoint {
         host_of(&self.0)
     }
 
+    /// Scheme, host and port: what [`with_base`](Self::with_base) takes.
+    #[must_use]
+    pub fn base(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
     /// Whether it is on this computer.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

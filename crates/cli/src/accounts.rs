@@ -7,6 +7,9 @@ use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::vendor::Vendor;
 
+/// Where a session remembers the program that it was taken over from.
+pub(crate) const IMPORTED_FROM: &str = "imported_from";
+
 /// The session that the flags, or else the settings, mean.
 pub(crate) fn meant(session: &SessionArgs, store: &FileTokenStore) -> Result<SessionKey, Failure> {
     let vendor = session.vendor;

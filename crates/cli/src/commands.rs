@@ -4,8 +4,10 @@ mod accounts;
 mod demo;
 mod doctor;
 mod exec;
+mod import;
 mod login;
 mod logout;
+mod shell;
 mod status;
 mod token;
 
@@ -55,6 +57,12 @@ enum Command {
     Logout(logout::LogoutArgs),
     /// Find what stands in the way: network, endpoints, clock, store. Touches no credential.
     Doctor(doctor::DoctorArgs),
+    /// Look at the session of another program, and sign in afresh or take it over.
+    Import(import::ImportArgs),
+    /// Print the completions for a shell.
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    Man(shell::ManArgs),
     /// Show the whole job with simulated vendors on this computer; touches no real session.
     Demo(demo::DemoArgs),
 }
@@ -71,7 +79,7 @@ pub(crate) struct SessionArgs {
 }
 
 /// Where sessions are kept, and which of them is meant.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PlaceArgs {
     /// Which of several accounts at the vendor, by name or by its owner's verified identity
     /// [default: the current one].
@@ -95,6 +103,9 @@ impl Cli {
             Command::Switch(args) => accounts::switch(&args),
             Command::Logout(args) => logout::run(&args),
             Command::Exec(args) => exec::run(&args),
+            Command::Import(args) => import::run(&args),
+            Command::Completions(args) => shell::completions(&args),
+            Command::Man(args) => shell::man(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
         });
@@ -113,10 +124,13 @@ impl Command {
             Self::Exec(args) => Reporter::for_answer(false, &args.session),
             Self::Logout(args) => Reporter::for_events(args.json, &args.session),
             Self::Status(args) => Reporter::without_session(args.json),
+            Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
             Self::Switch(args) => Reporter::without_session(args.json),
             // Its report is one object already.
-            Self::Doctor(_) | Self::Demo(_) => Reporter::without_session(false),
+            Self::Doctor(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {
+                Reporter::without_session(false)
+            }
         }
     }
 }

@@ -299,7 +299,7 @@ fn path_text(path: &Path) -> String {
 }
 
 /// Fit for a POSIX shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

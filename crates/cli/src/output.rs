@@ -11,11 +11,18 @@ pub(crate) const VERSION: u32 = 1;
 
 /// Writes the answer, one line, and makes sure that it is out.
 pub(crate) fn answer(line: &str) -> Result<(), Failure> {
+    write(&[line.as_bytes(), b"\n"])
+}
+
+/// Writes an answer of many lines, and makes sure that it is out.
+pub(crate) fn document(text: &[u8]) -> Result<(), Failure> {
+    write(&[text])
+}
+
+fn write(parts: &[&[u8]]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(line.as_bytes())
-        .and_then(|()| out.write_all(b"\n"))
-        .and_then(|()| out.flush())
-        .map_err(Failure::Output)
+    let written = parts.iter().try_for_each(|part| out.write_all(part));
+    written.and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
 /// Writes the answer as JSON on one line.

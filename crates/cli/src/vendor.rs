@@ -10,7 +10,7 @@ use llm_auth_core::{
     AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, Secret,
 };
 use llm_auth_gemini::{GeminiProvider, OAuthClient};
-use llm_auth_minimax::{MiniMaxProvider, Region};
+use llm_auth_minimax::{Dialect, MiniMaxProvider, Region};
 use llm_auth_qwen::QwenProvider;
 
 use crate::environment::{self, Variables};
@@ -35,6 +35,14 @@ pub(crate) struct ProviderArgs {
     /// The region that the account lives in (minimax) [default: global].
     #[arg(long, value_enum)]
     pub(crate) region: Option<RegionName>,
+
+    /// The dialect of a session that is taken over (minimax).
+    #[arg(skip)]
+    pub(crate) dialect: Dialect,
+
+    /// The client of a session that is taken over (gemini).
+    #[arg(skip)]
+    pub(crate) client: Option<OAuthClient>,
 }
 
 /// A region of MiniMax as it is written.
@@ -115,7 +123,12 @@ impl Vendor {
                 let region = args.region.map(Region::from).unwrap_or_default();
                 Provider::MiniMax(
                     MiniMaxProvider::builder()
-                        .endpoints(endpoints::minimax(&variables, region, patience)?)
+                        .endpoints(endpoints::minimax(
+                            &variables,
+                            region,
+                            args.dialect,
+                            patience,
+                        )?)
                         .http(http)
                         .build(),
                 )
@@ -184,6 +197,15 @@ impl From<RegionName> for Region {
 }
 
 impl Provider {
+    /// A session of tokens that another program obtained.
+    pub(crate) fn take_over(&self, token: OAuthToken) -> Result<OAuthToken, Failure> {
+        Ok(match self {
+            Self::Qwen(provider) => provider.take_over(token),
+            Self::MiniMax(provider) => provider.take_over(token),
+            Self::Gemini(provider) => provider.take_over(token)?,
+        })
+    }
+
     /// A manager for sessions of this provider.
     pub(crate) fn manager(self) -> AuthManagerBuilder {
         let builder = match self {
@@ -223,6 +245,9 @@ fn gemini_client(
     variables: &Variables,
     args: &ProviderArgs,
 ) -> Result<Option<OAuthClient>, Failure> {
+    if let Some(client) = &args.client {
+        return Ok(Some(client.clone()));
+    }
     if let Some(file) = &args.client_file {
         let failed = |why: String| Failure::Config {
             message: format!("the client file {} cannot be used: {why}", file.display()),

@@ -20,6 +20,8 @@ mod environment;
 mod exec;
 #[path = "suite/exit_codes.rs"]
 mod exit_codes;
+#[path = "suite/import.rs"]
+mod import;
 #[path = "suite/login.rs"]
 mod login;
 #[path = "suite/odd_answers.rs"]
@@ -32,6 +34,9 @@ mod proxy;
 mod secrets;
 #[path = "suite/sharing.rs"]
 mod sharing;
+#[cfg(unix)]
+#[path = "suite/shell.rs"]
+mod shell;
 #[cfg(unix)]
 #[path = "suite/signals.rs"]
 mod signals;

@@ -147,7 +147,29 @@ impl GeminiProvider {
             .http
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
-        let mut token = wire::read_token(Step::Exchange, &answer)?.into_token(self.clock.now());
+        let token = wire::read_token(Step::Exchange, &answer)?.into_token(self.clock.now());
+        Ok(self.owned(token, client))
+    }
+
+    /// A session of tokens that another program obtained with the client of this provider, such
+    /// as gcloud's application default credentials. Google does not rotate refresh tokens, so
+    /// both may go on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if this provider has no client.
+    pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
+        let client = self.client.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "the OAuth client of the session is not known",
+            )
+        })?;
+        Ok(self.owned(token, client))
+    }
+
+    /// The session remembers what its renewal needs.
+    fn owned(&self, mut token: OAuthToken, client: &OAuthClient) -> OAuthToken {
         let notes = &mut token.notes;
         notes.client_secret = client.secret().cloned();
         notes.context.insert(CLIENT_ID.into(), client.id().into());
@@ -158,7 +180,7 @@ impl GeminiProvider {
         if let Some(project) = project {
             notes.context.insert(QUOTA_PROJECT.into(), project.into());
         }
-        Ok(token.made_at(&self.endpoints.token))
+        token.made_at(&self.endpoints.token)
     }
 
     /// A name for the session. That it cannot be had must not fail a sign-in.

@@ -56,6 +56,14 @@ impl MiniMaxProvider {
         Self::builder().build()
     }
 
+    /// A session of tokens that another program obtained with this very client, dialect and
+    /// region. Whoever renews it first makes the other's copy worthless: from here on this one
+    /// alone may use them.
+    #[must_use]
+    pub fn take_over(&self, token: OAuthToken) -> OAuthToken {
+        session::begin(token, &self.endpoints)
+    }
+
     /// Settings to start from.
     pub fn builder() -> MiniMaxProviderBuilder {
         MiniMaxProviderBuilder::new()

@@ -38,7 +38,14 @@ pub(crate) fn endpoints_of(
     let mut endpoints = if (region, dialect) == (default.region, default.dialect) {
         default.clone()
     } else {
-        MiniMaxEndpoints::new(region, dialect)
+        // Endpoints that were moved on purpose are moved for every dialect.
+        let known = MiniMaxEndpoints::new(default.region, default.dialect);
+        let other = MiniMaxEndpoints::new(region, dialect);
+        if default.token.base() == known.token.base() {
+            other
+        } else {
+            other.with_base(&default.token.base())?
+        }
     };
     if let Some(client_id) = remembered(CLIENT_ID) {
         endpoints.client_id.clone_from(client_id);

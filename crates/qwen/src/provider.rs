@@ -59,6 +59,13 @@ impl QwenProvider {
         }
     }
 
+    /// A session of tokens that another program obtained with this very client. Whoever renews it
+    /// first makes the other's copy worthless: from here on this one alone may use them.
+    #[must_use]
+    pub fn take_over(&self, token: OAuthToken) -> OAuthToken {
+        token.made_at(&self.endpoints.token)
+    }
+
     /// Settings to start from.
     pub fn builder() -> QwenProviderBuilder {
         QwenProviderBuilder {

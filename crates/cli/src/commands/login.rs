@@ -45,6 +45,20 @@ pub(crate) struct LoginArgs {
     timeout: Option<Duration>,
 }
 
+impl LoginArgs {
+    /// A sign-in as another command begins it.
+    pub(crate) fn new(session: SessionArgs, provider: ProviderArgs, json: bool) -> Self {
+        Self {
+            session,
+            provider,
+            json,
+            browser: false,
+            no_browser: false,
+            timeout: None,
+        }
+    }
+}
+
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let vendor = args.session.vendor;
     let store = store::open(&args.session.place)?;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use llm_auth_core::{
     Clock as _, DEFAULT_EXPIRY_MARGIN, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock,
-    Timestamp, printable,
+    Timestamp, TokenMark, printable,
 };
 use serde::Serialize;
 
 use super::PlaceArgs;
+use crate::accounts::{self, IMPORTED_FROM};
 use crate::exit::{Failure, chain};
 use crate::output::{self, VERSION, say};
 use crate::store;
@@ -56,6 +57,11 @@ struct Row {
     renewable: bool,
     may_be_spent: bool,
     refused: bool,
+    /// The one that is meant where no account is named.
+    current: bool,
+    /// The program whose session this was.
+    imported_from: Option<String>,
+    advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -83,8 +89,13 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
         say("nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts");
         return Ok(());
     }
-    for row in &rows {
-        output::answer(&row.line())?;
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            output::answer("")?;
+        }
+        for line in row.lines() {
+            output::answer(&line)?;
+        }
     }
     Ok(())
 }
@@ -112,6 +123,7 @@ impl Row {
         let row = Self {
             vendor: vendor.map(printable),
             account: printable(key.account()),
+            current: is_current(key),
             store: store.path(key).display().to_string(),
             ..Self::default()
         };
@@ -145,7 +157,7 @@ impl Row {
             identity: notes.identity.as_deref().map(printable),
             signed_in_at: notes.signed_in_at.and_then(rfc3339),
             renewed_at: notes.renewed_at.and_then(rfc3339),
-            last_failure: notes.last_failure.as_ref().map(|mark| Failed {
+            last_failure: reason_of(token).map(|mark| Failed {
                 at: rfc3339(mark.at),
                 reason: mark.reason.as_deref().map(printable),
             }),
@@ -153,6 +165,8 @@ impl Row {
             renewable: token.refresh.is_some() && !token.is_refused(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
+            imported_from: notes.context.get(IMPORTED_FROM).map(|name| printable(name)),
+            advice: advice(key, token, now),
             error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
             vendor,
             ..self
@@ -163,43 +177,105 @@ impl Row {
         Self {
             state: "unreadable",
             error: Some(chain(error)),
+            advice: Some("look at the file, or sign in again, which keeps it aside".into()),
             ..self
         }
     }
 
     /// The row for a person.
-    fn line(&self) -> String {
+    fn lines(&self) -> Vec<String> {
         let vendor = self.vendor.as_deref().unwrap_or("(vendor not noted)");
-        let mut line = format!("{vendor:<8} {:<10} {:<10}", self.account, self.state);
-        if let Some(seconds) = self.expires_in_seconds {
-            let time = Duration::from_secs(seconds.unsigned_abs());
-            line.push_str(&if seconds >= 0 {
-                format!(" for {}", length(time))
-            } else {
-                format!(" since {}", length(time))
-            });
+        let mut head = format!("{vendor}  {}", self.account);
+        if self.current {
+            head.push_str("  (current)");
         }
         if let Some(identity) = &self.identity {
-            line.push_str(&format!("  {identity}"));
+            head.push_str(&format!("  {identity}"));
         }
-        line.push_str(&format!("  {}", self.store));
-        if let Some(error) = &self.error {
-            line.push_str(&format!("  {error}"));
-        } else if self.may_be_spent {
-            line.push_str("  (a renewal was cut off: its refresh token may be spent)");
-        } else if let Some(failed) = &self.last_failure {
-            let at = failed.at.as_deref().unwrap_or_default();
+        let mut lines = vec![head];
+        let mut say = |name: &str, text: &str| lines.push(format!("  {name:<13} {text}"));
+        match &self.error {
+            Some(error) => say(self.state, error),
+            None => say(self.state, &self.expiry()),
+        }
+        if let Some(at) = &self.signed_in_at {
+            let from = self.imported_from.as_ref();
+            let from = from.map(|name| format!(", taken over from {name}"));
+            say("signed in", &format!("{at}{}", from.unwrap_or_default()));
+        }
+        if let Some(at) = &self.renewed_at {
+            say("renewed", at);
+        }
+        if let Some(failed) = &self.last_failure {
+            let at = failed.at.as_deref().unwrap_or("at an unknown time");
             let reason = failed.reason.as_deref().unwrap_or("for no reason given");
-            line.push_str(&format!("  (the last renewal failed at {at}: {reason})"));
+            say("then failed", &format!("{at}: {reason}"));
+        }
+        if self.may_be_spent {
+            say(
+                "careful",
+                "a renewal was cut off: its refresh token may be spent",
+            );
         }
         if let Some(seconds) = self.clock_offset_seconds {
             let apart = length(Duration::from_secs(seconds.unsigned_abs()));
             let way = if seconds < 0 { "ahead of" } else { "behind" };
-            line.push_str(&format!(
-                "  (the clock of this computer is {apart} {way} the vendor's)"
-            ));
+            let text = format!("the clock of this computer is {apart} {way} the vendor's");
+            say("clock", &text);
         }
-        line
+        say("stored in", &self.store);
+        if let Some(advice) = &self.advice {
+            lines.push(format!("  → {advice}"));
+        }
+        lines
+    }
+
+    /// How long the access token lives, and what comes then.
+    fn expiry(&self) -> String {
+        let at = self.expires_at.as_deref().unwrap_or("another age");
+        let Some(seconds) = self.expires_in_seconds else {
+            return String::new();
+        };
+        let time = length(Duration::from_secs(seconds.unsigned_abs()));
+        let when = if seconds >= 0 {
+            format!("for {time}, until {at}")
+        } else {
+            format!("expired {time} ago, at {at}")
+        };
+        let then = if self.renewable {
+            "; renewed by itself"
+        } else {
+            "; it cannot be renewed"
+        };
+        format!("{when}{then}")
+    }
+}
+
+/// Why the last renewal failed: the refusal that ended it goes before what passes.
+fn reason_of(token: &OAuthToken) -> Option<&TokenMark> {
+    let refused = token
+        .notes
+        .refused
+        .as_deref()
+        .filter(|_| token.is_refused());
+    refused.or(token.notes.last_failure.as_deref())
+}
+
+/// Whether it is the one that is meant where no account is named.
+fn is_current(key: &SessionKey) -> bool {
+    let vendor = Vendor::named(key.provider());
+    vendor.is_some_and(|vendor| accounts::current(vendor).is_ok_and(|current| current == *key))
+}
+
+/// What the person should do, if anything.
+fn advice(key: &SessionKey, token: &OAuthToken, now: Timestamp) -> Option<String> {
+    match state_of(token, now) {
+        "refused" | "expired" => Some(format!(
+            "sign in again with `llm-auth login {} --account {}`",
+            key.provider(),
+            printable(key.account())
+        )),
+        _ => None,
     }
 }
 

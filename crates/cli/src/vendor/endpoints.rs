@@ -61,7 +61,7 @@ pub(crate) fn of(vendor: Vendor, args: &ProviderArgs) -> Result<Vec<Entry>, Fail
         }
         Vendor::MiniMax => {
             let region = args.region.map(Region::from).unwrap_or_default();
-            let endpoints = minimax(&variables, region, None)?;
+            let endpoints = minimax(&variables, region, args.dialect, None)?;
             let mut entries = vec![
                 device(&endpoints.device_authorization),
                 token(&endpoints.token),
@@ -111,9 +111,10 @@ pub(super) fn qwen(
 pub(super) fn minimax(
     variables: &Variables,
     region: Region,
+    dialect: Dialect,
     patience: Option<Duration>,
 ) -> Result<MiniMaxEndpoints, Failure> {
-    let known = MiniMaxEndpoints::new(region, Dialect::default());
+    let known = MiniMaxEndpoints::new(region, dialect);
     let mut endpoints = variables.rebase(known, MiniMaxEndpoints::with_base)?;
     endpoints.schedule = with_patience(endpoints.schedule, patience);
     variables.replace_endpoint(

@@ -62,12 +62,17 @@ fn status_shows_every_session_and_sends_nothing() {
         .run(&["status", "qwen", "--account", "work", "--json"])
         .json();
     assert_eq!(only["sessions"].as_array().unwrap().len(), 1);
-    let table = user.run(&["status"]);
-    assert_eq!(
-        (table.code, table.out.lines().count()),
-        (Some(0), 4),
-        "{table:?}"
+    let shown = user.run(&["status"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    let blocks: Vec<_> = shown.out.split("\n\n").collect();
+    assert_eq!(blocks.len(), 4, "{shown:?}");
+    assert!(
+        blocks[0].starts_with("gemini  default  (current)\n"),
+        "{shown:?}"
     );
+    assert!(blocks[1].contains("expired") && blocks[1].contains("renewed by itself"));
+    assert!(blocks[2].contains("unreadable") && blocks[2].contains("→ look at the file"));
+    assert!(blocks[3].starts_with("qwen  work\n"), "{shown:?}");
 }
 
 #[test]
@@ -80,6 +85,10 @@ fn a_refused_session_is_shown_as_refused() {
         (&row["state"], &row["refused"]),
         (&"refused".into(), &true.into())
     );
+    let shown = user.run(&["status"]);
+    let advice = "→ sign in again with `llm-auth login qwen --account default`";
+    assert!(shown.out.contains(advice), "{shown:?}");
+    assert!(shown.out.contains("then failed"), "{shown:?}");
 }
 
 #[test]
@@ -115,5 +124,48 @@ fn a_vendor_that_does_not_confirm_does_not_stop_a_logout() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("did not confirm"), "{done:?}");
     assert_eq!(done.json()["revocation"], "not_confirmed");
+    assert!(!user.file("gemini", "default").exists());
+}
+
+#[test]
+fn whatever_the_vendor_says_a_logout_clears_the_session_here() {
+    for refusal in [
+        Fault::answer(503, "busy").times(9),
+        Fault::answer(400, "{\"error\":\"invalid_token\"}").times(9),
+        Fault::answer(200, "<html>sign in to the network</html>").times(9),
+        Fault::drop_connection().times(9),
+    ] {
+        let user = User::new();
+        user.sign_in(&["gemini"]);
+        let shown = format!("{refusal:?}");
+        user.kit.gemini().fault(Endpoint::Revocation, refusal);
+        let done = user.run(&["logout", "gemini", "--json"]);
+        assert_eq!(done.code, Some(0), "{shown}: {done:?}");
+        assert!(!user.file("gemini", "default").exists(), "{shown}");
+        let said = done.json()["revocation"].clone();
+        assert!(
+            ["confirmed", "not_confirmed"].contains(&said.as_str().unwrap()),
+            "{shown}: {said}"
+        );
+    }
+}
+
+#[test]
+fn offline_a_logout_clears_the_session_here_and_says_what_was_not_confirmed() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    let output = user
+        .command(&["logout", "gemini"])
+        .env(
+            "LLM_AUTH_GEMINI_REVOCATION_ENDPOINT",
+            "http://127.0.0.1:1/revoke",
+        )
+        .output();
+    let done = crate::common::Done::from(output.unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.err.contains("did not confirm") && done.err.contains("cannot connect"),
+        "{done:?}"
+    );
     assert!(!user.file("gemini", "default").exists());
 }

@@ -1,0 +1,240 @@
+//! Where each program keeps its session, and in which form.
+
+use std::path::{Path, PathBuf};
+
+use llm_auth_core::{OAuthToken, Secret, Timestamp};
+use llm_auth_gemini::OAuthClient;
+use llm_auth_minimax::Dialect;
+
+use super::Source;
+use super::foreign::{Foreign, Members, cannot};
+use crate::environment;
+use crate::exit::Failure;
+use crate::vendor::{RegionName, Vendor};
+
+pub(super) fn find(
+    source: Source,
+    file: Option<&Path>,
+    vendor: Option<Vendor>,
+) -> Result<Foreign, Failure> {
+    if vendor.is_some() && source != Source::Gochat {
+        return Err(Failure::Usage("--vendor is for gochat".into()));
+    }
+    let places = match (file, source) {
+        (Some(file), _) => vec![file.to_owned()],
+        (None, Source::Gcloud) => vec![gcloud_place()?],
+        (None, Source::GeminiCli) => {
+            let home = environment::path("GEMINI_CLI_HOME").map_or_else(home, Ok)?;
+            vec![home.join(".gemini/oauth_creds.json")]
+        }
+        (None, Source::Gochat) => {
+            return Err(Failure::Usage(
+                "gochat's file stands anywhere: name it with --file".into(),
+            ));
+        }
+        (None, Source::Mmx) => {
+            let folder = folder("MMX_CONFIG_DIR", ".mmx")?;
+            vec![folder.join("config.json"), folder.join("credentials.json")]
+        }
+        (None, Source::QwenCode) => vec![folder("QWEN_HOME", ".qwen")?.join("oauth_creds.json")],
+    };
+    for place in &places {
+        let Some(members) = Members::read(place)? else {
+            continue;
+        };
+        let found = match source {
+            Source::Gcloud => gcloud(&members).map(Some),
+            Source::GeminiCli => Ok(Some(gemini_cli(&members))),
+            Source::Gochat => gochat(members, vendor).map(Some),
+            Source::Mmx => mmx(&members),
+            Source::QwenCode => qwen_code(&members).map(Some),
+        };
+        if let Some(found) = found? {
+            return Ok(found);
+        }
+    }
+    if source == Source::GeminiCli && file.is_none() {
+        encrypted(&places[0])?;
+    }
+    let names: Vec<String> = places
+        .iter()
+        .map(|place| place.display().to_string())
+        .collect();
+    Err(Failure::Config {
+        message: format!(
+            "{} is not signed in here: nothing in {}",
+            source.title(),
+            names.join(", ")
+        ),
+        advice: "sign in with `llm-auth login`, or name its file with --file".into(),
+    })
+}
+
+/// QwenLM/qwen-code, `sharedTokenManager.ts`. It signs in with the client that we use too.
+fn qwen_code(members: &Members) -> Result<Foreign, Failure> {
+    let mut token = OAuthToken::new(
+        members.secret("access_token")?,
+        members.millis("expiry_date")?,
+    );
+    token.refresh = Some(members.secret("refresh_token")?);
+    token.resource_url = members.printable("resource_url");
+    Ok(Foreign {
+        token: Some(token),
+        ..Foreign::new(members.file(), Vendor::Qwen)
+    })
+}
+
+/// MiniMax-AI's mmx-cli: a member of its settings, in older versions a file of its own.
+fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
+    let inside = members.inside("oauth");
+    let oauth = match &inside {
+        Some(oauth) => oauth,
+        None if members.text("access_token").is_some() => members,
+        // Settings of somebody who uses an API key.
+        None => return Ok(None),
+    };
+    let at = oauth
+        .text("expires_at")
+        .and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let at = at.ok_or_else(|| oauth.lacks("expires_at"))?;
+    let at = Timestamp::from_unix_millis(at.as_millisecond());
+    let mut token = OAuthToken::new(oauth.secret("access_token")?, at);
+    token.refresh = Some(oauth.secret("refresh_token")?);
+    token.resource_url = oauth.printable("resource_url");
+    let region = match oauth.text("region").as_deref() {
+        None | Some("global") => RegionName::Global,
+        Some("cn") => RegionName::Cn,
+        Some(_) => return Err(oauth.lacks("region")),
+    };
+    Ok(Some(Foreign {
+        token: Some(token),
+        identity: oauth.printable("account"),
+        region: Some(region),
+        dialect: Dialect::Mmx,
+        ..Foreign::new(members.file(), Vendor::MiniMax)
+    }))
+}
+
+/// Our own form, which began as gochat's.
+fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> {
+    let file = members.file().to_owned();
+    let token: OAuthToken = serde_json::from_value(members.into_value())
+        .map_err(|_quotes_the_file| cannot(&file, "is no token file of gochat"))?;
+    let said = token.notes.provider.as_deref().map(Vendor::named);
+    let vendor = match (said, vendor) {
+        (Some(Some(said)), None) => said,
+        (Some(Some(said)), Some(wanted)) if said == wanted => said,
+        (None, Some(wanted)) => wanted,
+        (None, None) => {
+            return Err(Failure::Usage(
+                "gochat's file does not say the vendor: add --vendor".into(),
+            ));
+        }
+        (Some(_), _) => return Err(cannot(&file, "belongs to another vendor")),
+    };
+    let refusal = token
+        .refresh
+        .is_none()
+        .then(|| "it has no refresh token, so it ends by itself".to_owned());
+    Ok(Foreign {
+        identity: token.notes.identity.clone(),
+        token: Some(token),
+        rotates: vendor != Vendor::Gemini,
+        refusal,
+        ..Foreign::new(&file, vendor)
+    })
+}
+
+/// google-gemini/gemini-cli. Its refresh token works with Google's own client alone.
+fn gemini_cli(members: &Members) -> Foreign {
+    let beside = members.file().with_file_name("google_accounts.json");
+    let accounts = Members::read(&beside).ok().flatten();
+    let mut token = None;
+    if let (Ok(access), Ok(at)) = (
+        members.secret("access_token"),
+        members.millis("expiry_date"),
+    ) {
+        token = Some(OAuthToken::new(access, at));
+    }
+    Foreign {
+        token,
+        identity: accounts.and_then(|accounts| accounts.printable("active")),
+        rotates: false,
+        refusal: Some(
+            "it is bound to Google's own OAuth client, which no other program may use \
+             (google-gemini/gemini-cli#25648)"
+                .into(),
+        ),
+        ..Foreign::new(members.file(), Vendor::Gemini)
+    }
+}
+
+/// What Gemini CLI keeps encrypted is its own.
+fn encrypted(plain: &Path) -> Result<(), Failure> {
+    let file = plain.with_file_name("gemini-credentials.json");
+    if file.exists() {
+        return Err(cannot(
+            &file,
+            "is encrypted, and only Gemini CLI can read it",
+        ));
+    }
+    Ok(())
+}
+
+/// Application default credentials (google.aip.dev/auth/4110), those of a person only.
+fn gcloud(members: &Members) -> Result<Foreign, Failure> {
+    match members.text("type").as_deref() {
+        Some("authorized_user") => {}
+        Some(other @ ("service_account" | "external_account" | "impersonated_service_account")) => {
+            let why = format!("holds credentials of type {other}, which are no person's session");
+            return Err(cannot(members.file(), &why));
+        }
+        _ => return Err(members.lacks("type")),
+    }
+    let id = members
+        .text("client_id")
+        .ok_or_else(|| members.lacks("client_id"))?;
+    let client = OAuthClient::new(id, Some(members.secret("client_secret")?));
+    // Over from the beginning: the first use renews it.
+    let mut token = OAuthToken::new(Secret::default(), Timestamp::default());
+    token.refresh = Some(members.secret("refresh_token")?);
+    if let Some(project) = members.text("quota_project_id") {
+        token.notes.context.insert("quota_project".into(), project);
+    }
+    Ok(Foreign {
+        token: Some(token),
+        identity: members.printable("account"),
+        rotates: false,
+        client: Some(client),
+        ..Foreign::new(members.file(), Vendor::Gemini)
+    })
+}
+
+fn gcloud_place() -> Result<PathBuf, Failure> {
+    if let Some(file) = environment::path("GOOGLE_APPLICATION_CREDENTIALS") {
+        return Ok(file);
+    }
+    let folder = match (
+        environment::path("CLOUDSDK_CONFIG"),
+        environment::path("APPDATA"),
+    ) {
+        (Some(folder), _) => folder,
+        (None, Some(roaming)) if cfg!(windows) => roaming.join("gcloud"),
+        (None, _) => home()?.join(".config/gcloud"),
+    };
+    Ok(folder.join("application_default_credentials.json"))
+}
+
+fn folder(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
+    match environment::path(variable) {
+        Some(folder) => Ok(folder),
+        None => Ok(home()?.join(below_home)),
+    }
+}
+
+fn home() -> Result<PathBuf, Failure> {
+    etcetera::home_dir().map_err(|_no_home| Failure::Config {
+        message: "cannot find your home folder".into(),
+        advice: "set HOME, or name the file with --file".into(),
+    })
+}

@@ -1,0 +1,372 @@
+//! The sessions of other programs: looked at, taken over, or left alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::common::{Done, User, read};
+
+const FAR: i64 = 4_102_444_800_000;
+
+/// Writes a file of another program below the home folder.
+fn write(user: &User, file: &str, content: &Value) -> PathBuf {
+    let file = user.folder.path().join(file);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, content.to_string()).unwrap();
+    file
+}
+
+fn qwen_code(access: &str, refresh: &str, expiry: i64) -> Value {
+    json!({
+        "access_token": access,
+        "refresh_token": refresh,
+        "token_type": "Bearer",
+        "resource_url": "portal.qwen.ai",
+        "expiry_date": expiry,
+    })
+}
+
+/// Tokens that the simulated vendor knows, in no store of ours any more.
+fn issued(user: &User, vendor: &str) -> (String, String) {
+    user.sign_in(&[vendor, "--account", "made"]);
+    let file = user.file(vendor, "made");
+    let stored = read(&file);
+    fs::remove_file(file).unwrap();
+    let text = |name: &str| stored[name].as_str().unwrap().to_owned();
+    (text("access"), text("refresh"))
+}
+
+fn says_no_secret(done: &Done, secrets: &[&str]) {
+    for secret in secrets {
+        assert!(
+            !done.out.contains(secret) && !done.err.contains(secret),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn a_look_says_whose_it_is_and_warns_and_changes_nothing() {
+    let user = User::new();
+    let file = write(
+        &user,
+        ".qwen/oauth_creds.json",
+        &qwen_code("made-up-access", "made-up-refresh", FAR),
+    );
+    let before = fs::read(&file).unwrap();
+    let done = user.run(&["import", "qwen-code", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for words in [
+        "Qwen Code has a session",
+        "2100-01-01",
+        "ONE owner",
+        "--sign-in",
+        "--take-over",
+    ] {
+        assert!(done.err.contains(words), "{words}: {done:?}");
+    }
+    let found = done.json();
+    assert_eq!(found["event"], "found");
+    assert_eq!(
+        (&found["vendor"], &found["rotates"]),
+        (&"qwen".into(), &true.into())
+    );
+    assert_eq!(
+        (&found["renewable"], &found["can_be_taken_over"]),
+        (&true.into(), &true.into())
+    );
+    says_no_secret(&done, &["made-up-access", "made-up-refresh"]);
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(!user.file("qwen", "default").exists());
+}
+
+#[test]
+fn a_session_of_qwen_code_is_taken_over_and_renewed() {
+    let user = User::new();
+    let (access, refresh) = issued(&user, "qwen");
+    let file = write(
+        &user,
+        "elsewhere/oauth_creds.json",
+        &qwen_code(&access, &refresh, 1000),
+    );
+    let before = fs::read(&file).unwrap();
+    let output = user
+        .command(&["import", "qwen-code", "--take-over", "--json"])
+        .env("QWEN_HOME", file.parent().unwrap())
+        .output();
+    let done = Done::from(output.unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.events().last().unwrap()["event"], "imported");
+    assert!(
+        done.err.contains("Sign out of Qwen in Qwen Code"),
+        "{done:?}"
+    );
+    says_no_secret(&done, &[&access, &refresh]);
+    assert_eq!(fs::read(&file).unwrap(), before);
+    let token = user.run(&["token", "qwen"]);
+    assert_eq!(token.code, Some(0), "{token:?}");
+    assert_ne!(token.out.trim_end(), access);
+    assert_eq!(user.kit.qwen().counters().refresh_ok, 1);
+    let row = user.run(&["status", "--json"]).json()["sessions"][0].clone();
+    assert_eq!(row["imported_from"], "qwen-code");
+}
+
+#[test]
+fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
+    let user = User::new();
+    let (access, refresh) = issued(&user, "minimax");
+    let oauth = json!({
+        "access_token": access,
+        "refresh_token": refresh,
+        "expires_at": "2020-01-01T00:00:00.000Z",
+        "region": "cn",
+        "account": "mia",
+    });
+    write(
+        &user,
+        ".mmx/config.json",
+        &json!({"theme": "dark", "oauth": oauth}),
+    );
+    let done = user.run(&["import", "mmx", "--take-over"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("of mia (as it says)"), "{done:?}");
+    let notes = user.stored("minimax")["llm_auth"]["context"].clone();
+    assert_eq!(
+        (&notes["region"], &notes["dialect"]),
+        (&"cn".into(), &"mmx".into())
+    );
+    assert!(notes["client_id"].is_string());
+    let token = user.run(&["token", "minimax"]);
+    assert_eq!(token.code, Some(0), "{token:?}");
+    assert_eq!(user.kit.minimax().counters().refresh_ok, 1);
+    let renewed = user.stored("minimax")["llm_auth"]["context"].clone();
+    assert_eq!(
+        (&renewed["dialect"], &renewed["client_id"]),
+        (&"mmx".into(), &notes["client_id"])
+    );
+    assert_eq!(renewed["imported_from"], "mmx");
+}
+
+#[test]
+fn older_files_of_mmx_and_settings_without_a_session_are_told_apart() {
+    let user = User::new();
+    write(
+        &user,
+        ".mmx/config.json",
+        &json!({"api_key": "made-up-key"}),
+    );
+    let done = user.run(&["import", "mmx"]);
+    done.assert_failed(1, "mmx is not signed in here");
+    let oauth = json!({
+        "access_token": "made-up-access",
+        "refresh_token": "made-up-refresh",
+        "expires_at": "2100-01-01T00:00:00Z",
+    });
+    write(&user, ".mmx/credentials.json", &oauth);
+    let done = user.run(&["import", "mmx", "--take-over"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(
+        user.stored("minimax")["llm_auth"]["context"]["region"],
+        "global"
+    );
+}
+
+#[test]
+fn gclouds_credentials_are_renewed_at_the_first_use_and_may_be_shared() {
+    let user = User::new();
+    let (_, refresh) = issued(&user, "gemini");
+    let client = |name: &str| {
+        user.kit
+            .env()
+            .into_iter()
+            .find(|(key, _)| key.ends_with(name))
+            .unwrap()
+            .1
+    };
+    let file = write(
+        &user,
+        ".config/gcloud/application_default_credentials.json",
+        &json!({
+            "type": "authorized_user",
+            "client_id": client("CLIENT_ID"),
+            "client_secret": client("CLIENT_SECRET"),
+            "refresh_token": refresh,
+            "quota_project_id": "made-up-project",
+            "account": "",
+        }),
+    );
+    let run = |args: &[&str]| {
+        let mut command = user.command(args);
+        // The client is the file's, not the environment's.
+        command
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
+        Done::from(command.output().unwrap())
+    };
+    let done = run(&["import", "gcloud", "--take-over"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("two programs may use it"), "{done:?}");
+    says_no_secret(&done, &[&refresh, &client("CLIENT_SECRET")]);
+    let token = run(&["token", "gemini", "--json"]);
+    assert_eq!(token.code, Some(0), "{token:?}");
+    assert_eq!(
+        token.json()["headers"]["x-goog-user-project"],
+        "made-up-project"
+    );
+    assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
+
+    let machine = json!({"type": "service_account", "private_key": "made-up-key"});
+    fs::write(&file, machine.to_string()).unwrap();
+    let done = run(&["import", "gcloud"]);
+    done.assert_failed(1, "service_account");
+    says_no_secret(&done, &["made-up-key"]);
+}
+
+#[test]
+fn a_session_of_gemini_cli_cannot_be_taken_over_and_it_is_said_why() {
+    let user = User::new();
+    let tokens = json!({
+        "access_token": "made-up-access",
+        "refresh_token": "made-up-refresh",
+        "expiry_date": FAR,
+        "scope": "openid",
+    });
+    write(&user, ".gemini/oauth_creds.json", &tokens);
+    write(
+        &user,
+        ".gemini/google_accounts.json",
+        &json!({"active": "mia@example.com", "old": []}),
+    );
+    let done = user.run(&["import", "gemini-cli"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.err.contains("of mia@example.com (as it says)"),
+        "{done:?}"
+    );
+    assert!(
+        done.err.contains("cannot be taken over") && done.err.contains("--sign-in"),
+        "{done:?}"
+    );
+    let done = user.run(&["import", "gemini-cli", "--take-over"]);
+    done.assert_failed(1, "Google's own OAuth client");
+    assert!(!user.file("gemini", "default").exists());
+
+    fs::remove_file(user.folder.path().join(".gemini/oauth_creds.json")).unwrap();
+    write(&user, ".gemini/gemini-credentials.json", &json!("made-up"));
+    user.run(&["import", "gemini-cli"])
+        .assert_failed(1, "is encrypted");
+}
+
+#[test]
+fn a_file_of_gochat_is_taken_over_with_all_that_is_in_it() {
+    let user = User::new();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gochat-qwen.json");
+    let file = fixture.to_str().unwrap();
+    assert_eq!(user.run(&["import", "gochat"]).code, Some(2));
+    assert_eq!(
+        user.run(&["import", "gochat", "--file", file]).code,
+        Some(2)
+    );
+    let done = user.run(&[
+        "import",
+        "gochat",
+        "--file",
+        file,
+        "--vendor",
+        "qwen",
+        "--take-over",
+    ]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let (theirs, ours) = (read(&fixture), user.stored("qwen"));
+    for name in ["access", "refresh", "expires", "resourceUrl"] {
+        assert_eq!(theirs[name], ours[name], "{name}");
+    }
+    let token = user.run(&["token", "qwen"]);
+    assert_eq!(token.out.trim_end(), theirs["access"].as_str().unwrap());
+}
+
+#[test]
+fn a_session_that_is_stored_is_never_replaced_by_a_copy() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let before = fs::read(user.file("qwen", "default")).unwrap();
+    write(
+        &user,
+        ".qwen/oauth_creds.json",
+        &qwen_code("made-up-access", "made-up-refresh", FAR),
+    );
+    let done = user.run(&["import", "qwen-code", "--take-over"]);
+    done.assert_failed(1, "there is a session already");
+    assert!(done.err.contains("--account"), "{done:?}");
+    assert_eq!(fs::read(user.file("qwen", "default")).unwrap(), before);
+    let done = user.run(&["import", "qwen-code", "--take-over", "--account", "second"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(user.file("qwen", "second").exists());
+}
+
+#[test]
+fn signing_in_afresh_leaves_the_other_s_session_alone() {
+    let user = User::new();
+    let file = write(
+        &user,
+        ".qwen/oauth_creds.json",
+        &qwen_code("made-up-access", "made-up-refresh", FAR),
+    );
+    let before = fs::read(&file).unwrap();
+    let done = user.run(&["import", "qwen-code", "--sign-in"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_ne!(user.stored("qwen")["access"], "made-up-access");
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_never_repeated() {
+    let user = User::new();
+    user.run(&["import", "qwen-code"])
+        .assert_failed(1, ".qwen/oauth_creds.json");
+    for (content, what) in [
+        ("made-up-secret", "is no JSON object"),
+        ("[\"made-up-secret\"]", "is no JSON object"),
+        (
+            "{\"access_token\":\"made-up-secret\"}",
+            "has no expiry_date",
+        ),
+        (
+            "{\"access_token\":\"made-up-secret\",\"expiry_date\":\"soon\"}",
+            "has no expiry_date",
+        ),
+        (
+            "{\"access_token\":\"made-up-secret\",\"expiry_date\":1e300}",
+            "has no expiry_date",
+        ),
+        (
+            "{\"access_token\":\"made-up-secret\",\"expiry_date\":1000.5}",
+            "has no refresh_token",
+        ),
+    ] {
+        let file = write(&user, ".qwen/oauth_creds.json", &Value::Null);
+        fs::write(file, content).unwrap();
+        let done = user.run(&["import", "qwen-code"]);
+        done.assert_failed(1, what);
+        says_no_secret(&done, &["made-up-secret"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_can_read_is_worth_a_word() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let user = User::new();
+    let file = write(
+        &user,
+        ".qwen/oauth_creds.json",
+        &qwen_code("made-up-access", "made-up-refresh", FAR),
+    );
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let done = user.run(&["import", "qwen-code"]);
+    assert!(done.err.contains("(mode 644)"), "{done:?}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let done = user.run(&["import", "qwen-code"]);
+    assert!(!done.err.contains("(mode"), "{done:?}");
+}
