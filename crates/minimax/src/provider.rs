@@ -25,7 +25,7 @@ pub use builder::MiniMaxProviderBuilder;
 /// ([`SessionNotes::context`](llm_auth_core::SessionNotes)), so that it is renewed where it
 /// was made, whatever this provider signs in to. A session of another program that remembers
 /// nothing belongs to the region of its `resource_url`, else to this provider's. A token
-/// endpoint that was given to the builder outweighs all that.
+/// endpoint that was given to the builder outweighs the server, never the client.
 ///
 /// Refresh tokens are single-use: keep one store for one session.
 ///
@@ -157,10 +157,11 @@ impl MiniMaxProvider {
 
     /// The endpoints that a session is renewed and revoked at.
     fn endpoints_of(&self, token: &OAuthToken) -> Result<MiniMaxEndpoints> {
-        if self.given {
-            return Ok(self.endpoints.clone());
+        let endpoints = session::endpoints_of(token, &self.endpoints)?;
+        if !self.given {
+            token.check_made_at(&endpoints.token)?;
         }
-        session::endpoints_of(token, &self.endpoints)
+        Ok(endpoints)
     }
 }
 

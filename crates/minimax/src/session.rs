@@ -38,20 +38,29 @@ pub(crate) fn endpoints_of(
     let mut endpoints = if (region, dialect) == (default.region, default.dialect) {
         default.clone()
     } else {
-        // Endpoints that were moved on purpose are moved for every dialect.
-        let known = MiniMaxEndpoints::new(default.region, default.dialect);
-        let other = MiniMaxEndpoints::new(region, dialect);
-        if default.token.base() == known.token.base() {
-            other
-        } else {
-            other.with_base(&default.token.base())?
-        }
+        moved_as(default, MiniMaxEndpoints::new(region, dialect))?
     };
     if let Some(client_id) = remembered(CLIENT_ID) {
         endpoints.client_id.clone_from(client_id);
     }
-    token.check_made_at(&endpoints.token)?;
     Ok(endpoints)
+}
+
+/// Endpoints that were set on purpose count for every region and dialect.
+fn moved_as(default: &MiniMaxEndpoints, other: MiniMaxEndpoints) -> Result<MiniMaxEndpoints> {
+    let known = MiniMaxEndpoints::new(default.region, default.dialect);
+    let base = default.token.base();
+    if default.token == known.token {
+        return Ok(other);
+    }
+    let moved = other.with_base(&base)?;
+    if known.token.with_base(&base)? == default.token {
+        return Ok(moved);
+    }
+    Ok(MiniMaxEndpoints {
+        token: default.token.clone(),
+        ..moved
+    })
 }
 
 /// The region of the API that the session names: token files of gochat say nothing else.

@@ -53,7 +53,8 @@ async fn a_session_is_renewed_where_it_was_made() -> TestResult {
 }
 
 #[tokio::test]
-async fn endpoints_of_ones_own_outweigh_what_a_session_remembers() -> TestResult {
+async fn endpoints_of_ones_own_outweigh_the_server_and_never_the_client_of_a_session() -> TestResult
+{
     let body = r#"{"access_token":"x","expired_in":60}"#;
     let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
     let endpoints = MiniMaxEndpoints::default().with_base(server.base_url())?;
@@ -61,10 +62,10 @@ async fn endpoints_of_ones_own_outweigh_what_a_session_remembers() -> TestResult
     let old = session(&[("region", "cn"), ("client_id", "other")], None);
     let renewed = provider.refresh(&old).await?;
     let sent = server.requests()[0].parameter("client_id");
-    let id = "78257093-7e40-4613-99e0-527b14b39113";
-    assert_eq!(sent.as_deref(), Some(id));
-    assert_eq!(renewed.notes.context["region"], "global");
-    assert_eq!(renewed.notes.context["client_id"], id);
+    // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
+    assert_eq!(sent.as_deref(), Some("other"));
+    assert_eq!(renewed.notes.context["region"], "cn");
+    assert_eq!(renewed.notes.context["client_id"], "other");
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use llm_auth_core::{AuthProvider as _, Silent};
+use llm_auth_minimax::{Dialect, MiniMaxEndpoints, MiniMaxProvider, Region};
 use serde_json::{Value, json};
 
 use crate::common::{Done, User, read};
@@ -35,6 +37,17 @@ fn issued(user: &User, vendor: &str) -> (String, String) {
     fs::remove_file(file).unwrap();
     let text = |name: &str| stored[name].as_str().unwrap().to_owned();
     (text("access"), text("refresh"))
+}
+
+/// Tokens that the simulated MiniMax gave to mmx.
+fn issued_to_mmx(user: &User) -> (String, String) {
+    let known = MiniMaxEndpoints::new(Region::Cn, Dialect::Mmx);
+    let endpoints = known.with_base(user.kit.base_url()).unwrap();
+    let mmx = MiniMaxProvider::builder().endpoints(endpoints).build();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let token = runtime.block_on(mmx.authenticate(&Silent)).unwrap();
+    let refresh = token.refresh.unwrap().expose().to_owned();
+    (token.access.expose().to_owned(), refresh)
 }
 
 fn says_no_secret(done: &Done, secrets: &[&str]) {
@@ -115,7 +128,8 @@ fn a_session_of_qwen_code_is_taken_over_and_renewed() {
 #[test]
 fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
     let user = User::new();
-    let (access, refresh) = issued(&user, "minimax");
+    let mmx = "659cf4c1-615c-45f6-a5f6-4bf15eb476e5";
+    let (access, refresh) = issued_to_mmx(&user);
     let oauth = json!({
         "access_token": access,
         "refresh_token": refresh,
@@ -136,7 +150,7 @@ fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
         (&notes["region"], &notes["dialect"]),
         (&"cn".into(), &"mmx".into())
     );
-    assert!(notes["client_id"].is_string());
+    assert_eq!(notes["client_id"], mmx);
     let token = user.run(&["token", "minimax"]);
     assert_eq!(token.code, Some(0), "{token:?}");
     assert_eq!(user.kit.minimax().counters().refresh_ok, 1);
