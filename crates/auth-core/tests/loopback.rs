@@ -93,8 +93,14 @@ async fn strays_of_every_kind_change_nothing_and_the_real_answer_still_counts() 
     let mut waiting = wait(Duration::from_secs(60));
     let host = waiting.address.clone();
     let port = host.rsplit(':').next().unwrap().to_owned();
+    // A preconnect that stays, one that goes, one that is reset, one that says half a word.
     let idle = TcpStream::connect(&host).await.unwrap();
     drop(TcpStream::connect(&host).await.unwrap());
+    let reset = TcpStream::connect(&host).await.unwrap();
+    reset.set_zero_linger().unwrap();
+    drop(reset);
+    let mut slow = TcpStream::connect(&host).await.unwrap();
+    slow.write_all(b"GET /cb?code=forged&sta").await.unwrap();
     let with_host =
         |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let real = format!("/cb?code=forged&state={STATE}");
@@ -146,6 +152,29 @@ async fn strays_of_every_kind_change_nothing_and_the_real_answer_still_counts() 
             with_host(&format!("{real}&error=access_denied"), &host),
             "400",
         ),
+        (
+            with_host(
+                &format!("{real}&iss=https%3A%2F%2Faccounts.example.com&iss=x"),
+                &host,
+            ),
+            "400",
+        ),
+        (
+            with_host(&format!("http://evil.example{real}"), &host),
+            "421",
+        ),
+        (
+            with_host(&format!("/CB?code=forged&state={STATE}"), &host),
+            "404",
+        ),
+        (
+            format!(
+                "GET {real} HTTP/1.1\r\nHost: {host}\r\n{}\r\n",
+                "X: y\r\n".repeat(500)
+            ),
+            "4",
+        ),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "4"),
         ("garbage\r\n\r\n".to_owned(), "400"),
         (
             "\u{16}\u{3}\u{1} a TLS hello".to_owned() + "\r\n\r\n",
@@ -188,7 +217,7 @@ async fn strays_of_every_kind_change_nothing_and_the_real_answer_still_counts() 
         TcpStream::connect(&host).await.is_err(),
         "the port is closed"
     );
-    drop(idle);
+    drop((idle, slow));
 }
 
 #[tokio::test]
