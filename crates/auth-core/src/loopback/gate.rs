@@ -48,9 +48,13 @@ impl Gate {
     }
 
     pub(super) fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Verdict {
-        // Another name for this address means that a page elsewhere sends it (DNS rebinding).
+        // Another name for this address means that a page elsewhere sends it (DNS rebinding). A
+        // target that names a host itself goes before the field (RFC 9112 section 3.2.2).
         let host = headers.get(HOST).map(|host| host.as_bytes());
-        if host != Some(self.host.as_bytes()) || headers.get_all(HOST).iter().count() != 1 {
+        let is_mine = host == Some(self.host.as_bytes())
+            && headers.get_all(HOST).iter().count() == 1
+            && uri.authority().is_none_or(|named| *named == self.host);
+        if !is_mine {
             return ignored(421, "a request with another Host");
         }
         if uri.path() != self.path {
