@@ -129,19 +129,8 @@ impl LoopbackListener {
         let mut reminder = Instant::now();
         loop {
             let arrival = tokio::select! {
+                // The time goes first: no flood of texts or requests can keep it from coming.
                 biased;
-                arrival = arrivals.recv() => arrival.ok_or_else(|| {
-                    Error::new(ErrorKind::Callback, "the redirect listener stopped by itself")
-                })?,
-                pasted = prompt.pasted() => match gate.judge_pasted(pasted.expose()) {
-                    Verdict::Ignored { why, .. } => Arrival::Ignored { why },
-                    Verdict::Code(code) => {
-                        prompt.notify(&LoginEvent::Answered);
-                        // The port is closed right away: no second answer can come.
-                        return Ok(Redirect { code, browser: None });
-                    }
-                    Verdict::Refused(error) => return Err(error),
-                },
                 () = sleep_until(reminder) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -154,6 +143,18 @@ impl LoopbackListener {
                     reminder = Instant::now() + REMINDER.min(left);
                     continue;
                 }
+                arrival = arrivals.recv() => arrival.ok_or_else(|| {
+                    Error::new(ErrorKind::Callback, "the redirect listener stopped by itself")
+                })?,
+                pasted = prompt.pasted() => match gate.judge_pasted(pasted.expose()) {
+                    Verdict::Ignored { why, .. } => Arrival::Ignored { why },
+                    Verdict::Code(code) => {
+                        prompt.notify(&LoginEvent::Answered);
+                        // The port is closed right away: no second answer can come.
+                        return Ok(Redirect { code, browser: None });
+                    }
+                    Verdict::Refused(error) => return Err(error),
+                },
             };
             match arrival {
                 Arrival::Ignored { why } => {

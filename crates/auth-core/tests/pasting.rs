@@ -96,8 +96,8 @@ async fn the_pasted_final_url_ends_the_wait_and_closes_the_port() {
 #[tokio::test]
 async fn a_pasted_code_alone_is_taken() {
     let sign_in = sign_in();
-    sign_in.paste("4/made-up-code\n");
-    assert_eq!(sign_in.code().await, "4/made-up-code");
+    sign_in.paste("4/made-up-code-alone\n");
+    assert_eq!(sign_in.code().await, "4/made-up-code-alone");
 }
 
 #[tokio::test]
@@ -132,6 +132,14 @@ async fn pasted_urls_that_are_not_of_this_sign_in_change_nothing() {
             "an answer with another state",
         ),
         (
+            format!("{uri}?state={STATE}"),
+            "a pasted URL without a code",
+        ),
+        (
+            format!("https://vendor.example/auth?redirect_uri=x&state={STATE}"),
+            "the page to open was pasted, not the one that the browser ends on",
+        ),
+        (
             "yes".into(),
             "pasted text that is neither the final URL nor a code",
         ),
@@ -149,6 +157,29 @@ async fn a_pasted_refusal_is_one() {
     sign_in.paste(format!("{}?error=access_denied&state={STATE}", sign_in.uri));
     let error = sign_in.task.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+/// Somebody whose input never ends.
+#[derive(Debug)]
+struct Flood;
+
+#[async_trait]
+impl UserPrompt for Flood {
+    fn notify(&self, _event: &LoginEvent<'_>) {}
+
+    async fn pasted(&self) -> Secret {
+        Secret::from("y")
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_texts_does_not_keep_the_end_from_coming() {
+    let listener = LoopbackListener::bind("/cb").unwrap();
+    let patience = Duration::from_millis(50);
+    let waited = listener
+        .wait(&Secret::from(STATE), None, patience, &Flood)
+        .await;
+    assert_eq!(waited.unwrap_err().kind(), ErrorKind::Expired);
 }
 
 #[tokio::test]

@@ -4,8 +4,11 @@ use reqwest::Url;
 
 use crate::secret::Secret;
 
-/// Shorter than any code, longer than a word typed by mistake.
-const SHORTEST_CODE: usize = 10;
+/// Shorter than any code that is seen, longer than what is typed by mistake.
+const SHORTEST_CODE: usize = 16;
+
+/// What a terminal puts around a text that is pasted, where a shell left that switched on.
+const BRACKETS: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 
 /// A pasted text by its form; nothing is checked yet.
 #[derive(Debug)]
@@ -21,12 +24,14 @@ pub(super) enum Pasted {
 
 impl Pasted {
     pub(super) fn read(text: &str) -> Self {
-        let text = text.trim().trim_matches(['"', '\'', '<', '>', '`']).trim();
-        if text.contains("://") {
+        let text = bare(text);
+        // A scope in the query may be a URL too, as at Google.
+        let address = text.split(['?', '&', '=']).next().unwrap_or_default();
+        if address.contains("://") {
             return Url::parse(text).map_or(Self::Nothing, Self::Url);
         }
         // Browsers hide the scheme of what they show.
-        if text.starts_with("127.0.0.1:") || text.starts_with("[::1]:") {
+        if address.starts_with("127.0.0.1:") || address.starts_with("[::1]:") {
             return Url::parse(&format!("http://{text}")).map_or(Self::Nothing, Self::Url);
         }
         let is_parameter = |part: &str| {
@@ -46,6 +51,16 @@ impl Pasted {
             Self::Nothing
         }
     }
+}
+
+/// Without what copying adds around it.
+fn bare(text: &str) -> &str {
+    let mut text = text.trim();
+    for bracket in BRACKETS {
+        text = text.strip_prefix(bracket).unwrap_or(text);
+        text = text.strip_suffix(bracket).unwrap_or(text);
+    }
+    text.trim().trim_matches(['"', '\'', '<', '>', '`']).trim()
 }
 
 /// A code copied out of an address is still percent-encoded.
@@ -84,6 +99,15 @@ mod tests {
         assert_eq!(form("\"http://127.0.0.1:4711/cb?state=s&code=c\""), url);
         assert_eq!(form("?state=s&code=c"), "answer state=s&code=c");
         assert_eq!(form("code=c&state=s"), "answer code=c&state=s");
+        assert_eq!(
+            form("\x1b[200~http://127.0.0.1:4711/cb?state=s&code=c\x1b[201~\n"),
+            url
+        );
+        let google = "state=s&code=c&scope=https://www.googleapis.com/auth/cloud-platform";
+        assert_eq!(form(google), format!("answer {google}"));
+        let url = format!("127.0.0.1:4711/cb?{google}");
+        assert_eq!(form(&url), format!("url http://{url}"));
+        assert_eq!(form(&format!("/cb?{google}")), format!("answer {google}"));
     }
 
     #[test]
@@ -101,6 +125,8 @@ mod tests {
             "yes",
             "quit",
             "two words of text",
+            "systemctl",
+            "made-up-secret",
             "http://",
             "<script>alert(1)",
         ] {
