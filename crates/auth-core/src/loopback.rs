@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::gate::{Gate, Verdict};
@@ -147,7 +148,11 @@ impl LoopbackListener {
                     Error::new(ErrorKind::Callback, "the redirect listener stopped by itself")
                 })?,
                 pasted = prompt.pasted() => match gate.judge_pasted(pasted.expose()) {
-                    Verdict::Ignored { why, .. } => Arrival::Ignored { why },
+                    Verdict::Ignored { why, .. } => {
+                        // Texts that are always there would keep everybody else from running.
+                        yield_now().await;
+                        Arrival::Ignored { why }
+                    }
                     Verdict::Code(code) => {
                         prompt.notify(&LoginEvent::Answered);
                         // The port is closed right away: no second answer can come.
