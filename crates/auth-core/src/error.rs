@@ -61,7 +61,7 @@ pub enum ErrorKind {
     Corrupt,
     /// The person, or the vendor on their behalf, said no.
     Denied,
-    /// The device code, or the time to wait for the person, ran out.
+    /// The device code, the authorization code, or the time to wait for the person, ran out.
     Expired,
     /// There is no session, or none that can be renewed.
     NotSignedIn,

@@ -41,6 +41,6 @@ pub use provider::{AuthProvider, Revocation};
 pub use random::{random_state, request_id};
 pub use secret::Secret;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
-pub use store::{FileTokenStore, MemoryTokenStore, StoreGuard, TokenStore};
+pub use store::{FileTokenStore, LockHolder, MemoryTokenStore, StoreGuard, TokenStore};
 pub use text::printable;
 pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};

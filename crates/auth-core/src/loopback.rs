@@ -4,29 +4,24 @@ mod bind;
 mod gate;
 mod page;
 mod paste;
+mod redirect;
 mod server;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::mpsc;
 
-use self::gate::{Gate, Verdict};
-use self::page::Page;
-use self::server::{Arrival, Server};
+use self::gate::Gate;
+pub use self::redirect::Redirect;
+use self::server::Server;
+use self::waiting::Waiting;
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
-use crate::prompt::{LoginEvent, UserPrompt};
+use crate::prompt::UserPrompt;
 use crate::secret::Secret;
-
-/// How often the prompt hears how much time is left.
-const REMINDER: Duration = Duration::from_secs(15);
-
-/// How long the browser gets to take its page.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Listens on a port of this computer's own for the redirect of the authorization server.
 ///
@@ -54,7 +49,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 ///     .await?;
 /// let code = redirect.code().clone();
 /// // ... exchange the code, then say so in the browser:
-/// redirect.finish(true).await;
+/// redirect.succeeded().await;
 /// # Ok(())
 /// # }
 /// ```
@@ -64,19 +59,6 @@ pub struct LoopbackListener {
     address: SocketAddr,
     path: String,
     redirect_uri: String,
-}
-
-/// The authorization server's answer; a browser that brought it still waits for its page.
-#[derive(Debug)]
-pub struct Redirect {
-    code: Secret,
-    browser: Option<Browser>,
-}
-
-#[derive(Debug)]
-struct Browser {
-    reply: oneshot::Sender<Page>,
-    server: Server,
 }
 
 impl LoopbackListener {
@@ -125,83 +107,14 @@ impl LoopbackListener {
     ) -> Result<Redirect> {
         let deadline = deadline(patience);
         let gate = Gate::new(self.address, &self.path, state, issuer);
-        let (announce, mut arrivals) = mpsc::channel(16);
+        let (announce, arrivals) = mpsc::channel(16);
         let server = Server::start(self.listeners, gate.clone(), announce);
-        let mut reminder = Instant::now();
-        loop {
-            let arrival = tokio::select! {
-                // The time goes first: no flood of texts or requests can keep it from coming.
-                biased;
-                () = sleep_until(reminder) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(Error::new(
-                            ErrorKind::Expired,
-                            "nobody finished the sign-in in the browser in time",
-                        ));
-                    }
-                    prompt.notify(&LoginEvent::Waiting { left });
-                    reminder = Instant::now() + REMINDER.min(left);
-                    continue;
-                }
-                arrival = arrivals.recv() => arrival.ok_or_else(|| {
-                    Error::new(ErrorKind::Callback, "the redirect listener stopped by itself")
-                })?,
-                pasted = prompt.pasted() => match gate.judge_pasted(pasted.expose()) {
-                    Verdict::Ignored { why, .. } => {
-                        // Texts that are always there would keep everybody else from running.
-                        yield_now().await;
-                        Arrival::Ignored { why }
-                    }
-                    Verdict::Code(code) => {
-                        prompt.notify(&LoginEvent::Answered);
-                        // The port is closed right away: no second answer can come.
-                        return Ok(Redirect { code, browser: None });
-                    }
-                    Verdict::Refused(error) => return Err(error),
-                },
-            };
-            match arrival {
-                Arrival::Ignored { why } => {
-                    tracing::debug!(why, "something that is not the answer was ignored");
-                    prompt.notify(&LoginEvent::Ignored { why });
-                }
-                Arrival::Code { code, reply } => {
-                    prompt.notify(&LoginEvent::Answered);
-                    let browser = Some(Browser { reply, server });
-                    return Ok(Redirect { code, browser });
-                }
-                Arrival::Refused { error, reply } => {
-                    let page = Page::for_error(&error);
-                    Browser { reply, server }.farewell(page).await;
-                    return Err(error);
-                }
-            }
-        }
-    }
-}
-
-impl Redirect {
-    /// The authorization code: for one exchange, never for a second (RFC 6749 section 4.1.2).
-    #[must_use]
-    pub fn code(&self) -> &Secret {
-        &self.code
-    }
-
-    /// Tells the person in the browser how it ended, and closes the port.
-    pub async fn finish(self, signed_in: bool) {
-        let page = if signed_in { Page::Done } else { Page::Failed };
-        if let Some(browser) = self.browser {
-            browser.farewell(page).await;
-        }
-    }
-}
-
-impl Browser {
-    async fn farewell(self, page: Page) {
-        // A browser that has gone away gets no page.
-        if self.reply.send(page).is_ok() {
-            let _gone = timeout(FAREWELL, self.server.delivered()).await;
-        }
+        let waiting = Waiting {
+            gate,
+            server,
+            arrivals,
+            deadline,
+        };
+        waiting.next(prompt).await
     }
 }

@@ -139,8 +139,7 @@ impl AuthManager {
     /// What the store says; [`ErrorKind::Config`] if it holds a session of another provider.
     pub async fn check_store(&self) -> Result<()> {
         let shared = &self.shared;
-        let mut guard = shared.lock().await?;
-        let stored = shared.replaceable(guard.as_mut()).await?;
+        let (mut guard, stored) = shared.lock_for_login().await?;
         let ready = guard.prepare(stored.as_ref()).await;
         ready.map_err(|error| shared.named(error))
     }
@@ -153,7 +152,33 @@ impl AuthManager {
     /// What the store says; [`ErrorKind::Config`] if it holds a session of another provider.
     pub async fn adopt(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
         let owned = Arc::clone(&self.shared);
-        let work = async move { owned.store_login(token).await };
+        let work = async move {
+            let (guard, previous) = owned.lock_for_login().await?;
+            owned.store_login(guard, previous, token).await
+        };
+        self.shared.work.own(work).await
+    }
+
+    /// As [`adopt`](Self::adopt), where what is stored by then may be replaced: `fits` is asked
+    /// under the store's lock, with `None` if nothing is stored that can be read. `None` if it
+    /// may not; then nothing is changed, and `token` is given up.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`](Self::adopt).
+    pub async fn adopt_if(
+        &self,
+        token: OAuthToken,
+        fits: impl FnOnce(Option<&OAuthToken>) -> bool + Send + 'static,
+    ) -> Result<Option<Arc<OAuthToken>>> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (guard, previous) = owned.lock_for_login().await?;
+            if !fits(previous.as_ref()) {
+                return Ok(None);
+            }
+            owned.store_login(guard, previous, token).await.map(Some)
+        };
         self.shared.work.own(work).await
     }
 
@@ -321,9 +346,20 @@ impl Shared {
         good.then_some(token)
     }
 
-    async fn store_login(&self, mut token: OAuthToken) -> Result<Arc<OAuthToken>> {
+    /// The lock, and what a sign-in would replace.
+    async fn lock_for_login(&self) -> Result<(Box<dyn StoreGuard>, Option<OAuthToken>)> {
         let mut guard = self.lock().await?;
-        if let Some(previous) = self.replaceable(guard.as_mut()).await? {
+        let previous = self.replaceable(guard.as_mut()).await?;
+        Ok((guard, previous))
+    }
+
+    async fn store_login(
+        &self,
+        mut guard: Box<dyn StoreGuard>,
+        previous: Option<OAuthToken>,
+        mut token: OAuthToken,
+    ) -> Result<Arc<OAuthToken>> {
+        if let Some(previous) = previous {
             token.extra = previous.extra;
         }
         token.notes.provider = Some(self.key.provider().to_owned());

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-pub use file::FileTokenStore;
+pub use file::{FileTokenStore, LockHolder};
 pub use memory::MemoryTokenStore;
 
 use crate::error::Result;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llm_auth_core::{
-    ErrorKind, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenStore as _,
+    ErrorKind, FileTokenStore, LockHolder, OAuthToken, SessionKey, Timestamp, TokenStore as _,
 };
 use tempfile::TempDir;
 
@@ -87,6 +87,37 @@ async fn one_lock_excludes_another_and_a_wait_in_vain_names_the_holder() {
     );
     drop(held);
     impatient.lock(&key()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_holds_a_lock_is_told_without_taking_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::folder(folder.path());
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let guard = store.lock(&key()).await.unwrap();
+    let process = LockHolder::Process(std::process::id());
+    assert_eq!(store.lock_holder(&key()).unwrap(), process);
+    drop(guard);
+    let lock = at(&folder, "qwen/work.json.lock");
+    fs::write(&lock, "4711").unwrap();
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "4711");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_cannot_be_listed_hides_only_its_own_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::folder(folder.path());
+    save(&store, &token("a1")).await.unwrap();
+    // A loop, which not even root can list.
+    std::os::unix::fs::symlink("minimax", at(&folder, "minimax")).unwrap();
+    assert_eq!(store.providers().unwrap(), ["minimax", "qwen"]);
+    assert_eq!(store.sessions_of("qwen").unwrap(), [key()]);
+    let error = store.sessions_of("minimax").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(store.sessions().is_err());
 }
 
 #[tokio::test]

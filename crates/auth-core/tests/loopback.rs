@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{
-    ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, UserPrompt,
+    Error, ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, Silent, UserPrompt,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -206,7 +206,7 @@ async fn strays_of_every_kind_change_nothing_and_the_real_answer_still_counts() 
     ));
     let redirect = waiting.task.await.unwrap().unwrap();
     assert_eq!(redirect.code().expose(), "a+b");
-    redirect.finish(true).await;
+    redirect.succeeded().await;
     let page = page.await.unwrap();
     assert!(
         page.starts_with("HTTP/1.1 200") && page.contains("Approved"),
@@ -255,7 +255,8 @@ async fn a_second_answer_is_not_redeemed() {
     };
     let answer = again.get(&format!("/cb?code=second&state={STATE}")).await;
     assert!(answer.starts_with("HTTP/1.1 410"), "{answer}");
-    redirect.finish(false).await;
+    let error = Error::new(ErrorKind::Expired, "made up");
+    assert!(redirect.failed(error, &Silent).await.is_err());
     assert!(page.await.unwrap().contains("Something went wrong"));
 }
 

@@ -372,6 +372,30 @@ async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
     assert_eq!(token.notes.provider.as_deref(), Some("fake"));
 }
 
+#[tokio::test]
+async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let new = session("a7", "r7", 3600);
+    let adopted = manager.adopt_if(new.clone(), |stored| stored.is_none());
+    assert!(adopted.await.unwrap().is_none());
+    assert_eq!(stored(&store).await.access.expose(), "a1");
+    let adopted = manager.adopt_if(new.clone(), |stored| {
+        stored.is_some_and(|stored| stored.access.expose() == "a1")
+    });
+    assert_eq!(adopted.await.unwrap().unwrap().access.expose(), "a7");
+
+    let store = FileTokenStore::folder(tempfile::tempdir().unwrap().path());
+    let free = || {
+        let builder = AuthManager::builder(provider.clone()).store(store.clone());
+        let (manager, new) = (builder.build(), new.clone());
+        async move { manager.adopt_if(new, |stored| stored.is_none()).await }
+    };
+    // Of two at once one finds it free.
+    let (first, second) = tokio::join!(free(), free());
+    assert_ne!(first.unwrap().is_some(), second.unwrap().is_some());
+}
+
 #[test]
 fn outside_a_runtime_a_renewal_panics_and_the_next_caller_is_not_stuck() {
     let provider = FakeProvider::default();

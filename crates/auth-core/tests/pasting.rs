@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use llm_auth_core::{
-    ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, UserPrompt, async_trait,
+    Error, ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, UserPrompt,
+    async_trait,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -28,6 +29,7 @@ impl UserPrompt for Person {
         let word = match event {
             LoginEvent::Ignored { why, .. } => (*why).to_owned(),
             LoginEvent::Answered => "answered".to_owned(),
+            LoginEvent::Trouble { .. } => "trouble".to_owned(),
             _ => return,
         };
         let _deaf = self.heard.send(word);
@@ -78,7 +80,7 @@ impl SignIn {
     async fn code(self) -> String {
         let redirect = self.task.await.unwrap().unwrap();
         let code = redirect.code().expose().to_owned();
-        redirect.finish(true).await;
+        redirect.succeeded().await;
         code
     }
 }
@@ -98,6 +100,33 @@ async fn a_pasted_code_alone_is_taken() {
     let sign_in = sign_in();
     sign_in.paste("4/made-up-code-alone\n");
     assert_eq!(sign_in.code().await, "4/made-up-code-alone");
+}
+
+#[tokio::test]
+async fn after_a_lone_code_that_was_none_the_wait_goes_on() {
+    let sign_in = sign_in();
+    let (uri, paste) = (sign_in.uri.clone(), sign_in.paste.clone());
+    paste.send("something-typed-by-mistake".into()).unwrap();
+    let redirect = sign_in.task.await.unwrap().unwrap();
+    assert_eq!(redirect.code().expose(), "something-typed-by-mistake");
+    let trouble = Error::new(ErrorKind::Transient, "made up");
+    let (texts, pasted) = mpsc::unbounded_channel();
+    let (say, mut heard) = mpsc::unbounded_channel();
+    let person = Person {
+        pasted: Mutex::new(pasted),
+        heard: say,
+    };
+    texts.send("another-mistake-of-them".into()).unwrap();
+    let unknown = Error::new(ErrorKind::Expired, "made up");
+    let redirect = redirect.failed(unknown, &person).await.unwrap();
+    assert_eq!(redirect.code().expose(), "another-mistake-of-them");
+    assert_eq!(heard.recv().await.unwrap(), "trouble");
+    // The port is still open for the browser.
+    let address = uri.replace("http://", "").replace("/cb", "");
+    assert!(TcpStream::connect(&address).await.is_ok());
+    // Any other trouble ends it: the code may be spent (RFC 6749 section 4.1.2).
+    let ended = redirect.failed(trouble, &person).await;
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Transient);
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ impl Provider {
     pub(crate) fn take_over(&self, token: OAuthToken) -> Result<OAuthToken, Failure> {
         Ok(match self {
             Self::Qwen(provider) => provider.take_over(token),
-            Self::MiniMax(provider) => provider.take_over(token),
+            Self::MiniMax(provider) => provider.take_over(token)?,
             Self::Gemini(provider) => provider.take_over(token)?,
         })
     }

@@ -151,21 +151,27 @@ impl GeminiProvider {
         Ok(self.owned(token, client))
     }
 
-    /// A session of tokens that another program obtained with the client of this provider, such
-    /// as gcloud's application default credentials. Google does not rotate refresh tokens, so
-    /// both may go on.
+    /// A session of tokens that another program obtained, such as gcloud's application default
+    /// credentials, with the client that it remembers, else with this provider's. Google does not
+    /// rotate refresh tokens, so both may go on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if this provider has no client.
+    /// [`ErrorKind::Config`] if neither knows a client.
     pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
-        let client = self.client.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Config,
-                "the OAuth client of the session is not known",
-            )
-        })?;
-        Ok(self.owned(token, client))
+        let server = token.notes.server.clone();
+        let mut token = match (token.notes.context.get(CLIENT_ID), &self.client) {
+            (Some(_), _) => token.made_at(&self.endpoints.token),
+            (None, Some(client)) => self.owned(token, client),
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "the OAuth client of the session is not known",
+                ));
+            }
+        };
+        token.notes.server = server.or(token.notes.server);
+        Ok(token)
     }
 
     /// The session remembers what its renewal needs.
@@ -225,12 +231,15 @@ impl AuthProvider for GeminiProvider {
             self.patience,
         ));
         let issuer = self.endpoints.issuer.as_deref();
-        let redirect = listener.wait(&state, issuer, self.patience, prompt).await?;
-        let exchanged = self
-            .exchange(client, &redirect_uri, redirect.code(), &pkce)
-            .await;
-        redirect.finish(exchanged.is_ok()).await;
-        let mut token = exchanged?;
+        let mut redirect = listener.wait(&state, issuer, self.patience, prompt).await?;
+        let mut token = loop {
+            let code = redirect.code();
+            match self.exchange(client, &redirect_uri, code, &pkce).await {
+                Ok(token) => break token,
+                Err(error) => redirect = redirect.failed(error, prompt).await?,
+            }
+        };
+        redirect.succeeded().await;
         token.notes.identity = self.identity(&token).await;
         Ok(token)
     }

@@ -56,12 +56,20 @@ impl MiniMaxProvider {
         Self::builder().build()
     }
 
-    /// A session of tokens that another program obtained with this very client, dialect and
-    /// region. Whoever renews it first makes the other's copy worthless: from here on this one
-    /// alone may use them.
-    #[must_use]
-    pub fn take_over(&self, token: OAuthToken) -> OAuthToken {
-        session::begin(token, &self.endpoints)
+    /// A session of tokens that another program obtained. Where it remembers no region, client or
+    /// server, the region of its `resource_url` counts, else this provider's. Whoever renews it
+    /// first makes the other's copy worthless: from here on this one alone may use it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is of a region or dialect that this version does not know.
+    pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
+        let endpoints = session::endpoints_of(&token, &self.endpoints)?;
+        let server = token.notes.server.clone();
+        let mut token = session::begin(token, &endpoints);
+        // Where it was made is known better than where such sessions are made.
+        token.notes.server = server.or(token.notes.server);
+        Ok(token)
     }
 
     /// Settings to start from.

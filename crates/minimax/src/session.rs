@@ -46,21 +46,40 @@ pub(crate) fn endpoints_of(
     Ok(endpoints)
 }
 
-/// Endpoints that were set on purpose count for every region and dialect.
+/// Endpoints that were set on purpose count for every region and dialect; each for itself, so
+/// that a token endpoint set alone takes the access token to no other API.
 fn moved_as(default: &MiniMaxEndpoints, other: MiniMaxEndpoints) -> Result<MiniMaxEndpoints> {
     let known = MiniMaxEndpoints::new(default.region, default.dialect);
-    let base = default.token.base();
-    if default.token == known.token {
-        return Ok(other);
-    }
-    let moved = other.with_base(&base)?;
-    if known.token.with_base(&base)? == default.token {
-        return Ok(moved);
-    }
+    let revocation = match (&default.revocation, &known.revocation, &other.revocation) {
+        (Some(given), Some(known), Some(other)) => Some(moved(given, known, other)?),
+        // A server that was moved as a whole has its own.
+        (None, None, Some(other)) => Some(moved(&default.token, &known.token, other)?),
+        (Some(given), None, _) => Some(given.clone()),
+        _ => other.revocation.clone(),
+    };
     Ok(MiniMaxEndpoints {
-        token: default.token.clone(),
-        ..moved
+        device_authorization: moved(
+            &default.device_authorization,
+            &known.device_authorization,
+            &other.device_authorization,
+        )?,
+        token: moved(&default.token, &known.token, &other.token)?,
+        api_base: moved(&default.api_base, &known.api_base, &other.api_base)?,
+        revocation,
+        ..other
     })
+}
+
+/// Another region's or dialect's endpoint, where this one's was given instead of the known one.
+fn moved(given: &Endpoint, known: &Endpoint, other: &Endpoint) -> Result<Endpoint> {
+    if given == known {
+        return Ok(other.clone());
+    }
+    let base = given.base();
+    if known.with_base(&base)? == *given {
+        return other.with_base(&base);
+    }
+    Ok(given.clone())
 }
 
 /// The region of the API that the session names: token files of gochat say nothing else.

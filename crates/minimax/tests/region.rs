@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_core::{ApiAnswer, ApiVerdict, Timestamp};
+use llm_auth_core::{ApiAnswer, ApiVerdict, Endpoint, Timestamp};
 use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, ErrorKind, HttpClient, MiniMaxEndpoints, MiniMaxProvider,
     OAuthToken, Region,
@@ -66,6 +66,45 @@ async fn endpoints_of_ones_own_outweigh_the_server_and_never_the_client_of_a_ses
     assert_eq!(sent.as_deref(), Some("other"));
     assert_eq!(renewed.notes.context["region"], "cn");
     assert_eq!(renewed.notes.context["client_id"], "other");
+    Ok(())
+}
+
+#[test]
+fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResult {
+    let mut endpoints = MiniMaxEndpoints::default();
+    endpoints.token = Endpoint::new("https://relay.example/oauth2/token")?;
+    let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
+    for (region, base) in [
+        ("global", "https://api.minimax.io/anthropic"),
+        ("cn", "https://api.minimaxi.com/anthropic"),
+    ] {
+        let token = session(&[("region", region)], None);
+        assert_eq!(provider.api_base(&token).as_deref(), Some(base));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_session_that_is_taken_over_stays_where_it_was_made() -> TestResult {
+    let provider = MiniMaxProvider::new();
+    let cn = Some("https://api.minimaxi.com/anthropic");
+    let plain = provider.take_over(session(NOTHING, cn))?;
+    assert_eq!(plain.notes.context["region"], "cn");
+    assert_eq!(plain.notes.server.as_deref(), Some("account.minimaxi.com"));
+    let mut token = session(
+        &[("region", "cn"), ("dialect", "mcode"), ("client_id", "x")],
+        None,
+    );
+    token.notes.server = Some("127.0.0.1:4000".into());
+    let before = token.notes.clone();
+    let own = provider.take_over(token)?;
+    assert_eq!(own.notes.context, before.context);
+    assert_eq!(own.notes.server, before.server);
+    assert!(
+        provider
+            .take_over(session(&[("region", "mars")], None))
+            .is_err()
+    );
     Ok(())
 }
 

@@ -59,11 +59,15 @@ impl QwenProvider {
         }
     }
 
-    /// A session of tokens that another program obtained with this very client. Whoever renews it
-    /// first makes the other's copy worthless: from here on this one alone may use them.
+    /// A session of tokens that another program obtained with this very client, here unless it
+    /// remembers another server. Whoever renews it first makes the other's copy worthless: from
+    /// here on this one alone may use it.
     #[must_use]
     pub fn take_over(&self, token: OAuthToken) -> OAuthToken {
-        token.made_at(&self.endpoints.token)
+        match token.notes.server {
+            Some(_) => token,
+            None => token.made_at(&self.endpoints.token),
+        }
     }
 
     /// Settings to start from.

@@ -83,7 +83,10 @@ impl Refusal {
             ("access_denied", Step::Authorization | Step::Exchange | Step::Poll) => {
                 ErrorKind::Denied
             }
-            ("expired_token" | "invalid_grant", Step::Poll) => ErrorKind::Expired,
+            // The device code, or the authorization code, is over or never was one.
+            ("expired_token", Step::Poll) | ("invalid_grant", Step::Exchange | Step::Poll) => {
+                ErrorKind::Expired
+            }
             ("invalid_grant", Step::Refresh) => ErrorKind::RefreshRejected,
             (
                 "deleted_client"
@@ -157,6 +160,7 @@ mod tests {
         let refusal = Refusal::new("INVALID_GRANT", None);
         assert_eq!(refusal.kind(Step::Refresh), ErrorKind::RefreshRejected);
         assert_eq!(refusal.kind(Step::Poll), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Step::Exchange), ErrorKind::Protocol);
+        assert_eq!(refusal.kind(Step::Exchange), ErrorKind::Expired);
+        assert_eq!(refusal.kind(Step::Revocation), ErrorKind::Protocol);
     }
 }

@@ -66,31 +66,34 @@ impl Gate {
         self.judge_answer(uri.query().unwrap_or_default())
     }
 
-    /// What the person pasted: the final URL, which must be of this very sign-in, or the code.
-    pub(super) fn judge_pasted(&self, text: &str) -> Verdict {
-        let query = match Pasted::read(text) {
-            Pasted::Code(code) => return Verdict::Code(code),
-            Pasted::Answer(query) => query,
-            Pasted::Url(url) if self.is_mine(&url) => url.query().unwrap_or_default().to_owned(),
+    /// What the person pasted, the final URL, which must be of this very sign-in, or the code;
+    /// and whether it is the code alone.
+    pub(super) fn judge_pasted(&self, text: &str) -> (Verdict, bool) {
+        let verdict = match Pasted::read(text) {
+            Pasted::Code(code) => return (Verdict::Code(code), true),
+            Pasted::Answer(query) => self.judge_pasted_answer(&query),
+            Pasted::Url(url) if self.is_mine(&url) => {
+                self.judge_pasted_answer(url.query().unwrap_or_default())
+            }
             Pasted::Url(url) if url.query_pairs().any(|(name, _)| name == "redirect_uri") => {
-                return ignored(
+                ignored(
                     400,
                     "the page to open was pasted, not the one that the browser ends on",
-                );
+                )
             }
-            Pasted::Url(_) => {
-                return ignored(400, "a pasted URL that does not belong to this sign-in");
-            }
-            Pasted::Nothing => {
-                return ignored(400, "pasted text that is neither the final URL nor a code");
-            }
+            Pasted::Url(_) => ignored(400, "a pasted URL that does not belong to this sign-in"),
+            Pasted::Nothing => ignored(400, "pasted text that is neither the final URL nor a code"),
         };
+        (verdict, false)
+    }
+
+    fn judge_pasted_answer(&self, query: &str) -> Verdict {
         // Copied in part: no server said so.
-        let answer = Parameters::read(&query);
+        let answer = Parameters::read(query);
         if answer.is_some_and(|answer| answer.code.is_none() && answer.error.is_none()) {
             return ignored(400, "a pasted URL without a code");
         }
-        self.judge_answer(&query)
+        self.judge_answer(query)
     }
 
     /// Whether it is our redirect URI, whatever stands behind it (RFC 8252 section 8.10).

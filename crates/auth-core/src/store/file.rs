@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::lock::FileLock;
+pub use self::lock::LockHolder;
 use self::session_file::{Reserved, SessionFile};
 use super::{StoreGuard, TokenStore};
 use crate::error::{Error, ErrorKind, Result};
@@ -108,25 +109,62 @@ impl FileTokenStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`] if the folder cannot be read.
+    /// [`ErrorKind::Store`] if the folder, or a folder in it, cannot be listed: then
+    /// [`sessions_of`](Self::sessions_of) still tells those of the other
+    /// [`providers`](Self::providers).
     pub fn sessions(&self) -> Result<Vec<SessionKey>> {
+        let mut found = Vec::new();
+        for provider in self.providers()? {
+            found.extend(self.sessions_of(&provider)?);
+        }
+        Ok(found)
+    }
+
+    /// The providers that have a folder, sorted; none for a store of one file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] if the folder cannot be listed.
+    pub fn providers(&self) -> Result<Vec<String>> {
         let Place::Folder(folder) = &self.place else {
             return Ok(Vec::new());
         };
-        let mut found = Vec::new();
-        for provider in names(folder)? {
-            let Some(provider_name) = name::decode(&provider) else {
-                continue;
-            };
-            for file in names(&folder.join(&provider))? {
-                let account = file.strip_suffix(".json").and_then(name::decode);
-                if let Some(account) = account.filter(|account| !account.is_empty()) {
-                    found.push(SessionKey::new(provider_name.clone(), account));
-                }
-            }
-        }
+        let mut found: Vec<String> = names(folder)?
+            .iter()
+            .filter_map(|name| name::decode(name))
+            .collect();
         found.sort();
         Ok(found)
+    }
+
+    /// The sessions of one provider that have a file in the folder, sorted; none for a store of
+    /// one file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] if the provider's folder cannot be listed.
+    pub fn sessions_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
+        let Place::Folder(folder) = &self.place else {
+            return Ok(Vec::new());
+        };
+        let mut found: Vec<SessionKey> = names(&folder.join(name::encode(provider)))?
+            .iter()
+            .filter_map(|file| name::decode(file.strip_suffix(".json")?))
+            .filter(|account| !account.is_empty())
+            .map(|account| SessionKey::new(provider, account))
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// Who holds a session's lock right now; looks without taking it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] if that cannot be told.
+    pub fn lock_holder(&self, key: &SessionKey) -> Result<LockHolder> {
+        let file = self.session_file(key);
+        lock::holder(&file.lock_path()?)
     }
 
     fn session_file(&self, key: &SessionKey) -> SessionFile {

@@ -112,6 +112,18 @@ fn the_code_alone_is_enough() {
 }
 
 #[test]
+fn a_final_url_whose_code_the_vendor_does_not_know_says_to_begin_again() {
+    let user = User::new();
+    let mut login = FromAfar::begin(&user);
+    let end = final_url(&login.url);
+    let state = parameter(&end, "state");
+    login.paste(&format!("code=forged-code&state={state}"));
+    let done = login.end();
+    done.assert_failed(5, "invalid_grant");
+    assert!(!done.err.contains("forged-code"), "{done:?}");
+}
+
+#[test]
 fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);

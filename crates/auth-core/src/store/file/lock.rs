@@ -17,6 +17,35 @@ use crate::random;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Who holds the lock of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LockHolder {
+    /// Nobody.
+    Nobody,
+    /// The process of this number, as it noted itself; a program that notes nothing leaves the
+    /// number of the one before it.
+    Process(u32),
+    /// A process that did not say which.
+    Unknown,
+}
+
+/// Looks without taking the lock and without a trace in the file.
+pub(super) fn holder(path: &Path) -> Result<LockHolder> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(LockHolder::Nobody);
+        }
+        Err(source) => return Err(trouble("open the lock file", path, source)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(LockHolder::Nobody),
+        Err(TryLockError::WouldBlock) => Ok(noted(path)),
+        Err(TryLockError::Error(source)) => Err(trouble("try the lock", path, source)),
+    }
+}
+
 /// Held as long as it lives; the operating system lets go if the process dies.
 #[derive(Debug)]
 pub(super) struct FileLock {
@@ -63,12 +92,9 @@ fn open(path: &Path) -> Result<File> {
 }
 
 fn busy(path: &Path, wait: Duration) -> Error {
-    let mut holder = String::new();
-    let _unknown: std::io::Result<usize> =
-        File::open(path).and_then(|file| file.take(20).read_to_string(&mut holder));
-    let holder = match holder.trim().parse::<u32>() {
-        Ok(id) => format!("process {id}"),
-        Err(_) => "another process".into(),
+    let holder = match noted(path) {
+        LockHolder::Process(id) => format!("process {id}"),
+        LockHolder::Nobody | LockHolder::Unknown => "another process".into(),
     };
     Error::new(
         ErrorKind::StoreBusy,
@@ -78,4 +104,15 @@ fn busy(path: &Path, wait: Duration) -> Error {
             wait.as_secs_f32()
         ),
     )
+}
+
+/// What the holder of a lock that is held says of itself.
+fn noted(path: &Path) -> LockHolder {
+    let mut text = String::new();
+    let _unknown: std::io::Result<usize> =
+        File::open(path).and_then(|file| file.take(20).read_to_string(&mut text));
+    match text.trim().parse() {
+        Ok(id) => LockHolder::Process(id),
+        Err(_) => LockHolder::Unknown,
+    }
 }

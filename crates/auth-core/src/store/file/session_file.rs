@@ -116,7 +116,12 @@ impl SessionFile {
                 .map_err(|source| trouble("use the folder", folder, source))?,
             None => {}
         }
-        Ok(beside(&target, "", ".lock"))
+        Ok(lock_of(&target))
+    }
+
+    /// The path of the lock file; nothing is made or changed.
+    pub(super) fn lock_path(&self) -> Result<PathBuf> {
+        Ok(lock_of(&self.target()?))
     }
 
     /// Replaces the file by one with the note in it, with the space for a successor at hand:
@@ -310,6 +315,10 @@ fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+fn lock_of(target: &Path) -> PathBuf {
+    beside(target, "", ".lock")
 }
 
 fn beside(path: &Path, before: &str, after: &str) -> PathBuf {

@@ -1,0 +1,82 @@
+//! The answer, and what becomes of whoever brought it.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::page::Page;
+use super::server::Server;
+use super::waiting::Waiting;
+use crate::error::{Error, ErrorKind, Result};
+use crate::prompt::{LoginEvent, UserPrompt};
+use crate::secret::Secret;
+
+/// How long the browser gets to take its page.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The authorization server's answer; a browser that brought it still waits for its page.
+#[derive(Debug)]
+pub struct Redirect {
+    pub(super) code: Secret,
+    pub(super) way: Way,
+}
+
+/// How the answer came.
+#[derive(Debug)]
+pub(super) enum Way {
+    Browser(Browser),
+    /// As a code alone, without a `state`: it may be anything.
+    PastedCode(Box<Waiting>),
+    PastedUrl,
+}
+
+#[derive(Debug)]
+pub(super) struct Browser {
+    pub(super) reply: oneshot::Sender<Page>,
+    pub(super) server: Server,
+}
+
+impl Redirect {
+    /// The authorization code: for one exchange, never for a second (RFC 6749 section 4.1.2).
+    #[must_use]
+    pub fn code(&self) -> &Secret {
+        &self.code
+    }
+
+    /// Tells the person in the browser that they are signed in, and closes the port.
+    pub async fn succeeded(self) {
+        if let Way::Browser(browser) = self.way {
+            browser.farewell(Page::Done).await;
+        }
+    }
+
+    /// Tells the person in the browser that it failed, and closes the port. A code that was
+    /// pasted alone and that the server does not know was none: then the wait goes on.
+    ///
+    /// # Errors
+    ///
+    /// `error`, unless the wait goes on; then as [`LoopbackListener::wait`].
+    pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
+        match self.way {
+            Way::PastedCode(waiting) if error.kind() == ErrorKind::Expired => {
+                prompt.notify(&LoginEvent::Trouble { error: &error });
+                waiting.next(prompt).await
+            }
+            Way::Browser(browser) => {
+                browser.farewell(Page::Failed).await;
+                Err(error)
+            }
+            Way::PastedCode(_) | Way::PastedUrl => Err(error),
+        }
+    }
+}
+
+impl Browser {
+    pub(super) async fn farewell(self, page: Page) {
+        // A browser that has gone away gets no page.
+        if self.reply.send(page).is_ok() {
+            let _gone = timeout(FAREWELL, self.server.delivered()).await;
+        }
+    }
+}
