@@ -299,8 +299,22 @@ impl AuthManager {
     ///
     /// What the store says. That the vendor did not confirm is no error but told in [`Logout`].
     pub async fn logout(&self) -> Result<Logout> {
+        self.forgotten(true).await
+    }
+
+    /// Forgets the session here and tells the vendor nothing, where somebody else goes on with
+    /// the same grant; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn forget(&self) -> Result<bool> {
+        Ok(self.forgotten(false).await?.was_signed_in)
+    }
+
+    async fn forgotten(&self, tell: bool) -> Result<Logout> {
         let owned = Arc::clone(&self.shared);
-        let work = async move { owned.forget_session().await };
+        let work = async move { owned.forget_session(tell).await };
         self.shared.work.own(work).await
     }
 
@@ -375,7 +389,7 @@ impl Shared {
         Ok(token)
     }
 
-    async fn forget_session(&self) -> Result<Logout> {
+    async fn forget_session(&self, tell: bool) -> Result<Logout> {
         let mut guard = self.lock().await?;
         let stored = match guard.load().await {
             Err(error) if error.kind() == ErrorKind::Corrupt => None,
@@ -386,7 +400,7 @@ impl Shared {
             .as_ref()
             .map(|token| self.take_unsaved(token).unwrap_or_else(|| token.clone()));
         let revocation = match &newest {
-            Some(token) if !token.is_refused() => Some(self.provider.revoke(token).await),
+            Some(token) if tell && !token.is_refused() => Some(self.provider.revoke(token).await),
             _ => None,
         };
         guard.remove().await.map_err(|error| self.named(error))?;

@@ -74,6 +74,8 @@ pub enum LoginEvent<'a> {
     Ignored {
         /// What was wrong with it, in words of our own.
         why: &'static str,
+        /// Whether the person pasted it, so that they may do better.
+        pasted: bool,
     },
     /// The server wants fewer polls.
     #[non_exhaustive]

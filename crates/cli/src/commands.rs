@@ -119,14 +119,23 @@ impl Cli {
 impl Command {
     fn reporter(&self) -> Reporter {
         match self {
-            Self::Login(args) => Reporter::for_events(args.json, &args.session),
+            Self::Login(args) => match args.vendor {
+                Some(vendor) => Reporter::for_events(
+                    args.json,
+                    &SessionArgs {
+                        vendor,
+                        place: args.place.clone(),
+                    },
+                ),
+                None => Reporter::without_session(args.json),
+            },
             Self::Token(args) => Reporter::for_answer(args.json, &args.session),
             Self::Exec(args) => Reporter::for_answer(false, &args.session),
             Self::Logout(args) => Reporter::for_events(args.json, &args.session),
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
-            Self::Switch(args) => Reporter::without_session(args.json),
+            Self::Switch(args) => Reporter::for_events(args.json, &args.session()),
             // Its report is one object already.
             Self::Doctor(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {
                 Reporter::without_session(false)

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Session(Error),
     /// The environment, a flag's file or the machine is not as it must be.
     Config { message: String, advice: String },
+    /// What was looked for is not there.
+    NotFound { message: String, advice: String },
     /// The program for `exec` could not be run, or ended so; without a message it said all itself.
     Command { code: u8, message: Option<String> },
     /// Checks of `doctor` failed; the report says which.
@@ -38,6 +40,8 @@ pub(crate) enum Failure {
     Signal { code: u8, message: String },
     /// It was called in a way that makes no sense.
     Usage(String),
+    /// Of several accounts none was named.
+    Which(String),
 }
 
 /// Tells of a failure in the form that the command was asked to speak.
@@ -64,8 +68,12 @@ impl From<Error> for Failure {
 impl Failure {
     fn code(&self) -> u8 {
         match self {
-            Self::Checks(_) | Self::Config { .. } | Self::Demo(_) | Self::Output(_) => OTHER,
-            Self::Usage(_) => USAGE,
+            Self::Checks(_)
+            | Self::Config { .. }
+            | Self::Demo(_)
+            | Self::NotFound { .. }
+            | Self::Output(_) => OTHER,
+            Self::Usage(_) | Self::Which(_) => USAGE,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
             Self::Session(error) => match error.kind() {
                 ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
@@ -82,9 +90,10 @@ impl Failure {
             Self::Checks(_) => "checks",
             Self::Config { .. } => "config",
             Self::Demo(_) => "demo",
+            Self::NotFound { .. } => "not_found",
             Self::Output(_) => "output",
             Self::Signal { .. } => "interrupted",
-            Self::Usage(_) => "usage",
+            Self::Usage(_) | Self::Which(_) => "usage",
             Self::Session(error) => kind_name(error.kind()),
         }
     }
@@ -95,9 +104,11 @@ impl Failure {
             Self::Checks(count) => format!("{count} checks failed"),
             Self::Command { message, .. } => message.clone().unwrap_or_default(),
             Self::Config { message, .. }
+            | Self::NotFound { message, .. }
             | Self::Demo(message)
             | Self::Signal { message, .. }
-            | Self::Usage(message) => message.clone(),
+            | Self::Usage(message)
+            | Self::Which(message) => message.clone(),
             Self::Output(error) => format!("cannot write to standard output: {error}"),
             Self::Session(error) => chain(error),
         }
@@ -211,8 +222,13 @@ impl Reporter {
                 "the command stands after `--`: is it spelled right, installed, and in PATH?"
                     .into(),
             ),
-            Failure::Config { advice, .. } => Some(advice.clone()),
+            Failure::Config { advice, .. } | Failure::NotFound { advice, .. } => {
+                Some(advice.clone())
+            }
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
+            Failure::Which(_) => Some(
+                "with --account NAME, or make it the current one with `llm-auth switch`".into(),
+            ),
             Failure::Checks(_) | Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => {
                 None
             }
@@ -282,7 +298,8 @@ fn store_advice(error: &Error) -> &'static str {
 }
 
 /// The very command that signs in to this session.
-fn login_command(session: &SessionArgs) -> String {
+/// The command that signs in to this session, fit for a shell.
+pub(crate) fn login_command(session: &SessionArgs) -> String {
     let mut command = format!("llm-auth login {}", session.vendor.name());
     let PlaceArgs { account, store } = &session.place;
     if let Some(account) = account {

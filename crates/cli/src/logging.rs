@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::environment;
 use crate::exit::Failure;
+use crate::output::say;
 
 const VARIABLE: &str = "LLM_AUTH_LOG";
 
@@ -31,7 +32,7 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
     let lines = fmt::layer()
         .with_ansi(false)
         .log_internal_errors(false)
-        .with_writer(io::stderr)
+        .with_writer(|| Lines)
         .with_filter(ours);
     // It fails only where tracing was set up before, and nobody did.
     let _set_up_before = tracing_subscriber::registry()
@@ -39,4 +40,20 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         .with(lines)
         .try_init();
     Ok(())
+}
+
+/// Where the lines go: past the one that changes.
+struct Lines;
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            say(line);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -12,11 +12,13 @@ mod exit;
 mod logging;
 mod output;
 mod place;
+mod screen;
 mod settings;
 mod signals;
 mod store;
 mod terminal;
 mod time;
+mod tty;
 mod vendor;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::screen;
 
 /// The version of every JSON object that the command writes.
 pub(crate) const VERSION: u32 = 1;
@@ -33,5 +34,5 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Says a line to the person. Nobody listening is no reason to stop.
 pub(crate) fn say(line: &str) {
-    let _nobody_listens = writeln!(io::stderr().lock(), "{line}");
+    screen::on_stderr().line(line);
 }

@@ -5,8 +5,10 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+
+use crate::browser;
 
 /// What is known of the place, and the person's wish.
 #[derive(Clone, Debug, Default)]
@@ -77,9 +79,10 @@ impl Place {
             None => {}
         }
         if let Some(browser) = &self.browser {
-            return if is_text_browser(browser) {
+            return if browser::are_text_browsers(browser) {
                 Opening::Show(Some(
-                    "BROWSER names a text browser, which cannot show such a page: open it elsewhere.",
+                    "BROWSER names a text browser, which cannot show such a page: open it in another \
+                     one.",
                 ))
             } else {
                 Opening::Open
@@ -87,13 +90,14 @@ impl Place {
         }
         if self.ssh.is_some() {
             return Opening::Show(Some(
-                "You are connected over SSH, so no browser is opened here: use the one before you.",
+                "You are connected over SSH, so no browser is opened here: use the one on your own \
+                 computer.",
             ));
         }
         if self.container && !self.display {
             return Opening::Show(Some(
-                "This is a container without a screen, so no browser is opened: use the one \
-                 before you.",
+                "This is a container without a screen, so no browser is opened: use the one on your \
+                 own computer.",
             ));
         }
         if !self.display {
@@ -152,25 +156,17 @@ impl Ssh {
         }
     }
 
-    /// The command that lets the person's browser reach a port of this computer.
-    pub(crate) fn tunnel(&self, port: u16) -> String {
+    /// The command that lets the person's browser reach this address of this computer.
+    pub(crate) fn tunnel(&self, to: SocketAddr) -> String {
         let user = self.user.as_ref().map(|user| format!("{user}@"));
         let user = user.unwrap_or_default();
+        let through = format!("ssh -N -L {}:{to}", to.port());
         match self.server {
-            Some((host, 22)) => format!("ssh -N -L {port}:127.0.0.1:{port} {user}{host}"),
-            Some((host, at)) => {
-                format!("ssh -N -L {port}:127.0.0.1:{port} -p {at} {user}{host}")
-            }
-            None => format!("ssh -N -L {port}:127.0.0.1:{port} {user}HOST"),
+            Some((host, 22)) => format!("{through} {user}{host}"),
+            Some((host, at)) => format!("{through} -p {at} {user}{host}"),
+            None => format!("{through} {user}HOST"),
         }
     }
-}
-
-/// It would fight for this terminal, and run none of the scripts of a sign-in page.
-fn is_text_browser(command: &str) -> bool {
-    let program = command.split([' ', ':']).next().unwrap_or_default();
-    let name = program.rsplit('/').next().unwrap_or_default();
-    ["elinks", "links", "links2", "lynx", "w3m", "www-browser"].contains(&name)
 }
 
 #[cfg(test)]
@@ -226,20 +222,24 @@ mod tests {
     #[test]
     fn the_tunnel_goes_where_the_person_came_from() {
         let connection = |text: &str| Some(OsString::from(text));
+        let at = |address: &str| address.parse().unwrap();
         let ssh = Ssh::of(
             connection("203.0.113.7 5000 192.0.2.4 22"),
             connection("mia"),
         );
         assert_eq!(
-            ssh.tunnel(4711),
+            ssh.tunnel(at("127.0.0.1:4711")),
             "ssh -N -L 4711:127.0.0.1:4711 mia@192.0.2.4"
         );
         let ssh = Ssh::of(connection("203.0.113.7 5000 2001:db8::1 2222"), None);
         assert_eq!(
-            ssh.tunnel(4711),
-            "ssh -N -L 4711:127.0.0.1:4711 -p 2222 2001:db8::1"
+            ssh.tunnel(at("[::1]:4711")),
+            "ssh -N -L 4711:[::1]:4711 -p 2222 2001:db8::1"
         );
         let ssh = Ssh::of(connection("$(rm) x y z"), connection("$(rm)"));
-        assert_eq!(ssh.tunnel(1), "ssh -N -L 1:127.0.0.1:1 HOST");
+        assert_eq!(
+            ssh.tunnel(at("127.0.0.1:1")),
+            "ssh -N -L 1:127.0.0.1:1 HOST"
+        );
     }
 }

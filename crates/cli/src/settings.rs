@@ -1,94 +1,155 @@
 //! What is remembered between commands beside the sessions: which account is the current one.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::exit::Failure;
 use crate::output::VERSION;
 use crate::store;
 
-/// The file `settings.json` in the home folder.
-#[derive(Debug, Deserialize, Serialize)]
+const CURRENT: &str = "current";
+
+/// How long another command may take to write the file.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The file `settings.json` in the home folder. What this version does not know is written back.
+#[derive(Debug)]
 pub(crate) struct Settings {
-    v: u32,
-    /// The current account of each vendor; `default` where none is named.
-    #[serde(default)]
-    current: BTreeMap<String, String>,
-    /// Members that this version does not know are written back.
-    #[serde(flatten)]
-    others: Map<String, Value>,
+    file: PathBuf,
+    members: Map<String, Value>,
 }
 
 impl Settings {
     pub(crate) fn load() -> Result<Self, Failure> {
-        let file = file()?;
-        let failed = |why: String| Failure::Config {
-            message: format!("the settings {} cannot be read: {why}", file.display()),
-            advice: "mend or delete that file, or name the account with --account".into(),
-        };
-        match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string())),
+        let file = store::home()?.join("settings.json");
+        // A link stays a link.
+        let file = file.canonicalize().unwrap_or(file);
+        let members = match fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| unreadable(&file, &error.to_string()))?,
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) =>
             {
-                Ok(Self {
-                    v: VERSION,
-                    current: BTreeMap::new(),
-                    others: Map::new(),
-                })
+                Map::new()
             }
-            Err(error) => Err(failed(error.to_string())),
+            Err(error) => return Err(unreadable(&file, &error.to_string())),
+        };
+        Ok(Self { file, members })
+    }
+
+    /// The account that was made the current one of a vendor, if any was.
+    pub(crate) fn current(&self, vendor: &str) -> Result<Option<&str>, Failure> {
+        let account = match self.members.get(CURRENT) {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(current)) => current.get(vendor),
+            Some(_) => return Err(unreadable(&self.file, "`current` is no object")),
+        };
+        match account {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(account)) => Ok(Some(account)),
+            Some(_) => Err(unreadable(
+                &self.file,
+                &format!("the current account of {vendor} is no text"),
+            )),
         }
     }
 
-    pub(crate) fn current(&self, vendor: &str) -> Option<&str> {
-        self.current.get(vendor).map(String::as_str)
+    /// Remembers which account of a vendor is the current one.
+    pub(crate) fn set_current(vendor: &str, account: &str) -> Result<(), Failure> {
+        change(|current| {
+            let before = current.insert(vendor.to_owned(), account.into());
+            before.as_ref().and_then(Value::as_str) != Some(account)
+        })
     }
 
-    /// Remembers it, or forgets it.
-    pub(crate) fn set_current(vendor: &str, account: Option<&str>) -> Result<(), Failure> {
-        let mut settings = Self::load()?;
-        if settings.current(vendor) == account {
+    /// Forgets the current account of a vendor, if it is this one.
+    pub(crate) fn forget_current(vendor: &str, account: &str) -> Result<(), Failure> {
+        if Self::load()?.current(vendor)? != Some(account) {
             return Ok(());
         }
-        match account {
-            Some(account) => settings
-                .current
-                .insert(vendor.to_owned(), account.to_owned()),
-            None => settings.current.remove(vendor),
-        };
-        settings.save()
+        change(|current| {
+            let is_still = current.get(vendor).and_then(Value::as_str) == Some(account);
+            if is_still {
+                current.remove(vendor);
+            }
+            is_still
+        })
     }
 
     /// In one step, so that nobody reads half of it.
-    fn save(&self) -> Result<(), Failure> {
-        let file = file()?;
-        let written = || -> io::Result<()> {
-            let folder = file.parent().ok_or(io::ErrorKind::NotFound)?;
-            fs::create_dir_all(folder)?;
-            // Made with the rights of its owner alone.
-            let mut new = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer(&mut new, self)?;
-            new.write_all(b"\n")?;
-            new.as_file().sync_all()?;
-            new.persist(&file)?;
-            Ok(())
-        };
-        written().map_err(|error| Failure::Config {
-            message: format!("cannot write the settings {}: {error}", file.display()),
-            advice: "check the folder and its rights".into(),
-        })
+    fn save(&self) -> io::Result<()> {
+        let folder = self.file.parent().ok_or(io::ErrorKind::NotFound)?;
+        // Made with the rights of its owner alone.
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut new, &self.members)?;
+        new.write_all(b"\n")?;
+        new.as_file().sync_all()?;
+        new.persist(&self.file)?;
+        Ok(())
     }
 }
 
-fn file() -> Result<PathBuf, Failure> {
-    Ok(store::home()?.join("settings.json"))
+/// Reads, changes and writes under a lock: of two commands at once neither undoes the other.
+/// `edit` says whether it changed anything.
+fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Failure> {
+    let home = store::home()?;
+    let cannot = |file: &Path, error: io::Error| Failure::Config {
+        message: format!("cannot write the settings {}: {error}", file.display()),
+        advice: "check the folder and its rights".into(),
+    };
+    let lock = home.join("settings.json.lock");
+    let _held = fs::create_dir_all(&home)
+        .and_then(|()| locked(&lock))
+        .map_err(|error| cannot(&lock, error))?;
+    let mut settings = Settings::load()?;
+    settings
+        .members
+        .entry("v")
+        .or_insert_with(|| VERSION.into());
+    let current = settings
+        .members
+        .entry(CURRENT)
+        .or_insert_with(|| Map::new().into());
+    let Value::Object(current) = current else {
+        return Err(unreadable(&settings.file, "`current` is no object"));
+    };
+    if edit(current) {
+        settings
+            .save()
+            .map_err(|error| cannot(&settings.file, error))?;
+    }
+    Ok(())
+}
+
+fn locked(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).open(path)?;
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another command holds them"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+fn unreadable(file: &Path, why: &str) -> Failure {
+    Failure::Config {
+        message: format!("the settings {} cannot be read: {why}", file.display()),
+        advice: "mend or delete that file, or name the account with --account".into(),
+    }
 }

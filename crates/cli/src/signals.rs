@@ -89,30 +89,107 @@ async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
 }
 
 #[cfg(unix)]
-struct Signals {
-    hangup: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
+use self::unix::Signals;
+#[cfg(unix)]
+pub(crate) use self::unix::{Stops, stop_this_process};
 
 #[cfg(unix)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+mod unix {
+    use std::io;
+
+    use rustix::process::{Signal as Number, getpid, kill_process};
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// What ends a command, each with the exit code that says so.
+    const ENDS: [(Number, u8); 4] = [
+        (Number::HUP, 129),
+        (Number::INT, 130),
+        (Number::QUIT, 131),
+        (Number::TERM, 143),
+    ];
+
+    pub(super) struct Signals(Vec<(Signal, u8)>);
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            let ignored = ignored();
+            let wanted = ENDS.iter().filter(|(number, _)| !has(ignored, *number));
+            let signals = wanted.map(|(number, code)| Ok((listen_to(*number)?, *code)));
+            signals.collect::<io::Result<_>>().map(Self)
+        }
+
+        /// Waits for a signal: 128 and its number.
+        pub(super) async fn next(&mut self) -> u8 {
+            std::future::poll_fn(|context| {
+                for (signal, code) in &mut self.0 {
+                    if signal.poll_recv(context).is_ready() {
+                        return std::task::Poll::Ready(*code);
+                    }
+                }
+                std::task::Poll::Pending
+            })
+            .await
+        }
     }
 
-    /// Waits for a signal: 128 and its number.
-    async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.hangup.recv() => 129,
-            _ = self.interrupt.recv() => 130,
-            _ = self.terminate.recv() => 143,
+    /// Ctrl-Z.
+    pub(crate) struct Stops(Option<Signal>);
+
+    impl Stops {
+        pub(crate) fn listen() -> Self {
+            // Where it cannot be heard, it stops the process by itself.
+            let hears = !has(ignored(), Number::TSTP);
+            Self(hears.then(|| listen_to(Number::TSTP).ok()).flatten())
         }
+
+        pub(crate) async fn next(&mut self) {
+            match &mut self.0 {
+                Some(signal) => {
+                    signal.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Comes back when somebody lets it go on.
+    pub(crate) fn stop_this_process() {
+        let _always_possible = kill_process(getpid(), Number::STOP);
+    }
+
+    fn listen_to(number: Number) -> io::Result<Signal> {
+        signal(SignalKind::from_raw(number.as_raw()))
+    }
+
+    fn has(mask: u64, number: Number) -> bool {
+        mask >> (number.as_raw() - 1) & 1 == 1
+    }
+
+    /// The signals that were ignored when this program began, as `nohup` has it: they stay so.
+    /// Only Linux tells.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn stop_this_process() {}
+
+/// There is no such signal here.
+#[cfg(not(unix))]
+pub(crate) struct Stops;
+
+#[cfg(not(unix))]
+impl Stops {
+    pub(crate) fn listen() -> Self {
+        Self
+    }
+
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
     }
 }
 

@@ -1,26 +1,26 @@
 //! What a person, or a program with `--json`, sees of a sign-in.
 
 mod block;
-mod paste;
+mod pastes;
 mod qr;
-mod screen;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use llm_auth_core::{DeviceAuthorization, LoginEvent, Secret, UserPrompt, async_trait};
+use llm_auth_core::{DeviceAuthorization, LoginEvent, Secret, UserPrompt, async_trait, printable};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use self::block::{Room, WaysBack, wrapped};
-use self::paste::Pastes;
-use self::screen::Screen;
-use crate::browser;
+use self::block::{Paste, Room, WaysBack, wrapped};
+use self::pastes::Pastes;
 use crate::exit::{Failure, kind_name};
 use crate::output::{self, VERSION};
 use crate::place::{Opening, Place};
+use crate::screen::{self, Screen};
+use crate::signals::Stops;
 use crate::time::length;
+use crate::{browser, signals};
 
 /// How often the time that is left is told where no line changes by itself.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -28,6 +28,8 @@ const REMINDER: Duration = Duration::from_secs(60);
 const LAST_REMINDERS: Duration = Duration::from_secs(20);
 /// After this time of waiting it is said what to check.
 const LONG: Duration = Duration::from_secs(90);
+/// How often it is told that something came which is not the answer.
+const MOST_IGNORED: u32 = 8;
 
 /// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ pub(crate) struct Terminal {
     opening: Opening,
     /// A person or a program may paste; not in a demonstration.
     takes_pastes: bool,
-    screen: Arc<Screen>,
+    screen: &'static Screen,
     pastes: OnceLock<Option<Pastes>>,
     wait: Mutex<Wait>,
     cut_off: Mutex<Option<Failure>>,
@@ -53,6 +55,8 @@ struct Wait {
     /// What to check after a long time; taken when it is said.
     hint: Option<&'static str>,
     answered: bool,
+    takes_pastes: bool,
+    ignored: u32,
 }
 
 impl Terminal {
@@ -63,18 +67,16 @@ impl Terminal {
             opening: place.opening(wish),
             place,
             takes_pastes: true,
-            ..Self::with_screen(Screen::stderr(output::say))
+            ..Self::with_screen(screen::on_stderr())
         }
     }
 
     /// Plain lines on standard output, for a demonstration.
     pub(crate) fn on_stdout() -> Self {
-        Self::with_screen(Screen::lines(|line| {
-            let _told_at_the_next_answer = output::answer(line);
-        }))
+        Self::with_screen(screen::on_stdout())
     }
 
-    fn with_screen(screen: Screen) -> Self {
+    fn with_screen(screen: &'static Screen) -> Self {
         Self {
             json: false,
             // As at a desk: the demonstration speaks of no other place.
@@ -84,7 +86,7 @@ impl Terminal {
             },
             opening: Opening::Show(None),
             takes_pastes: false,
-            screen: Arc::new(screen),
+            screen,
             pastes: OnceLock::new(),
             wait: Mutex::default(),
             cut_off: Mutex::new(None),
@@ -107,26 +109,44 @@ impl Terminal {
         }
     }
 
-    /// Counts down as long as it is polled.
-    pub(crate) async fn count_down(&self) -> std::convert::Infallible {
+    /// Counts down as long as it is polled, and gives the terminal to whoever gets it meanwhile.
+    pub(crate) async fn attend(&self) -> std::convert::Infallible {
         let mut seconds = interval(Duration::from_secs(1));
+        let mut stops = Stops::listen();
         loop {
-            seconds.tick().await;
+            tokio::select! {
+                _ = seconds.tick() => {}
+                () = stops.next() => {
+                    self.end();
+                    signals::stop_this_process();
+                }
+            }
+            if let Some(Some(pastes)) = self.pastes.get() {
+                pastes.attend();
+            }
             self.hint_after_long();
             self.draw_status();
         }
     }
 
+    /// What it is about, in one line.
+    pub(crate) fn title(&self, text: &str) {
+        self.screen.line(&self.screen.strong(text));
+    }
+
     /// Tells something about the sign-in.
     pub(crate) fn say(&self, text: &str) {
-        for line in wrapped(text, Room::of(&self.screen).width) {
+        for line in wrapped(text, Room::of(self.screen).width) {
             self.screen.line(&line);
         }
     }
 
-    /// Takes the changing line away, before somebody else writes.
-    pub(crate) fn clear(&self) {
+    /// Leaves the terminal as it was.
+    pub(crate) fn end(&self) {
         self.screen.clear_status();
+        if let Some(Some(pastes)) = self.pastes.get() {
+            pastes.end();
+        }
     }
 
     fn event(&self, name: &str, mut fields: Value) {
@@ -154,14 +174,12 @@ impl Terminal {
             }),
         );
         self.say_why_not_opened();
-        let room = Room::of(&self.screen);
+        let room = Room::of(self.screen);
         let strong = |text: &str| self.screen.strong(text);
-        for line in block::device(device, room, strong) {
-            self.screen.line(&line);
-        }
+        self.show(block::device(device, room, strong), device.best_uri());
         self.wait().hint = Some(
-            "Nothing yet. Is the page open, does it show the code above, and was it approved \
-             there, not only signed in to? A new code: stop this and begin again.",
+            "Nothing yet. Does the page show the code above, and was it approved there, not only \
+             signed in to? For a new code, stop this and begin again.",
         );
         self.open(device.best_uri());
     }
@@ -176,22 +194,42 @@ impl Terminal {
             }),
         );
         let start = || self.takes_pastes.then(Pastes::start).flatten();
-        let pastes = self.pastes.get_or_init(start);
+        let pastes = self.pastes.get_or_init(start).as_ref();
+        let by_hand = pastes.is_some_and(Pastes::are_by_hand);
         let back = WaysBack {
             place: &self.place,
             redirect_uri,
-            paste: pastes.as_ref().is_some_and(Pastes::are_by_hand),
+            paste: match pastes {
+                Some(pastes) if by_hand => Paste::ByHand {
+                    unseen: pastes.are_unseen(),
+                },
+                Some(_) => Paste::FromPipe,
+                None => Paste::Never,
+            },
         };
         self.say_why_not_opened();
-        for line in block::authorization(url, back, Room::of(&self.screen)) {
-            self.screen.line(&line);
-        }
-        self.wait().hint = Some(
-            "Nothing yet. Was everything approved in the browser? If it ended on a page that \
-             cannot be reached, paste the address of that page here and press Enter.",
-        );
+        self.show(block::authorization(url, back, Room::of(self.screen)), url);
+        let mut wait = self.wait();
+        wait.takes_pastes = by_hand;
+        wait.hint = Some(if by_hand {
+            "Nothing yet. Was everything approved in the browser? If it ended on a page that cannot \
+             be reached, paste the address of that page here and press Enter."
+        } else {
+            "Nothing yet. Was everything approved in the browser, and can it reach this computer?"
+        });
+        drop(wait);
         self.open(url);
         self.remind(expires_in);
+    }
+
+    fn show(&self, lines: Vec<String>, page: &str) {
+        for line in lines {
+            if line == page {
+                self.screen.line(&self.screen.address(&line));
+            } else {
+                self.screen.line(&line);
+            }
+        }
     }
 
     fn say_why_not_opened(&self) {
@@ -206,9 +244,17 @@ impl Terminal {
             return;
         }
         self.say("Your browser is asked to open it.");
-        let screen = Arc::clone(&self.screen);
-        browser::open(url, move || {
-            screen.line("No browser could be opened: please do it yourself.");
+        let (screen, width) = (self.screen, Room::of(self.screen).width);
+        let wanted = self.place.browser.as_deref();
+        let cause = wanted.map(|wanted| format!(" (BROWSER is {})", printable(wanted)));
+        browser::open(url, wanted, move || {
+            let text = format!(
+                "No browser could be opened{}: open the page yourself.",
+                cause.unwrap_or_default()
+            );
+            for line in wrapped(&text, width) {
+                screen.line(&line);
+            }
         });
     }
 
@@ -217,6 +263,7 @@ impl Terminal {
         let mut wait = self.wait();
         let now = Instant::now();
         wait.began.get_or_insert(now);
+        wait.answered = false;
         wait.ends = now.checked_add(left);
         let pause = if left <= REMINDER {
             LAST_REMINDERS
@@ -245,8 +292,13 @@ impl Terminal {
         let text = if wait.answered {
             "The answer is here; finishing the sign-in...".to_owned()
         } else {
-            let clock = countdown(rounded(left));
-            format!("Waiting: {clock} left. Ctrl-C stops.")
+            let clock = format!("{} left. Ctrl-C stops.", countdown(rounded(left)));
+            let room = self.screen.size().map_or(0, |(columns, _)| columns);
+            match wait.takes_pastes {
+                true if room > 60 => format!("Paste here and press Enter, or wait: {clock}"),
+                true => format!("Paste or wait: {clock}"),
+                false => format!("Waiting: {clock}"),
+            }
         };
         drop(wait);
         self.screen.show_status(&text);
@@ -270,7 +322,27 @@ impl Terminal {
         }
     }
 
-    fn wait(&self) -> std::sync::MutexGuard<'_, Wait> {
+    fn ignored(&self, why: &str, pasted: bool) {
+        let mut wait = self.wait();
+        wait.ignored = wait.ignored.saturating_add(1);
+        let count = wait.ignored;
+        drop(wait);
+        match count {
+            ..=MOST_IGNORED if pasted => self.say(&format!(
+                "That was not it ({why}). Copy the whole address of the page that the browser ends \
+                 on; the sign-in goes on."
+            )),
+            ..=MOST_IGNORED => self.say(&format!(
+                "Something that is not the answer came ({why}); the sign-in goes on."
+            )),
+            _ if count == MOST_IGNORED + 1 => {
+                self.say("More that is not the answer came; no more is told of it.");
+            }
+            _ => {}
+        }
+    }
+
+    fn wait(&self) -> MutexGuard<'_, Wait> {
         self.wait.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -325,11 +397,9 @@ impl UserPrompt for Terminal {
                 self.event("trouble", json!({"kind": kind, "message": message}));
                 self.say(&format!("{message}; the sign-in goes on."));
             }
-            LoginEvent::Ignored { why, .. } => {
-                self.event("ignored", json!({"why": why}));
-                self.say(&format!(
-                    "Something that is not the answer came ({why}); the sign-in goes on."
-                ));
+            LoginEvent::Ignored { why, pasted, .. } => {
+                self.event("ignored", json!({"why": why, "pasted": pasted}));
+                self.ignored(why, *pasted);
             }
             _ => {}
         }

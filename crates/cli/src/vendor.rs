@@ -52,6 +52,16 @@ pub(crate) enum RegionName {
     Cn,
 }
 
+impl RegionName {
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Cn => "cn",
+        }
+    }
+}
+
 /// The provider of one vendor.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {

@@ -34,6 +34,11 @@ impl Pasted {
         if address.starts_with("127.0.0.1:") || address.starts_with("[::1]:") {
             return Url::parse(&format!("http://{text}")).map_or(Self::Nothing, Self::Url);
         }
+        if let Some(code) = text.strip_prefix("code=")
+            && !code.contains(['&', '?'])
+        {
+            return Self::code(code);
+        }
         let is_parameter = |part: &str| {
             let name = part.split_once('=').map(|(name, _)| name);
             matches!(name, Some("code" | "state" | "error"))
@@ -42,6 +47,10 @@ impl Pasted {
             let query = text.split_once('?').map_or(text, |(_, query)| query);
             return Self::Answer(query.to_owned());
         }
+        Self::code(text)
+    }
+
+    fn code(text: &str) -> Self {
         let is_code = text.len() >= SHORTEST_CODE
             && text.bytes().all(|byte| byte.is_ascii_graphic())
             && !text.contains(['"', '\'', '<', '>', '&', '?', '\\']);
@@ -115,6 +124,7 @@ mod tests {
         let code = "code 4/made-up-code_x+y";
         assert_eq!(form("4/made-up-code_x+y"), code);
         assert_eq!(form(" 4%2Fmade-up-code_x+y \n"), code);
+        assert_eq!(form("code=4%2Fmade-up-code_x+y"), code);
     }
 
     #[test]

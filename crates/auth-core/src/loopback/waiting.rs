@@ -52,7 +52,10 @@ impl Waiting {
                     yield_now().await;
                     let (verdict, is_alone) = self.gate.judge_pasted(pasted.expose());
                     match verdict {
-                        Verdict::Ignored { why, .. } => Arrival::Ignored { why },
+                        Verdict::Ignored { why, .. } => {
+                            prompt.notify(&LoginEvent::Ignored { why, pasted: true });
+                            continue;
+                        }
                         Verdict::Refused(error) => return Err(error),
                         Verdict::Code(code) => {
                             prompt.notify(&LoginEvent::Answered);
@@ -70,7 +73,7 @@ impl Waiting {
             match arrival {
                 Arrival::Ignored { why } => {
                     tracing::debug!(why, "something that is not the answer was ignored");
-                    prompt.notify(&LoginEvent::Ignored { why });
+                    prompt.notify(&LoginEvent::Ignored { why, pasted: false });
                 }
                 Arrival::Code { code, reply } => {
                     prompt.notify(&LoginEvent::Answered);

@@ -1,11 +1,14 @@
 //! `llm-auth accounts` and `llm-auth switch`.
 
 use clap::{Args, ValueEnum as _};
-use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock, printable};
+use llm_auth_core::{
+    Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock,
+    printable,
+};
 use serde::Serialize;
 
-use super::PlaceArgs;
 use super::status::state_of;
+use super::{PlaceArgs, SessionArgs};
 use crate::accounts;
 use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
@@ -30,12 +33,21 @@ pub(crate) struct SwitchArgs {
     #[arg(value_enum)]
     vendor: Vendor,
 
-    /// The account, or the identity of its owner; of two accounts, the other one may be left out.
+    /// The account, or the identity of its owner; it may be left out where there are two.
     account: Option<String>,
 
     /// Write one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl SwitchArgs {
+    pub(crate) fn session(&self) -> SessionArgs {
+        SessionArgs {
+            vendor: self.vendor,
+            place: PlaceArgs::default(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -62,8 +74,13 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     };
     let mut accounts = Vec::new();
     for vendor in vendors {
-        accounts.extend(list(*vendor, &store)?);
+        match list(*vendor, &store) {
+            Ok(found) => accounts.extend(found),
+            // The other vendors' are not affected.
+            Err(failure) => say(&failure.message()),
+        }
     }
+    accounts.sort_by(|a, b| (a.vendor, &a.account).cmp(&(b.vendor, &b.account)));
     if args.json {
         return output::json(&Report {
             v: VERSION,
@@ -73,8 +90,12 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     if accounts.is_empty() {
         say("nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts");
     }
+    let width = accounts
+        .iter()
+        .map(|account| account.account.chars().count());
+    let width = width.max().unwrap_or_default();
     for account in &accounts {
-        output::answer(&account.line())?;
+        output::answer(&account.line(width))?;
     }
     Ok(())
 }
@@ -82,21 +103,26 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
 pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     let (vendor, store) = (args.vendor, all()?);
     let known = accounts::of(vendor, &store)?;
-    let current = accounts::current(vendor)?;
+    if known.is_empty() {
+        let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
+        return Err(error
+            .with_session(&accounts::key(vendor, DEFAULT_ACCOUNT))
+            .into());
+    }
     let wanted = match &args.account {
         Some(name) => accounts::named(vendor, name, &store)?,
-        None => {
-            let mut others = known.iter().filter(|key| **key != current);
-            match (others.next(), others.next()) {
-                (Some(other), None) if known.contains(&current) => other.clone(),
-                _ => return Err(Failure::Usage(which(vendor, &known))),
-            }
-        }
+        None => the_other(vendor, &known, &store)
+            .ok_or_else(|| Failure::Which(accounts::which(vendor, &known)))?,
     };
     if !known.contains(&wanted) {
-        return Err(Failure::Usage(which(vendor, &known)));
+        return Err(Failure::Which(format!(
+            "there is no account {} at {}: {}",
+            printable(wanted.account()),
+            vendor.title(),
+            accounts::which(vendor, &known)
+        )));
     }
-    Settings::set_current(vendor.name(), Some(wanted.account()))?;
+    Settings::set_current(vendor.name(), wanted.account())?;
     say(&format!(
         "{} is now the current account of {}.",
         printable(wanted.account()),
@@ -114,7 +140,7 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
 }
 
 fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
-    let current = accounts::current(vendor)?;
+    let current = accounts::current(vendor, store).ok();
     let accounts = accounts::of(vendor, store)?.into_iter().map(|key| {
         let read = store.read(&key);
         let now = SystemClock.now();
@@ -126,7 +152,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
         };
         Account {
             vendor: vendor.name(),
-            current: key == current,
+            current: current.as_ref() == Some(&key),
             account: printable(key.account()),
             identity: identity.as_deref().map(printable),
             state,
@@ -135,16 +161,15 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
     Ok(accounts.collect())
 }
 
-fn which(vendor: Vendor, known: &[SessionKey]) -> String {
-    if known.is_empty() {
-        return format!("nobody is signed in to {}", vendor.title());
+/// Of two accounts the one that is not the current one, of one that one.
+fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Option<SessionKey> {
+    let current = accounts::current(vendor, store).ok();
+    match known {
+        [only] => Some(only.clone()),
+        [first, second] if current.as_ref() == Some(first) => Some(second.clone()),
+        [first, second] if current.as_ref() == Some(second) => Some(first.clone()),
+        _ => None,
     }
-    let names: Vec<String> = known.iter().map(|key| printable(key.account())).collect();
-    format!(
-        "name one of the accounts at {}: {}",
-        vendor.title(),
-        names.join(", ")
-    )
 }
 
 fn all() -> Result<FileTokenStore, Failure> {
@@ -152,11 +177,11 @@ fn all() -> Result<FileTokenStore, Failure> {
 }
 
 impl Account {
-    fn line(&self) -> String {
+    fn line(&self, width: usize) -> String {
         let mark = if self.current { "*" } else { " " };
         let identity = self.identity.as_deref().unwrap_or_default();
         let line = format!(
-            "{mark} {:<8} {:<20} {:<10} {identity}",
+            "{mark} {:<8} {:<width$}  {:<10} {identity}",
             self.vendor, self.account, self.state
         );
         line.trim_end().to_owned()

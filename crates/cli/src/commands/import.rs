@@ -2,32 +2,33 @@
 
 mod foreign;
 mod formats;
+mod report;
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use llm_auth_core::{ErrorKind, OAuthToken, SessionKey, printable};
+use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey, printable};
 use serde_json::{Value, json};
 
 use self::foreign::Foreign;
 use super::login::{self, LoginArgs};
 use super::{PlaceArgs, SessionArgs};
 use crate::accounts::{self, IMPORTED_FROM};
-use crate::exit::{Failure, quoted};
+use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
 use crate::time::{self, rfc3339};
-use crate::vendor::{ProviderArgs, Vendor};
+use crate::vendor::{Provider, ProviderArgs, Vendor};
 use crate::{signals, store};
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
-    /// The program whose session it is.
+    /// The program whose session it is; all that are known are looked for if it is left out.
     #[arg(value_enum)]
-    source: Source,
+    source: Option<Source>,
 
     /// Its file, if it is not where that program keeps it (gochat: always needed).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "source")]
     file: Option<PathBuf>,
 
     /// The vendor, where the file does not say it (gochat).
@@ -41,11 +42,11 @@ pub(crate) struct ImportArgs {
     provider: ProviderArgs,
 
     /// Copy the session: from then on llm-auth is its one owner.
-    #[arg(long, conflicts_with = "sign_in")]
+    #[arg(long, conflicts_with = "sign_in", requires = "source")]
     take_over: bool,
 
     /// Leave it alone and sign in afresh (recommended).
-    #[arg(long)]
+    #[arg(long, requires = "source")]
     sign_in: bool,
 
     /// Write JSON to standard output.
@@ -56,13 +57,16 @@ pub(crate) struct ImportArgs {
 /// A program that keeps sessions of the same vendors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Source {
+    /// Qwen Code: ~/.qwen/oauth_creds.json.
+    QwenCode,
+    /// MiniMax's own command: ~/.mmx/config.json.
+    Mmx,
     /// gcloud's application default credentials.
     Gcloud,
+    /// Gemini CLI: only to be looked at, its client is Google's own.
     GeminiCli,
     /// A token file of the Go package `auth`.
     Gochat,
-    Mmx,
-    QwenCode,
 }
 
 /// What the person wants.
@@ -73,76 +77,54 @@ enum Choice {
 }
 
 pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
-    let found = formats::find(args.source, args.file.as_deref(), args.vendor)?;
-    tell(args, &found)?;
+    let Some(source) = args.source else {
+        return look_everywhere(args);
+    };
+    let found = || formats::find(source, args.file.as_deref(), args.vendor);
     let choice = match (args.take_over, args.sign_in) {
         (true, _) => Choice::TakeOver,
         (_, true) => Choice::SignIn,
-        _ => ask(),
+        _ => {
+            let found = found()?;
+            report::tell(args, source, &found)?;
+            ask()
+        }
     };
     match choice {
         Choice::Leave => Ok(()),
-        Choice::SignIn => login::run(&LoginArgs::new(
-            session(args, &found),
-            args.provider.clone(),
-            args.json,
-        )),
-        Choice::TakeOver => take_over(args, found),
+        Choice::SignIn => {
+            let found = found()?;
+            let provider = ProviderArgs {
+                region: args.provider.region.or(found.region),
+                ..args.provider.clone()
+            };
+            login::run(&LoginArgs::new(session(args, &found), provider, args.json))
+        }
+        // What was read before the person thought about it may be spent by now.
+        Choice::TakeOver => take_over(args, source, found()?),
     }
 }
 
-/// Whose it is, and what sharing it would mean. Nothing secret, and nothing is changed.
-fn tell(args: &ImportArgs, found: &Foreign) -> Result<(), Failure> {
-    let (title, vendor) = (args.source.title(), found.vendor);
-    let expires_at = found.expiry().and_then(rfc3339);
-    let mut line = format!("{title} has a session at {}", vendor.title());
-    if let Some(identity) = &found.identity {
-        line.push_str(&format!(" of {identity} (as it says)"));
+/// One line for each session of a program that keeps it in a known place.
+fn look_everywhere(args: &ImportArgs) -> Result<(), Failure> {
+    let mut found_any = false;
+    for source in Source::value_variants() {
+        if *source == Source::Gochat {
+            continue;
+        }
+        match formats::find(*source, None, None) {
+            Ok(found) => {
+                found_any = true;
+                report::line(args, *source, &found)?;
+            }
+            Err(Failure::NotFound { .. }) => {}
+            Err(failure) => say(&format!("{}: {}", source.name(), failure.message())),
+        }
     }
-    say(&format!("{line}, in {}.", found.file.display()));
-    match &expires_at {
-        Some(at) => say(&format!("Its access token is good until {at}.")),
-        None => say("It holds no access token; a renewal brings the first."),
+    if !found_any {
+        say("no session of another program was found in the places that are known");
     }
-    if let Some(mode) = found.readable_by_others() {
-        say(&format!(
-            "Careful: others on this computer can read that file (mode {mode:o})."
-        ));
-    }
-    match &found.refusal {
-        Some(why) => say(&format!("It cannot be taken over: {why}.")),
-        None if found.rotates => say(&format!(
-            "Each renewal makes its refresh token worthless and brings a new one, so it must have \
-             ONE owner: if llm-auth took it over and {title} went on with its copy, both would \
-             lose it.",
-        )),
-        None => say("Its refresh token stays good at a renewal, so two programs may use it."),
-    }
-    let again = command(args, found);
-    say(&format!(
-        "Best sign in afresh, with a session of its own: {again} --sign-in"
-    ));
-    if found.refusal.is_none() {
-        say(&format!(
-            "Or take it over, and never use it with {title} again: {again} --take-over"
-        ));
-    }
-    if !args.json {
-        return Ok(());
-    }
-    output::json(&json!({
-        "v": VERSION,
-        "event": "found",
-        "source": args.source.name(),
-        "file": found.file.display().to_string(),
-        "vendor": vendor.name(),
-        "identity": found.identity,
-        "expires_at": expires_at,
-        "renewable": found.token.as_ref().is_some_and(|token| token.refresh.is_some()),
-        "rotates": found.rotates,
-        "can_be_taken_over": found.refusal.is_none(),
-        "why_not": found.refusal,
-    }))
+    Ok(())
 }
 
 /// Only where a person sits; a script says what it wants.
@@ -161,24 +143,32 @@ fn ask() -> Choice {
     }
 }
 
-fn take_over(args: &ImportArgs, found: Foreign) -> Result<(), Failure> {
-    let title = args.source.title();
+/// The session as this program would keep it, or why it cannot.
+fn taken_over(args: &ImportArgs, found: &Foreign) -> Result<(Provider, OAuthToken), Failure> {
     let refused = |why: &str| Failure::Config {
-        message: format!("the session of {title} cannot be taken over: {why}"),
-        advice: format!("sign in afresh with `{} --sign-in`", command(args, &found)),
+        message: format!("the session cannot be taken over: {why}"),
+        advice: "sign in afresh with --sign-in".to_owned(),
     };
     let token = match (&found.refusal, &found.token) {
         (None, Some(token)) => token.clone(),
         (Some(why), _) => return Err(refused(why)),
         (None, None) => return Err(refused("it holds no tokens")),
     };
-    let session = session(args, &found);
-    let store = store::open(&session.place)?;
-    let key = accounts::meant(&session, &store)?;
-    nothing_is_lost(&store, &key)?;
     let provider = found.vendor.provider(&found.provider(args), None, None)?;
     let mut token = provider.take_over(token)?;
-    let name = args.source.name().to_owned();
+    // Nobody vouches for what the file says of its owner.
+    token.notes.identity = None;
+    Ok((provider, token))
+}
+
+fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
+    let title = source.title();
+    let session = session(args, &found);
+    let store = store::open(&session.place)?;
+    let key = accounts::meant_for_login(&session, &store)?;
+    nothing_is_lost(&store, &key)?;
+    let (provider, mut token) = taken_over(args, &found)?;
+    let name = source.name().to_owned();
     token.notes.context.insert(IMPORTED_FROM.to_owned(), name);
     let manager = provider
         .manager()
@@ -188,20 +178,30 @@ fn take_over(args: &ImportArgs, found: Foreign) -> Result<(), Failure> {
     let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
     let work = async {
         manager.check_store().await?;
-        Ok(manager.adopt(token).await?)
+        // Somebody may sign in there at the same moment.
+        Ok(manager.adopt_if(token, |stored| stored.is_none()).await?)
     };
-    let token: std::sync::Arc<OAuthToken> =
-        signals::run(|| vec![manager.clone()], work, interrupted)?;
+    let token = signals::run(|| vec![manager.clone()], work, interrupted)?
+        .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;
     let file = store.path(&key).display().to_string();
-    say(&format!("Taken over: the session is stored in {file}."));
+    let owner = found.identity.as_deref().map(printable);
+    let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
+    say(&format!(
+        "Taken over: {title}'s session{} is stored in {file}.",
+        owner.unwrap_or_default()
+    ));
     if found.rotates {
         say(&format!(
             "Sign out of {} in {title}, or never start it again with this account.",
             found.vendor.title()
         ));
+    } else {
+        say(&format!(
+            "{title} may go on with it; `llm-auth logout` leaves its grant alone."
+        ));
     }
     if time::has_expired(&token) {
-        say("Its access token is over; the next `llm-auth token` renews it.");
+        say("It holds no valid access token; the next `llm-auth token` renews it.");
     }
     if !args.json {
         return Ok(());
@@ -209,7 +209,7 @@ fn take_over(args: &ImportArgs, found: Foreign) -> Result<(), Failure> {
     output::json(&json!({
         "v": VERSION,
         "event": "imported",
-        "source": args.source.name(),
+        "source": source.name(),
         "vendor": key.provider(),
         "account": key.account(),
         "store": file,
@@ -217,18 +217,30 @@ fn take_over(args: &ImportArgs, found: Foreign) -> Result<(), Failure> {
     }))
 }
 
+/// The program that goes on with the grant of a session that was taken over from it.
+pub(super) fn shares_its_grant(token: &OAuthToken) -> Option<Source> {
+    let name = token.notes.context.get(IMPORTED_FROM)?;
+    let is_shared = token.notes.provider.as_deref() == Some(Vendor::Gemini.name());
+    is_shared.then(|| Source::named(name)).flatten()
+}
+
 /// A session that is stored is not replaced by a copy of somebody else's.
-fn nothing_is_lost(store: &llm_auth_core::FileTokenStore, key: &SessionKey) -> Result<(), Failure> {
-    let there = match store.read(key) {
-        Ok(None) => return Ok(()),
-        Ok(Some(_)) => "is a session already",
-        Err(error) if error.kind() == ErrorKind::Corrupt => "is something that cannot be read",
-        Err(error) => return Err(error.into()),
-    };
-    Err(Failure::Config {
+fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failure> {
+    match store.read(key) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(occupied(store, key, "is a session already")),
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(occupied(store, key, "is something that cannot be read"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {
+    Failure::Config {
         message: format!("{key}: there {there}, in {}", store.path(key).display()),
         advice: "name another account with --account, or sign out of that one first".into(),
-    })
+    }
 }
 
 fn session(args: &ImportArgs, found: &Foreign) -> SessionArgs {
@@ -238,22 +250,12 @@ fn session(args: &ImportArgs, found: &Foreign) -> SessionArgs {
     }
 }
 
-/// This very command again, fit for a shell.
-fn command(args: &ImportArgs, found: &Foreign) -> String {
-    let mut command = format!("llm-auth import {}", args.source.name());
-    if let Some(file) = &args.file {
-        command.push_str(&format!(" --file {}", quoted(&file.display().to_string())));
-    }
-    if args.vendor.is_some() {
-        command.push_str(&format!(" --vendor {}", found.vendor.name()));
-    }
-    if let Some(account) = &args.place.account {
-        command.push_str(&format!(" --account {}", quoted(&printable(account))));
-    }
-    command
-}
-
 impl Source {
+    fn named(name: &str) -> Option<Self> {
+        let known = Self::value_variants().iter().copied();
+        known.into_iter().find(|source| source.name() == name)
+    }
+
     /// As it is typed.
     fn name(self) -> &'static str {
         match self {
@@ -266,7 +268,7 @@ impl Source {
     }
 
     /// As a person knows it.
-    fn title(self) -> &'static str {
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::Gcloud => "gcloud",
             Self::GeminiCli => "Gemini CLI",

@@ -1,29 +1,32 @@
 //! `llm-auth login`.
 
-use std::sync::{Mutex, PoisonError};
+mod sign_in;
+mod which;
+
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{
-    AuthManager, Clock as _, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
-    Timestamp, printable,
-};
+use llm_auth_core::{Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable};
 use serde_json::json;
 
+use self::sign_in::{Login, SignedIn};
 use super::{PlaceArgs, SessionArgs};
 use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
 use crate::place::Place;
-use crate::settings::Settings;
 use crate::terminal::Terminal;
 use crate::time::rfc3339;
-use crate::vendor::{Provider, ProviderArgs, Vendor};
+use crate::vendor::{ProviderArgs, Vendor};
 use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
+    /// The vendor; a person at a terminal is asked if it is left out.
+    #[arg(value_enum)]
+    pub(crate) vendor: Option<Vendor>,
+
     #[command(flatten)]
-    pub(crate) session: SessionArgs,
+    pub(crate) place: PlaceArgs,
 
     #[command(flatten)]
     provider: ProviderArgs,
@@ -49,7 +52,8 @@ impl LoginArgs {
     /// A sign-in as another command begins it.
     pub(crate) fn new(session: SessionArgs, provider: ProviderArgs, json: bool) -> Self {
         Self {
-            session,
+            vendor: Some(session.vendor),
+            place: session.place,
             provider,
             json,
             browser: false,
@@ -60,36 +64,40 @@ impl LoginArgs {
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
-    let vendor = args.session.vendor;
-    let store = store::open(&args.session.place)?;
-    let key = accounts::meant(&args.session, &store)?;
+    let vendor = match args.vendor {
+        Some(vendor) => vendor,
+        None => which::ask()?,
+    };
+    let session = SessionArgs {
+        vendor,
+        place: args.place.clone(),
+    };
+    let store = store::open(&session.place)?;
+    let key = accounts::meant_for_login(&session, &store)?;
     let provider = vendor.provider(&args.provider, None, args.timeout)?;
     vendor.check_login(&args.provider)?;
-    let PlaceArgs {
-        account,
-        store: file,
-    } = &args.session.place;
     let replaced = store.read(&key);
     let was_corrupt = matches!(&replaced, Err(error) if error.kind() == ErrorKind::Corrupt);
-    let login = Login {
+    let is_named = accounts::is_named(&session)?;
+    let login = Login::new(
         vendor,
         provider,
         key,
         store,
-        account_is_free: account.is_none() && file.is_none(),
-        managers: Mutex::default(),
-    };
+        is_named,
+        replaced.ok().flatten(),
+    );
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let terminal = Terminal::new(args.json, Place::detect(), wish);
-    terminal.say(&format!(
-        "Sign in to {}. {}",
-        vendor.title(),
-        vendor.state_of_affairs()
-    ));
+    terminal.title(&format!("Sign in to {}", vendor.title()));
+    terminal.say(vendor.state_of_affairs());
+    if let Some(notice) = login.notice() {
+        terminal.say(&notice);
+    }
     let began = SystemClock.now();
     let interrupted = || {
-        terminal.clear();
+        terminal.end();
         login.after_interruption(began)
     };
     let work = async {
@@ -97,134 +105,23 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             biased;
             signed_in = login.sign_in(&terminal) => signed_in,
             failure = terminal.cut_off() => Err(failure),
-            never = terminal.count_down() => match never {},
+            never = terminal.attend() => match never {},
         }
     };
     let signed_in = signals::run(|| login.managers(), work, interrupted);
-    terminal.clear();
-    let (manager, token) = signed_in?;
-    conclude(
-        args.json,
-        vendor,
-        &manager,
-        &login.store,
-        was_corrupt,
-        &token,
-    )
-}
-
-/// A sign-in under way.
-struct Login {
-    vendor: Vendor,
-    provider: Provider,
-    /// The account that is meant.
-    key: SessionKey,
-    store: FileTokenStore,
-    /// Nobody named the account, so that another person need not replace this one.
-    account_is_free: bool,
-    /// Those that may be storing something.
-    managers: Mutex<Vec<AuthManager>>,
-}
-
-impl Login {
-    async fn sign_in(&self, terminal: &Terminal) -> Result<(AuthManager, OAuthToken), Failure> {
-        let mut manager = self.manager(&self.key);
-        manager.check_store().await?;
-        let signed_in = manager.provider().authenticate(terminal).await;
-        let token = signed_in.map_err(|error| error.with_session(&self.key))?;
-        let key = self.account_for(&token)?;
-        if key != self.key {
-            manager = self.manager(&key);
-        }
-        let token = manager.adopt(token).await?;
-        if key != self.key {
-            self.make_current(&key);
-        }
-        Ok((manager, (*token).clone()))
-    }
-
-    /// The account to store it under: where another person is signed in and no account was
-    /// named, one of its own, so that nobody's session is thrown away by accident.
-    fn account_for(&self, token: &OAuthToken) -> Result<SessionKey, Failure> {
-        let before = self.store.read(&self.key).ok().flatten();
-        let owner = before.and_then(|session| session.notes.identity);
-        let (Some(owner), Some(new)) = (owner, &token.notes.identity) else {
-            return Ok(self.key.clone());
-        };
-        if owner.eq_ignore_ascii_case(new) {
-            return Ok(self.key.clone());
-        }
-        let (owner, account) = (printable(&owner), printable(self.key.account()));
-        if !self.account_is_free {
-            say(&format!(
-                "This replaces the session of {owner} in account {account}."
-            ));
-            return Ok(self.key.clone());
-        }
-        say(&format!(
-            "Account {account} belongs to {owner}, whose session is kept; this one gets an account \
-             of its own."
-        ));
-        let known = accounts::of_identity(self.vendor, new, &self.store)?;
-        let own_name = || SessionKey::new(self.vendor.name(), printable(new).to_lowercase());
-        Ok(known.unwrap_or_else(own_name))
-    }
-
-    fn make_current(&self, key: &SessionKey) {
-        let account = printable(key.account());
-        // The sign-in itself is done and stored.
-        match Settings::set_current(self.vendor.name(), Some(key.account())) {
-            Ok(()) => say(&format!(
-                "The current account is now {account}; `llm-auth switch {}` goes back.",
-                self.vendor.name()
-            )),
-            Err(failure) => say(&format!(
-                "{}; use it with --account {account}.",
-                printable(&failure.message())
-            )),
-        }
-    }
-
-    fn manager(&self, key: &SessionKey) -> AuthManager {
-        let builder = self.provider.clone().manager();
-        let manager = builder
-            .store(self.store.clone())
-            .account(key.account())
-            .build();
-        let mut managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
-        managers.push(manager.clone());
-        manager
-    }
-
-    fn managers(&self) -> Vec<AuthManager> {
-        let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
-        managers.clone()
-    }
-
-    fn after_interruption(&self, began: Timestamp) -> String {
-        for manager in self.managers() {
-            let stored = self.store.read(manager.key()).ok().flatten();
-            let at = stored.and_then(|session| session.notes.signed_in_at);
-            if at.is_some_and(|at| at >= began) {
-                return format!(
-                    "interrupted, but signed in: the session is stored in {}",
-                    file(&self.store, manager.key())
-                );
-            }
-        }
-        "interrupted; nothing was changed".to_owned()
-    }
+    terminal.end();
+    conclude(args.json, vendor, &login.store, was_corrupt, &signed_in?)
 }
 
 /// Says who is signed in, where it is stored and until when; never a token.
 fn conclude(
     json: bool,
     vendor: Vendor,
-    manager: &AuthManager,
     store: &FileTokenStore,
     was_corrupt: bool,
-    token: &OAuthToken,
+    signed_in: &SignedIn,
 ) -> Result<(), Failure> {
+    let SignedIn { manager, token, .. } = signed_in;
     let key = manager.key();
     let file = file(store, key);
     let who = token.notes.identity.as_deref().map(printable);
@@ -240,7 +137,9 @@ fn conclude(
     let until = expires_at.as_deref().unwrap_or("the end of all calendars");
     say(&match token.refresh {
         _ if time::has_expired(token) => time::expired_on_arrival(token),
-        Some(_) => format!("The access token is good until {until} and is renewed by itself."),
+        Some(_) => {
+            format!("The access token is good until {until}, and renewed when it is asked for.")
+        }
         None => {
             format!("The access token is good until {until}; the vendor gave no way to renew it.")
         }
@@ -273,6 +172,7 @@ fn conclude(
         "scope": token.scope.as_deref().map(printable),
         "api_base": manager.provider().api_base(token),
         "notification": notification,
+        "replaced": signed_in.replaced,
         "kept_aside": kept_aside.map(|path| path.display().to_string()),
     }))
 }

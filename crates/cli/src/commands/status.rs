@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, DEFAULT_EXPIRY_MARGIN, Error, FileTokenStore, OAuthToken, SessionKey, SystemClock,
-    Timestamp, TokenMark, printable,
+    Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey,
+    SystemClock, Timestamp, TokenMark, printable,
 };
 use serde::Serialize;
 
-use super::PlaceArgs;
+use super::{PlaceArgs, SessionArgs};
 use crate::accounts::{self, IMPORTED_FROM};
-use crate::exit::{Failure, chain};
+use crate::exit::{Failure, chain, login_command};
 use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::time::{length, rfc3339};
@@ -26,15 +26,19 @@ pub(crate) struct StatusArgs {
     #[command(flatten)]
     place: PlaceArgs,
 
+    /// End with exit code 3 unless all that is shown can be used without a sign-in.
+    #[arg(long)]
+    check: bool,
+
     /// Write one JSON object to standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     v: u32,
-    sessions: Vec<Row>,
+    sessions: &'a [Row],
 }
 
 /// One session as it is stored. Nothing in it is secret.
@@ -75,19 +79,27 @@ struct Failed {
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
     let store = store::open(&args.place)?;
-    let rows: Vec<Row> = keys(args, &store)?
-        .iter()
-        .filter_map(|key| Row::of(&store, key, SystemClock.now()))
-        .collect();
+    let rows = rows(args, &store)?;
     if args.json {
-        return output::json(&Report {
+        output::json(&Report {
             v: VERSION,
-            sessions: rows,
-        });
+            sessions: &rows,
+        })?;
+    } else {
+        show(args, &store, &rows)?;
     }
+    if args.check { checked(&rows) } else { Ok(()) }
+}
+
+fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
-        say("nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts");
-        return Ok(());
+        let is_part = args.vendor.is_some() || args.place.account.is_some();
+        let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
+        say(if others {
+            "nobody is signed in there; `llm-auth status` shows all"
+        } else {
+            "nobody is signed in; `llm-auth login` starts"
+        });
     }
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
@@ -100,41 +112,93 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// For scripts: whether everything that was shown can be used.
+fn checked(rows: &[Row]) -> Result<(), Failure> {
+    let lacks = |row: &&Row| !["renewable", "valid"].contains(&row.state);
+    let why = match rows.iter().find(lacks) {
+        _ if rows.is_empty() => "nobody is signed in".to_owned(),
+        Some(row) => format!(
+            "{} ({}) is {}",
+            row.vendor.as_deref().unwrap_or("the session"),
+            row.account,
+            row.state
+        ),
+        None => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::NotSignedIn, why).into())
+}
+
 /// The sessions to look at: those of the folder, or the one of the file.
-fn keys(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<SessionKey>, Failure> {
-    let account = args.place.account.as_deref();
+fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
+    let now = SystemClock.now();
+    let wanted = args.place.account.as_deref();
     if args.place.store.is_some() {
         let vendor = args.vendor.map_or("", Vendor::name);
-        return Ok(vec![SessionKey::new(vendor, account.unwrap_or_default())]);
+        let key = SessionKey::new(vendor, wanted.unwrap_or_default());
+        return Ok(Row::of(&args.place, store, &key, now).into_iter().collect());
     }
-    let mut keys = store.sessions()?;
-    keys.retain(|key| {
-        args.vendor
-            .is_none_or(|vendor| vendor.name() == key.provider())
-            && account.is_none_or(|account| account == key.account())
-    });
-    Ok(keys)
+    let mut rows = Vec::new();
+    for provider in store.providers()? {
+        if args.vendor.is_some_and(|vendor| vendor.name() != provider) {
+            continue;
+        }
+        match store.sessions_of(&provider) {
+            Ok(keys) => rows.extend(
+                keys.iter()
+                    .filter_map(|key| Row::of(&args.place, store, key, now)),
+            ),
+            // The other vendors' sessions are not affected.
+            Err(error) => rows.push(Row {
+                vendor: Some(printable(&provider)),
+                ..Row::default().unreadable(&error)
+            }),
+        }
+    }
+    if let Some(wanted) = wanted {
+        rows.retain(|row| row.is_of(wanted));
+    }
+    Ok(rows)
 }
 
 impl Row {
     /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
-    fn of(store: &FileTokenStore, key: &SessionKey, now: Timestamp) -> Option<Self> {
+    fn of(
+        place: &PlaceArgs,
+        store: &FileTokenStore,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Option<Self> {
         let vendor = Some(key.provider()).filter(|name| !name.is_empty());
         let row = Self {
             vendor: vendor.map(printable),
             account: printable(key.account()),
-            current: is_current(key),
+            current: place.store.is_none() && is_current(key, store),
             store: store.path(key).display().to_string(),
             ..Self::default()
         };
         match store.read(key) {
             Ok(None) => None,
-            Ok(Some(token)) => Some(row.filled(key, &token, now)),
+            Ok(Some(token)) => Some(row.filled(place, key, &token, now)),
             Err(error) => Some(row.unreadable(&error)),
         }
     }
 
-    fn filled(self, key: &SessionKey, token: &OAuthToken, now: Timestamp) -> Self {
+    /// Whether it is the account of that name or that person.
+    fn is_of(&self, wanted: &str) -> bool {
+        self.account.eq_ignore_ascii_case(wanted)
+            || self
+                .identity
+                .as_ref()
+                .is_some_and(|owner| owner.eq_ignore_ascii_case(wanted))
+    }
+
+    fn filled(
+        self,
+        place: &PlaceArgs,
+        key: &SessionKey,
+        token: &OAuthToken,
+        now: Timestamp,
+    ) -> Self {
         let notes = &token.notes;
         let owner = notes.provider.as_deref().map(printable);
         let vendor = owner.clone().or_else(|| self.vendor.clone());
@@ -142,6 +206,7 @@ impl Row {
             && owner
                 .as_deref()
                 .is_some_and(|owner| owner != key.provider());
+        let has_access = !token.access.is_empty();
         let by_server = now.shifted(notes.clock_offset_ms.unwrap_or(0));
         let expires_in = token
             .expires_at
@@ -149,9 +214,9 @@ impl Row {
             .saturating_sub(by_server.as_unix_millis());
         Self {
             state: state_of(token, now),
-            expires_at: rfc3339(token.expires_at),
-            expires_at_ms: Some(token.expires_at.as_unix_millis()),
-            expires_in_seconds: Some(expires_in / 1000),
+            expires_at: rfc3339(token.expires_at).filter(|_| has_access),
+            expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
+            expires_in_seconds: has_access.then_some(expires_in / 1000),
             scope: token.scope.as_deref().map(printable),
             api_base: vendor.as_deref().and_then(|vendor| api_base(vendor, token)),
             identity: notes.identity.as_deref().map(printable),
@@ -166,7 +231,7 @@ impl Row {
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
             imported_from: notes.context.get(IMPORTED_FROM).map(|name| printable(name)),
-            advice: advice(key, token, now),
+            advice: advice(place, key, token, now),
             error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
             vendor,
             ..self
@@ -185,7 +250,10 @@ impl Row {
     /// The row for a person.
     fn lines(&self) -> Vec<String> {
         let vendor = self.vendor.as_deref().unwrap_or("(vendor not noted)");
-        let mut head = format!("{vendor}  {}", self.account);
+        let mut head = vendor.to_owned();
+        if !self.account.is_empty() {
+            head.push_str(&format!("  {}", self.account));
+        }
         if self.current {
             head.push_str("  (current)");
         }
@@ -195,7 +263,8 @@ impl Row {
         let mut lines = vec![head];
         let mut say = |name: &str, text: &str| lines.push(format!("  {name:<13} {text}"));
         match &self.error {
-            Some(error) => say(self.state, error),
+            Some(error) if self.state == "unreadable" => say(self.state, error),
+            Some(error) => say("careful", error),
             None => say(self.state, &self.expiry()),
         }
         if let Some(at) = &self.signed_in_at {
@@ -209,7 +278,7 @@ impl Row {
         if let Some(failed) = &self.last_failure {
             let at = failed.at.as_deref().unwrap_or("at an unknown time");
             let reason = failed.reason.as_deref().unwrap_or("for no reason given");
-            say("then failed", &format!("{at}: {reason}"));
+            say("last renewal", &format!("failed, {at}: {reason}"));
         }
         if self.may_be_spent {
             say(
@@ -232,22 +301,23 @@ impl Row {
 
     /// How long the access token lives, and what comes then.
     fn expiry(&self) -> String {
-        let at = self.expires_at.as_deref().unwrap_or("another age");
         let Some(seconds) = self.expires_in_seconds else {
-            return String::new();
+            return "no access token yet; the next `token` brings the first".to_owned();
         };
+        let at = self.expires_at.as_deref().unwrap_or("another age");
         let time = length(Duration::from_secs(seconds.unsigned_abs()));
-        let when = if seconds >= 0 {
-            format!("for {time}, until {at}")
-        } else {
-            format!("expired {time} ago, at {at}")
+        let when = match (self.state, seconds >= 0) {
+            ("valid", _) => format!("for {time}, until {at}"),
+            (_, true) => format!("the access token expires in {time}, at {at}"),
+            (_, false) => format!("the access token expired {time} ago, at {at}"),
         };
-        let then = if self.renewable {
-            "; renewed by itself"
-        } else {
-            "; it cannot be renewed"
+        let then = match (self.refused, self.renewable) {
+            (true, _) => "the vendor refuses to renew it",
+            (_, true) if self.state == "valid" => "renewed when it is asked for after that",
+            (_, true) => "the next `token` renews it",
+            _ => "it cannot be renewed",
         };
-        format!("{when}{then}")
+        format!("{when}; {then}")
     }
 }
 
@@ -262,21 +332,33 @@ fn reason_of(token: &OAuthToken) -> Option<&TokenMark> {
 }
 
 /// Whether it is the one that is meant where no account is named.
-fn is_current(key: &SessionKey) -> bool {
+fn is_current(key: &SessionKey, store: &FileTokenStore) -> bool {
     let vendor = Vendor::named(key.provider());
-    vendor.is_some_and(|vendor| accounts::current(vendor).is_ok_and(|current| current == *key))
+    vendor.is_some_and(|vendor| accounts::current(vendor, store).is_ok_and(|found| found == *key))
 }
 
 /// What the person should do, if anything.
-fn advice(key: &SessionKey, token: &OAuthToken, now: Timestamp) -> Option<String> {
-    match state_of(token, now) {
-        "refused" | "expired" => Some(format!(
-            "sign in again with `llm-auth login {} --account {}`",
-            key.provider(),
-            printable(key.account())
-        )),
-        _ => None,
+fn advice(
+    place: &PlaceArgs,
+    key: &SessionKey,
+    token: &OAuthToken,
+    now: Timestamp,
+) -> Option<String> {
+    let is_over = ["expired", "refused"].contains(&state_of(token, now));
+    if !is_over && !token.is_refused() {
+        return None;
     }
+    let noted = token.notes.provider.as_deref();
+    let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
+    let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
+    let session = SessionArgs {
+        vendor,
+        place: PlaceArgs {
+            account: account.filter(|_| place.store.is_none()),
+            store: place.store.clone(),
+        },
+    };
+    Some(format!("sign in again with `{}`", login_command(&session)))
 }
 
 /// The state of a session in one word.

@@ -1,10 +1,12 @@
 //! What stands in the terminal while a person signs in, as lines.
 
+use std::net::SocketAddr;
+
 use llm_auth_core::DeviceAuthorization;
 
 use super::qr;
-use super::screen::Screen;
 use crate::place::{Place, Ssh};
+use crate::screen::Screen;
 
 /// How much room there is for lines, and of which kind.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +21,8 @@ pub(crate) struct Room {
 const GAP: usize = 3;
 /// The narrowest column of words beside a QR code.
 const NARROWEST: usize = 28;
-/// Rows that a code must leave: the page, the plain page, the line that changes, and space.
-const ROWS_BESIDE: usize = 4;
+/// Rows of the user code and the words on it, where it stands below a QR code.
+const ROWS_OF_CODE: usize = 5;
 
 impl Room {
     pub(crate) fn of(screen: &Screen) -> Self {
@@ -52,32 +54,45 @@ pub(crate) fn device(
         Some(groups) => format!("    {}   ({groups})", strong(code)),
         None => format!("    {}", strong(code)),
     };
-    let mut lines = wrapped("Open this page in a browser:", room.width);
-    lines.extend([String::new(), device.best_uri().to_owned()]);
-    match picture(device.best_uri(), room) {
-        Some((width, picture)) => {
+    let mut words = Vec::new();
+    let page = device.best_uri();
+    let mut end = Vec::new();
+    if complete {
+        let one_line = format!("Or enter it at {plain}");
+        if columns(&one_line) < room.width {
+            end.push(one_line);
+        } else {
+            end.extend(["Or enter it at".to_owned(), plain.clone()]);
+        }
+    }
+    end.push(String::new());
+    let mut lines = vec![String::new()];
+    lines.extend(wrapped("Open this page in a browser:", room.width));
+    lines.extend([String::new(), page.to_owned()]);
+    match picture(page, room, end.len()) {
+        Some(Picture::Beside { width, lines: rows }) => {
             let beside = room.width - width - GAP;
-            let mut words = wrapped("Or scan this with a phone.", beside);
+            words.extend(wrapped("Or scan this with a phone.", beside));
             words.push(String::new());
             words.extend(wrapped(compare, beside));
             words.extend([String::new(), code_line]);
-            lines.extend(side_by_side(&picture, &words));
+            lines.extend(side_by_side(&rows, &words));
+        }
+        Some(Picture::Above { lines: rows }) => {
+            lines.extend(rows);
+            lines.extend(wrapped(compare, room.width));
+            lines.extend([String::new(), code_line, String::new()]);
         }
         None => {
             lines.push(String::new());
             lines.extend(wrapped(compare, room.width));
-            lines.extend([String::new(), code_line, String::new()]);
+            lines.extend([String::new(), code_line]);
+            if complete {
+                lines.push(String::new());
+            }
         }
     }
-    if complete {
-        let one_line = format!("Or enter it at {plain}");
-        if columns(&one_line) < room.width {
-            lines.push(one_line);
-        } else {
-            lines.extend(["Or enter it at".to_owned(), plain.clone()]);
-        }
-    }
-    lines.push(String::new());
+    lines.extend(end);
     lines
 }
 
@@ -86,61 +101,79 @@ pub(crate) fn device(
 pub(crate) struct WaysBack<'a> {
     pub(crate) place: &'a Place,
     pub(crate) redirect_uri: &'a str,
-    /// Standard input is a terminal, so that a person can paste.
-    pub(crate) paste: bool,
+    pub(crate) paste: Paste,
+}
+
+/// Whether the answer can be given by standard input.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Paste {
+    ByHand { unseen: bool },
+    FromPipe,
+    Never,
 }
 
 pub(crate) fn authorization(url: &str, back: WaysBack<'_>, room: Room) -> Vec<String> {
-    let mut lines = wrapped("Open this page in a browser:", room.width);
-    lines.extend([String::new(), url.to_owned(), String::new()]);
+    let mut lines = vec![String::new()];
     let say = |lines: &mut Vec<String>, text: &str| lines.extend(wrapped(text, room.width));
-    if !back.place.is_remote() {
+    say(&mut lines, "Open this page in a browser:");
+    lines.extend([String::new(), url.to_owned(), String::new()]);
+    if back.place.is_remote() {
+        from_afar(&mut lines, back, room);
+    } else {
         say(
             &mut lines,
             &format!("The answer comes back to {}.", back.redirect_uri),
         );
-        if back.paste {
+        if let Paste::ByHand { .. } = back.paste {
             say(
                 &mut lines,
-                "Should the browser end on a page that cannot be reached: paste the address of \
-                 that page here and press Enter.",
+                "Should the browser end on a page that cannot be reached, paste the address of that \
+                 page here and press Enter.",
             );
-        }
-        lines.push(String::new());
-        return lines;
-    }
-    say(
-        &mut lines,
-        &format!(
-            "In the end the browser goes to {}, which is this computer, not the one before you. \
-             So either",
-            back.redirect_uri
-        ),
-    );
-    lines.push(String::new());
-    say(
-        &mut lines,
-        "* paste the address of the page that it ends on (or the code alone) here, and press \
-         Enter; what you paste is not shown. That the page cannot be reached does not matter.",
-    );
-    if let Some(port) = port_of(back.redirect_uri) {
-        let tunnel = back.place.ssh.as_ref().map(|ssh: &Ssh| ssh.tunnel(port));
-        match tunnel {
-            Some(tunnel) => {
-                say(
-                    &mut lines,
-                    "* or first let it through, by this command before you:",
-                );
-                lines.extend([String::new(), tunnel]);
-            }
-            None => say(
-                &mut lines,
-                &format!("* or let port {port} through to here first."),
-            ),
         }
     }
     lines.push(String::new());
     lines
+}
+
+fn from_afar(lines: &mut Vec<String>, back: WaysBack<'_>, room: Room) {
+    let mut say = |text: &str| lines.extend(wrapped(text, room.width));
+    let (uri, by_paste) = (back.redirect_uri, back.paste != Paste::Never);
+    let finish = if by_paste {
+        " Finish in one of two ways:"
+    } else {
+        ""
+    };
+    say(&format!(
+        "In the end the browser goes to {uri}, which means this computer: on yours, that page does \
+         not load.{finish}"
+    ));
+    match back.paste {
+        Paste::ByHand { unseen } => say(&format!(
+            "1. Copy its address all the same, paste it here and press Enter{}. The code in it alone \
+             will do too.",
+            if unseen { " (it is not shown)" } else { "" }
+        )),
+        Paste::FromPipe => say("1. Send its address to the standard input of this program."),
+        Paste::Never => {}
+    }
+    let number = if by_paste { "2. Or, before" } else { "Before" };
+    let Some(address) = address_of(uri) else {
+        return;
+    };
+    match back.place.ssh.as_ref().map(|ssh: &Ssh| ssh.tunnel(address)) {
+        Some(tunnel) => {
+            say(&format!(
+                "{number} you open the page, run this on your own computer, with the name by which \
+                 you reach this one:"
+            ));
+            lines.extend([String::new(), tunnel]);
+        }
+        None => say(&format!(
+            "{number} you open the page, forward port {} of your own computer to here.",
+            address.port()
+        )),
+    }
 }
 
 /// Words on lines that are no longer than the width, unless a word is.
@@ -158,15 +191,27 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The code's width and lines, if it fits beside the words and leaves the page in sight.
-fn picture(uri: &str, room: Room) -> Option<(usize, Vec<String>)> {
+/// A QR code where it fits, with the page and the user code in sight.
+enum Picture {
+    Above { lines: Vec<String> },
+    Beside { width: usize, lines: Vec<String> },
+}
+
+/// `below` is how many lines come after it.
+fn picture(uri: &str, room: Room, below: usize) -> Option<Picture> {
     if !room.blocks {
         return None;
     }
     let width = columns(qr::lines(uri, false)?.first()?);
     let lines = qr::lines(uri, room.colour)?;
-    let fits = width + GAP + NARROWEST <= room.width && lines.len() + ROWS_BESIDE <= room.height;
-    fits.then_some((width, lines))
+    let page = columns(uri).div_ceil(room.width.max(1));
+    // The line that changes stands last.
+    let height = page + lines.len() + below + 1;
+    if width + GAP + NARROWEST <= room.width && height <= room.height {
+        return Some(Picture::Beside { width, lines });
+    }
+    let fits = width < room.width && height + ROWS_OF_CODE <= room.height;
+    fits.then_some(Picture::Above { lines })
 }
 
 fn side_by_side(picture: &[String], words: &[String]) -> Vec<String> {
@@ -198,11 +243,10 @@ fn columns(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// The port of a loopback address.
-fn port_of(redirect_uri: &str) -> Option<u16> {
+/// The loopback address in a redirect URI.
+fn address_of(redirect_uri: &str) -> Option<SocketAddr> {
     let rest = redirect_uri.strip_prefix("http://")?;
-    let authority = rest.split('/').next()?;
-    authority.rsplit(':').next()?.parse().ok()
+    rest.split('/').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -224,7 +268,7 @@ mod tests {
         WaysBack {
             place,
             redirect_uri: "http://127.0.0.1:4711/oauth2callback",
-            paste: true,
+            paste: Paste::ByHand { unseen: true },
         }
     }
 
@@ -250,7 +294,7 @@ mod tests {
         assert!(text.contains("paste") && text.contains("ssh -N -L 4711:127.0.0.1:4711"));
         place.ssh = None;
         let text = authorization(URL, back(&place), room(80, 24)).join("\n");
-        assert!(text.contains("paste") && text.contains("let port 4711 through"));
+        assert!(text.contains("paste") && text.contains("forward port 4711"));
     }
 
     #[test]

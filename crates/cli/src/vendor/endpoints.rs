@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use llm_auth_core::{Endpoint, PollSchedule};
-use llm_auth_gemini::GeminiEndpoints;
+use llm_auth_gemini::{GeminiEndpoints, SCOPE_EMAIL};
 use llm_auth_minimax::{Dialect, MiniMaxEndpoints, Region};
 use llm_auth_qwen::QwenEndpoints;
 
@@ -137,8 +137,11 @@ fn with_patience(schedule: PollSchedule, patience: Option<Duration>) -> PollSche
     }
 }
 
+/// With the address beside the library's scope: accounts are told apart by their owners, and
+/// `status` says who it is.
 pub(super) fn gemini(variables: &Variables) -> Result<GeminiEndpoints, Failure> {
     let mut endpoints = variables.rebase(GeminiEndpoints::default(), GeminiEndpoints::with_base)?;
+    endpoints.scope = format!("{} {SCOPE_EMAIL}", endpoints.scope);
     variables.replace_endpoint("AUTHORIZATION_ENDPOINT", &mut endpoints.authorization)?;
     variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
     variables.replace_endpoint("REVOCATION_ENDPOINT", &mut endpoints.revocation)?;

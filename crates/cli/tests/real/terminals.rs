@@ -11,13 +11,24 @@ const SMALL: (u16, u16) = (80, 24);
 
 /// The page of a sign-in, found whole and on one line among the bytes that were written.
 fn page(terminal: &Terminal, start: &str) -> String {
-    let written = terminal.written();
+    let written = plain(&terminal.written());
     let line = written
         .lines()
         .map(|line| line.trim_end_matches('\r'))
         .find(|line| line.starts_with(start));
     line.unwrap_or_else(|| panic!("no {start} in {written}"))
         .to_owned()
+}
+
+/// Without colours and other things that a terminal does not show.
+fn plain(written: &str) -> String {
+    let mut parts = written.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_ascii_alphabetic());
+        plain.push_str(&part[end.map_or(0, |at| at + 1)..]);
+    }
+    plain
 }
 
 #[test]
@@ -62,21 +73,36 @@ fn in_a_small_window_the_page_and_the_code_stay_in_sight() {
 }
 
 #[test]
-fn in_a_narrow_window_there_is_no_qr_code_and_nothing_wraps_but_the_page() {
+fn in_a_narrow_window_the_words_stand_below_the_qr_code_and_nothing_wraps_but_the_page() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[]);
     terminal.wait_for("Ctrl-C stops");
-    assert!(!terminal.screen().contains('█'));
     let whole = page(&terminal, user.kit.base_url());
-    let written = terminal.written();
-    let folded = |line: &&str| line.trim_end_matches('\r').chars().count() > 40;
+    let written = plain(&terminal.written());
     let too_long: Vec<&str> = written
         .lines()
-        .filter(folded)
-        .filter(|line| !line.contains(&whole) && !line.contains("\u{1b}"))
+        .map(|line| line.trim_end_matches('\r'))
+        .filter(|line| line.chars().count() > 40 && *line != whole)
         .collect();
     assert!(too_long.is_empty(), "{too_long:?}");
+    let code = user.kit.qwen().pending_user_codes().remove(0);
+    let screen = terminal.screen();
+    let below = screen.rfind('█').unwrap();
+    assert!(screen[below..].contains(&code), "{screen}");
     terminal.picture("login-qwen-40", "llm-auth login qwen");
+}
+
+#[test]
+fn where_a_qr_code_would_push_the_page_out_of_sight_there_is_none() {
+    for size in [(40, 24), (80, 16), (30, 60)] {
+        let user = User::with(Approval::Manual);
+        let mut terminal = Terminal::start(&user, size, &["login", "qwen"], &[]);
+        terminal.wait_for("Ctrl-C");
+        let code = user.kit.qwen().pending_user_codes().remove(0);
+        let screen = terminal.screen();
+        assert!(!screen.contains('█'), "{screen}");
+        assert!(screen.contains(&format!("    {code}")), "{screen}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Several accounts at one vendor: named, or by the verified identity of their owners.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Approval, Endpoint, Fault};
 use serde_json::{Value, json};
 
 use crate::common::{Done, User, browse, read, with_browser};
@@ -81,28 +82,133 @@ fn a_named_account_is_replaced_and_it_is_said_whose_it_was() {
     let user = User::new();
     sign_in_as(&user, "mia@example.com", &["--account", "work"]);
     let done = sign_in_as(&user, "tom@example.com", &["--account", "work"]);
+    let notice =
+        "Account work is signed in as mia@example.com; this sign-in replaces that session.";
+    assert!(done.err.contains(notice), "{done:?}");
     assert!(
-        done.err.contains("replaces the session of mia@example.com"),
+        done.err.find(notice) < done.err.find("Open this page"),
         "{done:?}"
     );
-    assert_eq!(accounts(&user), [row("work", "tom@example.com", false)]);
+    assert_eq!(accounts(&user), [row("work", "tom@example.com", true)]);
 }
 
 #[test]
-fn an_address_that_nobody_verified_names_no_account() {
+fn who_does_not_say_who_they_are_throws_nobody_out() {
     let user = User::new();
     sign_in_as(&user, "mia@example.com", &[]);
-    let person = Fault::patch(json!({"email": "tom@example.com", "verified_email": false}));
+    let mias = fs::read(user.file("gemini", "default")).unwrap();
+    // An address that nobody verified names nobody.
+    let person = Fault::patch(json!({"email": "mia@example.com", "verified_email": false}));
     user.kit.gemini().fault(Endpoint::UserInfo, person);
-    let child = user
-        .command(&["login", "gemini", "--json"])
-        .env("LLM_AUTH_GEMINI_SCOPE", EMAIL_SCOPE)
-        .spawn();
-    let done = with_browser(child.unwrap(), |event| {
-        browse(event["url"].as_str().unwrap());
-    });
+    let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert_eq!(user.stored("gemini")["llm_auth"]["identity"], Value::Null);
+    assert!(done.err.contains("did not say who signed in"), "{done:?}");
+    assert_eq!(done.events().last().unwrap()["account"], "default-2");
+    assert_eq!(fs::read(user.file("gemini", "default")).unwrap(), mias);
+    let new = read(&user.file("gemini", "default-2"));
+    assert_eq!(new["llm_auth"]["identity"], Value::Null);
+    assert_eq!(
+        user.run(&["token", "gemini"]).out.trim_end(),
+        new["access"].as_str().unwrap()
+    );
+}
+
+#[test]
+fn of_two_first_sign_ins_at_once_neither_is_lost() {
+    let user = User::with(Approval::Manual);
+    let logins = [(); 2].map(|()| {
+        let mut child = user.start(&["login", "qwen", "--json"]);
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        (child, out, event["user_code"].as_str().unwrap().to_owned())
+    });
+    let mut accounts = logins.map(|(mut child, mut out, code)| {
+        assert!(user.kit.qwen().approve(&code));
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert!(child.wait().unwrap().success());
+        let last: Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+        last["account"].as_str().unwrap().to_owned()
+    });
+    accounts.sort();
+    assert_eq!(accounts, ["default", "default-2"]);
+}
+
+#[test]
+fn a_session_of_nobody_known_is_replaced_only_after_a_word() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let done = user.run(&["login", "qwen", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let notice = "Account default is signed in already; this sign-in replaces that session.";
+    assert!(done.err.contains(notice), "{done:?}");
+    assert!(done.err.contains("--account NAME"), "{done:?}");
+    assert_eq!(done.events().last().unwrap()["replaced"], true);
+    // What is over needs no word.
+    user.kit.qwen().revoke_families();
+    user.expire("qwen");
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
+    let done = user.run(&["login", "qwen"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!done.err.contains("replaces"), "{done:?}");
+}
+
+#[test]
+fn the_only_account_is_the_one_that_is_meant() {
+    let user = User::new();
+    user.sign_in(&["qwen", "--account", "work"]);
+    let token = user.run(&["token", "qwen"]);
+    let stored = read(&user.file("qwen", "work"));
+    assert_eq!(token.out.trim_end(), stored["access"].as_str().unwrap());
+    assert_eq!(accounts(&user), [("work".to_owned(), None, true)]);
+    user.sign_in(&["qwen", "--account", "home"]);
+    // Of two that nobody chose between, neither is guessed.
+    user.run(&["token", "qwen"])
+        .assert_failed(2, "name one of the accounts at Qwen: home, work");
+    assert_eq!(user.run(&["switch", "qwen", "WORK"]).code, Some(0));
+    assert_eq!(user.run(&["token", "qwen"]).out, token.out);
+    let named = user
+        .command(&["token", "qwen"])
+        .env("LLM_AUTH_QWEN_ACCOUNT", "home")
+        .output();
+    assert_ne!(Done::from(named.unwrap()).out, token.out);
+}
+
+#[test]
+fn who_signs_out_of_the_current_account_is_told_which_is_meant_now() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["qwen", "--account", "work"]);
+    user.run(&["switch", "qwen", "work"]);
+    let done = user.run(&["logout", "qwen", "--account", "work", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.json()["current"], "default");
+    assert!(done.err.contains("default is meant now"), "{done:?}");
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
+    assert_eq!(accounts(&user), [("default".to_owned(), None, true)]);
+}
+
+#[test]
+fn of_two_switches_at_once_neither_is_undone() {
+    let user = User::new();
+    for vendor in ["qwen", "minimax"] {
+        user.sign_in(&[vendor, "--account", "a"]);
+        user.sign_in(&[vendor, "--account", "b"]);
+    }
+    for account in ["a", "b", "a", "b", "a", "b"] {
+        let both = ["qwen", "minimax"].map(|vendor| user.start(&["switch", vendor, account]));
+        for child in both {
+            let done = Done::from(child.wait_with_output().unwrap());
+            assert_eq!(done.code, Some(0), "{done:?}");
+        }
+        let settings = read(&user.folder.path().join("home/settings.json"));
+        assert_eq!(
+            settings["current"],
+            json!({"qwen": account, "minimax": account})
+        );
+    }
 }
 
 #[test]
@@ -151,12 +257,12 @@ fn the_current_account_is_the_one_that_is_meant() {
 fn an_account_that_is_not_there_cannot_be_made_the_current_one() {
     let user = User::new();
     user.run(&["switch", "qwen", "work"])
-        .assert_failed(2, "nobody is signed in to Qwen");
+        .assert_failed(3, "nobody is signed in");
     user.sign_in(&["qwen"]);
     user.run(&["switch", "qwen", "work"])
-        .assert_failed(2, "default");
-    user.run(&["switch", "qwen"]).assert_failed(2, "default");
+        .assert_failed(2, "there is no account work at Qwen");
     assert!(!user.folder.path().join("home/settings.json").exists());
+    assert_eq!(user.run(&["switch", "qwen"]).code, Some(0));
 }
 
 #[test]
@@ -180,16 +286,50 @@ fn a_corrupt_account_locks_nobody_else_out() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_vendor_s_folder_that_cannot_be_listed_locks_nobody_else_out() {
+    let user = User::new();
+    user.sign_in(&["qwen", "--account", "work"]);
+    // A loop, which not even root can list.
+    let folder = user.folder.path().join("home/sessions/minimax");
+    std::os::unix::fs::symlink("minimax", folder).unwrap();
+    for args in [
+        &["token", "qwen"][..],
+        &["token", "qwen", "--account", "WORK"],
+        &["accounts"],
+        &["status"],
+    ] {
+        let done = user.run(args);
+        assert_eq!(done.code, Some(0), "{args:?} {done:?}");
+        assert!(args[0] == "token" || done.out.contains("work"), "{done:?}");
+    }
+    let report = user.run(&["status", "--json"]).json();
+    assert_eq!(report["sessions"][0]["state"], "unreadable");
+}
+
 #[test]
 fn corrupt_settings_are_named_and_stop_only_who_needs_them() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let file = user.folder.path().join("home/settings.json");
-    fs::write(&file, "{\"v\":1,\"current\":7}").unwrap();
-    user.run(&["token", "qwen"])
+    for broken in ["{\"v\":1,\"current\":7}", "{", "[]"] {
+        fs::write(&file, broken).unwrap();
+        // No other account can be meant.
+        let done = user.run(&["token", "qwen"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+    user.sign_in(&["minimax", "--account", "work"]);
+    user.sign_in(&["minimax", "--account", "default"]);
+    user.run(&["token", "minimax"])
         .assert_failed(1, "settings.json");
-    let done = user.run(&["token", "qwen", "--account", "default"]);
+    let done = user.run(&["token", "minimax", "--account", "work"]);
     assert_eq!(done.code, Some(0), "{done:?}");
+    // What is wrong for one vendor is right for another.
+    fs::write(&file, r#"{"current":{"minimax":7,"qwen":"default"}}"#).unwrap();
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
+    user.run(&["token", "minimax"])
+        .assert_failed(1, "the current account of minimax");
     fs::write(
         &file,
         r#"{"v":1,"current":{"qwen":"default"},"colour":"blue"}"#,

@@ -68,7 +68,7 @@ fn a_look_says_whose_it_is_and_warns_and_changes_nothing() {
         &qwen_code("made-up-access", "made-up-refresh", FAR),
     );
     let before = fs::read(&file).unwrap();
-    let done = user.run(&["import", "qwen-code", "--json"]);
+    let done = user.run(&["import", "qwen-code"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     for words in [
         "Qwen Code has a session",
@@ -77,8 +77,10 @@ fn a_look_says_whose_it_is_and_warns_and_changes_nothing() {
         "--sign-in",
         "--take-over",
     ] {
-        assert!(done.err.contains(words), "{words}: {done:?}");
+        assert!(done.out.contains(words), "{words}: {done:?}");
     }
+    says_no_secret(&done, &["made-up-access", "made-up-refresh"]);
+    let done = user.run(&["import", "qwen-code", "--json"]);
     let found = done.json();
     assert_eq!(found["event"], "found");
     assert_eq!(
@@ -220,7 +222,7 @@ fn gclouds_credentials_are_renewed_at_the_first_use_and_may_be_shared() {
     };
     let done = run(&["import", "gcloud", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.err.contains("two programs may use it"), "{done:?}");
+    assert!(done.err.contains("gcloud may go on with it"), "{done:?}");
     says_no_secret(&done, &[&refresh, &client("CLIENT_SECRET")]);
     let token = run(&["token", "gemini", "--json"]);
     assert_eq!(token.code, Some(0), "{token:?}");
@@ -229,7 +231,22 @@ fn gclouds_credentials_are_renewed_at_the_first_use_and_may_be_shared() {
         "made-up-project"
     );
     assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
+    // gcloud goes on with the same grant.
+    let done = run(&["logout", "gemini", "--json"]);
+    assert_eq!(done.json()["revocation"], "withheld", "{done:?}");
+    assert!(done.err.contains("gcloud has the same grant"), "{done:?}");
+    assert!(!user.file("gemini", "default").exists());
+    assert_eq!(user.kit.gemini().counters().revocations, 0);
 
+    let elsewhere = json!({
+        "type": "authorized_user",
+        "client_id": "made-up",
+        "client_secret": "made-up-secret",
+        "refresh_token": "made-up-refresh",
+        "universe_domain": "cloud.example",
+    });
+    fs::write(&file, elsewhere.to_string()).unwrap();
+    run(&["import", "gcloud"]).assert_failed(1, "cloud.example");
     let machine = json!({"type": "service_account", "private_key": "made-up-key"});
     fs::write(&file, machine.to_string()).unwrap();
     let done = run(&["import", "gcloud"]);
@@ -255,13 +272,14 @@ fn a_session_of_gemini_cli_cannot_be_taken_over_and_it_is_said_why() {
     let done = user.run(&["import", "gemini-cli"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(
-        done.err.contains("of mia@example.com (as it says)"),
+        done.out.contains("of mia@example.com (as it says)"),
         "{done:?}"
     );
     assert!(
-        done.err.contains("cannot be taken over") && done.err.contains("--sign-in"),
+        done.out.contains("cannot be taken over") && done.out.contains("--sign-in"),
         "{done:?}"
     );
+    assert!(!done.out.contains("--take-over"), "{done:?}");
     let done = user.run(&["import", "gemini-cli", "--take-over"]);
     done.assert_failed(1, "Google's own OAuth client");
     assert!(!user.file("gemini", "default").exists());
@@ -317,6 +335,79 @@ fn a_session_that_is_stored_is_never_replaced_by_a_copy() {
     let done = user.run(&["import", "qwen-code", "--take-over", "--account", "second"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(user.file("qwen", "second").exists());
+}
+
+#[test]
+fn of_two_take_overs_at_once_one_finds_the_place_free() {
+    for _ in 0..8 {
+        let user = User::new();
+        let files = ["one", "two"].map(|name| {
+            let tokens = qwen_code(&format!("made-up-{name}"), "made-up-refresh", FAR);
+            write(&user, &format!("{name}.json"), &tokens)
+        });
+        let started = files.each_ref().map(|file| {
+            let file = file.to_str().unwrap();
+            user.start(&["import", "qwen-code", "--file", file, "--take-over"])
+        });
+        let codes = started.map(|child| Done::from(child.wait_with_output().unwrap()).code);
+        assert!(
+            codes == [Some(0), Some(1)] || codes == [Some(1), Some(0)],
+            "{codes:?}"
+        );
+        let kept = if codes[0] == Some(0) { "one" } else { "two" };
+        assert_eq!(user.stored("qwen")["access"], format!("made-up-{kept}"));
+    }
+}
+
+#[test]
+fn a_session_of_our_own_form_stays_where_it_was_made_and_its_owner_is_not_believed() {
+    let user = User::new();
+    let session = json!({
+        "access": "made-up-access",
+        "refresh": "made-up-refresh",
+        "expires": FAR,
+        "resourceUrl": "https://api.minimaxi.com/anthropic",
+        "llm_auth": {
+            "provider": "minimax",
+            "identity": "boss@example.com\u{1b}]0;made-up\u{7}",
+            "server": "relay.example",
+            "context": {"region": "cn", "dialect": "mcode", "client_id": "mine"},
+        },
+    });
+    let file = write(&user, "theirs.json", &session);
+    let file = file.to_str().unwrap();
+    let look = user.run(&["import", "gochat", "--file", file]);
+    assert!(look.out.contains("boss@example.com"), "{look:?}");
+    assert!(!look.out.contains('\u{1b}'), "{look:?}");
+    let done = user.run(&["import", "gochat", "--file", file, "--take-over"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let ours = user.stored("minimax")["llm_auth"].clone();
+    assert_eq!(ours["identity"], Value::Null);
+    assert_eq!(ours["server"], "relay.example");
+    assert_eq!(
+        (&ours["context"]["region"], &ours["context"]["client_id"]),
+        (&"cn".into(), &"mine".into())
+    );
+}
+
+#[test]
+fn without_a_program_all_that_are_known_are_looked_for() {
+    let user = User::new();
+    let nobody = user.run(&["import"]);
+    assert_eq!((nobody.code, nobody.out.as_str()), (Some(0), ""));
+    assert!(nobody.err.contains("no session of another program"));
+    write(
+        &user,
+        ".qwen/oauth_creds.json",
+        &qwen_code("made-up-access", "made-up-refresh", FAR),
+    );
+    fs::create_dir_all(user.folder.path().join(".mmx")).unwrap();
+    fs::write(user.folder.path().join(".mmx/config.json"), "{").unwrap();
+    let done = user.run(&["import"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.out.contains("→ llm-auth import qwen-code"), "{done:?}");
+    assert!(done.err.contains("mmx: "), "{done:?}");
+    assert_eq!(user.run(&["import", "--take-over"]).code, Some(2));
 }
 
 #[test]
@@ -379,8 +470,8 @@ fn a_file_that_others_can_read_is_worth_a_word() {
     );
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let done = user.run(&["import", "qwen-code"]);
-    assert!(done.err.contains("(mode 644)"), "{done:?}");
+    assert!(done.out.contains("(mode 644)"), "{done:?}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let done = user.run(&["import", "qwen-code"]);
-    assert!(!done.err.contains("(mode"), "{done:?}");
+    assert!(!done.out.contains("(mode"), "{done:?}");
 }

@@ -67,10 +67,10 @@ fn status_shows_every_session_and_sends_nothing() {
     let blocks: Vec<_> = shown.out.split("\n\n").collect();
     assert_eq!(blocks.len(), 4, "{shown:?}");
     assert!(
-        blocks[0].starts_with("gemini  default  (current)\n"),
+        blocks[0].starts_with("gemini  default  (current)  person@testkit.example\n"),
         "{shown:?}"
     );
-    assert!(blocks[1].contains("expired") && blocks[1].contains("renewed by itself"));
+    assert!(blocks[1].contains("expired") && blocks[1].contains("the next `token` renews it"));
     assert!(blocks[2].contains("unreadable") && blocks[2].contains("→ look at the file"));
     assert!(blocks[3].starts_with("qwen  work\n"), "{shown:?}");
 }
@@ -88,7 +88,7 @@ fn a_refused_session_is_shown_as_refused() {
     let shown = user.run(&["status"]);
     let advice = "→ sign in again with `llm-auth login qwen --account default`";
     assert!(shown.out.contains(advice), "{shown:?}");
-    assert!(shown.out.contains("then failed"), "{shown:?}");
+    assert!(shown.out.contains("last renewal  failed"), "{shown:?}");
 }
 
 #[test]

@@ -270,9 +270,12 @@ impl Scene {
             command.env("LLM_AUTH_GEMINI_CLIENT_ID", "client");
             command.env("LLM_AUTH_GEMINI_CLIENT_SECRET", "made-up-client-secret");
         }
-        if self.case.step == "userinfo" {
-            command.env("LLM_AUTH_GEMINI_SCOPE", "email");
-        }
+        // Who it is, is asked for only where a line is about that.
+        let scope = match self.case.step.as_str() {
+            "userinfo" => "email",
+            _ => "other",
+        };
+        command.env("LLM_AUTH_GEMINI_SCOPE", scope);
         command
     }
 

@@ -60,7 +60,7 @@ pub(super) fn find(
         .iter()
         .map(|place| place.display().to_string())
         .collect();
-    Err(Failure::Config {
+    Err(Failure::NotFound {
         message: format!(
             "{} is not signed in here: nothing in {}",
             source.title(),
@@ -190,6 +190,12 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
             return Err(cannot(members.file(), &why));
         }
         _ => return Err(members.lacks("type")),
+    }
+    if let Some(other) = members.printable("universe_domain")
+        && other != "googleapis.com"
+    {
+        let why = format!("is for {other}, another cloud than Google's");
+        return Err(cannot(members.file(), &why));
     }
     let id = members
         .text("client_id")

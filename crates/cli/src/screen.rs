@@ -1,14 +1,14 @@
 //! Lines for a person, and below them one line that changes.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::{self, Write as _, stderr};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use console::{Style, Term};
 
-use crate::environment;
+use crate::{environment, output, tty};
 
-/// Standard error, or another place for plain lines.
+/// Where lines are shown.
 #[derive(Debug)]
 pub(crate) struct Screen {
     /// A terminal whose last line can be drawn anew.
@@ -19,23 +19,40 @@ pub(crate) struct Screen {
     status: Mutex<String>,
 }
 
-impl Screen {
-    /// Standard error, as much of a terminal as it is.
-    pub(crate) fn stderr(plain: fn(&str)) -> Self {
-        let term = Term::stderr();
-        let features = term.features();
-        let live = features.is_attended() && !console::is_dumb();
-        let colour = live && features.colors_supported();
-        Self {
-            live: live.then_some(term),
-            colour,
-            blocks: live && speaks_utf8(),
-            ..Self::lines(plain)
-        }
+static STDERR: LazyLock<Screen> = LazyLock::new(|| {
+    let term = Term::stderr();
+    let features = term.features();
+    let live = features.is_attended() && !console::is_dumb();
+    Screen {
+        colour: live && features.colors_supported(),
+        live: live.then_some(term),
+        blocks: live && speaks_utf8(),
+        ..Screen::lines(|line| {
+            // Nobody listening is no reason to stop.
+            let _nobody_listens: io::Result<()> = writeln!(stderr().lock(), "{line}");
+        })
     }
+});
 
-    /// Plain lines only.
-    pub(crate) fn lines(plain: fn(&str)) -> Self {
+static STDOUT: LazyLock<Screen> = LazyLock::new(|| {
+    Screen::lines(|line| {
+        let _told_at_the_next_answer = output::answer(line);
+    })
+});
+
+/// Standard error, as much of a terminal as it is. All that is written there goes through this,
+/// so that the line that changes is never torn.
+pub(crate) fn on_stderr() -> &'static Screen {
+    &STDERR
+}
+
+/// Plain lines on standard output.
+pub(crate) fn on_stdout() -> &'static Screen {
+    &STDOUT
+}
+
+impl Screen {
+    fn lines(plain: fn(&str)) -> Self {
         Self {
             live: None,
             plain,
@@ -66,14 +83,19 @@ impl Screen {
 
     /// Makes words stand out, where that is possible.
     pub(crate) fn strong(&self, text: &str) -> String {
+        self.styled(text, Style::new().bold())
+    }
+
+    /// Makes an address look like one, where that is possible.
+    pub(crate) fn address(&self, text: &str) -> String {
+        self.styled(text, Style::new().cyan())
+    }
+
+    fn styled(&self, text: &str, style: Style) -> String {
         if !self.colour {
             return text.to_owned();
         }
-        Style::new()
-            .bold()
-            .force_styling(true)
-            .apply_to(text)
-            .to_string()
+        style.force_styling(true).apply_to(text).to_string()
     }
 
     pub(crate) fn line(&self, line: &str) {
@@ -92,6 +114,10 @@ impl Screen {
     /// Draws the last line anew; says nothing where there is no such line.
     pub(crate) fn show_status(&self, text: &str) {
         let Some(term) = &self.live else { return };
+        // Over the line that somebody types to a shell, nothing is drawn.
+        if !tty::is_ours(stderr()) {
+            return;
+        }
         let room = self
             .size()
             .map_or(79, |(columns, _)| columns.saturating_sub(1));

@@ -1,0 +1,134 @@
+//! What is told of another program's session before anything is done with it.
+
+use llm_auth_core::{Clock as _, SystemClock, printable};
+use serde_json::json;
+
+use super::foreign::Foreign;
+use super::{ImportArgs, Source, taken_over};
+use crate::exit::{Failure, quoted};
+use crate::output::{self, VERSION, answer};
+use crate::time::rfc3339;
+
+/// Whose it is, what sharing it would mean, and what can be done. Nothing secret, and nothing
+/// is changed.
+pub(super) fn tell(args: &ImportArgs, source: Source, found: &Foreign) -> Result<(), Failure> {
+    let obstacle = obstacle(args, found);
+    if args.json {
+        return event(source, found, obstacle);
+    }
+    let title = source.title();
+    answer(&summary(source, found))?;
+    answer(&access(found))?;
+    if let Some(mode) = found.readable_by_others() {
+        answer(&format!(
+            "Careful: others on this computer can read that file (mode {mode:o})."
+        ))?;
+    }
+    answer(&match &obstacle {
+        Some(why) => format!("It cannot be taken over: {why}."),
+        None if found.rotates => format!(
+            "Each renewal makes its refresh token worthless and brings a new one, so it must have \
+             ONE owner: if llm-auth took it over and {title} went on with its copy, both would \
+             lose it.",
+        ),
+        None => "Its refresh token stays good at a renewal, so two programs may use it.".to_owned(),
+    })?;
+    let again = command(args, source);
+    answer(&format!(
+        "Best sign in afresh, with a session of its own: {again} --sign-in"
+    ))?;
+    match obstacle {
+        Some(_) => Ok(()),
+        None if found.rotates => answer(&format!(
+            "Or take it over, and never use it with {title} again: {again} --take-over"
+        )),
+        None => answer(&format!("Or take it over: {again} --take-over")),
+    }
+}
+
+/// In one line what there is.
+pub(super) fn line(args: &ImportArgs, source: Source, found: &Foreign) -> Result<(), Failure> {
+    if args.json {
+        return event(source, found, obstacle(args, found));
+    }
+    answer(&summary(source, found))?;
+    answer(&format!("  → {}", command(args, source)))
+}
+
+fn summary(source: Source, found: &Foreign) -> String {
+    let owner = found.identity.as_deref().map(printable);
+    let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
+    format!(
+        "{} has a session at {}{}, in {}.",
+        source.title(),
+        found.vendor.title(),
+        owner.unwrap_or_default(),
+        found.file.display()
+    )
+}
+
+fn access(found: &Foreign) -> String {
+    let Some(expires_at) = found.expiry() else {
+        return "It holds no access token; a renewal brings the first.".to_owned();
+    };
+    let at = rfc3339(expires_at).unwrap_or_else(|| "another age".to_owned());
+    if expires_at > SystemClock.now() {
+        format!("Its access token is good until {at}.")
+    } else {
+        format!("Its access token expired at {at}.")
+    }
+}
+
+/// Why it could not be taken over.
+fn obstacle(args: &ImportArgs, found: &Foreign) -> Option<String> {
+    match (&found.refusal, taken_over(args, found)) {
+        (Some(why), _) => Some(why.clone()),
+        (None, Err(failure)) => Some(failure.message()),
+        (None, Ok(_)) => None,
+    }
+}
+
+fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<(), Failure> {
+    let token = found.token.as_ref();
+    output::json(&json!({
+        "v": VERSION,
+        "event": "found",
+        "source": source.name(),
+        "file": found.file.display().to_string(),
+        "vendor": found.vendor.name(),
+        "identity": found.identity.as_deref().map(printable),
+        "expires_at": found.expiry().and_then(rfc3339),
+        "renewable": token.is_some_and(|token| token.refresh.is_some()),
+        "rotates": found.rotates,
+        "readable_by_others": found.readable_by_others().is_some(),
+        "can_be_taken_over": obstacle.is_none(),
+        "why_not": obstacle,
+    }))
+}
+
+/// This very command again, fit for a shell.
+fn command(args: &ImportArgs, source: Source) -> String {
+    let mut command = format!("llm-auth import {}", source.name());
+    let mut flag = |name: &str, value: &str| {
+        command.push_str(&format!(" --{name} {}", quoted(&printable(value))));
+    };
+    if let Some(file) = &args.file {
+        flag("file", &file.display().to_string());
+    }
+    if let Some(vendor) = args.vendor {
+        flag("vendor", vendor.name());
+    }
+    if let Some(account) = &args.place.account {
+        flag("account", account);
+    }
+    if let Some(store) = &args.place.store {
+        flag("store", &store.display().to_string());
+    }
+    if let Some(region) = args.provider.region {
+        flag("region", region.name());
+    }
+    if let Some(file) = &args.provider.client_file {
+        flag("client-file", &file.display().to_string());
+    }
+    command
+}

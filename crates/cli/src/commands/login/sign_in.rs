@@ -1,0 +1,247 @@
+//! A sign-in under way, and the account that it is stored under.
+
+use std::sync::{Mutex, PoisonError};
+
+use llm_auth_core::{
+    AuthManager, Clock as _, DEFAULT_ACCOUNT, FileTokenStore, OAuthToken, SessionKey, SystemClock,
+    Timestamp, printable,
+};
+
+use crate::accounts;
+use crate::commands::status::state_of;
+use crate::exit::Failure;
+use crate::settings::Settings;
+use crate::terminal::Terminal;
+use crate::vendor::{Provider, Vendor};
+
+/// More accounts of one name than anybody has.
+const MOST_NAMES: usize = 1000;
+
+pub(super) struct Login {
+    vendor: Vendor,
+    provider: Provider,
+    /// The account that is meant.
+    key: SessionKey,
+    pub(super) store: FileTokenStore,
+    /// Somebody named the account, so that no other will do.
+    is_named: bool,
+    /// What is stored there as it begins.
+    before: Option<OAuthToken>,
+    /// Those that may be storing something.
+    managers: Mutex<Vec<AuthManager>>,
+}
+
+/// What came of it.
+pub(super) struct SignedIn {
+    pub(super) manager: AuthManager,
+    pub(super) token: OAuthToken,
+    /// Another session was stored there before.
+    pub(super) replaced: bool,
+}
+
+impl Login {
+    pub(super) fn new(
+        vendor: Vendor,
+        provider: Provider,
+        key: SessionKey,
+        store: FileTokenStore,
+        is_named: bool,
+        before: Option<OAuthToken>,
+    ) -> Self {
+        Self {
+            vendor,
+            provider,
+            key,
+            store,
+            is_named,
+            before,
+            managers: Mutex::default(),
+        }
+    }
+
+    /// What the person should know of the session that is there, before they go on.
+    pub(super) fn notice(&self) -> Option<String> {
+        let before = self.before.as_ref()?;
+        // What is over can be replaced without a word.
+        if !["valid", "renewable"].contains(&state_of(before, SystemClock.now())) {
+            return None;
+        }
+        let account = printable(self.key.account());
+        let owner = before.notes.identity.as_deref().map(printable);
+        let place = if account.is_empty() {
+            "This store".to_owned()
+        } else {
+            format!("Account {account}")
+        };
+        Some(match owner {
+            Some(owner) if self.is_named => {
+                format!("{place} is signed in as {owner}; this sign-in replaces that session.")
+            }
+            Some(owner) => format!(
+                "{place} is signed in as {owner}. The same person again replaces that session; \
+                 anybody else gets an account of their own."
+            ),
+            None if self.is_named => {
+                format!("{place} is signed in already; this sign-in replaces that session.")
+            }
+            None => format!(
+                "{place} is signed in already; this sign-in replaces that session. To keep both, \
+                 stop it and name a new account with --account NAME."
+            ),
+        })
+    }
+
+    pub(super) async fn sign_in(&self, terminal: &Terminal) -> Result<SignedIn, Failure> {
+        let manager = self.manager(&self.key);
+        manager.check_store().await?;
+        let signed_in = manager.provider().authenticate(terminal).await;
+        let token = signed_in.map_err(|error| error.with_session(&self.key))?;
+        let mut key = self.key.clone();
+        // Somebody else may take an account's name at the same moment.
+        for _ in 0..MOST_NAMES {
+            if let Some(signed_in) = self.stored(&key, &token).await? {
+                if key != self.key {
+                    self.make_current(&key, terminal);
+                }
+                return Ok(signed_in);
+            }
+            if key == self.key {
+                terminal.say(&self.why_not_there(&token));
+            }
+            key = self.account_of_its_own(&token);
+        }
+        Err(Failure::Config {
+            message: format!("{}: there is no free name for the new account", self.key),
+            advice: "sign in again and name the account with --account".into(),
+        })
+    }
+
+    /// `None` if the account holds another person's session.
+    async fn stored(
+        &self,
+        key: &SessionKey,
+        token: &OAuthToken,
+    ) -> Result<Option<SignedIn>, Failure> {
+        let manager = self.manager(key);
+        let replaced = self.store.read(key).is_ok_and(|stored| stored.is_some());
+        let (is_named, owner) = (self.is_named, token.notes.identity.clone());
+        let told_of = self.before.clone().filter(|_| *key == self.key);
+        let fits = move |stored: Option<&OAuthToken>| {
+            let may = |stored| may_replace(stored, owner.as_deref(), told_of.as_ref());
+            is_named || stored.is_none_or(may)
+        };
+        let token = manager.adopt_if(token.clone(), fits).await?;
+        Ok(token.map(|token| SignedIn {
+            manager,
+            token: (*token).clone(),
+            replaced,
+        }))
+    }
+
+    fn why_not_there(&self, token: &OAuthToken) -> String {
+        let account = printable(self.key.account());
+        let stored = self.store.read(&self.key).ok().flatten();
+        match (
+            stored.and_then(|stored| stored.notes.identity),
+            &token.notes.identity,
+        ) {
+            (Some(owner), Some(_)) => format!(
+                "Account {account} belongs to {}, whose session is kept; this one gets an account \
+                 of its own.",
+                printable(&owner)
+            ),
+            (Some(owner), None) => format!(
+                "Account {account} belongs to {}, whose session is kept, and {} did not say who \
+                 signed in now; this session gets an account of its own.",
+                printable(&owner),
+                self.vendor.title()
+            ),
+            (None, _) => format!(
+                "Somebody else signed in to account {account} meanwhile, whose session is kept; \
+                 this one gets an account of its own."
+            ),
+        }
+    }
+
+    /// The one that belongs to this person already, else a new one.
+    fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
+        // A folder that cannot be listed is no reason to lose a session: a free name is found.
+        let accounts = accounts::of(self.vendor, &self.store).unwrap_or_default();
+        let owner = token.notes.identity.as_deref();
+        let known = owner.and_then(|owner| accounts::of_identity(&accounts, owner, &self.store));
+        if let Some(known) = known.filter(|known| *known != self.key) {
+            return known;
+        }
+        let name = printable(owner.unwrap_or(DEFAULT_ACCOUNT)).to_lowercase();
+        let mut key = accounts::key(self.vendor, &name);
+        for number in 2..MOST_NAMES {
+            if !self.store.path(&key).exists() {
+                break;
+            }
+            key = accounts::key(self.vendor, &format!("{name}-{number}"));
+        }
+        key
+    }
+
+    fn make_current(&self, key: &SessionKey, terminal: &Terminal) {
+        let account = printable(key.account());
+        // The sign-in itself is done and stored.
+        terminal.say(
+            &match Settings::set_current(self.vendor.name(), key.account()) {
+                Ok(()) => format!(
+                    "The current account is now {account}; `llm-auth switch {} {}` goes back.",
+                    self.vendor.name(),
+                    printable(self.key.account())
+                ),
+                Err(failure) => format!(
+                    "{}; use it with --account {account}.",
+                    printable(&failure.message())
+                ),
+            },
+        );
+    }
+
+    fn manager(&self, key: &SessionKey) -> AuthManager {
+        let builder = self.provider.clone().manager();
+        let manager = builder
+            .store(self.store.clone())
+            .account(key.account())
+            .build();
+        let mut managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
+        managers.push(manager.clone());
+        manager
+    }
+
+    pub(super) fn managers(&self) -> Vec<AuthManager> {
+        let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
+        managers.clone()
+    }
+
+    pub(super) fn after_interruption(&self, began: Timestamp) -> String {
+        for manager in self.managers() {
+            let stored = self.store.read(manager.key()).ok().flatten();
+            if stored.is_some_and(|session| signed_in_at(&session).is_some_and(|at| at >= began)) {
+                return format!(
+                    "interrupted, but signed in: the session is stored in {}",
+                    self.store.path(manager.key()).display()
+                );
+            }
+        }
+        "interrupted; nothing was changed".to_owned()
+    }
+}
+
+/// Whether a session may give way to this person's; `told_of` is the one that the person was told
+/// of before, if it stood in this place.
+fn may_replace(stored: &OAuthToken, owner: Option<&str>, told_of: Option<&OAuthToken>) -> bool {
+    match (stored.notes.identity.as_deref(), owner) {
+        (Some(before), Some(now)) => before.eq_ignore_ascii_case(now),
+        (Some(_), None) => false,
+        // Nobody can say whose it is, so it must be that very one.
+        (None, _) => told_of.is_some_and(|told| signed_in_at(told) == signed_in_at(stored)),
+    }
+}
+
+fn signed_in_at(session: &OAuthToken) -> Option<Timestamp> {
+    session.notes.signed_in_at
+}
