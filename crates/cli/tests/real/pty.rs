@@ -1,5 +1,6 @@
 //! The command in a terminal of a given size.
 
+use std::ffi::OsStr;
 use std::io::{Read as _, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -33,6 +34,29 @@ impl Terminal {
         args: &[&str],
         variables: Variables<'_>,
     ) -> Self {
+        let program = user.command(&[]).get_program().to_owned();
+        Self::run(user, size, &program, args, variables)
+    }
+
+    /// A shell with job control, whose variable `LLM_AUTH` is the command.
+    pub(crate) fn shell(user: &User, size: (u16, u16), variables: Variables<'_>) -> Self {
+        let program = user.command(&[]).get_program().to_owned();
+        let known = [
+            ("LLM_AUTH", program.to_str().unwrap()),
+            ("PS1", "READY "),
+            ("PATH", "/usr/bin:/bin"),
+        ];
+        let variables = [&known[..], variables].concat();
+        Self::run(user, size, "/bin/sh".as_ref(), &["-i"], &variables)
+    }
+
+    fn run(
+        user: &User,
+        size: (u16, u16),
+        program: &OsStr,
+        args: &[&str],
+        variables: Variables<'_>,
+    ) -> Self {
         let (cols, rows) = size;
         let pair = native_pty_system().openpty(PtySize {
             rows,
@@ -42,7 +66,7 @@ impl Terminal {
         });
         let pair = pair.unwrap();
         let known = user.command(&[]);
-        let mut command = CommandBuilder::new(known.get_program());
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.cwd(user.folder.path());
         command.env_clear();
@@ -87,6 +111,18 @@ impl Terminal {
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.take(&bytes),
                 Err(why) => panic!("{why}: no {text:?} on the screen:\n{}", self.screen()),
+            }
+        }
+    }
+
+    /// Waits until the screen does not show this any more.
+    pub(crate) fn wait_until_gone(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.screen().contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.take(&bytes),
+                Err(why) => panic!("{why}: {text:?} stays on the screen:\n{}", self.screen()),
             }
         }
     }

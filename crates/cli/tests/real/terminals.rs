@@ -157,6 +157,97 @@ fn ctrl_c_leaves_nothing_behind_and_says_so() {
 }
 
 #[test]
+fn whoever_is_in_the_foreground_has_the_terminal() {
+    let user = User::new();
+    let ssh = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
+    let mut shell = Terminal::shell(&user, (100, 60), &[ssh]);
+    shell.wait_for("READY");
+    shell.send("\"$LLM_AUTH\" login gemini\n");
+    shell.wait_for("Ctrl-C stops");
+    assert!(!shell.echoes());
+    let url = page(&shell, user.kit.base_url());
+
+    // Ctrl-Z: the shell gets a terminal that shows what is typed, and nothing of the clock.
+    shell.send("\u{1a}");
+    shell.wait_for("Stopped");
+    shell.wait_until_gone("Ctrl-C stops");
+    assert!(shell.echoes());
+
+    // In the background it neither writes over what is typed nor takes it.
+    shell.send("bg\n");
+    shell.send("echo $((40 + 2))-is-typed\n");
+    shell.wait_for("42-is-typed");
+    assert!(!shell.screen().contains("Ctrl-C stops"));
+    assert!(shell.echoes());
+
+    shell.send("fg\n");
+    shell.wait_for("Ctrl-C stops");
+    assert!(!shell.echoes());
+    let end = crate::common::final_url(&url);
+    shell.send(&format!("{end}\n"));
+    shell.wait_for("Signed in to Gemini");
+    assert!(!shell.written().contains(&end));
+    shell.send("echo $?-is-the-code; exit\n");
+    shell.wait_for("0-is-the-code");
+    assert!(shell.echoes());
+}
+
+#[test]
+fn a_code_that_was_none_is_said_to_be_and_the_next_one_counts() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini", "--no-browser"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    terminal.send("something-typed-by-mistake\n");
+    terminal.wait_for("invalid_grant");
+    terminal.wait_for("Ctrl-C stops");
+    let end = crate::common::final_url(&page(&terminal, user.kit.base_url()));
+    let code = end
+        .split(['?', '&'])
+        .find_map(|part| part.strip_prefix("code="));
+    terminal.send(&format!("{}\n", code.unwrap()));
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+}
+
+#[test]
+fn ctrl_backslash_ends_it_as_orderly_as_ctrl_c() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    assert!(!terminal.echoes());
+    terminal.send("\u{1c}");
+    assert_eq!(terminal.end(), 131);
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn what_is_told_beside_the_clock_stands_on_lines_of_its_own() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen", "-v"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    let code = user.kit.qwen().pending_user_codes().remove(0);
+    assert!(user.kit.qwen().approve(&code));
+    assert_eq!(terminal.end(), 0);
+    let screen = terminal.screen();
+    assert!(screen.contains("DEBUG"), "{screen}");
+    for line in screen.lines() {
+        assert!(
+            !(line.contains("left.") && line.contains("DEBUG")),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
+fn a_vendor_that_is_left_out_is_asked_for() {
+    let user = User::with(Approval::Manual);
+    let mut terminal = Terminal::start(&user, WIDE, &["login"], &[]);
+    terminal.wait_for("Its number or name");
+    terminal.send("1\n");
+    terminal.wait_for("Sign in to Qwen");
+    terminal.wait_for("Ctrl-C stops");
+}
+
+#[test]
 fn a_dumb_terminal_gets_plain_lines() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, SMALL, &["login", "qwen"], &[("TERM", "dumb")]);

@@ -6,7 +6,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{Done, User, wait_for};
 
-const SIGNALS: [(Signal, i32); 3] = [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)];
+const SIGNALS: [(Signal, i32); 4] = [
+    (Signal::HUP, 129),
+    (Signal::INT, 130),
+    (Signal::QUIT, 131),
+    (Signal::TERM, 143),
+];
 
 fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
@@ -74,4 +79,37 @@ fn a_second_signal_ends_the_command_at_once() {
     send(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(user.stored("qwen")["refresh"].is_string());
+}
+
+/// As `nohup` does it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let deaf = |user: &User, words: &str| {
+        let command = user.command(&[]);
+        let program = command.get_program().to_str().unwrap().to_owned();
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", &format!("trap '' HUP; exec '{program}' {words}")]);
+        shell.env_clear();
+        for (name, value) in command.get_envs() {
+            shell.env(name, value.unwrap_or_default());
+        }
+        shell.stdin(std::process::Stdio::null());
+        shell.stdout(std::process::Stdio::piped());
+        shell.stderr(std::process::Stdio::piped());
+        shell
+    };
+    let user = User::with(Approval::Manual);
+    let child = deaf(&user, "login qwen").spawn().unwrap();
+    wait_for(user.kit.qwen(), |seen| seen.polls > 0);
+    send(&child, Signal::HUP);
+    let code = user.kit.qwen().pending_user_codes().remove(0);
+    assert!(user.kit.qwen().approve(&code));
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    // Also in a program that is started after a renewal.
+    user.expire("qwen");
+    let words = "exec qwen -- /bin/sh -c 'kill -HUP $$; echo alive'";
+    let done = Done::from(deaf(&user, words).output().unwrap());
+    assert_eq!(done.out, "alive\n", "{done:?}");
 }
