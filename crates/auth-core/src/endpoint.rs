@@ -143,7 +143,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-fn host_of(url: &Url) -> String {
+pub(crate) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("(no host)");
     match url.port() {
         Some(port) => format!("{host}:{port}"),

@@ -46,6 +46,7 @@ struct Inner {
     retry_after: Option<Duration>,
     answer_lost: bool,
     moved_to: Option<String>,
+    redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -99,6 +100,7 @@ impl Error {
                 retry_after: None,
                 answer_lost: false,
                 moved_to: None,
+                redirected_to: None,
                 source: None,
             }),
         }
@@ -132,6 +134,13 @@ impl Error {
     #[must_use]
     pub fn with_answer_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.answer_lost = lost)
+    }
+
+    /// Says which host a redirect led to.
+    #[must_use]
+    pub(crate) fn with_redirected_to(self, host: impl Into<String>) -> Self {
+        let host = host.into();
+        self.change(|inner| inner.redirected_to = Some(host))
     }
 
     /// Says where the endpoint is now.
@@ -180,6 +189,13 @@ impl Error {
     #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.inner.answer_lost
+    }
+
+    /// The host, with its port, that a redirect led to, whatever became of it. Nothing was sent
+    /// there.
+    #[must_use]
+    pub fn redirected_to(&self) -> Option<&str> {
+        self.inner.redirected_to.as_deref()
     }
 
     /// Where the endpoint is now, as the server says ([`ErrorKind::Redirected`]): a whole URL

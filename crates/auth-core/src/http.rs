@@ -4,6 +4,7 @@ mod answer;
 mod client;
 mod fields;
 mod form;
+mod redirect;
 mod tls;
 
 pub use answer::Answer;

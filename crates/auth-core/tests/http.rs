@@ -193,9 +193,57 @@ async fn a_redirect_is_never_followed_and_told_apart() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {location}: {error}");
+        let there = error.redirected_to().unwrap();
+        assert!(location.contains(there) || there.starts_with("127.0.0.1:"));
     }
     let error = post(answer("307 Moved", "", "")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transient);
+    assert_eq!(error.redirected_to(), None);
+}
+
+#[test]
+fn a_proxy_of_an_unknown_kind_is_refused_and_not_passed_by() {
+    for good in [
+        "http://proxy.example:3128",
+        "https://proxy.example",
+        "proxy.example:3128",
+        "socks5://127.0.0.1:1080",
+        "SOCKS5H://proxy.example",
+    ] {
+        let built = HttpClient::builder().proxy(good, "").build();
+        assert!(built.is_ok(), "{good}: {built:?}");
+    }
+    for bad in ["garbage://x", "ftp://proxy.example", "http://[bad", ""] {
+        let error = HttpClient::builder().proxy(bad, "").build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{bad}");
+    }
+    let secret = "http://mia:made-up/password@proxy.example:99999";
+    let error = HttpClient::builder().proxy(secret, "").build().unwrap_err();
+    assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_asked_to_find_the_host() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("socks5h://{}", listener.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // RFC 1928: version, number of methods, methods; we take the one without a password.
+        let mut greeting = [0; 2];
+        stream.read_exact(&mut greeting).await.unwrap();
+        let mut methods = vec![0; usize::from(greeting[1])];
+        stream.read_exact(&mut methods).await.unwrap();
+        stream.write_all(&[5, 0]).await.unwrap();
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut name = vec![0; usize::from(head[4])];
+        stream.read_exact(&mut name).await.unwrap();
+        (head[3], String::from_utf8(name).unwrap())
+    });
+    let http = HttpClient::builder().proxy(proxy, "").build().unwrap();
+    let endpoint = Endpoint::new("https://vendor.example/token").unwrap();
+    assert!(http.post_form(&endpoint, &Form::new(), &[]).await.is_err());
+    assert_eq!(asked.await.unwrap(), (3, "vendor.example".to_owned()));
 }
 
 #[tokio::test]

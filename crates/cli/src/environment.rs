@@ -125,17 +125,17 @@ impl Proxy {
         }))
     }
 
-    /// The URL without user and password.
+    /// The URL without user and password, also where it is not written as it should be.
     pub(crate) fn shown(&self) -> String {
-        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let host = rest[..end].rsplit('@').next().unwrap_or_default();
-        let colon = if scheme.is_empty() { "" } else { "://" };
-        printable(&format!("{scheme}{colon}{host}"))
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("http", &self.url));
+        let host = rest.rsplit('@').next().unwrap_or_default();
+        let end = host.find(['/', '?', '#']).unwrap_or(host.len());
+        printable(&format!("{scheme}://{}", &host[..end]))
     }
 }
 
-fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
+/// The proxy of the environment for everything but loopback.
+pub(crate) fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
     let Some(proxy) = Proxy::find()? else {
         return Ok(http);
     };
@@ -149,7 +149,8 @@ fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
 /// The variable that names certificates to trust beside those of the system.
 pub(crate) const CA_FILE: &str = "LLM_AUTH_CA_FILE";
 
-fn with_ca(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
+/// The certificates of the environment beside those of the system.
+pub(crate) fn with_ca(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
     let Some(file) = path(CA_FILE) else {
         return Ok(http);
     };

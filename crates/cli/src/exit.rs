@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::output::{self, VERSION};
+use crate::screen::arrow;
 use crate::time;
 use crate::vendor::Vendor;
 
@@ -192,7 +193,7 @@ impl Reporter {
         let (message, advice) = (printable(&failure.message()), self.advice(failure));
         output::say(&format!("llm-auth: {message}"));
         if let Some(advice) = &advice {
-            output::say(&format!("  → {advice}"));
+            output::say(&format!("  {} {advice}", arrow()));
         }
         let mut fields = json!({
             "v": VERSION,

@@ -12,7 +12,8 @@ use crate::environment;
 use crate::exit::Failure;
 use crate::output::say;
 
-const VARIABLE: &str = "LLM_AUTH_LOG";
+/// The variable with the log directives.
+pub(crate) const VARIABLE: &str = "LLM_AUTH_LOG";
 
 /// Sends the events of our own crates to standard error.
 ///

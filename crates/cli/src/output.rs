@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use console::Term;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -30,6 +31,12 @@ fn write(parts: &[&[u8]]) -> Result<(), Failure> {
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let line = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
     answer(&line)
+}
+
+/// The width of standard output; `None` where it is no terminal, and lines may be of any length.
+pub(crate) fn columns_of_stdout() -> Option<usize> {
+    let (_rows, columns) = Term::stdout().size_checked()?;
+    Some(usize::from(columns))
 }
 
 /// Says a line to the person. Nobody listening is no reason to stop.

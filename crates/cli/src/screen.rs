@@ -149,6 +149,12 @@ fn draw(term: &Term, text: &str) {
         term.write_all(text.as_bytes()).and_then(|()| term.flush());
 }
 
+/// What stands before advice.
+pub(crate) fn arrow() -> &'static str {
+    let is_plain = Term::stderr().is_term() && !speaks_utf8();
+    if is_plain { "->" } else { "→" }
+}
+
 /// By the variables that POSIX names, the strongest first.
 fn speaks_utf8() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]

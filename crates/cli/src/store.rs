@@ -9,7 +9,8 @@ use crate::commands::PlaceArgs;
 use crate::environment;
 use crate::exit::Failure;
 
-const HOME: &str = "LLM_AUTH_HOME";
+/// The variable that moves everything that is kept.
+pub(crate) const HOME: &str = "LLM_AUTH_HOME";
 
 /// The store that was asked for: one file, or the folder of all sessions.
 pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use self::block::{Paste, Room, WaysBack, wrapped};
+pub(crate) use self::block::wrapped;
+use self::block::{Paste, Room, WaysBack};
 use self::pastes::Pastes;
 use crate::exit::{Failure, kind_name};
 use crate::output::{self, VERSION};

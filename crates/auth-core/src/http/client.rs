@@ -10,15 +10,18 @@ use rustls::pki_types::CertificateDer;
 
 use super::answer::Answer;
 use super::form::Form;
+use super::redirect::redirected;
 use super::tls;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::text::clean;
 
 /// The largest body that is read, as golang.org/x/oauth2 has it.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The kinds of proxy that the HTTP library knows.
+const PROXY_SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 
 /// Talks to credential endpoints: TLS except on loopback, no redirects, a User-Agent, bounded
 /// in time and size.
@@ -240,7 +243,7 @@ impl HttpClientBuilder {
     }
 
     /// A proxy for everything but loopback and the hosts in `except` (the syntax of
-    /// `NO_PROXY`). None by default.
+    /// `NO_PROXY`): `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. None by default.
     #[must_use]
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         self.proxy = Some((url.into(), except.into()));
@@ -295,8 +298,19 @@ impl HttpClientBuilder {
             return Ok(None);
         };
         // The URL may hold a password: the cause is not kept.
-        let proxy = reqwest::Proxy::all(url.as_str())
-            .map_err(|_source| Error::new(ErrorKind::Config, "the proxy is not a URL"))?;
+        let no_url = |_source| Error::new(ErrorKind::Config, "the proxy is not a URL");
+        let proxy = reqwest::Proxy::all(url.as_str()).map_err(no_url)?;
+        // One of another kind would be passed by in silence.
+        let scheme = url.split_once("://").map_or("http", |(scheme, _)| scheme);
+        if !PROXY_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the proxy is of a kind that is not known: there are {}",
+                    PROXY_SCHEMES.join(", ")
+                ),
+            ));
+        }
         let except = format!("localhost,127.0.0.0/8,::1,{except}");
         Ok(Some(proxy.no_proxy(reqwest::NoProxy::from_string(&except))))
     }
@@ -341,51 +355,6 @@ fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
     Error::new(ErrorKind::Transient, what)
         .with_source(source.without_url())
         .with_answer_lost(lost)
-}
-
-/// A redirect is never followed with a credential. One that keeps the method (307, 308) and
-/// points to a place fit for credentials says that the endpoint has moved (MiniMax did so,
-/// openclaw/openclaw#89389); any other comes from something in between, such as the
-/// sign-in page of a wireless network.
-fn redirected(endpoint: &Endpoint, status: u16, location: Option<&HeaderValue>) -> Error {
-    let host = endpoint.host();
-    let target = location
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| endpoint.url().join(value).ok());
-    let moved_to = target
-        .as_ref()
-        .filter(|_| matches!(status, 307 | 308))
-        .and_then(|url| Endpoint::new(url.as_str()).ok())
-        .filter(|target| !target.is_loopback() || endpoint.is_loopback());
-    let error = match (moved_to, target) {
-        (Some(moved), _) => {
-            let mut place = moved.url().clone();
-            place.set_query(None);
-            let place = clean(place.as_str(), 200, &[]);
-            Error::new(
-                ErrorKind::Redirected,
-                format!(
-                    "the endpoint at {host} has moved to {place} (status {status}); set the new endpoint"
-                ),
-            )
-            .with_moved_to(place)
-        }
-        (None, target) => Error::new(
-            ErrorKind::Transient,
-            format!(
-                "{host} answered with a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
-                clean(
-                    target
-                        .as_ref()
-                        .and_then(|url| url.host_str())
-                        .unwrap_or("nowhere"),
-                    200,
-                    &[]
-                )
-            ),
-        ),
-    };
-    error.with_status(status)
 }
 
 fn instant(value: &HeaderValue) -> Option<Timestamp> {

@@ -2,11 +2,14 @@
 
 mod endpoints;
 mod network;
+mod report;
 mod store;
+mod variables;
 
 use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
+use llm_auth_core::printable;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -51,7 +54,7 @@ pub(crate) struct DoctorArgs {
 struct Check {
     id: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    vendor: Option<&'static str>,
+    vendor: Option<String>,
     status: Status,
     message: String,
     advice: Option<String>,
@@ -81,14 +84,12 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         None => Vendor::value_variants().to_vec(),
     };
     let mut checks = vec![place(&Place::detect())];
+    checks.extend(variables::checks());
     checks.extend(network::checks());
-    let looked = async {
-        let mut checks = store::checks(&args.place, args.vendor).await;
-        checks.extend(endpoints::checks(args, &vendors).await);
-        Ok(checks)
-    };
+    checks.extend(store::checks(&args.place, args.vendor));
+    let asked = async { Ok(endpoints::checks(args, &vendors).await) };
     let interrupted = || "interrupted; nothing was changed".to_owned();
-    checks.extend(signals::run(Vec::new, looked, interrupted)?);
+    checks.extend(signals::run(Vec::new, asked, interrupted)?);
     let failed = checks
         .iter()
         .filter(|check| check.status == Status::Fail)
@@ -100,12 +101,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
             checks,
         })?;
     } else {
-        for check in &checks {
-            output::answer(&check.line())?;
-            if let Some(advice) = &check.advice {
-                output::answer(&format!("      → {advice}"))?;
-            }
-        }
+        report::print(&checks)?;
     }
     match failed {
         0 => Ok(()),
@@ -147,8 +143,12 @@ impl Check {
         }
     }
 
-    fn of(mut self, vendor: Vendor) -> Self {
-        self.vendor = Some(vendor.name());
+    fn of(self, vendor: Vendor) -> Self {
+        self.at(vendor.name())
+    }
+
+    fn at(mut self, vendor: &str) -> Self {
+        self.vendor = Some(printable(vendor)).filter(|name| !name.is_empty());
         self
     }
 
@@ -160,22 +160,5 @@ impl Check {
     fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
         self
-    }
-
-    fn line(&self) -> String {
-        let status = match self.status {
-            Status::Fail => "FAIL",
-            Status::Note => "note",
-            Status::Ok => "ok",
-            Status::Warn => "warn",
-        };
-        match self.vendor {
-            Some(vendor) => format!("{status:<5} {vendor}: {}", self.message),
-            None => format!(
-                "{status:<5} {}: {}",
-                self.id.replace('_', " "),
-                self.message
-            ),
-        }
     }
 }

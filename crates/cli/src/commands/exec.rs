@@ -13,6 +13,9 @@ use crate::exit::Failure;
 use crate::time;
 use crate::vendor::ProviderArgs;
 
+/// The variable that holds the access token, if no other is named.
+pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
+
 #[derive(Args, Debug)]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
@@ -22,7 +25,7 @@ pub(crate) struct ExecArgs {
     provider: ProviderArgs,
 
     /// The variable that holds the access token; may be given several times.
-    #[arg(long, value_name = "NAME", default_value = "LLM_AUTH_ACCESS_TOKEN", value_parser = variable)]
+    #[arg(long, value_name = "NAME", default_value = VARIABLE, value_parser = variable)]
     env: Vec<String>,
 
     /// A variable for the base URL of the API, if the vendor names one.

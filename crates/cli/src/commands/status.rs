@@ -13,6 +13,7 @@ use super::{PlaceArgs, SessionArgs};
 use crate::accounts::{self, IMPORTED_FROM};
 use crate::exit::{Failure, chain, login_command};
 use crate::output::{self, VERSION, say};
+use crate::screen::arrow;
 use crate::store;
 use crate::time::{length, rfc3339};
 use crate::vendor::{ProviderArgs, Vendor};
@@ -294,7 +295,7 @@ impl Row {
         }
         say("stored in", &self.store);
         if let Some(advice) = &self.advice {
-            lines.push(format!("  → {advice}"));
+            lines.push(format!("  {} {advice}", arrow()));
         }
         lines
     }

@@ -20,6 +20,8 @@ pub(crate) struct Entry {
     pub(crate) variable: &'static str,
     pub(crate) endpoint: Endpoint,
     pub(crate) kind: Kind,
+    /// The variable that did set it.
+    pub(crate) set_by: Option<String>,
 }
 
 /// What an endpoint is made for.
@@ -33,63 +35,90 @@ pub(crate) enum Kind {
     Resource,
 }
 
-/// All that a session at this vendor talks to.
-pub(crate) fn of(vendor: Vendor, args: &ProviderArgs) -> Result<Vec<Entry>, Failure> {
+/// All that sessions at this vendor, in these regions, talk to.
+pub(crate) fn of(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    regions: &[Region],
+) -> Result<Vec<Entry>, Failure> {
     let variables = Variables::of(vendor.name());
-    let entry = |name, variable, endpoint: &Endpoint, kind| Entry {
-        name,
-        variable,
-        endpoint: endpoint.clone(),
-        kind,
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut add = |name, variable, endpoint: &Endpoint, kind| {
+        if entries.iter().all(|entry| entry.endpoint != *endpoint) {
+            entries.push(Entry {
+                name,
+                variable,
+                endpoint: endpoint.clone(),
+                kind,
+                set_by: set_by(&variables, variable),
+            });
+        }
     };
-    let device = |endpoint| {
-        let name = "device authorization endpoint";
-        entry(name, "DEVICE_AUTHORIZATION_ENDPOINT", endpoint, Kind::Form)
-    };
-    let token = |endpoint| entry("token endpoint", "TOKEN_ENDPOINT", endpoint, Kind::Form);
-    let revocation = |endpoint| {
-        let name = "revocation endpoint";
-        entry(name, "REVOCATION_ENDPOINT", endpoint, Kind::Form)
-    };
-    Ok(match vendor {
+    const DEVICE: (&str, &str) = (
+        "device authorization endpoint",
+        "DEVICE_AUTHORIZATION_ENDPOINT",
+    );
+    const TOKEN: (&str, &str) = ("token endpoint", "TOKEN_ENDPOINT");
+    const REVOCATION: (&str, &str) = ("revocation endpoint", "REVOCATION_ENDPOINT");
+    match vendor {
         Vendor::Qwen => {
             let endpoints = qwen(&variables, None)?;
-            vec![
-                device(&endpoints.device_authorization),
-                token(&endpoints.token),
-            ]
+            add(
+                DEVICE.0,
+                DEVICE.1,
+                &endpoints.device_authorization,
+                Kind::Form,
+            );
+            add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
         }
         Vendor::MiniMax => {
-            let region = args.region.map(Region::from).unwrap_or_default();
-            let endpoints = minimax(&variables, region, args.dialect, None)?;
-            let mut entries = vec![
-                device(&endpoints.device_authorization),
-                token(&endpoints.token),
-            ];
-            entries.extend(endpoints.revocation.as_ref().map(revocation));
-            entries
+            for region in regions {
+                let endpoints = minimax(&variables, *region, args.dialect, None)?;
+                add(
+                    DEVICE.0,
+                    DEVICE.1,
+                    &endpoints.device_authorization,
+                    Kind::Form,
+                );
+                add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
+                if let Some(revocation) = &endpoints.revocation {
+                    add(REVOCATION.0, REVOCATION.1, revocation, Kind::Form);
+                }
+            }
         }
         Vendor::Gemini => {
             let endpoints = gemini(&variables)?;
-            let name = "authorization endpoint";
-            vec![
-                entry(
-                    name,
-                    "AUTHORIZATION_ENDPOINT",
-                    &endpoints.authorization,
-                    Kind::Page,
-                ),
-                token(&endpoints.token),
-                revocation(&endpoints.revocation),
-                entry(
-                    "userinfo endpoint",
-                    "USERINFO_ENDPOINT",
-                    &endpoints.userinfo,
-                    Kind::Resource,
-                ),
-            ]
+            let page = "authorization endpoint";
+            add(
+                page,
+                "AUTHORIZATION_ENDPOINT",
+                &endpoints.authorization,
+                Kind::Page,
+            );
+            add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
+            add(
+                REVOCATION.0,
+                REVOCATION.1,
+                &endpoints.revocation,
+                Kind::Form,
+            );
+            let who = "userinfo endpoint";
+            add(
+                who,
+                "USERINFO_ENDPOINT",
+                &endpoints.userinfo,
+                Kind::Resource,
+            );
         }
-    })
+    }
+    Ok(entries)
+}
+
+/// The variable that sets an endpoint: its own, else the one for all.
+fn set_by(variables: &Variables, variable: &str) -> Option<String> {
+    let is_set = |last: &&str| variables.text(last).is_ok_and(|text| text.is_some());
+    let last = [variable, "BASE_URL"].into_iter().find(is_set)?;
+    Some(variables.name(last))
 }
 
 pub(super) fn qwen(

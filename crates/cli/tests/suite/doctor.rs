@@ -222,14 +222,166 @@ fn a_proxy_is_shown_without_its_password_and_a_variable_that_is_wrong_is_a_check
     let proxy = &checks(&done, "proxy")[0];
     assert_eq!(proxy["proxy"], "http://proxy.example:3128");
     assert!(!done.out.contains("made-up-password") && !done.err.contains("made-up-password"));
-    let network = &checks(&done, "network")[0];
-    assert!(
-        network["message"]
-            .as_str()
-            .unwrap()
-            .contains("LLM_AUTH_CA_FILE"),
-        "{network}"
+    let ca = checks(&done, "ca");
+    assert_eq!((ca.len(), &ca[0]["status"]), (1, &"fail".into()));
+    let message = ca[0]["message"].as_str().unwrap();
+    assert!(message.contains("LLM_AUTH_CA_FILE"), "{message}");
+}
+
+#[test]
+fn no_part_of_a_password_is_shown_however_the_proxy_is_written() {
+    let user = User::new();
+    for proxy in [
+        "http://mia:made-up/x@proxy.example:3128",
+        "http://mia:made-up#x@proxy.example:3128",
+        "mia:made-up@proxy.example:3128",
+        "mia:1234/made-up@proxy.example:3128",
+        "garbage://mia:made-up@proxy.example",
+    ] {
+        let output = user
+            .command(&["doctor", "--offline", "--json"])
+            .env("HTTPS_PROXY", proxy)
+            .output();
+        let done = Done::from(output.unwrap());
+        for secret in ["made-up", "mia", "1234"] {
+            assert!(
+                !done.out.contains(secret) && !done.err.contains(secret),
+                "{proxy}: {done:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_way_out_that_cannot_be_used_is_told_once_and_nothing_is_asked() {
+    let user = User::new();
+    let output = user
+        .command(&["doctor", "qwen", "--json"])
+        .env("ALL_PROXY", "garbage://proxy.example")
+        .output();
+    let done = Done::from(output.unwrap());
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert_eq!(checks(&done, "proxy")[0]["status"], "fail");
+    assert_eq!(checks(&done, "endpoints").len(), 1);
+    assert!(checks(&done, "endpoint").is_empty());
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_named() {
+    let user = User::new();
+    let output = user
+        .command(&["doctor", "qwen", "--json"])
+        .env("LLM_AUTH_QWEN_BASE_URL", "https://vendor.example")
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .output();
+    let done = Done::from(output.unwrap());
+    let check = endpoint(&done, "qwen", "token endpoint");
+    let advice = check["advice"].as_str().unwrap();
+    assert!(advice.contains("is the proxy http://127.0.0.1:1 (by HTTPS_PROXY) there?"));
+    assert_eq!(check["set_by"], "LLM_AUTH_QWEN_BASE_URL");
+}
+
+#[test]
+fn what_is_no_oauth_endpoint_is_not_called_one() {
+    let user = User::new();
+    for (status, body, verdict) in [
+        (405, "", "fail"),
+        (204, "", "warn"),
+        (403, "", "warn"),
+        (200, "all is well", "warn"),
+        (400, "{\"error\":\"invalid_request\"}", "ok"),
+    ] {
+        user.kit
+            .qwen()
+            .fault(Endpoint::Token, Fault::answer(status, body));
+        let done = user.run(&["doctor", "qwen", "--json"]);
+        let check = endpoint(&done, "qwen", "token endpoint");
+        assert_eq!(check["status"], verdict, "{status} {body}: {check}");
+    }
+}
+
+#[test]
+fn a_page_that_leads_to_another_host_is_a_warning_and_to_its_own_none() {
+    let user = User::new();
+    for (status, location, verdict) in [
+        (302, "https://captive.example/login", "warn"),
+        (302, "/signin", "ok"),
+        (301, "/signin", "ok"),
+        (308, "/signin", "ok"),
+    ] {
+        let leads = Fault::answer(status, "").header("Location", location);
+        user.kit.gemini().fault(Endpoint::Authorization, leads);
+        let done = user.run(&["doctor", "gemini", "--json"]);
+        let check = endpoint(&done, "gemini", "authorization endpoint");
+        assert_eq!(check["status"], verdict, "{status} {location}: {check}");
+    }
+}
+
+#[test]
+fn what_a_first_sign_in_would_lack_is_told() {
+    let user = User::new();
+    let output = user
+        .command(&["doctor", "gemini", "--offline", "--json"])
+        .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+        .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
+        .output();
+    let done = Done::from(output.unwrap());
+    let client = &checks(&done, "client")[0];
+    assert_eq!(client["status"], "warn");
+    assert!(client["advice"].as_str().unwrap().contains("--client-file"));
+    assert!(checks(&user.run(&["doctor", "--offline", "--json"]), "client").is_empty());
+}
+
+#[test]
+fn a_variable_that_nobody_reads_is_named() {
+    let user = User::new();
+    let output = user
+        .command(&["doctor", "--offline", "--json"])
+        .env("LLM_AUTH_QWNE_BASE_URL", "http://made-up.example")
+        .env("LLM_AUTH_LOG", "off")
+        .output();
+    let done = Done::from(output.unwrap());
+    let unknown = checks(&done, "variable");
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    assert_eq!(unknown[0]["variable"], "LLM_AUTH_QWNE_BASE_URL");
+    assert!(!done.out.contains("made-up.example"));
+}
+
+#[test]
+fn a_session_that_needs_a_sign_in_and_settings_that_cannot_be_read_are_told() {
+    let user = User::with_expired_session("qwen");
+    user.kit.qwen().revoke_families();
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
+    fs::write(user.folder.path().join("home/settings.json"), "{").unwrap();
+    let done = user.run(&["doctor", "--offline", "--json"]);
+    let session = &checks(&done, "session")[0];
+    assert_eq!(
+        (&session["status"], &session["vendor"]),
+        (&"warn".into(), &"qwen".into())
     );
+    assert_eq!(checks(&done, "settings")[0]["status"], "fail");
+    // Of another vendor it is no topic.
+    let done = user.run(&["doctor", "gemini", "--offline", "--json"]);
+    assert!(checks(&done, "session").is_empty());
+    assert!(checks(&done, "sessions")[0]["refused"].is_null());
+}
+
+#[test]
+fn the_region_that_somebody_is_signed_in_to_is_asked_too() {
+    let user = User::new();
+    user.sign_in(&["minimax", "--region", "cn"]);
+    // The names of the real hosts, which nobody can reach from here.
+    let output = user
+        .command(&["doctor", "minimax", "--json"])
+        .env_remove("LLM_AUTH_MINIMAX_BASE_URL")
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .output();
+    let asked = checks(&Done::from(output.unwrap()), "endpoint");
+    let hosts: Vec<_> = asked.iter().map(|check| &check["endpoint"]).collect();
+    for host in ["account.minimax.io", "account.minimaxi.com"] {
+        let is_there = |url: &&&Value| url.as_str().unwrap().contains(host);
+        assert_eq!(hosts.iter().filter(is_there).count(), 2, "{hosts:?}");
+    }
 }
 
 #[cfg(unix)]
@@ -276,11 +428,13 @@ mod unix {
         fs::write(&lock, "4711").unwrap();
         let done = user.run(&["doctor", "--offline", "--json"]);
         assert_eq!(done.code, Some(0), "{done:?}");
-        let lock = &checks(&done, "lock")[0];
+        let told = &checks(&done, "lock")[0];
         assert!(
-            lock["message"].as_str().unwrap().contains("process 4711"),
-            "{lock}"
+            told["message"].as_str().unwrap().contains("process 4711"),
+            "{told}"
         );
+        // Nothing was written there.
+        assert_eq!(fs::read_to_string(&lock).unwrap(), "4711");
         drop(held);
         let done = user.run(&["doctor", "--offline", "--json"]);
         assert!(checks(&done, "lock").is_empty(), "{done:?}");

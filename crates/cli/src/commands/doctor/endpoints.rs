@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use llm_auth_core::{Answer, Clock as _, Error, ErrorKind, Form, HttpClient, SystemClock};
+use llm_auth_minimax::Region;
 use tokio::task::JoinSet;
 
 use super::{Check, DoctorArgs, PATIENCE, Status};
-use crate::environment::Variables;
+use crate::environment::{CA_FILE, Proxy, Variables};
 use crate::exit::chain;
 use crate::time::length;
 use crate::vendor::endpoints::{self, Entry, Kind};
-use crate::vendor::{Vendor, http_client};
+use crate::vendor::{ProviderArgs, Vendor, http_client};
+use crate::{accounts, store};
 
 /// A clock that is further off than this is worth a word; sessions make up for it.
 const CLOCK_LIMIT: i64 = 30;
@@ -29,7 +31,8 @@ pub(super) async fn checks(args: &DoctorArgs, vendors: &[Vendor]) -> Vec<Check> 
         checks.push(
             Check::new("state_of_affairs", Status::Note, vendor.state_of_affairs()).of(*vendor),
         );
-        match endpoints::of(*vendor, &args.provider) {
+        checks.extend(client(*vendor, &args.provider));
+        match endpoints::of(*vendor, &args.provider, &regions(args, *vendor)) {
             Ok(found) => entries.extend(found.into_iter().map(|entry| (*vendor, entry))),
             Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*vendor)),
         }
@@ -37,15 +40,54 @@ pub(super) async fn checks(args: &DoctorArgs, vendors: &[Vendor]) -> Vec<Check> 
     if args.offline {
         return checks;
     }
-    // What is wrong with the client has been told by the checks of the network.
-    let Ok(http) = http_client(Some(args.timeout.unwrap_or(PATIENCE))) else {
-        return checks;
+    let http = match http_client(Some(args.timeout.unwrap_or(PATIENCE))) {
+        Ok(http) => http,
+        // What is wrong with the proxy or the certificates has been told.
+        Err(_told) => {
+            let message = "not asked, because the way out cannot be used";
+            checks.push(Check::new("endpoints", Status::Fail, message));
+            return checks;
+        }
     };
     let asked = ask_all(&http, entries).await;
     let offsets: Vec<i64> = asked.iter().filter_map(|asked| asked.offset).collect();
     checks.extend(asked.into_iter().map(|asked| asked.check));
     checks.extend(clock(offsets));
     checks
+}
+
+/// What a sign-in lacks; what cannot be used at all is told of the endpoints.
+fn client(vendor: Vendor, args: &ProviderArgs) -> Option<Check> {
+    let lacks = vendor.provider(args, None, None).is_ok();
+    let failure = lacks.then(|| vendor.check_login(args).err()).flatten()?;
+    let mut check = Check::failed("client", &failure).of(vendor);
+    // Sessions that are there go on without.
+    check.status = Status::Warn;
+    Some(check)
+}
+
+/// The regions that somebody is signed in to, beside the one that the flags name.
+fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
+    let wanted = args.provider.region.map(Region::from).unwrap_or_default();
+    let mut regions = vec![wanted];
+    if args.provider.region.is_some() || vendor != Vendor::MiniMax {
+        return regions;
+    }
+    let store = store::open(&args.place).ok();
+    let stored = store.iter().flat_map(|store| {
+        let keys = accounts::of(vendor, store).unwrap_or_default();
+        keys.into_iter()
+            .filter_map(|key| store.read(&key).ok().flatten())
+    });
+    for session in stored {
+        let region = session.notes.context.get("region");
+        if let Some(region) = region.and_then(|name| name.parse().ok())
+            && !regions.contains(&region)
+        {
+            regions.push(region);
+        }
+    }
+    regions
 }
 
 /// All at once, told in the order in which they stand.
@@ -70,25 +112,24 @@ async fn ask(http: &HttpClient, vendor: Vendor, entry: &Entry) -> Asked {
         let ahead = answer.date()?.as_unix_millis() - SystemClock.now().as_unix_millis();
         Some(ahead / 1000)
     });
-    let name = Variables::of(vendor.name()).name(entry.variable);
-    let (status, code) = match &answer {
+    let variable = Variables::of(vendor.name()).name(entry.variable);
+    let (judgement, code) = match &answer {
         Ok(answer) => (judge(entry, answer), Some(answer.status())),
-        Err(error) => (judge_error(entry, &name, error), error.status()),
+        Err(error) => (judge_error(entry, &variable, error), error.status()),
     };
-    let Judgement {
-        status,
-        words,
-        advice,
-        moved_to,
-    } = status;
     let url = entry.endpoint.as_str();
-    let mut check = Check::new("endpoint", status, format!("{} {url} {words}", entry.name))
+    let mut message = format!("{} {url} {}", entry.name, judgement.words);
+    if let Some(variable) = &entry.set_by {
+        message.push_str(&format!("; set by {variable}"));
+    }
+    let mut check = Check::new("endpoint", judgement.status, message)
         .of(vendor)
         .fact("name", entry.name)
         .fact("endpoint", url)
-        .fact("http_status", code);
-    check.advice = advice;
-    if let Some(place) = moved_to {
+        .fact("http_status", code)
+        .fact("set_by", entry.set_by.clone());
+    check.advice = judgement.advice;
+    if let Some(place) = judgement.moved_to {
         check = check.fact("moved_to", place);
     }
     Asked { check, offset }
@@ -130,26 +171,55 @@ fn judge(entry: &Entry, answer: &Answer) -> Judgement {
         let words = format!("answers with a web page instead of JSON (status {status})");
         return Judgement::new(Status::Fail, words, Some(IN_BETWEEN));
     }
+    let told = |status, words: String, advice| Judgement::new(status, words, advice);
+    let is_json = answer.json().is_ok();
     match status {
-        404 | 410 => Judgement::new(
+        404 | 410 => told(
             Status::Fail,
             format!("is not there (status {status})"),
             Some(GONE),
         ),
-        _ if entry.kind == Kind::Page || answer.json().is_ok() || answer.is_empty() => {
-            Judgement::new(Status::Ok, format!("answers (status {status})"), None)
+        405 | 501 => told(
+            Status::Fail,
+            format!("does not take such requests (status {status})"),
+            Some(GONE),
+        ),
+        407 => told(
+            Status::Fail,
+            "cannot be reached: the proxy refuses (status 407)".to_owned(),
+            Some(PROXY_PASSWORD),
+        ),
+        _ if entry.kind == Kind::Page || is_json => {
+            told(Status::Ok, format!("answers (status {status})"), None)
         }
-        _ => Judgement::new(
+        // An API may refuse without a word.
+        400..=499 if entry.kind == Kind::Resource => {
+            told(Status::Ok, format!("answers (status {status})"), None)
+        }
+        _ => told(
             Status::Warn,
             format!("answers something that is not JSON (status {status})"),
-            None,
+            Some(IN_BETWEEN),
         ),
     }
 }
 
+const PROXY_PASSWORD: &str = "the proxy wants a user and a password: put them into its URL";
+
 fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
+    let status = error.status().unwrap_or_default();
+    // A page may lead on to another; only endpoints for credentials must not.
+    if entry.kind == Kind::Page
+        && let Some(there) = error.redirected_to()
+    {
+        return if there == entry.endpoint.host() {
+            Judgement::new(Status::Ok, format!("answers (status {status})"), None)
+        } else {
+            let words = format!("leads on to {there} (status {status})");
+            Judgement::new(Status::Warn, words, Some(IN_BETWEEN))
+        };
+    }
     if let Some(place) = error.moved_to() {
-        let status = error.status().unwrap_or_default();
         return Judgement {
             status: Status::Fail,
             words: format!("has moved to {place} (status {status})"),
@@ -159,27 +229,30 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
             moved_to: Some(place.to_owned()),
         };
     }
-    // A page may lead on to another; only endpoints for credentials must not.
-    if let (Kind::Page, Some(status @ (302 | 303))) = (entry.kind, error.status()) {
-        return Judgement::new(Status::Ok, format!("answers (status {status})"), None);
-    }
     let words = chain(error);
     let lower = words.to_ascii_lowercase();
-    let advice = if lower.contains("proxy auth") || lower.contains("407") {
-        "the proxy wants a user and a password: put them into its URL"
+    let proxy = Proxy::find().ok().flatten();
+    let proxy = proxy.filter(|_| !entry.endpoint.is_loopback());
+    let advice = if lower.contains("proxy auth") {
+        PROXY_PASSWORD.to_owned()
     } else if lower.contains("certificate") {
-        "is the clock right? If a company's network opens TLS, name its authority's certificates \
-         with LLM_AUTH_CA_FILE"
+        format!(
+            "is the clock right? If a company's network opens TLS, name its authority's \
+             certificates with {CA_FILE}"
+        )
     } else if error.kind() == ErrorKind::Transient && error.status().is_some() {
-        IN_BETWEEN
+        IN_BETWEEN.to_owned()
+    } else if let Some(proxy) = proxy {
+        format!(
+            "is the proxy {} (by {}) there?",
+            proxy.shown(),
+            proxy.variable
+        )
     } else {
-        "is this computer online? Behind a proxy, set HTTPS_PROXY"
+        "is this computer online? Behind a proxy, set HTTPS_PROXY".to_owned()
     };
-    Judgement::new(
-        Status::Fail,
-        format!("cannot be used: {words}"),
-        Some(advice),
-    )
+    let words = format!("cannot be used: {words}");
+    Judgement::new(Status::Fail, words, Some(&advice))
 }
 
 /// By the middle one of the servers' clocks.

@@ -1,24 +1,22 @@
 //! The way out: proxy and certificates.
 
+use llm_auth_core::HttpClient;
+
 use super::{Check, Status};
 use crate::environment::{self, CA_FILE, Proxy};
-use crate::vendor::http_client;
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![proxy()];
-    if let Some(file) = environment::path(CA_FILE) {
-        let message = format!("the certificates of {} are trusted too", file.display());
-        checks.push(Check::new("ca", Status::Ok, message).fact("variable", CA_FILE));
-    }
-    // One client has them all, so one check finds what is wrong with any of them.
-    if let Err(failure) = http_client(None) {
-        checks.push(Check::failed("network", &failure));
-    }
+    checks.extend(ca());
     checks
 }
 
 fn proxy() -> Check {
-    match Proxy::find() {
+    let found = Proxy::find().and_then(|proxy| {
+        environment::with_proxy(HttpClient::builder())?;
+        Ok(proxy)
+    });
+    match found {
         Err(failure) => Check::failed("proxy", &failure),
         Ok(None) => Check::new("proxy", Status::Ok, "none is set").fact("proxy", None::<String>),
         Ok(Some(proxy)) => {
@@ -33,4 +31,17 @@ fn proxy() -> Check {
                 .fact("except", proxy.except)
         }
     }
+}
+
+/// `None` where only the system's certificates are trusted.
+fn ca() -> Option<Check> {
+    let file = environment::path(CA_FILE)?;
+    let check = match environment::with_ca(HttpClient::builder()) {
+        Ok(_usable) => {
+            let message = format!("the certificates of {} are trusted too", file.display());
+            Check::new("ca", Status::Ok, message)
+        }
+        Err(failure) => Check::failed("ca", &failure),
+    };
+    Some(check.fact("variable", CA_FILE))
 }

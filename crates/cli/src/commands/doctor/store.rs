@@ -3,57 +3,119 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use llm_auth_core::{
-    Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, TokenStore as _,
-};
+use clap::ValueEnum as _;
+use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemClock};
 
 use super::{Check, Status};
 use crate::commands::PlaceArgs;
 use crate::commands::status::state_of;
 use crate::exit::{Failure, chain};
+use crate::settings::Settings;
 use crate::store;
 use crate::vendor::Vendor;
 
-pub(super) async fn checks(place: &PlaceArgs, vendor: Option<Vendor>) -> Vec<Check> {
-    match looked_at(place, vendor).await {
+pub(super) fn checks(place: &PlaceArgs, vendor: Option<Vendor>) -> Vec<Check> {
+    match looked_at(place, vendor) {
         Ok(checks) => checks,
         Err(failure) => vec![Check::failed("store", &failure)],
     }
 }
 
-async fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
+fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
     let store = store::open(place)?;
     let folder = match &place.store {
         Some(file) => folder_of(file),
         None => store::folder()?,
     };
     let mut checks = vec![writable(&folder)];
-    let keys = match &place.store {
-        Some(_) => vec![SessionKey::new(vendor.map_or("", Vendor::name), "")],
-        None => store.sessions()?,
-    };
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for key in &keys {
-        match store.read(key) {
-            Ok(None) => continue,
-            Ok(Some(token)) => {
-                let state = state_of(&token, SystemClock.now());
-                *states.entry(state).or_default() += 1;
+    for provider in providers(&store, place, vendor)? {
+        let keys = match &place.store {
+            Some(_) => Ok(vec![SessionKey::new(&provider, "")]),
+            None => store.sessions_of(&provider),
+        };
+        match keys {
+            Ok(keys) => {
+                for key in keys {
+                    checks.extend(session(&store, &key, &mut states));
+                }
             }
-            Err(error) => {
-                checks.push(Check::new("session", Status::Fail, chain(&error)).advice(
-                    "look at the file, or sign in again, which keeps it aside; other sessions \
-                         are not affected",
-                ));
-                continue;
-            }
+            Err(error) => checks.push(
+                Check::new("session", Status::Fail, chain(&error))
+                    .at(&provider)
+                    .advice("check its rights; the sessions of other vendors are not affected"),
+            ),
         }
-        checks.extend(held(&store, key).await);
     }
     checks.push(summary(&states));
+    if place.store.is_none() {
+        checks.extend(settings(vendor));
+    }
     Ok(checks)
+}
+
+fn providers(
+    store: &FileTokenStore,
+    place: &PlaceArgs,
+    vendor: Option<Vendor>,
+) -> Result<Vec<String>, Failure> {
+    Ok(match vendor {
+        Some(vendor) => vec![vendor.name().to_owned()],
+        None if place.store.is_some() => vec![String::new()],
+        None => store.providers()?,
+    })
+}
+
+/// What is worth a word about one session; it is counted under its state.
+fn session(
+    store: &FileTokenStore,
+    key: &SessionKey,
+    states: &mut BTreeMap<&'static str, usize>,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match store.read(key) {
+        Ok(None) => return checks,
+        Ok(Some(token)) => {
+            let state = state_of(&token, SystemClock.now());
+            *states.entry(state).or_default() += 1;
+            if token.is_refused() || state == "expired" {
+                let why = if token.is_refused() {
+                    "the vendor refuses to renew it"
+                } else {
+                    "it is over and cannot be renewed"
+                };
+                checks.push(
+                    Check::new("session", Status::Warn, format!("{key}: {why}"))
+                        .at(key.provider())
+                        .advice("sign in again; `llm-auth status` names the command"),
+                );
+            }
+        }
+        Err(error) => checks.push(
+            Check::new("session", Status::Fail, chain(&error))
+                .at(key.provider())
+                .advice(
+                    "look at the file, or sign in again, which keeps it aside; other sessions are \
+                     not affected",
+                ),
+        ),
+    }
+    checks.extend(held(store, key));
+    checks
+}
+
+/// Whether the settings can be read, for the vendors that are looked at.
+fn settings(vendor: Option<Vendor>) -> Option<Check> {
+    let wanted = vendor.as_ref().map(std::slice::from_ref);
+    let read = Settings::load().and_then(|settings| {
+        for vendor in wanted.unwrap_or_else(|| Vendor::value_variants()) {
+            settings.current(vendor.name())?;
+        }
+        Ok(())
+    });
+    read.err()
+        .map(|failure| Check::failed("settings", &failure))
 }
 
 fn folder_of(file: &Path) -> PathBuf {
@@ -61,7 +123,8 @@ fn folder_of(file: &Path) -> PathBuf {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
+        // A relative name stands where the command was started.
+        _ => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
     }
 }
 
@@ -143,29 +206,23 @@ fn wide_rights(_folder: &Path) -> Option<u32> {
     None
 }
 
-/// Whether somebody holds the lock of a session right now.
-async fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
-    let mut lock = store.path(key).into_os_string();
-    lock.push(".lock");
-    // Asking for a lock that nobody ever took would make its file.
-    if !Path::new(&lock).exists() {
-        return None;
-    }
-    match store.clone().lock_wait(Duration::ZERO).lock(key).await {
-        Ok(free) => {
-            drop(free);
-            None
+/// Whether somebody holds the lock of a session right now; the lock is not touched.
+fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
+    let holder = match store.lock_holder(key) {
+        Ok(LockHolder::Nobody) => return None,
+        Ok(LockHolder::Process(id)) => format!("process {id}, as it noted itself,"),
+        Ok(_) => "another process".to_owned(),
+        Err(error) => {
+            let message = format!("{key}: {}", chain(&error));
+            return Some(Check::new("lock", Status::Fail, message).at(key.provider()));
         }
-        Err(error) if error.kind() == ErrorKind::StoreBusy => Some(
-            Check::new("lock", Status::Warn, format!("{key}: {error}"))
-                .advice("if that program hangs, end it; the lock goes with it"),
-        ),
-        Err(error) => Some(Check::new(
-            "lock",
-            Status::Fail,
-            format!("{key}: {}", chain(&error)),
-        )),
-    }
+    };
+    let message = format!("{key}: {holder} holds the lock at this moment");
+    Some(
+        Check::new("lock", Status::Note, message)
+            .at(key.provider())
+            .advice("a renewal holds it for seconds; if it stays, look at that process"),
+    )
 }
 
 fn summary(states: &BTreeMap<&'static str, usize>) -> Check {

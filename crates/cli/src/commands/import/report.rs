@@ -7,6 +7,7 @@ use super::foreign::Foreign;
 use super::{ImportArgs, Source, taken_over};
 use crate::exit::{Failure, quoted};
 use crate::output::{self, VERSION, answer};
+use crate::screen::arrow;
 use crate::time::rfc3339;
 
 /// Whose it is, what sharing it would mean, and what can be done. Nothing secret, and nothing
@@ -52,7 +53,7 @@ pub(super) fn line(args: &ImportArgs, source: Source, found: &Foreign) -> Result
         return event(source, found, obstacle(args, found));
     }
     answer(&summary(source, found))?;
-    answer(&format!("  → {}", command(args, source)))
+    answer(&format!("  {} {}", arrow(), command(args, source)))
 }
 
 fn summary(source: Source, found: &Foreign) -> String {

@@ -1,0 +1,54 @@
+//! What a redirect of a credential endpoint means.
+
+use reqwest::header::HeaderValue;
+
+use crate::endpoint::{Endpoint, host_of};
+use crate::error::{Error, ErrorKind};
+use crate::text::clean;
+
+/// A redirect is never followed with a credential. One that keeps the method (307, 308) and
+/// points to a place fit for credentials says that the endpoint has moved (MiniMax did so,
+/// openclaw/openclaw#89389); any other comes from something in between, such as the
+/// sign-in page of a wireless network.
+pub(super) fn redirected(
+    endpoint: &Endpoint,
+    status: u16,
+    location: Option<&HeaderValue>,
+) -> Error {
+    let host = endpoint.host();
+    let target = location
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| endpoint.url().join(value).ok());
+    let moved_to = target
+        .as_ref()
+        .filter(|_| matches!(status, 307 | 308))
+        .and_then(|url| Endpoint::new(url.as_str()).ok())
+        .filter(|target| !target.is_loopback() || endpoint.is_loopback());
+    let there = target.as_ref().map(|url| clean(&host_of(url), 200, &[]));
+    let error = match moved_to {
+        Some(moved) => {
+            let mut place = moved.url().clone();
+            place.set_query(None);
+            let place = clean(place.as_str(), 200, &[]);
+            Error::new(
+                ErrorKind::Redirected,
+                format!(
+                    "the endpoint at {host} has moved to {place} (status {status}); set the new endpoint"
+                ),
+            )
+            .with_moved_to(place)
+        }
+        None => Error::new(
+            ErrorKind::Transient,
+            format!(
+                "{host} answered with a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
+                there.as_deref().unwrap_or("nowhere"),
+            ),
+        ),
+    };
+    let error = error.with_status(status);
+    match there {
+        Some(there) => error.with_redirected_to(there),
+        None => error,
+    }
+}

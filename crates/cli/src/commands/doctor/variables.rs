@@ -1,0 +1,51 @@
+//! Variables that look like ours and that nobody reads.
+
+use std::env;
+
+use clap::ValueEnum as _;
+use llm_auth_core::printable;
+
+use super::{Check, Status};
+use crate::commands::exec;
+use crate::environment::{CA_FILE, Variables};
+use crate::logging;
+use crate::store;
+use crate::vendor::Vendor;
+
+/// Every end of a vendor's variable, whether or not that vendor has it.
+const ENDS: [&str; 11] = [
+    "ACCOUNT",
+    "AUTHORIZATION_ENDPOINT",
+    "BASE_URL",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "DEVICE_AUTHORIZATION_ENDPOINT",
+    "QUOTA_PROJECT",
+    "REVOCATION_ENDPOINT",
+    "SCOPE",
+    "TOKEN_ENDPOINT",
+    "USERINFO_ENDPOINT",
+];
+
+pub(super) fn checks() -> Vec<Check> {
+    let mut names: Vec<String> = env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("LLM_AUTH_") && !is_known(name))
+        .collect();
+    names.sort();
+    let check = |name: String| {
+        let name = printable(&name);
+        Check::new("variable", Status::Warn, format!("{name} is not known"))
+            .advice("is it spelled right? It has no effect")
+            .fact("variable", name)
+    };
+    names.into_iter().map(check).collect()
+}
+
+fn is_known(name: &str) -> bool {
+    [store::HOME, logging::VARIABLE, CA_FILE, exec::VARIABLE].contains(&name)
+        || Vendor::value_variants().iter().any(|vendor| {
+            let variables = Variables::of(vendor.name());
+            ENDS.iter().any(|end| variables.name(end) == name)
+        })
+}
