@@ -3,26 +3,31 @@
 mod accounts;
 mod demo;
 mod doctor;
-mod exec;
+mod examples;
+pub(crate) mod exec;
 mod import;
 mod login;
 mod logout;
-mod shell;
+pub(crate) mod shell;
 mod status;
 mod token;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::ArgValueCompleter;
 
 use crate::exit::{self, Reporter};
 use crate::logging;
 use crate::vendor::Vendor;
 
 const AFTER_HELP: &str = "\
+Begin with `llm-auth login`, or `llm-auth demo` to see it all without any account; `llm-auth doctor`
+finds what stands in the way.
+
 Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: try again,
 5 denied or the code expired, 126/127 exec cannot run or find the command,
-129/130/143 hung up, interrupted, terminated.
+129/130/131/143 hung up, interrupted, quit, terminated.
 
 Standard output carries only the answer; LLM_AUTH_HOME moves the folder of the sessions.";
 
@@ -42,10 +47,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Sign in at a vendor and keep the session.
+    #[command(after_help = examples::LOGIN)]
     Login(login::LoginArgs),
     /// Print a valid access token, renewed if need be.
+    #[command(after_help = examples::TOKEN)]
     Token(token::TokenArgs),
     /// Run a program with a valid access token in its environment.
+    #[command(after_help = examples::EXEC)]
     Exec(exec::ExecArgs),
     /// Show who is signed in; sends nothing.
     Status(status::StatusArgs),
@@ -58,6 +66,7 @@ enum Command {
     /// Find what stands in the way: network, endpoints, clock, store. Touches no credential.
     Doctor(doctor::DoctorArgs),
     /// Look at the session of another program, and sign in afresh or take it over.
+    #[command(after_help = examples::IMPORT)]
     Import(import::ImportArgs),
     /// Print the completions for a shell.
     Completions(shell::CompletionsArgs),
@@ -71,7 +80,7 @@ enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct SessionArgs {
     /// The vendor.
-    #[arg(value_enum)]
+    #[arg(value_enum, ignore_case = true)]
     pub(crate) vendor: Vendor,
 
     #[command(flatten)]
@@ -83,7 +92,7 @@ pub(crate) struct SessionArgs {
 pub(crate) struct PlaceArgs {
     /// Which of several accounts at the vendor, by name or by its owner's verified identity
     /// [default: the current one].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(shell::accounts_like))]
     pub(crate) account: Option<String>,
 
     /// Keep the session in this one JSON file (which gochat can share).
@@ -130,16 +139,17 @@ impl Command {
                 None => Reporter::without_session(args.json),
             },
             Self::Token(args) => Reporter::for_answer(args.json, &args.session),
-            Self::Exec(args) => Reporter::for_answer(false, &args.session),
+            Self::Exec(args) => Reporter::for_answer(args.json, &args.session),
             Self::Logout(args) => Reporter::for_events(args.json, &args.session),
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
             Self::Switch(args) => Reporter::for_events(args.json, &args.session()),
             // Its report is one object already.
-            Self::Doctor(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {
+            Self::Doctor(_) | Self::Completions(_) | Self::Man(_) => {
                 Reporter::without_session(false)
             }
+            Self::Demo(args) => Reporter::without_session(args.json),
         }
     }
 }

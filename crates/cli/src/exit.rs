@@ -116,6 +116,27 @@ impl Failure {
     }
 }
 
+/// Says how the command was called in a way that makes no sense, or the help that was asked for;
+/// the exit code. JSON is spoken where it was asked for, since programs read it.
+pub(crate) fn report_usage(usage: &clap::Error) -> u8 {
+    let said = usage.print();
+    let code = u8::try_from(usage.exit_code()).unwrap_or(USAGE);
+    let mut words = std::env::args_os().skip(1);
+    let is_answer = words.next().is_some_and(|command| command == "token");
+    if code != DONE && words.any(|word| word == "--json") {
+        let message = usage.to_string();
+        let first = message.lines().next().unwrap_or_default();
+        let reporter = Reporter {
+            json: if is_answer { Form::Answer } else { Form::Event },
+            login: None,
+            vendor: None,
+        };
+        let what = printable(first.trim_start_matches("error: "));
+        reporter.tell_program(&Failure::Usage(what.clone()), &what, None);
+    }
+    if said.is_ok() { code } else { OTHER }
+}
+
 /// The name of an error's kind in JSON.
 pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
@@ -139,14 +160,19 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// What HTTP libraries say of an error that has a cause.
+const NOISE: [&str; 2] = ["error sending request", "client error ("];
+
 /// An error and its causes on one line.
 pub(crate) fn chain(error: &Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {
         let text = next.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !line.contains(&text) {
+        // Some libraries repeat their cause in their own text, or say no more than that there
+        // is one.
+        let is_noise = NOISE.iter().any(|noise| text.starts_with(noise));
+        if !is_noise && !line.contains(&text) {
             line = format!("{line}: {text}");
         }
         cause = next.source();
@@ -195,6 +221,11 @@ impl Reporter {
         if let Some(advice) = &advice {
             output::say(&format!("  {} {advice}", arrow()));
         }
+        self.tell_program(failure, &message, advice.as_deref());
+        failure.code()
+    }
+
+    fn tell_program(&self, failure: &Failure, message: &str, advice: Option<&str>) {
         let mut fields = json!({
             "v": VERSION,
             "kind": failure.kind(),
@@ -214,15 +245,13 @@ impl Reporter {
                 output::json(&fields)
             }
         };
-        failure.code()
     }
 
     fn advice(&self, failure: &Failure) -> Option<String> {
         match failure {
-            Failure::Command { .. } => Some(
-                "the command stands after `--`: is it spelled right, installed, and in PATH?"
-                    .into(),
-            ),
+            Failure::Command { .. } => {
+                Some("is the command spelled right, installed, and in PATH?".into())
+            }
             Failure::Config { advice, .. } | Failure::NotFound { advice, .. } => {
                 Some(advice.clone())
             }
@@ -252,7 +281,13 @@ impl Reporter {
             ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
-                None => "try again later; nothing that is stored was changed".into(),
+                None => {
+                    let vendor = self.vendor.map_or("", Vendor::name);
+                    format!(
+                        "try again later; nothing that is stored was changed. `llm-auth doctor \
+                         {vendor}` finds what stands in the way"
+                    )
+                }
             },
             ErrorKind::Config => format!(
                 "check the client, the scope, the endpoints (LLM_AUTH_{variables}_...) and --store"

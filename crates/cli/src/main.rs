@@ -9,6 +9,7 @@ mod browser;
 mod commands;
 mod environment;
 mod exit;
+mod limits;
 mod logging;
 mod output;
 mod place;
@@ -28,15 +29,10 @@ use clap::Parser as _;
 use crate::commands::Cli;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(usage) => {
-            let said = usage.print();
-            return match u8::try_from(usage.exit_code()) {
-                Ok(code) if said.is_ok() => ExitCode::from(code),
-                _ => ExitCode::FAILURE,
-            };
-        }
-    };
-    ExitCode::from(cli.run())
+    commands::shell::answer_shell();
+    limits::no_core_dumps();
+    match Cli::try_parse() {
+        Ok(cli) => ExitCode::from(cli.run()),
+        Err(usage) => ExitCode::from(exit::report_usage(&usage)),
+    }
 }

@@ -72,9 +72,13 @@ impl Terminal {
         }
     }
 
-    /// Plain lines on standard output, for a demonstration.
-    pub(crate) fn on_stdout() -> Self {
-        Self::with_screen(screen::on_stdout())
+    /// Plain lines on standard output, or on standard error, for a demonstration.
+    pub(crate) fn of_demo(on_stderr: bool) -> Self {
+        Self::with_screen(if on_stderr {
+            screen::on_stderr()
+        } else {
+            screen::on_stdout()
+        })
     }
 
     fn with_screen(screen: &'static Screen) -> Self {

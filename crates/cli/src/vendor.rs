@@ -22,6 +22,7 @@ pub(crate) enum Vendor {
     Qwen,
     #[value(name = "minimax")]
     MiniMax,
+    #[value(alias = "google")]
     Gemini,
 }
 
@@ -102,12 +103,12 @@ impl Vendor {
         match self {
             Self::Qwen => {
                 "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the API \
-                 refuses most tokens. Good for tools that hold an account which still works."
+                 refuses the tokens of most accounts."
             }
-            Self::MiniMax => "The API accepts the token of an account with a Token Plan only.",
+            Self::MiniMax => "The API takes tokens of accounts with a Token Plan only.",
             Self::Gemini => {
-                "Google wants your own OAuth client for this (type \"Desktop app\"), and calls are \
-                 counted on its project."
+                "It takes an OAuth client of your own (type \"Desktop app\"), and calls count on the \
+                 client's project."
             }
         }
     }
@@ -175,7 +176,7 @@ impl Vendor {
         Ok(())
     }
 
-    fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
+    pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
         let misplaced = match self {
             Self::Gemini => args.region.map(|_| "--region is for minimax"),
             Self::MiniMax => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),

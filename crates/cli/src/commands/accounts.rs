@@ -1,6 +1,7 @@
 //! `llm-auth accounts` and `llm-auth switch`.
 
 use clap::{Args, ValueEnum as _};
+use clap_complete::ArgValueCompleter;
 use llm_auth_core::{
     Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock,
     printable,
@@ -8,7 +9,7 @@ use llm_auth_core::{
 use serde::Serialize;
 
 use super::status::state_of;
-use super::{PlaceArgs, SessionArgs};
+use super::{PlaceArgs, SessionArgs, shell};
 use crate::accounts;
 use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
@@ -19,7 +20,7 @@ use crate::vendor::Vendor;
 #[derive(Args, Debug)]
 pub(crate) struct AccountsArgs {
     /// Only accounts at this vendor.
-    #[arg(value_enum)]
+    #[arg(value_enum, ignore_case = true)]
     vendor: Option<Vendor>,
 
     /// Write one JSON object.
@@ -30,10 +31,11 @@ pub(crate) struct AccountsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
     /// The vendor.
-    #[arg(value_enum)]
+    #[arg(value_enum, ignore_case = true)]
     vendor: Vendor,
 
     /// The account, or the identity of its owner; it may be left out where there are two.
+    #[arg(add = ArgValueCompleter::new(shell::accounts_like))]
     account: Option<String>,
 
     /// Write one JSON object.

@@ -18,7 +18,7 @@ use self::person::Person;
 use self::proof::Proof;
 use self::stand::{Stand, VENDORS};
 use crate::exit::Failure;
-use crate::output::answer;
+use crate::output;
 use crate::signals;
 
 /// How long the person at a terminal has for looking at the page.
@@ -31,6 +31,26 @@ pub(crate) struct DemoArgs {
     /// Approve each sign-in at once, also on a terminal.
     #[arg(long)]
     yes: bool,
+
+    /// Write what was proved as one JSON object; the story goes to standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where the story is told.
+#[derive(Clone, Copy, Debug)]
+struct Narrator {
+    json: bool,
+}
+
+impl Narrator {
+    fn tell(self, line: &str) -> Result<(), Failure> {
+        if self.json {
+            output::say(line);
+            return Ok(());
+        }
+        output::answer(line)
+    }
 }
 
 /// The simulated vendors, a clock that both sides go by, and a folder of their own.
@@ -40,6 +60,7 @@ struct Stage {
     began: Timestamp,
     folder: tempfile::TempDir,
     person: Person,
+    narrator: Narrator,
 }
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -48,7 +69,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     } else {
         PAUSE
     };
-    let stage = Stage::build(pause).map_err(|error| Failure::Config {
+    let narrator = Narrator { json: args.json };
+    let stage = Stage::build(pause, narrator).map_err(|error| Failure::Config {
         message: format!("cannot set up the demo: {error}"),
         advice: "it needs a loopback port and a folder for temporary files".into(),
     })?;
@@ -57,14 +79,15 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 impl Stage {
-    fn build(pause: Duration) -> std::io::Result<Self> {
+    fn build(pause: Duration, narrator: Narrator) -> std::io::Result<Self> {
         let kit = Testkit::builder()
             .interval(Duration::from_millis(500))
             .start_blocking()?;
         let kit = Arc::new(kit);
         let began = SystemClock.now();
         Ok(Self {
-            person: Person::new(Arc::clone(&kit), pause),
+            person: Person::new(Arc::clone(&kit), pause, narrator),
+            narrator,
             kit,
             clock: Arc::new(ManualClock::new(began)),
             began,
@@ -74,8 +97,10 @@ impl Stage {
 
     async fn play(&self) -> Result<(), Failure> {
         let mut proof = Proof::default();
-        answer("The main job of llm-auth with simulated vendors: their own servers, on this")?;
-        answer("computer, as strict as the real ones. Your real sessions are not touched.")?;
+        self.narrator
+            .tell("The main job of llm-auth with simulated vendors: their own servers, on this")?;
+        self.narrator
+            .tell("computer, as strict as the real ones. Your real sessions are not touched.")?;
         let stands = self.stands()?;
         self.sign_in(&stands, &mut proof).await?;
         self.call_all("Each API is called with its token", &stands, &mut proof)
@@ -87,7 +112,7 @@ impl Stage {
         self.restart(&stands, &mut proof).await?;
         self.sign_out(&stands, &mut proof).await?;
         self.judge(&mut proof);
-        proof.conclude()
+        proof.conclude(self.narrator)
     }
 
     fn stands(&self) -> Result<Vec<Stand>, Failure> {
@@ -98,9 +123,11 @@ impl Stage {
     async fn sign_in(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
         for stand in stands {
             let title = stand.vendor.title();
-            answer(&format!("\n== Sign in to {title} ({})", stand.flow()))?;
+            self.narrator
+                .tell(&format!("\n== Sign in to {title} ({})", stand.flow()))?;
             let token = stand.manager.login(&self.person.at(stand.vendor)).await?;
-            answer(&format!("Signed in; stored in {}.", stand.file().display()))?;
+            self.narrator
+                .tell(&format!("Signed in; stored in {}.", stand.file().display()))?;
             let seen = stand.seen(&self.kit);
             proof.claim(
                 format!("{title}: signed in with the {}", stand.flow()),
@@ -118,12 +145,13 @@ impl Stage {
         stands: &[Stand],
         proof: &mut Proof,
     ) -> Result<(), Failure> {
-        answer(&format!("\n== {title}"))?;
+        self.narrator.tell(&format!("\n== {title}"))?;
         let mut accepted = 0;
         for stand in stands {
             let token = stand.manager.token().await?;
             let (status, said) = stand.call(&token)?;
-            answer(&format!("{:<8} {status} {said}", stand.vendor.name()))?;
+            self.narrator
+                .tell(&format!("{:<8} {status} {said}", stand.vendor.name()))?;
             accepted += usize::from(stand.accepts(status, &said));
         }
         proof.claim(
@@ -134,7 +162,8 @@ impl Stage {
     }
 
     async fn expire_and_renew(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
-        answer("\n== Two hours pass (the clocks of both sides are set forward)")?;
+        self.narrator
+            .tell("\n== Two hours pass (the clocks of both sides are set forward)")?;
         self.let_two_hours_pass();
         let mut refused = 0;
         for stand in stands {
@@ -142,7 +171,8 @@ impl Stage {
                 continue;
             };
             let (status, said) = stand.call(&old)?;
-            answer(&format!("{:<8} {status} {said}", stand.vendor.name()))?;
+            self.narrator
+                .tell(&format!("{:<8} {status} {said}", stand.vendor.name()))?;
             refused += usize::from(!stand.accepts(status, &said));
         }
         proof.claim(
@@ -165,7 +195,8 @@ impl Stage {
     }
 
     async fn ask_from_many_tasks(&self, stand: &Stand, proof: &mut Proof) -> Result<(), Failure> {
-        answer(&format!("\n== Two hours later, {TASKS} tasks ask at once"))?;
+        self.narrator
+            .tell(&format!("\n== Two hours later, {TASKS} tasks ask at once"))?;
         self.let_two_hours_pass();
         let before = stand.seen(&self.kit).refreshes;
         let mut tasks = JoinSet::new();
@@ -189,8 +220,9 @@ impl Stage {
                 "several tokens"
             },
         );
-        answer(&format!(
-            "{got} tasks got {distinct}; the vendor saw {renewals} renewal(s)."
+        let plural = if renewals == 1 { "" } else { "s" };
+        self.narrator.tell(&format!(
+            "{got} tasks got {distinct}; the vendor saw {renewals} renewal{plural}."
         ))?;
         proof.claim(
             format!("{TASKS} tasks at once on an expired session: {renewals} renewal, {distinct}"),
@@ -215,7 +247,7 @@ impl Stage {
     }
 
     async fn sign_out(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
-        answer("\n== Sign out")?;
+        self.narrator.tell("\n== Sign out")?;
         for stand in stands {
             let logout = stand.manager.logout().await?;
             let revoked = matches!(
@@ -227,7 +259,8 @@ impl Stage {
             } else {
                 "the vendor has no way to be told"
             };
-            answer(&format!("{:<8} forgotten; {told}", stand.vendor.name()))?;
+            self.narrator
+                .tell(&format!("{:<8} forgotten; {told}", stand.vendor.name()))?;
         }
         let gone = stands.iter().all(|stand| !stand.file().exists());
         proof.claim("signed out: no session is left on disk".into(), gone);

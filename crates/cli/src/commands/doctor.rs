@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
     /// Only this vendor.
-    #[arg(value_enum)]
+    #[arg(value_enum, ignore_case = true)]
     vendor: Option<Vendor>,
 
     #[command(flatten)]

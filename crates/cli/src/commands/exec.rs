@@ -5,7 +5,7 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::SessionArgs;
 use super::token::Wanted;
@@ -40,17 +40,38 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 
-    /// The program and its arguments, after `--`.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// Renew it first: the API refused the stored one.
+    #[arg(long)]
+    force_refresh: bool,
+
+    /// Write an error as JSON to standard output, which is else the program's own.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The program and its arguments; what stands before it is ours.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true,
+        value_name = "COMMAND",
+        value_hint = ValueHint::CommandWithArguments
+    )]
     command: Vec<OsString>,
 }
 
 pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
+    if let Some(name) = &args.api_base_env
+        && args.env.contains(name)
+    {
+        return Err(Failure::Usage(format!(
+            "{name} cannot hold both the access token and the base URL"
+        )));
+    }
     let (_key, token) = Wanted {
         session: &args.session,
         provider: &args.provider,
         min_validity: args.min_validity,
-        force_refresh: false,
+        force_refresh: args.force_refresh,
         timeout: args.timeout,
     }
     .get()?;
@@ -83,6 +104,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
 #[cfg(unix)]
 fn start(mut command: Command) -> io::Result<Result<(), Failure>> {
     use std::os::unix::process::CommandExt as _;
+    crate::limits::restore();
     Err(command.exec())
 }
 
@@ -103,10 +125,15 @@ fn start(mut command: Command) -> io::Result<Result<(), Failure>> {
     })
 }
 
-/// A name that an environment can hold.
+/// A name that programs and shells can read (POSIX, "Environment Variables").
 fn variable(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains(['=', '\0']) {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !starts_well || !name.chars().all(rest) {
         return Err("not the name of an environment variable".into());
+    }
+    if name == "PATH" {
+        return Err("the program would not be found without it".into());
     }
     Ok(name.to_owned())
 }

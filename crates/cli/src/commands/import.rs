@@ -32,7 +32,7 @@ pub(crate) struct ImportArgs {
     file: Option<PathBuf>,
 
     /// The vendor, where the file does not say it (gochat).
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, ignore_case = true)]
     vendor: Option<Vendor>,
 
     #[command(flatten)]

@@ -22,7 +22,7 @@ use crate::{accounts, signals, store, time};
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
     /// The vendor; a person at a terminal is asked if it is left out.
-    #[arg(value_enum)]
+    #[arg(value_enum, ignore_case = true)]
     pub(crate) vendor: Option<Vendor>,
 
     #[command(flatten)]

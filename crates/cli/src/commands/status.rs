@@ -21,7 +21,7 @@ use crate::vendor::{ProviderArgs, Vendor};
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// Only sessions at this vendor.
-    #[arg(value_enum)]
+    #[arg(value_enum, ignore_case = true)]
     vendor: Option<Vendor>,
 
     #[command(flatten)]

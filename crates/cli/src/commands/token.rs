@@ -66,6 +66,7 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 impl Wanted<'_> {
     /// The session, renewed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
+        self.session.vendor.check_flags(self.provider)?;
         let mut store = store::open(&self.session.place)?;
         let key = accounts::meant(self.session, &store)?;
         if let Some(timeout) = self.timeout {
@@ -74,6 +75,7 @@ impl Wanted<'_> {
         if !self.force_refresh
             && let Some(token) = good_enough(&store, &key, self.min_validity)?
         {
+            tracing::debug!(%key, "what is stored is good enough; nothing is sent");
             return Ok((key, token));
         }
         let vendor = self.session.vendor;
@@ -98,6 +100,14 @@ impl Wanted<'_> {
         let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
         if time::has_expired(&token) {
             output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+        } else if let Some(minimum) = self.min_validity
+            && !token.lasts(minimum, SystemClock.now())
+        {
+            output::say(&format!(
+                "llm-auth: {}'s tokens do not live for {}; this one is fresh",
+                vendor.title(),
+                time::length(minimum)
+            ));
         }
         Ok((key, token))
     }

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::common::{Done, User};
+use llm_auth_testkit::Approval;
+
+use crate::common::{Done, User, wait_for};
 
 const SH: &str = "/bin/sh";
 
@@ -70,6 +72,38 @@ fn a_session_that_is_over_is_renewed_before_the_start() {
 }
 
 #[test]
+fn what_stands_after_the_program_is_the_program_s() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let words = ["exec", "qwen", SH, "-c", "echo $0 $1", "--json", "--env"];
+    let done = user.run(&words);
+    assert_eq!(done.out, "--json --env\n", "{done:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crash_writes_no_memory_to_a_file_and_the_program_has_its_own_limit() {
+    let limits = |status: &str| {
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("Max core file size"));
+        line.unwrap().split_whitespace().nth(4).unwrap().to_owned()
+    };
+    let own = limits(&std::fs::read_to_string("/proc/self/limits").unwrap());
+    let user = User::with(Approval::Manual);
+    let mut child = user.start(&["login", "qwen", "--json"]);
+    wait_for(user.kit.qwen(), |seen| seen.polls > 0);
+    let file = format!("/proc/{}/limits", child.id());
+    assert_eq!(limits(&std::fs::read_to_string(file).unwrap()), "0");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let done = user.run(&["exec", "qwen", "cat", "/proc/self/limits"]);
+    assert_eq!(limits(&done.out), own);
+}
+
+#[test]
 fn where_nobody_is_signed_in_nothing_is_started() {
     let user = User::new();
     let mark = user.folder.path().join("started");
@@ -95,6 +129,17 @@ fn what_is_no_name_and_no_command_is_a_usage_error() {
     for args in [
         &["exec", "qwen", "--env", "A=B", "--", "/bin/true"][..],
         &["exec", "qwen", "--env", "", "--", "/bin/true"],
+        &["exec", "qwen", "--env", "A,B", "--", "/bin/true"],
+        &["exec", "qwen", "--env", "PATH", "--", "/bin/true"],
+        &[
+            "exec",
+            "qwen",
+            "--env",
+            "A",
+            "--api-base-env",
+            "A",
+            "/bin/true",
+        ],
         &["exec", "qwen", "--"],
         &["exec", "qwen"],
     ] {

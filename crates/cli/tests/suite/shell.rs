@@ -1,36 +1,73 @@
 //! Completions, manual pages, and JSON from every command.
 
 use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::common::{Done, User};
 
 #[test]
-fn every_shell_gets_completions_that_know_the_commands_and_the_vendors() {
+fn every_shell_gets_completions() {
     let user = User::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let done = user.run(&["completions", shell]);
         assert_eq!(done.code, Some(0), "{done:?}");
-        for word in ["login", "doctor", "exec", "minimax"] {
-            assert!(done.out.contains(word), "{shell}: {word}");
-        }
+        assert!(done.out.contains("LLM_AUTH_COMPLETE"), "{done:?}");
     }
+    assert_eq!(user.run(&["completions", "tcsh"]).code, Some(2));
+}
+
+/// What bash offers after these words, the last of which is half written.
+fn offered(user: &User, words: &[&str]) -> Vec<String> {
+    let command = user.command(&[]);
+    let folder = Path::new(command.get_program()).parent().unwrap();
+    let script = format!(
+        "source <(llm-auth completions bash); COMP_TYPE=9; COMP_WORDS=({}); \
+         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+         _clap_complete_llm_auth llm-auth \"${{COMP_WORDS[COMP_CWORD]}}\"; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words.join(" ")
+    );
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &script]);
+    for (name, value) in command.get_envs() {
+        bash.env(name, value.unwrap_or_default());
+    }
+    bash.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+    let done = Done::from(bash.output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    done.out
+        .lines()
+        .map(|word| word.trim().to_owned())
+        .collect()
 }
 
 #[test]
-fn bash_understands_its_completions() {
-    let script = User::new().run(&["completions", "bash"]).out;
-    let bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
-    let mut bash = bash.unwrap();
-    bash.stdin
-        .take()
-        .unwrap()
-        .write_all(script.as_bytes())
-        .unwrap();
-    assert!(bash.wait().unwrap().success());
+fn bash_completes_commands_vendors_flags_and_accounts() {
+    let user = User::new();
+    user.sign_in(&["qwen", "--account", "work"]);
+    user.sign_in(&["minimax", "--account", "wednesday"]);
+    for (words, expected) in [
+        (&["llm-auth", "sw"][..], &["switch"][..]),
+        (&["llm-auth", "login", "''"], &["qwen", "minimax", "gemini"]),
+        (&["llm-auth", "token", "qwen", "--min"], &["--min-validity"]),
+        (&["llm-auth", "login", "minimax", "--region", "c"], &["cn"]),
+        (
+            &["llm-auth", "token", "qwen", "--account", "w"],
+            &["work", "wednesday"],
+        ),
+        (&["llm-auth", "switch", "qwen", "wo"], &["work"]),
+    ] {
+        let offered = offered(&user, words);
+        for word in expected {
+            assert!(
+                offered.iter().any(|found| found == word),
+                "{words:?}: {offered:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -89,8 +126,13 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
         &["accounts"],
         &["doctor", "--offline"],
         &["login", "gemini", "--client-file", "/nowhere"],
+        &["exec", "qwen", "true"],
+        &["exec"],
+        &["token", "qwen", "--unknown"],
+        &["login", "nobody"],
     ] {
-        is_json(&user.run(&[args, &["--json"]].concat()));
+        let (command, rest) = args.split_at(1);
+        is_json(&user.run(&[command, &["--json"], rest].concat()));
     }
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);

@@ -7,8 +7,7 @@ use std::time::Duration;
 use llm_auth_core::{LoginEvent, UserPrompt};
 use llm_auth_testkit::Testkit;
 
-use super::http;
-use crate::output;
+use super::{Narrator, http};
 use crate::terminal::Terminal;
 use crate::vendor::Vendor;
 
@@ -17,6 +16,7 @@ use crate::vendor::Vendor;
 pub(super) struct Person {
     kit: Arc<Testkit>,
     pause: Duration,
+    narrator: Narrator,
 }
 
 /// Shows a sign-in as `llm-auth login` does, and has the person act.
@@ -28,8 +28,12 @@ pub(super) struct Prompt {
 }
 
 impl Person {
-    pub(super) fn new(kit: Arc<Testkit>, pause: Duration) -> Self {
-        Self { kit, pause }
+    pub(super) fn new(kit: Arc<Testkit>, pause: Duration, narrator: Narrator) -> Self {
+        Self {
+            kit,
+            pause,
+            narrator,
+        }
     }
 
     /// The prompt for a sign-in at this vendor.
@@ -37,13 +41,13 @@ impl Person {
         Prompt {
             person: self.clone(),
             vendor,
-            terminal: Terminal::on_stdout(),
+            terminal: Terminal::of_demo(self.narrator.json),
         }
     }
 
     fn announce(&self) {
         // The listener's own failure ends the demo at the next line it writes.
-        let _unheard = output::answer(&if self.pause.is_zero() {
+        let _unheard = self.narrator.tell(&if self.pause.is_zero() {
             "(The demo plays the person and approves by itself.)".to_owned()
         } else {
             let seconds = self.pause.as_secs();

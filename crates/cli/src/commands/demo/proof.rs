@@ -1,7 +1,10 @@
 //! What the demo claims, and whether it held.
 
+use serde_json::json;
+
+use super::Narrator;
 use crate::exit::Failure;
-use crate::output::answer;
+use crate::output::{self, VERSION};
 
 #[derive(Debug, Default)]
 pub(super) struct Proof {
@@ -13,19 +16,31 @@ impl Proof {
         self.claims.push((what, holds));
     }
 
-    /// Prints the claims; a failure if one does not hold.
-    pub(super) fn conclude(self) -> Result<(), Failure> {
-        answer("\n== What this proved, as the simulated vendors counted it")?;
+    /// Tells the claims; a failure if one does not hold.
+    pub(super) fn conclude(self, narrator: Narrator) -> Result<(), Failure> {
+        narrator.tell("\n== What this proved, as the simulated vendors counted it")?;
         for (what, holds) in &self.claims {
-            answer(&format!("  {} {what}", if *holds { "ok" } else { "NO" }))?;
+            narrator.tell(&format!("  {} {what}", if *holds { "ok" } else { "NO" }))?;
         }
         let broken = self.claims.iter().filter(|(_, holds)| !holds).count();
+        if narrator.json {
+            let claims = self.claims.iter();
+            let claims: Vec<_> = claims
+                .map(|(what, holds)| json!({"claim": what, "holds": holds}))
+                .collect();
+            output::json(&json!({
+                "v": VERSION,
+                "event": "demo",
+                "ok": broken == 0,
+                "claims": claims,
+            }))?;
+        }
         if broken > 0 {
             let all = self.claims.len();
             return Err(Failure::Demo(format!(
                 "{broken} of {all} claims did not hold"
             )));
         }
-        answer("\nThe same with a real vendor: llm-auth login qwen; llm-auth token qwen")
+        narrator.tell("\nThe same with a real vendor: llm-auth login; llm-auth token VENDOR")
     }
 }

@@ -32,13 +32,20 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
     for provider in providers(&store, place, vendor)? {
         let keys = match &place.store {
-            Some(_) => Ok(vec![SessionKey::new(&provider, "")]),
+            Some(_) => {
+                let account = place.account.as_deref().unwrap_or_default();
+                Ok(vec![SessionKey::new(&provider, account)])
+            }
             None => store.sessions_of(&provider),
         };
         match keys {
             Ok(keys) => {
-                for key in keys {
-                    checks.extend(session(&store, &key, &mut states));
+                let is_meant = |key: &&SessionKey| {
+                    let wanted = place.account.as_deref();
+                    wanted.is_none_or(|name| key.account().eq_ignore_ascii_case(name))
+                };
+                for key in keys.iter().filter(is_meant) {
+                    checks.extend(session(&store, key, &mut states));
                 }
             }
             Err(error) => checks.push(

@@ -6,7 +6,7 @@ use clap::ValueEnum as _;
 use llm_auth_core::printable;
 
 use super::{Check, Status};
-use crate::commands::exec;
+use crate::commands::{exec, shell};
 use crate::environment::{CA_FILE, Variables};
 use crate::logging;
 use crate::store;
@@ -43,7 +43,14 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 fn is_known(name: &str) -> bool {
-    [store::HOME, logging::VARIABLE, CA_FILE, exec::VARIABLE].contains(&name)
+    [
+        store::HOME,
+        logging::VARIABLE,
+        CA_FILE,
+        exec::VARIABLE,
+        shell::COMPLETE,
+    ]
+    .contains(&name)
         || Vendor::value_variants().iter().any(|vendor| {
             let variables = Variables::of(vendor.name());
             ENDS.iter().any(|end| variables.name(end) == name)

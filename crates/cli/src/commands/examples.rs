@@ -1,0 +1,23 @@
+//! What stands below the help of a command.
+
+pub(super) const LOGIN: &str = "\
+Examples:
+  llm-auth login qwen
+  llm-auth login gemini --client-file client_secret.json
+  llm-auth login minimax --region cn --account work";
+
+pub(super) const TOKEN: &str = "\
+Examples:
+  curl -H \"Authorization: Bearer $(llm-auth token qwen)\" ...
+  llm-auth token gemini --json | jq .headers";
+
+pub(super) const EXEC: &str = "\
+Examples:
+  llm-auth exec qwen my-agent --verbose
+  llm-auth exec minimax --env ANTHROPIC_AUTH_TOKEN --api-base-env ANTHROPIC_BASE_URL -- my-agent";
+
+pub(super) const IMPORT: &str = "\
+Examples:
+  llm-auth import                        what is there to take over
+  llm-auth import qwen-code              whose it is, and what sharing it would mean
+  llm-auth import qwen-code --sign-in    a session of one's own: the better way";
