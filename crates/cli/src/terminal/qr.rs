@@ -59,6 +59,40 @@ mod tests {
         );
     }
 
+    /// What a phone sees of these lines: light where something is drawn.
+    fn scanned(lines: &[String]) -> String {
+        const SCALE: usize = 4;
+        let rows: Vec<Vec<char>> = lines.iter().map(|line| line.chars().collect()).collect();
+        let side = rows[0].len();
+        let is_light = |x: usize, y: usize| match rows[y / 2][x] {
+            '█' => true,
+            '▀' => y.is_multiple_of(2),
+            '▄' => !y.is_multiple_of(2),
+            _ => false,
+        };
+        let size = side * SCALE;
+        let mut photo = rqrr::PreparedImage::prepare_from_greyscale(size, size, |x, y| {
+            if is_light(x / SCALE, y / SCALE) {
+                255
+            } else {
+                0
+            }
+        });
+        let codes = photo.detect_grids();
+        codes[0].decode().unwrap().1
+    }
+
+    #[test]
+    fn a_phone_reads_the_page() {
+        for length in [0, 20, 100, 300] {
+            let page = format!(
+                "https://vendor.example/device?user_code=MADE-UP{}",
+                "x".repeat(length)
+            );
+            assert_eq!(scanned(&lines(&page, false).unwrap()), page);
+        }
+    }
+
     #[test]
     fn what_is_too_long_has_no_code() {
         assert!(lines(&"x".repeat(5000), false).is_none());

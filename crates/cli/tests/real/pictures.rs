@@ -73,6 +73,9 @@ fn cell(cell: &Cell) -> String {
     if cell.bold() {
         style.push_str("font-weight:bold;color:#fff;");
     }
+    if cell.fgcolor() != Color::Default {
+        style.push_str(&format!("color:{front};"));
+    }
     // Blocks are drawn, since letters leave seams between lines.
     let block = match cell.contents() {
         "█" => Some("100%,100%"),
@@ -105,7 +108,11 @@ fn colour(colour: Color) -> Option<&'static str> {
     match colour {
         Color::Default => None,
         Color::Idx(0) => Some("#000"),
+        Color::Idx(1) => Some("#ff7b72"),
+        Color::Idx(2) => Some("#7ee787"),
+        Color::Idx(3) => Some("#f2cc60"),
+        Color::Idx(6) => Some("#79c0ff"),
         Color::Idx(7 | 15) => Some("#fff"),
-        _ => Some("#8ab4f8"),
+        other => panic!("no picture shows the colour {other:?} yet"),
     }
 }

@@ -9,6 +9,9 @@ const WIDE: (u16, u16) = (80, 40);
 const NARROW: (u16, u16) = (40, 46);
 const SMALL: (u16, u16) = (80, 24);
 
+/// The same on every machine, whatever else it is.
+const SSH: (&str, &str) = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
+
 /// The page of a sign-in, found whole and on one line among the bytes that were written.
 fn page(terminal: &Terminal, start: &str) -> String {
     let written = plain(&terminal.written());
@@ -34,7 +37,7 @@ fn plain(written: &str) -> String {
 #[test]
 fn a_device_sign_in_has_the_page_the_code_a_qr_code_and_a_clock() {
     let user = User::with(Approval::Manual);
-    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[]);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[SSH]);
     terminal.wait_for("Ctrl-C stops");
     let code = user.kit.qwen().pending_user_codes().remove(0);
     let base = user.kit.base_url().to_owned();
@@ -75,7 +78,7 @@ fn in_a_small_window_the_page_and_the_code_stay_in_sight() {
 #[test]
 fn in_a_narrow_window_the_words_stand_below_the_qr_code_and_nothing_wraps_but_the_page() {
     let user = User::with(Approval::Manual);
-    let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[]);
+    let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[SSH]);
     terminal.wait_for("Ctrl-C stops");
     let whole = page(&terminal, user.kit.base_url());
     let written = plain(&terminal.written());
@@ -108,8 +111,7 @@ fn where_a_qr_code_would_push_the_page_out_of_sight_there_is_none() {
 #[test]
 fn over_ssh_the_final_address_is_pasted_unseen() {
     let user = User::new();
-    let ssh = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
-    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[ssh, ("USER", "mia")]);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[SSH, ("USER", "mia")]);
     terminal.wait_for("Ctrl-C stops");
     terminal.picture("login-gemini-80", "llm-auth login gemini");
     assert!(!terminal.echoes());
@@ -128,9 +130,8 @@ fn over_ssh_the_final_address_is_pasted_unseen() {
 #[test]
 fn over_ssh_in_a_narrow_window() {
     let user = User::new();
-    let ssh = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
     let mut terminal =
-        Terminal::start(&user, NARROW, &["login", "gemini"], &[ssh, ("USER", "mia")]);
+        Terminal::start(&user, NARROW, &["login", "gemini"], &[SSH, ("USER", "mia")]);
     terminal.wait_for("Ctrl-C stops");
     terminal.picture("login-gemini-40", "llm-auth login gemini");
     browse(&page(&terminal, user.kit.base_url()));
@@ -159,8 +160,7 @@ fn ctrl_c_leaves_nothing_behind_and_says_so() {
 #[test]
 fn whoever_is_in_the_foreground_has_the_terminal() {
     let user = User::new();
-    let ssh = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
-    let mut shell = Terminal::shell(&user, (100, 60), &[ssh]);
+    let mut shell = Terminal::shell(&user, (100, 60), &[SSH]);
     shell.wait_for("READY");
     shell.send("\"$LLM_AUTH\" login gemini\n");
     shell.wait_for("Ctrl-C stops");
@@ -289,7 +289,7 @@ fn the_other_commands_are_worth_a_look_too() {
         user.sign_in(&[vendor]);
     }
     // Seen from its own folder, so that no picture shows where this was.
-    let home = [("LLM_AUTH_HOME", "home")];
+    let home = [("LLM_AUTH_HOME", "home"), SSH];
     for (args, name) in [
         (&["status"][..], "status"),
         (&["doctor", "qwen"], "doctor"),
