@@ -105,12 +105,31 @@ fn there_is_a_manual_page_for_every_command() {
         .assert_failed(1, "/dev/null/man");
 }
 
-/// Every line is an object of this version.
+/// Every line is an object of this version, and the command's own page names each member.
 fn is_json(done: &Done) {
     assert!(!done.out.is_empty(), "{done:?}");
     for line in done.out.lines() {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {done:?}"));
         assert_eq!(value["v"], 1, "{line}");
+        is_documented(&value);
+    }
+}
+
+fn is_documented(value: &Value) {
+    let page = include_str!("../../README.md");
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let known = [format!("`{name}`"), format!("\"{name}\"")];
+                assert!(known.iter().any(|name| page.contains(name)), "{name}");
+                // The names in there are the vendor's.
+                if name != "headers" {
+                    is_documented(value);
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(is_documented),
+        _ => {}
     }
 }
 
@@ -136,6 +155,10 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
     }
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);
+    let folder = user.folder.path().join(".qwen");
+    fs::create_dir(&folder).unwrap();
+    let theirs = r#"{"access_token":"made-up","refresh_token":"made-up","expiry_date":1}"#;
+    fs::write(folder.join("oauth_creds.json"), theirs).unwrap();
     for args in [
         &["token", "qwen"][..],
         &["switch", "qwen"],
@@ -144,9 +167,12 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
         &["doctor"],
         &["logout", "qwen"],
         &["login", "minimax"],
+        &["import"],
+        &["demo"],
     ] {
         let done = user.run(&[args, &["--json"]].concat());
         assert_eq!(done.code, Some(0), "{done:?}");
         is_json(&done);
     }
+    is_json(&user.sign_in_with_browser(&["login", "gemini", "--json"]));
 }
