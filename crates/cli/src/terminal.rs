@@ -3,6 +3,7 @@
 mod block;
 mod pastes;
 mod qr;
+mod wait;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, interval};
 pub(crate) use self::block::wrapped;
 use self::block::{Paste, Room, WaysBack};
 use self::pastes::Pastes;
+use self::wait::{Ignored, Wait, rounded};
 use crate::exit::{Failure, kind_name};
 use crate::output::{self, VERSION};
 use crate::place::{Opening, Place};
@@ -22,15 +24,6 @@ use crate::screen::{self, Screen};
 use crate::signals::Stops;
 use crate::time::length;
 use crate::{browser, signals};
-
-/// How often the time that is left is told where no line changes by itself.
-const REMINDER: Duration = Duration::from_secs(60);
-/// The same when the end is near.
-const LAST_REMINDERS: Duration = Duration::from_secs(20);
-/// After this time of waiting it is said what to check.
-const LONG: Duration = Duration::from_secs(90);
-/// How often it is told that something came which is not the answer.
-const MOST_IGNORED: u32 = 8;
 
 /// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
 #[derive(Debug)]
@@ -45,19 +38,6 @@ pub(crate) struct Terminal {
     wait: Mutex<Wait>,
     cut_off: Mutex<Option<Failure>>,
     cut_off_now: Notify,
-}
-
-/// What is known of the waiting.
-#[derive(Debug, Default)]
-struct Wait {
-    ends: Option<Instant>,
-    began: Option<Instant>,
-    last_told: Option<Duration>,
-    /// What to check after a long time; taken when it is said.
-    hint: Option<&'static str>,
-    answered: bool,
-    takes_pastes: bool,
-    ignored: u32,
 }
 
 impl Terminal {
@@ -129,7 +109,10 @@ impl Terminal {
             if let Some(Some(pastes)) = self.pastes.get() {
                 pastes.attend();
             }
-            self.hint_after_long();
+            let hint = self.wait().take_hint(Instant::now());
+            if let Some(hint) = hint {
+                self.say(hint);
+            }
             self.draw_status();
         }
     }
@@ -182,9 +165,10 @@ impl Terminal {
         let room = Room::of(self.screen);
         let strong = |text: &str| self.screen.strong(text);
         self.show(block::device(device, room, strong), device.best_uri());
-        self.wait().hint = Some(
+        self.wait().prepare(
             "Nothing yet. Does the page show the code above, and was it approved there, not only \
              signed in to? For a new code, stop this and begin again.",
+            false,
         );
         self.open(device.best_uri());
     }
@@ -214,15 +198,13 @@ impl Terminal {
         };
         self.say_why_not_opened();
         self.show(block::authorization(url, back, Room::of(self.screen)), url);
-        let mut wait = self.wait();
-        wait.takes_pastes = by_hand;
-        wait.hint = Some(if by_hand {
+        let hint = if by_hand {
             "Nothing yet. Was everything approved in the browser? If it ended on a page that cannot \
              be reached, paste the address of that page here and press Enter."
         } else {
             "Nothing yet. Was everything approved in the browser, and can it reach this computer?"
-        });
-        drop(wait);
+        };
+        self.wait().prepare(hint, by_hand);
         self.open(url);
         self.remind(expires_in);
     }
@@ -263,108 +245,43 @@ impl Terminal {
         });
     }
 
-    /// Takes in how much time is left; tells it now and then where no line changes by itself.
     fn remind(&self, left: Duration) {
-        let mut wait = self.wait();
-        let now = Instant::now();
-        wait.began.get_or_insert(now);
-        wait.answered = false;
-        wait.ends = now.checked_add(left);
-        let pause = if left <= REMINDER {
-            LAST_REMINDERS
-        } else {
-            REMINDER
-        };
-        let due = wait
-            .last_told
-            .is_none_or(|told| told.saturating_sub(left) >= pause);
-        if due {
-            wait.last_told = Some(left);
-        }
-        drop(wait);
+        let is_due = self.wait().remind(left, Instant::now());
         if self.screen.is_live() {
             self.draw_status();
-        } else if due {
+        } else if is_due {
             let left = length(Duration::from_secs(rounded(left)));
             self.say(&format!("Waiting for you; {left} left."));
         }
     }
 
     fn draw_status(&self) {
-        let wait = self.wait();
-        let Some(ends) = wait.ends else { return };
-        let left = ends.saturating_duration_since(Instant::now());
-        let text = if wait.answered {
-            "The answer is here; finishing the sign-in...".to_owned()
-        } else {
-            let clock = format!("{} left. Ctrl-C stops.", countdown(rounded(left)));
-            let room = self.screen.size().map_or(0, |(columns, _)| columns);
-            match wait.takes_pastes {
-                true if room > 60 => format!("Paste here and press Enter, or wait: {clock}"),
-                true => format!("Paste or wait: {clock}"),
-                false => format!("Waiting: {clock}"),
-            }
-        };
-        drop(wait);
-        self.screen.show_status(&text);
-    }
-
-    fn hint_after_long(&self) {
-        let mut wait = self.wait();
-        let (Some(began), Some(ends)) = (wait.began, wait.ends) else {
-            return;
-        };
-        let now = Instant::now();
-        let waited = now.duration_since(began);
-        let left = ends.saturating_duration_since(now);
-        let is_long = waited >= LONG.min((waited + left) / 2);
-        if is_long
-            && !wait.answered
-            && let Some(hint) = wait.hint.take()
-        {
-            drop(wait);
-            self.say(hint);
+        let columns = self.screen.size().map_or(0, |(columns, _)| columns);
+        let line = self.wait().line(Instant::now(), columns);
+        if let Some(line) = line {
+            self.screen.show_status(&line);
         }
     }
 
     fn ignored(&self, why: &str, pasted: bool) {
-        let mut wait = self.wait();
-        wait.ignored = wait.ignored.saturating_add(1);
-        let count = wait.ignored;
-        drop(wait);
-        match count {
-            ..=MOST_IGNORED if pasted => self.say(&format!(
+        let telling = self.wait().ignored();
+        match telling {
+            Ignored::Tell if pasted => self.say(&format!(
                 "That was not it ({why}). Copy the whole address of the page that the browser ends \
                  on; the sign-in goes on."
             )),
-            ..=MOST_IGNORED => self.say(&format!(
+            Ignored::Tell => self.say(&format!(
                 "Something that is not the answer came ({why}); the sign-in goes on."
             )),
-            _ if count == MOST_IGNORED + 1 => {
+            Ignored::TellTheLast => {
                 self.say("More that is not the answer came; no more is told of it.");
             }
-            _ => {}
+            Ignored::Silent => {}
         }
     }
 
     fn wait(&self) -> MutexGuard<'_, Wait> {
         self.wait.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whole seconds, rounded up: the first reminder comes a moment after the code, and says
-/// "30 minutes", not "29".
-fn rounded(left: Duration) -> u64 {
-    left.saturating_add(Duration::from_millis(999)).as_secs()
-}
-
-/// As a clock shows it: 14:05, 1:00:00.
-fn countdown(seconds: u64) -> String {
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
     }
 }
 
@@ -381,7 +298,7 @@ impl UserPrompt for Terminal {
             } => self.show_authorization(url, redirect_uri, *expires_in),
             LoginEvent::Answered => {
                 self.event("answered", json!({}));
-                self.wait().answered = true;
+                self.wait().answered();
                 self.draw_status();
             }
             LoginEvent::Waiting { left, .. } => {
@@ -414,18 +331,6 @@ impl UserPrompt for Terminal {
         match self.pastes.get() {
             Some(Some(pastes)) => pastes.next().await,
             _ => std::future::pending().await,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_that_is_left_reads_like_a_clock() {
-        for (seconds, text) in [(0, "0:00"), (65, "1:05"), (899, "14:59"), (3600, "1:00:00")] {
-            assert_eq!(countdown(seconds), text);
         }
     }
 }

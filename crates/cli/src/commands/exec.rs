@@ -3,15 +3,11 @@
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
-use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use super::SessionArgs;
 use super::token::Wanted;
 use crate::exit::Failure;
-use crate::time;
-use crate::vendor::ProviderArgs;
 
 /// The variable that holds the access token, if no other is named.
 pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
@@ -19,10 +15,7 @@ pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
 #[derive(Args, Debug)]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
-    pub(crate) session: SessionArgs,
-
-    #[command(flatten)]
-    provider: ProviderArgs,
+    pub(crate) wanted: Wanted,
 
     /// The variable that holds the access token; may be given several times.
     #[arg(long, value_name = "NAME", default_value = VARIABLE, value_parser = variable)]
@@ -31,18 +24,6 @@ pub(crate) struct ExecArgs {
     /// A variable for the base URL of the API, if the vendor names one.
     #[arg(long, value_name = "NAME", value_parser = variable)]
     api_base_env: Option<String>,
-
-    /// How long the token must still be good at the start [default: 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
-    min_validity: Option<Duration>,
-
-    /// The longest time for one request to the vendor, and for another process's renewal.
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
-    timeout: Option<Duration>,
-
-    /// Renew it first: the API refused the stored one.
-    #[arg(long)]
-    force_refresh: bool,
 
     /// Write an error as JSON to standard output, which is else the program's own.
     #[arg(long)]
@@ -67,14 +48,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
             "{name} cannot hold both the access token and the base URL"
         )));
     }
-    let (_key, token) = Wanted {
-        session: &args.session,
-        provider: &args.provider,
-        min_validity: args.min_validity,
-        force_refresh: args.force_refresh,
-        timeout: args.timeout,
-    }
-    .get()?;
+    let (_key, token) = args.wanted.get()?;
     let [program, arguments @ ..] = args.command.as_slice() else {
         return Err(Failure::Usage("there is no command to run".into()));
     };
@@ -83,8 +57,12 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     for name in &args.env {
         command.env(name, token.access.expose());
     }
+    let wanted = &args.wanted;
     if let Some(name) = &args.api_base_env {
-        let provider = args.session.vendor.provider(&args.provider, None, None)?;
+        let provider = wanted
+            .session
+            .vendor
+            .provider(&wanted.provider, None, None)?;
         if let Some(base) = provider.api_base(&token) {
             command.env(name, base);
         }

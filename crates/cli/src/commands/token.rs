@@ -19,14 +19,21 @@ use crate::{accounts, signals, store, time};
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
     #[command(flatten)]
-    pub(crate) session: SessionArgs,
-
-    #[command(flatten)]
-    provider: ProviderArgs,
+    pub(crate) wanted: Wanted,
 
     /// Write one JSON object with the token, its expiry, and what an API call needs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What is wanted of a token, by `token` and `exec` alike.
+#[derive(Args, Debug)]
+pub(crate) struct Wanted {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+
+    #[command(flatten)]
+    pub(crate) provider: ProviderArgs,
 
     /// How long the token must still be good [default: 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
@@ -41,34 +48,17 @@ pub(crate) struct TokenArgs {
     timeout: Option<Duration>,
 }
 
-/// What is wanted of a token, by `token` and `exec` alike.
-#[derive(Debug)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) session: &'a SessionArgs,
-    pub(crate) provider: &'a ProviderArgs,
-    pub(crate) min_validity: Option<Duration>,
-    pub(crate) force_refresh: bool,
-    pub(crate) timeout: Option<Duration>,
-}
-
 pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
-    let (key, token) = Wanted {
-        session: &args.session,
-        provider: &args.provider,
-        min_validity: args.min_validity,
-        force_refresh: args.force_refresh,
-        timeout: args.timeout,
-    }
-    .get()?;
+    let (key, token) = args.wanted.get()?;
     answer(args, &key, &token)
 }
 
-impl Wanted<'_> {
+impl Wanted {
     /// The session, renewed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
-        self.session.vendor.check_flags(self.provider)?;
+        self.session.vendor.check_flags(&self.provider)?;
         let mut store = store::open(&self.session.place)?;
-        let key = accounts::meant(self.session, &store)?;
+        let key = accounts::meant(&self.session, &store)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
@@ -80,7 +70,7 @@ impl Wanted<'_> {
         }
         let vendor = self.session.vendor;
         let manager = vendor
-            .provider(self.provider, self.timeout, None)?
+            .provider(&self.provider, self.timeout, None)?
             .manager()
             .store(store.clone())
             .account(key.account())
@@ -158,7 +148,10 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
     if !args.json {
         return output::answer(token.access.expose());
     }
-    let provider: Provider = args.session.vendor.provider(&args.provider, None, None)?;
+    let Wanted {
+        session, provider, ..
+    } = &args.wanted;
+    let provider: Provider = session.vendor.provider(provider, None, None)?;
     let headers: Map<String, serde_json::Value> = provider
         .api_headers(token)
         .into_iter()

@@ -114,26 +114,32 @@ fn who_does_not_say_who_they_are_throws_nobody_out() {
 }
 
 #[test]
-fn of_two_first_sign_ins_at_once_neither_is_lost() {
+fn of_two_first_sign_ins_at_once_of_two_people_neither_is_lost() {
     let user = User::with(Approval::Manual);
-    let logins = [(); 2].map(|()| {
-        let mut child = user.start(&["login", "qwen", "--json"]);
+    let begun = [(); 2].map(|()| {
+        let mut child = user.start(&["login", "gemini", "--json"]);
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
-        (child, out, event["user_code"].as_str().unwrap().to_owned())
+        (child, out, event["url"].as_str().unwrap().to_owned())
     });
-    let mut accounts = logins.map(|(mut child, mut out, code)| {
-        assert!(user.kit.qwen().approve(&code));
+    let mut people = ["mia@example.com", "tom@example.com"].into_iter();
+    let accounts = begun.map(|(mut child, mut out, url)| {
+        let person = json!({"email": people.next(), "verified_email": true});
+        user.kit
+            .gemini()
+            .fault(Endpoint::UserInfo, Fault::patch(person));
+        browse(&url);
+        assert_eq!(user.kit.gemini().approve_all(), 1);
+        browse(&url);
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
         assert!(child.wait().unwrap().success());
         let last: Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
         last["account"].as_str().unwrap().to_owned()
     });
-    accounts.sort();
-    assert_eq!(accounts, ["default", "default-2"]);
+    assert_eq!(accounts, ["default", "tom@example.com"]);
 }
 
 #[test]

@@ -125,10 +125,8 @@ impl Login {
         let manager = self.manager(key);
         let replaced = self.store.read(key).is_ok_and(|stored| stored.is_some());
         let (is_named, owner) = (self.is_named, token.notes.identity.clone());
-        let told_of = self.before.clone().filter(|_| *key == self.key);
         let fits = move |stored: Option<&OAuthToken>| {
-            let may = |stored| may_replace(stored, owner.as_deref(), told_of.as_ref());
-            is_named || stored.is_none_or(may)
+            is_named || stored.is_none_or(|stored| may_replace(stored, owner.as_deref()))
         };
         let token = manager.adopt_if(token.clone(), fits).await?;
         Ok(token.map(|token| SignedIn {
@@ -141,26 +139,19 @@ impl Login {
     fn why_not_there(&self, token: &OAuthToken) -> String {
         let account = printable(self.key.account());
         let stored = self.store.read(&self.key).ok().flatten();
-        match (
-            stored.and_then(|stored| stored.notes.identity),
-            &token.notes.identity,
-        ) {
-            (Some(owner), Some(_)) => format!(
-                "Account {account} belongs to {}, whose session is kept; this one gets an account \
-                 of its own.",
-                printable(&owner)
-            ),
-            (Some(owner), None) => format!(
-                "Account {account} belongs to {}, whose session is kept, and {} did not say who \
-                 signed in now; this session gets an account of its own.",
-                printable(&owner),
+        let owner = stored.and_then(|stored| stored.notes.identity);
+        let owner = printable(owner.as_deref().unwrap_or("somebody else"));
+        let who = match token.notes.identity {
+            Some(_) => String::new(),
+            None => format!(
+                ", and {} did not say who signed in now",
                 self.vendor.title()
             ),
-            (None, _) => format!(
-                "Somebody else signed in to account {account} meanwhile, whose session is kept; \
-                 this one gets an account of its own."
-            ),
-        }
+        };
+        format!(
+            "Account {account} belongs to {owner}, whose session is kept{who}; this one gets an \
+             account of its own."
+        )
     }
 
     /// The one that belongs to this person already, else a new one.
@@ -231,15 +222,13 @@ impl Login {
     }
 }
 
-/// Whether a session may give way to this person's; `told_of` is the one that the person was told
-/// of before, if it stood in this place.
-fn may_replace(stored: &OAuthToken, owner: Option<&str>, told_of: Option<&OAuthToken>) -> bool {
-    match (stored.notes.identity.as_deref(), owner) {
-        (Some(before), Some(now)) => before.eq_ignore_ascii_case(now),
-        (Some(_), None) => false,
-        // Nobody can say whose it is, so it must be that very one.
-        (None, _) => told_of.is_some_and(|told| signed_in_at(told) == signed_in_at(stored)),
-    }
+/// Whether a session may give way to this person's. One that is nobody's in particular does: of two
+/// sign-ins the later one counts.
+fn may_replace(stored: &OAuthToken, owner: Option<&str>) -> bool {
+    let Some(before) = stored.notes.identity.as_deref() else {
+        return true;
+    };
+    owner.is_some_and(|owner| owner.eq_ignore_ascii_case(before))
 }
 
 fn signed_in_at(session: &OAuthToken) -> Option<Timestamp> {

@@ -1,0 +1,177 @@
+//! How long the person has, and what is said meanwhile.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often the time that is left is told where no line changes by itself.
+const REMINDER: Duration = Duration::from_secs(60);
+/// The same when the end is near.
+const LAST_REMINDERS: Duration = Duration::from_secs(20);
+/// After this time of waiting it is said what to check.
+const LONG: Duration = Duration::from_secs(90);
+/// How often it is told that something came which is not the answer.
+const MOST_IGNORED: u32 = 8;
+/// A terminal as wide as this has room for more words.
+const WIDE: usize = 61;
+
+/// What is known of the waiting.
+#[derive(Debug, Default)]
+pub(super) struct Wait {
+    ends: Option<Instant>,
+    began: Option<Instant>,
+    last_told: Option<Duration>,
+    /// What to check after a long time; taken when it is said.
+    hint: Option<&'static str>,
+    answered: bool,
+    takes_pastes: bool,
+    ignored: u32,
+}
+
+/// What is told of something that is not the answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ignored {
+    Tell,
+    TellTheLast,
+    Silent,
+}
+
+impl Wait {
+    /// What to say after a long time, and whether the person can paste.
+    pub(super) fn prepare(&mut self, hint: &'static str, takes_pastes: bool) {
+        self.hint = Some(hint);
+        self.takes_pastes = takes_pastes;
+    }
+
+    /// Takes in how much time is left; whether it is to be told where no line changes by itself.
+    pub(super) fn remind(&mut self, left: Duration, now: Instant) -> bool {
+        self.began.get_or_insert(now);
+        self.answered = false;
+        self.ends = now.checked_add(left);
+        let pause = if left <= REMINDER {
+            LAST_REMINDERS
+        } else {
+            REMINDER
+        };
+        let is_due = self
+            .last_told
+            .is_none_or(|told| told.saturating_sub(left) >= pause);
+        if is_due {
+            self.last_told = Some(left);
+        }
+        is_due
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+
+    /// The line that changes; `None` before the waiting begins.
+    pub(super) fn line(&self, now: Instant, columns: usize) -> Option<String> {
+        let left = self.ends?.saturating_duration_since(now);
+        if self.answered {
+            return Some("The answer is here; finishing the sign-in...".to_owned());
+        }
+        let clock = format!("{} left. Ctrl-C stops.", countdown(rounded(left)));
+        Some(match self.takes_pastes {
+            true if columns >= WIDE => format!("Paste here and press Enter, or wait: {clock}"),
+            true => format!("Paste or wait: {clock}"),
+            false => format!("Waiting: {clock}"),
+        })
+    }
+
+    /// What to check, once, after a long time or half of a short one.
+    pub(super) fn take_hint(&mut self, now: Instant) -> Option<&'static str> {
+        let (began, ends) = (self.began?, self.ends?);
+        let waited = now.duration_since(began);
+        let left = ends.saturating_duration_since(now);
+        let is_long = waited >= LONG.min((waited + left) / 2);
+        if is_long && !self.answered {
+            self.hint.take()
+        } else {
+            None
+        }
+    }
+
+    /// Counts what is not the answer: a flood of it is not told to the end.
+    pub(super) fn ignored(&mut self) -> Ignored {
+        self.ignored = self.ignored.saturating_add(1);
+        match self.ignored {
+            ..=MOST_IGNORED => Ignored::Tell,
+            count if count == MOST_IGNORED + 1 => Ignored::TellTheLast,
+            _ => Ignored::Silent,
+        }
+    }
+}
+
+/// Whole seconds, rounded up: the first reminder comes a moment after the code, and says
+/// "30 minutes", not "29".
+pub(super) fn rounded(left: Duration) -> u64 {
+    left.saturating_add(Duration::from_millis(999)).as_secs()
+}
+
+/// As a clock shows it: 14:05, 1:00:00.
+fn countdown(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_time_that_is_left_reads_like_a_clock() {
+        for (seconds, text) in [(0, "0:00"), (65, "1:05"), (899, "14:59"), (3600, "1:00:00")] {
+            assert_eq!(countdown(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_line_fits_and_says_what_can_be_done() {
+        let (mut wait, now) = (Wait::default(), Instant::now());
+        assert_eq!(wait.line(now, 80), None);
+        wait.prepare("", true);
+        wait.remind(300 * SECOND, now);
+        assert_eq!(
+            wait.line(now + SECOND, 40).unwrap(),
+            "Paste or wait: 4:59 left. Ctrl-C stops."
+        );
+        assert!(wait.line(now, 80).unwrap().starts_with("Paste here"));
+        wait.answered();
+        assert!(wait.line(now, 40).unwrap().starts_with("The answer"));
+        // A code that was none: the waiting goes on.
+        wait.remind(200 * SECOND, now);
+        assert!(wait.line(now, 40).unwrap().contains("3:20 left"));
+    }
+
+    #[test]
+    fn what_to_check_is_said_once_after_a_long_time_or_half_of_a_short_one() {
+        for (whole, early, late) in [(1800, 89, 90), (60, 29, 30)] {
+            let (mut wait, now) = (Wait::default(), Instant::now());
+            wait.prepare("look", false);
+            wait.remind(whole * SECOND, now);
+            assert_eq!(wait.take_hint(now + early * SECOND), None);
+            assert_eq!(wait.take_hint(now + late * SECOND), Some("look"));
+            assert_eq!(wait.take_hint(now + (late + 1) * SECOND), None);
+        }
+    }
+
+    #[test]
+    fn a_flood_is_not_told_to_the_end() {
+        let mut wait = Wait::default();
+        let told: Vec<_> = (0..12).map(|_| wait.ignored()).collect();
+        assert_eq!(
+            told.iter().filter(|told| **told == Ignored::Tell).count(),
+            8
+        );
+        assert_eq!(told[8], Ignored::TellTheLast);
+        assert_eq!(told[11], Ignored::Silent);
+    }
+}
