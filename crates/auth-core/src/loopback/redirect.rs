@@ -56,7 +56,7 @@ impl Redirect {
     ///
     /// # Errors
     ///
-    /// `error`, unless the wait goes on; then as [`LoopbackListener::wait`].
+    /// `error`, unless the wait goes on; then as [`LoopbackListener::wait`](crate::LoopbackListener::wait).
     pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
         match self.way {
             Way::PastedCode(waiting) if error.kind() == ErrorKind::Expired => {

@@ -1,0 +1,268 @@
+//! One session as `status` shows it.
+
+use std::time::Duration;
+
+use llm_auth_core::{
+    Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark, printable,
+};
+use serde::Serialize;
+
+use super::state_of;
+use crate::accounts::{self, IMPORTED_FROM};
+use crate::commands::{PlaceArgs, SessionArgs};
+use crate::exit::{chain, login_command};
+use crate::screen::arrow;
+use crate::time::{length, rfc3339};
+use crate::vendor::{ProviderArgs, Vendor};
+
+/// One session as it is stored. Nothing in it is secret.
+#[derive(Default, Serialize)]
+pub(super) struct Row {
+    pub(super) vendor: Option<String>,
+    pub(super) account: String,
+    store: String,
+    pub(super) state: &'static str,
+    expires_at: Option<String>,
+    expires_at_ms: Option<i64>,
+    expires_in_seconds: Option<i64>,
+    scope: Option<String>,
+    api_base: Option<String>,
+    identity: Option<String>,
+    signed_in_at: Option<String>,
+    renewed_at: Option<String>,
+    last_failure: Option<Failed>,
+    clock_offset_seconds: Option<i64>,
+    renewable: bool,
+    may_be_spent: bool,
+    refused: bool,
+    /// The one that is meant where no account is named.
+    current: bool,
+    /// The program whose session this was.
+    imported_from: Option<String>,
+    advice: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Why the last renewal failed.
+#[derive(Serialize)]
+struct Failed {
+    at: Option<String>,
+    reason: Option<String>,
+}
+
+impl Row {
+    /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
+    pub(super) fn of(
+        place: &PlaceArgs,
+        store: &FileTokenStore,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let vendor = Some(key.provider()).filter(|name| !name.is_empty());
+        let row = Self {
+            vendor: vendor.map(printable),
+            account: printable(key.account()),
+            current: place.store.is_none() && is_current(key, store),
+            store: store.path(key).display().to_string(),
+            ..Self::default()
+        };
+        match store.read(key) {
+            Ok(None) => None,
+            Ok(Some(token)) => Some(row.filled(place, key, &token, now)),
+            Err(error) => Some(row.unreadable(&error)),
+        }
+    }
+
+    /// For all that might be in a folder that cannot be listed.
+    pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
+        Self {
+            vendor: Some(printable(provider)),
+            ..Self::default().unreadable(error)
+        }
+    }
+
+    /// Whether it is the account of that name or that person.
+    pub(super) fn is_of(&self, wanted: &str) -> bool {
+        self.account.eq_ignore_ascii_case(wanted)
+            || self
+                .identity
+                .as_ref()
+                .is_some_and(|owner| owner.eq_ignore_ascii_case(wanted))
+    }
+
+    fn filled(
+        self,
+        place: &PlaceArgs,
+        key: &SessionKey,
+        token: &OAuthToken,
+        now: Timestamp,
+    ) -> Self {
+        let notes = &token.notes;
+        let owner = notes.provider.as_deref().map(printable);
+        let vendor = owner.clone().or_else(|| self.vendor.clone());
+        let foreign = !key.provider().is_empty()
+            && owner
+                .as_deref()
+                .is_some_and(|owner| owner != key.provider());
+        let has_access = !token.access.is_empty();
+        let by_server = now.shifted(notes.clock_offset_ms.unwrap_or(0));
+        let expires_in = token
+            .expires_at
+            .as_unix_millis()
+            .saturating_sub(by_server.as_unix_millis());
+        Self {
+            state: state_of(token, now),
+            expires_at: rfc3339(token.expires_at).filter(|_| has_access),
+            expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
+            expires_in_seconds: has_access.then_some(expires_in / 1000),
+            scope: token.scope.as_deref().map(printable),
+            api_base: vendor.as_deref().and_then(|vendor| api_base(vendor, token)),
+            identity: notes.identity.as_deref().map(printable),
+            signed_in_at: notes.signed_in_at.and_then(rfc3339),
+            renewed_at: notes.renewed_at.and_then(rfc3339),
+            last_failure: reason_of(token).map(|mark| Failed {
+                at: rfc3339(mark.at),
+                reason: mark.reason.as_deref().map(printable),
+            }),
+            clock_offset_seconds: notes.clock_offset_ms.map(|millis| millis / 1000),
+            renewable: token.refresh.is_some() && !token.is_refused(),
+            may_be_spent: token.may_be_spent(),
+            refused: token.is_refused(),
+            imported_from: notes.context.get(IMPORTED_FROM).map(|name| printable(name)),
+            advice: advice(place, key, token, now),
+            error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
+            vendor,
+            ..self
+        }
+    }
+
+    fn unreadable(self, error: &Error) -> Self {
+        Self {
+            state: "unreadable",
+            error: Some(chain(error)),
+            advice: Some("look at the file, or sign in again, which keeps it aside".into()),
+            ..self
+        }
+    }
+
+    /// The row for a person.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let vendor = self.vendor.as_deref().unwrap_or("(vendor not noted)");
+        let mut head = vendor.to_owned();
+        if !self.account.is_empty() {
+            head.push_str(&format!("  {}", self.account));
+        }
+        if self.current {
+            head.push_str("  (current)");
+        }
+        if let Some(identity) = &self.identity {
+            head.push_str(&format!("  {identity}"));
+        }
+        let mut lines = vec![head];
+        let mut say = |name: &str, text: &str| lines.push(format!("  {name:<13} {text}"));
+        match &self.error {
+            Some(error) if self.state == "unreadable" => say(self.state, error),
+            Some(error) => say("careful", error),
+            None => say(self.state, &self.expiry()),
+        }
+        if let Some(at) = &self.signed_in_at {
+            let from = self.imported_from.as_ref();
+            let from = from.map(|name| format!(", taken over from {name}"));
+            say("signed in", &format!("{at}{}", from.unwrap_or_default()));
+        }
+        if let Some(at) = &self.renewed_at {
+            say("renewed", at);
+        }
+        if let Some(failed) = &self.last_failure {
+            let at = failed.at.as_deref().unwrap_or("at an unknown time");
+            let reason = failed.reason.as_deref().unwrap_or("for no reason given");
+            say("last renewal", &format!("failed, {at}: {reason}"));
+        }
+        if self.may_be_spent {
+            say(
+                "careful",
+                "a renewal was cut off: its refresh token may be spent",
+            );
+        }
+        if let Some(seconds) = self.clock_offset_seconds {
+            let apart = length(Duration::from_secs(seconds.unsigned_abs()));
+            let way = if seconds < 0 { "ahead of" } else { "behind" };
+            let text = format!("the clock of this computer is {apart} {way} the vendor's");
+            say("clock", &text);
+        }
+        say("stored in", &self.store);
+        if let Some(advice) = &self.advice {
+            lines.push(format!("  {} {advice}", arrow()));
+        }
+        lines
+    }
+
+    /// How long the access token lives, and what comes then.
+    fn expiry(&self) -> String {
+        let Some(seconds) = self.expires_in_seconds else {
+            return "no access token yet; the next `token` brings the first".to_owned();
+        };
+        let at = self.expires_at.as_deref().unwrap_or("another age");
+        let time = length(Duration::from_secs(seconds.unsigned_abs()));
+        let when = match (self.state, seconds >= 0) {
+            ("valid", _) => format!("for {time}, until {at}"),
+            (_, true) => format!("the access token expires in {time}, at {at}"),
+            (_, false) => format!("the access token expired {time} ago, at {at}"),
+        };
+        let then = match (self.refused, self.renewable) {
+            (true, _) => "the vendor refuses to renew it",
+            (_, true) if self.state == "valid" => "renewed when it is asked for after that",
+            (_, true) => "the next `token` renews it",
+            _ => "it cannot be renewed",
+        };
+        format!("{when}; {then}")
+    }
+}
+
+/// Why the last renewal failed: the refusal that ended it goes before what passes.
+fn reason_of(token: &OAuthToken) -> Option<&TokenMark> {
+    let refused = token
+        .notes
+        .refused
+        .as_deref()
+        .filter(|_| token.is_refused());
+    refused.or(token.notes.last_failure.as_deref())
+}
+
+/// Whether it is the one that is meant where no account is named.
+fn is_current(key: &SessionKey, store: &FileTokenStore) -> bool {
+    let vendor = Vendor::named(key.provider());
+    vendor.is_some_and(|vendor| accounts::current(vendor, store).is_ok_and(|found| found == *key))
+}
+
+/// What the person should do, if anything.
+fn advice(
+    place: &PlaceArgs,
+    key: &SessionKey,
+    token: &OAuthToken,
+    now: Timestamp,
+) -> Option<String> {
+    let is_over = ["expired", "refused"].contains(&state_of(token, now));
+    if !is_over && !token.is_refused() {
+        return None;
+    }
+    let noted = token.notes.provider.as_deref();
+    let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
+    let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
+    let session = SessionArgs {
+        vendor,
+        place: PlaceArgs {
+            account: account.filter(|_| place.store.is_none()),
+            store: place.store.clone(),
+        },
+    };
+    Some(format!("sign in again with `{}`", login_command(&session)))
+}
+
+/// The API base as the vendor's provider has it; none if the environment makes no provider,
+/// which `token` and `login` complain about.
+fn api_base(vendor: &str, token: &OAuthToken) -> Option<String> {
+    let provider = Vendor::named(vendor)?.provider(&ProviderArgs::default(), None, None);
+    provider.ok()?.api_base(token)
+}
