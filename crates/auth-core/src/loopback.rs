@@ -12,11 +12,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 
 use self::gate::Gate;
 pub use self::redirect::Redirect;
-use self::server::Server;
 use self::waiting::Waiting;
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
@@ -107,14 +105,7 @@ impl LoopbackListener {
     ) -> Result<Redirect> {
         let deadline = deadline(patience);
         let gate = Gate::new(self.address, &self.path, state, issuer);
-        let (announce, arrivals) = mpsc::channel(16);
-        let server = Server::start(self.listeners, gate.clone(), announce);
-        let waiting = Waiting {
-            gate,
-            server,
-            arrivals,
-            deadline,
-        };
+        let waiting = Waiting::start(self.listeners, gate, deadline);
         waiting.next(prompt).await
     }
 }

@@ -2,10 +2,11 @@
 #![cfg(feature = "loopback")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use llm_auth_core::{
-    Error, ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, UserPrompt,
+    Error, ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, Silent, UserPrompt,
     async_trait,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -188,27 +189,90 @@ async fn a_pasted_refusal_is_one() {
     assert_eq!(error.kind(), ErrorKind::Denied);
 }
 
-/// Somebody whose input never ends.
-#[derive(Debug)]
-struct Flood;
+/// Somebody whose input never ends, and is another one each time if it is numbered.
+#[derive(Debug, Default)]
+struct Flood {
+    numbered: bool,
+    count: AtomicUsize,
+}
 
 #[async_trait]
 impl UserPrompt for Flood {
     fn notify(&self, _event: &LoginEvent<'_>) {}
 
     async fn pasted(&self) -> Secret {
-        Secret::from("y")
+        let count = self.count.fetch_add(1, Ordering::SeqCst);
+        let number = if self.numbered { count } else { 0 };
+        Secret::from(format!("made-up-code-number-{number}"))
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_texts_does_not_keep_the_end_from_coming() {
-    let listener = LoopbackListener::bind("/cb").unwrap();
-    let patience = Duration::from_millis(50);
-    let waited = listener
-        .wait(&Secret::from(STATE), None, patience, &Flood)
-        .await;
-    assert_eq!(waited.unwrap_err().kind(), ErrorKind::Expired);
+async fn a_flood_of_codes_is_not_redeemed_and_does_not_keep_the_end_from_coming() {
+    for (numbered, most) in [(false, 1), (true, 3)] {
+        let flood = Flood {
+            numbered,
+            ..Flood::default()
+        };
+        let listener = LoopbackListener::bind("/cb").unwrap();
+        let patience = Duration::from_millis(100);
+        let state = Secret::from(STATE);
+        let mut waited = listener.wait(&state, None, patience, &flood).await;
+        let mut redeemed = 0;
+        while let Ok(redirect) = waited {
+            redeemed += 1;
+            let unknown = Error::new(ErrorKind::Expired, "made up");
+            waited = redirect.failed(unknown, &flood).await;
+        }
+        assert_eq!(waited.unwrap_err().kind(), ErrorKind::Expired);
+        assert_eq!(redeemed, most);
+    }
+}
+
+/// A sign-in whose lone code is being redeemed, and the browser that comes meanwhile.
+async fn overtaken(code: &str) -> (Redirect, JoinHandle<String>) {
+    let sign_in = sign_in();
+    let host = sign_in.uri.replace("http://", "").replace("/cb", "");
+    sign_in.paste("pasted-code-all-alone");
+    let redirect = sign_in.task.await.unwrap().unwrap();
+    let mut stream = TcpStream::connect(&host).await.unwrap();
+    let request = format!("GET /cb?code={code}&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    // A second connection is answered only when the first was.
+    let mut second = TcpStream::connect(&host).await.unwrap();
+    second.write_all(request.as_bytes()).await.unwrap();
+    let mut refused = String::new();
+    second.read_to_string(&mut refused).await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 410"), "{refused}");
+    let page = tokio::spawn(async move {
+        let mut page = String::new();
+        stream.read_to_string(&mut page).await.unwrap();
+        page
+    });
+    (redirect, page)
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_while_a_pasted_code_is_redeemed_is_not_cut_off() {
+    let (redirect, page) = overtaken("another").await;
+    redirect.succeeded().await;
+    assert!(page.await.unwrap().contains("Approved"));
+
+    // Whatever became of the pasted code, the browser's counts.
+    for kind in [ErrorKind::Expired, ErrorKind::Transient] {
+        let (redirect, page) = overtaken("another").await;
+        let error = Error::new(kind, "made up");
+        let redirect = redirect.failed(error, &Silent).await.unwrap();
+        assert_eq!(redirect.code().expose(), "another");
+        redirect.succeeded().await;
+        assert!(page.await.unwrap().contains("Approved"));
+    }
+
+    // Unless it is the same one: a code is redeemed once.
+    let (redirect, page) = overtaken("pasted-code-all-alone").await;
+    let error = Error::new(ErrorKind::Expired, "made up");
+    assert!(redirect.failed(error, &Silent).await.is_err());
+    assert!(page.await.unwrap().contains("Something went wrong"));
 }
 
 #[tokio::test]

@@ -50,10 +50,12 @@ pub(crate) fn endpoints_of(
 /// that a token endpoint set alone takes the access token to no other API.
 fn moved_as(default: &MiniMaxEndpoints, other: MiniMaxEndpoints) -> Result<MiniMaxEndpoints> {
     let known = MiniMaxEndpoints::new(default.region, default.dialect);
+    let is_whole =
+        default.device_authorization.base() == default.token.base() && default.token != known.token;
     let revocation = match (&default.revocation, &known.revocation, &other.revocation) {
         (Some(given), Some(known), Some(other)) => Some(moved(given, known, other)?),
         // A server that was moved as a whole has its own.
-        (None, None, Some(other)) => Some(moved(&default.token, &known.token, other)?),
+        (None, None, Some(other)) if is_whole => Some(moved(&default.token, &known.token, other)?),
         (Some(given), None, _) => Some(given.clone()),
         _ => other.revocation.clone(),
     };

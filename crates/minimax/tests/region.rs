@@ -84,6 +84,22 @@ fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResul
     Ok(())
 }
 
+/// A proxy sees which host is asked for, and lets nothing through.
+#[tokio::test]
+async fn a_token_endpoint_set_alone_takes_no_revocation_along() -> TestResult {
+    let proxy = ScriptedServer::start([ScriptedAnswer::json(403, "")]).await?;
+    let mut endpoints = MiniMaxEndpoints::default();
+    endpoints.token = Endpoint::new("https://relay.example/oauth2/token")?;
+    let provider = MiniMaxProvider::builder()
+        .endpoints(endpoints)
+        .http(HttpClient::builder().proxy(proxy.base_url(), "").build()?)
+        .build();
+    let session = session(&[("region", "cn"), ("dialect", "mcode")], None);
+    assert!(provider.revoke(&session).await.is_err());
+    assert_eq!(proxy.requests()[0].target, "account.minimax.cn:443");
+    Ok(())
+}
+
 #[test]
 fn a_session_that_is_taken_over_stays_where_it_was_made() -> TestResult {
     let provider = MiniMaxProvider::new();

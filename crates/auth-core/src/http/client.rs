@@ -297,9 +297,10 @@ impl HttpClientBuilder {
         let Some((url, except)) = &self.proxy else {
             return Ok(None);
         };
+        let url = url.trim();
         // The URL may hold a password: the cause is not kept.
         let no_url = |_source| Error::new(ErrorKind::Config, "the proxy is not a URL");
-        let proxy = reqwest::Proxy::all(url.as_str()).map_err(no_url)?;
+        let proxy = reqwest::Proxy::all(url).map_err(no_url)?;
         // One of another kind would be passed by in silence.
         let scheme = url.split_once("://").map_or("http", |(scheme, _)| scheme);
         if !PROXY_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {

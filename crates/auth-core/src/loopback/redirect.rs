@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use super::page::Page;
 use super::server::Server;
 use super::waiting::Waiting;
-use crate::error::{Error, ErrorKind, Result};
-use crate::prompt::{LoginEvent, UserPrompt};
+use crate::error::{Error, Result};
+use crate::prompt::UserPrompt;
 use crate::secret::Secret;
 
 /// How long the browser gets to take its page.
@@ -33,8 +33,8 @@ pub(super) enum Way {
 
 #[derive(Debug)]
 pub(super) struct Browser {
-    pub(super) reply: oneshot::Sender<Page>,
-    pub(super) server: Server,
+    reply: oneshot::Sender<Page>,
+    server: Server,
 }
 
 impl Redirect {
@@ -46,33 +46,37 @@ impl Redirect {
 
     /// Tells the person in the browser that they are signed in, and closes the port.
     pub async fn succeeded(self) {
-        if let Way::Browser(browser) = self.way {
-            browser.farewell(Page::Done).await;
+        match self.way {
+            Way::Browser(browser) => browser.farewell(Page::Done).await,
+            Way::PastedCode(waiting) => waiting.end(Page::Done).await,
+            Way::PastedUrl => {}
         }
     }
 
-    /// Tells the person in the browser that it failed, and closes the port. A code that was
-    /// pasted alone and that the server does not know was none: then the wait goes on.
+    /// Tells the person in the browser that it failed, and closes the port. After a code that was
+    /// pasted alone it may go on: with the answer of the browser, if one came meanwhile, or with
+    /// the wait, if the server does not know that code ([`ErrorKind::Expired`](crate::ErrorKind::Expired)).
     ///
     /// # Errors
     ///
-    /// `error`, unless the wait goes on; then as [`LoopbackListener::wait`](crate::LoopbackListener::wait).
+    /// `error`, unless it goes on; then as [`LoopbackListener::wait`](crate::LoopbackListener::wait).
     pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
         match self.way {
-            Way::PastedCode(waiting) if error.kind() == ErrorKind::Expired => {
-                prompt.notify(&LoginEvent::Trouble { error: &error });
-                waiting.next(prompt).await
-            }
             Way::Browser(browser) => {
                 browser.farewell(Page::Failed).await;
                 Err(error)
             }
-            Way::PastedCode(_) | Way::PastedUrl => Err(error),
+            Way::PastedCode(waiting) => waiting.after(error, prompt).await,
+            Way::PastedUrl => Err(error),
         }
     }
 }
 
 impl Browser {
+    pub(super) fn new(reply: oneshot::Sender<Page>, server: Server) -> Self {
+        Self { reply, server }
+    }
+
     pub(super) async fn farewell(self, page: Page) {
         // A browser that has gone away gets no page.
         if self.reply.send(page).is_ok() {

@@ -1,8 +1,8 @@
 //! The HTTP server behind the redirect URI.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::gate::{Gate, Verdict};
 use super::page::{Language, Page, SECURITY_POLICY};
-use crate::error::Error;
+use crate::error::Result;
 use crate::secret::Secret;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: header::HeaderName =
@@ -30,20 +30,11 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 /// A browser waits this long for its page while the code is exchanged.
 const CONNECTION_TIME: Duration = Duration::from_secs(90);
 
-/// What reached the redirect URI.
+/// The answer that reached the redirect URI, and the browser that waits for its page.
 #[derive(Debug)]
-pub(super) enum Arrival {
-    Code {
-        code: Secret,
-        reply: oneshot::Sender<Page>,
-    },
-    Ignored {
-        why: &'static str,
-    },
-    Refused {
-        error: Error,
-        reply: oneshot::Sender<Page>,
-    },
+pub(super) struct Answer {
+    pub(super) outcome: Result<Secret>,
+    pub(super) reply: oneshot::Sender<Page>,
 }
 
 /// Serves until it is dropped.
@@ -56,22 +47,24 @@ pub(super) struct Server {
 #[derive(Debug)]
 struct Shared {
     gate: Gate,
-    decided: AtomicBool,
+    /// Taken by the one answer: a code is redeemed once, and a reload brings nothing new.
+    bring: Mutex<Option<oneshot::Sender<Answer>>>,
     delivered: Notify,
-    arrivals: mpsc::Sender<Arrival>,
+    strays: mpsc::Sender<&'static str>,
 }
 
 impl Server {
     pub(super) fn start(
         listeners: Vec<TcpListener>,
         gate: Gate,
-        arrivals: mpsc::Sender<Arrival>,
+        bring: oneshot::Sender<Answer>,
+        strays: mpsc::Sender<&'static str>,
     ) -> Self {
         let shared = Arc::new(Shared {
             gate,
-            decided: AtomicBool::new(false),
+            bring: Mutex::new(Some(bring)),
             delivered: Notify::new(),
-            arrivals,
+            strays,
         });
         Self {
             tasks: listeners
@@ -153,26 +146,31 @@ async fn answer(
     let verdict = shared
         .gate
         .judge(request.method(), request.uri(), request.headers());
-    if let Verdict::Ignored { status, why } = verdict {
-        // If nobody listens for the remark, it is lost.
-        let _unheard = shared.arrivals.try_send(Arrival::Ignored { why });
-        return response(status, Page::Nothing);
-    }
-    // A code is redeemed once: a reload of the page brings nothing new.
-    if shared.decided.swap(true, Ordering::SeqCst) {
+    let outcome = match verdict {
+        Verdict::Code(code) => Ok(code),
+        Verdict::Refused(error) => Err(error),
+        Verdict::Ignored { status, why } => {
+            // If nobody listens for the remark, it is lost.
+            let _unheard = shared.strays.try_send(why);
+            return response(status, Page::Nothing);
+        }
+    };
+    let Some(bring) = shared.bring() else {
         return response(410, Page::Nothing);
-    }
+    };
     is_the_answer.store(true, Ordering::SeqCst);
     let (reply, page) = oneshot::channel();
-    let arrival = match verdict {
-        Verdict::Code(code) => Arrival::Code { code, reply },
-        Verdict::Refused(error) => Arrival::Refused { error, reply },
-        Verdict::Ignored { status, .. } => return response(status, Page::Nothing),
-    };
-    if shared.arrivals.send(arrival).await.is_err() {
+    if bring.send(Answer { outcome, reply }).is_err() {
         return response(410, Page::Nothing);
     }
     response(200, page.await.unwrap_or(Page::Failed))
+}
+
+impl Shared {
+    fn bring(&self) -> Option<oneshot::Sender<Answer>> {
+        let mut bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner);
+        bring.take()
+    }
 }
 
 fn response(status: u16, page: Page, language: Language) -> Response<Full<Bytes>> {
