@@ -1,7 +1,11 @@
 //! Which of several accounts at a vendor is meant.
 
-use llm_auth_core::{DEFAULT_ACCOUNT, FileTokenStore, SessionKey, printable};
+use llm_auth_core::{
+    Clock as _, DEFAULT_ACCOUNT, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
+    printable,
+};
 
+use crate::commands::status::state_of;
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::environment::Variables;
 use crate::exit::Failure;
@@ -13,33 +17,6 @@ pub(crate) const IMPORTED_FROM: &str = "imported_from";
 
 /// The session that the flags, the environment or else the settings mean.
 pub(crate) fn meant(session: &SessionArgs, store: &FileTokenStore) -> Result<SessionKey, Failure> {
-    match named_by(session, store)? {
-        Some(key) => Ok(key),
-        None => current(session.vendor, store),
-    }
-}
-
-/// The same for a sign-in: where nothing names an account, it is none that happens to be alone.
-pub(crate) fn meant_for_login(
-    session: &SessionArgs,
-    store: &FileTokenStore,
-) -> Result<SessionKey, Failure> {
-    if let Some(key) = named_by(session, store)? {
-        return Ok(key);
-    }
-    let vendor = session.vendor;
-    let settings = Settings::load()?;
-    let account = settings.current(vendor.name())?;
-    Ok(key(vendor, account.unwrap_or(DEFAULT_ACCOUNT)))
-}
-
-/// Whether the account was named, so that no other one can be meant.
-pub(crate) fn is_named(session: &SessionArgs) -> Result<bool, Failure> {
-    let PlaceArgs { account, store } = &session.place;
-    Ok(account.is_some() || store.is_some() || of_environment(session.vendor)?.is_some())
-}
-
-fn named_by(session: &SessionArgs, store: &FileTokenStore) -> Result<Option<SessionKey>, Failure> {
     let vendor = session.vendor;
     let PlaceArgs {
         account,
@@ -49,13 +26,72 @@ fn named_by(session: &SessionArgs, store: &FileTokenStore) -> Result<Option<Sess
         // A file holds one session, whatever it is called.
         (account, Some(_)) => {
             let account = account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
-            Ok(Some(key(vendor, account)))
+            Ok(key(vendor, account))
         }
-        (Some(name), None) => named(vendor, name, store).map(Some),
-        (None, None) => match of_environment(vendor)? {
-            Some(name) => named(vendor, &name, store).map(Some),
-            None => Ok(None),
-        },
+        (Some(name), None) => named(vendor, name, store),
+        (None, None) => current(vendor, store),
+    }
+}
+
+/// The same for a sign-in: an account that happens to be the only one is meant only where its
+/// session is over, for else the sign-in might be another's.
+pub(crate) fn meant_for_login(
+    session: &SessionArgs,
+    store: &FileTokenStore,
+) -> Result<SessionKey, Failure> {
+    let vendor = session.vendor;
+    let meant = match meant(session, store) {
+        // None of them, then.
+        Err(Failure::Which(_)) => key(vendor, DEFAULT_ACCOUNT),
+        meant => meant?,
+    };
+    let PlaceArgs {
+        account,
+        store: file,
+    } = &session.place;
+    let is_chosen = account.is_some() || file.is_some() || is_chosen(vendor)?;
+    if is_chosen || is_over(store, &meant) {
+        return Ok(meant);
+    }
+    Ok(key(vendor, DEFAULT_ACCOUNT))
+}
+
+/// Whether somebody named the account itself, so that no other one will do. Who names a person
+/// means that person.
+pub(crate) fn is_named(
+    session: &SessionArgs,
+    before: Option<&OAuthToken>,
+) -> Result<bool, Failure> {
+    let PlaceArgs { account, store } = &session.place;
+    let name = match account {
+        Some(name) => Some(name.clone()),
+        None => of_environment(session.vendor)?,
+    };
+    let owner = before.and_then(|session| session.notes.identity.as_deref());
+    Ok(match (name, store) {
+        (_, Some(_)) => true,
+        (Some(name), None) => owner.is_none_or(|owner| !owner.eq_ignore_ascii_case(&name)),
+        (None, None) => false,
+    })
+}
+
+/// Whether the environment or the settings say which account is meant.
+fn is_chosen(vendor: Vendor) -> Result<bool, Failure> {
+    if of_environment(vendor)?.is_some() {
+        return Ok(true);
+    }
+    // Settings that cannot be read choose nothing.
+    let settings = Settings::load().ok();
+    Ok(settings.is_some_and(|settings| settings.current(vendor.name()).ok().flatten().is_some()))
+}
+
+fn is_over(store: &FileTokenStore, key: &SessionKey) -> bool {
+    match store.read(key) {
+        Ok(Some(session)) => {
+            ["expired", "refused"].contains(&state_of(&session, SystemClock.now()))
+        }
+        Ok(None) => false,
+        Err(error) => error.kind() == ErrorKind::Corrupt,
     }
 }
 
@@ -63,27 +99,36 @@ fn of_environment(vendor: Vendor) -> Result<Option<String>, Failure> {
     Variables::of(vendor.name()).text("ACCOUNT")
 }
 
-/// The current account of a vendor: the one that `switch` or a sign-in made it, else the default
-/// one, else the only one.
+/// The current account of a vendor: the one that the environment names, or that `switch` or a
+/// sign-in made it, else the default one, else the only one.
 pub(crate) fn current(vendor: Vendor, store: &FileTokenStore) -> Result<SessionKey, Failure> {
-    let unreadable = match Settings::load() {
-        Ok(settings) => match settings.current(vendor.name()) {
-            Ok(Some(account)) => return Ok(key(vendor, account)),
-            Ok(None) => None,
-            Err(failure) => Some(failure),
-        },
-        Err(failure) => Some(failure),
-    };
+    if let Some(name) = of_environment(vendor)? {
+        return named(vendor, &name, store);
+    }
+    let settings = Settings::load();
+    let chosen = settings.and_then(|settings| {
+        let chosen = settings.current(vendor.name())?;
+        Ok(chosen.map(str::to_owned))
+    });
+    if let Ok(Some(account)) = &chosen {
+        return Ok(key(vendor, account));
+    }
     let default = key(vendor, DEFAULT_ACCOUNT);
     // A folder that cannot be listed has no account that could be meant instead.
     let mut stored = of(vendor, store).unwrap_or_default();
-    match (unreadable, stored.len()) {
+    match (chosen, stored.len()) {
         (_, 0) => Ok(default),
         (_, 1) => Ok(stored.remove(0)),
-        (Some(failure), _) => Err(failure),
-        (None, _) if stored.contains(&default) => Ok(default),
-        (None, _) => Err(Failure::Which(which(vendor, &stored))),
+        (Err(failure), _) => Err(failure),
+        (Ok(_), _) if stored.contains(&default) => Ok(default),
+        (Ok(_), _) => Err(Failure::Which(which(vendor, &stored))),
     }
+}
+
+/// Whether it is the account of that name, or of the person of that identity.
+pub(crate) fn is_called(key: &SessionKey, store: &FileTokenStore, name: &str) -> bool {
+    key.account().eq_ignore_ascii_case(name)
+        || of_identity(std::slice::from_ref(key), name, store).is_some()
 }
 
 /// The account of that name, or else the one whose verified identity it is.

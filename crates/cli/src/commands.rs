@@ -9,7 +9,7 @@ mod import;
 mod login;
 mod logout;
 pub(crate) mod shell;
-mod status;
+pub(crate) mod status;
 mod token;
 
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ enum Command {
 }
 
 /// Which session a command is about.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SessionArgs {
     /// The vendor.
     #[arg(value_enum, ignore_case = true)]
@@ -145,10 +145,8 @@ impl Command {
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
             Self::Switch(args) => Reporter::for_events(args.json, &args.session()),
-            // Its report is one object already.
-            Self::Doctor(_) | Self::Completions(_) | Self::Man(_) => {
-                Reporter::without_session(false)
-            }
+            Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
+            Self::Doctor(args) => Reporter::without_session(args.json),
             Self::Demo(args) => Reporter::without_session(args.json),
         }
     }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use llm_auth_core::{Error, ErrorKind, printable};
+use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, printable};
 use serde_json::json;
 
 use crate::commands::{PlaceArgs, SessionArgs};
@@ -15,7 +15,7 @@ use crate::vendor::Vendor;
 
 pub(crate) const DONE: u8 = 0;
 const OTHER: u8 = 1;
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 const SIGN_IN: u8 = 3;
 const TEMPORARY: u8 = 4;
 const NOT_APPROVED: u8 = 5;
@@ -49,8 +49,7 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Reporter {
     json: Form,
-    login: Option<String>,
-    vendor: Option<Vendor>,
+    session: Option<SessionArgs>,
 }
 
 #[derive(Debug)]
@@ -116,27 +115,6 @@ impl Failure {
     }
 }
 
-/// Says how the command was called in a way that makes no sense, or the help that was asked for;
-/// the exit code. JSON is spoken where it was asked for, since programs read it.
-pub(crate) fn report_usage(usage: &clap::Error) -> u8 {
-    let said = usage.print();
-    let code = u8::try_from(usage.exit_code()).unwrap_or(USAGE);
-    let mut words = std::env::args_os().skip(1);
-    let is_answer = words.next().is_some_and(|command| command == "token");
-    if code != DONE && words.any(|word| word == "--json") {
-        let message = usage.to_string();
-        let first = message.lines().next().unwrap_or_default();
-        let reporter = Reporter {
-            json: if is_answer { Form::Answer } else { Form::Event },
-            login: None,
-            vendor: None,
-        };
-        let what = printable(first.trim_start_matches("error: "));
-        reporter.tell_program(&Failure::Usage(what.clone()), &what, None);
-    }
-    if said.is_ok() { code } else { OTHER }
-}
-
 /// The name of an error's kind in JSON.
 pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
@@ -185,8 +163,7 @@ impl Reporter {
     pub(crate) fn for_events(json: bool, session: &SessionArgs) -> Self {
         Self {
             json: if json { Form::Event } else { Form::None },
-            login: Some(login_command(session)),
-            vendor: Some(session.vendor),
+            session: Some(session.clone()),
         }
     }
 
@@ -194,7 +171,7 @@ impl Reporter {
     pub(crate) fn for_answer(json: bool, session: &SessionArgs) -> Self {
         Self {
             json: if json { Form::Answer } else { Form::None },
-            ..Self::for_events(false, session)
+            session: Some(session.clone()),
         }
     }
 
@@ -202,8 +179,15 @@ impl Reporter {
     pub(crate) fn without_session(json: bool) -> Self {
         Self {
             json: if json { Form::Event } else { Form::None },
-            login: None,
-            vendor: None,
+            session: None,
+        }
+    }
+
+    /// For a program that called a command in a way that makes no sense.
+    pub(crate) fn for_usage(is_answer: bool) -> Self {
+        Self {
+            json: if is_answer { Form::Answer } else { Form::Event },
+            session: None,
         }
     }
 
@@ -225,7 +209,11 @@ impl Reporter {
         failure.code()
     }
 
-    fn tell_program(&self, failure: &Failure, message: &str, advice: Option<&str>) {
+    pub(crate) fn tell_program(&self, failure: &Failure, message: &str, advice: Option<&str>) {
+        if let Failure::Checks(_) = failure {
+            // The report has told them.
+            return;
+        }
         let mut fields = json!({
             "v": VERSION,
             "kind": failure.kind(),
@@ -233,8 +221,8 @@ impl Reporter {
             "advice": advice,
             "exit_code": failure.code(),
         });
-        if let Some(vendor) = self.vendor {
-            fields["vendor"] = vendor.name().into();
+        if let Some(session) = &self.session {
+            fields["vendor"] = session.vendor.name().into();
         }
         // Standard output may be what failed; the exit code says the rest.
         let _unheard = match self.json {
@@ -266,9 +254,25 @@ impl Reporter {
         }
     }
 
+    /// The command that signs in to the very account that failed.
+    fn login(&self, error: &Error) -> String {
+        let Some(session) = &self.session else {
+            return "llm-auth login".to_owned();
+        };
+        let mut session = session.clone();
+        let PlaceArgs { account, store } = &mut session.place;
+        if let (None, None, Some(key)) = (&account, store, error.session())
+            && key.account() != DEFAULT_ACCOUNT
+        {
+            *account = Some(printable(key.account()));
+        }
+        login_command(&session)
+    }
+
     fn advice_for(&self, error: &Error) -> String {
-        let login = self.login.as_deref().unwrap_or("llm-auth login");
-        let variables = self.vendor.map_or("*", Vendor::name).to_ascii_uppercase();
+        let login = self.login(error);
+        let vendor = self.session.as_ref().map(|session| session.vendor);
+        let variables = vendor.map_or("*", Vendor::name).to_ascii_uppercase();
         match error.kind() {
             ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
             ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
@@ -282,7 +286,7 @@ impl Reporter {
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
                 None => {
-                    let vendor = self.vendor.map_or("", Vendor::name);
+                    let vendor = vendor.map_or("", Vendor::name);
                     format!(
                         "try again later; nothing that is stored was changed. `llm-auth doctor \
                          {vendor}` finds what stands in the way"

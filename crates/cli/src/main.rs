@@ -20,6 +20,7 @@ mod store;
 mod terminal;
 mod time;
 mod tty;
+mod usage;
 mod vendor;
 
 use std::process::ExitCode;
@@ -33,6 +34,6 @@ fn main() -> ExitCode {
     limits::no_core_dumps();
     match Cli::try_parse() {
         Ok(cli) => ExitCode::from(cli.run()),
-        Err(usage) => ExitCode::from(exit::report_usage(&usage)),
+        Err(error) => ExitCode::from(usage::report(&error)),
     }
 }

@@ -100,6 +100,8 @@ mod unix {
     use rustix::process::{Signal as Number, getpid, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
+    use crate::tty;
+
     /// What ends a command, each with the exit code that says so.
     const ENDS: [(Number, u8); 4] = [
         (Number::HUP, 129),
@@ -132,29 +134,45 @@ mod unix {
         }
     }
 
-    /// Ctrl-Z.
-    pub(crate) struct Stops(Option<Signal>);
+    /// Ctrl-Z, and whoever lets the process go on.
+    pub(crate) struct Stops {
+        stop: Option<Signal>,
+        go_on: Option<Signal>,
+    }
 
     impl Stops {
+        /// Where no shell would let us go on, Ctrl-Z is left to the system, which knows that too.
         pub(crate) fn listen() -> Self {
-            // Where it cannot be heard, it stops the process by itself.
-            let hears = !has(ignored(), Number::TSTP);
-            Self(hears.then(|| listen_to(Number::TSTP).ok()).flatten())
+            let hears = tty::can_be_continued() && !has(ignored(), Number::TSTP);
+            Self {
+                stop: hears.then(|| listen_to(Number::TSTP).ok()).flatten(),
+                go_on: listen_to(Number::CONT).ok(),
+            }
         }
 
-        pub(crate) async fn next(&mut self) {
-            match &mut self.0 {
-                Some(signal) => {
-                    signal.recv().await;
-                }
-                None => std::future::pending().await,
+        /// Whether the process is to stop, or goes on again.
+        pub(crate) async fn next(&mut self) -> bool {
+            tokio::select! {
+                () = heard(&mut self.stop) => true,
+                () = heard(&mut self.go_on) => false,
             }
+        }
+    }
+
+    async fn heard(signal: &mut Option<Signal>) {
+        match signal {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
         }
     }
 
     /// Comes back when somebody lets it go on.
     pub(crate) fn stop_this_process() {
-        let _always_possible = kill_process(getpid(), Number::STOP);
+        if tty::can_be_continued() {
+            let _always_possible = kill_process(getpid(), Number::STOP);
+        }
     }
 
     fn listen_to(number: Number) -> io::Result<Signal> {
@@ -188,7 +206,7 @@ impl Stops {
         Self
     }
 
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> bool {
         std::future::pending().await
     }
 }

@@ -101,10 +101,10 @@ impl Terminal {
         loop {
             tokio::select! {
                 _ = seconds.tick() => {}
-                () = stops.next() => {
+                stops = stops.next() => if stops {
                     self.end();
                     signals::stop_this_process();
-                }
+                },
             }
             if let Some(Some(pastes)) = self.pastes.get() {
                 pastes.attend();

@@ -1,7 +1,7 @@
 //! Whose the terminal is at this moment, and whether it shows what is typed.
 
 #[cfg(unix)]
-pub(crate) use unix::{Unseen, is_ours};
+pub(crate) use unix::{Unseen, can_be_continued, is_ours};
 
 #[cfg(not(unix))]
 pub(crate) use other::{Unseen, is_ours};
@@ -11,12 +11,28 @@ mod unix {
     use std::io::stdin;
     use std::os::fd::AsFd;
 
-    use rustix::process::getpgrp;
+    use rustix::io::Errno;
+    use rustix::process::{getpgid, getpgrp, getppid, getsid};
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+    const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 
     /// Whether this process is in the foreground of that terminal.
     pub(crate) fn is_ours(terminal: impl AsFd) -> bool {
-        tcgetpgrp(terminal).is_ok_and(|foreground| foreground == getpgrp())
+        match tcgetpgrp(terminal) {
+            Ok(foreground) => foreground == getpgrp(),
+            // It controls no job of ours, so there is no background either (`su -c`).
+            Err(error) => error == Errno::NOTTY,
+        }
+    }
+
+    /// Whether a shell with job control started this process, and lets it go on when it stops.
+    pub(crate) fn can_be_continued() -> bool {
+        let Some(parent) = getppid() else {
+            return false;
+        };
+        let in_session = getsid(Some(parent)).ok() == getsid(None).ok();
+        in_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
     }
 
     /// What is typed is not shown, as long as this lives.
@@ -29,11 +45,24 @@ mod unix {
         /// `None` where it cannot be hidden.
         pub(crate) fn begin() -> Option<Self> {
             let before = tcgetattr(stdin()).ok()?;
-            let mut quiet = before.clone();
-            quiet.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL);
-            tcsetattr(stdin(), OptionalActions::Drain, &quiet).ok()?;
+            hide(&before)?;
             Some(Self { before })
         }
+
+        /// Hides it again: a shell may have shown it meanwhile.
+        pub(crate) fn keep(&self) {
+            if let Ok(now) = tcgetattr(stdin())
+                && now.local_modes.intersects(ECHO)
+            {
+                let _gone = hide(&now);
+            }
+        }
+    }
+
+    fn hide(modes: &Termios) -> Option<()> {
+        let mut quiet = modes.clone();
+        quiet.local_modes -= ECHO;
+        tcsetattr(stdin(), OptionalActions::Drain, &quiet).ok()
     }
 
     impl Drop for Unseen {
@@ -61,5 +90,7 @@ mod other {
         pub(crate) fn begin() -> Option<Self> {
             None
         }
+
+        pub(crate) fn keep(&self) {}
     }
 }

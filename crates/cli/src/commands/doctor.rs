@@ -46,7 +46,7 @@ pub(crate) struct DoctorArgs {
 
     /// Write one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// One thing that was looked at.

@@ -168,6 +168,9 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     let key = accounts::meant_for_login(&session, &store)?;
     nothing_is_lost(&store, &key)?;
     let (provider, mut token) = taken_over(args, &found)?;
+    if found.rotates {
+        one_owner(&store, &key, &token)?;
+    }
     let name = source.name().to_owned();
     token.notes.context.insert(IMPORTED_FROM.to_owned(), name);
     let manager = provider
@@ -234,6 +237,20 @@ fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failu
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Two accounts of ours with one refresh token would spend it twice.
+fn one_owner(store: &FileTokenStore, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+    for other in store.sessions_of(key.provider())? {
+        let stored = store.read(&other).ok().flatten();
+        if stored.is_some_and(|stored| stored.refresh == token.refresh) {
+            return Err(Failure::Config {
+                message: format!("{other}: that very session is here already"),
+                advice: "one refresh token must have one owner: use that account".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {

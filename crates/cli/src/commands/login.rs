@@ -76,17 +76,11 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let key = accounts::meant_for_login(&session, &store)?;
     let provider = vendor.provider(&args.provider, None, args.timeout)?;
     vendor.check_login(&args.provider)?;
-    let replaced = store.read(&key);
-    let was_corrupt = matches!(&replaced, Err(error) if error.kind() == ErrorKind::Corrupt);
-    let is_named = accounts::is_named(&session)?;
-    let login = Login::new(
-        vendor,
-        provider,
-        key,
-        store,
-        is_named,
-        replaced.ok().flatten(),
-    );
+    let before = store.read(&key);
+    let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
+    let before = before.ok().flatten();
+    let is_named = accounts::is_named(&session, before.as_ref())?;
+    let login = Login::new(vendor, provider, key, store, is_named, before);
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let terminal = Terminal::new(args.json, Place::detect(), wish);

@@ -52,6 +52,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         store = store.lock_wait(timeout);
     }
     let key = accounts::meant(&args.session, &store)?;
+    let was_current = accounts::current(vendor, &store).is_ok_and(|current| current == key);
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let sharer = before.ok().flatten().as_ref().and_then(shares_its_grant);
@@ -77,8 +78,14 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     }
     let current = match args.session.place.store {
         Some(_) => None,
-        None => current_now(vendor, &key, &store),
+        None => current_now(vendor, &key, &store).filter(|_| was_current),
     };
+    if let Some(account) = &current {
+        say(&format!(
+            "Where no account of {} is named, {account} is meant now.",
+            vendor.title()
+        ));
+    }
     if !args.json {
         return Ok(());
     }
@@ -164,20 +171,13 @@ async fn forget(
     Ok(outcome(true, word, message))
 }
 
-/// The account that is meant from now on where none is named, which is said if it is another.
+/// The account that is meant from now on where none is named.
 fn current_now(vendor: Vendor, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
     // The sign-out itself is done.
     if let Err(failure) = Settings::forget_current(vendor.name(), key.account()) {
         say(&failure.message());
     }
     let current = accounts::current(vendor, store).ok()?;
-    if current == *key || !store.path(&current).exists() {
-        return None;
-    }
-    let account = printable(current.account());
-    say(&format!(
-        "Where no account of {} is named, {account} is meant now.",
-        vendor.title()
-    ));
-    Some(account)
+    let is_other = current != *key && store.path(&current).exists();
+    is_other.then(|| printable(current.account()))
 }

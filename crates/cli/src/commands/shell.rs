@@ -10,7 +10,7 @@ use clap_complete::{CompleteEnv, CompletionCandidate};
 use clap_mangen::Man;
 
 use super::{Cli, PlaceArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, quoted};
 use crate::output;
 use crate::vendor::Vendor;
 use crate::{accounts, store};
@@ -60,8 +60,14 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     shell
         .write_registration(COMPLETE, "llm_auth", "llm-auth", "llm-auth", &mut script)
         .map_err(Failure::Output)?;
+    if args.shell == "bash" {
+        script.extend_from_slice(WHOLE_ADDRESSES);
+    }
     output::document(&script)
 }
+
+/// Bash would take the address of an account's owner apart.
+const WHOLE_ADDRESSES: &[u8] = b"COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}\n";
 
 /// The accounts that begin so, of all vendors.
 pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
@@ -77,7 +83,8 @@ pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     Vendor::value_variants()
         .iter()
         .flat_map(of)
-        .filter(|(name, _)| name.starts_with(begun.as_ref()))
+        // One that a shell would have to quote cannot be offered.
+        .filter(|(name, _)| name.starts_with(begun.as_ref()) && quoted(name) == *name)
         .map(|(name, vendor)| CompletionCandidate::new(name).help(Some(vendor.into())))
         .collect()
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use self::row::Row;
 use super::PlaceArgs;
+use crate::accounts::is_called;
 use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
 use crate::store;
@@ -108,14 +109,12 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
         match store.sessions_of(&provider) {
             Ok(keys) => rows.extend(
                 keys.iter()
+                    .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
                     .filter_map(|key| Row::of(&args.place, store, key, now)),
             ),
             // The other vendors' sessions are not affected.
             Err(error) => rows.push(Row::of_unreadable_vendor(&provider, &error)),
         }
-    }
-    if let Some(wanted) = wanted {
-        rows.retain(|row| row.is_of(wanted));
     }
     Ok(rows)
 }

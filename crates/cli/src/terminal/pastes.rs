@@ -1,7 +1,7 @@
 //! What the person pastes while a sign-in waits for the browser.
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read, stdin};
-use std::sync::{Mutex as Lock, PoisonError};
+use std::sync::{Mutex as Lock, MutexGuard, PoisonError};
 
 use llm_auth_core::Secret;
 use tokio::sync::Mutex;
@@ -38,30 +38,33 @@ impl Pastes {
         Some(pastes)
     }
 
-    /// Whether a person can paste here and now.
+    /// Whether a person can paste, be it that the terminal is somebody else's at this moment.
     pub(super) fn are_by_hand(&self) -> bool {
-        self.from_terminal && tty::is_ours(stdin())
+        self.from_terminal
     }
 
     /// Whether what is pasted is hidden.
     pub(super) fn are_unseen(&self) -> bool {
-        let unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
-        unseen.is_some()
+        self.unseen().is_some()
     }
 
     /// Hides what is pasted as long as the terminal is ours; it may go to a shell and come back.
     pub(super) fn attend(&self) {
-        let mut unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.are_by_hand() {
-            *unseen = None;
-        } else if unseen.is_none() {
-            *unseen = Unseen::begin();
+        let mut unseen = self.unseen();
+        match &*unseen {
+            _ if !self.from_terminal || !tty::is_ours(stdin()) => *unseen = None,
+            Some(unseen) => unseen.keep(),
+            None => *unseen = Unseen::begin(),
         }
+    }
+
+    fn unseen(&self) -> MutexGuard<'_, Option<Unseen>> {
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows again what is typed.
     pub(super) fn end(&self) {
-        *self.unseen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.unseen() = None;
     }
 
     pub(super) async fn next(&self) -> Secret {
@@ -75,6 +78,8 @@ impl Pastes {
 
 fn read(say: &Sender<Secret>, from_terminal: bool) {
     let mut input = BufReader::new(stdin());
+    // Of a pipe one word may be a code.
+    let mut words = 0..1;
     loop {
         if input.buffer().is_empty() && from_terminal {
             source::wait_until_ours();
@@ -88,17 +93,34 @@ fn read(say: &Sender<Secret>, from_terminal: bool) {
         }
         let text = String::from_utf8_lossy(&line);
         let text = text.trim();
-        let counts = !text.is_empty() && (from_terminal || is_likely(text));
+        let counts = match Likely::of(text) {
+            Some(Likely::Answer) => true,
+            Some(Likely::Code) => words.next().is_some(),
+            None => false,
+        };
+        let counts = counts || (from_terminal && !text.is_empty());
         if counts && say.blocking_send(Secret::from(text)).is_err() {
             return;
         }
     }
 }
 
-/// A pipe may hold other things, such as the rest of a script.
-fn is_likely(text: &str) -> bool {
-    let is_word = !text.contains(|c: char| c == '=' || c.is_whitespace());
-    is_word || text.contains("state=") || text.contains("code=")
+/// What a line of a pipe is likely to be, which may hold other things such as the rest of a script.
+enum Likely {
+    Answer,
+    Code,
+}
+
+impl Likely {
+    fn of(text: &str) -> Option<Self> {
+        if text.contains("state=") || text.contains("code=") {
+            Some(Self::Answer)
+        } else if text.is_empty() || text.contains(|c: char| c == '=' || c.is_whitespace()) {
+            None
+        } else {
+            Some(Self::Code)
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -38,19 +38,20 @@ impl Terminal {
         Self::run(user, size, &program, args, variables)
     }
 
-    /// A shell with job control, whose variable `LLM_AUTH` is the command.
-    pub(crate) fn shell(user: &User, size: (u16, u16), variables: Variables<'_>) -> Self {
+    /// A shell with job control that leaves the terminal's modes alone, and whose variable
+    /// `LLM_AUTH` is the command.
+    pub(crate) fn shell(user: &User, size: (u16, u16)) -> Self {
         let program = user.command(&[]).get_program().to_owned();
-        let known = [
+        let variables = [
             ("LLM_AUTH", program.to_str().unwrap()),
             ("PS1", "READY "),
             ("PATH", "/usr/bin:/bin"),
         ];
-        let variables = [&known[..], variables].concat();
-        Self::run(user, size, "/bin/sh".as_ref(), &["-i"], &variables)
+        let args = ["--norc", "--noediting", "-i"];
+        Self::run(user, size, "bash".as_ref(), &args, &variables)
     }
 
-    fn run(
+    pub(crate) fn run(
         user: &User,
         size: (u16, u16),
         program: &OsStr,

@@ -9,9 +9,6 @@ const WIDE: (u16, u16) = (80, 40);
 const NARROW: (u16, u16) = (40, 46);
 const SMALL: (u16, u16) = (80, 24);
 
-/// The same on every machine, whatever else it is.
-const SSH: (&str, &str) = ("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22");
-
 /// The page of a sign-in, found whole and on one line among the bytes that were written.
 fn page(terminal: &Terminal, start: &str) -> String {
     let written = plain(&terminal.written());
@@ -21,6 +18,14 @@ fn page(terminal: &Terminal, start: &str) -> String {
         .find(|line| line.starts_with(start));
     line.unwrap_or_else(|| panic!("no {start} in {written}"))
         .to_owned()
+}
+
+/// The redirect URI that an authorization URL names.
+fn redirect_uri(url: &str) -> String {
+    let encoded = url
+        .split(['?', '&'])
+        .find_map(|part| part.strip_prefix("redirect_uri="));
+    encoded.unwrap().replace("%3A", ":").replace("%2F", "/")
 }
 
 /// Without colours and other things that a terminal does not show.
@@ -37,7 +42,7 @@ fn plain(written: &str) -> String {
 #[test]
 fn a_device_sign_in_has_the_page_the_code_a_qr_code_and_a_clock() {
     let user = User::with(Approval::Manual);
-    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[SSH]);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen"], &[]);
     terminal.wait_for("Ctrl-C stops");
     let code = user.kit.qwen().pending_user_codes().remove(0);
     let base = user.kit.base_url().to_owned();
@@ -78,7 +83,7 @@ fn in_a_small_window_the_page_and_the_code_stay_in_sight() {
 #[test]
 fn in_a_narrow_window_the_words_stand_below_the_qr_code_and_nothing_wraps_but_the_page() {
     let user = User::with(Approval::Manual);
-    let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[SSH]);
+    let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[]);
     terminal.wait_for("Ctrl-C stops");
     let whole = page(&terminal, user.kit.base_url());
     let written = plain(&terminal.written());
@@ -111,7 +116,7 @@ fn where_a_qr_code_would_push_the_page_out_of_sight_there_is_none() {
 #[test]
 fn over_ssh_the_final_address_is_pasted_unseen() {
     let user = User::new();
-    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[SSH, ("USER", "mia")]);
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[("USER", "mia")]);
     terminal.wait_for("Ctrl-C stops");
     terminal.picture("login-gemini-80", "llm-auth login gemini");
     assert!(!terminal.echoes());
@@ -130,8 +135,7 @@ fn over_ssh_the_final_address_is_pasted_unseen() {
 #[test]
 fn over_ssh_in_a_narrow_window() {
     let user = User::new();
-    let mut terminal =
-        Terminal::start(&user, NARROW, &["login", "gemini"], &[SSH, ("USER", "mia")]);
+    let mut terminal = Terminal::start(&user, NARROW, &["login", "gemini"], &[("USER", "mia")]);
     terminal.wait_for("Ctrl-C stops");
     terminal.picture("login-gemini-40", "llm-auth login gemini");
     browse(&page(&terminal, user.kit.base_url()));
@@ -160,7 +164,7 @@ fn ctrl_c_leaves_nothing_behind_and_says_so() {
 #[test]
 fn whoever_is_in_the_foreground_has_the_terminal() {
     let user = User::new();
-    let mut shell = Terminal::shell(&user, (100, 60), &[SSH]);
+    let mut shell = Terminal::shell(&user, (100, 60));
     shell.wait_for("READY");
     shell.send("\"$LLM_AUTH\" login gemini\n");
     shell.wait_for("Ctrl-C stops");
@@ -173,10 +177,13 @@ fn whoever_is_in_the_foreground_has_the_terminal() {
     shell.wait_until_gone("Ctrl-C stops");
     assert!(shell.echoes());
 
-    // In the background it neither writes over what is typed nor takes it.
+    // In the background it tells what happens, but draws no line over what is typed and takes
+    // nothing of it.
     shell.send("bg\n");
     shell.send("echo $((40 + 2))-is-typed\n");
     shell.wait_for("42-is-typed");
+    browse(&format!("{}?state=forged", redirect_uri(&url)));
+    shell.wait_for("Something that is not the answer");
     assert!(!shell.screen().contains("Ctrl-C stops"));
     assert!(shell.echoes());
 
@@ -190,6 +197,34 @@ fn whoever_is_in_the_foreground_has_the_terminal() {
     shell.send("echo $?-is-the-code; exit\n");
     shell.wait_for("0-is-the-code");
     assert!(shell.echoes());
+}
+
+#[test]
+fn where_nobody_could_let_it_go_on_ctrl_z_does_not_freeze_it() {
+    let user = User::new();
+    // The first process of its session, as `ssh -t host llm-auth login` has it.
+    let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[]);
+    terminal.wait_for("Ctrl-C stops");
+    terminal.send("\u{1a}");
+    browse(&page(&terminal, user.kit.base_url()));
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_controls_no_job_takes_pastes_too() {
+    let user = User::new();
+    let program = user.command(&[]).get_program().to_owned();
+    // As `su -c` has it.
+    let args = ["--wait", program.to_str().unwrap(), "login", "gemini"];
+    let path = [("PATH", "/usr/bin:/bin")];
+    let mut terminal = Terminal::run(&user, WIDE, "setsid".as_ref(), &args, &path);
+    terminal.wait_for("Ctrl-C stops");
+    assert!(!terminal.echoes());
+    let end = crate::common::final_url(&page(&terminal, user.kit.base_url()));
+    terminal.send(&format!("{end}\n"));
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert!(!terminal.written().contains(&end));
 }
 
 #[test]
@@ -289,7 +324,7 @@ fn the_other_commands_are_worth_a_look_too() {
         user.sign_in(&[vendor]);
     }
     // Seen from its own folder, so that no picture shows where this was.
-    let home = [("LLM_AUTH_HOME", "home"), SSH];
+    let home = [("LLM_AUTH_HOME", "home")];
     for (args, name) in [
         (&["status"][..], "status"),
         (&["doctor", "qwen"], "doctor"),

@@ -175,11 +175,56 @@ fn the_only_account_is_the_one_that_is_meant() {
         .assert_failed(2, "name one of the accounts at Qwen: home, work");
     assert_eq!(user.run(&["switch", "qwen", "WORK"]).code, Some(0));
     assert_eq!(user.run(&["token", "qwen"]).out, token.out);
-    let named = user
-        .command(&["token", "qwen"])
-        .env("LLM_AUTH_QWEN_ACCOUNT", "home")
-        .output();
-    assert_ne!(Done::from(named.unwrap()).out, token.out);
+    let with_home = |args: &[&str]| {
+        let mut command = user.command(args);
+        command.env("LLM_AUTH_QWEN_ACCOUNT", "home");
+        Done::from(command.output().unwrap())
+    };
+    assert_ne!(with_home(&["token", "qwen"]).out, token.out);
+    assert!(with_home(&["accounts"]).out.starts_with("* qwen     home"));
+}
+
+#[test]
+fn an_only_account_that_is_over_is_signed_in_to_again_and_no_second_one_is_made() {
+    let user = User::new();
+    user.sign_in(&["qwen", "--account", "work"]);
+    user.kit.qwen().revoke_families();
+    crate::common::expire(&user.file("qwen", "work"));
+    let done = user.run(&["token", "qwen"]);
+    done.assert_failed(3, "qwen (work)");
+    assert!(
+        done.err.contains("`llm-auth login qwen --account work`"),
+        "{done:?}"
+    );
+    user.sign_in(&["qwen"]);
+    assert_eq!(accounts(&user), [("work".to_owned(), None, true)]);
+    // As long as it is good, a sign-in might be another's.
+    user.sign_in(&["qwen"]);
+    assert_eq!(accounts(&user).len(), 2);
+}
+
+#[test]
+fn who_names_a_person_means_that_person() {
+    let user = User::new();
+    sign_in_as(&user, "mia@example.com", &[]);
+    let mias = fs::read(user.file("gemini", "default")).unwrap();
+    sign_in_as(&user, "tom@example.com", &["--account", "mia@example.com"]);
+    assert_eq!(fs::read(user.file("gemini", "default")).unwrap(), mias);
+    assert_eq!(
+        accounts(&user),
+        [
+            row("default", "mia@example.com", false),
+            row("tom@example.com", "tom@example.com", true)
+        ]
+    );
+    let report = user.run(&[
+        "doctor",
+        "--offline",
+        "--account",
+        "MIA@example.com",
+        "--json",
+    ]);
+    assert!(report.out.contains("\"valid\":1"), "{report:?}");
 }
 
 #[test]
@@ -193,6 +238,10 @@ fn who_signs_out_of_the_current_account_is_told_which_is_meant_now() {
     assert_eq!(done.json()["current"], "default");
     assert!(done.err.contains("default is meant now"), "{done:?}");
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
+    // Of one that was not the current one nothing changes.
+    user.sign_in(&["qwen", "--account", "other"]);
+    let done = user.run(&["logout", "qwen", "--account", "other", "--json"]);
+    assert_eq!(done.json()["current"], Value::Null);
     assert_eq!(accounts(&user), [("default".to_owned(), None, true)]);
 }
 
@@ -324,7 +373,10 @@ fn corrupt_settings_are_named_and_stop_only_who_needs_them() {
         // No other account can be meant.
         let done = user.run(&["token", "qwen"]);
         assert_eq!(done.code, Some(0), "{done:?}");
+        user.sign_in(&["qwen"]);
     }
+    user.sign_in(&["minimax"]);
+    user.run(&["logout", "minimax"]);
     user.sign_in(&["minimax", "--account", "work"]);
     user.sign_in(&["minimax", "--account", "default"]);
     user.run(&["token", "minimax"])

@@ -131,6 +131,9 @@ impl Done {
     }
 }
 
+/// Somebody is connected over SSH.
+pub(crate) const SSH: &str = "203.0.113.7 5000 192.0.2.4 22";
+
 /// A command that knows nothing of this computer but the home folder.
 pub(crate) fn command(home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-auth"));
@@ -139,6 +142,8 @@ pub(crate) fn command(home: &Path, args: &[&str]) -> Command {
         .env_clear()
         .env("HOME", home)
         .env("LLM_AUTH_HOME", home.join("home"))
+        // The same place on every machine, and no browser is opened.
+        .env("SSH_CONNECTION", SSH)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

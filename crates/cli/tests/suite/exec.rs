@@ -1,7 +1,7 @@
 //! `llm-auth exec`: a program gets the token, and all else is its own.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use llm_auth_testkit::Approval;
 
@@ -87,20 +87,40 @@ fn a_crash_writes_no_memory_to_a_file_and_the_program_has_its_own_limit() {
         let line = status
             .lines()
             .find(|line| line.starts_with("Max core file size"));
-        line.unwrap().split_whitespace().nth(4).unwrap().to_owned()
+        let words: Vec<_> = line.unwrap().split_whitespace().collect();
+        (words[4].to_owned(), words[5].to_owned())
     };
-    let own = limits(&std::fs::read_to_string("/proc/self/limits").unwrap());
+    // With as much as this machine allows, so that there is something to take away.
+    let with_cores = |user: &User, words: &str| {
+        let command = user.command(&[]);
+        let program = command.get_program().to_str().unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.args([
+            "-c",
+            &format!("ulimit -S -c \"$(ulimit -H -c)\"; exec '{program}' {words}"),
+        ]);
+        shell.env_clear();
+        for (name, value) in command.get_envs() {
+            shell.env(name, value.unwrap_or_default());
+        }
+        shell
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        shell
+    };
     let user = User::with(Approval::Manual);
-    let mut child = user.start(&["login", "qwen", "--json"]);
+    let mut child = with_cores(&user, "login qwen --json").spawn().unwrap();
     wait_for(user.kit.qwen(), |seen| seen.polls > 0);
     let file = format!("/proc/{}/limits", child.id());
-    assert_eq!(limits(&std::fs::read_to_string(file).unwrap()), "0");
+    let (soft, hard) = limits(&std::fs::read_to_string(file).unwrap());
     child.kill().unwrap();
     child.wait().unwrap();
+    assert_eq!(soft, if hard == "0" { "0" } else { "1" });
     let user = User::new();
     user.sign_in(&["qwen"]);
-    let done = user.run(&["exec", "qwen", "cat", "/proc/self/limits"]);
-    assert_eq!(limits(&done.out), own);
+    let done = with_cores(&user, "exec qwen cat /proc/self/limits").output();
+    assert_eq!(limits(&Done::from(done.unwrap()).out), (hard.clone(), hard));
 }
 
 #[test]

@@ -338,6 +338,21 @@ fn a_session_that_is_stored_is_never_replaced_by_a_copy() {
 }
 
 #[test]
+fn one_refresh_token_has_one_owner_among_our_accounts_too() {
+    let user = User::new();
+    write(
+        &user,
+        ".qwen/oauth_creds.json",
+        &qwen_code("made-up-access", "made-up-refresh", FAR),
+    );
+    let take_over =
+        |account| user.run(&["import", "qwen-code", "--take-over", "--account", account]);
+    assert_eq!(take_over("a").code, Some(0));
+    take_over("b").assert_failed(1, "qwen (a): that very session is here already");
+    assert!(!user.file("qwen", "b").exists());
+}
+
+#[test]
 fn of_two_take_overs_at_once_one_finds_the_place_free() {
     for _ in 0..8 {
         let user = User::new();

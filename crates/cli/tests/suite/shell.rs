@@ -49,6 +49,7 @@ fn bash_completes_commands_vendors_flags_and_accounts() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     user.sign_in(&["minimax", "--account", "wednesday"]);
+    user.sign_in(&["minimax", "--account", "two words"]);
     for (words, expected) in [
         (&["llm-auth", "sw"][..], &["switch"][..]),
         (&["llm-auth", "login", "''"], &["qwen", "minimax", "gemini"]),
@@ -58,6 +59,7 @@ fn bash_completes_commands_vendors_flags_and_accounts() {
             &["llm-auth", "token", "qwen", "--account", "w"],
             &["work", "wednesday"],
         ),
+        (&["llm-auth", "switch", "minimax", "w"], &["wednesday"]),
         (&["llm-auth", "switch", "qwen", "wo"], &["work"]),
     ] {
         let offered = offered(&user, words);
@@ -67,6 +69,10 @@ fn bash_completes_commands_vendors_flags_and_accounts() {
                 "{words:?}: {offered:?}"
             );
         }
+        assert!(
+            !offered.iter().any(|word| word.contains("two")),
+            "{offered:?}"
+        );
     }
 }
 
@@ -131,6 +137,32 @@ fn is_documented(value: &Value) {
         Value::Array(values) => values.iter().for_each(is_documented),
         _ => {}
     }
+}
+
+#[test]
+fn a_usage_error_is_json_where_that_was_asked_for_and_says_what_is_wrong() {
+    let user = User::new();
+    for (args, is_answer, what) in [
+        (&["token", "qwen", "--json", "--bogus"][..], true, "--bogus"),
+        (&["-v", "token", "qwne", "--json"], true, "qwne"),
+        (&["exec", "qwen", "--json"], true, "<COMMAND>"),
+        (&["login", "nobody", "--json"], false, "nobody"),
+    ] {
+        let done = user.run(args);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        let said = done.json();
+        let said = if is_answer { &said["error"] } else { &said };
+        assert_eq!(said["kind"], "usage", "{done:?}");
+        assert!(said["message"].as_str().unwrap().contains(what), "{done:?}");
+    }
+    // The flag is the program's.
+    let done = user.run(&["exec", "qwne", "--", "curl", "--json", "x"]);
+    assert_eq!((done.code, done.out.as_str()), (Some(2), ""), "{done:?}");
+    let unusable = user
+        .command(&["doctor", "--offline", "--json"])
+        .env("LLM_AUTH_LOG", "=x=")
+        .output();
+    is_json(&Done::from(unusable.unwrap()));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use clap::ValueEnum as _;
 use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemClock};
 
 use super::{Check, Status};
+use crate::accounts::is_called;
 use crate::commands::PlaceArgs;
 use crate::commands::status::state_of;
 use crate::exit::{Failure, chain};
@@ -42,7 +43,7 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
             Ok(keys) => {
                 let is_meant = |key: &&SessionKey| {
                     let wanted = place.account.as_deref();
-                    wanted.is_none_or(|name| key.account().eq_ignore_ascii_case(name))
+                    wanted.is_none_or(|name| is_called(key, &store, name))
                 };
                 for key in keys.iter().filter(is_meant) {
                     checks.extend(session(&store, key, &mut states));

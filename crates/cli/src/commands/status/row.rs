@@ -82,15 +82,6 @@ impl Row {
         }
     }
 
-    /// Whether it is the account of that name or that person.
-    pub(super) fn is_of(&self, wanted: &str) -> bool {
-        self.account.eq_ignore_ascii_case(wanted)
-            || self
-                .identity
-                .as_ref()
-                .is_some_and(|owner| owner.eq_ignore_ascii_case(wanted))
-    }
-
     fn filled(
         self,
         place: &PlaceArgs,
