@@ -45,6 +45,10 @@ pub(crate) struct ManArgs {
 
 /// Answers the shell, if it is one that asks; then the process ends here.
 pub(crate) fn answer_shell() {
+    // Most often nobody asks, and then it costs nothing.
+    if std::env::var_os(COMPLETE).is_none() {
+        return;
+    }
     CompleteEnv::with_factory(Cli::command)
         .var(COMPLETE)
         .bin("llm-auth")
