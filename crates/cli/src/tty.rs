@@ -11,9 +11,13 @@ mod unix {
     use std::io::stdin;
     use std::os::fd::AsFd;
 
-    use rustix::io::Errno;
-    use rustix::process::{getpgid, getpgrp, getppid, getsid};
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+    use nix::errno::Errno;
+    use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp};
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    /// What the system says of a process, group or session outside this PID namespace, as whatever
+    /// started a container may be (pid_namespaces(7)).
+    const OUTSIDE: Pid = Pid::from_raw(0);
 
     const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 
@@ -22,17 +26,17 @@ mod unix {
         match tcgetpgrp(terminal) {
             Ok(foreground) => foreground == getpgrp(),
             // It controls no job of ours, so there is no background either (`su -c`).
-            Err(error) => error == Errno::NOTTY,
+            Err(error) => error == Errno::ENOTTY,
         }
     }
 
     /// Whether a shell with job control started this process, and lets it go on when it stops.
     pub(crate) fn can_be_continued() -> bool {
-        let Some(parent) = getppid() else {
-            return false;
-        };
-        let in_session = getsid(Some(parent)).ok() == getsid(None).ok();
-        in_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
+        let parent = getppid();
+        let in_session = getsid(Some(parent)) == getsid(None);
+        parent != OUTSIDE
+            && in_session
+            && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
     }
 
     /// What is typed is not shown, as long as this lives.

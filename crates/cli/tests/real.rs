@@ -15,6 +15,9 @@ mod cdp;
 #[allow(dead_code, reason = "shared with the other tests")]
 #[path = "suite/common.rs"]
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "real/namespaces.rs"]
+mod namespaces;
 #[path = "real/pages.rs"]
 mod pages;
 #[path = "real/pictures.rs"]

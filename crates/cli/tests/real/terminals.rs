@@ -10,7 +10,7 @@ const NARROW: (u16, u16) = (40, 46);
 const SMALL: (u16, u16) = (80, 24);
 
 /// The page of a sign-in, found whole and on one line among the bytes that were written.
-fn page(terminal: &Terminal, start: &str) -> String {
+pub(crate) fn page(terminal: &Terminal, start: &str) -> String {
     let written = plain(&terminal.written());
     let line = written
         .lines()

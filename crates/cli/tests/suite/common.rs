@@ -9,6 +9,7 @@ use std::time::Duration;
 use llm_auth_testkit::{Approval, Counters, Testkit, VendorKit};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 pub(crate) struct User {
     pub(crate) kit: Testkit,
@@ -174,12 +175,17 @@ pub(crate) fn expire(file: &Path) {
     std::fs::write(file, session.to_string()).unwrap();
 }
 
-/// Waits until the vendor has seen this.
+/// How long a process may take for what it is waited for before something must be wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until the vendor has seen this; a process that died never lets it.
 pub(crate) fn wait_for(vendor: &VendorKit, seen: impl Fn(&Counters) -> bool) -> Counters {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(vendor.wait_for(seen))
+    let waited = runtime.block_on(async { timeout(PATIENCE, vendor.wait_for(seen)).await });
+    waited.unwrap_or_else(|_| panic!("nothing came: {:?}", vendor.counters()))
 }
 
 /// Follows a page to where it leads, as a browser does.
