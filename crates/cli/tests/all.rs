@@ -20,6 +20,9 @@ mod environment;
 mod exec;
 #[path = "suite/exit_codes.rs"]
 mod exit_codes;
+#[cfg(unix)]
+#[path = "suite/hearing.rs"]
+mod hearing;
 #[path = "suite/import.rs"]
 mod import;
 #[path = "suite/login.rs"]

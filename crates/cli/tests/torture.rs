@@ -30,6 +30,9 @@ mod disks;
 #[path = "torture/files.rs"]
 mod files;
 #[cfg(target_os = "linux")]
+#[path = "suite/hearing.rs"]
+mod hearing;
+#[cfg(target_os = "linux")]
 #[path = "torture/holders.rs"]
 mod holders;
 #[cfg(target_os = "linux")]
@@ -77,6 +80,7 @@ mod writers;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
+    hearing::let_children_hear();
     plan::run()
 }
 

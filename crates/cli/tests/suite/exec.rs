@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use llm_auth_testkit::Approval;
 
 use crate::common::{Done, User, wait_for};
+use crate::hearing::let_children_hear;
 
 const SH: &str = "/bin/sh";
 
@@ -169,6 +170,7 @@ fn what_is_no_name_and_no_command_is_a_usage_error() {
 
 #[test]
 fn signals_are_the_program_s_own() {
+    let_children_hear();
     let user = User::new();
     user.sign_in(&["qwen"]);
     let script = "trap 'echo heard; exit 7' TERM; echo ready; while :; do sleep 1; done";

@@ -5,6 +5,7 @@ use llm_auth_testkit::{Approval, Endpoint, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{Done, User, wait_for};
+use crate::hearing::let_children_hear;
 
 const SIGNALS: [(Signal, i32); 4] = [
     (Signal::HUP, 129),
@@ -19,6 +20,7 @@ fn send(child: &Child, signal: Signal) {
 
 #[test]
 fn a_signal_ends_a_login_that_waits_for_the_person() {
+    let_children_hear();
     for (signal, code) in SIGNALS {
         let user = User::with(Approval::Manual);
         let child = user.start(&["login", "qwen", "--json"]);
@@ -34,6 +36,7 @@ fn a_signal_ends_a_login_that_waits_for_the_person() {
 
 #[test]
 fn a_signal_ends_a_login_that_waits_for_the_browser() {
+    let_children_hear();
     let user = User::with(Approval::Manual);
     let mut child = user.start(&["login", "gemini", "--json"]);
     let mut line = String::new();
@@ -45,6 +48,7 @@ fn a_signal_ends_a_login_that_waits_for_the_browser() {
 
 #[test]
 fn a_renewal_that_has_begun_is_stored_before_a_signal_ends_the_command() {
+    let_children_hear();
     for (signal, code) in SIGNALS {
         let user = User::with_expired_session("qwen");
         let before = user.stored("qwen");
@@ -67,6 +71,7 @@ fn a_renewal_that_has_begun_is_stored_before_a_signal_ends_the_command() {
 
 #[test]
 fn a_second_signal_ends_the_command_at_once() {
+    let_children_hear();
     let user = User::with_expired_session("qwen");
     user.kit.qwen().fault(Endpoint::Refresh, Fault::hang());
     let mut child = user.start(&["token", "qwen"]);
