@@ -24,6 +24,8 @@ mod pages;
 mod pictures;
 #[path = "real/pty.rs"]
 mod pty;
+#[path = "real/skip.rs"]
+mod skip;
 #[path = "real/tab.rs"]
 mod tab;
 #[path = "real/terminals.rs"]

@@ -4,15 +4,15 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
-/// Longer than anything here takes; a bound, so that a fault is a failure and not a hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::common::PATIENCE;
+use crate::skip::skip;
 
 /// The connection to one browser.
 pub(crate) struct Chromium {
@@ -28,12 +28,9 @@ impl Chromium {
     /// `None` where it is not installed, which is said aloud; with `CI` set that is a failure.
     pub(crate) fn start(test: &str) -> Option<Self> {
         let Some(program) = program() else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "Chromium is not installed (on Debian: apt install chromium)"
-            );
-            eprintln!(
-                "SKIPPED: Chromium is not installed (on Debian: apt install chromium): {test}"
+            skip(
+                test,
+                "Chromium is not installed (on Debian: apt install chromium)",
             );
             return None;
         };

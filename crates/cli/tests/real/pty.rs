@@ -3,16 +3,14 @@
 use std::ffi::OsStr;
 use std::io::{Read as _, Write};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::termios::LocalModes;
 use vt100::Parser;
 
-use crate::common::User;
+use crate::common::{PATIENCE, User};
 use crate::pictures;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,

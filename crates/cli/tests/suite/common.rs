@@ -175,8 +175,8 @@ pub(crate) fn expire(file: &Path) {
     std::fs::write(file, session.to_string()).unwrap();
 }
 
-/// How long a process may take for what it is waited for before something must be wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything here takes; a bound, so that a fault is a failure and not a hang.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the vendor has seen this; a process that died never lets it.
 pub(crate) fn wait_for(vendor: &VendorKit, seen: impl Fn(&Counters) -> bool) -> Counters {

@@ -66,8 +66,9 @@ pub(crate) fn overslept(round: &mut Round) -> Check {
     holder.signal(Signal::STOP);
     wire.release();
     wire.wait_for("the delivery", |seen| seen.delivered > 0)?;
-    // Longer than the limit: the length of the sleep is the fault.
-    std::thread::sleep(Duration::from_millis(1500));
+    // Who gives up after twice the limit shows that the limit is over.
+    let other = world.run(&world.token(ACCOUNT, &["--timeout", "2"]))?;
+    ensure!(other.code == Some(4), "{}", world.tell(&other));
     holder.signal(Signal::CONT);
     let done = world.finish(holder)?;
     wire.settle();
