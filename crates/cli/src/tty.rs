@@ -12,12 +12,8 @@ mod unix {
     use std::os::fd::AsFd;
 
     use nix::errno::Errno;
-    use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp};
+    use nix::unistd::{getpgid, getpgrp, getppid, getsid, tcgetpgrp};
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-
-    /// What the system says of a process, group or session outside this PID namespace, as whatever
-    /// started a container may be (pid_namespaces(7)).
-    const OUTSIDE: Pid = Pid::from_raw(0);
 
     const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 
@@ -32,11 +28,11 @@ mod unix {
 
     /// Whether a shell with job control started this process, and lets it go on when it stops.
     pub(crate) fn can_be_continued() -> bool {
-        let parent = getppid();
-        let in_session = getsid(Some(parent)) == getsid(None);
-        parent != OUTSIDE
-            && in_session
-            && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
+        // What is outside this PID namespace, as whatever started a container is, is 0 to us
+        // (pid_namespaces(7)); asked about 0, the system answers for this process.
+        let parent = Some(getppid());
+        let in_session = getsid(parent) == getsid(None);
+        in_session && getpgid(parent).is_ok_and(|group| group != getpgrp())
     }
 
     /// What is typed is not shown, as long as this lives.
