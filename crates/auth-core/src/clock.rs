@@ -62,7 +62,7 @@ pub(crate) fn deadline(wait: Duration) -> Instant {
 
 /// A difference between two clocks that is not worth a word: a `Date` header has whole seconds,
 /// and an answer takes its time.
-const TOLERANCE_MS: i64 = 30_000;
+pub(crate) const TOLERANCE_MS: i64 = 30_000;
 
 /// How far a server's clock is ahead of ours, in milliseconds; 0 within the tolerance.
 pub(crate) fn offset(server: Option<Timestamp>, now: Timestamp) -> i64 {

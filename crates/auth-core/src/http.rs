@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod dns;
 mod fields;
 mod form;
 mod redirect;

@@ -5,6 +5,7 @@ mod api;
 mod clock;
 mod device;
 mod endpoint;
+mod engine;
 mod error;
 mod grant;
 mod http;
@@ -32,8 +33,8 @@ pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
 #[cfg(feature = "loopback")]
 pub use loopback::{LoopbackListener, Redirect};
 pub use manager::{
-    AuthManager, AuthManagerBuilder, DEFAULT_ADVISORY_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout,
-    SessionChange, SessionKeeper, SessionWatch,
+    AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_ADVISORY_WINDOW,
+    DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper, SessionWatch,
 };
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};

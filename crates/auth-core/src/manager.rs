@@ -1,47 +1,56 @@
-//! Who owns the life of a session.
+//! The life of a session.
 
-mod advisory;
+mod background;
+mod blocking;
 mod builder;
 mod change;
-mod demand;
+mod foreign;
 #[cfg(all(test, shuttle))]
 mod model;
-mod renewal;
+mod refresh;
+mod requirement;
 mod retry;
+mod shared;
+mod sign_in;
 mod single_flight;
 mod snapshot;
 mod sync;
-mod work;
+mod unsaved;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use self::advisory::Advisory;
-pub use self::advisory::{DEFAULT_ADVISORY_WINDOW, SessionKeeper};
+pub use self::background::{DEFAULT_ADVISORY_WINDOW, SessionKeeper};
+pub use self::blocking::BlockingAuthManager;
 pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
-use self::change::Changes;
 pub use self::change::{SessionChange, SessionWatch};
-use self::demand::Demand;
-use self::renewal::Unsaved;
-use self::single_flight::SingleFlight;
-use self::snapshot::Snapshot;
-use self::work::Work;
-use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
-use crate::prompt::UserPrompt;
+use self::requirement::Requirement;
+use self::shared::Shared;
+use crate::error::Result;
 use crate::provider::{AuthProvider, Revocation};
 use crate::session::SessionKey;
-use crate::store::{StoreGuard, TokenStore};
 use crate::token::OAuthToken;
 
-/// Signs in, keeps the session, renews it and hands out its access token.
+/// Signs in, keeps the session, refreshes it and hands out its access token.
 ///
-/// However many tasks and processes ask, one expiry causes one renewal. A renewal is a
-/// transaction of its own: dropping the future of a caller drops only its waiting. The
-/// store holds a successor durably before anybody sees its access token. Clones share one session.
+/// However many tasks and processes ask, one expiry causes one refresh. The store holds a
+/// successor durably before any caller sees its access token. Clones share one session.
 ///
-/// Every call needs a tokio runtime with time enabled.
+/// # Runtimes
+///
+/// A refresh, and whatever else spends or stores a credential, runs on threads of the library's
+/// own, which live as long as the process. It depends on no caller: dropping a future, a runtime
+/// or the manager, or blocking a thread, ends the waiting and nothing else. If the process ends
+/// normally (`main` returns, or [`std::process::exit`]) while a refresh token is spent and its
+/// successor not stored, the end waits for that, at most 25 s; a refresh that has sent nothing
+/// is given up.
+///
+/// So no call needs a runtime, and any executor can poll them; [`blocking`](Self::blocking) is
+/// for programs without one. Methods of a provider or a store run on those threads too, in the
+/// context of a tokio runtime: as in any asynchronous code, they must not block the thread. Each
+/// call of them is bounded: 60 s, and 300 s for the lock of a store. What takes longer, or
+/// panics, is an error like any other.
 ///
 /// # Examples
 ///
@@ -52,10 +61,7 @@ use crate::token::OAuthToken;
 /// let manager = AuthManager::builder(provider)
 ///     .store(FileTokenStore::file("session.json"))
 ///     .build();
-/// if manager.load().await?.is_none() {
-///     manager.login(&Silent).await?;
-/// }
-/// let token = manager.token().await?;
+/// let token = manager.token_or_login(&Silent).await?;
 /// println!("{} characters", token.access.expose().len());
 /// # Ok(())
 /// # }
@@ -65,30 +71,13 @@ pub struct AuthManager {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    provider: Arc<dyn AuthProvider>,
-    store: Arc<dyn TokenStore>,
-    clock: Arc<dyn Clock>,
-    key: SessionKey,
-    expiry_margin: Duration,
-    advisory: Advisory,
-    changes: Changes,
-    snapshot: Snapshot,
-    unsaved: Mutex<Option<Box<Unsaved>>>,
-    flight: SingleFlight,
-    work: Work,
-}
-
-/// What is left of a token's life must be enough for the way to the API.
-const LAST_MOMENT: Duration = Duration::from_secs(5);
-
 /// What a [`logout`](AuthManager::logout) did.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Logout {
-    /// Whether there was anything to forget.
+    /// Whether there was anything to remove.
     pub was_signed_in: bool,
-    /// What the vendor said; `None` where there was nothing to tell it.
+    /// What the vendor said; `None` if there was nothing to tell it.
     pub revocation: Option<Result<Revocation>>,
 }
 
@@ -106,107 +95,37 @@ impl AuthManager {
     /// Which session this is about.
     #[must_use]
     pub fn key(&self) -> &SessionKey {
-        &self.shared.key
+        self.shared.key()
     }
 
     /// The provider.
     #[must_use]
     pub fn provider(&self) -> &dyn AuthProvider {
-        self.shared.provider.as_ref()
+        self.shared.foreign.provider.as_ref()
     }
 
-    /// Signs a person in and stores the session. No lock is held while the person thinks.
-    ///
-    /// That the store can be written is proved before the person is asked.
+    /// The session as it is stored, without refreshing it; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// What [`AuthProvider::authenticate`] and the store say; [`ErrorKind::Config`] if the
-    /// store holds a session of another provider.
-    pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
-        self.check_store().await?;
-        let shared = &self.shared;
-        let token = shared.provider.authenticate(prompt).await;
-        self.adopt(token.map_err(|error| shared.named(error))?)
-            .await
-    }
-
-    /// Proves that a sign-in could be stored, as [`login`](Self::login) does before it asks the
-    /// person.
-    ///
-    /// # Errors
-    ///
-    /// What the store says; [`ErrorKind::Config`] if it holds a session of another provider.
-    pub async fn check_store(&self) -> Result<()> {
-        let shared = &self.shared;
-        let (mut guard, stored) = shared.lock_for_login().await?;
-        let ready = guard.prepare(stored.as_ref()).await;
-        ready.map_err(|error| shared.named(error))
-    }
-
-    /// Stores a session that was obtained without [`login`](Self::login), by the steps of a
-    /// provider that a program drives itself.
-    ///
-    /// # Errors
-    ///
-    /// What the store says; [`ErrorKind::Config`] if it holds a session of another provider.
-    pub async fn adopt(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
-        let owned = Arc::clone(&self.shared);
-        let work = async move {
-            let (guard, previous) = owned.lock_for_login().await?;
-            owned.store_login(guard, previous, token).await
-        };
-        self.shared.work.own(work).await
-    }
-
-    /// As [`adopt`](Self::adopt), where what is stored by then may be replaced: `fits` is asked
-    /// under the store's lock, with `None` if nothing is stored that can be read. `None` if it
-    /// may not; then nothing is changed, and `token` is given up.
-    ///
-    /// # Errors
-    ///
-    /// As [`adopt`](Self::adopt).
-    pub async fn adopt_if(
-        &self,
-        token: OAuthToken,
-        fits: impl FnOnce(Option<&OAuthToken>) -> bool + Send + 'static,
-    ) -> Result<Option<Arc<OAuthToken>>> {
-        let owned = Arc::clone(&self.shared);
-        let work = async move {
-            let (guard, previous) = owned.lock_for_login().await?;
-            if !fits(previous.as_ref()) {
-                return Ok(None);
-            }
-            owned.store_login(guard, previous, token).await.map(Some)
-        };
-        self.shared.work.own(work).await
-    }
-
-    /// The session as it is stored, without renewing it; `None` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// What the store says; [`ErrorKind::Config`] if it is a session of another provider.
+    /// What the store returns; [`ErrorKind::Config`](crate::ErrorKind::Config) if it is a session
+    /// of another provider or account.
     pub async fn load(&self) -> Result<Option<Arc<OAuthToken>>> {
-        let shared = &self.shared;
-        let seen = shared.snapshot.epoch();
-        let stored = shared.store.load(&shared.key).await;
-        let stored = stored.map_err(|error| shared.named(error))?;
-        let stored = shared.own_session(stored)?.map(Arc::new);
-        // What was read without the lock may be old by now.
-        shared.snapshot.set_if_unchanged(seen, stored.clone());
-        Ok(stored)
+        let owned = Arc::clone(&self.shared);
+        let work = self.shared.tasks.spawn(async move { owned.read().await });
+        work.map_err(|error| self.shared.named(error))?.await
     }
 
-    /// A session whose access token is good for at least the expiry margin, renewed if need be.
+    /// A session whose access token is good for at least the expiry margin, refreshed if need be.
     ///
-    /// In the advisory window before that, a renewal is begun beside the traffic and the token
-    /// that is still good is given; that such a renewal fails is told to [`watch`](Self::watch)
-    /// and in [`SessionNotes::last_failure`](crate::SessionNotes), and to nobody else.
+    /// In the advisory window before that, a refresh is begun in the background, and the token
+    /// that is still good is returned. A failure of such a refresh is reported to
+    /// [`watch`](Self::watch) and in [`SessionNotes::last_failure`](crate::SessionNotes) only.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotSignedIn`] or [`ErrorKind::RefreshRejected`] if only a new sign-in
+    /// [`ErrorKind::NotSignedIn`](crate::ErrorKind::NotSignedIn) or
+    /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if only a new sign-in
     /// helps, a transient kind if a later call may succeed, a store error otherwise.
     pub async fn token(&self) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
@@ -214,12 +133,11 @@ impl AuthManager {
         if let Some(token) = shared.snapshot.fresh_for(shared.advisory.window(), now) {
             return Ok(token);
         }
-        let margin = shared.expiry_margin;
-        let demand = Demand::fresh_for(margin, now);
-        match self.obtain(demand).await {
+        let requirement = Requirement::fresh_for(shared.expiry_margin, now);
+        match shared.obtain(requirement).await {
             Ok(token) => {
                 if !token.is_fresh_for(shared.advisory.window(), shared.clock.now()) {
-                    shared.renew_beside();
+                    shared.refresh_in_background();
                 }
                 Ok(token)
             }
@@ -230,8 +148,9 @@ impl AuthManager {
     }
 
     /// Looks at the session without owning it, if its access token is good for the expiry margin:
-    /// nothing is counted, allocated or renewed. For code on the path of every request; where
-    /// this says `None`, ask [`token`](Self::token).
+    /// nothing is counted or allocated. In the advisory window it begins a refresh in the
+    /// background, as [`token`](Self::token) does. For code on the path of every request; if it
+    /// returns `None`, call [`token`](Self::token).
     ///
     /// # Examples
     ///
@@ -246,232 +165,74 @@ impl AuthManager {
     /// ```
     pub fn with_fresh<T>(&self, look: impl FnOnce(&OAuthToken) -> T) -> Option<T> {
         let shared = &self.shared;
-        let now = shared.clock.now();
-        shared.snapshot.with_fresh(shared.expiry_margin, now, look)
+        let (now, margin) = (shared.clock.now(), shared.expiry_margin);
+        shared.snapshot.with_fresh(margin, now, |token| {
+            if !token.is_fresh_for(shared.advisory.window(), now) {
+                shared.refresh_in_background();
+            }
+            look(token)
+        })
     }
 
-    /// Hears of what happens to the session from now on: sign-ins, renewals, their failures.
+    /// Reports what happens to the session from now on: sign-ins, refreshes, their failures.
     #[must_use]
     pub fn watch(&self) -> SessionWatch {
         self.shared.changes.watch()
     }
 
-    /// A session whose access token is good for at least `minimum`, renewed if need be. If the
-    /// vendor's tokens do not live that long, a fresh one is given.
+    /// A session whose access token is good for at least `minimum`, refreshed if need be. If the
+    /// vendor's tokens do not live that long, a fresh one is returned.
     ///
     /// # Errors
     ///
     /// As [`token`](Self::token).
     pub async fn token_valid_for(&self, minimum: Duration) -> Result<Arc<OAuthToken>> {
-        let demand = Demand::valid_for(minimum, self.shared.clock.now());
-        self.obtain(demand).await
+        let requirement = Requirement::valid_for(minimum, self.shared.clock.now());
+        self.shared.obtain(requirement).await
     }
 
-    async fn obtain(&self, demand: Demand) -> Result<Arc<OAuthToken>> {
-        let shared = &self.shared;
-        if let Some(token) = shared.snapshot.get()
-            && demand.is_met_by(&token, shared.clock.now())
-        {
-            return Ok(token);
-        }
-        match self.load().await? {
-            None => Err(shared.not_signed_in()),
-            Some(token) if demand.is_met_by(&token, shared.clock.now()) => Ok(token),
-            Some(_) => shared.renewed(demand).await,
-        }
-    }
-
-    /// Another session than this one, whose access token was refused by an API: renews only if
-    /// it is still the current one.
+    /// Another session than this one, whose access token was rejected by an API: refreshes only
+    /// if it is still the current one. If the server issues the same access token again, that is
+    /// returned, and asked for again only after a few seconds.
     ///
     /// # Errors
     ///
     /// As [`token`](Self::token).
-    pub async fn invalidate(&self, refused: &OAuthToken) -> Result<Arc<OAuthToken>> {
-        let demand = Demand::other_than(refused, self.shared.clock.now());
-        self.shared.renewed(demand).await
-    }
-
-    /// Tells the vendor that the session is over, where that is possible, and forgets it here
-    /// in any case.
-    ///
-    /// # Errors
-    ///
-    /// What the store says. That the vendor did not confirm is no error but told in [`Logout`].
-    pub async fn logout(&self) -> Result<Logout> {
-        self.forgotten(true).await
-    }
-
-    /// Forgets the session here and tells the vendor nothing, where somebody else goes on with
-    /// the same grant; whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// What the store says.
-    pub async fn forget(&self) -> Result<bool> {
-        Ok(self.forgotten(false).await?.was_signed_in)
-    }
-
-    async fn forgotten(&self, tell: bool) -> Result<Logout> {
-        let owned = Arc::clone(&self.shared);
-        let work = async move { owned.forget_session(tell).await };
-        self.shared.work.own(work).await
-    }
-
-    /// Waits until everything that was begun is stored: renewals go on after their callers are
-    /// dropped. Call it before the process ends.
-    pub async fn settle(&self) {
-        self.shared.work.idle().await;
-    }
-}
-
-impl Shared {
-    /// One renewal for all who ask at the same time.
-    async fn renewed(self: &Arc<Self>, demand: Demand) -> Result<Arc<OAuthToken>> {
-        let token = self.fly(&demand).await?;
-        if demand.accepts(&token, self.clock.now()) {
+    pub async fn invalidate(&self, rejected: &OAuthToken) -> Result<Arc<OAuthToken>> {
+        let shared = &self.shared;
+        if let Some(token) = shared.just_confirmed(rejected) {
             return Ok(token);
         }
-        // That flight had begun for somebody who needed less.
-        self.begin(&demand).await
+        let requirement = Requirement::other_than(rejected, shared.clock.now());
+        shared.obtain(requirement).await
     }
 
-    /// Joins the renewal under way, or begins one; it goes on whoever waits for it.
-    fn fly(
-        self: &Arc<Self>,
-        demand: &Demand,
-    ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
-        self.flight.join_or_start(|| self.begin(demand))
+    /// Refreshes the session now, even if its access token is still good, and even if the server
+    /// asked to wait (`Retry-After`): for a user who demands it.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
+    pub async fn refresh(&self) -> Result<Arc<OAuthToken>> {
+        let requirement = Requirement::refreshed(self.shared.clock.now());
+        self.shared.obtain(requirement).await
     }
 
-    fn begin(
-        self: &Arc<Self>,
-        demand: &Demand,
-    ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
-        self.advisory.tried();
-        let (owned, demand) = (Arc::clone(self), demand.clone());
-        self.work.own(async move { owned.renew(&demand).await })
-    }
-
-    /// The session that is known, if its access token is not over.
-    fn still_good(&self) -> Option<Arc<OAuthToken>> {
-        let token = self.snapshot.get()?;
-        let good = token.is_valid_for(LAST_MOMENT, self.clock.now());
-        good.then_some(token)
-    }
-
-    /// The lock, and what a sign-in would replace.
-    async fn lock_for_login(&self) -> Result<(Box<dyn StoreGuard>, Option<OAuthToken>)> {
-        let mut guard = self.lock().await?;
-        let previous = self.replaceable(guard.as_mut()).await?;
-        Ok((guard, previous))
-    }
-
-    async fn store_login(
-        &self,
-        mut guard: Box<dyn StoreGuard>,
-        previous: Option<OAuthToken>,
-        mut token: OAuthToken,
-    ) -> Result<Arc<OAuthToken>> {
-        if let Some(previous) = previous {
-            token.extra = previous.extra;
-        }
-        token.notes.provider = Some(self.key.provider().to_owned());
-        token.notes.signed_in_at = Some(self.clock.now());
-        guard
-            .save(&token)
-            .await
-            .map_err(|error| self.named(error))?;
-        self.drop_unsaved();
-        let token = self.publish(token);
-        self.changes
-            .tell(SessionChange::SignedIn(Arc::clone(&token)));
-        Ok(token)
-    }
-
-    async fn forget_session(&self, tell: bool) -> Result<Logout> {
-        let mut guard = self.lock().await?;
-        let stored = match guard.load().await {
-            Err(error) if error.kind() == ErrorKind::Corrupt => None,
-            stored => self.own_session(stored.map_err(|error| self.named(error))?)?,
-        };
-        // The one to revoke is the newest, be it not stored yet.
-        let newest = stored
-            .as_ref()
-            .map(|token| self.take_unsaved(token).unwrap_or_else(|| token.clone()));
-        let revocation = match &newest {
-            Some(token) if tell && !token.is_refused() => Some(self.provider.revoke(token).await),
-            _ => None,
-        };
-        guard.remove().await.map_err(|error| self.named(error))?;
-        self.drop_unsaved();
-        self.snapshot.set(None);
-        self.changes.tell(SessionChange::SignedOut);
-        Ok(Logout {
-            was_signed_in: stored.is_some(),
-            revocation: revocation.map(|said| said.map_err(|error| self.named(error))),
-        })
-    }
-
-    async fn lock(&self) -> Result<Box<dyn StoreGuard>> {
-        let guard = self.store.lock(&self.key).await;
-        guard.map_err(|error| self.named(error))
-    }
-
-    /// What a new sign-in would replace: nothing, something unreadable (the store keeps that
-    /// aside), or a session of this very provider.
-    async fn replaceable(&self, guard: &mut dyn StoreGuard) -> Result<Option<OAuthToken>> {
-        match guard.load().await {
-            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
-            stored => self.own_session(stored.map_err(|error| self.named(error))?),
-        }
-    }
-
-    /// A credential goes only to the server that it is from (RFC 6749 section 10.4).
-    fn own_session(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
-        match stored
-            .as_ref()
-            .and_then(|token| token.notes.provider.as_deref())
-        {
-            Some(other) if other != self.key.provider() => Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "{} holds a session of {}",
-                    self.store.place(&self.key),
-                    crate::text::clean(other, 40, &[])
-                ),
-            )
-            .with_session(&self.key)),
-            _ => Ok(stored),
-        }
-    }
-
-    fn publish(&self, token: OAuthToken) -> Arc<OAuthToken> {
-        let token = Arc::new(token);
-        self.snapshot.set(Some(Arc::clone(&token)));
-        token
-    }
-
-    fn drop_unsaved(&self) {
-        *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn not_signed_in(&self) -> Error {
-        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(&self.key)
-    }
-
-    fn named(&self, error: Error) -> Error {
-        error.with_session(&self.key)
+    /// Waits until everything that was begun has ended and is stored. A program need not call it
+    /// before a normal end, which waits by itself.
+    pub async fn settle(&self) {
+        self.shared.tasks.idle().await;
     }
 }
 
 impl fmt::Debug for AuthManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = &self.shared;
         f.debug_struct("AuthManager")
-            .field("key", &self.shared.key)
-            .field("provider", &self.shared.provider)
-            .field("store", &self.shared.store)
-            .field("expiry_margin", &self.shared.expiry_margin)
+            .field("key", shared.key())
+            .field("provider", &shared.foreign.provider)
+            .field("store", &shared.foreign.store)
+            .field("expiry_margin", &shared.expiry_margin)
             .finish_non_exhaustive()
     }
 }

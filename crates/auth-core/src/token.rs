@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::clock::Timestamp;
+use crate::clock::{TOLERANCE_MS, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -86,6 +86,9 @@ pub struct SessionNotes {
     /// another (RFC 6749 section 10.4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// The account name under which the session is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Who it is, as the vendor says (an e-mail address), where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
@@ -139,6 +142,12 @@ pub struct TokenMark {
     /// What the server said, cleaned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Until when the server asked for no further request (`Retry-After`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// [`Secret::fingerprint`] of the access token, if an API has rejected that as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_fingerprint: Option<String>,
 }
 
 impl OAuthToken {
@@ -181,23 +190,36 @@ impl OAuthToken {
     #[must_use]
     pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
         let margin = self.lifetime().map_or(margin, |life| margin.min(life / 2));
-        self.is_valid_for(margin, now)
+        self.is_valid_for(margin, now) && !self.is_doubtful(now)
     }
 
     /// Whether the access token is good for `minimum`, or, where the vendor's tokens never
     /// live that long, for half the life that it was given.
     #[must_use]
     pub fn lasts(&self, minimum: Duration, now: Timestamp) -> bool {
-        match self.lifetime() {
+        (match self.lifetime() {
             Some(life) if life <= minimum => self.is_valid_for(life / 2, now),
             _ => self.is_valid_for(minimum, now),
-        }
+        }) && !self.is_doubtful(now)
     }
 
     /// The life that the access token was given, where we know when we got it.
     fn lifetime(&self) -> Option<Duration> {
-        let obtained_at = self.notes.renewed_at.or(self.notes.signed_in_at)?;
-        Some(self.expires_in(obtained_at))
+        Some(self.expires_in(self.obtained_at()?))
+    }
+
+    fn obtained_at(&self) -> Option<Timestamp> {
+        self.notes.renewed_at.or(self.notes.signed_in_at)
+    }
+
+    /// Whether the expiry that is noted cannot be relied on although it lies ahead, and a refresh
+    /// can bring another: an API has rejected the access token, or our clock was ahead when the
+    /// token was obtained and has been set right since.
+    fn is_doubtful(&self, now: Timestamp) -> bool {
+        let clock_was_ahead = self
+            .obtained_at()
+            .is_some_and(|at| at > now.shifted(TOLERANCE_MS));
+        clock_was_ahead && self.refresh.is_some() || self.is_access_rejected()
     }
 
     /// The refresh token.
@@ -289,8 +311,35 @@ impl OAuthToken {
                 refresh_fingerprint: refresh.fingerprint(),
                 at,
                 reason,
+                until: None,
+                access_fingerprint: None,
             })
         })
+    }
+
+    /// Whether this is the same session in the same generation, whatever is noted beside.
+    pub(crate) fn has_same_tokens(&self, other: &Self) -> bool {
+        self.access == other.access && self.refresh == other.refresh
+    }
+
+    /// How long from `now` the server asked for no refresh of this session.
+    pub(crate) fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
+        let failure = self.notes.last_failure.as_deref();
+        let failure = failure.filter(|mark| self.is_marked(Some(mark)))?;
+        // A mark from a clock that was ahead is not believed.
+        let wait = failure.until?.since(now);
+        (!wait.is_zero() && failure.at <= now.shifted(TOLERANCE_MS)).then_some(wait)
+    }
+
+    /// Whether the server has rejected the refresh token and an API the access token, so that
+    /// nothing of the session is of use.
+    #[must_use]
+    pub fn is_access_rejected(&self) -> bool {
+        let rejection = self.notes.refused.as_deref();
+        let Some(access) = rejection.and_then(|mark| mark.access_fingerprint.as_deref()) else {
+            return false;
+        };
+        self.is_marked(rejection) && access == self.access.fingerprint()
     }
 
     /// Whether the server has refused the refresh token that this session holds now.

@@ -144,7 +144,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
     assert!(!store.held().unwrap().is_refused());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
     let provider = FakeProvider::default();
     provider.answer(Answer::Unavailable { lost: false });
@@ -156,7 +156,7 @@ async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
     assert!(!kept.is_refused() && !kept.may_be_spent());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_lost_answer_is_asked_for_once_more_and_leaves_a_note() {
     let provider = FakeProvider::default();
     provider.answer(Answer::Unavailable { lost: true });
@@ -301,7 +301,7 @@ async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call(
     assert_eq!(provider.refreshes(), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_somebody_else_stored_during_a_renewal_that_failed_stays() {
     let provider = FakeProvider::default();
     provider.answer(Answer::Unavailable { lost: false });
@@ -394,24 +394,6 @@ async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced(
     // Of two at once one finds it free.
     let (first, second) = tokio::join!(free(), free());
     assert_ne!(first.unwrap().is_some(), second.unwrap().is_some());
-}
-
-#[test]
-fn outside_a_runtime_a_renewal_panics_and_the_next_caller_is_not_stuck() {
-    let provider = FakeProvider::default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let (manager, _) = runtime.block_on(with_session(&provider, expired_session("a1", "r1")));
-    let outside = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let mut call = Box::pin(manager.token());
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        call.as_mut().poll(&mut context).is_pending()
-    }));
-    assert!(outside.is_err());
-    let token = runtime.block_on(manager.token()).unwrap();
-    assert_eq!(token.access.expose(), "a2");
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{
-    AuthManager, ErrorKind, MemoryTokenStore, OAuthToken, SessionChange, SessionKey, Silent,
-    TokenStore as _,
+    AuthManager, Clock as _, ErrorKind, ManualClock, MemoryTokenStore, OAuthToken, SessionChange,
+    SessionKey, Silent, SystemClock, TokenStore as _,
 };
 use support::{Answer, FakeProvider, expired_session, session};
 
@@ -51,11 +51,16 @@ async fn in_the_advisory_window_nobody_waits_and_a_renewal_runs_beside() {
     assert_eq!(provider.refreshes(), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at_once() {
     let provider = FakeProvider::default();
     provider.answer(Answer::Unavailable { lost: false });
-    let (manager, store) = with_session(&provider, session("a1", "r1", 200)).await;
+    let (_, store) = with_session(&provider, session("a1", "r1", 200)).await;
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let manager = AuthManager::builder(provider.clone())
+        .store(store.clone())
+        .clock(Arc::clone(&clock) as Arc<_>)
+        .build();
     let mut watch = manager.watch();
     manager.token().await.unwrap();
     let change = watch.changed().await;
@@ -74,7 +79,7 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
     assert_eq!(failure.reason.as_deref(), Some("in trouble"));
 
     provider.answer(Answer::Rotate);
-    tokio::time::advance(Duration::from_secs(61)).await;
+    clock.advance(Duration::from_secs(61));
     manager.token().await.unwrap();
     assert!(matches!(
         watch.changed().await,
@@ -84,7 +89,7 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
     assert_eq!(stored.notes.last_failure, None);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_still_good_is_given_if_a_renewal_fails_for_now() {
     let provider = FakeProvider::default();
     provider.answer(Answer::Unavailable { lost: false });
@@ -151,7 +156,7 @@ async fn a_watch_hears_of_all_that_happens() {
     assert!(watch.changed().await.is_none());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_keeper_renews_though_nobody_asks_and_stops_when_it_is_dropped() {
     let provider = FakeProvider::default();
     let (manager, _) = with_session(&provider, session("a1", "r1", 200)).await;
@@ -165,7 +170,7 @@ async fn a_keeper_renews_though_nobody_asks_and_stops_when_it_is_dropped() {
     assert_eq!(provider.refreshes(), 1);
     drop(keeper);
     manager.adopt(expired_session("a5", "r5")).await.unwrap();
-    tokio::time::advance(Duration::from_secs(3600)).await;
+    manager.settle().await;
     assert_eq!(provider.refreshes(), 1);
 }
 

@@ -9,11 +9,13 @@ use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 
 use super::answer::Answer;
+use super::dns::Resolver;
 use super::form::Form;
 use super::redirect::redirected;
 use super::tls;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
+use crate::engine::{self, AbortOnDrop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -147,6 +149,18 @@ impl HttpClient {
         headers: &[(&'static str, String)],
         secrets: Vec<Secret>,
     ) -> Result<Answer> {
+        // The connections belong to the engine: a caller's runtime may block, or end.
+        let task = Self::exchange(endpoint.clone(), request, headers.to_vec(), secrets);
+        AbortOnDrop::spawn(&engine::io()?, task).await
+    }
+
+    async fn exchange(
+        endpoint: Endpoint,
+        request: reqwest::RequestBuilder,
+        headers: Vec<(&'static str, String)>,
+        secrets: Vec<Secret>,
+    ) -> Result<Answer> {
+        let (endpoint, headers) = (&endpoint, headers.as_slice());
         let mut map = HeaderMap::new();
         map.insert(ACCEPT, HeaderValue::from_static("application/json"));
         for (name, value) in headers {
@@ -284,6 +298,7 @@ impl HttpClientBuilder {
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
+            .dns_resolver(Arc::new(Resolver))
             .tls_backend_preconfigured(tls::config(&self.certificates()?)?);
         if let Some(proxy) = self.reqwest_proxy()? {
             builder = builder.proxy(proxy);

@@ -1,15 +1,19 @@
 //! How a manager is put together.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::advisory::{Advisory, DEFAULT_ADVISORY_WINDOW};
+use super::background::{Advisory, DEFAULT_ADVISORY_WINDOW};
 use super::change::Changes;
+use super::foreign::Foreign;
+use super::shared::NEVER;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
-use super::work::Work;
+use super::unsaved::Unsaved;
 use super::{AuthManager, Shared};
 use crate::clock::{Clock, SystemClock};
+use crate::engine::Tasks;
 use crate::provider::AuthProvider;
 use crate::session::{DEFAULT_ACCOUNT, SessionKey};
 use crate::store::{MemoryTokenStore, TokenStore};
@@ -90,17 +94,21 @@ impl AuthManagerBuilder {
         let key = SessionKey::new(self.provider.name(), self.account);
         AuthManager {
             shared: Arc::new(Shared {
-                provider: self.provider,
-                store: self.store,
+                foreign: Foreign {
+                    provider: self.provider,
+                    store: self.store,
+                    key,
+                },
                 clock: self.clock,
-                key,
                 expiry_margin: self.expiry_margin,
                 advisory: Advisory::new(self.advisory_window, self.expiry_margin),
                 changes: Changes::default(),
                 snapshot: Snapshot::default(),
-                unsaved: Mutex::new(None),
+                unsaved: Unsaved::default(),
                 flight: SingleFlight::default(),
-                work: Work::default(),
+                tasks: Tasks::default(),
+                same_again: AtomicI64::new(NEVER),
+                sign_in: OnceLock::new(),
             }),
         }
     }

@@ -50,15 +50,17 @@ impl Session {
             return Ok(token);
         }
         let owned = Arc::clone(&self);
-        let flight = self.flight.join_or_start(move || async move {
-            if let Some(token) = owned.fresh() {
-                return Ok(token);
-            }
-            let generation = owned.requests.fetch_add(1, Ordering::SeqCst) + 1;
-            future::yield_now().await;
-            let renewed = token(generation, true);
-            owned.snapshot.set(Some(Arc::clone(&renewed)));
-            Ok(renewed)
+        let flight = self.flight.join_or_start(move || {
+            Ok(async move {
+                if let Some(token) = owned.fresh() {
+                    return Ok(token);
+                }
+                let generation = owned.requests.fetch_add(1, Ordering::SeqCst) + 1;
+                future::yield_now().await;
+                let renewed = token(generation, true);
+                owned.snapshot.set(Some(Arc::clone(&renewed)));
+                Ok(renewed)
+            })
         });
         flight.await
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::foreign::Foreign;
+use crate::engine;
 use crate::error::{Error, Result};
-use crate::provider::AuthProvider;
 use crate::random;
 use crate::token::OAuthToken;
 
@@ -26,12 +27,12 @@ pub(super) struct Series {
 
 /// Asks for a renewal, again after trouble that passes by itself. A lost answer is asked for
 /// once more with the same token: a server with a grace period gives the same successor again.
-pub(super) async fn refresh(provider: &dyn AuthProvider, current: &OAuthToken) -> Series {
+pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
     let begun = Instant::now();
     let mut lost = 0;
     let mut attempt = 1;
     loop {
-        let outcome = provider.refresh(current).await;
+        let outcome = foreign.refresh(current).await;
         lost += outcome
             .as_ref()
             .err()
@@ -43,7 +44,7 @@ pub(super) async fn refresh(provider: &dyn AuthProvider, current: &OAuthToken) -
             }
             _ => None,
         };
-        let Some(next) = next else {
+        let Some(next) = next.filter(|_| !engine::is_ending()) else {
             return Series {
                 outcome,
                 answer_lost: lost > 0,

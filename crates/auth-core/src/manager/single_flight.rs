@@ -1,4 +1,4 @@
-//! One renewal at a time, and everybody who asks meanwhile waits for that one.
+//! One refresh at a time; callers that ask meanwhile wait for that one.
 
 use std::sync::Arc;
 
@@ -9,58 +9,72 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
 
 type Outcome = Result<Arc<OAuthToken>>;
-type Seat = watch::Receiver<Option<Outcome>>;
+type Receiver = watch::Receiver<Option<Outcome>>;
 
-/// The renewal that is under way, if one is.
+/// The refresh that is under way, if one is.
 #[derive(Debug, Default)]
 pub(super) struct SingleFlight {
-    current: Arc<Mutex<Option<Seat>>>,
+    current: Arc<Mutex<Option<Flight>>>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    /// The process in which it runs: in a forked child it never ends.
+    process: u32,
+    outcome: Receiver,
 }
 
 /// Clears the way for the next flight however this one ends, by a panic too.
-struct Landing(Arc<Mutex<Option<Seat>>>);
+struct Landing(Arc<Mutex<Option<Flight>>>);
 
 impl SingleFlight {
     /// Waits for the flight under way, or starts one. What `start` returns must be running by
     /// itself: it is watched here, not driven by any one caller.
     pub(super) fn join_or_start<F>(
         &self,
-        start: impl FnOnce() -> F,
+        start: impl FnOnce() -> Result<F>,
     ) -> impl Future<Output = Outcome> + Send + 'static
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let (mut seat, takes_off) = self.take_seat();
-        if let Some(announce) = takes_off {
-            // Not under the lock: whatever panics from here on is to clear the way.
+        let (mut receiver, sender) = self.join();
+        if let Some(sender) = sender {
+            // Not under the lock: a panic from here on must clear the way.
             let landing = Landing(Arc::clone(&self.current));
-            let flight = start();
-            spawn(async move {
-                let outcome = flight.await;
-                drop(landing);
-                announce.send_replace(Some(outcome));
-            });
+            match start() {
+                Ok(flight) => spawn(async move {
+                    let outcome = flight.await;
+                    drop(landing);
+                    sender.send_replace(Some(outcome));
+                }),
+                Err(error) => {
+                    drop(landing);
+                    sender.send_replace(Some(Err(error)));
+                }
+            }
         }
         async move {
-            let landed = seat.wait_for(Option::is_some).await;
+            let landed = receiver.wait_for(Option::is_some).await;
             match landed.as_deref() {
                 Ok(Some(outcome)) => outcome.clone(),
-                _ => Err(Error::new(ErrorKind::System, "the renewal was cut off")),
+                _ => Err(Error::new(ErrorKind::System, "the refresh was cut off")),
             }
         }
     }
-}
 
-impl SingleFlight {
-    /// A seat in the flight under way; the right to announce its end goes to whoever is first.
-    fn take_seat(&self) -> (Seat, Option<watch::Sender<Option<Outcome>>>) {
+    /// A receiver for the flight under way; the first caller is to send its outcome.
+    fn join(&self) -> (Receiver, Option<watch::Sender<Option<Outcome>>>) {
         let mut current = lock(&self.current);
-        if let Some(seat) = current.as_ref() {
-            return (seat.clone(), None);
+        let process = std::process::id();
+        if let Some(flight) = current.as_ref().filter(|flight| flight.process == process) {
+            return (flight.outcome.clone(), None);
         }
-        let (announce, seat) = watch::channel(None);
-        *current = Some(seat.clone());
-        (seat, Some(announce))
+        let (sender, outcome) = watch::channel(None);
+        *current = Some(Flight {
+            process,
+            outcome: outcome.clone(),
+        });
+        (outcome, Some(sender))
     }
 }
 

@@ -17,10 +17,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
-/// Runs it to its end, whoever waits for it.
+/// Runs it to its end, whether or not anything waits for it. The engine runs already, since the
+/// flight that the task watches runs in it.
 #[cfg(not(shuttle))]
 pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    drop(tokio::spawn(task));
+    if let Ok(engine) = crate::engine::io() {
+        drop(engine.spawn(task));
+    }
 }
 
 #[cfg(shuttle)]

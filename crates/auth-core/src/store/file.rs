@@ -15,7 +15,8 @@ use self::lock::FileLock;
 pub use self::lock::LockHolder;
 use self::session_file::{Reserved, SessionFile};
 use super::{StoreGuard, TokenStore};
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine;
+use crate::error::Result;
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
@@ -247,17 +248,12 @@ impl FileGuard {
     }
 }
 
+/// Runs blocking work on the library's own threads: they need no runtime, and a save needs no new
+/// thread once a file was read.
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|source| {
-            Err(
-                Error::new(ErrorKind::System, "the work on a token file was cut off")
-                    .with_source(source),
-            )
-        })
+    engine::files().run(work).await
 }
 
 /// The names in a folder that are text; none if it does not exist or is no folder.

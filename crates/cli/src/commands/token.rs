@@ -104,11 +104,7 @@ impl Wanted {
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {
         let token = if self.force_refresh {
-            let Some(current) = manager.load().await? else {
-                let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
-                return Err(error.with_session(manager.key()).into());
-            };
-            manager.invalidate(&current).await?
+            manager.refresh().await?
         } else if let Some(minimum) = self.min_validity {
             manager.token_valid_for(minimum).await?
         } else {

@@ -1,17 +1,18 @@
-//! The advisory window: renewals beside the traffic, before anybody has to wait.
+//! Refreshes in the background, before any caller has to wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::demand::Demand;
+use super::requirement::Requirement;
 use super::{AuthManager, Shared};
 use crate::clock::Timestamp;
+use crate::engine::{self, AbortOnDrop};
 use crate::random;
+use crate::token::OAuthToken;
 
-/// How long before the expiry a renewal is tried beside the traffic, unless it is set: 5 minutes.
+/// How long before the expiry a refresh is tried in the background, unless it is set: 5 minutes.
 pub const DEFAULT_ADVISORY_WINDOW: Duration = Duration::from_secs(300);
 
 /// The least time between two tries.
@@ -28,7 +29,7 @@ const WAKE_JITTER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Advisory {
     window: Duration,
-    last_try: Mutex<Option<Instant>>,
+    last_try: Mutex<Option<Timestamp>>,
 }
 
 impl Advisory {
@@ -48,89 +49,101 @@ impl Advisory {
     }
 
     /// Whether the gap since the last try is over; if so, this is a try.
-    fn take_turn(&self) -> bool {
+    fn take_turn(&self, now: Timestamp) -> bool {
         let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if last.is_some_and(|last| now.duration_since(last) < GAP) {
+        // A clock that was set back does not make the gap longer.
+        if last.is_some_and(|last| last <= now && now.since(last) < GAP) {
             return false;
         }
         *last = Some(now);
         true
     }
 
-    /// A renewal that callers wait for is a try as well.
-    pub(super) fn tried(&self) {
+    /// A refresh that callers wait for is a try as well.
+    pub(super) fn tried(&self, now: Timestamp) {
         let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some(Instant::now());
+        *last = Some(now);
     }
 }
 
-/// Renews a session in time as long as it lives, whether anybody asks for it or not.
+/// Refreshes a session in time as long as it lives, whether or not it is asked for.
 #[derive(Debug)]
 #[must_use = "the session is kept fresh only as long as this lives"]
 pub struct SessionKeeper {
-    task: JoinHandle<()>,
-}
-
-impl Drop for SessionKeeper {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: Option<AbortOnDrop<()>>,
 }
 
 impl AuthManager {
-    /// Keeps the session fresh in the background: a renewal begins in the advisory window, at
-    /// most once a minute, also after the computer slept. A failure is told to
-    /// [`watch`](Self::watch) and tried again.
+    /// Keeps the session fresh in the background: a refresh begins in the advisory window, at
+    /// most once a minute, also after the computer slept. A session that another process signs in
+    /// to later is found within half a minute. A failure is reported to [`watch`](Self::watch)
+    /// and tried again.
     ///
-    /// Nobody need do this: [`token`](Self::token) renews beside the traffic by itself.
+    /// Most programs do not need it: [`token`](Self::token) refreshes in the background by
+    /// itself. No runtime is needed.
     pub fn keep_fresh(&self) -> SessionKeeper {
         let shared = Arc::clone(&self.shared);
+        let engine = engine::work().inspect_err(|error| {
+            tracing::warn!(%error, "the session is not kept fresh");
+        });
         SessionKeeper {
-            task: tokio::spawn(async move { shared.keep_fresh().await }),
+            _task: engine
+                .ok()
+                .map(|engine| AbortOnDrop::spawn(&engine, shared.keep_fresh())),
         }
     }
 }
 
 impl Shared {
-    /// Begins a renewal that nobody waits for, unless one was tried a moment ago. A failure is
+    /// Begins a refresh that no caller waits for, unless one was tried a moment ago. A failure is
     /// swallowed: the token that callers have is good.
-    pub(super) fn renew_beside(self: &Arc<Self>) {
-        if self.advisory.take_turn() {
-            let demand = Demand::fresh_for(self.advisory.window(), self.clock.now());
+    #[cold]
+    pub(super) fn refresh_in_background(self: &Arc<Self>) {
+        let now = self.clock.now();
+        if self.advisory.take_turn(now) {
+            let requirement = Requirement::fresh_for(self.advisory.window(), now);
             // The flight goes on by itself.
-            drop(self.fly(&demand));
+            drop(self.join(&requirement));
         }
     }
 
     async fn keep_fresh(self: Arc<Self>) {
         let mut last_look = self.clock.now();
         loop {
+            if self.known().is_none() {
+                // Another process may have signed in.
+                let _none_yet = self.read().await;
+            }
             sleep(TICK.min(self.until_due())).await;
             let now = self.clock.now();
             if now.since(last_look) > TICK * 2 {
                 sleep(WAKE_JITTER.mul_f64(random::fraction())).await;
             }
             last_look = now;
-            if self.until_due().is_zero() && self.advisory.take_turn() {
-                let demand = Demand::fresh_for(self.advisory.window(), self.clock.now());
-                // Whoever watches has been told.
-                let _told = self.fly(&demand).await;
+            if self.until_due().is_zero() && self.advisory.take_turn(now) {
+                let requirement = Requirement::fresh_for(self.advisory.window(), now);
+                // The watchers are told of a failure.
+                let _told = self.join(&requirement).await;
             }
             // Not in a loop without a pause, whatever the clock says.
             sleep(Duration::from_secs(1)).await;
         }
     }
 
-    /// How long until the session that is known needs a renewal; a tick if none is known.
+    /// How long until the session that is known needs a refresh; a tick if none is known.
     fn until_due(&self) -> Duration {
-        match self.snapshot.get() {
+        match self.known() {
             Some(token) => self.due_in(&token, self.clock.now()),
             None => TICK,
         }
     }
 
-    fn due_in(&self, token: &crate::token::OAuthToken, now: Timestamp) -> Duration {
+    /// The session that is known, unless only a new sign-in helps.
+    fn known(&self) -> Option<Arc<OAuthToken>> {
+        self.snapshot.get().filter(|token| !token.is_refused())
+    }
+
+    fn due_in(&self, token: &OAuthToken, now: Timestamp) -> Duration {
         if !token.is_fresh_for(self.advisory.window(), now) {
             return Duration::ZERO;
         }

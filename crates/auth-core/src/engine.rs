@@ -1,0 +1,108 @@
+//! The process's own threads, on which everything runs that must end once it has begun.
+//!
+//! A caller's runtime can be blocked, dropped or absent. A refresh that depended on it would then
+//! lose the session, because the server has already rotated the refresh token. So the work runs
+//! here, and the caller only waits.
+//!
+//! This module does not know what a session is.
+
+mod block_on;
+mod exit;
+mod foreign;
+mod inside;
+mod tasks;
+mod workers;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use arc_swap::ArcSwapOption;
+use tokio::runtime::{Builder, Handle};
+
+pub(crate) use block_on::block_on;
+pub(crate) use exit::{critical, is_ending};
+pub(crate) use foreign::{Kinds, bounded};
+pub(crate) use inside::inside;
+pub(crate) use tasks::{AbortOnDrop, Tasks};
+pub(crate) use workers::{files, names};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Two threads, each with a runtime of its own that lives as long as the process.
+#[derive(Debug)]
+struct Engine {
+    /// The process that started the threads: a forked child has none of them.
+    process: u32,
+    /// Connections and timers. Only code of ours runs here, so it never stands still.
+    io: Handle,
+    /// Transactions, which call providers and stores.
+    work: Handle,
+}
+
+static ENGINE: ArcSwapOption<Engine> = ArcSwapOption::const_empty();
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// The runtime of connections and timers.
+pub(crate) fn io() -> Result<Handle> {
+    Ok(engine()?.io.clone())
+}
+
+/// The runtime of transactions.
+pub(crate) fn work() -> Result<Handle> {
+    Ok(engine()?.work.clone())
+}
+
+/// The engine of this process, started at the first call.
+///
+/// # Errors
+///
+/// [`ErrorKind::System`] if the system gives no thread or no descriptor; nothing has begun then.
+fn engine() -> Result<Arc<Engine>> {
+    if let Some(engine) = running() {
+        return Ok(engine);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(engine) = running() {
+        return Ok(engine);
+    }
+    exit::wait_at_exit();
+    let engine = Arc::new(Engine {
+        process: std::process::id(),
+        io: start("llm-auth-io")?,
+        work: start("llm-auth-work")?,
+    });
+    ENGINE.store(Some(Arc::clone(&engine)));
+    Ok(engine)
+}
+
+fn running() -> Option<Arc<Engine>> {
+    let engine = ENGINE.load_full()?;
+    (engine.process == std::process::id()).then_some(engine)
+}
+
+fn start(name: &str) -> Result<Handle> {
+    let failed = |source| {
+        Error::new(
+            ErrorKind::System,
+            "cannot start a background thread; raise the limits of this user (`ulimit -a`)",
+        )
+        .with_source(source)
+    };
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .map_err(failed)?;
+    Ok(handle)
+}
+
+/// Whether this is one of the threads on which the work itself runs.
+fn is_own_thread() -> bool {
+    thread::current()
+        .name()
+        .is_some_and(|name| name.starts_with("llm-auth-"))
+}

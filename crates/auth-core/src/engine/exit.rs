@@ -1,0 +1,106 @@
+//! The end of the process: it waits for what has been sent to a server and is not stored yet.
+
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long the end of the process waits. A request takes 20 s at most unless the program allows
+/// more, and a save after it a moment.
+const EXIT_WAIT: Duration = Duration::from_secs(25);
+
+struct State {
+    /// The process that counts: a forked child has none of its parent's work.
+    process: u32,
+    running: usize,
+    ending: bool,
+}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    process: 0,
+    running: 0,
+    ending: false,
+});
+static LESS: Condvar = Condvar::new();
+
+/// Work that the end of the process waits for, as long as this lives: from before a credential
+/// is spent until its successor is stored.
+#[derive(Debug)]
+pub(crate) struct Critical {
+    process: u32,
+}
+
+/// Marks the beginning of work that must not be cut off.
+///
+/// # Errors
+///
+/// [`ErrorKind::System`] if the process is ending already: then it must not begin.
+pub(crate) fn critical() -> Result<Critical> {
+    let mut state = state();
+    if state.ending {
+        return Err(Error::new(
+            ErrorKind::System,
+            "the process is ending; nothing was sent",
+        ));
+    }
+    state.running += 1;
+    Ok(Critical {
+        process: state.process,
+    })
+}
+
+/// Whether the process is ending, so that nothing new should be tried.
+pub(crate) fn is_ending() -> bool {
+    state().ending
+}
+
+fn state() -> MutexGuard<'static, State> {
+    let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if state.process != process {
+        *state = State {
+            process,
+            running: 0,
+            ending: false,
+        };
+    }
+    state
+}
+
+impl Drop for Critical {
+    fn drop(&mut self) {
+        let mut state = state();
+        if self.process == state.process {
+            state.running = state.running.saturating_sub(1);
+            LESS.notify_all();
+        }
+    }
+}
+
+/// Registers the wait, once: `main` may return, and `exit` may be called, in mid-refresh.
+pub(super) fn wait_at_exit() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if !shutdown_hooks::add_shutdown_hook(at_exit) {
+            tracing::warn!("the end of the process will not wait for a refresh under way");
+        }
+    });
+}
+
+extern "C" fn at_exit() {
+    // The work itself would wait for itself.
+    if super::is_own_thread() {
+        return;
+    }
+    let mut state = state();
+    state.ending = true;
+    let deadline = Instant::now() + EXIT_WAIT;
+    while state.running > 0 {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        let waited = LESS.wait_timeout(state, left);
+        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    }
+}

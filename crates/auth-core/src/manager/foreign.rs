@@ -1,0 +1,158 @@
+//! Providers and stores as the manager calls them: bounded in time, a panic is an error, and
+//! every error names the session.
+//!
+//! The manager has no other way to call them, so no call can be forgotten.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{Kinds, bounded};
+use crate::error::{ErrorKind, Result};
+use crate::provider::{AuthProvider, Revocation};
+use crate::session::SessionKey;
+use crate::store::{StoreGuard, TokenStore};
+use crate::token::OAuthToken;
+
+/// The longest that one request of a provider may take, with what it does around it. The HTTP
+/// client's own limit is 20 s.
+const PROVIDER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The longest that one call of a store may take, other than waiting for a lock.
+const STORE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The longest wait for a store's lock, whatever the store itself allows.
+pub(super) const LOCK_LIMIT: Duration = Duration::from_secs(300);
+
+/// A provider that hangs may get over it; one that panics does so again.
+const OF_PROVIDER: Kinds = Kinds {
+    panicked: ErrorKind::System,
+    timed_out: ErrorKind::Transient,
+};
+const OF_STORE: Kinds = Kinds {
+    panicked: ErrorKind::Store,
+    timed_out: ErrorKind::Store,
+};
+const OF_LOCK: Kinds = Kinds {
+    panicked: ErrorKind::Store,
+    timed_out: ErrorKind::StoreBusy,
+};
+
+/// The provider and the store of one session.
+pub(super) struct Foreign {
+    pub(super) provider: Arc<dyn AuthProvider>,
+    pub(super) store: Arc<dyn TokenStore>,
+    pub(super) key: SessionKey,
+}
+
+/// The lock of one session.
+pub(super) struct Guard<'a> {
+    key: &'a SessionKey,
+    inner: Box<dyn StoreGuard>,
+}
+
+impl Foreign {
+    /// [`AuthProvider::refresh`]. After a time-out or a panic it is not known whether the server
+    /// has acted.
+    pub(super) async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        let mut ended = false;
+        let outcome = bounded(
+            "the provider's `refresh`",
+            OF_PROVIDER,
+            PROVIDER_LIMIT,
+            async {
+                let outcome = self.provider.refresh(current).await;
+                ended = true;
+                outcome
+            },
+        )
+        .await;
+        outcome.map_err(|error| match ended {
+            true => error.with_session(&self.key),
+            false => error.with_answer_lost(true).with_session(&self.key),
+        })
+    }
+
+    /// [`AuthProvider::revoke`].
+    pub(super) async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        bounded(
+            "the provider's `revoke`",
+            OF_PROVIDER,
+            PROVIDER_LIMIT,
+            async { self.provider.revoke(token).await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.key))
+    }
+
+    /// [`TokenStore::load`].
+    pub(super) async fn load(&self) -> Result<Option<OAuthToken>> {
+        bounded("the store's `load`", OF_STORE, STORE_LIMIT, async {
+            self.store.load(&self.key).await
+        })
+        .await
+        .map_err(|error| error.with_session(&self.key))
+    }
+
+    /// [`TokenStore::lock`].
+    pub(super) async fn lock(&self) -> Result<Guard<'_>> {
+        let locked = bounded("the store's `lock`", OF_LOCK, LOCK_LIMIT, async {
+            self.store.lock(&self.key).await
+        });
+        match locked.await {
+            Ok(inner) => Ok(Guard {
+                key: &self.key,
+                inner,
+            }),
+            Err(error) => Err(error.with_session(&self.key)),
+        }
+    }
+}
+
+impl Guard<'_> {
+    /// [`StoreGuard::load`].
+    pub(super) async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        let inner = &mut self.inner;
+        bounded("the store's `load`", OF_STORE, STORE_LIMIT, async {
+            inner.load().await
+        })
+        .await
+        .map_err(|error| error.with_session(self.key))
+    }
+
+    /// [`StoreGuard::prepare`].
+    pub(super) async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+        let inner = &mut self.inner;
+        bounded("the store's `prepare`", OF_STORE, STORE_LIMIT, async {
+            inner.prepare(noted).await
+        })
+        .await
+        .map_err(|error| error.with_session(self.key))
+    }
+
+    /// [`StoreGuard::save`].
+    pub(super) async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        let inner = &mut self.inner;
+        bounded("the store's `save`", OF_STORE, STORE_LIMIT, async {
+            inner.save(token).await
+        })
+        .await
+        .map_err(|error| error.with_session(self.key))
+    }
+
+    /// [`StoreGuard::remove`].
+    pub(super) async fn remove(&mut self) -> Result<()> {
+        let inner = &mut self.inner;
+        bounded("the store's `remove`", OF_STORE, STORE_LIMIT, async {
+            inner.remove().await
+        })
+        .await
+        .map_err(|error| error.with_session(self.key))
+    }
+}
+
+impl Guard<'_> {
+    /// Lets go of the lock.
+    pub(super) async fn release(self) {
+        drop(self.inner);
+    }
+}

@@ -1,0 +1,348 @@
+//! The refresh, as one transaction under the store's lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::foreign::Guard;
+use super::requirement::Requirement;
+use super::{SessionChange, Shared, retry};
+use crate::engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::clean;
+use crate::token::OAuthToken;
+
+/// The pauses before a failed save is tried again.
+const SAVE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+];
+
+/// The longest wait that a server is believed to want.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// How a transaction ended well.
+enum Done {
+    /// What was stored is good enough, and known already.
+    Kept(Arc<OAuthToken>),
+    /// Another process or program had stored a session that is good enough.
+    Reloaded(Arc<OAuthToken>),
+    Refreshed(Arc<OAuthToken>),
+}
+
+/// How it failed.
+struct Failed {
+    error: Error,
+    /// Whether a session waits in memory now because it could not be stored.
+    unsaved: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            unsaved: false,
+        }
+    }
+}
+
+impl Shared {
+    /// What one flight does for all who wait for it: one look without the lock, then the
+    /// transaction, which it reports to the watchers.
+    pub(super) async fn fly(&self, requirement: &Requirement) -> Result<Arc<OAuthToken>> {
+        let outcome = match self.look(requirement).await {
+            Ok(Some(done)) => Ok(done),
+            Ok(None) => self.transaction(requirement).await,
+            Err(error) => return Err(error),
+        };
+        let outcome = outcome.map_err(|failed| Failed {
+            error: self.named(failed.error),
+            ..failed
+        });
+        match &outcome {
+            Ok(Done::Kept(_)) => {}
+            Ok(Done::Reloaded(token)) => {
+                self.changes.tell(SessionChange::Adopted(Arc::clone(token)));
+            }
+            Ok(Done::Refreshed(token)) => {
+                self.changes.tell(SessionChange::Renewed(Arc::clone(token)));
+            }
+            Err(Failed { error, unsaved }) => {
+                let error = error.clone();
+                self.changes.tell(match error.kind() {
+                    _ if *unsaved => SessionChange::SaveFailed(error),
+                    ErrorKind::RefreshRejected => SessionChange::Over(error),
+                    _ => SessionChange::RenewalFailed(error),
+                });
+            }
+        }
+        match outcome {
+            Ok(Done::Kept(token) | Done::Reloaded(token) | Done::Refreshed(token)) => Ok(token),
+            Err(failed) => Err(failed.error),
+        }
+    }
+
+    /// Whether what is stored satisfies the requirement; read once, without the lock.
+    async fn look(&self, requirement: &Requirement) -> Result<Option<Done>> {
+        if self.unsaved.is_waiting() {
+            return Ok(None);
+        }
+        let known = self.snapshot.get();
+        match self.read().await? {
+            None => Err(self.not_signed_in()),
+            Some(token) if requirement.satisfied_by(&token, self.clock.now()) => {
+                Ok(Some(Done::found(token, known.as_deref())))
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    async fn transaction(&self, requirement: &Requirement) -> std::result::Result<Done, Failed> {
+        self.advisory.tried(self.clock.now());
+        let known = self.snapshot.get();
+        match self.foreign.lock().await {
+            Ok(mut guard) => {
+                let known = known.as_deref();
+                let ended = self.refresh_locked(&mut guard, requirement, known).await;
+                guard.release().await;
+                ended
+            }
+            // The holder of the lock may have stored a session meanwhile.
+            Err(error) => match self.read().await {
+                Ok(Some(token)) if requirement.satisfied_by(&token, self.clock.now()) => {
+                    Ok(Done::found(token, known.as_deref()))
+                }
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// Read again, use what others wrote or prepare, note the intent, refresh, merge, store,
+    /// show. The lock is held to the end.
+    async fn refresh_locked(
+        &self,
+        guard: &mut Guard<'_>,
+        requirement: &Requirement,
+        known: Option<&OAuthToken>,
+    ) -> std::result::Result<Done, Failed> {
+        let mut rejected: Option<(OAuthToken, Error)> = None;
+        loop {
+            let stored = self.check_owner(guard.load().await?)?;
+            let Some(stored) = self.save_unsaved(guard, stored).await? else {
+                self.snapshot.set(None);
+                return Err(self.not_signed_in().into());
+            };
+            let now = self.clock.now();
+            if requirement.satisfied_by(&stored, now) {
+                return Ok(Done::found(self.publish(stored), known));
+            }
+            // Only the very token that was rejected is over: a program that shares the store
+            // without our lock (the Go original) may have refreshed in between.
+            if let Some((tried, error)) = rejected.take()
+                && tried.refresh == stored.refresh
+            {
+                self.note_rejection(guard, stored, &error, requirement)
+                    .await;
+                return Err(error.into());
+            }
+            if stored.is_refused() {
+                return Err(rejected_before(&stored).into());
+            }
+            stored.refresh_token()?;
+            if let Some(wait) = stored.asked_to_wait(now)
+                && !requirement.is_forced()
+            {
+                return Err(wait_longer(&stored, wait).into());
+            }
+            let cut_off_before = stored.may_be_spent();
+            let mut noted = stored.clone();
+            noted.notes.intent = stored.mark(now, None);
+            guard.prepare(Some(&noted)).await?;
+
+            // From here until the successor is stored, the process does not end of itself.
+            let _critical = engine::critical()?;
+            let series = retry::refresh(&self.foreign, &stored).await;
+            match series.outcome {
+                Ok(response) => {
+                    let successor = self.succeed(response, &stored);
+                    return self.store_successor(guard, successor, stored).await;
+                }
+                Err(error) if error.kind() == ErrorKind::RefreshRejected => {
+                    let explained = if series.answer_lost || cut_off_before {
+                        explain_lost_answer(&error)
+                    } else {
+                        error
+                    };
+                    rejected = Some((stored, explained));
+                }
+                Err(error) => {
+                    let may_be_spent = series.answer_lost || cut_off_before;
+                    self.note_failure(guard, &noted, &error, may_be_spent).await;
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// The session that the response makes of what was stored.
+    fn succeed(&self, response: OAuthToken, stored: &OAuthToken) -> OAuthToken {
+        let mut successor = response.inheriting(stored);
+        successor.notes.provider = Some(self.key().provider().to_owned());
+        successor.notes.account = Some(self.key().account().to_owned());
+        successor.notes.renewed_at = Some(self.clock.now());
+        successor.notes.intent = None;
+        successor.notes.last_failure = None;
+        successor.notes.refused = None;
+        successor
+    }
+
+    async fn store_successor(
+        &self,
+        guard: &mut Guard<'_>,
+        successor: OAuthToken,
+        stored: OAuthToken,
+    ) -> std::result::Result<Done, Failed> {
+        if let Err(error) = save_patiently(guard, &successor).await {
+            self.unsaved.keep(successor, Some(stored));
+            return Err(Failed {
+                error,
+                unsaved: true,
+            });
+        }
+        self.refreshed_to_same(successor.access == stored.access);
+        Ok(Done::Refreshed(self.publish(successor)))
+    }
+
+    /// Stores what could not be stored earlier, if it still follows what is stored now.
+    async fn save_unsaved(
+        &self,
+        guard: &mut Guard<'_>,
+        stored: Option<OAuthToken>,
+    ) -> std::result::Result<Option<OAuthToken>, Failed> {
+        let Some(waiting) = self.unsaved.take(stored.as_ref()) else {
+            return Ok(stored);
+        };
+        if let Err(error) = guard.save(&waiting).await {
+            self.unsaved.keep(waiting, stored);
+            return Err(Failed {
+                error,
+                unsaved: true,
+            });
+        }
+        Ok(Some(waiting))
+    }
+
+    /// Notes why a refresh failed, and takes the note of intent back if the server did not take
+    /// the refresh token: it would only alarm. What another program stored meanwhile stays.
+    async fn note_failure(
+        &self,
+        guard: &mut Guard<'_>,
+        noted: &OAuthToken,
+        error: &Error,
+        may_be_spent: bool,
+    ) {
+        if let Ok(Some(mut stored)) = guard.load().await
+            && stored.has_same_tokens(noted)
+        {
+            let now = self.clock.now();
+            let wait = error.retry_after().map(|wait| wait.min(LONGEST_WAIT));
+            let reason = Some(error.message().to_owned());
+            stored.notes.last_failure = stored.mark(now, reason).map(|mut mark| {
+                mark.until = wait.map(|wait| now.after(wait));
+                mark
+            });
+            stored.notes.intent = if may_be_spent {
+                stored.mark(now, None)
+            } else {
+                None
+            };
+            if let Err(error) = guard.save(&stored).await {
+                tracing::warn!(%error, "cannot note that a refresh failed");
+            }
+        }
+    }
+
+    /// Notes that the refresh token was rejected; nothing of the session is erased.
+    async fn note_rejection(
+        &self,
+        guard: &mut Guard<'_>,
+        mut stored: OAuthToken,
+        error: &Error,
+        requirement: &Requirement,
+    ) {
+        let reason = Some(error.message().to_owned());
+        let api_rejected = requirement.rejected() == Some(&stored.access);
+        let mark = stored.mark(self.clock.now(), reason).map(|mut mark| {
+            mark.access_fingerprint = api_rejected.then(|| stored.access.fingerprint());
+            mark
+        });
+        stored.notes.refused = mark;
+        stored.notes.intent = None;
+        // Without the mark the next call asks the server again, which rejects it again.
+        if let Err(error) = guard.save(&stored).await {
+            tracing::warn!(%error, "cannot mark the session as rejected");
+        }
+        self.snapshot.set(None);
+    }
+}
+
+impl Done {
+    fn found(token: Arc<OAuthToken>, known: Option<&OAuthToken>) -> Self {
+        match known {
+            Some(known) if !known.has_same_tokens(&token) => Self::Reloaded(token),
+            _ => Self::Kept(token),
+        }
+    }
+}
+
+/// Saves, again after a moment if need be: the old refresh token is spent, and on Windows a
+/// virus scanner may hold the file just now.
+pub(super) async fn save_patiently(guard: &mut Guard<'_>, session: &OAuthToken) -> Result<()> {
+    let mut saved = guard.save(session).await;
+    for pause in SAVE_PAUSES {
+        if saved.is_ok() {
+            break;
+        }
+        sleep(pause).await;
+        saved = guard.save(session).await;
+    }
+    saved
+}
+
+fn rejected_before(stored: &OAuthToken) -> Error {
+    let reason = stored.notes.refused.as_ref();
+    let reason = reason.and_then(|mark| mark.reason.as_deref());
+    let message = reason.map_or_else(
+        || "the refresh token was rejected earlier".to_owned(),
+        |reason| clean(reason, 400, &[]),
+    );
+    Error::new(ErrorKind::RefreshRejected, message)
+}
+
+fn wait_longer(stored: &OAuthToken, wait: Duration) -> Error {
+    let seconds = wait.as_secs().max(1);
+    let reason = stored.notes.last_failure.as_ref();
+    let reason = reason.and_then(|mark| mark.reason.as_deref());
+    let reason = reason.map_or_else(String::new, |reason| {
+        format!(" (its last response: {})", clean(reason, 200, &[]))
+    });
+    Error::new(
+        ErrorKind::RateLimited,
+        format!("the server asked for no request in the next {seconds} s{reason}"),
+    )
+    .with_retry_after(Some(wait))
+}
+
+fn explain_lost_answer(error: &Error) -> Error {
+    let message = format!(
+        "{}; the response to an earlier refresh was lost, so the refresh token was probably spent by it",
+        error.message()
+    );
+    let explained = Error::new(ErrorKind::RefreshRejected, message);
+    match error.status() {
+        Some(status) => explained.with_status(status),
+        None => explained,
+    }
+}

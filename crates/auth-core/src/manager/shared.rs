@@ -1,0 +1,189 @@
+//! What the clones of a manager share, and the ways to the refresh.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::background::Advisory;
+use super::change::Changes;
+use super::foreign::{Foreign, LOCK_LIMIT};
+use super::requirement::Requirement;
+use super::single_flight::SingleFlight;
+use super::snapshot::Snapshot;
+use super::unsaved::Unsaved;
+use crate::clock::{Clock, Timestamp};
+use crate::engine::Tasks;
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::SessionKey;
+use crate::token::OAuthToken;
+
+pub(super) struct Shared {
+    pub(super) foreign: Foreign,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) expiry_margin: Duration,
+    pub(super) advisory: Advisory,
+    pub(super) changes: Changes,
+    pub(super) snapshot: Snapshot,
+    pub(super) unsaved: Unsaved,
+    pub(super) flight: SingleFlight,
+    pub(super) tasks: Tasks,
+    /// When a refresh last brought the same access token once more, in Unix milliseconds.
+    pub(super) same_again: AtomicI64,
+    /// One sign-in at a time for those that need one; most sessions never do.
+    pub(super) sign_in: OnceLock<Box<Mutex<()>>>,
+}
+
+/// No instant of a clock that works.
+pub(super) const NEVER: i64 = i64::MIN;
+
+/// What is left of a token's life must be enough for the way to the API.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+
+/// How long it counts that a refresh has brought the same access token: another one would bring
+/// it again.
+const SAME_AGAIN: Duration = Duration::from_secs(5);
+
+/// The longest that callers wait for one flight. Each call of a provider and a store is bounded
+/// by itself; this is for one that blocks its thread, which it must not.
+const FLIGHT_LIMIT: Duration = LOCK_LIMIT.saturating_add(Duration::from_secs(600));
+
+/// How often a caller joins a flight that was begun for a caller that needed less.
+const JOINS: usize = 3;
+
+impl Shared {
+    pub(super) fn key(&self) -> &SessionKey {
+        &self.foreign.key
+    }
+
+    /// A session that satisfies the requirement, refreshed if need be.
+    pub(super) async fn obtain(
+        self: &Arc<Self>,
+        requirement: Requirement,
+    ) -> Result<Arc<OAuthToken>> {
+        if let Some(token) = self.snapshot.get()
+            && requirement.satisfied_by(&token, self.clock.now())
+        {
+            return Ok(token);
+        }
+        let mut token = self.join(&requirement).await?;
+        for _ in 1..JOINS {
+            if requirement.accepts(&token, self.clock.now()) {
+                break;
+            }
+            // That flight had begun for a caller that needed less.
+            token = self.join(&requirement).await?;
+        }
+        Ok(token)
+    }
+
+    /// Joins the flight under way, or begins one; it goes on whether or not it is waited for.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        requirement: &Requirement,
+    ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
+        self.flight.join_or_start(|| {
+            let (owned, requirement) = (Arc::clone(self), requirement.clone());
+            let task = self
+                .tasks
+                .spawn(async move { owned.fly(&requirement).await })
+                .map_err(|error| self.named(error))?;
+            let key = self.key().clone();
+            Ok(async move {
+                timeout(FLIGHT_LIMIT, task)
+                    .await
+                    .unwrap_or_else(|_elapsed| {
+                        let error = Error::new(ErrorKind::Transient, "the refresh does not end");
+                        Err(error.with_session(&key))
+                    })
+            })
+        })
+    }
+
+    /// The session as it is stored, read without the lock.
+    pub(super) async fn read(&self) -> Result<Option<Arc<OAuthToken>>> {
+        let seen = self.snapshot.epoch();
+        let stored = self.check_owner(self.foreign.load().await?)?.map(Arc::new);
+        // What was read without the lock may be old by now.
+        self.snapshot
+            .set_if_unchanged(seen, stored.clone().filter(is_usable));
+        Ok(stored)
+    }
+
+    /// The session that is known, if its access token is still good.
+    pub(super) fn still_good(&self) -> Option<Arc<OAuthToken>> {
+        let token = self.snapshot.get()?;
+        let good = token.is_valid_for(LAST_MOMENT, self.clock.now());
+        good.then_some(token)
+    }
+
+    /// A credential goes only to the server that it is from (RFC 6749 section 10.4), and to no
+    /// other account.
+    pub(super) fn check_owner(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
+        let Some(token) = &stored else {
+            return Ok(None);
+        };
+        let notes = &token.notes;
+        let other = [
+            (&notes.provider, self.key().provider(), "provider"),
+            (&notes.account, self.key().account(), "account"),
+        ]
+        .into_iter()
+        .find_map(|(noted, ours, what)| {
+            let noted = noted.as_deref().filter(|noted| *noted != ours)?;
+            Some(format!("{what} {}", crate::text::clean(noted, 80, &[])))
+        });
+        match other {
+            None => Ok(stored),
+            Some(other) => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{} holds a session of the {other}; use another file for each session",
+                    self.foreign.store.place(self.key())
+                ),
+            )
+            .with_session(self.key())),
+        }
+    }
+
+    pub(super) fn publish(&self, token: OAuthToken) -> Arc<OAuthToken> {
+        let token = Arc::new(token);
+        self.snapshot
+            .set(Some(Arc::clone(&token)).filter(is_usable));
+        token
+    }
+
+    /// Notes whether a refresh brought the same access token once more.
+    pub(super) fn refreshed_to_same(&self, same: bool) {
+        let at = match same {
+            true => self.clock.now().as_unix_millis(),
+            false => NEVER,
+        };
+        self.same_again.store(at, Ordering::Relaxed);
+    }
+
+    /// The session that is known, if a refresh a moment ago brought this access token again.
+    pub(super) fn just_confirmed(&self, rejected: &OAuthToken) -> Option<Arc<OAuthToken>> {
+        let at = Timestamp::from_unix_millis(self.same_again.load(Ordering::Relaxed));
+        let now = self.clock.now();
+        let recent = at <= now && now.since(at) < SAME_AGAIN;
+        let token = recent.then(|| self.snapshot.get()).flatten()?;
+        (token.access == rejected.access).then_some(token)
+    }
+
+    pub(super) fn not_signed_in(&self) -> Error {
+        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(self.key())
+    }
+
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.with_session(self.key())
+    }
+}
+
+/// Whether callers may have it: not if an API has rejected its access token, and the server its
+/// refresh token.
+fn is_usable(token: &Arc<OAuthToken>) -> bool {
+    !token.is_access_rejected()
+}

@@ -1,0 +1,234 @@
+//! Sign-ins, sessions from elsewhere, and sign-outs.
+
+use std::sync::Arc;
+
+use super::foreign::Guard;
+use super::refresh::save_patiently;
+use super::{AuthManager, Logout, SessionChange, Shared};
+use crate::engine;
+use crate::error::{ErrorKind, Result};
+use crate::prompt::UserPrompt;
+use crate::token::OAuthToken;
+
+impl AuthManager {
+    /// Signs a user in and stores the session. No lock is held while the user thinks.
+    ///
+    /// The store is proved to be writable before the user is asked. If the session cannot be
+    /// stored in the end, it is kept in memory, and the next call tries to store it first.
+    /// [`AuthProvider::authenticate`](crate::AuthProvider::authenticate) is polled in the calling
+    /// task, with the library's own runtime around it.
+    ///
+    /// # Errors
+    ///
+    /// What [`AuthProvider::authenticate`](crate::AuthProvider::authenticate) and the store
+    /// return; [`ErrorKind::Config`] if the store holds a session of another provider or account.
+    pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
+        self.check_store().await?;
+        let shared = &self.shared;
+        let token = engine::inside(shared.foreign.provider.authenticate(prompt)).await;
+        self.adopt(token.map_err(|error| shared.named(error))?)
+            .await
+    }
+
+    /// [`token`](Self::token), with a sign-in if only that helps. Of several callers that need
+    /// one, the first signs in, and the others get its session.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token) and [`login`](Self::login).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// use llm_auth_core::Silent;
+    ///
+    /// let token = manager.token_or_login(&Silent).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn token_or_login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
+        match self.token().await {
+            Err(error) if error.needs_login() => {}
+            outcome => return outcome,
+        }
+        let gate = self.shared.sign_in.get_or_init(Box::default);
+        let _one_at_a_time = gate.lock().await;
+        match self.token().await {
+            Err(error) if error.needs_login() => self.login(prompt).await,
+            outcome => outcome,
+        }
+    }
+
+    /// Proves that a sign-in could be stored, as [`login`](Self::login) does before it asks the
+    /// user.
+    ///
+    /// # Errors
+    ///
+    /// What the store returns; [`ErrorKind::Config`] if it holds a session of another provider or
+    /// account.
+    pub async fn check_store(&self) -> Result<()> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (mut guard, stored) = owned.lock_for_login().await?;
+            let ready = guard.prepare(stored.as_ref()).await;
+            guard.release().await;
+            ready
+        };
+        self.run(work).await
+    }
+
+    /// Stores a session that was obtained without [`login`](Self::login), by the steps of a
+    /// provider that a program drives itself.
+    ///
+    /// # Errors
+    ///
+    /// What the store returns; [`ErrorKind::Config`] if it holds a session of another provider or
+    /// account.
+    pub async fn adopt(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (guard, previous) = owned.lock_for_login().await?;
+            owned.store_login(guard, previous, token).await
+        };
+        self.run(work).await
+    }
+
+    /// As [`adopt`](Self::adopt), if what is stored by then may be replaced: `fits` is asked
+    /// under the store's lock, with `None` if nothing is stored that can be read. `None` if it
+    /// may not; then nothing is changed, and `token` is given up.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`](Self::adopt).
+    pub async fn adopt_if(
+        &self,
+        token: OAuthToken,
+        fits: impl FnOnce(Option<&OAuthToken>) -> bool + Send + 'static,
+    ) -> Result<Option<Arc<OAuthToken>>> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (guard, previous) = owned.lock_for_login().await?;
+            if !fits(previous.as_ref()) {
+                guard.release().await;
+                return Ok(None);
+            }
+            owned.store_login(guard, previous, token).await.map(Some)
+        };
+        self.run(work).await
+    }
+
+    /// Revokes the session at the vendor, if the vendor can be told, and removes it here in any
+    /// case.
+    ///
+    /// # Errors
+    ///
+    /// What the store returns. That the vendor did not confirm is no error; it is in [`Logout`].
+    pub async fn logout(&self) -> Result<Logout> {
+        self.remove(true).await
+    }
+
+    /// Removes the session here and tells the vendor nothing, for a grant that another program
+    /// goes on using. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// What the store returns.
+    pub async fn forget(&self) -> Result<bool> {
+        Ok(self.remove(false).await?.was_signed_in)
+    }
+
+    async fn remove(&self, revoke: bool) -> Result<Logout> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move { owned.remove_session(revoke).await };
+        self.run(work).await
+    }
+
+    /// Runs a transaction to its end, whether or not this future is dropped.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let shared = &self.shared;
+        let task = shared.tasks.spawn(work);
+        let task = task.map_err(|error| shared.named(error))?;
+        task.await.map_err(|error| shared.named(error))
+    }
+}
+
+impl Shared {
+    /// The lock, and what a sign-in would replace.
+    async fn lock_for_login(&self) -> Result<(Guard<'_>, Option<OAuthToken>)> {
+        let mut guard = self.foreign.lock().await?;
+        let previous = self.replaceable(&mut guard).await?;
+        Ok((guard, previous))
+    }
+
+    /// What a new sign-in would replace: nothing, something unreadable (the store keeps that
+    /// aside), or a session of this very provider and account.
+    async fn replaceable(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
+        match guard.load().await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            stored => self.check_owner(stored?),
+        }
+    }
+
+    async fn store_login(
+        &self,
+        mut guard: Guard<'_>,
+        previous: Option<OAuthToken>,
+        mut token: OAuthToken,
+    ) -> Result<Arc<OAuthToken>> {
+        // An end of the process waits for what the user has just approved.
+        let _critical = engine::critical();
+        if let Some(previous) = &previous {
+            token.extra = previous.extra.clone();
+        }
+        token.notes.provider = Some(self.key().provider().to_owned());
+        token.notes.account = Some(self.key().account().to_owned());
+        token.notes.signed_in_at = Some(self.clock.now());
+        let saved = save_patiently(&mut guard, &token).await;
+        guard.release().await;
+        if let Err(error) = saved {
+            self.unsaved.keep(token, previous);
+            self.changes.tell(SessionChange::SaveFailed(error.clone()));
+            return Err(error);
+        }
+        self.unsaved.clear();
+        let token = self.publish(token);
+        self.changes
+            .tell(SessionChange::SignedIn(Arc::clone(&token)));
+        Ok(token)
+    }
+
+    async fn remove_session(&self, revoke: bool) -> Result<Logout> {
+        let mut guard = self.foreign.lock().await?;
+        let removed = self.remove_locked(&mut guard, revoke).await;
+        guard.release().await;
+        removed
+    }
+
+    async fn remove_locked(&self, guard: &mut Guard<'_>, revoke: bool) -> Result<Logout> {
+        let stored = self.replaceable(guard).await?;
+        // The one to revoke is the newest, even if it is not stored yet.
+        let unsaved = self.unsaved.take(stored.as_ref());
+        let newest = unsaved.as_ref().or(stored.as_ref());
+        let was_signed_in = newest.is_some();
+        let revocation = match newest {
+            Some(token) if revoke && !token.is_refused() => Some(self.foreign.revoke(token).await),
+            _ => None,
+        };
+        if let Err(error) = guard.remove().await {
+            if let Some(unsaved) = unsaved {
+                self.unsaved.keep(unsaved, stored);
+            }
+            return Err(error);
+        }
+        self.snapshot.set(None);
+        self.changes.tell(SessionChange::SignedOut);
+        Ok(Logout {
+            was_signed_in,
+            revocation,
+        })
+    }
+}
