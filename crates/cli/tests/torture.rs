@@ -36,6 +36,9 @@ mod hearing;
 #[path = "torture/holders.rs"]
 mod holders;
 #[cfg(target_os = "linux")]
+#[path = "torture/injector.rs"]
+mod injector;
+#[cfg(target_os = "linux")]
 #[path = "torture/kills.rs"]
 mod kills;
 #[cfg(target_os = "linux")]
@@ -63,11 +66,23 @@ mod session;
 #[path = "torture/signals.rs"]
 mod signals;
 #[cfg(target_os = "linux")]
+#[path = "torture/starved.rs"]
+mod starved;
+#[cfg(target_os = "linux")]
 #[path = "torture/storms.rs"]
 mod storms;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "torture/syscalls.rs"]
+mod syscalls;
 #[cfg(target_os = "linux")]
 #[path = "torture/table.rs"]
 mod table;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "torture/tracer.rs"]
+mod tracer;
+#[cfg(all(target_os = "linux", not(target_arch = "x86_64")))]
+#[path = "torture/tracer_elsewhere.rs"]
+mod tracer;
 #[cfg(target_os = "linux")]
 #[path = "torture/wire.rs"]
 mod wire;

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::round::{Check, Stop, ensure};
 
 /// No process may take longer, whatever happens to it.
-const FOREVER: Duration = Duration::from_secs(90);
+pub(crate) const FOREVER: Duration = Duration::from_secs(90);
 
 /// A process that runs, with threads that read what it says.
 #[derive(Debug)]
