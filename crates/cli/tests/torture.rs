@@ -18,6 +18,9 @@ mod answers;
 #[path = "torture/arguments.rs"]
 mod arguments;
 #[cfg(target_os = "linux")]
+#[path = "torture/careless.rs"]
+mod careless;
+#[cfg(target_os = "linux")]
 #[path = "torture/checks.rs"]
 mod checks;
 #[cfg(target_os = "linux")]
@@ -60,6 +63,9 @@ mod random;
 #[path = "torture/round.rs"]
 mod round;
 #[cfg(target_os = "linux")]
+#[path = "torture/runtimes.rs"]
+mod runtimes;
+#[cfg(target_os = "linux")]
 #[path = "torture/session.rs"]
 mod session;
 #[cfg(target_os = "linux")]
@@ -95,6 +101,9 @@ mod writers;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
+    if let Some(end) = careless::asked() {
+        return end;
+    }
     hearing::let_children_hear();
     plan::run()
 }

@@ -15,7 +15,8 @@ use crate::round::{Check, Round, Stop, Tally};
 use crate::table;
 use crate::world::{ACCOUNT, World};
 use crate::{
-    answers, clocks, disks, files, holders, kills, people, signals, starved, storms, writers,
+    answers, clocks, disks, files, holders, kills, people, runtimes, signals, starved, storms,
+    writers,
 };
 
 /// One fault, or one way to make it.
@@ -84,6 +85,16 @@ const SECTIONS: &[Section] = &[
     section("F25", "logout during a renewal", Rounds(2, 30), people::logout_during_renewal),
     section("F25", "login during a renewal", Rounds(4, 30), people::login_during_renewal),
     section("F25", "two logins at once", Rounds(2, 20), people::two_logins),
+    section("F41", "the README's program returns with a refresh under way", Rounds(8, 200), runtimes::returns),
+    section("F41", "the same with the manager in a static", Rounds(4, 40), runtimes::in_a_static),
+    section("F41", "the same, ended by process::exit", Rounds(4, 40), runtimes::exits),
+    section("F41", "a runtime's only thread blocks in mid-refresh", Rounds(2, 20), runtimes::blocks),
+    section("F41", "one runtime per call, with a deadline", Rounds(2, 20), runtimes::deadline),
+    section("F41", "two runtimes, the refreshing one dropped", Rounds(2, 20), runtimes::two_runtimes),
+    section("F41", "the last handle dropped in mid-refresh", Rounds(2, 20), runtimes::drops),
+    section("F41", "the thread that asked panics", Rounds(2, 20), runtimes::panics),
+    section("F41", "an executor without tokio", Rounds(2, 20), runtimes::plain),
+    section("F41", "a child started in mid-refresh lives on", Rounds(2, 20), runtimes::child),
     section("F42", "a file call fails once: EIO", Calls(6, Aim::Files), injector::file_once::<{ libc::EIO }>),
     section("F42", "a file call fails once: ENOSPC", Calls(3, Aim::Files), injector::file_once::<{ libc::ENOSPC }>),
     section("F42", "a file call fails once: EDQUOT", Calls(3, Aim::Files), injector::file_once::<{ libc::EDQUOT }>),

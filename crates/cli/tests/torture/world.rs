@@ -96,6 +96,18 @@ impl World {
         command
     }
 
+    /// This very program as one that uses the library, on the file of the account.
+    pub(crate) fn careless(&self, name: &str, more: &[&str]) -> Command {
+        let program = std::env::current_exe().unwrap();
+        let (base, file) = (self.kit.base_url(), self.file(ACCOUNT));
+        let words = [crate::careless::FLAG, name, base, &file.to_string_lossy()];
+        self.launcher(
+            &program.to_string_lossy(),
+            base,
+            &[&words[..], more].concat(),
+        )
+    }
+
     fn launcher(&self, program: &str, base: &str, words: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
