@@ -3,6 +3,16 @@
 //!
 //! `cargo test -p llm-auth-cli --test torture -- [--long] [--seed N] [--only F3]`. Everything that
 //! is chosen follows from the seed; only the computer's own pace does not.
+//!
+//! F42 traces a refresh with `ptrace` (`injector.rs`, `tracer.rs`): a long run lets each of its file
+//! calls fail, once and from there on, with each of six error numbers, refuses threads and memory,
+//! and kills at each stop of each call; a short run takes some at random. *Impossible* in the
+//! table are losses that no program can prevent: after the response came every write or every
+//! sync failed, or was killed. Where `ptrace` is not permitted, these sections are skipped by name,
+//! which is a failure with `CI=true`.
+//!
+//! F41 runs programs that use the library (`careless.rs`): this very binary, started with
+//! `--careless NAME`, whose runtime, task, thread or `main` ends in mid-refresh.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +28,9 @@ mod answers;
 #[path = "torture/arguments.rs"]
 mod arguments;
 #[cfg(target_os = "linux")]
+#[path = "torture/attach.rs"]
+mod attach;
+#[cfg(target_os = "linux")]
 #[path = "torture/careless.rs"]
 mod careless;
 #[cfg(target_os = "linux")]
@@ -32,6 +45,9 @@ mod disks;
 #[cfg(target_os = "linux")]
 #[path = "torture/files.rs"]
 mod files;
+#[cfg(target_os = "linux")]
+#[path = "torture/forks.rs"]
+mod forks;
 #[cfg(target_os = "linux")]
 #[path = "suite/hearing.rs"]
 mod hearing;

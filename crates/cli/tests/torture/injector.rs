@@ -5,22 +5,18 @@
 
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use llm_auth_testkit::Vendor;
+use llm_auth_testkit::{Endpoint, Fault, Vendor};
 use nix::errno::Errno;
 
+use crate::attach::WAITING;
 use crate::process::Done;
 use crate::round::{Check, Round, Stop, ensure};
 use crate::tracer;
 use crate::world::{ACCOUNT, World};
 
-/// Waits for a word, then becomes the program, which has no standard input.
-const WAITING: [&str; 4] = [
-    "sh",
-    "-c",
-    "read -r word; exec \"$@\" </dev/null",
-    "torture",
-];
+const CERTIFICATES: &str = "ca.pem";
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,7 +99,7 @@ fn counted() -> Check<Counts> {
         at: 0,
         act: Act::Watch,
     };
-    let (_world, _done, seen) = traced(watch)?;
+    let (_world, _done, seen) = traced(watch, Duration::ZERO)?;
     Ok(seen.counts)
 }
 
@@ -127,6 +123,12 @@ pub(crate) fn thread_lasting(round: &mut Round) -> Check {
     inject(round, Aim::Threads, Act::Lasting(Errno::EAGAIN))
 }
 
+/// The same while the server takes so long that idle threads end: a save then needs a new one.
+pub(crate) fn thread_lasting_slowly(round: &mut Round) -> Check {
+    let slow = Duration::from_secs(11);
+    inject_with(round, Aim::Threads, Act::Lasting(Errno::EAGAIN), slow)
+}
+
 /// No memory any more. Rust ends a program that gets none, so this only shows what happens.
 pub(crate) fn memory(round: &mut Round) -> Check {
     inject(round, Aim::Memory, Act::Lasting(Errno::ENOMEM))
@@ -137,10 +139,16 @@ pub(crate) fn killed(round: &mut Round) -> Check {
     inject(round, Aim::Stops, Act::Kill)
 }
 
-fn traced(plan: Plan) -> Check<(World, Done, Seen)> {
+/// The server rotates at once, and then takes this long for its response.
+fn traced(plan: Plan, slow: Duration) -> Check<(World, Done, Seen)> {
     let world = World::with_expired_session(Vendor::Qwen)?;
+    if !slow.is_zero() {
+        let slow = Fault::delay(slow).after();
+        world.server().fault(Endpoint::Refresh, slow);
+    }
     let words = world.token(ACCOUNT, &[]);
-    let mut command = world.launched_by(&WAITING, &words);
+    let launcher = ["sh", "-c", WAITING, "torture"];
+    let mut command = world.launched_by(&launcher, &words);
     world.trust_little(&mut command)?;
     let rotated = || world.server().counters().refresh_ok > 0;
     let (done, seen) = tracer::run(&mut command, plan, &rotated)?;
@@ -148,6 +156,10 @@ fn traced(plan: Plan) -> Check<(World, Done, Seen)> {
 }
 
 fn inject(round: &mut Round, aim: Aim, act: Act) -> Check {
+    inject_with(round, aim, act, Duration::ZERO)
+}
+
+fn inject_with(round: &mut Round, aim: Aim, act: Act, slow: Duration) -> Check {
     let all = points(aim);
     // In a long run every one has its turn.
     let at = if round.long {
@@ -160,7 +172,7 @@ fn inject(round: &mut Round, aim: Aim, act: Act) -> Check {
         at: at + 1,
         act,
     };
-    let (world, done, seen) = traced(plan)?;
+    let (world, done, seen) = traced(plan, slow)?;
     let hit = seen.hit.as_deref().unwrap_or("nothing");
     if matches!(act, Act::Kill) && done.killed() {
         round.tally.kills += 1;
@@ -199,6 +211,7 @@ fn inject(round: &mut Round, aim: Aim, act: Act) -> Check {
 
 /// The fault is over: a forced refresh works, and both sides agree.
 pub(crate) fn next_call(world: &World) -> Check {
+    world.server().clear_faults();
     let words = world.token(ACCOUNT, &["--force-refresh"]);
     let mut command = world.command(&words);
     world.trust_little(&mut command)?;
@@ -238,9 +251,12 @@ fn judge(world: &World, act: Act, done: &Done, seen: &Seen) -> Check {
     };
     match done.code {
         Some(0) => ensure!(done.token().is_some(), "exit 0 and no token"),
-        // The session lives, so nobody is to be sent to sign in.
+        // The session lives, so the user is not to be sent to sign in. The TLS library keeps the
+        // error of a certificate file to itself: then the file must be named.
         Some(1 | 4) => ensure!(
-            seen.hit.is_none() || done.err.contains(&words_of(error)),
+            seen.hit.is_none()
+                || done.err.contains(&words_of(error))
+                || done.err.contains(CERTIFICATES),
             "the cause is not named: {}",
             world.tell(done)
         ),
@@ -276,7 +292,7 @@ impl World {
             let made = rcgen::generate_simple_self_signed(name).unwrap();
             made.cert.pem()
         });
-        let file = self.folder.path().join("ca.pem");
+        let file = self.folder.path().join(CERTIFICATES);
         std::fs::write(&file, text)?;
         command.env("SSL_CERT_FILE", file);
         Ok(())

@@ -15,8 +15,8 @@ use crate::round::{Check, Round, Stop, Tally};
 use crate::table;
 use crate::world::{ACCOUNT, World};
 use crate::{
-    answers, clocks, disks, files, holders, kills, people, runtimes, signals, starved, storms,
-    writers,
+    answers, clocks, disks, files, forks, holders, kills, people, runtimes, signals, starved,
+    storms, writers,
 };
 
 /// One fault, or one way to make it.
@@ -95,6 +95,7 @@ const SECTIONS: &[Section] = &[
     section("F41", "the thread that asked panics", Rounds(2, 20), runtimes::panics),
     section("F41", "an executor without tokio", Rounds(2, 20), runtimes::plain),
     section("F41", "a child started in mid-refresh lives on", Rounds(2, 20), runtimes::child),
+    section("F41", "a child forked in mid-refresh, not yet at its exec", Rounds(1, 10), forks::in_mid_refresh),
     section("F42", "a file call fails once: EIO", Calls(6, Aim::Files), injector::file_once::<{ libc::EIO }>),
     section("F42", "a file call fails once: ENOSPC", Calls(3, Aim::Files), injector::file_once::<{ libc::ENOSPC }>),
     section("F42", "a file call fails once: EDQUOT", Calls(3, Aim::Files), injector::file_once::<{ libc::EDQUOT }>),
@@ -112,6 +113,7 @@ const SECTIONS: &[Section] = &[
     section("F42", "SIGKILL at a stop of a system call", Calls(10, Aim::Stops), injector::killed),
     section("F42", "a thread cannot be started: EAGAIN once", Calls(2, Aim::Threads), injector::thread_once),
     section("F42", "no thread can be started from there on: EAGAIN", Calls(3, Aim::Threads), injector::thread_lasting),
+    section("F42", "the same with a server that takes 11 s", Rounds(0, 4), injector::thread_lasting_slowly),
     section("F42", "6 to 20 file descriptors", Rounds(5, 15), starved::descriptors),
     section("F42", "no memory from there on: ENOMEM (only shown)", Calls(2, Aim::Memory), injector::memory),
 ];

@@ -20,7 +20,7 @@ const SERVER_TAKES: Duration = Duration::from_millis(300);
 /// One second before the end of the advisory window, in which callers do not wait.
 const LEFT: Duration = Duration::from_secs(61);
 
-fn expired() -> Check<World> {
+pub(crate) fn expired() -> Check<World> {
     let world = World::with_expired_session(Vendor::Qwen)?;
     let slow = Fault::delay(SERVER_TAKES).after().times(99);
     world.server().fault(Endpoint::Refresh, slow);
@@ -38,7 +38,7 @@ fn almost_expired() -> Check<World> {
 
 /// Starts a program, and waits until its request is at the server.
 fn requesting(world: &World, name: &str) -> Check<(Running, ChildStdin)> {
-    let mut command = world.careless(name, &[]);
+    let mut command = world.careless(&[], name, &[]);
     let mut running = start(command.stdin(Stdio::piped()));
     let input = running.input().unwrap();
     world.wait_for_server("the request", |seen| seen.refreshes > 0)?;
@@ -46,15 +46,14 @@ fn requesting(world: &World, name: &str) -> Check<(Running, ChildStdin)> {
 }
 
 /// Goes on with the program at the moment that it waits for.
-fn go(input: &mut ChildStdin) {
+pub(crate) fn go(input: &mut ChildStdin) {
     // It may have ended by itself.
     let _gone = input.write_all(b"go\n");
 }
 
 /// After the program: nothing is lost, and it ended as it must.
-fn judge(round: &mut Round, world: &World, done: &Done, ends: &[i32]) -> Check {
+pub(crate) fn judge(round: &mut Round, world: &World, done: &Done, ends: &[i32]) -> Check {
     let begun = world.refreshes() > 0;
-    world.server().clear_faults();
     let next = next_call(world);
     if matches!(next, Err(Stop::Lost(_))) {
         round.outcome("LOST");
@@ -76,7 +75,7 @@ fn ends_early(round: &mut Round, name: &str) -> Check {
         _ => round.random.time(SERVER_TAKES * 3 / 2),
     };
     let linger = linger.as_millis().to_string();
-    let done = world.run_unchecked(&mut world.careless(name, &[&linger]))?;
+    let done = world.run_unchecked(&mut world.careless(&[], name, &[&linger]))?;
     judge(round, &world, &done, &[0])
 }
 
@@ -144,7 +143,7 @@ pub(crate) fn panics(round: &mut Round) -> Check {
 /// No tokio at all.
 pub(crate) fn plain(round: &mut Round) -> Check {
     let world = expired()?;
-    let done = world.run_unchecked(&mut world.careless("plain", &[]))?;
+    let done = world.run_unchecked(&mut world.careless(&[], "plain", &[]))?;
     judge(round, &world, &done, &[0])
 }
 

@@ -1,26 +1,22 @@
 //! A process whose system calls are counted, failed or cut off (`ptrace`).
-//!
-//! The process is started by a shell that waits for a word, so nothing has to happen between
-//! fork and exec; its threads and children are followed from there on.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::ptrace::{self, Options};
+use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use crate::attach::{Attached, failed, ours};
 use crate::injector::{Act, Aim, Plan, Seen, Tries};
 use crate::process::{Done, FOREVER};
-use crate::round::{Check, Stop, ensure};
+use crate::round::{Check, ensure};
 use crate::syscalls::{Call, Descriptors, Kind, Work, is_start, name};
 
 /// A call between its entry and its exit.
@@ -60,50 +56,9 @@ pub(crate) fn run(
     plan: Plan,
     rotated: &dyn Fn() -> bool,
 ) -> Check<(Done, Seen)> {
-    let mut child = command.stdin(Stdio::piped()).spawn()?;
-    let begun = Instant::now();
-    let main = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    let result = follow(&mut child, main, plan, rotated);
-    if result.is_err() {
-        let _ended = child.kill();
-    }
-    // The tracer has taken the status; where it could not, this does.
-    let _status = child.wait();
-    let (status, seen) = result?;
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    child.stdout.take().unwrap().read_to_end(&mut out)?;
-    child.stderr.take().unwrap().read_to_end(&mut err)?;
-    let (code, signal) = match status {
-        WaitStatus::Exited(_, code) => (Some(code), None),
-        WaitStatus::Signaled(_, signal, _) => (None, Some(signal as i32)),
-        _ => (None, None),
-    };
-    let done = Done {
-        code,
-        signal,
-        out: String::from_utf8_lossy(&out).into_owned(),
-        err: String::from_utf8_lossy(&err).into_owned(),
-        took: begun.elapsed(),
-    };
-    Ok((done, seen))
-}
-
-fn follow(
-    child: &mut Child,
-    main: Pid,
-    plan: Plan,
-    rotated: &dyn Fn() -> bool,
-) -> Check<(WaitStatus, Seen)> {
-    let options = Options::PTRACE_O_TRACESYSGOOD
-        | Options::PTRACE_O_TRACECLONE
-        | Options::PTRACE_O_TRACEFORK
-        | Options::PTRACE_O_TRACEVFORK
-        | Options::PTRACE_O_TRACEEXEC
-        | Options::PTRACE_O_EXITKILL;
-    ptrace::seize(main, options)
-        .map_err(|why| Stop::Skipped(format!("ptrace is not permitted here ({why})")))?;
-    ptrace::interrupt(main).map_err(failed)?;
-    child.stdin.take().unwrap().write_all(b"go\n")?;
+    let (attached, input) = Attached::start(command)?;
+    drop(input);
+    let main = attached.main;
     let mut tracer = Tracer {
         plan,
         rotated,
@@ -116,7 +71,7 @@ fn follow(
         seen: Seen::default(),
     };
     let hung = AtomicBool::new(false);
-    let status = std::thread::scope(|scope| {
+    let end = std::thread::scope(|scope| {
         let (over, watched) = mpsc::channel::<()>();
         let hung = &hung;
         scope.spawn(move || {
@@ -125,9 +80,9 @@ fn follow(
                 let _gone = kill(main, Signal::SIGKILL);
             }
         });
-        let status = tracer.follow();
+        let end = tracer.follow();
         drop(over);
-        status
+        end
     })
     .map_err(failed)?;
     ensure!(
@@ -136,21 +91,15 @@ fn follow(
         FOREVER.as_secs(),
         tracer.seen.hit.as_deref().unwrap_or("nothing")
     );
-    Ok((status, tracer.seen))
-}
-
-fn failed(why: Errno) -> Stop {
-    Stop::Broken(format!("the tracer itself failed: {why}"))
+    Ok((attached.finish(end)?, tracer.seen))
 }
 
 impl Tracer<'_> {
     /// Until the last thread is gone; gives the end of the process.
     fn follow(&mut self) -> nix::Result<WaitStatus> {
-        // Of this thread alone: other rounds have children too.
-        let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
         let mut end = WaitStatus::StillAlive;
         loop {
-            match waitpid(None, Some(flags)) {
+            match waitpid(None, Some(ours())) {
                 Ok(WaitStatus::PtraceSyscall(thread)) => {
                     self.at_call(thread);
                     self.resume(thread, None);
@@ -190,12 +139,13 @@ impl Tracer<'_> {
         let Ok(mut registers) = ptrace::getregs(thread) else {
             return;
         };
-        if let Some(pending) = self.pending.remove(&thread) {
+        let (end, call) = if let Some(pending) = self.pending.remove(&thread) {
             if let Some(error) = pending.error {
                 registers.rax = failure(error);
                 let _gone = ptrace::setregs(thread, registers);
             }
             self.at_exit(&pending, registers.rax);
+            ("exit", pending.call)
         } else if registers.rax == failure(Errno::ENOSYS) {
             let call = Call {
                 number: registers.orig_rax.cast_signed(),
@@ -207,13 +157,19 @@ impl Tracer<'_> {
                 registers.orig_rax = u64::MAX;
                 let _gone = ptrace::setregs(thread, registers);
             }
+            ("entry", call)
+        } else {
+            // The exit of a call that began before anybody looked.
+            return;
+        };
+        if !self.begun {
+            return;
         }
-        if self.begun {
-            self.seen.counts.stops += 1;
-            if self.plan.aim == Aim::Stops && self.seen.counts.stops == self.plan.at {
-                let call = self.pending.get(&thread).map(|pending| pending.call);
-                self.kill(call);
-            }
+        self.seen.counts.stops += 1;
+        if self.plan.aim == Aim::Stops && self.seen.counts.stops == self.plan.at {
+            self.seen.hit = Some(format!("the {end} of {}", name(call.number)));
+            let _gone = kill(self.main, Signal::SIGKILL);
+            self.free = true;
         }
     }
 
@@ -283,15 +239,6 @@ impl Tracer<'_> {
         if pending.rotated {
             self.tries(pending.kind).done += 1;
         }
-    }
-
-    fn kill(&mut self, entered: Option<Call>) {
-        self.seen.hit = Some(match entered {
-            Some(call) => format!("the entry of {}", name(call.number)),
-            None => "the exit of a call".into(),
-        });
-        let _gone = kill(self.main, Signal::SIGKILL);
-        self.free = true;
     }
 }
 

@@ -96,16 +96,17 @@ impl World {
         command
     }
 
-    /// This very program as one that uses the library, on the file of the account.
-    pub(crate) fn careless(&self, name: &str, more: &[&str]) -> Command {
+    /// This very program as one that uses the library, on the file of the account; another
+    /// program may run it.
+    pub(crate) fn careless(&self, launcher: &[&str], name: &str, more: &[&str]) -> Command {
         let program = std::env::current_exe().unwrap();
         let (base, file) = (self.kit.base_url(), self.file(ACCOUNT));
-        let words = [crate::careless::FLAG, name, base, &file.to_string_lossy()];
-        self.launcher(
-            &program.to_string_lossy(),
-            base,
-            &[&words[..], more].concat(),
-        )
+        let (program, file) = (program.to_string_lossy(), file.to_string_lossy());
+        let words = [crate::careless::FLAG, name, base, &file];
+        let all = [launcher, &[&program], &words, more].concat();
+        let mut command = self.launcher(all[0], base, &all[1..]);
+        command.env("PATH", "/usr/bin:/bin");
+        command
     }
 
     fn launcher(&self, program: &str, base: &str, words: &[&str]) -> Command {
