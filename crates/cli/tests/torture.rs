@@ -56,6 +56,10 @@ mod hearing;
 mod holders;
 #[cfg(target_os = "linux")]
 #[path = "torture/injector.rs"]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "the tracer reads it")
+)]
 mod injector;
 #[cfg(target_os = "linux")]
 #[path = "torture/kills.rs"]

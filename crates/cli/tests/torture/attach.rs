@@ -22,6 +22,7 @@ pub(crate) struct Attached {
     pub(crate) main: Pid,
     child: Child,
     begun: Instant,
+    ended: bool,
 }
 
 impl Attached {
@@ -34,6 +35,7 @@ impl Attached {
             main: Pid::from_raw(i32::try_from(child.id()).unwrap()),
             child,
             begun: Instant::now(),
+            ended: false,
         };
         let options = Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACECLONE
@@ -50,6 +52,7 @@ impl Attached {
 
     /// What it left behind, once all that is traced has ended.
     pub(crate) fn finish(mut self, end: WaitStatus) -> Check<Done> {
+        self.ended = true;
         let (mut out, mut err) = (Vec::new(), Vec::new());
         self.child.stdout.take().unwrap().read_to_end(&mut out)?;
         self.child.stderr.take().unwrap().read_to_end(&mut err)?;
@@ -70,9 +73,9 @@ impl Attached {
 
 impl Drop for Attached {
     /// A round that ends early leaves nothing behind. Where the tracer has taken the status, the
-    /// number may be another's by now, and is no child of ours.
+    /// number may be another's by now.
     fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
+        if !self.ended {
             let _ended = self.child.kill();
             let _status = self.child.wait();
         }

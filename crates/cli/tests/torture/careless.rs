@@ -6,13 +6,16 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use llm_auth_qwen::{AuthManager, Error, FileTokenStore, OAuthToken, QwenEndpoints, QwenProvider};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 pub(crate) const FLAG: &str = "--careless";
+
+/// A wait that never ends, for a test.
+const HUNG: Duration = Duration::from_secs(20);
 
 type Outcome = Result<Arc<OAuthToken>, Error>;
 
@@ -40,7 +43,8 @@ pub(crate) fn asked() -> Option<ExitCode> {
         "two-runtimes" => two_runtimes(&manager),
         "drops" => return Some(drops(manager)),
         "panics" => panics(&manager),
-        "plain" => block_on(manager.token()),
+        "plain" => return Some(plain(&manager)),
+        "nests" => return Some(one_thread().block_on(async { plain(&manager) })),
         "child" => child(&manager),
         _ => return Some(ExitCode::from(2)),
     };
@@ -192,8 +196,17 @@ fn child(manager: &AuthManager) -> Outcome {
     })
 }
 
-/// An executor without tokio: it polls, and sleeps until it is woken.
-fn block_on<F: Future>(future: F) -> F::Output {
+/// Waits by an executor that is not tokio's; inside a runtime that blocks its thread.
+fn plain(manager: &AuthManager) -> ExitCode {
+    let Some(outcome) = block_on(manager.token()) else {
+        eprintln!("no token after {} s", HUNG.as_secs());
+        return ExitCode::FAILURE;
+    };
+    report(&outcome)
+}
+
+/// Polls, and sleeps until it is woken; `None` if that takes too long.
+fn block_on<F: Future>(future: F) -> Option<F::Output> {
     struct Unpark(Thread);
 
     impl Wake for Unpark {
@@ -202,13 +215,18 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 
+    let end = Instant::now() + HUNG;
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
         }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        std::thread::park_timeout(left);
     }
 }

@@ -173,6 +173,12 @@ fn inject_with(round: &mut Round, aim: Aim, act: Act, slow: Duration) -> Check {
         act,
     };
     let (world, done, seen) = traced(plan, slow)?;
+    ensure!(seen.counts.stops > 0, "the tracer saw no call at all");
+    // N2, whatever happened.
+    world.session(ACCOUNT)?;
+    let printed = done
+        .token()
+        .is_none_or(|token| world.server().is_live_access(token));
     let hit = seen.hit.as_deref().unwrap_or("nothing");
     if matches!(act, Act::Kill) && done.killed() {
         round.tally.kills += 1;
@@ -205,6 +211,11 @@ fn inject_with(round: &mut Round, aim: Aim, act: Act, slow: Duration) -> Check {
         None => "came to no such call".to_owned(),
         Some(_) => format!("{} {place} the rotation", done.end()),
     });
+    ensure!(
+        printed,
+        "a dead token was printed; number {} was {hit}",
+        plan.at
+    );
     judge(&world, act, &done, &seen)
         .map_err(|stop| named(stop, &format!("number {} was {hit}", plan.at)))
 }

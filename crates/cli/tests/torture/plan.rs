@@ -94,6 +94,7 @@ const SECTIONS: &[Section] = &[
     section("F41", "the last handle dropped in mid-refresh", Rounds(2, 20), runtimes::drops),
     section("F41", "the thread that asked panics", Rounds(2, 20), runtimes::panics),
     section("F41", "an executor without tokio", Rounds(2, 20), runtimes::plain),
+    section("F41", "block_on(token()) on a runtime's only thread", Rounds(1, 10), runtimes::nests),
     section("F41", "a child started in mid-refresh lives on", Rounds(2, 20), runtimes::child),
     section("F41", "a child forked in mid-refresh, not yet at its exec", Rounds(1, 10), forks::in_mid_refresh),
     section("F42", "a file call fails once: EIO", Calls(6, Aim::Files), injector::file_once::<{ libc::EIO }>),

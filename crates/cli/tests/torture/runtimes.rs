@@ -142,8 +142,17 @@ pub(crate) fn panics(round: &mut Round) -> Check {
 
 /// No tokio at all.
 pub(crate) fn plain(round: &mut Round) -> Check {
+    by_itself(round, "plain")
+}
+
+/// The only thread of a runtime waits for the token, and is blocked by that.
+pub(crate) fn nests(round: &mut Round) -> Check {
+    by_itself(round, "nests")
+}
+
+fn by_itself(round: &mut Round, name: &str) -> Check {
     let world = expired()?;
-    let done = world.run_unchecked(&mut world.careless(&[], "plain", &[]))?;
+    let done = world.run_unchecked(&mut world.careless(&[], name, &[]))?;
     judge(round, &world, &done, &[0])
 }
 
