@@ -29,6 +29,8 @@ pub(crate) enum Aim {
     Memory,
     /// Entries and exits of every call.
     Stops,
+    /// Those after the server had rotated: few, and always in the same order.
+    LateStops,
 }
 
 /// What happens there.
@@ -59,6 +61,7 @@ pub(crate) struct Counts {
     pub(crate) threads: u64,
     pub(crate) memory: u64,
     pub(crate) stops: u64,
+    pub(crate) late_stops: u64,
 }
 
 /// What was tried and what succeeded.
@@ -89,6 +92,7 @@ pub(crate) fn points(aim: Aim) -> u64 {
         Aim::Threads => counts.threads,
         Aim::Memory => counts.memory,
         Aim::Stops => counts.stops,
+        Aim::LateStops => counts.late_stops,
     };
     count.max(1)
 }
@@ -137,6 +141,11 @@ pub(crate) fn memory(round: &mut Round) -> Check {
 /// SIGKILL at one stop of one call.
 pub(crate) fn killed(round: &mut Round) -> Check {
     inject(round, Aim::Stops, Act::Kill)
+}
+
+/// SIGKILL at one stop after the rotation.
+pub(crate) fn killed_late(round: &mut Round) -> Check {
+    inject(round, Aim::LateStops, Act::Kill)
 }
 
 /// The server rotates at once, and then takes this long for its response.

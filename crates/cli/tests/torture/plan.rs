@@ -112,6 +112,7 @@ const SECTIONS: &[Section] = &[
     section("F42", "every file call fails from there on: EACCES", Calls(3, Aim::Files), injector::file_lasting::<{ libc::EACCES }>),
     section("F42", "every file call fails from there on: EROFS", Calls(3, Aim::Files), injector::file_lasting::<{ libc::EROFS }>),
     section("F42", "SIGKILL at a stop of a system call", Calls(10, Aim::Stops), injector::killed),
+    section("F42", "the same after the server had rotated", Calls(6, Aim::LateStops), injector::killed_late),
     section("F42", "a thread cannot be started: EAGAIN once", Calls(2, Aim::Threads), injector::thread_once),
     section("F42", "no thread can be started from there on: EAGAIN", Calls(3, Aim::Threads), injector::thread_lasting),
     section("F42", "the same with a server that takes 11 s", Rounds(0, 4), injector::thread_lasting_slowly),

@@ -34,6 +34,8 @@ struct Tracer<'a> {
     main: Pid,
     executed: bool,
     begun: bool,
+    /// The server has rotated.
+    late: bool,
     /// What was to happen has happened; nothing more is to be seen.
     free: bool,
     descriptors: Descriptors,
@@ -65,6 +67,7 @@ pub(crate) fn run(
         main,
         executed: false,
         begun: false,
+        late: false,
         free: false,
         descriptors: Descriptors::default(),
         pending: BTreeMap::new(),
@@ -136,6 +139,7 @@ impl Tracer<'_> {
         if !self.executed {
             return;
         }
+        self.late = self.late || (self.begun && (self.rotated)());
         let Ok(mut registers) = ptrace::getregs(thread) else {
             return;
         };
@@ -165,8 +169,15 @@ impl Tracer<'_> {
         if !self.begun {
             return;
         }
-        self.seen.counts.stops += 1;
-        if self.plan.aim == Aim::Stops && self.seen.counts.stops == self.plan.at {
+        let counts = &mut self.seen.counts;
+        counts.stops += 1;
+        counts.late_stops += u64::from(self.late);
+        let count = match self.plan.aim {
+            Aim::Stops => counts.stops,
+            Aim::LateStops => counts.late_stops,
+            _ => return,
+        };
+        if count == self.plan.at {
             self.seen.hit = Some(format!("the {end} of {}", name(call.number)));
             let _gone = kill(self.main, Signal::SIGKILL);
             self.free = true;
@@ -212,7 +223,7 @@ impl Tracer<'_> {
             call: *call,
             kind,
             error,
-            rotated: weighs && (self.rotated)(),
+            rotated: weighs && self.late,
         };
         if pending.rotated {
             self.tries(kind).tried += 1;
@@ -254,8 +265,12 @@ fn name_of(thread: Pid, call: &Call) -> String {
         libc::SYS_openat | libc::SYS_newfstatat | libc::SYS_statx => second,
         _ => first,
     };
-    let what = text_at(thread, path).unwrap_or_else(|| format!("descriptor {first}"));
-    format!("{} of {what}", name(call.number))
+    let name = name(call.number);
+    match text_at(thread, path) {
+        Some(text) => format!("{name} of {text}"),
+        None if first < 1 << 16 => format!("{name} of descriptor {first}"),
+        None => name,
+    }
 }
 
 /// The name at the end of a path in the process's memory, if there is one.
