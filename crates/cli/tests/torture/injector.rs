@@ -195,9 +195,13 @@ fn inject_with(round: &mut Round, aim: Aim, act: Act, slow: Duration) -> Check {
     let rotated = world.server().counters().refresh_ok > 0;
     let place = if rotated { "after" } else { "before" };
     match next_call(&world) {
-        Err(Stop::Lost(why)) if may_lose(act, &seen, rotated) => {
+        Err(Stop::Lost(_)) if may_lose(act, &seen, rotated) => {
             round.tally.impossible += 1;
-            round.note(format!("impossible: {}", first_words(&why)));
+            let call = hit.split(" of ").next().unwrap_or_default();
+            round.note(match act {
+                Act::Kill => "impossible".to_owned(),
+                _ => format!("impossible from {call} on"),
+            });
         }
         Err(Stop::Lost(why)) if aim == Aim::Memory => {
             round.note(format!("lost, only shown: {}", first_words(&why)));
