@@ -5,14 +5,19 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use llm_auth_testkit::Vendor;
+use nix::libc;
 
 use crate::arguments::Arguments;
+use crate::injector::{self, Aim};
 use crate::process::start;
 use crate::random::Random;
 use crate::round::{Check, Round, Stop, Tally};
 use crate::table;
 use crate::world::{ACCOUNT, World};
-use crate::{answers, clocks, disks, files, holders, kills, people, signals, storms, writers};
+use crate::{
+    answers, clocks, disks, files, forks, holders, kills, people, runtimes, signals, starved,
+    storms, writers,
+};
 
 /// One fault, or one way to make it.
 #[derive(Debug)]
@@ -30,9 +35,11 @@ enum Amount {
     Rounds(u64, u64),
     /// Rounds until so many processes were killed.
     Kills(u64, u64),
+    /// So many calls at random, and each.
+    Calls(u64, Aim),
 }
 
-use Amount::{Kills, Rounds};
+use Amount::{Calls, Kills, Rounds};
 
 /// Those that fill the computer by themselves come first, and run alone.
 const ALONE: usize = 3;
@@ -78,6 +85,39 @@ const SECTIONS: &[Section] = &[
     section("F25", "logout during a renewal", Rounds(2, 30), people::logout_during_renewal),
     section("F25", "login during a renewal", Rounds(4, 30), people::login_during_renewal),
     section("F25", "two logins at once", Rounds(2, 20), people::two_logins),
+    section("F41", "the README's program returns with a refresh under way", Rounds(8, 200), runtimes::returns),
+    section("F41", "the same with the manager in a static", Rounds(4, 40), runtimes::in_a_static),
+    section("F41", "the same, ended by process::exit", Rounds(4, 40), runtimes::exits),
+    section("F41", "a runtime's only thread blocks in mid-refresh", Rounds(2, 20), runtimes::blocks),
+    section("F41", "one runtime per call, with a deadline", Rounds(2, 20), runtimes::deadline),
+    section("F41", "two runtimes, the refreshing one dropped", Rounds(2, 20), runtimes::two_runtimes),
+    section("F41", "the last handle dropped in mid-refresh", Rounds(2, 20), runtimes::drops),
+    section("F41", "the thread that asked panics", Rounds(2, 20), runtimes::panics),
+    section("F41", "an executor without tokio", Rounds(2, 20), runtimes::plain),
+    section("F41", "block_on(token()) on a runtime's only thread", Rounds(1, 10), runtimes::nests),
+    section("F41", "a child started in mid-refresh lives on", Rounds(2, 20), runtimes::child),
+    section("F41", "a child forked in mid-refresh, not yet at its exec", Rounds(1, 10), forks::in_mid_refresh),
+    section("F42", "a file call fails once: EIO", Calls(4, Aim::Files), injector::file_once::<{ libc::EIO }>),
+    section("F42", "a file call fails once: ENOSPC", Calls(4, Aim::Files), injector::file_once::<{ libc::ENOSPC }>),
+    section("F42", "a file call fails once: EDQUOT", Calls(4, Aim::Files), injector::file_once::<{ libc::EDQUOT }>),
+    section("F42", "a file call fails once: EMFILE", Calls(4, Aim::Files), injector::file_once::<{ libc::EMFILE }>),
+    section("F42", "a file call fails once: EACCES", Calls(4, Aim::Files), injector::file_once::<{ libc::EACCES }>),
+    section("F42", "a file call fails once: EROFS", Calls(4, Aim::Files), injector::file_once::<{ libc::EROFS }>),
+    // No system interrupts for ever, and the standard library repeats what was interrupted.
+    section("F42", "a file call fails once: EINTR", Calls(4, Aim::Files), injector::file_once::<{ libc::EINTR }>),
+    section("F42", "every file call fails from there on: EIO", Calls(8, Aim::Files), injector::file_lasting::<{ libc::EIO }>),
+    section("F42", "every file call fails from there on: ENOSPC", Calls(8, Aim::Files), injector::file_lasting::<{ libc::ENOSPC }>),
+    section("F42", "every file call fails from there on: EDQUOT", Calls(8, Aim::Files), injector::file_lasting::<{ libc::EDQUOT }>),
+    section("F42", "every file call fails from there on: EMFILE", Calls(8, Aim::Files), injector::file_lasting::<{ libc::EMFILE }>),
+    section("F42", "every file call fails from there on: EACCES", Calls(8, Aim::Files), injector::file_lasting::<{ libc::EACCES }>),
+    section("F42", "every file call fails from there on: EROFS", Calls(8, Aim::Files), injector::file_lasting::<{ libc::EROFS }>),
+    section("F42", "SIGKILL at a stop of a system call", Calls(20, Aim::Stops), injector::killed),
+    section("F42", "the same after the server had rotated", Calls(12, Aim::LateStops), injector::killed_late),
+    section("F42", "a thread cannot be started: EAGAIN once", Calls(2, Aim::Threads), injector::thread_once),
+    section("F42", "no thread can be started from there on: EAGAIN", Calls(3, Aim::Threads), injector::thread_lasting),
+    section("F42", "the same with a server that takes 11 s", Rounds(0, 4), injector::thread_lasting_slowly),
+    section("F42", "6 to 20 file descriptors", Rounds(5, 15), starved::descriptors),
+    section("F42", "no memory from there on: ENOMEM (only shown)", Calls(2, Aim::Memory), injector::memory),
 ];
 
 const fn section(
@@ -157,9 +197,10 @@ pub(crate) fn run() -> ExitCode {
     );
     let kills: u64 = scores.iter().map(|score| score.tally.kills).sum();
     let allowed: u64 = scores.iter().map(|score| score.tally.allowed).sum();
+    let impossible: u64 = scores.iter().map(|score| score.tally.impossible).sum();
     println!(
         "\ntorture: {lost} lost, {broken} broken promises, {kills} kills, {allowed} allowed losses (N5), \
-         {:.0} s, seed {}",
+         {impossible} losses that could not be prevented, {:.0} s, seed {}",
         begun.elapsed().as_secs_f32(),
         asked.seed
     );
@@ -246,6 +287,10 @@ impl Work<'_> {
                     Kills(short, all) => {
                         let goal = if long { all } else { short };
                         score.tally.kills < goal && score.begun < goal
+                    }
+                    Calls(short, aim) => {
+                        let all = injector::points(aim);
+                        score.begun < if long { all } else { short.min(all) }
                     }
                 };
             if left {

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdin, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::round::{Check, Stop, ensure};
 
 /// No process may take longer, whatever happens to it.
-const FOREVER: Duration = Duration::from_secs(90);
+pub(crate) const FOREVER: Duration = Duration::from_secs(90);
 
 /// A process that runs, with threads that read what it says.
 #[derive(Debug)]
@@ -92,6 +92,11 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         // It may have ended, and then nobody else has its number yet: it was not waited for.
         let _gone = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Its standard input, if that is a pipe and was not taken yet.
+    pub(crate) fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// Waits for the first octet on standard output; `false` if it ended or took too long.

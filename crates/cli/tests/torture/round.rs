@@ -61,6 +61,9 @@ pub(crate) struct Tally {
     pub(crate) kills: u64,
     /// Losses of the one kind that is allowed (N5).
     pub(crate) allowed: u64,
+    /// Losses that nothing could prevent: after the response not one byte could be written or
+    /// synced.
+    pub(crate) impossible: u64,
 }
 
 impl Round {
@@ -90,6 +93,7 @@ impl Tally {
         self.tries += other.tries;
         self.kills += other.kills;
         self.allowed += other.allowed;
+        self.impossible += other.impossible;
         for (what, count) in &other.outcomes {
             *self.outcomes.entry(what.clone()).or_default() += count;
         }

@@ -4,13 +4,13 @@ use crate::plan::{Score, Section};
 
 /// One row for each section that was run: fault, tries, what came of them, losses.
 pub(crate) fn print(sections: &[Section], scores: &[Score]) {
-    println!("\n| fault | how | tries | what came of it | lost | allowed (N5) | s |");
-    println!("| --- | --- | ---: | --- | ---: | ---: | ---: |");
+    println!("\n| fault | how | tries | what came of it | lost | impossible | allowed (N5) | s |");
+    println!("| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |");
     for (section, score) in sections.iter().zip(scores) {
         let tally = &score.tally;
         if let Some(why) = &score.skipped {
             println!(
-                "| {} | {} | - | SKIPPED: {why} | - | - | - |",
+                "| {} | {} | - | SKIPPED: {why} | - | - | - | - |",
                 section.fault, section.what
             );
             continue;
@@ -26,12 +26,13 @@ pub(crate) fn print(sections: &[Section], scores: &[Score]) {
             outcomes.push(format!("{} BROKEN", score.broken));
         }
         println!(
-            "| {} | {} | {} | {} | {} | {} | {:.1} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.1} |",
             section.fault,
             section.what,
             tally.tries,
             outcomes.join(", "),
             score.lost,
+            tally.impossible,
             tally.allowed,
             score.took.as_secs_f32()
         );
