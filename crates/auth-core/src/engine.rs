@@ -84,13 +84,12 @@ fn start(name: &str) -> Result<Handle> {
     let failed = |source| {
         Error::new(
             ErrorKind::System,
-            "cannot start a background thread; raise the limits of this user (`ulimit -a`)",
+            "cannot start a background thread; raise the limits of the process (`ulimit -a`)",
         )
         .with_source(source)
     };
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
+    let runtime = check_descriptors()
+        .and_then(|()| Builder::new_current_thread().enable_all().build())
         .map_err(failed)?;
     let handle = runtime.handle().clone();
     thread::Builder::new()
@@ -98,6 +97,19 @@ fn start(name: &str) -> Result<Handle> {
         .spawn(move || runtime.block_on(std::future::pending::<()>()))
         .map_err(failed)?;
     Ok(handle)
+}
+
+/// Tokio panics if there is no descriptor for its handling of signals, so there must be some; a
+/// refresh needs more than this later on.
+fn check_descriptors() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut room = Vec::new();
+        for _ in 0..4 {
+            room.push(std::os::unix::net::UnixStream::pair()?);
+        }
+    }
+    Ok(())
 }
 
 /// Whether this is one of the threads on which the work itself runs.

@@ -25,9 +25,12 @@ pub(crate) fn run<T>(
         message: format!("the operating system refuses what is needed to run: {source}"),
         advice: "look at the limits of this user (`ulimit -a`)".into(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
+    let runtime = check_descriptors()
+        .and_then(|()| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+        })
         .map_err(system)?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(system)?;
@@ -50,6 +53,18 @@ pub(crate) fn run<T>(
     // A blocked system call is not waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// The runtime panics if there is no descriptor for its handling of signals.
+fn check_descriptors() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut room = Vec::new();
+        for _ in 0..4 {
+            room.push(std::os::unix::net::UnixStream::pair()?);
+        }
+    }
+    Ok(())
 }
 
 /// How a command came to its end.

@@ -127,20 +127,20 @@ impl Shared {
         };
         let notes = &token.notes;
         let other = [
-            (&notes.provider, self.key().provider(), "provider"),
-            (&notes.account, self.key().account(), "account"),
+            (&notes.provider, self.key().provider(), ""),
+            (&notes.account, self.key().account(), "the account "),
         ]
         .into_iter()
         .find_map(|(noted, ours, what)| {
             let noted = noted.as_deref().filter(|noted| *noted != ours)?;
-            Some(format!("{what} {}", crate::text::clean(noted, 80, &[])))
+            Some(format!("{what}{}", crate::text::clean(noted, 80, &[])))
         });
         match other {
             None => Ok(stored),
             Some(other) => Err(Error::new(
                 ErrorKind::Config,
                 format!(
-                    "{} holds a session of the {other}; use another file for each session",
+                    "{} holds a session of {other}; use a file of its own for each session",
                     self.foreign.store.place(self.key())
                 ),
             )
