@@ -34,7 +34,7 @@ pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
 pub use loopback::{LoopbackListener, Redirect};
 pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_ADVISORY_WINDOW,
-    DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper, SessionWatch,
+    DEFAULT_CALL_LIMIT, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper, SessionWatch,
 };
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};

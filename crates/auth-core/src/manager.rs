@@ -25,6 +25,7 @@ pub use self::background::{DEFAULT_ADVISORY_WINDOW, SessionKeeper};
 pub use self::blocking::BlockingAuthManager;
 pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
 pub use self::change::{SessionChange, SessionWatch};
+pub use self::foreign::DEFAULT_CALL_LIMIT;
 use self::requirement::Requirement;
 use self::shared::Shared;
 use crate::error::Result;
@@ -49,8 +50,8 @@ use crate::token::OAuthToken;
 /// So no call needs a runtime, and any executor can poll them; [`blocking`](Self::blocking) is
 /// for programs without one. Methods of a provider or a store run on those threads too, in the
 /// context of a tokio runtime: as in any asynchronous code, they must not block the thread. Each
-/// call of them is bounded: 60 s, and 300 s for the lock of a store. What takes longer, or
-/// panics, is an error like any other.
+/// call of them is bounded ([`AuthManagerBuilder::call_limit`]). What takes longer, or panics, is
+/// an error like any other.
 ///
 /// # Examples
 ///

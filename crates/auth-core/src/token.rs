@@ -215,7 +215,7 @@ impl OAuthToken {
     /// Whether the expiry that is noted cannot be relied on although it lies ahead, and a refresh
     /// can bring another: an API has rejected the access token, or our clock was ahead when the
     /// token was obtained and has been set right since.
-    fn is_doubtful(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_doubtful(&self, now: Timestamp) -> bool {
         let clock_was_ahead = self
             .obtained_at()
             .is_some_and(|at| at > now.shifted(TOLERANCE_MS));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::background::{Advisory, DEFAULT_ADVISORY_WINDOW};
 use super::change::Changes;
-use super::foreign::Foreign;
+use super::foreign::{DEFAULT_CALL_LIMIT, Foreign};
 use super::shared::NEVER;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
@@ -30,6 +30,7 @@ pub struct AuthManagerBuilder {
     account: String,
     expiry_margin: Duration,
     advisory_window: Duration,
+    call_limit: Duration,
 }
 
 impl AuthManagerBuilder {
@@ -41,6 +42,7 @@ impl AuthManagerBuilder {
             account: DEFAULT_ACCOUNT.into(),
             expiry_margin: DEFAULT_EXPIRY_MARGIN,
             advisory_window: DEFAULT_ADVISORY_WINDOW,
+            call_limit: DEFAULT_CALL_LIMIT,
         }
     }
 
@@ -81,6 +83,16 @@ impl AuthManagerBuilder {
         self
     }
 
+    /// The longest that one call of the provider or the store may take, [`DEFAULT_CALL_LIMIT`]
+    /// by default; waiting for a store's lock may take five times as long. A call that takes
+    /// longer is an error. Longer than the limit of the provider's own requests, please: after
+    /// such an error it is not known whether the server has acted.
+    #[must_use]
+    pub fn call_limit(mut self, limit: Duration) -> Self {
+        self.call_limit = limit;
+        self
+    }
+
     /// Where the time comes from; the computer's clock by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -98,6 +110,7 @@ impl AuthManagerBuilder {
                     provider: self.provider,
                     store: self.store,
                     key,
+                    limit: self.call_limit,
                 },
                 clock: self.clock,
                 expiry_margin: self.expiry_margin,

@@ -13,15 +13,12 @@ use crate::session::SessionKey;
 use crate::store::{StoreGuard, TokenStore};
 use crate::token::OAuthToken;
 
-/// The longest that one request of a provider may take, with what it does around it. The HTTP
-/// client's own limit is 20 s.
-const PROVIDER_LIMIT: Duration = Duration::from_secs(60);
+/// The longest that one call of the provider or the store may take, unless it is set: 60 s. The
+/// HTTP client's own limit for a request is 20 s.
+pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 
-/// The longest that one call of a store may take, other than waiting for a lock.
-const STORE_LIMIT: Duration = Duration::from_secs(60);
-
-/// The longest wait for a store's lock, whatever the store itself allows.
-pub(super) const LOCK_LIMIT: Duration = Duration::from_secs(300);
+/// A store waits for another process in `lock`, so that may take this many times as long.
+pub(super) const LOCK_FACTOR: u32 = 5;
 
 /// A provider that hangs may get over it; one that panics does so again.
 const OF_PROVIDER: Kinds = Kinds {
@@ -42,11 +39,13 @@ pub(super) struct Foreign {
     pub(super) provider: Arc<dyn AuthProvider>,
     pub(super) store: Arc<dyn TokenStore>,
     pub(super) key: SessionKey,
+    /// The longest that one call may take.
+    pub(super) limit: Duration,
 }
 
 /// The lock of one session.
 pub(super) struct Guard<'a> {
-    key: &'a SessionKey,
+    foreign: &'a Foreign,
     inner: Box<dyn StoreGuard>,
 }
 
@@ -55,16 +54,11 @@ impl Foreign {
     /// has acted.
     pub(super) async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let mut ended = false;
-        let outcome = bounded(
-            "the provider's `refresh`",
-            OF_PROVIDER,
-            PROVIDER_LIMIT,
-            async {
-                let outcome = self.provider.refresh(current).await;
-                ended = true;
-                outcome
-            },
-        )
+        let outcome = bounded("the provider's `refresh`", OF_PROVIDER, self.limit, async {
+            let outcome = self.provider.refresh(current).await;
+            ended = true;
+            outcome
+        })
         .await;
         outcome.map_err(|error| match ended {
             true => error.with_session(&self.key),
@@ -74,19 +68,16 @@ impl Foreign {
 
     /// [`AuthProvider::revoke`].
     pub(super) async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
-        bounded(
-            "the provider's `revoke`",
-            OF_PROVIDER,
-            PROVIDER_LIMIT,
-            async { self.provider.revoke(token).await },
-        )
+        bounded("the provider's `revoke`", OF_PROVIDER, self.limit, async {
+            self.provider.revoke(token).await
+        })
         .await
         .map_err(|error| error.with_session(&self.key))
     }
 
     /// [`TokenStore::load`].
     pub(super) async fn load(&self) -> Result<Option<OAuthToken>> {
-        bounded("the store's `load`", OF_STORE, STORE_LIMIT, async {
+        bounded("the store's `load`", OF_STORE, self.limit, async {
             self.store.load(&self.key).await
         })
         .await
@@ -95,12 +86,15 @@ impl Foreign {
 
     /// [`TokenStore::lock`].
     pub(super) async fn lock(&self) -> Result<Guard<'_>> {
-        let locked = bounded("the store's `lock`", OF_LOCK, LOCK_LIMIT, async {
-            self.store.lock(&self.key).await
-        });
+        let locked = bounded(
+            "the store's `lock`",
+            OF_LOCK,
+            self.limit.saturating_mul(LOCK_FACTOR),
+            async { self.store.lock(&self.key).await },
+        );
         match locked.await {
             Ok(inner) => Ok(Guard {
-                key: &self.key,
+                foreign: self,
                 inner,
             }),
             Err(error) => Err(error.with_session(&self.key)),
@@ -112,41 +106,47 @@ impl Guard<'_> {
     /// [`StoreGuard::load`].
     pub(super) async fn load(&mut self) -> Result<Option<OAuthToken>> {
         let inner = &mut self.inner;
-        bounded("the store's `load`", OF_STORE, STORE_LIMIT, async {
+        bounded("the store's `load`", OF_STORE, self.foreign.limit, async {
             inner.load().await
         })
         .await
-        .map_err(|error| error.with_session(self.key))
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::prepare`].
     pub(super) async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
         let inner = &mut self.inner;
-        bounded("the store's `prepare`", OF_STORE, STORE_LIMIT, async {
-            inner.prepare(noted).await
-        })
+        bounded(
+            "the store's `prepare`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.prepare(noted).await },
+        )
         .await
-        .map_err(|error| error.with_session(self.key))
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::save`].
     pub(super) async fn save(&mut self, token: &OAuthToken) -> Result<()> {
         let inner = &mut self.inner;
-        bounded("the store's `save`", OF_STORE, STORE_LIMIT, async {
+        bounded("the store's `save`", OF_STORE, self.foreign.limit, async {
             inner.save(token).await
         })
         .await
-        .map_err(|error| error.with_session(self.key))
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::remove`].
     pub(super) async fn remove(&mut self) -> Result<()> {
         let inner = &mut self.inner;
-        bounded("the store's `remove`", OF_STORE, STORE_LIMIT, async {
-            inner.remove().await
-        })
+        bounded(
+            "the store's `remove`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.remove().await },
+        )
         .await
-        .map_err(|error| error.with_session(self.key))
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 }
 

@@ -78,23 +78,27 @@ impl Requirement {
             Freshness::Minimum(minimum) => token.lasts(minimum, now),
             Freshness::Refreshed => false,
         };
-        !self.excludes(token) && (lasts || self.is_newer(token) && is_alive(token, now))
+        !self.excludes(token) && (lasts || self.is_newer(token, now) && is_alive(token, now))
     }
 
     /// Whether the refresh of another caller satisfies it: it was made since this caller asked,
     /// so one more would bring nothing better, even if the new token is expired on arrival or is
     /// the old one once more.
     pub(super) fn accepts(&self, token: &OAuthToken, now: Timestamp) -> bool {
-        self.satisfied_by(token, now) || self.is_newer(token)
+        self.satisfied_by(token, now) || self.is_newer(token, now)
     }
 
     fn excludes(&self, token: &OAuthToken) -> bool {
         self.other_than.as_ref() == Some(&token.access)
     }
 
-    fn is_newer(&self, token: &OAuthToken) -> bool {
-        let obtained_at = token.notes.renewed_at.or(token.notes.signed_in_at);
-        obtained_at.is_some_and(|at| at >= self.asked_at)
+    fn is_newer(&self, token: &OAuthToken, now: Timestamp) -> bool {
+        let notes = &token.notes;
+        let obtained_at = match self.freshness {
+            Freshness::Refreshed => notes.renewed_at,
+            _ => notes.renewed_at.or(notes.signed_in_at),
+        };
+        obtained_at.is_some_and(|at| at >= self.asked_at) && !token.is_doubtful(now)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::background::Advisory;
 use super::change::Changes;
-use super::foreign::{Foreign, LOCK_LIMIT};
+use super::foreign::{Foreign, LOCK_FACTOR};
 use super::requirement::Requirement;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
@@ -46,9 +46,9 @@ const LAST_MOMENT: Duration = Duration::from_secs(5);
 /// it again.
 const SAME_AGAIN: Duration = Duration::from_secs(5);
 
-/// The longest that callers wait for one flight. Each call of a provider and a store is bounded
-/// by itself; this is for one that blocks its thread, which it must not.
-const FLIGHT_LIMIT: Duration = LOCK_LIMIT.saturating_add(Duration::from_secs(600));
+/// The longest that callers wait for one flight, in calls beyond its wait for the lock. Each call
+/// is bounded by itself; this is for one that blocks its thread, which it must not.
+const FLIGHT_CALLS: u32 = 10;
 
 /// How often a caller joins a flight that was begun for a caller that needed less.
 const JOINS: usize = 3;
@@ -90,14 +90,16 @@ impl Shared {
                 .tasks
                 .spawn(async move { owned.fly(&requirement).await })
                 .map_err(|error| self.named(error))?;
+            let limit = self
+                .foreign
+                .limit
+                .saturating_mul(LOCK_FACTOR + FLIGHT_CALLS);
             let key = self.key().clone();
             Ok(async move {
-                timeout(FLIGHT_LIMIT, task)
-                    .await
-                    .unwrap_or_else(|_elapsed| {
-                        let error = Error::new(ErrorKind::Transient, "the refresh does not end");
-                        Err(error.with_session(&key))
-                    })
+                timeout(limit, task).await.unwrap_or_else(|_elapsed| {
+                    let error = Error::new(ErrorKind::Transient, "the refresh does not end");
+                    Err(error.with_session(&key))
+                })
             })
         })
     }

@@ -21,7 +21,12 @@ pub enum Answer {
     Unavailable {
         lost: bool,
     },
+    /// 429 with `Retry-After`, in seconds.
+    Limited(u64),
+    /// A new refresh token, and the old access token once more.
+    SameAccess,
     Panic,
+    Hang,
 }
 
 /// Renews `a1`/`r1` to `a2`/`r2` and so on.
@@ -152,7 +157,16 @@ impl AuthProvider for FakeProvider {
             Answer::Unavailable { lost } => {
                 Err(Error::new(ErrorKind::Transient, "in trouble").with_answer_lost(lost))
             }
+            Answer::Limited(seconds) => {
+                let wait = Some(Duration::from_secs(seconds));
+                Err(Error::new(ErrorKind::RateLimited, "too many").with_retry_after(wait))
+            }
+            Answer::SameAccess => {
+                token.access = current.access.clone();
+                Ok(token)
+            }
             Answer::Panic => panic!("as asked"),
+            Answer::Hang => std::future::pending().await,
         }
     }
 
@@ -179,7 +193,33 @@ pub struct Brittle {
     held: Arc<Mutex<Option<OAuthToken>>>,
     pub refuse_prepare: AtomicBool,
     pub refuse_save: Arc<AtomicBool>,
+    pub misbehaves: Arc<Mutex<Misbehaviour>>,
+    pub loads: Arc<AtomicUsize>,
     lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What a store does that no store should do.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Misbehaviour {
+    #[default]
+    None,
+    PanicsInSave,
+    HangsInSave,
+    PanicsInPrepare,
+    PanicsInLock,
+    HangsInLock,
+    PanicsInLoad,
+    RefusesLock,
+    RefusesRemove,
+}
+
+impl Misbehaviour {
+    async fn here(self, panics: Self, hangs: Self) {
+        assert_ne!(self, panics, "as asked");
+        if self == hangs {
+            std::future::pending().await
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -187,6 +227,7 @@ struct BrittleGuard {
     held: Arc<Mutex<Option<OAuthToken>>>,
     refuse_prepare: bool,
     refuse_save: Arc<AtomicBool>,
+    misbehaves: Arc<Mutex<Misbehaviour>>,
     _lock: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -202,6 +243,10 @@ impl Brittle {
         *self.held.lock().unwrap() = Some(token);
     }
 
+    pub fn misbehave(&self, how: Misbehaviour) {
+        *self.misbehaves.lock().unwrap() = how;
+    }
+
     pub fn held(&self) -> Option<OAuthToken> {
         self.held.lock().unwrap().clone()
     }
@@ -210,14 +255,24 @@ impl Brittle {
 #[async_trait]
 impl TokenStore for Brittle {
     async fn load(&self, _key: &SessionKey) -> Result<Option<OAuthToken>> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let how = *self.misbehaves.lock().unwrap();
+        assert_ne!(how, Misbehaviour::PanicsInLoad, "as asked");
         Ok(self.held())
     }
 
     async fn lock(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        let how = *self.misbehaves.lock().unwrap();
+        if how == Misbehaviour::RefusesLock {
+            return Err(Error::new(ErrorKind::StoreBusy, "another process has it"));
+        }
+        how.here(Misbehaviour::PanicsInLock, Misbehaviour::HangsInLock)
+            .await;
         Ok(Box::new(BrittleGuard {
             held: Arc::clone(&self.held),
             refuse_prepare: self.refuse_prepare.load(Ordering::SeqCst),
             refuse_save: Arc::clone(&self.refuse_save),
+            misbehaves: Arc::clone(&self.misbehaves),
             _lock: Arc::clone(&self.lock).lock_owned().await,
         }))
     }
@@ -234,6 +289,8 @@ impl StoreGuard for BrittleGuard {
     }
 
     async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+        let how = *self.misbehaves.lock().unwrap();
+        assert_ne!(how, Misbehaviour::PanicsInPrepare, "as asked");
         if self.refuse_prepare {
             return Err(Error::new(ErrorKind::Store, "no space"));
         }
@@ -244,6 +301,9 @@ impl StoreGuard for BrittleGuard {
     }
 
     async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        let how = *self.misbehaves.lock().unwrap();
+        how.here(Misbehaviour::PanicsInSave, Misbehaviour::HangsInSave)
+            .await;
         if self.refuse_save.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Store, "no space"));
         }
@@ -252,6 +312,9 @@ impl StoreGuard for BrittleGuard {
     }
 
     async fn remove(&mut self) -> Result<()> {
+        if *self.misbehaves.lock().unwrap() == Misbehaviour::RefusesRemove {
+            return Err(Error::new(ErrorKind::Store, "read-only"));
+        }
         *self.held.lock().unwrap() = None;
         Ok(())
     }
