@@ -18,10 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let manager = AuthManager::builder(provider.clone())
         .store(FileTokenStore::file("gemini-session.json"))
         .build();
-    if manager.load().await?.is_none() {
-        manager.login(&Terminal).await?;
-    }
-    let token = manager.token().await?;
+    let token = manager.token_or_login(&Terminal).await?;
     println!(
         "Authorization: Bearer ({} characters)",
         token.access.expose().len()

@@ -14,10 +14,7 @@ async fn main() -> Result<()> {
         .store(FileTokenStore::file("minimax-session.json"))
         .account(region)
         .build();
-    if manager.load().await?.is_none() {
-        manager.login(&Terminal).await?;
-    }
-    let token = manager.token().await?;
+    let token = manager.token_or_login(&Terminal).await?;
     if let Some(message) = &token.notification {
         println!("MiniMax says: {message:?}");
     }

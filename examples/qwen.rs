@@ -19,10 +19,7 @@ async fn main() -> Result<()> {
     let manager = AuthManager::builder(provider)
         .store(FileTokenStore::file("qwen-session.json"))
         .build();
-    if manager.load().await?.is_none() {
-        manager.login(&Terminal).await?;
-    }
-    let token = manager.token().await?;
+    let token = manager.token_or_login(&Terminal).await?;
     println!(
         "call {}",
         manager.provider().api_base(&token).unwrap_or_default()

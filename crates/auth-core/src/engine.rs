@@ -20,6 +20,7 @@ use arc_swap::ArcSwapOption;
 use tokio::runtime::{Builder, Handle};
 
 pub(crate) use block_on::block_on;
+pub use exit::skip_exit_wait;
 pub(crate) use exit::{critical, is_ending};
 pub(crate) use foreign::{Kinds, bounded};
 pub(crate) use inside::inside;

@@ -27,6 +27,7 @@ pub use async_trait::async_trait;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use device::{DeviceAuthorization, PollSchedule, poll_until_decided};
 pub use endpoint::Endpoint;
+pub use engine::skip_exit_wait;
 pub use error::{Error, ErrorKind, Result};
 pub use grant::{DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, refusal_error};
 pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};

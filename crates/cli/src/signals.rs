@@ -46,7 +46,10 @@ pub(crate) fn run<T>(
         drop(work);
         let message = match wind_down(&managers(), &mut signals).await {
             End::Stored => after(),
-            End::InTheMiddle(why) => why.into(),
+            End::InTheMiddle(why) => {
+                llm_auth_core::skip_exit_wait();
+                why.into()
+            }
         };
         Err(Failure::Signal { code, message })
     });

@@ -14,12 +14,15 @@ struct State {
     process: u32,
     running: usize,
     ending: bool,
+    /// Whether the end waits at all.
+    waits: bool,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
     process: 0,
     running: 0,
     ending: false,
+    waits: true,
 });
 static LESS: Condvar = Condvar::new();
 
@@ -49,6 +52,14 @@ pub(crate) fn critical() -> Result<Critical> {
     })
 }
 
+/// Lets the end of the process come at once, even if a refresh token is spent and its successor
+/// not stored: for a user who insists, for example by a second Ctrl-C. The session may be lost.
+///
+/// Otherwise a normal end waits, at most 25 s; see [`AuthManager`](crate::AuthManager).
+pub fn skip_exit_wait() {
+    state().waits = false;
+}
+
 /// Whether the process is ending, so that nothing new should be tried.
 pub(crate) fn is_ending() -> bool {
     state().ending
@@ -62,6 +73,7 @@ fn state() -> MutexGuard<'static, State> {
             process,
             running: 0,
             ending: false,
+            waits: true,
         };
     }
     state
@@ -95,7 +107,7 @@ extern "C" fn at_exit() {
     let mut state = state();
     state.ending = true;
     let deadline = Instant::now() + EXIT_WAIT;
-    while state.running > 0 {
+    while state.running > 0 && state.waits {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;

@@ -1,0 +1,27 @@
+//! The same sign-in and refresh in a program that is not asynchronous.
+//!
+//! `cargo run -p llm-auth-examples --example blocking`
+//!
+//! Against the simulated vendors: `cargo run -p llm-auth-testkit -- --approve auto` in another
+//! terminal, and its base URL as the argument.
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use llm_auth_examples::Terminal;
+use llm_auth_qwen::{AuthManager, FileTokenStore, QwenEndpoints, QwenProvider, Result};
+
+fn main() -> Result<()> {
+    let mut endpoints = QwenEndpoints::default();
+    if let Some(base) = std::env::args().nth(1) {
+        endpoints = endpoints.with_base(&base)?;
+    }
+    let provider = QwenProvider::builder().endpoints(endpoints).build();
+    let manager = AuthManager::builder(provider)
+        .store(FileTokenStore::file("qwen-session.json"))
+        .build()
+        .blocking();
+    let token = manager.token_or_login(&Terminal)?;
+    println!("a token of {} characters", token.access.expose().len());
+    let token = manager.refresh()?;
+    println!("a new one of {} characters", token.access.expose().len());
+    Ok(())
+}
