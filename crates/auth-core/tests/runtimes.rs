@@ -83,10 +83,7 @@ fn a_waiter_on_a_second_runtime_gets_the_token_when_the_first_is_dropped() {
     provider.hold();
     let first = one_thread();
     first.block_on(async { begin(&manager, &provider) });
-    let second = thread::spawn({
-        let manager = manager.clone();
-        move || one_thread().block_on(manager.token()).unwrap()
-    });
+    let second = thread::spawn(move || one_thread().block_on(manager.token()).unwrap());
     drop(first);
     provider.release();
     assert_eq!(second.join().unwrap().access.expose(), "a2");
@@ -151,7 +148,7 @@ fn a_thread_that_panics_in_mid_refresh_loses_nothing() {
 fn a_plain_executor_can_sign_in_refresh_and_sign_out() {
     let provider = FakeProvider::default();
     let directory = tempfile::tempdir().unwrap();
-    let manager = AuthManager::builder(provider.clone())
+    let manager = AuthManager::builder(provider)
         .store(FileTokenStore::file(directory.path().join("session.json")))
         .build();
     let token = block_on(manager.token_or_login(&Silent)).unwrap();

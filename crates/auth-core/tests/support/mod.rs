@@ -217,7 +217,7 @@ impl Misbehaviour {
     async fn here(self, panics: Self, hangs: Self) {
         assert_ne!(self, panics, "as asked");
         if self == hangs {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
