@@ -6,6 +6,7 @@ mod clock;
 mod device;
 mod endpoint;
 mod error;
+pub mod files;
 mod grant;
 mod http;
 #[cfg(feature = "loopback")]

@@ -89,6 +89,9 @@ pub struct SessionNotes {
     /// Who it is, as the vendor says (an e-mail address), where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
+    /// The account name under which the session is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Host and port of the token endpoint that the session was made at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
