@@ -109,3 +109,14 @@ impl Directory {
         Ok(())
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_syncs_no_directories_is_no_error() {
+        // It says EINVAL.
+        Directory::open(Path::new("/proc")).unwrap().sync().unwrap();
+    }
+}
