@@ -19,8 +19,8 @@ use self::other as system;
 #[cfg(unix)]
 use self::unix as system;
 pub(crate) use system::{
-    check_owner, check_replaceable, check_single, keep_owner, make_directories, reserve,
-    tighten_directory, tighten_file, write_at,
+    check_owner, check_replaceable, check_single, keep_owner, reserve, tighten_directory,
+    tighten_file, write_at,
 };
 
 /// Reads a regular file of at most `limit` bytes.
@@ -119,9 +119,23 @@ pub(crate) fn open_strictly(path: &Path) -> io::Result<Option<File>> {
     Ok(is_ours.then_some(file))
 }
 
-/// A lock file: made for its owner alone if it is missing; no link, with one name, not another
-/// user's.
-pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+/// Makes the directories that are missing with mode 0700, durable, and each with the owner of the
+/// one above it if the administrator acts for another user.
+///
+/// # Errors
+///
+/// What the system said, or [`io::ErrorKind::PermissionDenied`] if the owner cannot be kept.
+pub fn make_directories(path: &Path) -> io::Result<()> {
+    system::make_directories(path)
+}
+
+/// Opens a lock file for reading and writing, which is made with mode 0600 if it is missing. It
+/// must be a regular file with one name, no link, and not another user's.
+///
+/// # Errors
+///
+/// What the system said, or in words what is wrong with the file.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
     let parent = parent_of(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     // Several processes may make and an administrator may remove it at once.

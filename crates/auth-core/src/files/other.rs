@@ -52,10 +52,8 @@ pub(crate) fn tighten_directory(_path: &Path) -> io::Result<()> {
 
 pub(crate) fn tighten_file(_file: &File) {}
 
-pub(crate) fn make_directories(path: &Path) -> io::Result<bool> {
-    let is_there = path.try_exists()?;
-    std::fs::create_dir_all(path)?;
-    Ok(!is_there)
+pub(super) fn make_directories(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
 }
 
 pub(crate) fn keep_owner(_file: &File, _like: Option<&Like>) -> io::Result<()> {

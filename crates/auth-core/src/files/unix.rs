@@ -166,8 +166,8 @@ pub(crate) fn tighten_file(file: &File) {
 }
 
 /// Makes the directories that are missing, 0700, durable, and each with the owner of the one
-/// above it if the administrator acts for another user. Whether any was made.
-pub(crate) fn make_directories(path: &Path) -> io::Result<bool> {
+/// above it if the administrator acts for another user.
+pub(super) fn make_directories(path: &Path) -> io::Result<()> {
     let is_missing = |place: &&Path| {
         let found = place.metadata();
         matches!(found, Err(error) if error.kind() == ErrorKind::NotFound)
@@ -190,7 +190,7 @@ pub(crate) fn make_directories(path: &Path) -> io::Result<bool> {
         }
         parent.sync()?;
     }
-    Ok(!missing.is_empty())
+    Ok(())
 }
 
 /// Whose a new file in a directory shall be, if not simply ours.

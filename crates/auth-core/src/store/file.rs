@@ -336,6 +336,7 @@ fn account_of(folder: &Path, file: &str) -> Option<String> {
 
 /// The names in a folder that are text; none if it does not exist or is no folder.
 fn names(folder: &Path) -> Result<Vec<String>> {
+    tracing::trace!(directory = %folder.display(), "list a directory");
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(source)

@@ -45,14 +45,10 @@ impl SessionFile {
     /// What is stored; `None` if there is no file. The lock is not needed.
     pub(super) fn read(&self) -> Result<Option<OAuthToken>> {
         let target = self.target()?;
-        // A directory of our own is tightened before anything is written.
-        if self.own_folder.is_none() {
-            match files::check_directory(target.directory()) {
-                Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-                checked => {
-                    checked.map_err(|source| trouble("use the folder", target.directory(), source))
-                }
-            }?;
+        let shared = self.not_of_our_own(&target);
+        match files::check_directory(shared) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            checked => checked.map_err(|source| trouble("use the folder", shared, source))?,
         }
         target.read_unlocked()
     }
@@ -61,22 +57,30 @@ impl SessionFile {
     pub(super) fn make_folder(&self) -> Result<LockedFile> {
         let target = self.target()?;
         let folder = target.directory();
-        let _made = files::make_directories(folder)
+        files::make_directories(folder)
             .map_err(|source| trouble("make the folder", folder, source))?;
-        match &self.own_folder {
-            Some(own) => {
-                for ours in [own.as_path(), folder] {
-                    files::tighten_directory(ours)
-                        .map_err(|source| trouble("use the folder", ours, source))?;
-                }
+        let shared = self.not_of_our_own(&target);
+        files::check_directory(shared)
+            .map_err(|source| trouble("use the folder", shared, source))?;
+        if let Some(own) = &self.own_folder {
+            for ours in [own.as_path(), folder] {
+                files::tighten_directory(ours)
+                    .map_err(|source| trouble("use the folder", ours, source))?;
             }
-            None => files::check_directory(folder)
-                .map_err(|source| trouble("use the folder", folder, source))?,
         }
         Ok(LockedFile {
             target,
             account: self.account.clone(),
         })
+    }
+
+    /// The lowest directory that is not our own: in it no other user may replace anything. Those
+    /// of our own are tightened when something is written.
+    fn not_of_our_own<'a>(&'a self, target: &'a Target) -> &'a Path {
+        match &self.own_folder {
+            Some(own) => files::parent_of(own),
+            None => target.directory(),
+        }
     }
 
     /// The path of the lock file; nothing is made or changed.
