@@ -361,3 +361,42 @@ async fn an_account_whose_name_is_too_long_for_a_file_is_stored_under_its_true_n
     }
     assert!(store.sessions().unwrap().is_empty());
 }
+
+/// Runs a tool of the system, if it is there and allowed.
+fn tool(words: &[&str]) -> bool {
+    let done = std::process::Command::new(words[0])
+        .args(&words[1..])
+        .output();
+    done.is_ok_and(|done| done.status.success())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_no_rename_can_replace_is_refused_before_anything_is_spent() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, other) = (at(&directory, "t.json"), at(&directory, "other.json"));
+    let store = FileTokenStore::file(&file);
+    save(&store, &token("a1")).await.unwrap();
+    fs::copy(&file, &other).unwrap();
+    let path = file.to_str().unwrap();
+    let here = directory.path().to_str().unwrap();
+    for (forbid, allow, why) in [
+        (
+            &["mount", "--bind", other.to_str().unwrap(), path][..],
+            &["umount", path][..],
+            "mounted on its own",
+        ),
+        (&["chattr", "+i", path], &["chattr", "-i", path], "chattr"),
+        (&["chattr", "+a", path], &["chattr", "-a", path], "chattr"),
+        (&["chattr", "+a", here], &["chattr", "-a", here], "chattr"),
+    ] {
+        // Not every system permits it.
+        if tool(forbid) {
+            let told = refused_by_prepare(&store).await;
+            assert!(tool(allow), "{allow:?}");
+            assert!(told.contains(why), "{told}");
+            assert!(!at(&directory, ".t.json.tmp").exists());
+        }
+    }
+    save(&store, &token("a2")).await.unwrap();
+}

@@ -219,9 +219,12 @@ impl LockedFile {
             let members = &mut token.notes.extra.0;
             members.insert(FOLLOWS.to_owned(), Value::from(mark));
         }
-        serde_json::to_vec_pretty(&token)
-            .map(Zeroizing::new)
-            .map_err(failed)
+        // Counted first: a buffer that grows leaves its beginning behind in memory.
+        let mut size = Size(0);
+        serde_json::to_writer_pretty(&mut size, &token).map_err(failed)?;
+        let mut content = Zeroizing::new(Vec::with_capacity(size.0));
+        serde_json::to_writer_pretty(&mut *content, &token).map_err(failed)?;
+        Ok(content)
     }
 
     /// What could not be read back is not written.
@@ -236,6 +239,20 @@ impl LockedFile {
                 ),
             ));
         }
+        Ok(())
+    }
+}
+
+/// Counts what is written to it.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
