@@ -7,6 +7,7 @@ mod device;
 mod endpoint;
 mod engine;
 mod error;
+pub mod files;
 mod grant;
 mod http;
 #[cfg(feature = "loopback")]

@@ -42,17 +42,32 @@ impl Secret {
     /// useless to whoever reads it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.0.as_bytes());
-        digest
-            .iter()
-            .take(6)
-            .fold(String::with_capacity(12), |mut out, byte| {
-                for digit in [byte >> 4, byte & 15] {
-                    out.push(char::from_digit(u32::from(digit), 16).unwrap_or('?'));
-                }
-                out
-            })
+        Self::fingerprint_of(self.0.as_bytes())
     }
+
+    /// The same of any bytes.
+    pub(crate) fn fingerprint_of(bytes: &[u8]) -> String {
+        first_digits(bytes, 6)
+    }
+
+    /// Enough of a hash that no two names that are chosen to clash do.
+    pub(crate) fn long_fingerprint_of(bytes: &[u8]) -> String {
+        first_digits(bytes, 16)
+    }
+}
+
+/// The first bytes of a SHA-256 in hexadecimal.
+fn first_digits(bytes: &[u8], count: usize) -> String {
+    let digest = Sha256::digest(bytes);
+    digest
+        .iter()
+        .take(count)
+        .fold(String::with_capacity(2 * count), |mut out, byte| {
+            for digit in [byte >> 4, byte & 15] {
+                out.push(char::from_digit(u32::from(digit), 16).unwrap_or('?'));
+            }
+            out
+        })
 }
 
 impl From<&str> for Secret {

@@ -51,20 +51,32 @@ pub trait StoreGuard: Debug + Send {
     /// As [`TokenStore::load`].
     async fn load(&mut self) -> Result<Option<OAuthToken>>;
 
-    /// Proves that a [`save`](Self::save) to come will work: called before a refresh token is
-    /// spent and before a person is asked. `noted` is what is stored, with a note of intent in it
-    /// if a renewal begins; it is durable when this returns. `None` if nothing is stored.
+    /// Gets all that a [`save`](Self::save) to come needs: called before a refresh token is spent
+    /// and before a person is asked. What can fail fails here.
+    ///
+    /// `noted` is what is stored, `None` if nothing is. If a refresh begins there is a note of
+    /// intent in it, [`SessionNotes::intent`](crate::SessionNotes::intent) about the refresh token
+    /// that is about to be spent: the [`load`](Self::load) of any later holder of the lock returns
+    /// the note with the session, until another session is stored. The note must survive the death
+    /// of this process; a power cut may take it away. What was stored before must survive both.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it would fail.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a save would fail; nothing is then changed.
     async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()>;
 
-    /// Stores the session; durable when it returns.
+    /// Stores the session; durable when it returns, also against a power cut. After a failure it
+    /// may be called again, with the same session.
+    ///
+    /// A session that follows a [`prepare`](Self::prepare) with a note of intent is the successor
+    /// of the one that was noted. A store may keep it beside that one if it cannot replace it, and
+    /// return it from the next [`load`](Self::load). Without one it is stored as a whole or not at
+    /// all.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store); what was stored before is then intact.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store); what was stored before is then intact, or
+    /// the new session is in its place and only not known to survive a power cut.
     async fn save(&mut self, token: &OAuthToken) -> Result<()>;
 
     /// Forgets the session; durable when it returns.
@@ -73,4 +85,10 @@ pub trait StoreGuard: Debug + Send {
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store); what was stored before is then intact.
     async fn remove(&mut self) -> Result<()>;
+
+    /// Gives the lock back, with what was prepared and not used, without blocking the executor.
+    /// Dropping the guard does the same work in place.
+    async fn release(self: Box<Self>) {
+        drop(self);
+    }
 }

@@ -1,5 +1,7 @@
 //! A session as it is stored and handed out.
 
+mod lenient;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -17,8 +19,10 @@ use crate::text::clean;
 ///
 /// The JSON form is that of gochat's token file (`access`, `refresh`, `expires` in Unix
 /// milliseconds, `resourceUrl`, `notification_message`), so a Go program and this crate can
-/// share one file. A missing refresh token is the empty string there. Members that
-/// this version does not know stay in [`extra`](Self::extra) and are written back.
+/// share one file. A missing refresh token is the empty string there. Only `access` and
+/// `expires` must be there; `expires` may have a fraction or be a string of digits. Members that
+/// this version does not know, or that have another type than it knows, stay in
+/// [`extra`](Self::extra) and are written back.
 ///
 /// # Examples
 ///
@@ -34,6 +38,7 @@ use crate::text::clean;
 /// # }
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct OAuthToken {
     /// The access token.
@@ -46,7 +51,7 @@ pub struct OAuthToken {
     )]
     pub refresh: Option<Secret>,
     /// When the access token expires.
-    #[serde(rename = "expires")]
+    #[serde(rename = "expires", deserialize_with = "lenient::millis")]
     pub expires_at: Timestamp,
     /// The API host that the vendor named for this token (Qwen, MiniMax), as it was sent.
     #[serde(
@@ -80,7 +85,7 @@ pub struct OAuthToken {
 /// What is remembered beside the tokens: whose they are, and how the last renewal went.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct SessionNotes {
     /// The provider that the session belongs to. A token file of one vendor is never sent to
     /// another (RFC 6749 section 10.4).
@@ -92,6 +97,9 @@ pub struct SessionNotes {
     /// Who it is, as the vendor says (an e-mail address), where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
+    /// The account name under which the session is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Host and port of the token endpoint that the session was made at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,

@@ -1,6 +1,12 @@
 //! Sessions in files, on a real disk.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(unix)]
+#[path = "file_store/places.rs"]
+mod places;
+#[path = "file_store/saves.rs"]
+mod saves;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -311,4 +317,52 @@ async fn what_is_no_regular_file_or_no_session_is_left_as_it_is() {
     set_mode(&notes, 0o644);
     assert!(FileTokenStore::file(&notes).read(&key()).is_err());
     assert_eq!(mode(&notes), 0o644);
+}
+
+/// A second handle on what this process has open, as a child has that was forked meanwhile.
+#[cfg(target_os = "linux")]
+fn shared_with_a_child(path: &Path) -> std::os::fd::OwnedFd {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let mine = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let entry = entry.unwrap();
+        let is_it = fs::read_link(entry.path()).is_ok_and(|target| target == path);
+        is_it.then(|| entry.file_name().into_string().unwrap().parse().unwrap())
+    });
+    let process = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let number = mine.last().unwrap();
+    pidfd_getfd(process, number, PidfdGetfdFlags::empty()).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_child_that_was_forked_under_the_lock_does_not_keep_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&folder, "t.json")).lock_wait(Duration::ZERO);
+    let guard = store.lock(&key()).await.unwrap();
+    let in_child = shared_with_a_child(&at(&folder, "t.json.lock"));
+    drop(guard);
+    let guard = store.lock(&key()).await.unwrap();
+    guard.release().await;
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    let mut guard = store.lock(&key()).await.unwrap();
+    guard.save(&token("a1")).await.unwrap();
+    drop((in_child, guard));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_that_is_started_under_the_lock_does_not_have_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&folder, "t.json"));
+    let mut guard = store.lock(&key()).await.unwrap();
+    guard.prepare(None).await.unwrap();
+    let listed = std::process::Command::new("ls")
+        .args(["-l", "/proc/self/fd"])
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(
+        listed.contains("->") && !listed.contains("t.json"),
+        "{listed}"
+    );
 }

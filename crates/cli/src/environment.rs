@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use llm_auth_core::{Endpoint, Error, HttpClientBuilder, printable};
 
 use crate::exit::{Failure, chain};
+use crate::files;
 
 /// A variable's text; empty counts as not set.
 pub(crate) fn text(name: &str) -> Result<Option<String>, Failure> {
@@ -20,10 +21,13 @@ pub(crate) fn text(name: &str) -> Result<Option<String>, Failure> {
 }
 
 /// A variable's text as a path, which need not be UTF-8; empty counts as not set.
-pub(crate) fn path(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from)
+pub(crate) fn path(name: &str) -> Result<Option<PathBuf>, Failure> {
+    let path = std::env::var_os(name).filter(|path| !path.is_empty());
+    let path = path.map(PathBuf::from);
+    match path.as_deref().and_then(files::scheme_of) {
+        Some(scheme) => Err(not_valid(name, &files::no_path(&scheme))),
+        None => Ok(path),
+    }
 }
 
 /// What is said of a variable whose value cannot be used. The value is not repeated: it may be
@@ -149,14 +153,17 @@ pub(crate) fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, F
 /// The variable that names certificates to trust beside those of the system.
 pub(crate) const CA_FILE: &str = "LLM_AUTH_CA_FILE";
 
+/// Bundles of all certificates there are have about 250 kB.
+const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
+
 /// The certificates of the environment beside those of the system.
 pub(crate) fn with_ca(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
-    let Some(file) = path(CA_FILE) else {
+    let Some(file) = path(CA_FILE)? else {
         return Ok(http);
     };
-    let pem = std::fs::read(&file)
+    let pem = llm_auth_core::files::read(&file, LARGEST_CA_FILE)
         .map_err(|error| not_valid(CA_FILE, &format!("cannot read {}: {error}", file.display())))?;
-    let http = http.ca_certificates(pem);
+    let http = http.ca_certificates(pem.to_vec());
     match http.clone().build() {
         Ok(_usable) => Ok(http),
         Err(error) => Err(not_valid(CA_FILE, &chain(&error))),

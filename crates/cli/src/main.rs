@@ -9,6 +9,7 @@ mod browser;
 mod commands;
 mod environment;
 mod exit;
+mod files;
 mod limits;
 mod logging;
 mod output;

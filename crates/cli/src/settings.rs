@@ -1,14 +1,16 @@
 //! What is remembered between commands beside the sessions: which account is the current one.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use llm_auth_core::files;
 use serde_json::{Map, Value};
 
 use crate::exit::Failure;
+use crate::files::LARGEST;
 use crate::output::VERSION;
 use crate::store;
 
@@ -26,20 +28,19 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn load() -> Result<Self, Failure> {
-        let file = store::home()?.join("settings.json");
-        // A link stays a link.
-        let file = file.canonicalize().unwrap_or(file);
-        let members = match fs::read(&file) {
+        let home = &store::home()?;
+        let file = home.join("settings.json");
+        // A link stays a link, if no other user can have put it there.
+        let file = match files::check_directory(home) {
+            Ok(()) => file.canonicalize().unwrap_or(file),
+            Err(error) if is_nothing(&error) => file,
+            Err(error) => return Err(in_bad_place(home, &error)),
+        };
+        let read = files::read(&file, LARGEST);
+        let members = match read {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| unreadable(&file, &error.to_string()))?,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                Map::new()
-            }
+            Err(error) if is_nothing(&error) => Map::new(),
             Err(error) => return Err(unreadable(&file, &error.to_string())),
         };
         Ok(Self { file, members })
@@ -84,16 +85,31 @@ impl Settings {
         })
     }
 
-    /// In one step, so that nobody reads half of it.
+    /// In one step, so that no reader sees half of it.
     fn save(&self) -> io::Result<()> {
-        let folder = self.file.parent().ok_or(io::ErrorKind::NotFound)?;
-        // Made with the rights of its owner alone.
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut new, &self.members)?;
-        new.write_all(b"\n")?;
-        new.as_file().sync_all()?;
-        new.persist(&self.file)?;
-        Ok(())
+        let mut content = serde_json::to_vec(&self.members)?;
+        content.push(b'\n');
+        files::replace(&self.file, &content)
+    }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn in_bad_place(directory: &Path, error: &io::Error) -> Failure {
+    Failure::Config {
+        message: format!(
+            "the settings in {} are not used: {error}",
+            directory.display()
+        ),
+        advice: format!(
+            "take the right to write there away from others, or set {} to a directory of your own",
+            store::HOME
+        ),
     }
 }
 
@@ -106,7 +122,7 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
         advice: "check the folder and its rights".into(),
     };
     let lock = home.join("settings.json.lock");
-    let _held = fs::create_dir_all(&home)
+    let _held = files::make_directories(&home)
         .and_then(|()| locked(&lock))
         .map_err(|error| cannot(&lock, error))?;
     let mut settings = Settings::load()?;
@@ -130,8 +146,7 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
 }
 
 fn locked(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options.create(true).append(true).open(path)?;
+    let file = files::open_or_create(path)?;
     let deadline = Instant::now() + LOCK_WAIT;
     loop {
         match file.try_lock() {

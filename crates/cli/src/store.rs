@@ -8,6 +8,7 @@ use llm_auth_core::FileTokenStore;
 use crate::commands::PlaceArgs;
 use crate::environment;
 use crate::exit::Failure;
+use crate::files;
 
 /// The variable that moves everything that is kept.
 pub(crate) const HOME: &str = "LLM_AUTH_HOME";
@@ -18,7 +19,10 @@ pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {
         Some(file) if file.as_os_str().is_empty() => {
             Err(Failure::Usage("--store needs the name of a file".into()))
         }
-        Some(file) => Ok(FileTokenStore::file(file)),
+        Some(file) => {
+            files::check_path("--store", file)?;
+            Ok(FileTokenStore::file(file))
+        }
         None => Ok(FileTokenStore::folder(folder()?)),
     }
 }
@@ -44,7 +48,7 @@ pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
 
 /// The folder of everything that this command keeps.
 pub(crate) fn home() -> Result<PathBuf, Failure> {
-    if let Some(home) = environment::path(HOME) {
+    if let Some(home) = environment::path(HOME)? {
         return Ok(home);
     }
     match etcetera::base_strategy::choose_native_strategy() {

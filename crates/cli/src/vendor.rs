@@ -15,6 +15,7 @@ use llm_auth_qwen::QwenProvider;
 
 use crate::environment::{self, Variables};
 use crate::exit::{Failure, chain};
+use crate::files;
 
 /// A vendor that can be signed in to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -266,7 +267,10 @@ fn gemini_client(
                      --client-file"
                 .into(),
         };
-        let json = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        files::check_path("--client-file", file)?;
+        // It may come from a shell's `<(...)`.
+        let json = llm_auth_core::files::read_or_pipe(file, files::LARGEST)
+            .map_err(|error| failed(error.to_string()))?;
         let client = OAuthClient::from_json(&json).map_err(|error| failed(chain(&error)))?;
         return Ok(Some(client));
     }

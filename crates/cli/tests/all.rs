@@ -21,6 +21,9 @@ mod exec;
 #[path = "suite/exit_codes.rs"]
 mod exit_codes;
 #[cfg(unix)]
+#[path = "suite/files.rs"]
+mod files;
+#[cfg(unix)]
 #[path = "suite/hearing.rs"]
 mod hearing;
 #[path = "suite/import.rs"]

@@ -2,8 +2,9 @@
 
 mod lock;
 mod name;
-mod rights;
+mod ready;
 mod session_file;
+mod target;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use async_trait::async_trait;
 
 use self::lock::FileLock;
 pub use self::lock::LockHolder;
-use self::session_file::{Reserved, SessionFile};
+use self::ready::Ready;
+use self::session_file::{LockedFile, SessionFile};
+use self::target::Target;
 use super::{StoreGuard, TokenStore};
 use crate::engine;
 use crate::error::Result;
@@ -22,12 +25,17 @@ use crate::token::OAuthToken;
 
 /// Keeps each session in a JSON file that a Go program of gochat can read and write too.
 ///
-/// * A file is replaced as a whole (new file, `fsync`, `rename`, `fsync` of the folder), so a
-///   reader sees the old session or the new one, also after a kill or a power cut.
+/// * A file is replaced as a whole (new file, `fsync`, `rename`, `fsync` of the directory), so a
+///   reader sees the old session or the new one, also after a kill or a power cut. All that this
+///   takes is got before a refresh token is spent; a successor whose process died before the
+///   `rename`, or whose `rename` failed, is found beside the file by the next process.
 /// * Files have mode 0600 from birth and a folder of our own has 0700; a file with wider rights
-///   is tightened when it is read.
+///   is tightened when it is read. A file keeps its owner, also if the administrator replaces it.
+/// * Directories in which other users may replace files are refused, and so are token files with
+///   a second name (a hard link).
 /// * The lock is the operating system's and dies with its holder. It sits on a file
-///   `<name>.lock` beside the token file, which is never deleted.
+///   `<name>.lock` beside the token file, which is never deleted. The holder notes in it that a
+///   refresh has begun.
 /// * A symbolic link is followed: its target is replaced, the link stays.
 /// * A file that cannot be read as a session is never overwritten: a new sign-in keeps it
 ///   aside as `<name>.corrupt-<time>`.
@@ -43,6 +51,8 @@ use crate::token::OAuthToken;
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
     place: Place,
+    /// Why a relative path means nothing.
+    unusable: Option<Arc<str>>,
     lock_wait: Duration,
 }
 
@@ -54,26 +64,38 @@ enum Place {
 
 #[derive(Debug)]
 struct FileGuard {
-    file: SessionFile,
-    reserved: Option<Reserved>,
+    file: LockedFile,
+    ready: Option<Ready>,
     lock: Arc<FileLock>,
 }
 
 impl FileTokenStore {
     /// One session in one file, whoever's it is. Missing folders are made with mode 0700.
+    ///
+    /// A relative path is taken from the current directory of this moment; a later change of
+    /// directory changes nothing. Should there be no current directory, every use fails.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self::at(Place::File(path.into()))
+        Self::at(path.into(), Place::File)
     }
 
     /// A folder of our own with a file for each session: `<provider>/<account>.json`. It is
-    /// made with mode 0700, and tightened to that if it exists.
+    /// made with mode 0700, and tightened to that if it exists. A relative path is taken as in
+    /// [`file`](Self::file).
     pub fn folder(path: impl Into<PathBuf>) -> Self {
-        Self::at(Place::Folder(path.into()))
+        Self::at(path.into(), Place::Folder)
     }
 
-    fn at(place: Place) -> Self {
+    fn at(path: PathBuf, place: fn(PathBuf) -> Place) -> Self {
+        let (path, unusable) = match std::path::absolute(&path) {
+            Ok(absolute) => (absolute, None),
+            Err(source) => {
+                let why = format!("cannot tell where {} is: {source}", path.display());
+                (path, Some(why.into()))
+            }
+        };
         Self {
-            place,
+            place: place(path),
+            unusable,
             lock_wait: Duration::from_secs(60),
         }
     }
@@ -92,7 +114,7 @@ impl FileTokenStore {
     ///
     /// As [`TokenStore::load`].
     pub fn read(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-        self.session_file(key).read()
+        self.session_file(key)?.read()
     }
 
     /// The path of a session's file, whether it exists or not.
@@ -127,6 +149,7 @@ impl FileTokenStore {
     ///
     /// [`ErrorKind::Store`] if the folder cannot be listed.
     pub fn providers(&self) -> Result<Vec<String>> {
+        self.check_usable()?;
         let Place::Folder(folder) = &self.place else {
             return Ok(Vec::new());
         };
@@ -145,12 +168,14 @@ impl FileTokenStore {
     ///
     /// [`ErrorKind::Store`] if the provider's folder cannot be listed.
     pub fn sessions_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
+        self.check_usable()?;
         let Place::Folder(folder) = &self.place else {
             return Ok(Vec::new());
         };
-        let mut found: Vec<SessionKey> = names(&folder.join(name::encode(provider)))?
+        let folder = folder.join(name::encode(provider));
+        let mut found: Vec<SessionKey> = names(&folder)?
             .iter()
-            .filter_map(|file| name::decode(file.strip_suffix(".json")?))
+            .filter_map(|file| account_of(&folder, file))
             .filter(|account| !account.is_empty())
             .map(|account| SessionKey::new(provider, account))
             .collect();
@@ -164,37 +189,45 @@ impl FileTokenStore {
     ///
     /// [`ErrorKind::Store`] if that cannot be told.
     pub fn lock_holder(&self, key: &SessionKey) -> Result<LockHolder> {
-        let file = self.session_file(key);
+        let file = self.session_file(key)?;
         lock::holder(&file.lock_path()?)
     }
 
-    fn session_file(&self, key: &SessionKey) -> SessionFile {
-        let own_folder = match &self.place {
-            Place::File(_) => None,
-            Place::Folder(folder) => Some(folder.clone()),
+    fn session_file(&self, key: &SessionKey) -> Result<SessionFile> {
+        self.check_usable()?;
+        let (own_folder, account) = match &self.place {
+            Place::File(_) => (None, None),
+            Place::Folder(folder) => {
+                let account = name::is_shortened(&name::encode(key.account()));
+                let account = account.then(|| key.account().to_owned());
+                (Some(folder.clone()), account)
+            }
         };
-        SessionFile::new(self.path(key), own_folder)
+        Ok(SessionFile::new(self.path(key), own_folder, account))
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        match &self.unusable {
+            Some(why) => Err(Error::new(ErrorKind::Store, why.as_ref())),
+            None => Ok(()),
+        }
     }
 }
 
 #[async_trait]
 impl TokenStore for FileTokenStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-        let file = self.session_file(key);
+        let file = self.session_file(key)?;
         in_background(move || file.read()).await
     }
 
     async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        let file = self.session_file(key);
-        let (file, lock_path) = in_background(move || {
-            let lock_path = file.make_folder_and_lock_path()?;
-            Ok((file, lock_path))
-        })
-        .await?;
-        let lock = FileLock::acquire(lock_path, self.lock_wait).await?;
+        let file = self.session_file(key)?;
+        let file = in_background(move || file.make_folder()).await?;
+        let lock = FileLock::acquire(file.target.lock_path(), self.lock_wait).await?;
         Ok(Box::new(FileGuard {
             file,
-            reserved: None,
+            ready: None,
             lock: Arc::new(lock),
         }))
     }
@@ -207,33 +240,62 @@ impl TokenStore for FileTokenStore {
 #[async_trait]
 impl StoreGuard for FileGuard {
     async fn load(&mut self) -> Result<Option<OAuthToken>> {
-        let file = self.file.clone();
-        self.under_lock(move |_lock| file.read()).await
-    }
-
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
-        let (file, noted) = (self.file.clone(), noted.cloned());
-        // A reservation from before would take the new one's name away when it is dropped.
-        drop(self.reserved.take());
-        let reserved = self
-            .under_lock(move |lock| file.prepare(noted.as_ref(), lock))
-            .await?;
-        self.reserved = Some(reserved);
-        Ok(())
-    }
-
-    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
-        let (file, token, reserved) = (self.file.clone(), token.clone(), self.reserved.take());
-        self.under_lock(move |lock| match reserved {
-            Some(reserved) => file.write(&token, reserved),
-            None => file.write_anew(&token, lock),
+        // A successor that could not be moved into place is found again like a dead process's.
+        let waiting = self.ready.take_if(|ready| ready.waits());
+        let is_prepared = self.ready.is_some();
+        self.under_lock(move |file, lock| {
+            drop(waiting);
+            match is_prepared {
+                true => file.load_prepared(&lock),
+                false => file.load(&lock),
+            }
         })
         .await
     }
 
+    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+        let (before, noted) = (self.ready.take(), noted.cloned());
+        let ready = self
+            .under_lock(move |file, lock| {
+                // Dropped later, it would take the new one's name away.
+                drop(before);
+                file.prepare(noted.as_ref(), &lock)
+            })
+            .await?;
+        self.ready = Some(ready);
+        Ok(())
+    }
+
+    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        let (ready, token) = (self.ready.take(), token.clone());
+        let (ready, saved) = self
+            .under_lock(move |file, lock| Ok(file.save(&token, ready, &lock)))
+            .await?;
+        self.ready = ready;
+        saved
+    }
+
     async fn remove(&mut self) -> Result<()> {
-        let file = self.file.clone();
-        self.under_lock(move |_lock| file.remove()).await
+        let ready = self.ready.take();
+        self.under_lock(move |file, lock| {
+            file.target.remove()?;
+            if let Some(ready) = ready {
+                ready.discard();
+            }
+            lock.forget_intent();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn release(self: Box<Self>) {
+        let released = in_background(move || {
+            drop(self);
+            Ok(())
+        });
+        if let Err(error) = released.await {
+            tracing::warn!(%error, "a lock is released late");
+        }
     }
 }
 
@@ -241,10 +303,10 @@ impl FileGuard {
     /// Runs blocking work that keeps the lock until it is done, even if the caller is dropped.
     async fn under_lock<T: Send + 'static>(
         &self,
-        work: impl FnOnce(Arc<FileLock>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(LockedFile, Arc<FileLock>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let lock = Arc::clone(&self.lock);
-        in_background(move || work(lock)).await
+        let (file, lock) = (self.file.clone(), Arc::clone(&self.lock));
+        in_background(move || work(file, lock)).await
     }
 }
 
@@ -256,8 +318,21 @@ async fn in_background<T: Send + 'static>(
     engine::files().run(work).await
 }
 
+/// The account whose session a file is. Where its name was too long for that of a file, the session
+/// itself tells it; a session that cannot be read tells none.
+fn account_of(folder: &Path, file: &str) -> Option<String> {
+    let stem = file.strip_suffix(".json")?;
+    if !name::is_shortened(stem) {
+        return name::decode(stem);
+    }
+    let target = Target::of(&folder.join(file)).ok()?;
+    let account = target.read().ok()??.notes.account?;
+    (name::encode(&account) == stem).then_some(account)
+}
+
 /// The names in a folder that are text; none if it does not exist or is no folder.
 fn names(folder: &Path) -> Result<Vec<String>> {
+    tracing::trace!(directory = %folder.display(), "list a directory");
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(source)

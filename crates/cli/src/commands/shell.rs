@@ -11,6 +11,7 @@ use clap_mangen::Man;
 
 use super::{Cli, PlaceArgs};
 use crate::exit::{Failure, quoted};
+use crate::files;
 use crate::output;
 use crate::vendor::Vendor;
 use crate::{accounts, store};
@@ -100,6 +101,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
     let Some(folder) = &args.dir else {
         return output::document(&page(command).map_err(Failure::Output)?);
     };
+    files::check_path("--dir", folder)?;
     let written = write(&command, folder);
     written.map_err(|error| Failure::Config {
         message: format!("cannot write the pages into {}: {error}", folder.display()),

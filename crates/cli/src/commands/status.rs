@@ -1,6 +1,7 @@
 //! `llm-auth status`.
 
 mod row;
+mod vendors;
 
 use clap::Args;
 use llm_auth_core::{
@@ -10,6 +11,7 @@ use llm_auth_core::{
 use serde::Serialize;
 
 use self::row::Row;
+use self::vendors::Vendors;
 use super::PlaceArgs;
 use crate::accounts::is_called;
 use crate::exit::Failure;
@@ -96,10 +98,12 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
 fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
     let wanted = args.place.account.as_deref();
+    let vendors = Vendors::new(store);
     if args.place.store.is_some() {
         let vendor = args.vendor.map_or("", Vendor::name);
         let key = SessionKey::new(vendor, wanted.unwrap_or_default());
-        return Ok(Row::of(&args.place, store, &key, now).into_iter().collect());
+        let row = Row::of(&args.place, store, &vendors, &key, now);
+        return Ok(row.into_iter().collect());
     }
     let mut rows = Vec::new();
     for provider in store.providers()? {
@@ -110,7 +114,7 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
             Ok(keys) => rows.extend(
                 keys.iter()
                     .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
-                    .filter_map(|key| Row::of(&args.place, store, key, now)),
+                    .filter_map(|key| Row::of(&args.place, store, &vendors, key, now)),
             ),
             // The other vendors' sessions are not affected.
             Err(error) => rows.push(Row::of_unreadable_vendor(&provider, &error)),

@@ -13,6 +13,7 @@ pub(crate) struct Session {
     pub(crate) access: String,
     pub(crate) refresh: String,
     pub(crate) json: Value,
+    begun: bool,
 }
 
 impl Session {
@@ -23,7 +24,22 @@ impl Session {
                 error.kind()
             ))
         })?;
-        Self::parse(&bytes)
+        let mut session = Self::parse(&bytes)?;
+        let beside = |before: &str, after: &str| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            std::fs::read(file.with_file_name(format!("{before}{name}{after}"))).ok()
+        };
+        // A process that died before its rename leaves the whole successor beside the file. The
+        // next one, which alone can tell whether it follows, is asked by the checks.
+        let waiting = beside(".", ".tmp").and_then(|bytes| Self::parse(&bytes).ok());
+        if let Some(waiting) = waiting.filter(|it| it.json["llm_auth"]["follows"].is_string()) {
+            session = waiting;
+        }
+        // A refresh that began is noted in the lock file.
+        let lock = beside("", ".lock").and_then(|bytes| String::from_utf8(bytes).ok());
+        let note = lock.and_then(|text| serde_json::from_str(text.lines().nth(1)?).ok());
+        session.begun = note.is_some_and(|note: Value| note["refresh"].is_string());
+        Ok(session)
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Check<Self> {
@@ -39,6 +55,7 @@ impl Session {
             access: member("access")?,
             refresh: member("refresh")?,
             json,
+            begun: false,
         })
     }
 
@@ -55,7 +72,7 @@ impl Session {
 
     /// Whether a renewal that began is not known to have ended.
     pub(crate) fn notes_an_intent(&self) -> bool {
-        self.json["llm_auth"]["intent"].is_object()
+        self.begun || self.json["llm_auth"]["intent"].is_object()
     }
 
     pub(crate) fn is_marked_refused(&self) -> bool {

@@ -1,21 +1,27 @@
-//! The operating system's lock on a file beside the token file.
+//! The operating system's lock on a file beside the token file, and what the holder notes in it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use super::in_background;
-use super::rights;
 use super::session_file::trouble;
-use crate::clock::deadline;
+use crate::clock::{Timestamp, deadline};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::random;
+use crate::token::{OAuthToken, TokenMark};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// A number and a note are not longer.
+const LONGEST_CONTENT: u64 = 1024;
 
 /// Who holds the lock of a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,69 +36,192 @@ pub enum LockHolder {
     Unknown,
 }
 
+/// A refresh that has begun: the second line of the lock file. It is there to survive the death
+/// of its process; a power cut may take it away.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Note {
+    access: String,
+    refresh: String,
+    at: Timestamp,
+}
+
+impl Note {
+    fn of(token: &OAuthToken) -> Option<Self> {
+        let intent = token.notes.intent.as_deref();
+        let intent = intent.filter(|_| token.may_be_spent())?;
+        Some(Self {
+            access: token.access.fingerprint(),
+            refresh: intent.refresh_fingerprint.clone(),
+            at: intent.at,
+        })
+    }
+
+    /// Puts it into the session that it is about. A refresh token that lasts is in the next
+    /// session too, so the access token counts as well.
+    pub(super) fn tell(&self, token: &mut OAuthToken) {
+        let refresh = token.refresh.as_ref();
+        let is_about = self.access == token.access.fingerprint()
+            && refresh.is_some_and(|refresh| refresh.fingerprint() == self.refresh);
+        if is_about && !token.may_be_spent() {
+            token.notes.intent = Some(Box::new(TokenMark {
+                refresh_fingerprint: self.refresh.clone(),
+                at: self.at,
+                reason: None,
+            }));
+        }
+    }
+}
+
 /// Looks without taking the lock and without a trace in the file.
 pub(super) fn holder(path: &Path) -> Result<LockHolder> {
-    let file = match File::open(path) {
+    let file = match files::open(path) {
         Ok(file) => file,
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+        Err(source) if source.kind() == io::ErrorKind::NotFound => {
             return Ok(LockHolder::Nobody);
         }
         Err(source) => return Err(trouble("open the lock file", path, source)),
     };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(LockHolder::Nobody),
-        Err(TryLockError::WouldBlock) => Ok(noted(path)),
+    let tried = file.try_lock_shared();
+    match tried {
+        Ok(()) => {
+            let _closed: io::Result<()> = file.unlock();
+            Ok(LockHolder::Nobody)
+        }
+        Err(TryLockError::WouldBlock) => Ok(said(&file).0),
         Err(TryLockError::Error(source)) => Err(trouble("try the lock", path, source)),
     }
+}
+
+/// What the lock file notes, if it can be read.
+pub(super) fn note(path: &Path) -> Option<Note> {
+    said(&files::open(path).ok()?).1
+}
+
+/// Who the holder says it is, and what it notes.
+fn said(file: &File) -> (LockHolder, Option<Note>) {
+    let mut text = String::new();
+    let _unknown: io::Result<usize> = file.take(LONGEST_CONTENT).read_to_string(&mut text);
+    let mut lines = text.lines();
+    let holder = match lines.next().unwrap_or_default().trim().parse() {
+        Ok(id) => LockHolder::Process(id),
+        Err(_) => LockHolder::Unknown,
+    };
+    let note = lines
+        .next()
+        .and_then(|line| serde_json::from_str(line).ok());
+    (holder, note)
 }
 
 /// Held as long as it lives; the operating system lets go if the process dies.
 #[derive(Debug)]
 pub(super) struct FileLock {
-    _file: File,
+    file: File,
+    note: Mutex<Option<Note>>,
 }
 
 impl FileLock {
     /// Tries until it succeeds or `wait` is over. Neither the age nor the content of the file
-    /// means anything, and it is never deleted.
+    /// means anything to the lock, and it is never deleted.
     pub(super) async fn acquire(path: PathBuf, wait: Duration) -> Result<Self> {
         let deadline = deadline(wait);
         let mut pause = FIRST_PAUSE;
-        let opened = path.clone();
-        let mut file = in_background(move || open(&opened)).await?;
+        let mut opened: Option<File> = None;
         loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(source)) => {
-                    return Err(trouble("lock the file", &path, source));
+            let (path, last) = (path.clone(), Instant::now() >= deadline);
+            let tried = in_background(move || {
+                let file = match opened {
+                    Some(file) => file,
+                    None => open(&path)?,
+                };
+                match file.try_lock() {
+                    Ok(()) => Self::taken(file, &path),
+                    Err(TryLockError::WouldBlock) if last => Err(busy(&file, &path, wait)),
+                    Err(TryLockError::WouldBlock) => Ok(Err(Some(file))),
+                    Err(TryLockError::Error(source)) => {
+                        Err(trouble("lock the file", &path, source))
+                    }
                 }
-            }
-            if Instant::now() >= deadline {
-                return Err(busy(&path, wait));
+            })
+            .await?;
+            match tried {
+                Ok(lock) => return Ok(lock),
+                Err(file) => opened = file,
             }
             sleep(pause.mul_f64(0.5 + random::fraction())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// The lock on a file that has its name still; another one is opened otherwise.
+    fn taken(file: File, path: &Path) -> Result<std::result::Result<Self, Option<File>>> {
+        if files::is_unnamed(&file).map_err(|source| trouble("lock the file", path, source))? {
+            return Ok(Err(None));
+        }
+        let (_before, note) = said(&file);
+        let lock = Self {
+            file,
+            note: Mutex::new(note),
+        };
         // Who holds it, for those who wait in vain; failing to say so does no harm.
-        let _unsaid: std::io::Result<()> = file
-            .set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        let _unsaid: io::Result<()> = lock.write();
+        Ok(Ok(lock))
+    }
+
+    /// Puts what is noted into the session that it is about.
+    pub(super) fn tell(&self, token: &mut OAuthToken) {
+        if let Some(note) = self.note().as_ref() {
+            note.tell(token);
+        }
+    }
+
+    /// Notes the intent that a session carries, or that there is none.
+    pub(super) fn note_intent(&self, token: &OAuthToken) -> io::Result<()> {
+        let note = Note::of(token);
+        let changed = *self.note() != note;
+        *self.note() = note;
+        if changed { self.write() } else { Ok(()) }
+    }
+
+    /// The note is about nothing that is stored any more.
+    pub(super) fn forget_intent(&self) {
+        if self.note().take().is_some() {
+            // What stays is about tokens that are stored no more.
+            let _stays: io::Result<()> = self.write();
+        }
+    }
+
+    fn note(&self) -> std::sync::MutexGuard<'_, Option<Note>> {
+        self.note.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In one call, so that a kill leaves no half of it. What is longer is cut off after, and
+    /// means nothing if it stays, for it stands in a third line.
+    fn write(&self) -> io::Result<()> {
+        let mut content = format!("{}\n", std::process::id());
+        if let Some(note) = self.note().as_ref() {
+            content.push_str(&serde_json::to_string(note)?);
+            content.push('\n');
+        }
+        files::write_at(&self.file, content.as_bytes(), 0)?;
+        self.file.set_len(content.len() as u64)
+    }
+}
+
+impl Drop for FileLock {
+    /// A child that was forked meanwhile has the file open too, and would keep the lock.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "a lock cannot be released before its file is closed");
+        }
     }
 }
 
 fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    rights::private_file(&mut options);
-    options
-        .open(path)
-        .map_err(|source| trouble("open the lock file", path, source))
+    files::open_or_create(path).map_err(|source| trouble("open the lock file", path, source))
 }
 
-fn busy(path: &Path, wait: Duration) -> Error {
-    let holder = match noted(path) {
+fn busy(file: &File, path: &Path, wait: Duration) -> Error {
+    let holder = match said(file).0 {
         LockHolder::Process(id) => format!("process {id}"),
         LockHolder::Nobody | LockHolder::Unknown => "another process".into(),
     };
@@ -104,15 +233,4 @@ fn busy(path: &Path, wait: Duration) -> Error {
             wait.as_secs_f32()
         ),
     )
-}
-
-/// What the holder of a lock that is held says of itself.
-fn noted(path: &Path) -> LockHolder {
-    let mut text = String::new();
-    let _unknown: std::io::Result<usize> =
-        File::open(path).and_then(|file| file.take(20).read_to_string(&mut text));
-    match text.trim().parse() {
-        Ok(id) => LockHolder::Process(id),
-        Err(_) => LockHolder::Unknown,
-    }
 }

@@ -1,9 +1,38 @@
 //! Provider and account names as file names.
 
+use crate::secret::Secret;
+
+/// The longest file name that is not shortened: 255 bytes less `.json.lock`.
+const LONGEST: usize = 245;
+
+/// How much of a name that is too long is kept.
+const KEPT: usize = 180;
+
+/// Stands in shortened names only.
+const SHORTENED: char = '~';
+
 /// Small letters, digits, `-`, `_`, `@` and inner dots stay; everything else becomes `%XX`, so
 /// that no name leaves the folder, hides, is a device of Windows, or clashes with another
-/// where the case of letters does not count.
+/// where the case of letters does not count. What gets too long for a file system ends in `~` and
+/// a hash of the whole; [`decode`] does not know it.
 pub(super) fn encode(name: &str) -> String {
+    let whole = encode_whole(name);
+    if whole.len() <= LONGEST {
+        return whole;
+    }
+    format!(
+        "{}{SHORTENED}{}",
+        &whole[..KEPT],
+        Secret::long_fingerprint_of(name.as_bytes())
+    )
+}
+
+/// Whether a file name does not hold the whole name.
+pub(super) fn is_shortened(file_name: &str) -> bool {
+    file_name.contains(SHORTENED)
+}
+
+fn encode_whole(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     let device = is_device(name.split('.').next().unwrap_or_default());
     for (at, byte) in name.bytes().enumerate() {
@@ -49,6 +78,26 @@ pub(super) fn decode(file_name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_file_is_shortened_and_stays_its_own() {
+        let capitals = |count| "A".repeat(count);
+        assert_eq!(decode(&encode(&capitals(81))), Some(capitals(81)));
+        for (name, other) in [
+            (capitals(82), capitals(83)),
+            (capitals(500), format!("{}B", capitals(499))),
+            ("a".repeat(246), "a".repeat(247)),
+            ("\u{1f600}".repeat(100), "\u{1f600}".repeat(101)),
+        ] {
+            let file_name = encode(&name);
+            assert!(is_shortened(&file_name) && file_name.len() <= LONGEST);
+            assert_eq!(file_name, encode(&name));
+            assert_ne!(file_name, encode(&other));
+            assert_eq!(decode(&file_name), None);
+        }
+        assert!(!is_shortened(&encode("~a")));
+        assert_eq!(encode(&"a".repeat(245)), "a".repeat(245));
+    }
 
     #[test]
     fn a_name_stays_inside_its_folder_and_comes_back() {

@@ -1,292 +1,267 @@
 //! One token file: read, replaced as a whole, removed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::lock::FileLock;
-use super::rights;
-use crate::clock::{Clock as _, SystemClock};
+use super::ready::{FOLLOWS, Ready, mark_of};
+use super::target::{SIZE_LIMIT, Target};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::token::OAuthToken;
-
-/// No session is this large.
-const SIZE_LIMIT: u64 = 1024 * 1024;
 
 /// Room for a successor beyond twice the present size.
 const RESERVE: usize = 16 * 1024;
 
-/// How long a program without our lock may take between emptying a file and filling it.
-const HALF_WRITTEN: Duration = Duration::from_millis(50);
-
-/// Where one session is stored. Whoever writes holds the lock.
+/// Where one session is stored.
 #[derive(Clone, Debug)]
 pub(super) struct SessionFile {
     path: PathBuf,
     own_folder: Option<PathBuf>,
+    /// The account's name, where the name of the file does not tell it.
+    account: Option<String>,
 }
 
-/// A file beside the token file that has its disk space already; gone if it is not used.
-/// It keeps the lock, since its name is the same for everybody.
-#[derive(Debug)]
-pub(super) struct Reserved {
-    path: PathBuf,
-    file: File,
-    used: bool,
-    _lock: Arc<FileLock>,
-}
-
-/// What a file holds that is no session.
-struct Senseless {
-    why: String,
-    /// It looks like the beginning of one: somebody may be writing it this very moment.
-    unfinished: bool,
+/// A session file whose links are followed, for the holder of its lock.
+#[derive(Clone, Debug)]
+pub(super) struct LockedFile {
+    pub(super) target: Target,
+    account: Option<String>,
 }
 
 impl SessionFile {
-    pub(super) fn new(path: PathBuf, own_folder: Option<PathBuf>) -> Self {
-        Self { path, own_folder }
+    pub(super) fn new(path: PathBuf, own_folder: Option<PathBuf>, account: Option<String>) -> Self {
+        Self {
+            path,
+            own_folder,
+            account,
+        }
     }
 
-    /// What is stored; `None` if there is no file.
+    /// What is stored; `None` if there is no file. The lock is not needed.
     pub(super) fn read(&self) -> Result<Option<OAuthToken>> {
-        let mut read = self.read_once()?;
-        if matches!(&read, Some(Err(senseless)) if senseless.unfinished) {
-            // gochat empties the file before it writes.
-            std::thread::sleep(HALF_WRITTEN);
-            read = self.read_once()?;
+        let target = self.target()?;
+        let shared = self.not_of_our_own(&target);
+        match files::check_directory(shared) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            checked => checked.map_err(|source| trouble("use the folder", shared, source))?,
         }
-        read.transpose().map_err(|senseless| {
-            let path = self.path.display();
-            Error::new(
-                ErrorKind::Corrupt,
-                format!("the token file {path} {}", senseless.why),
-            )
+        target.read_unlocked()
+    }
+
+    /// Makes the directories, and follows the links for as long as the lock will be held.
+    pub(super) fn make_folder(&self) -> Result<LockedFile> {
+        let target = self.target()?;
+        let folder = target.directory();
+        files::make_directories(folder)
+            .map_err(|source| trouble("make the folder", folder, source))?;
+        let shared = self.not_of_our_own(&target);
+        files::check_directory(shared)
+            .map_err(|source| trouble("use the folder", shared, source))?;
+        if let Some(own) = &self.own_folder {
+            for ours in [own.as_path(), folder] {
+                files::tighten_directory(ours)
+                    .map_err(|source| trouble("use the folder", ours, source))?;
+            }
+        }
+        Ok(LockedFile {
+            target,
+            account: self.account.clone(),
         })
     }
 
-    fn read_once(&self) -> Result<Option<std::result::Result<OAuthToken, Senseless>>> {
-        let failed = |source| trouble("read the token file", &self.path, source);
-        let mut options = OpenOptions::new();
-        options.read(true);
-        rights::never_wait(&mut options);
-        let file = match options.open(&self.path) {
-            Ok(file) => file,
-            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(failed(source)),
-        };
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::other("it is no regular file")));
-        }
-        rights::check_owner(&file).map_err(failed)?;
-        let mut bytes = Zeroizing::new(Vec::new());
-        (&file)
-            .take(SIZE_LIMIT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        let parsed = parse(&bytes);
-        if parsed.is_ok() {
-            // Only now, since it may be any file that was named by mistake.
-            rights::tighten_file(&file);
-        }
-        Ok(Some(parsed))
-    }
-
-    /// Makes the folders; the path of the lock file. From here on links are resolved.
-    pub(super) fn make_folder_and_lock_path(&self) -> Result<PathBuf> {
-        let target = self.target()?;
-        let folder = folder_of(&target);
-        let made = !folder.exists();
-        if made {
-            rights::make_folder(folder)
-                .map_err(|source| trouble("make the folder", folder, source))?;
-        }
+    /// The lowest directory that is not our own: in it no other user may replace anything. Those
+    /// of our own are tightened when something is written.
+    fn not_of_our_own<'a>(&'a self, target: &'a Target) -> &'a Path {
         match &self.own_folder {
-            Some(own) => {
-                for ours in [own.as_path(), folder] {
-                    rights::tighten_folder(ours)
-                        .map_err(|source| trouble("use the folder", ours, source))?;
-                }
-            }
-            None if !made => rights::check_shared_folder(folder)
-                .map_err(|source| trouble("use the folder", folder, source))?,
-            None => {}
+            Some(own) => files::parent_of(own),
+            None => target.directory(),
         }
-        Ok(lock_of(&target))
     }
 
     /// The path of the lock file; nothing is made or changed.
     pub(super) fn lock_path(&self) -> Result<PathBuf> {
-        Ok(lock_of(&self.target()?))
+        Ok(self.target()?.lock_path())
     }
 
-    /// Replaces the file by one with the note in it, with the space for a successor at hand:
-    /// what fails here (no space, no right, a file that is a mount point) fails in time.
+    fn target(&self) -> Result<Target> {
+        Target::of(&self.path)
+    }
+}
+
+impl LockedFile {
+    /// What is stored, with what the lock file notes about it. A successor that a dead process
+    /// left beside the file is moved into place, any other leftover is removed.
+    pub(super) fn load(&self, lock: &FileLock) -> Result<Option<OAuthToken>> {
+        let stored = self.target.read()?;
+        Ok(noted(self.target.settle(stored)?, lock))
+    }
+
+    /// The same while a save of our own is prepared: nothing beside the file is touched.
+    pub(super) fn load_prepared(&self, lock: &FileLock) -> Result<Option<OAuthToken>> {
+        Ok(noted(self.target.read()?, lock))
+    }
+
+    /// Gets all that a save needs, and notes the intent in the lock file: what fails here (no
+    /// space, no right, a file that is a mount point) fails in time.
     pub(super) fn prepare(
         &self,
         noted: Option<&OAuthToken>,
-        lock: Arc<FileLock>,
-    ) -> Result<Reserved> {
+        lock: &Arc<FileLock>,
+    ) -> Result<Ready> {
         let size = match noted {
-            Some(noted) => RESERVE + self.serialize(noted)?.len() * 2,
+            Some(noted) => {
+                let size = self.serialize(noted, None)?.len();
+                self.check_size(size + RESERVE)?;
+                RESERVE + size * 2
+            }
             None => RESERVE,
         };
-        let reserve = || {
-            let mut reserved = self.temporary(Arc::clone(&lock))?;
-            let failed = |source| trouble("reserve space beside", &self.path, source);
-            reserved.file.write_all(&vec![0; size]).map_err(failed)?;
-            reserved.file.sync_all().map_err(failed)?;
-            Ok(reserved)
+        let follows = noted.filter(|noted| noted.may_be_spent()).map(mark_of);
+        let ready = self.ready(noted, size, follows, lock)?;
+        if let Some(noted) = noted {
+            lock.note_intent(noted)
+                .map_err(|source| trouble("note in", &self.target.lock_path(), source))?;
+        }
+        Ok(ready)
+    }
+
+    fn ready(
+        &self,
+        noted: Option<&OAuthToken>,
+        size: usize,
+        follows: Option<String>,
+        lock: &Arc<FileLock>,
+    ) -> Result<Ready> {
+        let is_corrupt = match self.target.read() {
+            Err(error) if error.kind() == ErrorKind::Corrupt => true,
+            Err(error) => return Err(error),
+            Ok(stored) => {
+                self.place_waiting(stored.as_ref(), noted)?;
+                false
+            }
         };
-        let reserved = reserve()?;
-        let Some(noted) = noted else {
-            self.prove_replaceable()?;
-            return Ok(reserved);
-        };
-        // The note takes the reserved space, and gives back that of the old file.
-        self.write(noted, reserved)?;
-        reserve()
-    }
-
-    /// Replaces the file, with new space for it; durable when it returns.
-    pub(super) fn write_anew(&self, token: &OAuthToken, lock: Arc<FileLock>) -> Result<()> {
-        let fresh = self.temporary(lock)?;
-        self.write(token, fresh)
-    }
-
-    /// Replaces the file; durable when it returns.
-    pub(super) fn write(&self, token: &OAuthToken, mut fresh: Reserved) -> Result<()> {
-        let target = self.target()?;
-        self.keep_corrupt_aside(&target)?;
-        let bytes = self.serialize(token)?;
-        let failed = |source| trouble("write the token file", &target, source);
-        let file = &mut fresh.file;
-        file.rewind().map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
-        file.set_len(bytes.len() as u64).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        fs::rename(&fresh.path, &target).map_err(|source| replace_trouble(&target, source))?;
-        fresh.used = true;
-        sync_folder(&target).map_err(failed)
-    }
-
-    /// Removes the file; what cannot be read as a session is kept aside.
-    pub(super) fn remove(&self) -> Result<()> {
-        let target = self.target()?;
-        self.keep_corrupt_aside(&target)?;
-        let failed = |source| trouble("remove the token file", &target, source);
-        match fs::remove_file(&target) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed(source)),
-            _ => sync_folder(&target).map_err(failed),
-        }
-    }
-
-    fn keep_corrupt_aside(&self, target: &Path) -> Result<()> {
-        if self.is_corrupt()? {
-            move_aside(target)?;
-        }
-        Ok(())
-    }
-
-    /// An unreadable file will be moved aside by a save: that it can be, is tried before.
-    fn prove_replaceable(&self) -> Result<()> {
-        if self.is_corrupt()? {
-            let target = self.target()?;
-            let aside = move_aside(&target)?;
-            fs::rename(&aside, &target)
-                .map_err(|source| trouble("put back the token file", &aside, source))?;
-        }
-        Ok(())
-    }
-
-    fn is_corrupt(&self) -> Result<bool> {
-        match self.read() {
-            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
-            Err(error) => Err(error),
-            Ok(_) => Ok(false),
-        }
-    }
-
-    fn serialize(&self, token: &OAuthToken) -> Result<Zeroizing<Vec<u8>>> {
-        serde_json::to_vec_pretty(token)
-            .map(Zeroizing::new)
-            .map_err(|source| trouble("write the token file", &self.path, source.into()))
-    }
-
-    /// A new file of our own beside the target. Its name is fixed: whoever holds the lock may
-    /// take away what a killed process left behind.
-    fn temporary(&self, lock: Arc<FileLock>) -> Result<Reserved> {
-        let path = beside(&self.target()?, ".", ".tmp");
-        let failed = |source| trouble("write beside the token file", &path, source);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed(source)),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        rights::private_file(&mut options);
-        let file = options.open(&path).map_err(failed)?;
-        Ok(Reserved {
-            path,
-            file,
-            used: false,
-            _lock: lock,
+        let ready = Ready::new(&self.target, size, follows, Arc::clone(lock))?;
+        Ok(match is_corrupt {
+            true => ready.keep_old_aside(),
+            false => ready,
         })
     }
 
-    /// The file that a chain of links ends at, whether it exists or not.
-    fn target(&self) -> Result<PathBuf> {
-        let mut path = self.path.clone();
-        for _ in 0..40 {
-            match fs::read_link(&path) {
-                Ok(next) => path = folder_of(&path).join(next),
-                Err(_) => return Ok(path),
-            }
+    /// The temporary file is needed, so what waits in it is moved into place, or nothing begins.
+    fn place_waiting(&self, stored: Option<&OAuthToken>, noted: Option<&OAuthToken>) -> Result<()> {
+        let successor = match stored {
+            Some(stored) => self.target.successor(stored)?,
+            None => None,
+        };
+        let Some(successor) = successor else {
+            return Ok(());
+        };
+        successor.make_durable(&self.target)?;
+        self.target.place_successor()?;
+        match noted {
+            Some(noted) if mark_of(noted) != mark_of(&successor.token) => Err(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "{} holds a newer session by now: load it again",
+                    self.target.path.display()
+                ),
+            )),
+            _ => Ok(()),
         }
-        Err(trouble(
-            "follow the links of",
-            &self.path,
-            io::Error::other("they go in a circle"),
-        ))
     }
-}
 
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if !self.used {
-            let _gone: io::Result<()> = fs::remove_file(&self.path);
+    /// Replaces the file; durable when it returns. What was prepared comes back if that failed,
+    /// so that it can be tried again.
+    pub(super) fn save(
+        &self,
+        token: &OAuthToken,
+        ready: Option<Ready>,
+        lock: &Arc<FileLock>,
+    ) -> (Option<Ready>, Result<()>) {
+        let follows = ready.as_ref().and_then(|ready| ready.follows());
+        let content = match self.serialize(token, follows) {
+            Ok(content) => content,
+            Err(error) => return (ready, Err(error)),
+        };
+        if let Err(error) = self.check_size(content.len()) {
+            return (ready, Err(error));
         }
+        let usable = ready.filter(|ready| !ready.is_spent_for(&content));
+        let mut ready = match usable {
+            Some(ready) => ready,
+            None => match self.ready(None, content.len(), None, lock) {
+                Ok(ready) => ready,
+                Err(error) => return (None, Err(error)),
+            },
+        };
+        if let Err(error) = ready.write(&content) {
+            return (Some(ready), Err(error));
+        }
+        // It was about the session that is replaced; should it stay, it tells of no other.
+        lock.forget_intent();
+        (None, Ok(()))
+    }
+
+    fn serialize(&self, token: &OAuthToken, follows: Option<&str>) -> Result<Zeroizing<Vec<u8>>> {
+        let failed = |source: serde_json::Error| {
+            trouble("write the token file", &self.target.path, source.into())
+        };
+        let mut token = token.clone();
+        if let Some(account) = &self.account {
+            token.notes.account = Some(account.clone());
+        }
+        if let Some(mark) = follows {
+            let members = &mut token.notes.extra.0;
+            members.insert(FOLLOWS.to_owned(), Value::from(mark));
+        }
+        // Counted first: a buffer that grows leaves its beginning behind in memory.
+        let mut size = Size(0);
+        serde_json::to_writer_pretty(&mut size, &token).map_err(failed)?;
+        let mut content = Zeroizing::new(Vec::with_capacity(size.0));
+        serde_json::to_writer_pretty(&mut *content, &token).map_err(failed)?;
+        Ok(content)
+    }
+
+    /// What could not be read back is not written.
+    fn check_size(&self, size: usize) -> Result<()> {
+        if size as u64 > SIZE_LIMIT {
+            return Err(trouble(
+                "write the token file",
+                &self.target.path,
+                io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    "the session would be larger than 1 MiB: sign in again",
+                ),
+            ));
+        }
+        Ok(())
     }
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<OAuthToken, Senseless> {
-    let senseless = |why: String, unfinished| Senseless { why, unfinished };
-    if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(senseless("is larger than 1 MiB".into(), false));
+/// Counts what is written to it.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.trim_ascii().is_empty() {
-        return Err(senseless("is empty".into(), true));
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
-    // The parser's own message may quote a token: only the place is told.
-    serde_json::from_slice(bytes).map_err(|source| {
-        let (line, column) = (source.line(), source.column());
-        senseless(
-            format!("holds no session that can be read (line {line}, column {column})"),
-            source.is_eof(),
-        )
-    })
 }
 
-fn move_aside(target: &Path) -> Result<PathBuf> {
-    let suffix = format!(".corrupt-{}", SystemClock.now().as_unix_millis());
-    let aside = beside(target, "", &suffix);
-    fs::rename(target, &aside).map_err(|source| replace_trouble(target, source))?;
-    Ok(aside)
+fn noted(mut stored: Option<OAuthToken>, lock: &FileLock) -> Option<OAuthToken> {
+    if let Some(token) = &mut stored {
+        lock.tell(token);
+    }
+    stored
 }
 
 /// A store error: what was tried, on which path, and what the system said.
@@ -296,42 +271,4 @@ pub(super) fn trouble(action: &str, path: &Path, source: io::Error) -> Error {
         format!("cannot {action} {}", path.display()),
     )
     .with_source(source)
-}
-
-/// A file that is mounted on its own cannot be replaced by another.
-fn replace_trouble(target: &Path, source: io::Error) -> Error {
-    if source.kind() == io::ErrorKind::ResourceBusy {
-        return trouble(
-            "replace (it is mounted on its own: mount its folder instead)",
-            target,
-            source,
-        );
-    }
-    trouble("replace the token file", target, source)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-fn lock_of(target: &Path) -> PathBuf {
-    beside(target, "", ".lock")
-}
-
-fn beside(path: &Path, before: &str, after: &str) -> PathBuf {
-    let mut name = std::ffi::OsString::from(before);
-    name.push(path.file_name().unwrap_or_default());
-    name.push(after);
-    path.with_file_name(name)
-}
-
-/// Makes a rename or a removal survive a power cut. Windows has no such call and needs none.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder_of(path))?.sync_all()?;
-    }
-    Ok(())
 }

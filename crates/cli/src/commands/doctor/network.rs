@@ -35,7 +35,11 @@ fn proxy() -> Check {
 
 /// `None` where only the system's certificates are trusted.
 fn ca() -> Option<Check> {
-    let file = environment::path(CA_FILE)?;
+    let named = environment::path(CA_FILE);
+    let file = match &named {
+        Ok(file) => file.clone()?,
+        Err(failure) => return Some(Check::failed("ca", failure).fact("variable", CA_FILE)),
+    };
     let check = match environment::with_ca(HttpClient::builder()) {
         Ok(_usable) => {
             let message = format!("the certificates of {} are trusted too", file.display());

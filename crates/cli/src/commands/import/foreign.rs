@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::ImportArgs;
 use crate::exit::Failure;
+use crate::files;
 use crate::vendor::{ProviderArgs, RegionName, Vendor};
 
 /// What was found, in our terms.
@@ -85,7 +86,7 @@ pub(super) struct Members {
 impl Members {
     /// `None` if there is no such file.
     pub(super) fn read(file: &Path) -> Result<Option<Self>, Failure> {
-        let bytes = match std::fs::read(file) {
+        let bytes = match llm_auth_core::files::read(file, files::LARGEST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot(file, &format!("cannot be read: {error}"))),

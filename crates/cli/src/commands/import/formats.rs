@@ -10,6 +10,7 @@ use super::Source;
 use super::foreign::{Foreign, Members, cannot};
 use crate::environment;
 use crate::exit::Failure;
+use crate::files;
 use crate::vendor::{RegionName, Vendor};
 
 pub(super) fn find(
@@ -21,10 +22,13 @@ pub(super) fn find(
         return Err(Failure::Usage("--vendor is for gochat".into()));
     }
     let places = match (file, source) {
-        (Some(file), _) => vec![file.to_owned()],
+        (Some(file), _) => {
+            files::check_path("--file", file)?;
+            vec![file.to_owned()]
+        }
         (None, Source::Gcloud) => vec![gcloud_place()?],
         (None, Source::GeminiCli) => {
-            let home = environment::path("GEMINI_CLI_HOME").map_or_else(home, Ok)?;
+            let home = environment::path("GEMINI_CLI_HOME")?.map_or_else(home, Ok)?;
             vec![home.join(".gemini/oauth_creds.json")]
         }
         (None, Source::Gochat) => {
@@ -217,12 +221,12 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
 }
 
 fn gcloud_place() -> Result<PathBuf, Failure> {
-    if let Some(file) = environment::path("GOOGLE_APPLICATION_CREDENTIALS") {
+    if let Some(file) = environment::path("GOOGLE_APPLICATION_CREDENTIALS")? {
         return Ok(file);
     }
     let folder = match (
-        environment::path("CLOUDSDK_CONFIG"),
-        environment::path("APPDATA"),
+        environment::path("CLOUDSDK_CONFIG")?,
+        environment::path("APPDATA")?,
     ) {
         (Some(folder), _) => folder,
         (None, Some(roaming)) if cfg!(windows) => roaming.join("gcloud"),
@@ -232,7 +236,7 @@ fn gcloud_place() -> Result<PathBuf, Failure> {
 }
 
 fn folder(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
-    match environment::path(variable) {
+    match environment::path(variable)? {
         Some(folder) => Ok(folder),
         None => Ok(home()?.join(below_home)),
     }

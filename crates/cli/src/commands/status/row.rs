@@ -8,12 +8,13 @@ use llm_auth_core::{
 use serde::Serialize;
 
 use super::state_of;
-use crate::accounts::{self, IMPORTED_FROM};
+use super::vendors::Vendors;
+use crate::accounts::IMPORTED_FROM;
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::exit::{chain, login_command};
 use crate::screen::arrow;
 use crate::time::{length, rfc3339};
-use crate::vendor::{ProviderArgs, Vendor};
+use crate::vendor::Vendor;
 
 /// One session as it is stored. Nothing in it is secret.
 #[derive(Default, Serialize)]
@@ -56,6 +57,7 @@ impl Row {
     pub(super) fn of(
         place: &PlaceArgs,
         store: &FileTokenStore,
+        vendors: &Vendors<'_>,
         key: &SessionKey,
         now: Timestamp,
     ) -> Option<Self> {
@@ -63,13 +65,13 @@ impl Row {
         let row = Self {
             vendor: vendor.map(printable),
             account: printable(key.account()),
-            current: place.store.is_none() && is_current(key, store),
+            current: place.store.is_none() && vendors.is_current(key),
             store: store.path(key).display().to_string(),
             ..Self::default()
         };
         match store.read(key) {
             Ok(None) => None,
-            Ok(Some(token)) => Some(row.filled(place, key, &token, now)),
+            Ok(Some(token)) => Some(row.filled(place, vendors, key, &token, now)),
             Err(error) => Some(row.unreadable(&error)),
         }
     }
@@ -85,6 +87,7 @@ impl Row {
     fn filled(
         self,
         place: &PlaceArgs,
+        vendors: &Vendors<'_>,
         key: &SessionKey,
         token: &OAuthToken,
         now: Timestamp,
@@ -108,7 +111,9 @@ impl Row {
             expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
             expires_in_seconds: has_access.then_some(expires_in / 1000),
             scope: token.scope.as_deref().map(printable),
-            api_base: vendor.as_deref().and_then(|vendor| api_base(vendor, token)),
+            api_base: vendor
+                .as_deref()
+                .and_then(|vendor| vendors.api_base(vendor, token)),
             identity: notes.identity.as_deref().map(printable),
             signed_in_at: notes.signed_in_at.and_then(rfc3339),
             renewed_at: notes.renewed_at.and_then(rfc3339),
@@ -221,12 +226,6 @@ fn reason_of(token: &OAuthToken) -> Option<&TokenMark> {
     refused.or(token.notes.last_failure.as_deref())
 }
 
-/// Whether it is the one that is meant where no account is named.
-fn is_current(key: &SessionKey, store: &FileTokenStore) -> bool {
-    let vendor = Vendor::named(key.provider());
-    vendor.is_some_and(|vendor| accounts::current(vendor, store).is_ok_and(|found| found == *key))
-}
-
 /// What the person should do, if anything.
 fn advice(
     place: &PlaceArgs,
@@ -249,11 +248,4 @@ fn advice(
         },
     };
     Some(format!("sign in again with `{}`", login_command(&session)))
-}
-
-/// The API base as the vendor's provider has it; none if the environment makes no provider,
-/// which `token` and `login` complain about.
-fn api_base(vendor: &str, token: &OAuthToken) -> Option<String> {
-    let provider = Vendor::named(vendor)?.provider(&ProviderArgs::default(), None, None);
-    provider.ok()?.api_base(token)
 }

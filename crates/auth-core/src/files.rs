@@ -1,0 +1,216 @@
+//! Files that people and other programs wrote: read within bounds, never waited for, and only
+//! where no other user could have put them.
+
+mod directory;
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+pub(crate) use self::directory::Directory;
+#[cfg(not(unix))]
+use self::other as system;
+#[cfg(unix)]
+use self::unix as system;
+pub(crate) use system::{
+    check_owner, check_replaceable, check_single, keep_owner, reserve, tighten_directory,
+    tighten_file, write_at,
+};
+
+/// Reads a regular file of at most `limit` bytes.
+///
+/// It never waits: a pipe, a device or a directory is an error. The file must belong to this
+/// user or to the administrator. In a directory in which other users may write, a symbolic link
+/// is not followed. The bytes are erased from memory when they are dropped.
+///
+/// # Errors
+///
+/// What the system said, [`io::ErrorKind::FileTooLarge`] beyond the limit, or in words what is
+/// wrong with the file.
+pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = open(path)?;
+    read_all(&file, limit)
+}
+
+/// As [`read`], and takes a pipe that this process has been given, such as `/dev/fd/63` of a
+/// shell's `<(...)`, which has 10 seconds to be written and closed.
+///
+/// # Errors
+///
+/// As [`read`]; [`io::ErrorKind::TimedOut`] if the pipe is still open then.
+pub fn read_or_pipe(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    match system::open_pipe(path)? {
+        Some(pipe) => system::read_pipe(&pipe, limit),
+        None => read(path, limit),
+    }
+}
+
+/// Checks that no other user can replace files in a directory: it belongs to this user or the
+/// administrator, and others either may not write in it or it has the sticky bit.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::PermissionDenied`] with what to do, or what the system said.
+pub fn check_directory(path: &Path) -> io::Result<()> {
+    system::check_directory(path)
+}
+
+/// Replaces a file as a whole, with mode 0600 and the owner that it had (or that its directory
+/// has): a reader sees the old content or the new. `path` is no link, and its directory exists.
+///
+/// # Errors
+///
+/// What the system said; the old file is then intact.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(".tmp");
+    let parent = parent_of(path);
+    check_directory(parent)?;
+    let directory = Directory::open(parent)?;
+    directory.remove(&temporary)?;
+    let mut file = directory.create_new(&temporary)?;
+    let replaced = check_replaceable(&directory, name)
+        .and_then(|like| keep_owner(&file, like.as_ref()))
+        .and_then(|()| file.write_all(content))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| directory.rename(&temporary, name));
+    if let Err(error) = replaced {
+        // The first error is the one worth a word.
+        let _gone: io::Result<()> = directory.remove(&temporary);
+        return Err(error);
+    }
+    directory.sync()
+}
+
+/// Opens a regular file for reading, as [`read`] does.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let shared = system::is_shared(parent_of(path));
+    let file = system::open(path, !shared)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    check_owner(&metadata, shared)?;
+    Ok(file)
+}
+
+/// A file of our own beside a token file: no link, with one name, not another user's. `None` if
+/// there is nothing, or something else.
+pub(crate) fn open_strictly(path: &Path) -> io::Result<Option<File>> {
+    let file = match system::open(path, false) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_refusal(&error) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    let is_ours = metadata.is_file()
+        && check_single(&metadata).is_ok()
+        && check_owner(&metadata, system::is_shared(parent_of(path))).is_ok();
+    Ok(is_ours.then_some(file))
+}
+
+/// Makes the directories that are missing with mode 0700, durable, and each with the owner of the
+/// one above it if the administrator acts for another user.
+///
+/// # Errors
+///
+/// What the system said, or [`io::ErrorKind::PermissionDenied`] if the owner cannot be kept.
+pub fn make_directories(path: &Path) -> io::Result<()> {
+    system::make_directories(path)
+}
+
+/// Opens a lock file for reading and writing, which is made with mode 0600 if it is missing. It
+/// must be a regular file with one name, no link, and not another user's.
+///
+/// # Errors
+///
+/// What the system said, or in words what is wrong with the file.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    let parent = parent_of(path);
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    // Several processes may make and an administrator may remove it at once.
+    for _ in 0..10 {
+        let file = match system::open_for_lock(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let directory = Directory::open(parent)?;
+                match directory.create_new(name) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                    made => {
+                        let made = made?;
+                        system::own_as_directory(&made, &directory)?;
+                        made
+                    }
+                }
+            }
+            opened => opened?,
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        check_single(&metadata)?;
+        check_owner(&metadata, system::is_shared(parent))?;
+        tighten_file(&file);
+        return Ok(file);
+    }
+    Err(io::Error::other("it is removed again and again"))
+}
+
+/// Whether the last name of an open file was removed.
+pub(crate) fn is_unnamed(file: &File) -> io::Result<bool> {
+    Ok(system::names_of(&file.metadata()?) == 0)
+}
+
+/// Checks that a link in this directory is no other user's work.
+pub(crate) fn check_no_link(directory: &Path) -> io::Result<()> {
+    if system::is_shared(directory) {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it is a link in a directory in which other users may write",
+        ));
+    }
+    Ok(())
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    // A link in place of the file.
+    error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+}
+
+/// What a file holds, if that is at most `limit` bytes.
+pub(crate) fn read_all(file: &File, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let expected = file.metadata()?.len().min(limit);
+    let expected = usize::try_from(expected).unwrap_or_default();
+    // Room for all of it and one byte more, so that nothing is copied while it grows.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected + 1));
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    within(bytes, limit)
+}
+
+fn within(bytes: Zeroizing<Vec<u8>>, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {} KiB", limit / 1024),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The directory that a path stands in.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

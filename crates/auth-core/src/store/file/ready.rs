@@ -1,0 +1,206 @@
+//! A save that has all that it needs: handles that are open, space that is taken.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::lock::FileLock;
+use super::session_file::trouble;
+use super::target::{Target, replace_trouble};
+use crate::error::Result;
+use crate::files::{self, Directory};
+use crate::secret::Secret;
+use crate::token::OAuthToken;
+
+/// The note by which a successor is recognised that did not get into its place.
+pub(super) const FOLLOWS: &str = "follows";
+
+/// The temporary file beside the token file, which takes its place by [`write`](Self::write).
+/// It keeps the lock, since its name is the same for every process.
+#[derive(Debug)]
+pub(super) struct Ready {
+    target: Target,
+    directory: Directory,
+    file: File,
+    /// How much of the file is in use; spaces, where no session is.
+    length: usize,
+    /// The file that is replaced is no session and is kept.
+    keeps_old_aside: bool,
+    /// Which session the next one follows, if it is got by a refresh.
+    follows: Option<String>,
+    state: State,
+    _lock: Arc<FileLock>,
+}
+
+/// What is in the temporary file; a text is the fingerprint of a whole session.
+#[derive(Debug)]
+enum State {
+    Nothing,
+    Complete(String),
+    /// It is the token file now.
+    Placed(String),
+}
+
+impl Ready {
+    /// Makes the temporary file, with the owner that the token file shall have and `size` bytes
+    /// of disk space.
+    pub(super) fn new(
+        target: &Target,
+        size: usize,
+        follows: Option<String>,
+        lock: Arc<FileLock>,
+    ) -> Result<Self> {
+        let path = target.temporary_path();
+        let failed = |source| trouble("write beside the token file", &path, source);
+        let directory = Directory::open(target.directory()).map_err(failed)?;
+        let like = files::check_replaceable(&directory, target.name())
+            .map_err(|source| replace_trouble(&target.path, source))?;
+        directory.remove(&target.temporary()).map_err(failed)?;
+        let file = directory.create_new(&target.temporary()).map_err(failed)?;
+        let mut ready = Self {
+            target: target.clone(),
+            directory,
+            file,
+            length: 0,
+            keeps_old_aside: false,
+            follows,
+            state: State::Nothing,
+            _lock: lock,
+        };
+        files::keep_owner(&ready.file, like.as_ref())
+            .map_err(|source| replace_trouble(&target.path, source))?;
+        ready
+            .reserve(size)
+            .map_err(|source| trouble("reserve space beside", &target.path, source))?;
+        Ok(ready)
+    }
+
+    /// Moves the file that is replaced aside first.
+    pub(super) fn keep_old_aside(mut self) -> Self {
+        self.keeps_old_aside = true;
+        self
+    }
+
+    /// Which session the next one follows.
+    pub(super) fn follows(&self) -> Option<&str> {
+        self.follows.as_deref()
+    }
+
+    /// Whether it is of no use for another session.
+    pub(super) fn is_spent_for(&self, content: &[u8]) -> bool {
+        matches!(&self.state, State::Placed(placed) if *placed != fingerprint(content))
+    }
+
+    /// Whether a session waits in it that belongs into the token file.
+    pub(super) fn waits(&self) -> bool {
+        self.follows.is_some() && matches!(self.state, State::Complete(_))
+    }
+
+    /// A file system that cannot set space aside is proved by writing: spaces, which mean nothing
+    /// in JSON should they stay.
+    fn reserve(&mut self, size: usize) -> io::Result<()> {
+        if files::reserve(&self.file, size as u64)? {
+            return Ok(());
+        }
+        self.pad(size)
+    }
+
+    fn pad(&mut self, size: usize) -> io::Result<()> {
+        files::write_at(&self.file, &vec![b' '; size], 0)?;
+        self.length = size;
+        self.file.sync_all()
+    }
+
+    /// Replaces the token file; durable when it returns. It may be tried again if it fails.
+    pub(super) fn write(&mut self, content: &Zeroizing<Vec<u8>>) -> Result<()> {
+        let path = self.target.path.clone();
+        let failed = |source| trouble("write the token file", &path, source);
+        let mark = fingerprint(content);
+        let is_placed = matches!(&self.state, State::Placed(placed) if *placed == mark);
+        if !is_placed {
+            if self.keeps_old_aside {
+                self.target.move_aside()?;
+                self.keeps_old_aside = false;
+            }
+            // The same bytes once more harm none that are there already.
+            if !matches!(&self.state, State::Complete(written) if *written == mark) {
+                self.state = State::Nothing;
+            }
+            self.fill(content).map_err(failed)?;
+            self.state = State::Complete(mark.clone());
+            self.file.sync_all().map_err(failed)?;
+            self.directory
+                .rename(&self.target.temporary(), self.target.name())
+                .map_err(|source| replace_trouble(&path, source))?;
+            self.state = State::Placed(mark);
+        }
+        self.directory.sync().map_err(failed)
+    }
+
+    /// Writes over all that is in use, so that giving back the rest may fail.
+    fn fill(&mut self, content: &[u8]) -> io::Result<()> {
+        files::write_at(&self.file, content, 0)?;
+        if let Some(rest @ 1..) = self.length.checked_sub(content.len()) {
+            files::write_at(&self.file, &vec![b' '; rest], content.len())?;
+        }
+        self.length = self.length.max(content.len());
+        if self.file.set_len(content.len() as u64).is_ok() {
+            self.length = content.len();
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing behind, not even a session that waits.
+    pub(super) fn discard(mut self) {
+        if !matches!(self.state, State::Placed(_)) {
+            self.state = State::Nothing;
+        }
+    }
+}
+
+impl Drop for Ready {
+    /// A complete successor stays: the next process finds it.
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Placed(_)) && !self.waits() {
+            let _gone: io::Result<()> = self.directory.remove(&self.target.temporary());
+        }
+    }
+}
+
+/// The very tokens of a session, told by what gives none of them away.
+pub(super) fn mark_of(token: &OAuthToken) -> String {
+    let refresh = token.refresh.as_ref().map(Secret::fingerprint);
+    let access = token.access.fingerprint();
+    format!("{}.{access}", refresh.unwrap_or_default())
+}
+
+fn fingerprint(content: &[u8]) -> String {
+    Secret::fingerprint_of(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn where_space_is_kept_by_writing_a_shorter_session_leaves_no_rest_of_a_longer_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = Target::of(&directory.path().join("t.json")).unwrap();
+        let lock = FileLock::acquire(target.lock_path(), Duration::ZERO);
+        let lock = Arc::new(lock.await.unwrap());
+        let mut ready = Ready::new(&target, 0, None, lock).unwrap();
+        ready.pad(100).unwrap();
+        let padded = fs::read_to_string(target.temporary_path()).unwrap();
+        assert_eq!(padded, " ".repeat(100));
+        ready.fill(b"[1,2,3]").unwrap();
+        ready.length = 7;
+        ready.fill(b"[4]").unwrap();
+        ready.write(&Zeroizing::new(b"[5]".to_vec())).unwrap();
+        assert_eq!(fs::read_to_string(&target.path).unwrap(), "[5]");
+    }
+}

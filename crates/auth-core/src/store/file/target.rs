@@ -1,0 +1,308 @@
+//! The file that a session is in, once links are followed, and its companions beside it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::lock::{self, LockHolder};
+use super::ready::{FOLLOWS, mark_of};
+use super::session_file::trouble;
+use crate::clock::{Clock as _, SystemClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::{self, Directory};
+use crate::token::OAuthToken;
+
+/// No session is this large.
+pub(super) const SIZE_LIMIT: u64 = 1024 * 1024;
+
+/// How long a program without our lock may take between emptying a file and filling it.
+const HALF_WRITTEN: Duration = Duration::from_millis(50);
+
+/// The longest name that file systems take.
+const LONGEST_NAME: usize = 255;
+
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) path: PathBuf,
+}
+
+/// What a file holds that is no session.
+struct Senseless {
+    why: String,
+    /// It looks like the beginning of one: another program may be writing it this very moment.
+    unfinished: bool,
+}
+
+/// A session as a file holds it, and which one it was written to replace.
+struct Written {
+    token: OAuthToken,
+    follows: Option<String>,
+}
+
+/// A complete successor beside the file, which a process left that died before its rename.
+pub(super) struct Successor {
+    pub(super) token: OAuthToken,
+    file: fs::File,
+}
+
+impl Target {
+    /// The file that a chain of links ends at, whether it exists or not.
+    pub(super) fn of(path: &Path) -> Result<Self> {
+        let mut path = path.to_owned();
+        for _ in 0..40 {
+            match fs::read_link(&path) {
+                Ok(next) => {
+                    let directory = files::parent_of(&path);
+                    files::check_no_link(directory)
+                        .map_err(|source| trouble("follow the link", &path, source))?;
+                    path = directory.join(next);
+                }
+                Err(source) if is_no_link(&source) => return Ok(Self { path }),
+                Err(source) => return Err(trouble("follow the links of", &path, source)),
+            }
+        }
+        Err(trouble(
+            "follow the links of",
+            &path,
+            io::Error::other("they go in a circle"),
+        ))
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        files::parent_of(&self.path)
+    }
+
+    pub(super) fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    pub(super) fn lock_path(&self) -> PathBuf {
+        self.path.with_file_name(self.beside("", ".lock"))
+    }
+
+    /// The name of the file that becomes the next session. It is fixed: the holder of the lock
+    /// finds what a killed process left behind.
+    pub(super) fn temporary(&self) -> OsString {
+        self.beside(".", ".tmp")
+    }
+
+    pub(super) fn temporary_path(&self) -> PathBuf {
+        self.path.with_file_name(self.temporary())
+    }
+
+    fn beside(&self, before: &str, after: &str) -> OsString {
+        let mut name = OsString::from(before);
+        name.push(self.name());
+        name.push(after);
+        name
+    }
+
+    /// What is stored; `None` if there is no file.
+    pub(super) fn read(&self) -> Result<Option<OAuthToken>> {
+        let mut read = self.read_once()?;
+        if matches!(&read, Some(Err(senseless)) if senseless.unfinished) {
+            // gochat empties the file before it writes.
+            std::thread::sleep(HALF_WRITTEN);
+            read = self.read_once()?;
+        }
+        let written = read.transpose().map_err(|senseless| {
+            let path = self.path.display();
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("the token file {path} {}", senseless.why),
+            )
+        })?;
+        Ok(written.map(|written| written.token))
+    }
+
+    fn read_once(&self) -> Result<Option<std::result::Result<Written, Senseless>>> {
+        let failed = |source| trouble("read the token file", &self.path, source);
+        let file = match files::open(&self.path) {
+            Ok(file) => file,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        let parsed = match files::read_all(&file, SIZE_LIMIT) {
+            Ok(bytes) => parse(&bytes),
+            Err(source) if source.kind() == io::ErrorKind::FileTooLarge => Err(Senseless {
+                why: "is larger than 1 MiB".into(),
+                unfinished: false,
+            }),
+            Err(source) => return Err(failed(source)),
+        };
+        if parsed.is_ok() {
+            // Only now, since it may be any file that was named by mistake.
+            files::tighten_file(&file);
+        }
+        Ok(Some(parsed))
+    }
+
+    /// The successor that waits beside the file. Its name says nothing: it counts if it is
+    /// complete and names the very tokens of the session that it follows.
+    pub(super) fn successor(&self, stored: &OAuthToken) -> Result<Option<Successor>> {
+        let path = self.temporary_path();
+        let failed = |source| trouble("read beside the token file", &path, source);
+        let file = match files::open_strictly(&path) {
+            Ok(Some(file)) => file,
+            // What is no file of ours is no successor either.
+            Ok(None) => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        let bytes = match files::read_all(&file, SIZE_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(source) if source.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        let written = parse(&bytes).ok();
+        let mark = mark_of(stored);
+        let written = written.filter(|written| written.follows.as_ref() == Some(&mark));
+        Ok(written.map(|written| Successor {
+            token: written.token,
+            file,
+        }))
+    }
+
+    /// Under the lock: moves a waiting successor into place, and removes any other leftover.
+    /// Should the move fail, the successor is what counts nevertheless.
+    pub(super) fn settle(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
+        let successor = match &stored {
+            Some(stored) => self.successor(stored)?,
+            None => None,
+        };
+        let Some(successor) = successor else {
+            if let Err(error) = self.remove_leftover() {
+                tracing::warn!(%error, "what is left beside a token file cannot be removed");
+            }
+            return Ok(stored);
+        };
+        successor.make_durable(self)?;
+        if let Err(error) = self.place_successor() {
+            tracing::warn!(%error, "a session waits beside its file");
+        }
+        Ok(Some(successor.token))
+    }
+
+    /// Moves the temporary file into place; durable when it returns.
+    pub(super) fn place_successor(&self) -> Result<()> {
+        let failed = |source| replace_trouble(&self.path, source);
+        let directory = Directory::open(self.directory()).map_err(failed)?;
+        let moved = directory.rename(&self.temporary(), self.name());
+        moved.and_then(|()| directory.sync()).map_err(failed)
+    }
+
+    fn remove_leftover(&self) -> Result<()> {
+        let path = self.temporary_path();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(trouble("remove", &path, source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Without the lock: what counts now, and what is noted about it.
+    pub(super) fn read_unlocked(&self) -> Result<Option<OAuthToken>> {
+        let Some(stored) = self.read()? else {
+            return Ok(None);
+        };
+        let mut counts = stored;
+        if let Some(successor) = self.successor(&counts)?
+            // While a process holds the lock it is at work on the successor itself.
+            && matches!(lock::holder(&self.lock_path()), Ok(LockHolder::Nobody))
+        {
+            successor.make_durable(self)?;
+            counts = successor.token;
+        }
+        if let Some(note) = lock::note(&self.lock_path()) {
+            note.tell(&mut counts);
+        }
+        Ok(Some(counts))
+    }
+
+    /// Keeps a file that is no session under another name, for its owner alone.
+    pub(super) fn move_aside(&self) -> Result<()> {
+        let failed = |source| replace_trouble(&self.path, source);
+        let suffix = format!(".corrupt-{}", SystemClock.now().as_unix_millis());
+        let mut aside = self.beside("", &suffix);
+        if aside.len() > LONGEST_NAME {
+            let name = self.name().to_string_lossy();
+            let begin: String = name.chars().take(120).collect();
+            aside = format!("{begin}~{suffix}").into();
+        }
+        match files::open(&self.path) {
+            Ok(file) => files::tighten_file(&file),
+            Err(source) => return Err(failed(source)),
+        }
+        fs::rename(&self.path, self.path.with_file_name(aside)).map_err(failed)
+    }
+
+    /// Removes the file and what is left beside it; durable when it returns. What cannot be read
+    /// as a session is kept aside.
+    pub(super) fn remove(&self) -> Result<()> {
+        match self.read() {
+            Err(error) if error.kind() == ErrorKind::Corrupt => self.move_aside()?,
+            read => drop(read?),
+        }
+        let failed = |source| trouble("remove the token file", &self.path, source);
+        let directory = Directory::open(self.directory()).map_err(failed)?;
+        directory.remove(self.name()).map_err(failed)?;
+        self.remove_leftover()?;
+        directory.sync().map_err(failed)
+    }
+}
+
+impl Successor {
+    /// Its process may have died before the disk had it.
+    pub(super) fn make_durable(&self, target: &Target) -> Result<()> {
+        // Windows syncs no file that was opened for reading.
+        if cfg!(unix) {
+            let failed = |source| trouble("sync", &target.temporary_path(), source);
+            self.file.sync_all().map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<Written, Senseless> {
+    let senseless = |why: String, unfinished| Senseless { why, unfinished };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Err(senseless("is empty".into(), true));
+    }
+    // The parser's own message may quote a token: only the place is told.
+    let mut token: OAuthToken = serde_json::from_slice(bytes).map_err(|source| {
+        let (line, column) = (source.line(), source.column());
+        senseless(
+            format!("holds no session that can be read (line {line}, column {column})"),
+            source.is_eof(),
+        )
+    })?;
+    let follows = token.notes.extra.0.remove(FOLLOWS);
+    let follows = follows.and_then(|mark| mark.as_str().map(str::to_owned));
+    Ok(Written { token, follows })
+}
+
+/// Whether the system says that a path is no link, or that nothing is there. Anything else
+/// leaves open what is there, and it must not be replaced.
+fn is_no_link(error: &io::Error) -> bool {
+    /// Windows: `ERROR_NOT_A_REPARSE_POINT`.
+    const NO_REPARSE_POINT: i32 = 4390;
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::NotFound
+    ) || (cfg!(windows) && error.raw_os_error() == Some(NO_REPARSE_POINT))
+}
+
+/// A file that is mounted on its own cannot be replaced by another.
+pub(super) fn replace_trouble(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::ResourceBusy {
+        return trouble(
+            "replace (it is mounted on its own: mount its folder instead)",
+            path,
+            source,
+        );
+    }
+    trouble("replace the token file", path, source)
+}
