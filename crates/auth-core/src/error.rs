@@ -45,6 +45,7 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     answer_lost: bool,
+    unread: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -99,6 +100,7 @@ impl Error {
                 status: None,
                 retry_after: None,
                 answer_lost: false,
+                unread: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -134,6 +136,12 @@ impl Error {
     #[must_use]
     pub fn with_answer_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.answer_lost = lost)
+    }
+
+    /// Says that the vendor's own response came, at least in part, and cannot be read.
+    #[must_use]
+    pub(crate) fn with_unread_response(self) -> Self {
+        self.change(|inner| inner.unread = true)
     }
 
     /// Says which host a redirect led to.
@@ -189,6 +197,19 @@ impl Error {
     #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.inner.answer_lost
+    }
+
+    /// Whether the server's response had a 2xx status: what was asked for has been done, even if
+    /// the response cannot be used. A credential that serves once is spent, and is not to be
+    /// sent again.
+    #[must_use]
+    pub fn followed_success(&self) -> bool {
+        matches!(self.inner.status, Some(200..=299))
+    }
+
+    /// Whether a 2xx response of the vendor's own, not of something in between, cannot be read.
+    pub(crate) fn has_unread_success(&self) -> bool {
+        self.inner.unread && self.followed_success()
     }
 
     /// The host, with its port, that a redirect led to, whatever became of it. Nothing was sent

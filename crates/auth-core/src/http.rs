@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod coding;
 mod fields;
 mod form;
 mod redirect;

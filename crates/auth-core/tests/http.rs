@@ -1,8 +1,11 @@
 //! What the client makes of answers, good and odd, on a real socket.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use llm_auth_core::{
     Endpoint, Error, ErrorKind, Form, HttpClient, Poll, Secret, Step, TokenAnswer, read_answer,
 };
@@ -84,6 +87,7 @@ async fn a_form_is_escaped_and_sent_with_a_user_agent() {
     assert!(head.starts_with("post /token http/1.1\r\n"));
     assert!(head.contains("\r\nuser-agent: llm-auth/"));
     assert!(head.contains("\r\naccept: application/json"));
+    assert!(head.contains("\r\naccept-encoding: gzip, deflate\r\n"));
     assert!(head.contains("\r\ncontent-type: application/x-www-form-urlencoded"));
     assert!(head.contains("\r\nx-request-id: 1"));
 }
@@ -259,6 +263,93 @@ async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {
         assert_eq!(error.kind(), ErrorKind::Transient);
         assert!(error.answer_lost());
     }
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn coded(status: &str, coding: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Encoding: {coding}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_read() {
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(br#"{"access_token":"made-up"}"#).unwrap();
+    let plain = br#"{"access_token":"made-up"}"#;
+    for (coding, body) in [
+        ("gzip", gzip(plain)),
+        ("x-gzip\r\nContent-Encoding: gzip", gzip(&gzip(plain))),
+        ("deflate", zlib.finish().unwrap()),
+        // A server that names a coding and does not use it.
+        ("gzip", plain.to_vec()),
+        ("utf-8", plain.to_vec()),
+    ] {
+        let answer = post(coded("200 OK", coding, &body)).await.unwrap();
+        let fields = answer.json().unwrap();
+        assert_eq!(fields.text("access_token"), Some("made-up"), "{coding}");
+    }
+    let body = gzip(b"<!doctype html><p>captcha");
+    let answer = post(coded("200 OK", "gzip", &body)).await.unwrap();
+    assert!(answer.is_web_page());
+}
+
+#[tokio::test]
+async fn a_coding_that_is_not_known_is_named() {
+    for coding in ["br", "zstd", "made-up\tcoding"] {
+        let answer = post(coded("200 OK", coding, b"\x1b\x07\xf8"))
+            .await
+            .unwrap();
+        let error = answer.json().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert!(error.answer_lost() && error.followed_success());
+        assert!(error.to_string().contains("content coding"), "{error}");
+        assert!(error.to_string().contains(&coding[..2]), "{error}");
+    }
+    let broken = gzip(&[b' '; 900]);
+    let answer = post(coded("200 OK", "gzip", &broken[..9])).await.unwrap();
+    let error = answer.json().unwrap_err();
+    assert!(error.to_string().contains("breaks off"), "{error}");
+    let answer = post(coded("429 Slow", "br", b"\x1b")).await.unwrap();
+    assert_eq!(answer.json().unwrap_err().kind(), ErrorKind::RateLimited);
+    let answer = post(coded("503 No", "zstd", b"\x1b")).await.unwrap();
+    let error = answer.json().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(!error.followed_success());
+}
+
+#[tokio::test]
+async fn a_compressed_body_that_grows_over_a_mebibyte_is_refused() {
+    let bomb = gzip(&vec![b' '; (1 << 20) + 1]);
+    assert!(bomb.len() < 10_000);
+    for body in [gzip(&bomb), bomb] {
+        let coding = if body.len() < 1000 {
+            "gzip, gzip"
+        } else {
+            "gzip"
+        };
+        let error = post(coded("200 OK", coding, &body)).await.unwrap_err();
+        assert!(error.to_string().contains("1 MiB"), "{error}");
+        assert!(error.answer_lost() && error.followed_success());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_still_says_which_status_it_had() {
+    let cut = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 500\r\n\r\n{{");
+    let error = post(cut("200 OK").into_bytes()).await.unwrap_err();
+    assert!(error.followed_success());
+    let error = post(cut("503 No").into_bytes()).await.unwrap_err();
+    assert_eq!(error.status(), Some(503));
+    assert!(!error.followed_success());
+    assert!(!post(Vec::new()).await.unwrap_err().followed_success());
 }
 
 #[tokio::test]

@@ -232,11 +232,22 @@ impl AuthProvider for GeminiProvider {
         ));
         let issuer = self.endpoints.issuer.as_deref();
         let mut redirect = listener.wait(&state, issuer, self.patience, prompt).await?;
+        let mut spent: Option<(Secret, Error)> = None;
         let mut token = loop {
-            let code = redirect.code();
-            match self.exchange(client, &redirect_uri, code, &pkce).await {
+            let code = redirect.code().clone();
+            let exchanged = match &spent {
+                // Pasted alone, and then brought by the browser too.
+                Some((known, error)) if *known == code => Err(error.clone()),
+                _ => self.exchange(client, &redirect_uri, &code, &pkce).await,
+            };
+            match exchanged {
                 Ok(token) => break token,
-                Err(error) => redirect = redirect.failed(error, prompt).await?,
+                Err(error) => {
+                    if error.followed_success() {
+                        spent = Some((code, error.clone()));
+                    }
+                    redirect = redirect.failed(error, prompt).await?;
+                }
             }
         };
         redirect.succeeded().await;

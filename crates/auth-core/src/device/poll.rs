@@ -15,6 +15,10 @@ use crate::prompt::{LoginEvent, UserPrompt};
 /// not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
 /// server goes on saying "not yet", and never sleeps past it. Dropping the future cancels.
 ///
+/// A 2xx response of the server that cannot be read ends the sign-in too: the device code is
+/// spent by it, if the user had approved. A web page with that status comes from something in
+/// between, and does not.
+///
 /// # Errors
 ///
 /// [`ErrorKind::Expired`] when the time is up, and every error of `poll` that is not transient.
@@ -56,7 +60,7 @@ where
                 prompt.notify(&LoginEvent::SlowedDown { interval });
                 interval
             }
-            Err(error) if error.is_transient() => {
+            Err(error) if error.is_transient() && !error.has_unread_success() => {
                 prompt.notify(&LoginEvent::Trouble { error: &error });
                 schedule.after_trouble(wait, interval, error.retry_after())
             }
@@ -149,6 +153,24 @@ mod tests {
         let (polls, result) = run(device(600, Some(2)), answers).await;
         assert_eq!(polls, [2, 6, 14, 16]);
         assert!(result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_2xx_response_that_cannot_be_read_ends_it_and_trouble_in_between_does_not() {
+        let unread = |status| {
+            let error = Error::new(ErrorKind::Transient, "made-up trouble");
+            error.with_status(status).with_unread_response()
+        };
+        let (polls, result) = run(device(600, None), vec![Err(unread(200)), ready()]).await;
+        assert_eq!(polls, [5], "the code is not sent again");
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Transient);
+        let page = Error::new(ErrorKind::Transient, "a web page").with_status(200);
+        let told = Error::new(ErrorKind::RateLimited, "said in JSON").with_status(200);
+        for passing in [unread(503), page, told] {
+            let (polls, result) = run(device(600, None), vec![Err(passing), ready()]).await;
+            assert_eq!(polls.len(), 2);
+            assert!(result.is_ok());
+        }
     }
 
     #[tokio::test(start_paused = true)]

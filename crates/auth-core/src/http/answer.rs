@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeroize::Zeroize;
 
+use super::coding::{self, Trouble};
 use super::fields::Fields;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
@@ -25,6 +26,8 @@ pub struct Answer {
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
     secrets: Vec<Secret>,
+    /// Why the body is still in its content coding, if it is.
+    undecoded: Option<String>,
     body: Vec<u8>,
 }
 
@@ -36,6 +39,7 @@ impl Answer {
             retry_after: None,
             date: None,
             secrets,
+            undecoded: None,
             body: Vec::new(),
         }
     }
@@ -52,6 +56,37 @@ impl Answer {
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
         self.body.extend_from_slice(chunk);
+    }
+
+    /// Takes the body out of its content codings; false if more than the limit comes out.
+    ///
+    /// A body that cannot be decoded stays as it came: some servers name a coding and do not use
+    /// it. [`unreadable`](Self::unreadable) speaks of the coding if it is no JSON either.
+    pub(super) fn decode(&mut self, header: &str, limit: usize) -> bool {
+        let codings = coding::listed(header);
+        if codings.is_empty() {
+            return true;
+        }
+        match coding::decoded(&self.body, &codings, limit) {
+            Ok(body) => {
+                self.body.zeroize();
+                self.body = body;
+            }
+            Err(Trouble::TooLong) => return false,
+            Err(Trouble::Unknown) => {
+                self.undecoded = Some(format!(
+                    "in the content coding \"{}\", which is not known here",
+                    self.words(&codings.join(", "))
+                ));
+            }
+            Err(Trouble::Broken) => {
+                self.undecoded = Some(format!(
+                    "that breaks off, or is not in the content coding \"{}\" as it says",
+                    self.words(&codings.join(", "))
+                ));
+            }
+        }
+        true
     }
 
     pub(super) fn body(&self) -> &[u8] {
@@ -118,7 +153,20 @@ impl Answer {
                 ),
             );
         }
-        match self.kind_of_status() {
+        if let Some(why) = &self.undecoded {
+            let kind = match self.kind_of_status() {
+                Some(kind) => kind,
+                None if self.is_success() => ErrorKind::Transient,
+                None => ErrorKind::Protocol,
+            };
+            return self
+                .error(
+                    kind,
+                    format!("{host} sent a response {why} (status {status})"),
+                )
+                .with_unread_response();
+        }
+        let error = match self.kind_of_status() {
             Some(kind) => self.error(kind, format!("{host} is in trouble (status {status})")),
             None if self.is_success() => self.error(
                 ErrorKind::Transient,
@@ -128,7 +176,8 @@ impl Answer {
                 ErrorKind::Protocol,
                 format!("{host} refused the request (status {status}) and said nothing in JSON"),
             ),
-        }
+        };
+        error.with_unread_response()
     }
 
     /// What the status alone says: 429, 408 and 5xx pass by themselves.

@@ -4,11 +4,15 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 
 use super::answer::Answer;
+use super::coding;
 use super::form::Form;
 use super::redirect::redirected;
 use super::tls;
@@ -149,6 +153,7 @@ impl HttpClient {
     ) -> Result<Answer> {
         let mut map = HeaderMap::new();
         map.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        map.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).map_err(|source| {
                 Error::new(ErrorKind::Config, format!("the {name} header is not valid"))
@@ -175,22 +180,23 @@ impl HttpClient {
         let mut answer = Answer::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
             .with_date(date);
+        let codings = listed_codings(response.headers());
+        // From here on there is a status: with 2xx, what was asked for has been done.
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|source| no_answer(endpoint, source))?
+            .map_err(|source| body_broke_off(endpoint, status, source))?
         {
             if answer.body().len() + chunk.len() > BODY_LIMIT {
-                return Err(Error::new(
-                    ErrorKind::Transient,
-                    format!("{} sent more than 1 MiB for an answer", endpoint.host()),
-                )
-                .with_status(status)
-                .with_answer_lost(true));
+                return Err(too_long(endpoint, status));
             }
             answer.push(&chunk);
         }
-        Ok(answer)
+        if answer.decode(&codings, BODY_LIMIT) {
+            Ok(answer)
+        } else {
+            Err(too_long(endpoint, status))
+        }
     }
 
     fn client(&self) -> Result<&reqwest::Client> {
@@ -356,6 +362,32 @@ fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
     Error::new(ErrorKind::Transient, what)
         .with_source(source.without_url())
         .with_answer_lost(lost)
+}
+
+/// The status came and the body did not come whole.
+fn body_broke_off(endpoint: &Endpoint, status: u16, source: reqwest::Error) -> Error {
+    no_answer(endpoint, source)
+        .with_status(status)
+        .with_unread_response()
+}
+
+fn too_long(endpoint: &Endpoint, status: u16) -> Error {
+    Error::new(
+        ErrorKind::Transient,
+        format!("{} sent more than 1 MiB for an answer", endpoint.host()),
+    )
+    .with_status(status)
+    .with_answer_lost(true)
+    .with_unread_response()
+}
+
+/// What the `Content-Encoding` headers say, on one line.
+fn listed_codings(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(CONTENT_ENCODING).iter();
+    let lines: Vec<_> = lines
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect();
+    lines.join(",")
 }
 
 fn instant(value: &HeaderValue) -> Option<Timestamp> {
