@@ -46,6 +46,7 @@ struct Inner {
     retry_after: Option<Duration>,
     answer_lost: bool,
     unread: bool,
+    no_verdict: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -75,7 +76,8 @@ pub enum ErrorKind {
     RateLimited,
     /// A credential endpoint has moved; redirects are never followed with a credential.
     Redirected,
-    /// The authorization server refused the refresh token for good.
+    /// The authorization server refused the refresh token; for good if
+    /// [`Error::is_verdict`] says so.
     RefreshRejected,
     /// An answer carries another `state` than the one that was sent.
     StateMismatch,
@@ -101,6 +103,7 @@ impl Error {
                 retry_after: None,
                 answer_lost: false,
                 unread: false,
+                no_verdict: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -136,6 +139,13 @@ impl Error {
     #[must_use]
     pub fn with_answer_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.answer_lost = lost)
+    }
+
+    /// Says whether a refusal is the authorization server's own word on the refresh token, so
+    /// that it may be remembered. It is by default.
+    #[must_use]
+    pub fn with_verdict(self, verdict: bool) -> Self {
+        self.change(|inner| inner.no_verdict = !verdict)
     }
 
     /// Says that the vendor's own response came, at least in part, and cannot be read.
@@ -197,6 +207,18 @@ impl Error {
     #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.inner.answer_lost
+    }
+
+    /// Whether the authorization server has refused the refresh token in so many words: an
+    /// [`ErrorKind::RefreshRejected`] that came as an OAuth error in JSON, such as
+    /// `invalid_grant` (RFC 6749 section 5.2).
+    ///
+    /// Only such a refusal may be remembered as the end of the session. Any other (plain text,
+    /// a status alone, a code of the vendor's gateway) may come from something in between or
+    /// pass, so the next call has to ask again.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        self.inner.kind == ErrorKind::RefreshRejected && !self.inner.no_verdict
     }
 
     /// Whether the server's response had a 2xx status: what was asked for has been done, even if

@@ -27,7 +27,10 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use device::{DeviceAuthorization, PollSchedule, poll_until_decided};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
-pub use grant::{DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, refusal_error};
+pub use grant::{
+    DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, reasonless_error,
+    refusal_error,
+};
 pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
 #[cfg(feature = "loopback")]
 pub use loopback::{LoopbackListener, Redirect};

@@ -36,7 +36,8 @@ pub trait AuthProvider: Debug + Send + Sync {
     /// # Errors
     ///
     /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if the server refused
-    /// the refresh token for good; any other kind says nothing about it.
+    /// the refresh token, for good if it is a [verdict](crate::Error::is_verdict); any other kind
+    /// says nothing about it.
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken>;
 
     /// Tells the vendor that the session is over (RFC 7009), where the vendor can be told.

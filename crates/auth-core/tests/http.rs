@@ -101,7 +101,15 @@ async fn a_web_page_is_no_verdict_whatever_its_status() {
         "503 Service Unavailable",
     ] {
         let error = refused(status, "\n<!doctype html><p>captcha").await;
-        assert_eq!(error.kind(), ErrorKind::Transient, "{status}");
+        // A refresh that is refused is told so, and it is nothing to remember.
+        let refused = status.starts_with("400");
+        let kind = if refused {
+            ErrorKind::RefreshRejected
+        } else {
+            ErrorKind::Transient
+        };
+        assert_eq!(error.kind(), kind, "{status}");
+        assert!(!error.is_verdict(), "{status}");
         assert!(error.to_string().contains("web page"), "{error}");
     }
 }
@@ -112,6 +120,20 @@ async fn only_invalid_grant_is_a_verdict_and_not_with_a_status_of_trouble() {
         r#"{"error":"invalid_grant","error_description":"Token has been\r\n revoked\u001b[31m."}"#;
     let error = refused("400 Bad Request", body).await;
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    assert!(error.is_verdict());
+    for (status, body) in [
+        (
+            "401 No",
+            r#"{"error":{"code":401,"status":"UNAUTHENTICATED"}}"#,
+        ),
+        ("401 No", r#"{"error":"Unauthorized"}"#),
+        ("400 Bad", "invalid_grant"),
+        ("401 No", ""),
+    ] {
+        let error = refused(status, body).await;
+        assert_eq!(error.kind(), ErrorKind::RefreshRejected, "{status} {body}");
+        assert!(!error.is_verdict(), "{status} {body}");
+    }
     assert!(
         error
             .to_string()

@@ -193,7 +193,9 @@ impl Answer {
     /// An error about this answer, with its status and `Retry-After`.
     ///
     /// If the server may have done what was asked, and this answer is only what became of
-    /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost.
+    /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost. A
+    /// [`ErrorKind::RefreshRejected`] is no [verdict](Error::is_verdict) yet:
+    /// [`refusal_error`](crate::refusal_error) makes one, from the server's own words.
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let may_have_done_it =
@@ -203,6 +205,7 @@ impl Answer {
             .with_status(self.status)
             .with_retry_after(self.retry_after)
             .with_answer_lost(may_have_done_it && no_verdict)
+            .with_verdict(false)
     }
 
     /// The server's own words, fit to be shown: no control characters, none of the secrets

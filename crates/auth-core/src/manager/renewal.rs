@@ -45,7 +45,7 @@ impl Shared {
             Ok((token, true)) => SessionChange::Renewed(Arc::clone(token)),
             Ok((token, false)) => SessionChange::Adopted(Arc::clone(token)),
             Err(error) => match error.kind() {
-                ErrorKind::RefreshRejected => SessionChange::Over(error.clone()),
+                _ if error.is_verdict() => SessionChange::Over(error.clone()),
                 ErrorKind::Store => SessionChange::SaveFailed(error.clone()),
                 _ => SessionChange::RenewalFailed(error.clone()),
             },
@@ -73,7 +73,13 @@ impl Shared {
             if let Some((tried, error)) = refused.take()
                 && tried.refresh == stored.refresh
             {
-                self.mark_refused(guard, stored, &error).await;
+                if error.is_verdict() {
+                    self.mark_refused(guard, stored, &error).await;
+                } else {
+                    let may_be_spent = tried.may_be_spent();
+                    self.note_failure(guard, &stored, &error, may_be_spent)
+                        .await;
+                }
                 return Err(error);
             }
             if stored.is_refused() {
@@ -223,7 +229,8 @@ fn explain_lost_answer(error: &Error) -> Error {
         "{}; the answer to an earlier renewal was lost, so the refresh token was probably spent by it",
         error.message()
     );
-    let explained = Error::new(ErrorKind::RefreshRejected, message);
+    let explained =
+        Error::new(ErrorKind::RefreshRejected, message).with_verdict(error.is_verdict());
     match error.status() {
         Some(status) => explained.with_status(status),
         None => explained,
