@@ -6,6 +6,7 @@ mod coding;
 mod fields;
 mod form;
 mod redirect;
+mod retry_after;
 mod tls;
 
 pub use answer::Answer;

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use llm_auth_core::{
-    Endpoint, Error, ErrorKind, Form, HttpClient, Poll, Secret, Step, TokenAnswer, read_answer,
+    Endpoint, Error, ErrorKind, Form, HttpClient, ManualClock, Poll, Secret, Step, Timestamp,
+    TokenAnswer, read_answer,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -187,6 +189,27 @@ async fn retry_after_reaches_the_error() {
     let error = read_answer(Step::Refresh, &answer).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.status(), Some(503));
+}
+
+#[tokio::test]
+async fn a_date_in_retry_after_counts_from_the_servers_clock_or_else_from_ours() {
+    let date = "Retry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n";
+    let theirs = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let ours = ManualClock::new(Timestamp::from_unix_millis(784_111_807_000));
+    let http = HttpClient::builder().clock(Arc::new(ours)).build().unwrap();
+    for (headers, seconds) in [
+        (format!("{date}{theirs}"), Some(60.0)),
+        (date.to_owned(), Some(30.0)),
+        ("Retry-After: 1.5\r\n".to_owned(), Some(1.5)),
+        ("Retry-After: 999999\r\n".to_owned(), Some(86_400.0)),
+        ("Retry-After: later\r\n".to_owned(), None),
+    ] {
+        let (endpoint, _) = serve(answer("429 Slow", &headers, "{}")).await;
+        let answer = http.post_form(&endpoint, &Form::new(), &[]).await.unwrap();
+        let error = read_answer(Step::Refresh, &answer).unwrap_err();
+        let wait = error.retry_after().map(|wait| wait.as_secs_f64());
+        assert_eq!(wait, seconds, "{headers}");
+    }
 }
 
 #[tokio::test]

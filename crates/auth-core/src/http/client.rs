@@ -15,8 +15,9 @@ use super::answer::Answer;
 use super::coding;
 use super::form::Form;
 use super::redirect::redirected;
+use super::retry_after;
 use super::tls;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, SystemClock};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -70,6 +71,7 @@ pub struct HttpClientBuilder {
     connect_timeout: Duration,
     proxy: Option<(String, String)>,
     ca_pem: Vec<Vec<u8>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl HttpClient {
@@ -82,6 +84,7 @@ impl HttpClient {
             connect_timeout: Duration::from_secs(10),
             proxy: None,
             ca_pem: Vec::new(),
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -175,8 +178,12 @@ impl HttpClient {
                 response.headers().get(LOCATION),
             ));
         }
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let date = response.headers().get(DATE).and_then(instant);
+        let text = |name| response.headers().get(name)?.to_str().ok();
+        let date = text(DATE).and_then(retry_after::instant);
+        let retry_after = text(RETRY_AFTER).and_then(|header| {
+            let now = date.unwrap_or_else(|| self.inner.settings.clock.now());
+            retry_after::wait(header, now)
+        });
         let mut answer = Answer::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
             .with_date(date);
@@ -260,6 +267,14 @@ impl HttpClientBuilder {
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem.push(pem.into());
+        self
+    }
+
+    /// Where the time comes from that a date in `Retry-After` counts from if the response has
+    /// no `Date`; the computer's own clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -388,15 +403,4 @@ fn listed_codings(headers: &HeaderMap) -> String {
         .map(|line| String::from_utf8_lossy(line.as_bytes()))
         .collect();
     lines.join(",")
-}
-
-fn instant(value: &HeaderValue) -> Option<Timestamp> {
-    let time = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
-    let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Timestamp::default().after(since_epoch))
-}
-
-fn seconds(value: &HeaderValue) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
-    text.parse().map(Duration::from_secs).ok()
 }
