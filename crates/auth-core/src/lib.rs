@@ -4,6 +4,7 @@
 mod api;
 mod clock;
 mod device;
+mod echo;
 mod endpoint;
 mod error;
 mod grant;
@@ -45,5 +46,5 @@ pub use random::{random_state, request_id};
 pub use secret::Secret;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
 pub use store::{FileTokenStore, LockHolder, MemoryTokenStore, StoreGuard, TokenStore};
-pub use text::printable;
+pub use text::{is_header_value, printable};
 pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};

@@ -11,7 +11,10 @@ use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::text::clean;
+use crate::text::{clean, is_header_value};
+
+/// What is said of an access token that cannot be sent.
+pub(crate) const NO_BEARER: &str = "the access token holds a character that no HTTP header may have (a line break, a control character): sign in again";
 
 /// One signed-in account: its access token and what it takes to keep it.
 ///
@@ -198,6 +201,20 @@ impl OAuthToken {
     fn lifetime(&self) -> Option<Duration> {
         let obtained_at = self.notes.renewed_at.or(self.notes.signed_in_at)?;
         Some(self.expires_in(obtained_at))
+    }
+
+    /// The access token, fit for an `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if it holds a line break or another character that no header may
+    /// have: a file was changed by hand, or written by another program.
+    pub fn bearer(&self) -> Result<&Secret> {
+        if is_header_value(self.access.expose()) {
+            Ok(&self.access)
+        } else {
+            Err(Error::new(ErrorKind::Corrupt, NO_BEARER))
+        }
     }
 
     /// The refresh token.

@@ -29,6 +29,8 @@ mod import;
 mod login;
 #[path = "suite/odd_answers.rs"]
 mod odd_answers;
+#[path = "suite/one_response.rs"]
+mod one_response;
 #[path = "suite/places.rs"]
 mod places;
 #[path = "suite/proxy.rs"]

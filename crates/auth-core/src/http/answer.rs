@@ -1,9 +1,10 @@
 //! What a credential endpoint answered.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use super::coding::{self, Trouble};
@@ -130,7 +131,11 @@ impl Answer {
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
         match serde_json::from_slice(self.trimmed()) {
-            Ok(Value::Object(members)) => Ok(Fields::new(members, self.date)),
+            Ok(Value::Object(members)) => {
+                let mut secrets = self.secrets.clone();
+                secrets.extend(granted(&members));
+                Ok(Fields::new(members, self.date, Arc::from(secrets)))
+            }
             // The parser's message would quote the body.
             Ok(_) | Err(_) => Err(self.unreadable()),
         }
@@ -208,11 +213,15 @@ impl Answer {
             .with_verdict(false)
     }
 
-    /// The server's own words, fit to be shown: no control characters, none of the secrets
-    /// of the request, at most 200 characters.
+    /// The server's own words, fit to be shown: at most 200 characters, none that steers a
+    /// terminal or cannot be seen. Words that repeat a secret of the request or of the answer,
+    /// in whatever encoding or part, are not shown.
     #[must_use]
     pub fn words(&self, text: &str) -> String {
-        clean(text, WORDS, &self.secrets)
+        match self.json() {
+            Ok(fields) => clean(text, WORDS, fields.secrets()),
+            Err(_) => clean(text, WORDS, &self.secrets),
+        }
     }
 
     /// Host and port of the endpoint.
@@ -227,6 +236,22 @@ impl Answer {
             .unwrap_or(&self.body)
             .trim_ascii_start()
     }
+}
+
+/// The members of an answer that are credentials.
+const CREDENTIALS: [&str; 5] = [
+    "access_token",
+    "client_secret",
+    "device_code",
+    "id_token",
+    "refresh_token",
+];
+
+fn granted(members: &Map<String, Value>) -> impl Iterator<Item = Secret> + '_ {
+    CREDENTIALS
+        .iter()
+        .filter_map(|name| members.get(*name)?.as_str())
+        .map(Secret::from)
 }
 
 impl Drop for Answer {

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::coding;
@@ -21,6 +22,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::text::{is_header_value, printable};
+use crate::token::NO_BEARER;
 
 /// The largest body that is read, as golang.org/x/oauth2 has it.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -127,7 +130,7 @@ impl HttpClient {
         let request = self
             .client()?
             .get(endpoint.url().clone())
-            .bearer_auth(access.expose());
+            .header(AUTHORIZATION, bearer(access)?);
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }
@@ -142,7 +145,7 @@ impl HttpClient {
             .client()?
             .post(endpoint.url().clone())
             .form::<[(&str, &str)]>(&[])
-            .bearer_auth(access.expose());
+            .header(AUTHORIZATION, bearer(access)?);
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }
@@ -158,11 +161,17 @@ impl HttpClient {
         map.insert(ACCEPT, HeaderValue::from_static("application/json"));
         map.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
         for (name, value) in headers {
-            let value = HeaderValue::from_str(value).map_err(|source| {
-                Error::new(ErrorKind::Config, format!("the {name} header is not valid"))
-                    .with_source(source)
-            })?;
-            map.insert(HeaderName::from_static(name), value);
+            let not_valid = |source: &dyn fmt::Display| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!("the {} header is not valid", printable(name)),
+                )
+                .with_source(std::io::Error::other(source.to_string()))
+            };
+            let value = HeaderValue::from_str(value).map_err(|source| not_valid(&source))?;
+            // In any case of letters, as names of headers are.
+            let name = HeaderName::from_bytes(name.as_bytes());
+            map.insert(name.map_err(|source| not_valid(&source))?, value);
         }
         let mut response = request
             .headers(map)
@@ -176,6 +185,7 @@ impl HttpClient {
                 endpoint,
                 status,
                 response.headers().get(LOCATION),
+                &secrets,
             ));
         }
         let text = |name| response.headers().get(name)?.to_str().ok();
@@ -355,6 +365,18 @@ impl fmt::Debug for HttpClientBuilder {
             .field("proxy", &self.proxy.is_some())
             .field("ca_files", &self.ca_pem.len())
             .finish()
+    }
+}
+
+/// The value of the `Authorization` header. A token out of a file may hold anything.
+fn bearer(access: &Secret) -> Result<HeaderValue> {
+    let value = Zeroizing::new(format!("Bearer {}", access.expose()));
+    match HeaderValue::from_str(&value) {
+        Ok(mut value) if is_header_value(access.expose()) => {
+            value.set_sensitive(true);
+            Ok(value)
+        }
+        _ => Err(Error::new(ErrorKind::Corrupt, NO_BEARER)),
     }
 }
 
