@@ -47,6 +47,7 @@ struct Inner {
     answer_lost: bool,
     unread: bool,
     no_verdict: bool,
+    untrusted_system: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -104,6 +105,7 @@ impl Error {
                 answer_lost: false,
                 unread: false,
                 no_verdict: false,
+                untrusted_system: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -152,6 +154,12 @@ impl Error {
     #[must_use]
     pub(crate) fn with_unread_response(self) -> Self {
         self.change(|inner| inner.unread = true)
+    }
+
+    /// Says that the certificates of this system are what stands in the way.
+    #[must_use]
+    pub(crate) fn with_untrusted_system(self) -> Self {
+        self.change(|inner| inner.untrusted_system = true)
     }
 
     /// Says which host a redirect led to.
@@ -232,6 +240,14 @@ impl Error {
     /// Whether a 2xx response of the vendor's own, not of something in between, cannot be read.
     pub(crate) fn has_unread_success(&self) -> bool {
         self.inner.unread && self.followed_success()
+    }
+
+    /// Whether it failed for the CA certificates that this system trusts: none can be read, or
+    /// the issuer of the server's certificate is not among them. What names them (on Linux the
+    /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR`) may be wrong.
+    #[must_use]
+    pub fn is_about_trust(&self) -> bool {
+        self.inner.untrusted_system
     }
 
     /// The host, with its port, that a redirect led to, whatever became of it. Nothing was sent

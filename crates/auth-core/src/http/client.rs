@@ -396,9 +396,15 @@ fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
     } else {
         (format!("the connection to {host} broke off"), true)
     };
-    Error::new(ErrorKind::Transient, what)
+    let untrusted = tls::is_untrusted_issuer(&source);
+    let error = Error::new(ErrorKind::Transient, what)
         .with_source(source.without_url())
-        .with_answer_lost(lost)
+        .with_answer_lost(lost);
+    if untrusted {
+        error.with_untrusted_system()
+    } else {
+        error
+    }
 }
 
 /// The status came and the body did not come whole.
