@@ -19,6 +19,7 @@ mod signals;
 mod store;
 mod terminal;
 mod time;
+mod trust;
 mod tty;
 mod usage;
 mod vendor;

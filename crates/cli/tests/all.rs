@@ -51,5 +51,8 @@ mod status_and_logout;
 mod stores;
 #[path = "suite/token.rs"]
 mod token;
+#[cfg(target_os = "linux")]
+#[path = "suite/trust.rs"]
+mod trust;
 #[path = "suite/wire_cases.rs"]
 mod wire_cases;
