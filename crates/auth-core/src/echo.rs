@@ -249,6 +249,7 @@ fn entity(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -322,6 +323,24 @@ mod tests {
         let tiny = [Secret::from("r1")];
         assert!(repeats("no r1.", &tiny));
         assert!(!repeats("no r12, error1", &tiny));
+    }
+
+    proptest! {
+        #[test]
+        fn any_run_of_any_secret_is_found_in_any_text(
+            before in ".{0,40}",
+            secret in "[ -~]{8,60}",
+            from in 0_usize..60,
+            behind in "[%&\\\\u0-9a-f;#x]{0,20}",
+        ) {
+            let from = from % (secret.len() - 7);
+            let run = &secret[from..from + 8];
+            let secrets = [Secret::from(secret.as_str())];
+            for echo in [run.to_owned(), percent_encoded(run), all_percent(run)] {
+                prop_assert!(repeats(&format!("{before}{echo}{behind}"), &secrets), "{}", echo);
+            }
+            let _: bool = repeats(&behind, &secrets);
+        }
     }
 
     #[test]

@@ -393,6 +393,36 @@ fn a_proxy_of_an_unknown_kind_is_refused_and_not_passed_by() {
 }
 
 #[tokio::test]
+async fn no_setting_of_a_client_makes_it_panic() {
+    let settings = HttpClient::builder;
+    for http in [
+        settings()
+            .timeout(Duration::MAX)
+            .connect_timeout(Duration::MAX),
+        settings()
+            .timeout(Duration::ZERO)
+            .connect_timeout(Duration::ZERO),
+        settings().user_agent(""),
+        settings().user_agent("mädé-up"),
+        settings().user_agent("made\r\nup: 1"),
+        settings().proxy("http://ü%00:%ff@127.0.0.1:1", "*,,::/999,\n"),
+        settings().proxy("socks5://ü:p@[::1]:1", "ü.example"),
+        settings().proxy("http://\u{0}", ""),
+        settings()
+            .ca_certificates("-----BEGIN CERTIFICATE-----\nbWFkZQ==\n-----END CERTIFICATE-----\n"),
+    ] {
+        let (endpoint, _) = serve(answer("200 OK", "", "{}")).await;
+        let Ok(http) = http.build() else { continue };
+        let elsewhere = Endpoint::new("https://127.0.0.1:1/").unwrap();
+        for endpoint in [endpoint, elsewhere] {
+            let _sent = http.get(&endpoint).await;
+        }
+    }
+    let long = format!("https://x.example/{}", "x".repeat(70_000));
+    assert_eq!(Endpoint::new(&long).unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
 async fn a_socks_proxy_is_asked_to_find_the_host() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("socks5h://{}", listener.local_addr().unwrap());
