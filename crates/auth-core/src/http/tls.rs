@@ -171,8 +171,8 @@ mod tests {
                 .filter(|(trust, _)| trust.extra == extra)
                 .count()
         };
-        for extra in [&[a.clone()][..], &[b.clone()], &[a.clone(), b.clone()]] {
-            assert_eq!((key(extra), key(extra)), (1, 1));
+        for extra in [vec![a.clone()], vec![b.clone()], vec![a.clone(), b]] {
+            assert_eq!((key(&extra), key(&extra)), (1, 1));
         }
         assert!(is_same(&config(&[]).unwrap(), &config(&[]).unwrap()));
         assert!(!is_same(&config(&[]).unwrap(), &config(&[a]).unwrap()));

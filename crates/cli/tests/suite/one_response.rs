@@ -173,7 +173,7 @@ fn a_token_file_cannot_break_a_header_or_a_terminal() {
             assert!(!done.out.contains(access), "{done:?}");
         }
     }
-    let mut session = good.clone();
+    let mut session = good;
     session["scope"] = format!("a\u{1b}[2J\u{ad}\u{3164}\u{e0041}{}", "b".repeat(900_000)).into();
     std::fs::write(&file, session.to_string()).unwrap();
     for args in [
