@@ -255,6 +255,14 @@ async fn an_address_that_is_too_long_for_a_page_is_refused_or_left_out() {
     let device = read(short, &long).await.unwrap();
     assert_eq!(device.best_uri(), short);
     let error = read(&"é".repeat(1_000), short).await.unwrap_err();
+    for (code, shown) in [("\\u200b\\u3164", None), ("A\\u00ad-\\u001bB", Some("A-B"))] {
+        let body =
+            format!(r#"{{"device_code":"d","user_code":"{code}","verification_uri":"{short}"}}"#);
+        let answer = post(answer("200 OK", "", &body)).await.unwrap();
+        let device = DeviceAuthorization::read(&answer.json().unwrap());
+        let read = device.ok().map(|device| device.user_code);
+        assert_eq!(read.as_deref(), shown);
+    }
     assert!(format!("{error:?}").len() < 1_000, "{error:?}");
 }
 

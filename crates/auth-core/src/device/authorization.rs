@@ -11,6 +11,9 @@ use crate::text::clean;
 /// The lifetime of a device code whose answer names none: 15 minutes.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 
+/// The longest code that a user is asked to type or compare, in characters.
+const LONGEST_CODE: usize = 64;
+
 /// The longest address of a page that is shown and opened; browsers take no longer one for sure.
 const LONGEST_URI: usize = 2_000;
 
@@ -67,6 +70,8 @@ impl DeviceAuthorization {
     ) -> Result<Self> {
         let user_code = fields
             .text("user_code")
+            .map(|code| clean(code, LONGEST_CODE, &[]))
+            .filter(|code| !code.is_empty())
             .ok_or_else(|| missing("user_code"))?;
         let verification_uri = fields
             .text("verification_uri")
@@ -74,7 +79,7 @@ impl DeviceAuthorization {
             .ok_or_else(|| missing("verification_uri"))?;
         Ok(Self {
             device_code,
-            user_code: clean(user_code, 64, &[]),
+            user_code,
             verification_uri: page(verification_uri)?,
             // Without it the user enters the code at the plain page.
             verification_uri_complete: fields

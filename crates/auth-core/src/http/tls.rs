@@ -86,7 +86,7 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     Ok(config)
 }
 
-/// Whether a request failed because nobody who is trusted has signed the server's certificate.
+/// Whether a request failed because no trusted authority has signed the server's certificate.
 pub(super) fn is_untrusted_issuer(error: &reqwest::Error) -> bool {
     let said = error.source().and_then(tls_error);
     matches!(

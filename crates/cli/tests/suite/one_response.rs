@@ -72,6 +72,30 @@ fn after_a_2xx_response_a_refresh_token_is_not_sent_again_by_the_same_call() {
 }
 
 #[test]
+fn after_a_2xx_response_no_code_is_sent_again() {
+    for fault in [
+        Fault::answer(200, "not json"),
+        Fault::answer(200, "?").header("Content-Encoding", "zstd"),
+        Fault::truncated_body(),
+        Fault::garbage_chunks(),
+    ] {
+        let user = User::new();
+        user.kit
+            .qwen()
+            .fault(Endpoint::Poll, fault.clone().times(9));
+        let done = user.run(&["login", "qwen"]);
+        assert_eq!(done.code, Some(4), "{fault:?}: {done:?}");
+        assert_eq!(user.kit.qwen().counters().faults, 1, "{fault:?}");
+        user.kit
+            .gemini()
+            .fault(Endpoint::Exchange, fault.clone().times(9));
+        let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
+        assert_eq!(done.code, Some(4), "{fault:?}: {done:?}");
+        assert_eq!(user.kit.gemini().counters().faults, 1, "{fault:?}");
+    }
+}
+
+#[test]
 fn a_false_content_coding_does_not_lose_what_the_vendor_gave() {
     let user = User::with_expired_session("qwen");
     user.kit
