@@ -58,7 +58,7 @@ impl Shared {
         guard: &mut dyn StoreGuard,
         demand: &Demand,
     ) -> Result<(Arc<OAuthToken>, bool)> {
-        let mut refused: Option<(OAuthToken, Error)> = None;
+        let mut refused: Option<(OAuthToken, Error, bool)> = None;
         loop {
             let Some(stored) = self.own_session(guard.load().await?)? else {
                 self.snapshot.set(None);
@@ -70,13 +70,12 @@ impl Shared {
             }
             // Only the very token that was refused is over: whoever shares the store without
             // our lock (the Go original) may have renewed in between.
-            if let Some((tried, error)) = refused.take()
+            if let Some((tried, error, may_be_spent)) = refused.take()
                 && tried.refresh == stored.refresh
             {
                 if error.is_verdict() {
                     self.mark_refused(guard, stored, &error).await;
                 } else {
-                    let may_be_spent = tried.may_be_spent();
                     self.note_failure(guard, &stored, &error, may_be_spent)
                         .await;
                 }
@@ -110,12 +109,13 @@ impl Shared {
                     return Ok((self.publish(successor), true));
                 }
                 Err(error) if error.kind() == ErrorKind::RefreshRejected => {
-                    let explained = if series.answer_lost || cut_off_before {
+                    let may_be_spent = series.answer_lost || cut_off_before;
+                    let explained = if may_be_spent {
                         explain_lost_answer(&error)
                     } else {
                         error
                     };
-                    refused = Some((stored, explained));
+                    refused = Some((stored, explained, may_be_spent));
                 }
                 Err(error) => {
                     let may_be_spent = series.answer_lost || cut_off_before;
