@@ -3,6 +3,7 @@
 mod answer;
 mod client;
 mod coding;
+mod failure;
 mod fields;
 mod form;
 mod redirect;
