@@ -6,6 +6,9 @@ use reqwest::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The longest URL that is read: more is no endpoint, and would fill every message.
+const LONGEST: usize = 8_000;
+
 /// A URL that is fit for a credential: `https`, or plain `http` to a loopback host.
 ///
 /// The rule is that of RFC 6749 section 10.3, RFC 6750 section 5.3, RFC 7009 section 2 and
@@ -36,6 +39,12 @@ impl Endpoint {
     /// [`ErrorKind::Config`] if it is no URL, neither `https` nor loopback, or holds a user
     /// name, a password or a fragment.
     pub fn new(url: &str) -> Result<Self> {
+        if url.len() > LONGEST {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "an endpoint has more than 8,000 characters",
+            ));
+        }
         let parsed = Url::parse(url.trim()).map_err(|source| {
             Error::new(ErrorKind::Config, "an endpoint is not a URL").with_source(source)
         })?;

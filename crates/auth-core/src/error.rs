@@ -45,6 +45,9 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     answer_lost: bool,
+    unread: bool,
+    no_verdict: bool,
+    untrusted_system: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -74,7 +77,8 @@ pub enum ErrorKind {
     RateLimited,
     /// A credential endpoint has moved; redirects are never followed with a credential.
     Redirected,
-    /// The authorization server refused the refresh token for good.
+    /// The authorization server refused the refresh token; for good if
+    /// [`Error::is_verdict`] says so.
     RefreshRejected,
     /// An answer carries another `state` than the one that was sent.
     StateMismatch,
@@ -99,6 +103,9 @@ impl Error {
                 status: None,
                 retry_after: None,
                 answer_lost: false,
+                unread: false,
+                no_verdict: false,
+                untrusted_system: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -134,6 +141,25 @@ impl Error {
     #[must_use]
     pub fn with_answer_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.answer_lost = lost)
+    }
+
+    /// Says whether a refusal is the authorization server's own word on the refresh token, so
+    /// that it may be remembered. It is by default.
+    #[must_use]
+    pub fn with_verdict(self, verdict: bool) -> Self {
+        self.change(|inner| inner.no_verdict = !verdict)
+    }
+
+    /// Says that the vendor's own response came, at least in part, and cannot be read.
+    #[must_use]
+    pub(crate) fn with_unread_response(self) -> Self {
+        self.change(|inner| inner.unread = true)
+    }
+
+    /// Says that the certificates of this system are what stands in the way.
+    #[must_use]
+    pub(crate) fn with_untrusted_system(self) -> Self {
+        self.change(|inner| inner.untrusted_system = true)
     }
 
     /// Says which host a redirect led to.
@@ -189,6 +215,39 @@ impl Error {
     #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.inner.answer_lost
+    }
+
+    /// Whether the authorization server has refused the refresh token in so many words: an
+    /// [`ErrorKind::RefreshRejected`] that came as an OAuth error in JSON, such as
+    /// `invalid_grant` (RFC 6749 section 5.2).
+    ///
+    /// Only such a refusal may be remembered as the end of the session. Any other (plain text,
+    /// a status alone, a code of the vendor's gateway) may come from something in between or
+    /// pass, so the next call has to ask again.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        self.inner.kind == ErrorKind::RefreshRejected && !self.inner.no_verdict
+    }
+
+    /// Whether the server's response had a 2xx status: what was asked for has been done, even if
+    /// the response cannot be used. A credential that serves once is spent, and is not to be
+    /// sent again.
+    #[must_use]
+    pub fn followed_success(&self) -> bool {
+        matches!(self.inner.status, Some(200..=299))
+    }
+
+    /// Whether a 2xx response of the vendor's own, not of something in between, cannot be read.
+    pub(crate) fn has_unread_success(&self) -> bool {
+        self.inner.unread && self.followed_success()
+    }
+
+    /// Whether it failed for the CA certificates that this system trusts: none can be read, or
+    /// the issuer of the server's certificate is not among them. What names them (on Linux the
+    /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR`) may be wrong.
+    #[must_use]
+    pub fn is_about_trust(&self) -> bool {
+        self.inner.untrusted_system
     }
 
     /// The host, with its port, that a redirect led to, whatever became of it. Nothing was sent

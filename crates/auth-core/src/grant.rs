@@ -3,7 +3,7 @@
 mod refusal;
 mod token_answer;
 
-pub use refusal::{Refusal, Step, read_answer, refusal_error};
+pub use refusal::{Refusal, Step, read_answer, reasonless_error, refusal_error};
 pub use token_answer::{DEFAULT_LIFETIME, TokenAnswer};
 
 use crate::error::Result;

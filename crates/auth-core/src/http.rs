@@ -2,10 +2,13 @@
 
 mod answer;
 mod client;
+mod coding;
 mod dns;
+mod failure;
 mod fields;
 mod form;
 mod redirect;
+mod retry_after;
 mod tls;
 
 pub use answer::Answer;

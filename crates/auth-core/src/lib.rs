@@ -4,6 +4,7 @@
 mod api;
 mod clock;
 mod device;
+mod echo;
 mod endpoint;
 mod engine;
 mod error;
@@ -30,7 +31,10 @@ pub use device::{DeviceAuthorization, PollSchedule, poll_until_decided};
 pub use endpoint::Endpoint;
 pub use engine::skip_exit_wait;
 pub use error::{Error, ErrorKind, Result};
-pub use grant::{DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, refusal_error};
+pub use grant::{
+    DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, reasonless_error,
+    refusal_error,
+};
 pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
 #[cfg(feature = "loopback")]
 pub use loopback::{LoopbackListener, Redirect};
@@ -45,5 +49,5 @@ pub use random::{random_state, request_id};
 pub use secret::Secret;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
 pub use store::{FileTokenStore, LockHolder, MemoryTokenStore, StoreGuard, TokenStore};
-pub use text::printable;
+pub use text::{is_header_value, printable};
 pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};

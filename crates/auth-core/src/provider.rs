@@ -36,8 +36,16 @@ pub trait AuthProvider: Debug + Send + Sync {
     /// # Errors
     ///
     /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if the server refused
-    /// the refresh token for good; any other kind says nothing about it.
+    /// the refresh token, for good if it is a [verdict](crate::Error::is_verdict); any other kind
+    /// says nothing about it.
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken>;
+
+    /// Whether a refresh spends the refresh token (RFC 9700 section 4.14.2); the careful
+    /// assumption, and the default, is that it does. After a 2xx response that cannot be read,
+    /// such a token is not sent again.
+    fn rotates_refresh_tokens(&self) -> bool {
+        true
+    }
 
     /// Tells the vendor that the session is over (RFC 7009), where the vendor can be told.
     ///

@@ -1,59 +1,92 @@
 //! What a server says, made fit for a terminal, a log and an error.
 
+use crate::echo::repeats;
 use crate::secret::Secret;
 
-/// Text of a server or a file on one line, without what steers a terminal: control characters,
-/// marks that turn the direction of text, spaces without width.
+/// The longest text that is shown of anything that others wrote.
+const LONGEST: usize = 4_000;
+
+/// What stands for text that is not shown.
+const WITHHELD: &str = "[not shown: it repeats a secret]";
+
+/// Text of a server or a file on one line, without what steers a terminal (control characters,
+/// marks that turn the direction of text) or cannot be seen (soft hyphens, fillers, spaces
+/// without width), and at most 4,000 characters of it.
 ///
 /// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; servers send
 /// more, so letters of other scripts stay.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    visible(text).collect()
+    cut(visible(text), LONGEST)
 }
 
-/// The same, cut to `limit` characters and with the given secrets hidden.
+/// The same, cut to `limit` characters. Text that repeats one of the secrets, in whatever
+/// encoding or part, is not shown at all.
 pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
-    let mut text = printable(text);
-    for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
-        text = redacted(&text, secret.expose());
-    }
-    let mut out = String::with_capacity(text.len().min(limit * 4));
-    for (count, c) in text.chars().enumerate() {
+    shown(text, limit, secrets).unwrap_or_else(|| WITHHELD.to_owned())
+}
+
+/// As [`clean`]; `None` for text that repeats a secret.
+pub(crate) fn shown(text: &str, limit: usize, secrets: &[Secret]) -> Option<String> {
+    let mut out = cut(visible(text), limit);
+    out.truncate(out.trim_end().len());
+    Some(out).filter(|out| !repeats(out, secrets))
+}
+
+/// Whether a text may be the value of an HTTP header as it is (RFC 9110 section 5.5), in ASCII:
+/// no line break, no other control character, no space at an end.
+#[must_use]
+pub fn is_header_value(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+fn cut(text: impl Iterator<Item = char>, limit: usize) -> String {
+    let mut out = String::new();
+    for (count, c) in text.enumerate() {
         if count == limit {
             out.push('…');
             break;
         }
         out.push(c);
     }
-    out.truncate(out.trim_end().len());
     out
 }
 
-/// Takes a secret out, in whatever case of letters it is repeated.
-fn redacted(text: &str, secret: &str) -> String {
-    let (lower, wanted) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
-    let mut out = String::with_capacity(text.len());
-    let mut rest = 0;
-    while let Some(at) = lower[rest..].find(&wanted) {
-        out.push_str(&text[rest..rest + at]);
-        out.push_str("[redacted]");
-        rest += at + wanted.len();
-    }
-    out.push_str(&text[rest..]);
-    out
-}
-
-fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
+/// Without what steers a terminal or cannot be seen.
+pub(crate) fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().filter_map(|c| match c {
-        '\t' | '\n' | '\r' => Some(' '),
+        '\t' | '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
         c if c.is_control() || is_invisible(c) => None,
         c => Some(c),
     })
 }
 
+/// Formats and fillers of Unicode that leave no mark of their own: two texts that differ in them
+/// look alike.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -72,9 +105,73 @@ mod tests {
     fn long_text_is_cut_and_secrets_are_hidden() {
         assert_eq!(clean("abcdef", 3, &[]), "abc…");
         let secret = Secret::from("made-up-token");
-        assert_eq!(
-            clean("token made-up-token and MADE-\u{7}UP-token", 80, &[secret]),
-            "token [redacted] and [redacted]"
-        );
+        for echo in [
+            "token made-up-token",
+            "MADE-\u{7}UP-\u{ad}token",
+            "made-up-%74oken",
+        ] {
+            let secrets = std::slice::from_ref(&secret);
+            assert_eq!(clean(echo, 80, secrets), WITHHELD);
+            assert_eq!(shown(echo, 80, secrets), None);
+        }
+        let cut = clean("no made-up-token", 9, &[secret]);
+        assert_eq!(cut, "no made-u…", "less than a run of it");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_goes() {
+        for c in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{206f}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{e0001}',
+            '\u{e0041}',
+            '\u{e01ef}',
+            '\u{0}',
+            '\u{7f}',
+            '\u{9b}',
+        ] {
+            assert_eq!(printable(&format!("a{c}b")), "ab", "{:x}", u32::from(c));
+        }
+        for c in ['\n', '\r', '\t', '\u{85}', '\u{2028}', '\u{2029}'] {
+            assert_eq!(printable(&format!("a{c}b")), "a b");
+        }
+        let long = printable(&"ü".repeat(900_000));
+        assert_eq!(long.chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn a_header_value_is_printable_ascii_without_space_at_its_ends() {
+        for good in ["", "a", "made-up token~", "{}"] {
+            assert!(is_header_value(good), "{good}");
+        }
+        for bad in [
+            "a\n",
+            "a\r\nX: y",
+            "\0",
+            "a\tb",
+            " a",
+            "a ",
+            "ü",
+            "a\u{ad}b",
+            "\u{7f}",
+        ] {
+            assert!(!is_header_value(bad), "{bad:?}");
+        }
     }
 }

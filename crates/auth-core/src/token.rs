@@ -13,7 +13,10 @@ use crate::clock::{TOLERANCE_MS, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::text::clean;
+use crate::text::{clean, is_header_value};
+
+/// What is said of an access token that cannot be sent.
+pub(crate) const NO_BEARER: &str = "the access token holds a character that no HTTP header may have (a line break, a control character): sign in again";
 
 /// One signed-in account: its access token and what it takes to keep it.
 ///
@@ -97,9 +100,6 @@ pub struct SessionNotes {
     /// Who it is, as the vendor says (an e-mail address), where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
-    /// The account name under which the session is stored.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
     /// Host and port of the token endpoint that the session was made at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -156,6 +156,18 @@ pub struct TokenMark {
     /// [`Secret::fingerprint`] of the access token, if an API has rejected that as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_fingerprint: Option<String>,
+}
+
+impl TokenMark {
+    pub(crate) fn new(refresh_fingerprint: String, at: Timestamp) -> Self {
+        Self {
+            refresh_fingerprint,
+            at,
+            reason: None,
+            until: None,
+            access_fingerprint: None,
+        }
+    }
 }
 
 impl OAuthToken {
@@ -228,6 +240,20 @@ impl OAuthToken {
             .obtained_at()
             .is_some_and(|at| at > now.shifted(TOLERANCE_MS));
         clock_was_ahead && self.refresh.is_some() || self.is_access_rejected()
+    }
+
+    /// The access token, fit for an `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if it holds a line break or another character that no header may
+    /// have: a file was changed by hand, or written by another program.
+    pub fn bearer(&self) -> Result<&Secret> {
+        if is_header_value(self.access.expose()) {
+            Ok(&self.access)
+        } else {
+            Err(Error::new(ErrorKind::Corrupt, NO_BEARER))
+        }
     }
 
     /// The refresh token.
@@ -314,15 +340,10 @@ impl OAuthToken {
 
     /// A remark about the refresh token that this session holds now.
     pub(crate) fn mark(&self, at: Timestamp, reason: Option<String>) -> Option<Box<TokenMark>> {
-        self.refresh.as_ref().map(|refresh| {
-            Box::new(TokenMark {
-                refresh_fingerprint: refresh.fingerprint(),
-                at,
-                reason,
-                until: None,
-                access_fingerprint: None,
-            })
-        })
+        let refresh = self.refresh.as_ref()?;
+        let mut mark = TokenMark::new(refresh.fingerprint(), at);
+        mark.reason = reason;
+        Some(Box::new(mark))
     }
 
     /// Whether this is the same session in the same generation, whatever is noted beside.

@@ -130,6 +130,23 @@ async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_no_verdict_is_told_and_asked_for_again() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Dismiss);
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    let kept = stored(&store).await;
+    assert!(!kept.is_refused() && !kept.may_be_spent());
+    assert!(kept.notes.last_failure.is_some());
+    let again = manager.invalidate(&kept).await.unwrap_err();
+    assert!(again.needs_login());
+    assert_eq!(provider.refreshes(), 2);
+    provider.answer(Answer::Rotate);
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+}
+
+#[tokio::test]
 async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));

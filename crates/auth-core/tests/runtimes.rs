@@ -161,7 +161,7 @@ fn a_plain_executor_can_sign_in_refresh_and_sign_out() {
 #[test]
 fn a_blocking_handle_needs_no_executor_at_all() {
     let provider = FakeProvider::default();
-    let manager = AuthManager::builder(provider.clone()).build().blocking();
+    let manager = AuthManager::builder(provider).build().blocking();
     assert!(manager.token().unwrap_err().needs_login());
     assert_eq!(
         manager.token_or_login(&Silent).unwrap().access.expose(),

@@ -103,7 +103,26 @@ async fn an_unknown_issuer_an_expired_certificate_and_a_wrong_name_are_refused()
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
         assert!(!error.answer_lost(), "nothing was sent");
+        assert_eq!(error.is_about_trust(), hint == "UnknownIssuer", "{error:?}");
         assert!(reason(&error).contains(hint), "{name}: {}", reason(&error));
+    }
+}
+
+#[tokio::test]
+async fn what_one_client_trusts_no_other_does() {
+    let (one, other) = (Authority::new(), Authority::new());
+    for _ in 0..2 {
+        for (authority, trusted, good) in [
+            (&one, Some(one.pem()), true),
+            (&one, Some(other.pem()), false),
+            (&one, None, false),
+            (&other, Some(other.pem()), true),
+            (&other, Some(one.pem()), false),
+            (&other, Some(format!("{}{}", one.pem(), other.pem())), true),
+        ] {
+            let endpoint = authority.serve("localhost", false).await;
+            assert_eq!(ask(&endpoint, trusted).await.is_ok(), good);
+        }
     }
 }
 

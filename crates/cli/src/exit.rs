@@ -11,6 +11,7 @@ use crate::commands::{PlaceArgs, SessionArgs};
 use crate::output::{self, VERSION};
 use crate::screen::arrow;
 use crate::time;
+use crate::trust;
 use crate::vendor::Vendor;
 
 pub(crate) const DONE: u8 = 0;
@@ -75,6 +76,8 @@ impl Failure {
             | Self::Output(_) => OTHER,
             Self::Usage(_) | Self::Which(_) => USAGE,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
+            // It does not pass by itself.
+            Self::Session(error) if trust::is_broken(error) => OTHER,
             Self::Session(error) => match error.kind() {
                 ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
                 ErrorKind::Denied | ErrorKind::Expired => NOT_APPROVED,
@@ -94,6 +97,7 @@ impl Failure {
             Self::Output(_) => "output",
             Self::Signal { .. } => "interrupted",
             Self::Usage(_) | Self::Which(_) => "usage",
+            Self::Session(error) if trust::is_broken(error) => kind_name(ErrorKind::Config),
             Self::Session(error) => kind_name(error.kind()),
         }
     }
@@ -110,7 +114,7 @@ impl Failure {
             | Self::Usage(message)
             | Self::Which(message) => message.clone(),
             Self::Output(error) => format!("cannot write to standard output: {error}"),
-            Self::Session(error) => chain(error),
+            Self::Session(error) => chain(error) + &trust::words(error).unwrap_or_default(),
         }
     }
 }
@@ -250,7 +254,9 @@ impl Reporter {
             Failure::Checks(_) | Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => {
                 None
             }
-            Failure::Session(error) => Some(self.advice_for(error)),
+            Failure::Session(error) => {
+                trust::advice(error).or_else(|| Some(self.advice_for(error)))
+            }
         }
     }
 

@@ -20,6 +20,7 @@ mod signals;
 mod store;
 mod terminal;
 mod time;
+mod trust;
 mod tty;
 mod usage;
 mod vendor;

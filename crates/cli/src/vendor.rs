@@ -239,16 +239,15 @@ impl Provider {
     }
 
     /// The headers that an API call needs beside `Authorization`.
-    pub(crate) fn api_headers(&self, token: &OAuthToken) -> Vec<(&'static str, String)> {
-        match self {
+    pub(crate) fn api_headers(
+        &self,
+        token: &OAuthToken,
+    ) -> Result<Vec<(&'static str, String)>, Failure> {
+        Ok(match self {
             Self::Qwen(provider) => provider.api_headers(),
             Self::MiniMax(_) => Vec::new(),
-            Self::Gemini(provider) => provider
-                .quota_project(token)
-                .map(|project| ("x-goog-user-project", project.to_owned()))
-                .into_iter()
-                .collect(),
-        }
+            Self::Gemini(provider) => provider.api_headers(token)?,
+        })
     }
 }
 

@@ -32,6 +32,8 @@ mod import;
 mod login;
 #[path = "suite/odd_answers.rs"]
 mod odd_answers;
+#[path = "suite/one_response.rs"]
+mod one_response;
 #[path = "suite/places.rs"]
 mod places;
 #[path = "suite/proxy.rs"]
@@ -52,5 +54,8 @@ mod status_and_logout;
 mod stores;
 #[path = "suite/token.rs"]
 mod token;
+#[cfg(target_os = "linux")]
+#[path = "suite/trust.rs"]
+mod trust;
 #[path = "suite/wire_cases.rs"]
 mod wire_cases;

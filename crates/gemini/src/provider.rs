@@ -6,7 +6,7 @@ use std::time::Duration;
 use llm_auth_core::{
     ApiAnswer, ApiVerdict, AuthProvider, Clock, Error, ErrorKind, Form, HttpClient, LoginEvent,
     LoopbackListener, OAuthToken, Pkce, Result, Revocation, Secret, Step, SystemClock, UserPrompt,
-    async_trait, random_state,
+    async_trait, is_header_value, random_state,
 };
 
 use tokio::time::timeout;
@@ -83,6 +83,26 @@ impl GeminiProvider {
     pub fn quota_project<'a>(&'a self, token: &'a OAuthToken) -> Option<&'a str> {
         let remembered = token.notes.context.get(QUOTA_PROJECT).map(String::as_str);
         self.quota_project.as_deref().or(remembered)
+    }
+
+    /// What to send with each API call beside `Authorization: Bearer`: the
+    /// [quota project](Self::quota_project), if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the quota project, which may come from a file, holds a line break
+    /// or another character that no HTTP header may have.
+    pub fn api_headers(&self, token: &OAuthToken) -> Result<Vec<(&'static str, String)>> {
+        match self.quota_project(token) {
+            None => Ok(Vec::new()),
+            Some(project) if is_header_value(project) => {
+                Ok(vec![("x-goog-user-project", project.to_owned())])
+            }
+            Some(_) => Err(Error::new(
+                ErrorKind::Config,
+                "the quota project holds a character that no HTTP header may have: set it again, or sign in again",
+            )),
+        }
     }
 
     /// Who it is, if [`SCOPE_EMAIL`] was granted.
@@ -232,11 +252,22 @@ impl AuthProvider for GeminiProvider {
         ));
         let issuer = self.endpoints.issuer.as_deref();
         let mut redirect = listener.wait(&state, issuer, self.patience, prompt).await?;
+        let mut spent: Option<(Secret, Error)> = None;
         let mut token = loop {
-            let code = redirect.code();
-            match self.exchange(client, &redirect_uri, code, &pkce).await {
+            let code = redirect.code().clone();
+            let exchanged = match &spent {
+                // Pasted alone, and then brought by the browser too.
+                Some((known, error)) if *known == code => Err(error.clone()),
+                _ => self.exchange(client, &redirect_uri, &code, &pkce).await,
+            };
+            match exchanged {
                 Ok(token) => break token,
-                Err(error) => redirect = redirect.failed(error, prompt).await?,
+                Err(error) => {
+                    if error.followed_success() {
+                        spent = Some((code, error.clone()));
+                    }
+                    redirect = redirect.failed(error, prompt).await?;
+                }
             }
         };
         redirect.succeeded().await;
@@ -262,7 +293,8 @@ impl AuthProvider for GeminiProvider {
         };
         let form = client
             .text("grant_type", "refresh_token")
-            .secret("refresh_token", refresh);
+            .secret("refresh_token", refresh)
+            .hiding(&current.access);
         let answer = self
             .http
             .post_form(&self.endpoints.token, &form, &[])
@@ -271,13 +303,24 @@ impl AuthProvider for GeminiProvider {
         Ok(renewed.inheriting(current))
     }
 
+    /// Google's refresh tokens last
+    /// (developers.google.com/identity/protocols/oauth2#expiration).
+    fn rotates_refresh_tokens(&self) -> bool {
+        false
+    }
+
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
         if !self.given {
             token.check_made_at(&self.endpoints.token)?;
         }
         // Revoking the refresh token ends the grant, and with it every access token.
         let credential = token.refresh.as_ref().unwrap_or(&token.access);
-        let form = Form::new().secret("token", credential);
+        let mut form = Form::new()
+            .secret("token", credential)
+            .hiding(&token.access);
+        if let Some(secret) = &token.notes.client_secret {
+            form = form.hiding(secret);
+        }
         let endpoint = &self.endpoints.revocation;
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
         wire::read_revocation(&answer).map(|()| Revocation::Confirmed)

@@ -5,6 +5,9 @@ use llm_auth_core::{
     read_answer, refusal_error,
 };
 
+/// The longest e-mail address (RFC 5321 section 4.5.3.1: 64 and 255 characters and the sign).
+const IDENTITY: usize = 320;
+
 /// Who an access token belongs to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -35,7 +38,7 @@ pub(crate) fn read_token(step: Step, answer: &Answer) -> Result<TokenAnswer> {
 
 pub(crate) fn read_userinfo(answer: &Answer) -> Result<UserInfo> {
     let fields = read(Step::UserInfo, answer)?;
-    let text = |name| fields.text(name).map(|text| answer.words(text));
+    let text = |name| fields.shown(name, IDENTITY);
     Ok(UserInfo {
         email: text("email"),
         email_verified: fields.is_true("verified_email") || fields.is_true("email_verified"),

@@ -195,7 +195,8 @@ impl AuthProvider for MiniMaxProvider {
         let mut form = Form::new()
             .text("grant_type", "refresh_token")
             .text("client_id", &endpoints.client_id)
-            .secret("refresh_token", refresh);
+            .secret("refresh_token", refresh)
+            .hiding(&current.access);
         if let Some(audience) = &endpoints.audience {
             form = form
                 .text("scope", &endpoints.scope)
@@ -221,6 +222,7 @@ impl AuthProvider for MiniMaxProvider {
         };
         let form = Form::new()
             .secret("token", secret)
+            .hiding(&token.access)
             .text("token_type_hint", hint)
             .text("client_id", &endpoints.client_id);
         let answer = self.http.post_form(revocation, &form, &[]).await?;

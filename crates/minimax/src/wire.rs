@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use llm_auth_core::{
     Answer, ApiAnswer, ApiVerdict, DEFAULT_LIFETIME, Error, ErrorKind, Fields, Poll, Refusal,
-    Result, Step, Timestamp, TokenAnswer, refusal_error,
+    Result, Step, Timestamp, TokenAnswer, reasonless_error, refusal_error,
 };
 
 /// The members of an answer that is no refusal.
 pub(crate) fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
-    let fields = answer.json()?;
+    let Ok(fields) = answer.json() else {
+        return Err(reasonless_error(step, answer));
+    };
     match refusal(answer, &fields) {
         Some(refusal) => Err(refusal_error(step, answer, &refusal)),
         None => Ok(fields),
@@ -26,7 +28,15 @@ pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Poll> {
         return match refusal.code() {
             "authorization_pending" | "pending" => Ok(Poll::Pending),
             "slow_down" => Ok(Poll::SlowDown),
-            _ => Err(refusal_error(Step::Poll, answer, &refusal)),
+            _ => {
+                let error = refusal_error(Step::Poll, answer, &refusal);
+                let denied = error.kind() == ErrorKind::Protocol && says_no(&fields);
+                Err(if denied {
+                    answer.error(ErrorKind::Denied, error.message())
+                } else {
+                    error
+                })
+            }
         };
     }
     match status(&fields).as_deref() {
@@ -45,7 +55,14 @@ pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Poll> {
 /// access token lives is still kept, with the default lifetime, for the sake of the refresh
 /// token in it.
 pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<TokenAnswer> {
-    let fields = read_answer(Step::Refresh, answer)?;
+    let fields = read_answer(Step::Refresh, answer).map_err(|error| {
+        // Not the code of a standard, so it is told and not remembered.
+        if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(answer) {
+            answer.error(ErrorKind::RefreshRejected, error.message())
+        } else {
+            error
+        }
+    })?;
     if let Some(status) = status(&fields).filter(|status| status != "success") {
         let words = answer.words(&status);
         return Err(answer.error(
@@ -125,27 +142,61 @@ pub(crate) fn judge(answer: &ApiAnswer<'_>) -> ApiVerdict {
     }
 }
 
+/// Whether the answer to a poll is the user's "no": the status `error`, and either no reason or
+/// one that says so.
+fn says_no(fields: &Fields) -> bool {
+    let words = words(fields).unwrap_or_default().to_ascii_lowercase();
+    let mut denials = ["cancel", "declin", "denied", "deny", "refus", "reject"].iter();
+    status(fields).is_some_and(|status| is_failure(&status))
+        && (base_code(fields).is_none() || denials.any(|denial| words.contains(denial)))
+}
+
+/// What `base_resp`, or else `message`, says. The server's own words.
+fn words(fields: &Fields) -> Option<String> {
+    let base = fields.object("base_resp");
+    let words = base.as_ref().and_then(|base| base.text("status_msg"));
+    words.or_else(|| fields.text("message")).map(str::to_owned)
+}
+
+/// Whether a refused renewal says that the vendor does not know the session any more: the status
+/// `error` (OpenClaw's fixtures), or a code of `base_resp` that stands for a credential which is
+/// not accepted (1004 "not login", 2049 "invalid api key").
+fn is_no_longer_signed_in(answer: &Answer) -> bool {
+    let Ok(fields) = answer.json() else {
+        return false;
+    };
+    let of_credential = matches!(base_code(&fields), Some(1004 | 2049));
+    let said_by_rfc = fields.has("error");
+    !said_by_rfc && (of_credential || status(&fields).is_some_and(|status| is_failure(&status)))
+}
+
+fn is_failure(status: &str) -> bool {
+    matches!(status, "error" | "fail" | "failed" | "failure")
+}
+
+/// The number of MiniMax's own shape, unless it is that of success.
+fn base_code(fields: &Fields) -> Option<u64> {
+    let base = fields.object("base_resp")?;
+    positive(&base, "status_code").ok().flatten()
+}
+
 /// The reason of a failure, in the words of RFC 6749 where there are any.
 fn refusal(answer: &Answer, fields: &Fields) -> Option<Refusal> {
     if let Some(refusal) = Refusal::read(fields) {
         return Some(standard(refusal.code(), refusal.description()));
     }
     let status = status(fields);
-    let base = fields.object("base_resp");
-    let base_code = base
-        .as_ref()
-        .and_then(|base| positive(base, "status_code").ok().flatten());
+    let base_code = base_code(fields);
     match status.as_deref() {
-        Some("access_denied" | "denied") => return Some(standard("access_denied", None)),
-        Some("expired" | "expired_token") => return Some(standard("expired_token", None)),
-        Some("error") => {}
+        Some(status) if is_failure(status) => {}
+        Some(status) if standard(status, None).code() != status || is_final(status) => {
+            return Some(standard(status, None));
+        }
         _ if base_code.is_some() || !answer.is_success() => {}
         _ => return None,
     }
-    let words = base
-        .as_ref()
-        .and_then(|base| base.text("status_msg"))
-        .or_else(|| fields.text("message"));
+    let words = words(fields);
+    let words = words.as_deref();
     match base_code {
         Some(1001 | 1024) => return Some(standard("temporarily_unavailable", words)),
         Some(1002) => return Some(standard("rate_limit_exceeded", words)),
@@ -170,13 +221,19 @@ fn refusal(answer: &Answer, fields: &Fields) -> Option<Refusal> {
 /// `expired_token` (hermes-agent, MiniMax Code; openclaw#82056).
 fn standard(code: &str, description: Option<&str>) -> Refusal {
     match code.to_ascii_lowercase().as_str() {
-        "denied" => Refusal::new("access_denied", description),
-        "expired" => Refusal::new("expired_token", description),
+        "canceled" | "cancelled" | "declined" | "denied" | "refused" | "rejected" => {
+            Refusal::new("access_denied", description)
+        }
+        "expired" | "timeout" => Refusal::new("expired_token", description),
         own @ ("invalid_refresh_token" | "refresh_token_reused") => {
             Refusal::new("invalid_grant", Some(own))
         }
         other => Refusal::new(other, description),
     }
+}
+
+fn is_final(status: &str) -> bool {
+    matches!(status, "access_denied" | "expired_token")
 }
 
 fn is_code(text: &str) -> bool {

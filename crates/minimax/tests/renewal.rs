@@ -110,7 +110,33 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
             r#"{"base_resp":{"status_code":40004}}"#,
             ErrorKind::RefreshRejected,
         ),
-        (200, r#"{"status":"error"}"#, ErrorKind::Protocol),
+        (200, r#"{"status":"error"}"#, ErrorKind::RefreshRejected),
+        (
+            200,
+            r#"{"base_resp":{"status_code":1004,"status_msg":"not login"}}"#,
+            ErrorKind::RefreshRejected,
+        ),
+        (
+            401,
+            r#"{"base_resp":{"status_code":"1004"}}"#,
+            ErrorKind::RefreshRejected,
+        ),
+        (
+            200,
+            r#"{"status":"error","base_resp":{"status_code":2049,"status_msg":"invalid api key"}}"#,
+            ErrorKind::RefreshRejected,
+        ),
+        (
+            200,
+            r#"{"base_resp":{"status_code":9,"status_msg":"no"}}"#,
+            ErrorKind::Protocol,
+        ),
+        (200, r#"{"status":"pending"}"#, ErrorKind::Protocol),
+        (
+            503,
+            r#"{"base_resp":{"status_code":1004}}"#,
+            ErrorKind::Transient,
+        ),
         (
             200,
             r#"{"status":"success","access_token":""}"#,
@@ -118,9 +144,10 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
         ),
         (200, "{}", ErrorKind::Protocol),
         (400, r#"{"error":"invalid_request"}"#, ErrorKind::Protocol),
-        (401, "Unauthorized", ErrorKind::Protocol),
+        (401, "Unauthorized", ErrorKind::RefreshRejected),
         (401, r#"{"error":"invalid_client"}"#, ErrorKind::Config),
-        (400, "<html>", ErrorKind::Transient),
+        (400, "<html>", ErrorKind::RefreshRejected),
+        (403, "<html>", ErrorKind::Transient),
         (200, "ok", ErrorKind::Transient),
         (
             429,
@@ -134,6 +161,32 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
         let provider = at(&server, Dialect::OpenClaw)?;
         let error = failure(provider.refresh(&session("made-up")).await)?;
         assert_eq!(error.kind(), kind, "{status} {body}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_a_reason_in_oauths_words_is_a_verdict_on_a_refresh_token() -> TestResult {
+    for (status, body, verdict) in [
+        (400, r#"{"error":"invalid_grant"}"#, true),
+        (
+            200,
+            r#"{"status":"error","base_resp":{"status_code":5,"status_msg":"refresh_token_reused"}}"#,
+            true,
+        ),
+        (200, r#"{"base_resp":{"status_code":40004}}"#, true),
+        (200, r#"{"base_resp":{"status_code":1004}}"#, false),
+        (401, r#"{"base_resp":{"status_code":2049}}"#, false),
+        (200, r#"{"status":"error"}"#, false),
+        (401, r#"{"error":"Unauthorized"}"#, false),
+        (400, "invalid_grant", false),
+        (401, "", false),
+    ] {
+        let server = says([(status, body)]).await?;
+        let provider = at(&server, Dialect::OpenClaw)?;
+        let error = failure(provider.refresh(&session("made-up")).await)?;
+        assert_eq!(error.kind(), ErrorKind::RefreshRejected, "{status} {body}");
+        assert_eq!(error.is_verdict(), verdict, "{status} {body}");
     }
     Ok(())
 }
@@ -159,7 +212,8 @@ async fn an_error_repeats_no_secret_that_was_sent() -> TestResult {
     assert!(!shown.contains("made-up-refresh"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "{shown}");
     assert!(shown.contains("status code 9"), "{shown}");
-    assert!(shown.contains("is dead"), "{shown}");
+    assert!(!shown.contains("is dead"), "{shown}");
+    assert!(shown.contains("not shown"), "{shown}");
     Ok(())
 }
 

@@ -173,7 +173,8 @@ impl AuthProvider for QwenProvider {
         let form = Form::new()
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
-            .text("client_id", &self.endpoints.client_id);
+            .text("client_id", &self.endpoints.client_id)
+            .hiding(&current.access);
         let answer = self
             .http
             .post_form(&self.endpoints.token, &form, &[])

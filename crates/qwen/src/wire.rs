@@ -27,28 +27,21 @@ pub(crate) fn read_poll(answer: &Answer) -> Result<Poll> {
 /// The answer to a renewal.
 ///
 /// Qwen says that a refresh token is dead with 400 or 401 and any body: plain text, or
-/// `invalid_request` (qwen-code; CLIProxyAPI#2718). A web page is somebody else's answer, and
-/// a wrong client is not the token's fault.
+/// `invalid_request` (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
 pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
     let error = match read_answer(Step::Refresh, answer) {
         Ok(fields) => return TokenAnswer::read_renewal(&fields),
         Err(error) => error,
     };
-    if error.kind() != ErrorKind::Protocol || !matches!(answer.status(), 400 | 401) {
-        return Err(error);
-    }
-    let (host, status) = (answer.host(), answer.status());
-    match answer.json() {
-        Ok(fields) if Refusal::read(&fields).is_some() => {
-            Err(answer.error(ErrorKind::RefreshRejected, error.message()))
+    let is_refusal = matches!(answer.status(), 400 | 401);
+    let refusal = answer.json().ok().as_ref().and_then(Refusal::read);
+    match refusal {
+        Some(refusal) if is_refusal && error.kind() == ErrorKind::Protocol => {
+            let verdict = matches!(refusal.code(), "invalid_request" | "invalid_token");
+            let refused = answer.error(ErrorKind::RefreshRejected, error.message());
+            Err(refused.with_verdict(verdict))
         }
-        // A 400 with JSON that names no error, or with nothing at all, is no verdict.
-        Ok(_) if status == 400 => Err(error),
-        Err(_) if status == 400 && answer.is_empty() => Err(error),
-        _ => Err(answer.error(
-            ErrorKind::RefreshRejected,
-            format!("{host} refused the refresh token (status {status})"),
-        )),
+        _ => Err(error),
     }
 }
 

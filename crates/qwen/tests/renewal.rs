@@ -80,10 +80,11 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
             r#"{"error":"invalid_grant"}"#,
             ErrorKind::RefreshRejected,
         ),
-        (400, r#"{"message":"bad"}"#, ErrorKind::Protocol),
-        (400, "", ErrorKind::Protocol),
-        (400, "<html>blocked</html>", ErrorKind::Transient),
-        (401, "<!doctype html>", ErrorKind::Transient),
+        (400, r#"{"message":"bad"}"#, ErrorKind::RefreshRejected),
+        (400, "", ErrorKind::RefreshRejected),
+        (400, "<html>blocked</html>", ErrorKind::RefreshRejected),
+        (401, "<!doctype html>", ErrorKind::RefreshRejected),
+        (403, "<!doctype html>", ErrorKind::Transient),
         (401, r#"{"error":"invalid_client"}"#, ErrorKind::Config),
         (400, r#"{"error":"unauthorized_client"}"#, ErrorKind::Config),
         (
@@ -105,6 +106,32 @@ async fn what_kills_a_refresh_token_and_what_does_not() -> TestResult {
         let server = says([(status, body)]).await?;
         let error = failure(at(&server)?.refresh(&session("made-up")).await)?;
         assert_eq!(error.kind(), kind, "{status} {body}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_an_oauth_error_in_json_is_a_verdict_on_a_refresh_token() -> TestResult {
+    for (status, body, verdict) in [
+        (400, r#"{"error":"invalid_grant"}"#, true),
+        (200, r#"{"error":"INVALID_GRANT"}"#, true),
+        (401, r#"{"error":"invalid_token"}"#, true),
+        (400, r#"{"error":"INVALID_REQUEST"}"#, true),
+        (400, "invalid_grant", false),
+        (400, "<html>invalid_grant</html>", false),
+        (400, "", false),
+        (400, r#""invalid_grant""#, false),
+        (401, "{}", false),
+        (401, r#"{"error":"Unauthorized","status":401}"#, false),
+        (400, r#"{"error":"Bad Request"}"#, false),
+        (400, r#"{"error":"access_denied"}"#, false),
+        (401, r#"{"error":{"code":"Unauthorized"}}"#, false),
+        (401, r#"{"message":"invalid_grant"}"#, false),
+    ] {
+        let server = says([(status, body)]).await?;
+        let error = failure(at(&server)?.refresh(&session("made-up")).await)?;
+        assert_eq!(error.kind(), ErrorKind::RefreshRejected, "{status} {body}");
+        assert_eq!(error.is_verdict(), verdict, "{status} {body}");
     }
     Ok(())
 }
@@ -132,7 +159,8 @@ async fn an_error_repeats_no_secret_that_was_sent() -> TestResult {
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("made-up-refresh"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "{shown}");
-    assert!(shown.contains("is dead"), "{shown}");
+    assert!(!shown.contains("is dead"), "{shown}");
+    assert!(shown.contains("not shown"), "{shown}");
     Ok(())
 }
 

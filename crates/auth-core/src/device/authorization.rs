@@ -11,6 +11,12 @@ use crate::text::clean;
 /// The lifetime of a device code whose answer names none: 15 minutes.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 
+/// The longest code that a user is asked to type or compare, in characters.
+const LONGEST_CODE: usize = 64;
+
+/// The longest address of a page that is shown and opened; browsers take no longer one for sure.
+const LONGEST_URI: usize = 2_000;
+
 /// What the person needs to see, and what the poll needs to send
 /// ([RFC 8628 section 3.2](https://www.rfc-editor.org/rfc/rfc8628#section-3.2)).
 #[derive(Clone, Debug)]
@@ -64,6 +70,8 @@ impl DeviceAuthorization {
     ) -> Result<Self> {
         let user_code = fields
             .text("user_code")
+            .map(|code| clean(code, LONGEST_CODE, &[]))
+            .filter(|code| !code.is_empty())
             .ok_or_else(|| missing("user_code"))?;
         let verification_uri = fields
             .text("verification_uri")
@@ -71,10 +79,12 @@ impl DeviceAuthorization {
             .ok_or_else(|| missing("verification_uri"))?;
         Ok(Self {
             device_code,
-            user_code: clean(user_code, 64, &[]),
+            user_code,
             verification_uri: page(verification_uri)?,
+            // Without it the user enters the code at the plain page.
             verification_uri_complete: fields
                 .text("verification_uri_complete")
+                .filter(|uri| uri.len() <= LONGEST_URI)
                 .map(page)
                 .transpose()?,
             expires_in,
@@ -101,6 +111,12 @@ fn missing(name: &str) -> Error {
 /// A page that may be shown and opened: untrusted until it is `https` or loopback. What
 /// comes back is the parsed form, in which control characters are escaped.
 fn page(uri: &str) -> Result<String> {
+    if uri.len() > LONGEST_URI {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            "the device authorization answer names a page with an address of more than 2,000 characters",
+        ));
+    }
     let bare = uri.split('#').next().unwrap_or_default();
     Endpoint::new(bare)
         .map(|page| page.as_str().to_owned())

@@ -15,9 +15,15 @@ use crate::prompt::{LoginEvent, UserPrompt};
 /// not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
 /// server goes on saying "not yet", and never sleeps past it. Dropping the future cancels.
 ///
+/// A 2xx response of the server that cannot be read ends the sign-in too: the device code is
+/// spent by it, if the user had approved. A web page with that status comes from something in
+/// between, and does not.
+///
 /// # Errors
 ///
-/// [`ErrorKind::Expired`] when the time is up, and every error of `poll` that is not transient.
+/// [`ErrorKind::Expired`] when the time is up and the server's last word was "not yet"; if the
+/// last polls failed, the kind of the last failure, since the user may have approved in vain.
+/// Every error of `poll` that is not transient.
 pub async fn poll_until_decided<F, Answer>(
     schedule: &PollSchedule,
     device: &DeviceAuthorization,
@@ -32,20 +38,20 @@ where
     let mut interval = schedule.first_wait(device.interval);
     let mut wait = interval;
     let mut polled = false;
+    let mut trouble = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || (polled && wait >= left) {
             sleep(left).await;
-            return Err(Error::new(
-                ErrorKind::Expired,
-                "nobody approved the sign-in before the code expired or the wait ran out",
-            ));
+            return Err(out_of_time(trouble));
         }
         prompt.notify(&LoginEvent::Waiting { left });
         // An interval longer than the code lives still gets one poll, while it lives.
         sleep(wait.min(left.mul_f64(0.75))).await;
         polled = true;
-        wait = match poll().await {
+        let outcome = poll().await;
+        trouble = outcome.as_ref().err().cloned();
+        wait = match outcome {
             Ok(Poll::Ready(answer)) => return Ok(answer),
             Ok(Poll::Pending) => {
                 interval = schedule.after_pending(interval);
@@ -56,13 +62,33 @@ where
                 prompt.notify(&LoginEvent::SlowedDown { interval });
                 interval
             }
-            Err(error) if error.is_transient() => {
+            Err(error) if error.is_transient() && !error.has_unread_success() => {
                 prompt.notify(&LoginEvent::Trouble { error: &error });
                 schedule.after_trouble(wait, interval, error.retry_after())
             }
             Err(error) => return Err(error),
         };
     }
+}
+
+/// Why a series of polls ended with the time that there was.
+fn out_of_time(trouble: Option<Error>) -> Error {
+    let Some(trouble) = trouble else {
+        return Error::new(
+            ErrorKind::Expired,
+            "nobody approved the sign-in before the code expired or the wait ran out",
+        );
+    };
+    let message = format!(
+        "the code expired or the wait ran out while the server could not be asked: {}",
+        trouble.message()
+    );
+    let error = Error::new(trouble.kind(), message).with_retry_after(trouble.retry_after());
+    let error = match trouble.status() {
+        Some(status) => error.with_status(status),
+        None => error,
+    };
+    error.with_source(trouble)
 }
 
 #[cfg(test)]
@@ -152,6 +178,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_2xx_response_that_cannot_be_read_ends_it_and_trouble_in_between_does_not() {
+        let unread = |status| {
+            let error = Error::new(ErrorKind::Transient, "made-up trouble");
+            error.with_status(status).with_unread_response()
+        };
+        let (polls, result) = run(device(600, None), vec![Err(unread(200)), ready()]).await;
+        assert_eq!(polls, [5], "the code is not sent again");
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Transient);
+        let page = Error::new(ErrorKind::Transient, "a web page").with_status(200);
+        let told = Error::new(ErrorKind::RateLimited, "said in JSON").with_status(200);
+        for passing in [unread(503), page, told] {
+            let (polls, result) = run(device(600, None), vec![Err(passing), ready()]).await;
+            assert_eq!(polls.len(), 2);
+            assert!(result.is_ok());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn retry_after_is_honoured_up_to_the_cap() {
         let limited = |seconds| {
             let error = Error::new(ErrorKind::RateLimited, "429");
@@ -169,6 +213,43 @@ mod tests {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Expired);
         assert_eq!(polls, [5, 10], "never sooner than the interval");
         assert_eq!(start.elapsed().as_secs(), 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_trouble_decides_how_a_series_ends() {
+        let limited = || Err(Error::new(ErrorKind::RateLimited, "429").with_status(429));
+        for (answers, kind, said) in [
+            (
+                vec![Ok(Poll::Pending), trouble(), trouble()],
+                ErrorKind::Transient,
+                "no network",
+            ),
+            (vec![limited(), limited()], ErrorKind::RateLimited, "429"),
+            (
+                vec![limited(), trouble()],
+                ErrorKind::Transient,
+                "no network",
+            ),
+            (
+                vec![trouble(), Ok(Poll::Pending)],
+                ErrorKind::Expired,
+                "nobody approved",
+            ),
+            (
+                vec![trouble(), Ok(Poll::SlowDown)],
+                ErrorKind::Expired,
+                "nobody approved",
+            ),
+        ] {
+            // Two polls, and no time for a third.
+            let count = answers.len() as u64;
+            let lifetime = if count == 3 { 40 } else { 18 };
+            let (polls, result) = run(device(lifetime, None), answers).await;
+            assert_eq!(polls.len() as u64, count);
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

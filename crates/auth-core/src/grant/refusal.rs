@@ -76,6 +76,34 @@ impl Refusal {
         self.description.as_deref()
     }
 
+    /// Whether the code is one of OAuth's own for a token endpoint, and not a gateway's
+    /// ("Unauthorized", "UNAUTHENTICATED").
+    fn is_standard(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "access_denied"
+                | "authorization_pending"
+                | "consent_required"
+                | "expired_token"
+                | "interaction_required"
+                | "invalid_client"
+                | "invalid_dpop_proof"
+                | "invalid_grant"
+                | "invalid_request"
+                | "invalid_scope"
+                | "invalid_target"
+                | "invalid_token"
+                | "login_required"
+                | "server_error"
+                | "slow_down"
+                | "temporarily_unavailable"
+                | "unauthorized_client"
+                | "unsupported_grant_type"
+                | "unsupported_response_type"
+                | "unsupported_token_type"
+        )
+    }
+
     /// What the code means at a step, by the standards.
     #[must_use]
     pub fn kind(&self, step: Step) -> ErrorKind {
@@ -113,22 +141,55 @@ impl Refusal {
 /// # Errors
 ///
 /// [`refusal_error`] if the answer holds an `error`, in any status (Qwen sends one with 200);
-/// what [`Answer::unreadable`] says if it is not JSON.
+/// what [`reasonless_error`] says if it is not JSON.
 pub fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
-    let fields = answer.json()?;
+    let Ok(fields) = answer.json() else {
+        return Err(reasonless_error(step, answer));
+    };
     match Refusal::read(&fields) {
         Some(refusal) => Err(refusal_error(step, answer, &refusal)),
         None if answer.is_success() => Ok(fields),
-        None => Err(answer.unreadable()),
+        None => Err(reasonless_error(step, answer)),
     }
+}
+
+/// The error for an answer that gives no reason in JSON.
+///
+/// A refresh that gets one with 400 or 401 is refused, so that the user hears "sign in again"
+/// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web
+/// page or nothing at all may come from something in between. All others are
+/// [`Answer::unreadable`].
+#[must_use]
+pub fn reasonless_error(step: Step, answer: &Answer) -> Error {
+    if step != Step::Refresh || !is_refusal(answer) {
+        return answer.unreadable();
+    }
+    let (host, status) = (answer.host(), answer.status());
+    let why = if answer.is_web_page() {
+        "answered with a web page instead of JSON: a firewall, a proxy or a network sign-in page may be in between"
+    } else {
+        "said nothing in JSON"
+    };
+    answer.error(
+        ErrorKind::RefreshRejected,
+        format!("{host} refused the refresh token (status {status}) and {why}"),
+    )
+}
+
+fn is_refusal(answer: &Answer) -> bool {
+    matches!(answer.status(), 400 | 401)
 }
 
 /// The error for a refusal.
 ///
-/// A 5xx status outweighs the code: a server in trouble gives no verdict on a credential.
+/// A 5xx status outweighs the code: a server in trouble gives no verdict on a credential. What
+/// is an [`ErrorKind::RefreshRejected`] by its code is a [verdict](Error::is_verdict); a code
+/// that is not OAuth's, with 400 or 401, refuses a refresh too and is none.
 #[must_use]
 pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
+    let foreign = step == Step::Refresh && is_refusal(answer) && !refusal.is_standard();
     let kind = match (answer.kind_of_status(), refusal.kind(step)) {
+        (None, ErrorKind::Protocol) if foreign => ErrorKind::RefreshRejected,
         (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
         (Some(passing), ErrorKind::Protocol) => passing,
         (_, kind) => kind,
@@ -148,7 +209,7 @@ pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
             message.push_str(&format!(" ({words})"));
         }
     }
-    answer.error(kind, message)
+    answer.error(kind, message).with_verdict(!foreign)
 }
 
 #[cfg(test)]

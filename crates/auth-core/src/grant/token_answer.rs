@@ -6,7 +6,6 @@ use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Fields;
 use crate::secret::Secret;
-use crate::text::clean;
 use crate::token::OAuthToken;
 
 /// The lifetime of an access token whose answer names none: one hour, as most servers have it.
@@ -14,6 +13,11 @@ use crate::token::OAuthToken;
 /// `expires_in` is only RECOMMENDED (RFC 6749 section 5.1), so its absence means neither
 /// "expired" nor "for ever".
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// The longest texts of a server that are kept, in characters; what is longer is cut.
+const LONGEST_NOTIFICATION: usize = 1_000;
+const LONGEST_SCOPE: usize = 4_000;
+const LONGEST_URL: usize = 2_000;
 
 /// The members of a token answer (RFC 6749 section 5.1) that this software uses.
 #[derive(Clone, Debug)]
@@ -75,7 +79,7 @@ impl TokenAnswer {
         {
             return Err(senseless(format!(
                 "the token answer is of type {}, only bearer is known",
-                clean(kind, 40, &[])
+                fields.shown("token_type", 40).unwrap_or_default()
             )));
         }
         if expires_in.is_zero() {
@@ -89,16 +93,17 @@ impl TokenAnswer {
                 "the token answer holds a token with characters that no token may have",
             ));
         }
-        let text = |name| fields.text(name).map(str::to_owned);
+        let resource_url = fields.shown("resource_url", LONGEST_URL);
         Ok(Self {
             access: access.into(),
             refresh: refresh.map(Secret::from),
             expires_in,
             expires_at: None,
             server_time: fields.date(),
-            scope: text("scope"),
-            resource_url: text("resource_url"),
-            notification: text("notification_message"),
+            scope: fields.shown("scope", LONGEST_SCOPE),
+            // One that was cut names another place.
+            resource_url: resource_url.filter(|url| !url.ends_with('…')),
+            notification: fields.shown("notification_message", LONGEST_NOTIFICATION),
         })
     }
 

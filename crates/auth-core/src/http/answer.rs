@@ -1,11 +1,13 @@
 //! What a credential endpoint answered.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use super::coding::{self, Trouble};
 use super::fields::Fields;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
@@ -25,6 +27,8 @@ pub struct Answer {
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
     secrets: Vec<Secret>,
+    /// Why the body is still in its content coding, if it is.
+    undecoded: Option<String>,
     body: Vec<u8>,
 }
 
@@ -36,6 +40,7 @@ impl Answer {
             retry_after: None,
             date: None,
             secrets,
+            undecoded: None,
             body: Vec::new(),
         }
     }
@@ -52,6 +57,37 @@ impl Answer {
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
         self.body.extend_from_slice(chunk);
+    }
+
+    /// Takes the body out of its content codings; false if more than the limit comes out.
+    ///
+    /// A body that cannot be decoded stays as it came: some servers name a coding and do not use
+    /// it. [`unreadable`](Self::unreadable) speaks of the coding if it is no JSON either.
+    pub(super) fn decode(&mut self, header: &str, limit: usize) -> bool {
+        let codings = coding::listed(header);
+        if codings.is_empty() {
+            return true;
+        }
+        match coding::decoded(&self.body, &codings, limit) {
+            Ok(body) => {
+                self.body.zeroize();
+                self.body = body;
+            }
+            Err(Trouble::TooLong) => return false,
+            Err(Trouble::Unknown) => {
+                self.undecoded = Some(format!(
+                    "in the content coding \"{}\", which is not known here",
+                    self.words(&codings.join(", "))
+                ));
+            }
+            Err(Trouble::Broken) => {
+                self.undecoded = Some(format!(
+                    "that breaks off, or is not in the content coding \"{}\" as it says",
+                    self.words(&codings.join(", "))
+                ));
+            }
+        }
+        true
     }
 
     pub(super) fn body(&self) -> &[u8] {
@@ -95,7 +131,11 @@ impl Answer {
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
         match serde_json::from_slice(self.trimmed()) {
-            Ok(Value::Object(members)) => Ok(Fields::new(members, self.date)),
+            Ok(Value::Object(members)) => {
+                let mut secrets = self.secrets.clone();
+                secrets.extend(granted(&members));
+                Ok(Fields::new(members, self.date, Arc::from(secrets)))
+            }
             // The parser's message would quote the body.
             Ok(_) | Err(_) => Err(self.unreadable()),
         }
@@ -118,7 +158,20 @@ impl Answer {
                 ),
             );
         }
-        match self.kind_of_status() {
+        if let Some(why) = &self.undecoded {
+            let kind = match self.kind_of_status() {
+                Some(kind) => kind,
+                None if self.is_success() => ErrorKind::Transient,
+                None => ErrorKind::Protocol,
+            };
+            return self
+                .error(
+                    kind,
+                    format!("{host} sent a response {why} (status {status})"),
+                )
+                .with_unread_response();
+        }
+        let error = match self.kind_of_status() {
             Some(kind) => self.error(kind, format!("{host} is in trouble (status {status})")),
             None if self.is_success() => self.error(
                 ErrorKind::Transient,
@@ -128,7 +181,8 @@ impl Answer {
                 ErrorKind::Protocol,
                 format!("{host} refused the request (status {status}) and said nothing in JSON"),
             ),
-        }
+        };
+        error.with_unread_response()
     }
 
     /// What the status alone says: 429, 408 and 5xx pass by themselves.
@@ -144,7 +198,9 @@ impl Answer {
     /// An error about this answer, with its status and `Retry-After`.
     ///
     /// If the server may have done what was asked, and this answer is only what became of
-    /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost.
+    /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost. A
+    /// [`ErrorKind::RefreshRejected`] is no [verdict](Error::is_verdict) yet:
+    /// [`refusal_error`](crate::refusal_error) makes one, from the server's own words.
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let may_have_done_it =
@@ -154,13 +210,18 @@ impl Answer {
             .with_status(self.status)
             .with_retry_after(self.retry_after)
             .with_answer_lost(may_have_done_it && no_verdict)
+            .with_verdict(false)
     }
 
-    /// The server's own words, fit to be shown: no control characters, none of the secrets
-    /// of the request, at most 200 characters.
+    /// The server's own words, fit to be shown: at most 200 characters, none that steers a
+    /// terminal or cannot be seen. Words that repeat a secret of the request or of the answer,
+    /// in whatever encoding or part, are not shown.
     #[must_use]
     pub fn words(&self, text: &str) -> String {
-        clean(text, WORDS, &self.secrets)
+        match self.json() {
+            Ok(fields) => clean(text, WORDS, fields.secrets()),
+            Err(_) => clean(text, WORDS, &self.secrets),
+        }
     }
 
     /// Host and port of the endpoint.
@@ -175,6 +236,22 @@ impl Answer {
             .unwrap_or(&self.body)
             .trim_ascii_start()
     }
+}
+
+/// The members of an answer that are credentials.
+const CREDENTIALS: [&str; 5] = [
+    "access_token",
+    "client_secret",
+    "device_code",
+    "id_token",
+    "refresh_token",
+];
+
+fn granted(members: &Map<String, Value>) -> impl Iterator<Item = Secret> + '_ {
+    CREDENTIALS
+        .iter()
+        .filter_map(|name| members.get(*name)?.as_str())
+        .map(Secret::from)
 }
 
 impl Drop for Answer {

@@ -4,20 +4,29 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::answer::Answer;
+use super::coding;
 use super::dns::Resolver;
+use super::failure::{body_broke_off, no_answer, too_long};
 use super::form::Form;
 use super::redirect::redirected;
+use super::retry_after;
 use super::tls;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, SystemClock};
 use crate::endpoint::Endpoint;
 use crate::engine::{self, AbortOnDrop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::text::{is_header_value, printable};
+use crate::token::NO_BEARER;
 
 /// The largest body that is read, as golang.org/x/oauth2 has it.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -68,6 +77,7 @@ pub struct HttpClientBuilder {
     connect_timeout: Duration,
     proxy: Option<(String, String)>,
     ca_pem: Vec<Vec<u8>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl HttpClient {
@@ -80,6 +90,7 @@ impl HttpClient {
             connect_timeout: Duration::from_secs(10),
             proxy: None,
             ca_pem: Vec::new(),
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -122,7 +133,7 @@ impl HttpClient {
         let request = self
             .client()?
             .get(endpoint.url().clone())
-            .bearer_auth(access.expose());
+            .header(AUTHORIZATION, bearer(access)?);
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }
@@ -137,7 +148,7 @@ impl HttpClient {
             .client()?
             .post(endpoint.url().clone())
             .form::<[(&str, &str)]>(&[])
-            .bearer_auth(access.expose());
+            .header(AUTHORIZATION, bearer(access)?);
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }
@@ -150,11 +161,14 @@ impl HttpClient {
         secrets: Vec<Secret>,
     ) -> Result<Answer> {
         // The connections belong to the engine: a caller's runtime may block, or end.
-        let task = Self::exchange(endpoint.clone(), request, headers.to_vec(), secrets);
+        let task = self
+            .clone()
+            .exchange(endpoint.clone(), request, headers.to_vec(), secrets);
         AbortOnDrop::spawn(&engine::io()?, task).await
     }
 
     async fn exchange(
+        self,
         endpoint: Endpoint,
         request: reqwest::RequestBuilder,
         headers: Vec<(&'static str, String)>,
@@ -163,12 +177,19 @@ impl HttpClient {
         let (endpoint, headers) = (&endpoint, headers.as_slice());
         let mut map = HeaderMap::new();
         map.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        map.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
         for (name, value) in headers {
-            let value = HeaderValue::from_str(value).map_err(|source| {
-                Error::new(ErrorKind::Config, format!("the {name} header is not valid"))
-                    .with_source(source)
-            })?;
-            map.insert(HeaderName::from_static(name), value);
+            let not_valid = |source: &dyn fmt::Display| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!("the {} header is not valid", printable(name)),
+                )
+                .with_source(std::io::Error::other(source.to_string()))
+            };
+            let value = HeaderValue::from_str(value).map_err(|source| not_valid(&source))?;
+            // In any case of letters, as names of headers are.
+            let name = HeaderName::from_bytes(name.as_bytes());
+            map.insert(name.map_err(|source| not_valid(&source))?, value);
         }
         let mut response = request
             .headers(map)
@@ -182,29 +203,35 @@ impl HttpClient {
                 endpoint,
                 status,
                 response.headers().get(LOCATION),
+                &secrets,
             ));
         }
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let date = response.headers().get(DATE).and_then(instant);
+        let text = |name| response.headers().get(name)?.to_str().ok();
+        let date = text(DATE).and_then(retry_after::instant);
+        let retry_after = text(RETRY_AFTER).and_then(|header| {
+            let now = date.unwrap_or_else(|| self.inner.settings.clock.now());
+            retry_after::wait(header, now)
+        });
         let mut answer = Answer::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
             .with_date(date);
+        let codings = listed_codings(response.headers());
+        // From here on there is a status: with 2xx, what was asked for has been done.
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|source| no_answer(endpoint, source))?
+            .map_err(|source| body_broke_off(endpoint, status, source))?
         {
             if answer.body().len() + chunk.len() > BODY_LIMIT {
-                return Err(Error::new(
-                    ErrorKind::Transient,
-                    format!("{} sent more than 1 MiB for an answer", endpoint.host()),
-                )
-                .with_status(status)
-                .with_answer_lost(true));
+                return Err(too_long(endpoint, status));
             }
             answer.push(&chunk);
         }
-        Ok(answer)
+        if answer.decode(&codings, BODY_LIMIT) {
+            Ok(answer)
+        } else {
+            Err(too_long(endpoint, status))
+        }
     }
 
     fn client(&self) -> Result<&reqwest::Client> {
@@ -268,6 +295,14 @@ impl HttpClientBuilder {
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem.push(pem.into());
+        self
+    }
+
+    /// Where the time comes from that a date in `Retry-After` counts from if the response has
+    /// no `Date`; the computer's own clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -352,34 +387,23 @@ impl fmt::Debug for HttpClientBuilder {
     }
 }
 
-/// What to make of a request without a whole answer.
-fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
-    let host = endpoint.host();
-    let (what, lost) = if source.is_connect() {
-        (format!("cannot connect to {host}"), false)
-    } else if source.is_builder() {
-        return Error::new(
-            ErrorKind::Config,
-            format!("cannot make a request to {host}"),
-        )
-        .with_source(source.without_url());
-    } else if source.is_timeout() {
-        (format!("{host} did not answer in time"), true)
-    } else {
-        (format!("the connection to {host} broke off"), true)
-    };
-    Error::new(ErrorKind::Transient, what)
-        .with_source(source.without_url())
-        .with_answer_lost(lost)
+/// The value of the `Authorization` header. A token out of a file may hold anything.
+fn bearer(access: &Secret) -> Result<HeaderValue> {
+    let value = Zeroizing::new(format!("Bearer {}", access.expose()));
+    match HeaderValue::from_str(&value) {
+        Ok(mut value) if is_header_value(access.expose()) => {
+            value.set_sensitive(true);
+            Ok(value)
+        }
+        _ => Err(Error::new(ErrorKind::Corrupt, NO_BEARER)),
+    }
 }
 
-fn instant(value: &HeaderValue) -> Option<Timestamp> {
-    let time = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
-    let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Timestamp::default().after(since_epoch))
-}
-
-fn seconds(value: &HeaderValue) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
-    text.parse().map(Duration::from_secs).ok()
+/// What the `Content-Encoding` headers say, on one line.
+fn listed_codings(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(CONTENT_ENCODING).iter();
+    let lines: Vec<_> = lines
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect();
+    lines.join(",")
 }

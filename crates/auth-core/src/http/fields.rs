@@ -1,12 +1,15 @@
 //! A tolerant look into a JSON object that a server sent.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+use crate::text::shown;
 
 /// The longest lifetime that is believed: ten years.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -18,11 +21,25 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 pub struct Fields {
     members: Map<String, Value>,
     date: Option<Timestamp>,
+    secrets: Arc<[Secret]>,
 }
 
 impl Fields {
-    pub(super) fn new(members: Map<String, Value>, date: Option<Timestamp>) -> Self {
-        Self { members, date }
+    pub(super) fn new(
+        members: Map<String, Value>,
+        date: Option<Timestamp>,
+        secrets: Arc<[Secret]>,
+    ) -> Self {
+        Self {
+            members,
+            date,
+            secrets,
+        }
+    }
+
+    /// What must not be shown: the credentials of the request and of the answer.
+    pub(super) fn secrets(&self) -> &[Secret] {
+        &self.secrets
     }
 
     /// When the server sent the answer, by its own clock (the `Date` header).
@@ -47,6 +64,14 @@ impl Fields {
             .filter(|text| !text.is_empty())
     }
 
+    /// A string that is there and not empty, fit to be shown and stored: on one line, without
+    /// what steers a terminal or cannot be seen, cut to `limit` characters. `None` for one that
+    /// repeats a credential of the request or of the answer.
+    #[must_use]
+    pub fn shown(&self, name: &str, limit: usize) -> Option<String> {
+        shown(self.text(name)?, limit, &self.secrets).filter(|text| !text.is_empty())
+    }
+
     /// A member that is there and not `null`, whatever it is.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -64,8 +89,11 @@ impl Fields {
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Self> {
         let members = self.members.get(name)?.as_object()?.clone();
-        let date = self.date;
-        Some(Self { members, date })
+        Some(Self {
+            members,
+            date: self.date,
+            secrets: Arc::clone(&self.secrets),
+        })
     }
 
     /// A number, or a string that is one ("3600"); `None` if it is absent or `null`.
@@ -119,7 +147,7 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> Fields {
-        Fields::new(serde_json::from_str(json).unwrap(), None)
+        Fields::new(serde_json::from_str(json).unwrap(), None, Arc::default())
     }
 
     #[test]

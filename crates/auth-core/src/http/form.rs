@@ -22,6 +22,7 @@ use crate::secret::Secret;
 #[derive(Clone, Default)]
 pub struct Form {
     pairs: Vec<(&'static str, Value)>,
+    hidden: Vec<Secret>,
 }
 
 #[derive(Clone)]
@@ -50,6 +51,14 @@ impl Form {
         self.set(name, Value::Secret(value.clone()))
     }
 
+    /// Names a secret that is not sent, and that the server may know and repeat: it is not shown
+    /// either.
+    #[must_use]
+    pub fn hiding(mut self, secret: &Secret) -> Self {
+        self.hidden.push(secret.clone());
+        self
+    }
+
     fn set(mut self, name: &'static str, value: Value) -> Self {
         self.pairs.retain(|(known, _)| *known != name);
         self.pairs.push((name, value));
@@ -76,6 +85,7 @@ impl Form {
                 Value::Text(_) => None,
                 Value::Secret(secret) => Some(secret.clone()),
             })
+            .chain(self.hidden.iter().cloned())
             .collect()
     }
 }

@@ -2,9 +2,14 @@
 
 use reqwest::header::HeaderValue;
 
+use crate::echo::repeats;
 use crate::endpoint::{Endpoint, host_of};
 use crate::error::{Error, ErrorKind};
-use crate::text::clean;
+use crate::secret::Secret;
+use crate::text::{clean, shown};
+
+/// The longest place that is looked at.
+const LONGEST: usize = 2_048;
 
 /// A redirect is never followed with a credential. One that keeps the method (307, 308) and
 /// points to a place fit for credentials says that the endpoint has moved (MiniMax did so,
@@ -14,17 +19,22 @@ pub(super) fn redirected(
     endpoint: &Endpoint,
     status: u16,
     location: Option<&HeaderValue>,
+    secrets: &[Secret],
 ) -> Error {
     let host = endpoint.host();
     let target = location
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| endpoint.url().join(value).ok());
+        .and_then(|value| endpoint.url().join(value).ok())
+        .filter(|url| url.as_str().len() <= LONGEST);
     let moved_to = target
         .as_ref()
         .filter(|_| matches!(status, 307 | 308))
         .and_then(|url| Endpoint::new(url.as_str()).ok())
-        .filter(|target| !target.is_loopback() || endpoint.is_loopback());
-    let there = target.as_ref().map(|url| clean(&host_of(url), 200, &[]));
+        .filter(|target| !target.is_loopback() || endpoint.is_loopback())
+        .filter(|target| !repeats(target.as_str(), secrets));
+    let there = target
+        .as_ref()
+        .and_then(|url| shown(&host_of(url), 200, secrets));
     let error = match moved_to {
         Some(moved) => {
             let mut place = moved.url().clone();

@@ -11,7 +11,7 @@ use super::{SessionChange, Shared, retry};
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::clean;
-use crate::token::OAuthToken;
+use crate::token::{OAuthToken, SessionNotes};
 
 /// The pauses before a failed save is tried again.
 const SAVE_PAUSES: [Duration; 3] = [
@@ -30,6 +30,13 @@ enum Done {
     /// Another process or program had stored a session that is good enough.
     Reloaded(Arc<OAuthToken>),
     Refreshed(Arc<OAuthToken>),
+}
+
+/// A refusal that counts only if what was tried is still stored.
+struct Rejected {
+    tried: OAuthToken,
+    error: Error,
+    may_be_spent: bool,
 }
 
 /// How it failed.
@@ -73,7 +80,7 @@ impl Shared {
                 let error = error.clone();
                 self.changes.tell(match error.kind() {
                     _ if *unsaved => SessionChange::SaveFailed(error),
-                    ErrorKind::RefreshRejected => SessionChange::Over(error),
+                    _ if error.is_verdict() => SessionChange::Over(error),
                     _ => SessionChange::RenewalFailed(error),
                 });
             }
@@ -127,7 +134,7 @@ impl Shared {
         requirement: &Requirement,
         known: Option<&OAuthToken>,
     ) -> std::result::Result<Done, Failed> {
-        let mut rejected: Option<(OAuthToken, Error)> = None;
+        let mut rejected: Option<Rejected> = None;
         loop {
             let stored = self.check_owner(guard.load().await?)?;
             let Some(stored) = self.save_unsaved(guard, stored).await? else {
@@ -140,12 +147,11 @@ impl Shared {
             }
             // Only the very token that was rejected is over: a program that shares the store
             // without our lock (the Go original) may have refreshed in between.
-            if let Some((tried, error)) = rejected.take()
-                && tried.refresh == stored.refresh
+            if let Some(rejected) = rejected.take()
+                && rejected.tried.refresh == stored.refresh
             {
-                self.note_rejection(guard, stored, &error, requirement)
-                    .await;
-                return Err(error.into());
+                self.note_rejection(guard, &rejected, requirement).await;
+                return Err(rejected.error.into());
             }
             if stored.is_refused() {
                 return Err(rejected_before(&stored).into());
@@ -170,16 +176,31 @@ impl Shared {
                     return self.store_successor(guard, successor, stored).await;
                 }
                 Err(error) if error.kind() == ErrorKind::RefreshRejected => {
-                    let explained = if series.answer_lost || cut_off_before {
-                        explain_lost_answer(&error)
-                    } else {
-                        error
-                    };
-                    rejected = Some((stored, explained));
+                    let may_be_spent = series.answer_lost || cut_off_before;
+                    rejected = Some(Rejected {
+                        tried: stored,
+                        error: match may_be_spent {
+                            true => explain_lost_answer(&error),
+                            false => error,
+                        },
+                        may_be_spent,
+                    });
+                }
+                // The server has done it: the token is spent, and what followed it not to be read.
+                Err(error)
+                    if error.has_unread_success()
+                        && self.foreign.provider.rotates_refresh_tokens() =>
+                {
+                    rejected = Some(Rejected {
+                        tried: stored,
+                        error: spent_for_nothing(&error),
+                        may_be_spent: true,
+                    });
                 }
                 Err(error) => {
                     let may_be_spent = series.answer_lost || cut_off_before;
-                    self.note_failure(guard, &noted, &error, may_be_spent).await;
+                    self.note_failure(guard, &stored, &error, may_be_spent)
+                        .await;
                     return Err(error.into());
                 }
             }
@@ -234,57 +255,80 @@ impl Shared {
         Ok(Some(waiting))
     }
 
+    /// Notes that the refresh token was rejected; nothing of the session is erased. If what the
+    /// server sent was no verdict, the next call asks it again.
+    async fn note_rejection(
+        &self,
+        guard: &mut Guard<'_>,
+        rejected: &Rejected,
+        requirement: &Requirement,
+    ) {
+        let Rejected { tried, error, .. } = rejected;
+        let api_rejected = requirement.rejected() == Some(&tried.access);
+        let reason = Some(error.message().to_owned());
+        let mark = tried.mark(self.clock.now(), reason).map(|mut mark| {
+            mark.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
+            mark
+        });
+        let verdict = error.is_verdict();
+        self.note(guard, tried, |notes| {
+            if verdict {
+                notes.refused = mark;
+                notes.intent = None;
+            } else {
+                notes.last_failure = mark;
+                if !rejected.may_be_spent {
+                    notes.intent = None;
+                }
+            }
+        })
+        .await;
+        if verdict || api_rejected {
+            self.snapshot.set(None);
+        }
+    }
+
     /// Notes why a refresh failed, and takes the note of intent back if the server did not take
-    /// the refresh token: it would only alarm. What another program stored meanwhile stays.
+    /// the refresh token: it would only alarm.
     async fn note_failure(
         &self,
         guard: &mut Guard<'_>,
-        noted: &OAuthToken,
+        tried: &OAuthToken,
         error: &Error,
         may_be_spent: bool,
     ) {
+        let now = self.clock.now();
+        let wait = error.retry_after().map(|wait| wait.min(LONGEST_WAIT));
+        let reason = Some(error.message().to_owned());
+        let mark = tried.mark(now, reason).map(|mut mark| {
+            mark.until = wait.map(|wait| now.after(wait));
+            mark
+        });
+        self.note(guard, tried, |notes| {
+            notes.last_failure = mark;
+            if !may_be_spent {
+                notes.intent = None;
+            }
+        })
+        .await;
+    }
+
+    /// Writes a note beside the session that was tried; what another program stored meanwhile
+    /// stays. Without the note the next call asks the server again.
+    async fn note(
+        &self,
+        guard: &mut Guard<'_>,
+        tried: &OAuthToken,
+        edit: impl FnOnce(&mut SessionNotes) + Send,
+    ) {
         if let Ok(Some(mut stored)) = guard.load().await
-            && stored.has_same_tokens(noted)
+            && stored.has_same_tokens(tried)
         {
-            let now = self.clock.now();
-            let wait = error.retry_after().map(|wait| wait.min(LONGEST_WAIT));
-            let reason = Some(error.message().to_owned());
-            stored.notes.last_failure = stored.mark(now, reason).map(|mut mark| {
-                mark.until = wait.map(|wait| now.after(wait));
-                mark
-            });
-            stored.notes.intent = if may_be_spent {
-                stored.mark(now, None)
-            } else {
-                None
-            };
+            edit(&mut stored.notes);
             if let Err(error) = guard.save(&stored).await {
                 tracing::warn!(%error, "cannot note that a refresh failed");
             }
         }
-    }
-
-    /// Notes that the refresh token was rejected; nothing of the session is erased.
-    async fn note_rejection(
-        &self,
-        guard: &mut Guard<'_>,
-        mut stored: OAuthToken,
-        error: &Error,
-        requirement: &Requirement,
-    ) {
-        let reason = Some(error.message().to_owned());
-        let api_rejected = requirement.rejected() == Some(&stored.access);
-        let mark = stored.mark(self.clock.now(), reason).map(|mut mark| {
-            mark.access_fingerprint = api_rejected.then(|| stored.access.fingerprint());
-            mark
-        });
-        stored.notes.refused = mark;
-        stored.notes.intent = None;
-        // Without the mark the next call asks the server again, which rejects it again.
-        if let Err(error) = guard.save(&stored).await {
-            tracing::warn!(%error, "cannot mark the session as rejected");
-        }
-        self.snapshot.set(None);
     }
 }
 
@@ -335,12 +379,24 @@ fn wait_longer(stored: &OAuthToken, wait: Duration) -> Error {
     .with_retry_after(Some(wait))
 }
 
+fn spent_for_nothing(error: &Error) -> Error {
+    let message = format!(
+        "{}; the server has spent the refresh token, so it is not sent again",
+        error.message()
+    );
+    let status = error.status().unwrap_or_default();
+    Error::new(ErrorKind::RefreshRejected, message)
+        .with_status(status)
+        .with_source(error.clone())
+}
+
 fn explain_lost_answer(error: &Error) -> Error {
     let message = format!(
         "{}; the response to an earlier refresh was lost, so the refresh token was probably spent by it",
         error.message()
     );
-    let explained = Error::new(ErrorKind::RefreshRejected, message);
+    let explained =
+        Error::new(ErrorKind::RefreshRejected, message).with_verdict(error.is_verdict());
     match error.status() {
         Some(status) => explained.with_status(status),
         None => explained,

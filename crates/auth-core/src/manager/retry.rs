@@ -27,6 +27,8 @@ pub(super) struct Series {
 
 /// Asks for a renewal, again after trouble that passes by itself. A lost answer is asked for
 /// once more with the same token: a server with a grace period gives the same successor again.
+/// After a 2xx response the same token is never sent again, whatever the body was: the server
+/// has spent it, and takes a second use for a theft (RFC 9700 section 4.14.2).
 pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
     let begun = Instant::now();
     let mut lost = 0;
@@ -38,7 +40,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
             .err()
             .map_or(0, |error| u32::from(error.answer_lost()));
         let next = match &outcome {
-            Err(error) if error.is_transient() && lost < 2 && attempt < ATTEMPTS => {
+            Err(error) if may_repeat(error) && lost < 2 && attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "a renewal failed for now");
                 pause(error, attempt).filter(|pause| begun.elapsed() + *pause < BUDGET)
             }
@@ -55,6 +57,10 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
     }
 }
 
+fn may_repeat(error: &Error) -> bool {
+    error.is_transient() && !error.followed_success()
+}
+
 fn pause(error: &Error, attempt: u32) -> Option<Duration> {
     let jittered = FIRST_PAUSE * 2_u32.pow(attempt - 1);
     let pause = jittered.mul_f64(0.75 + random::fraction() / 2.0);
@@ -62,5 +68,80 @@ fn pause(error: &Error, attempt: u32) -> Option<Duration> {
         Some(asked) if asked > LONGEST_PAUSE => None,
         Some(asked) => Some(asked.max(pause)),
         None => Some(pause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::error::ErrorKind;
+    use crate::prompt::UserPrompt;
+    use crate::provider::AuthProvider;
+    use crate::session::SessionKey;
+    use crate::store::MemoryTokenStore;
+
+    /// Fails in the same way each time, and counts.
+    #[derive(Debug)]
+    struct Failing(Error, AtomicU32);
+
+    #[async_trait]
+    impl AuthProvider for Failing {
+        fn name(&self) -> &str {
+            "failing"
+        }
+
+        async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+            Err(self.0.clone())
+        }
+
+        async fn refresh(&self, _current: &OAuthToken) -> Result<OAuthToken> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            Err(self.0.clone())
+        }
+    }
+
+    async fn requests(error: Error) -> (u32, Series) {
+        let provider = Arc::new(Failing(error, AtomicU32::new(0)));
+        let foreign = Foreign {
+            provider: Arc::clone(&provider) as Arc<_>,
+            store: Arc::new(MemoryTokenStore::new()),
+            key: SessionKey::new("failing", "default"),
+            limit: Duration::from_secs(60),
+        };
+        let token = OAuthToken::new("made-up".into(), Timestamp::default());
+        let series = refresh(&foreign, &token).await;
+        (provider.1.load(Ordering::SeqCst), series)
+    }
+
+    fn trouble(status: u16) -> Error {
+        Error::new(ErrorKind::Transient, "made-up trouble").with_status(status)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_2xx_response_the_token_is_never_sent_again() {
+        for status in [200, 201, 204, 206, 299] {
+            for lost in [false, true] {
+                let (requests, series) = requests(trouble(status).with_answer_lost(lost)).await;
+                assert_eq!(requests, 1, "{status}");
+                assert_eq!(series.answer_lost, lost);
+            }
+        }
+        let limited = Error::new(ErrorKind::RateLimited, "made-up limit").with_status(200);
+        assert_eq!(requests(limited).await.0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_trouble_is_tried_again_and_a_lost_response_once() {
+        assert_eq!(requests(trouble(503)).await.0, 3);
+        assert_eq!(requests(trouble(199)).await.0, 3);
+        assert_eq!(requests(trouble(502).with_answer_lost(true)).await.0, 2);
+        let none = Error::new(ErrorKind::Transient, "made-up reset").with_answer_lost(true);
+        assert_eq!(requests(none).await.0, 2);
     }
 }

@@ -19,7 +19,7 @@ use self::session_file::{LockedFile, SessionFile};
 use self::target::Target;
 use super::{StoreGuard, TokenStore};
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 

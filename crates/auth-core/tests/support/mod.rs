@@ -18,6 +18,8 @@ pub enum Answer {
     Rotate,
     WithoutRefreshToken,
     Refuse,
+    /// With a status alone, which is no verdict.
+    Dismiss,
     Unavailable {
         lost: bool,
     },
@@ -154,6 +156,7 @@ impl AuthProvider for FakeProvider {
                 Ok(token)
             }
             Answer::Refuse => Err(refused()),
+            Answer::Dismiss => Err(refused().with_verdict(false)),
             Answer::Unavailable { lost } => {
                 Err(Error::new(ErrorKind::Transient, "in trouble").with_answer_lost(lost))
             }

@@ -66,7 +66,7 @@ impl Wanted {
             && let Some(token) = good_enough(&store, &key, self.min_validity)?
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
-            return Ok((key, token));
+            return fit_to_send(key, token);
         }
         let vendor = self.session.vendor;
         let manager = vendor
@@ -99,7 +99,7 @@ impl Wanted {
                 time::length(minimum)
             ));
         }
-        Ok((key, token))
+        fit_to_send(key, token)
     }
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {
@@ -111,6 +111,14 @@ impl Wanted {
             manager.token().await?
         };
         Ok((*token).clone())
+    }
+}
+
+/// The token, if a header may hold it: what a file holds may be anything.
+fn fit_to_send(key: SessionKey, token: OAuthToken) -> Result<(SessionKey, OAuthToken), Failure> {
+    match token.bearer() {
+        Ok(_fit) => Ok((key, token)),
+        Err(error) => Err(error.with_session(&key).into()),
     }
 }
 
@@ -149,7 +157,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
     } = &args.wanted;
     let provider: Provider = session.vendor.provider(provider, None, None)?;
     let headers: Map<String, serde_json::Value> = provider
-        .api_headers(token)
+        .api_headers(token)?
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();

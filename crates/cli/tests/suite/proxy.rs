@@ -193,3 +193,26 @@ fn what_the_proxy_is_not_for_goes_without_it() {
     done.assert_failed(4, "vendor.example");
     assert!(company.asked.lock().unwrap().is_empty());
 }
+
+#[test]
+fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls() {
+    let company = Company::new();
+    let other = company.user.folder.path().join("other-ca.pem");
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    fs::write(&other, params.self_signed(&key).unwrap().pem()).unwrap();
+    for (bundle, good) in [(&company.ca, true), (&other, false)] {
+        let output = company
+            .command(&["login", "qwen"])
+            .env_remove("LLM_AUTH_CA_FILE")
+            .env("SSL_CERT_FILE", bundle)
+            .output();
+        let done = Done::from(output.unwrap());
+        if good {
+            assert_eq!(done.code, Some(0), "{done:?}");
+        } else {
+            done.assert_failed(1, &format!("SSL_CERT_FILE={}", other.display()));
+        }
+    }
+}

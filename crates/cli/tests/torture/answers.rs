@@ -144,7 +144,8 @@ pub(crate) fn lost(round: &mut Round) -> Check {
         ("HTML in its place", Fault::html().after()),
     ];
     let (name, fault) = round.random.one_of(&cases).clone();
-    scene(round, false)?.play(round, name, [fault], &[], &[End::Over])?;
+    // After a 2xx the token is not sent again by the same call; the next one hears that it is over.
+    scene(round, false)?.play(round, name, [fault], &[], &[End::Over, End::Temporary])?;
     Ok(())
 }
 
@@ -182,7 +183,9 @@ pub(crate) fn broken(round: &mut Round) -> Check {
         ("bad chunk", Fault::garbage_chunks()),
     ];
     let (name, fault) = round.random.one_of(&cases).clone();
-    let (times, ends) = if round.random.happens(50) {
+    // A status of 2xx came: nothing is tried again, although the vendor did nothing.
+    let is_success = matches!(name, "short body" | "bad chunk");
+    let (times, ends) = if !is_success && round.random.happens(50) {
         (1, End::Fine)
     } else {
         (EVER, End::Temporary)

@@ -63,11 +63,8 @@ impl Note {
         let is_about = self.access == token.access.fingerprint()
             && refresh.is_some_and(|refresh| refresh.fingerprint() == self.refresh);
         if is_about && !token.may_be_spent() {
-            token.notes.intent = Some(Box::new(TokenMark {
-                refresh_fingerprint: self.refresh.clone(),
-                at: self.at,
-                reason: None,
-            }));
+            let mark = TokenMark::new(self.refresh.clone(), self.at);
+            token.notes.intent = Some(Box::new(mark));
         }
     }
 }

@@ -128,7 +128,7 @@ impl Stand {
                 json!({"contents": [{"parts": [{"text": QUESTION}]}]}),
             ),
         };
-        let mut headers = self.provider.api_headers(token);
+        let mut headers = self.provider.api_headers(token)?;
         headers.push(("Authorization", format!("Bearer {}", token.access.expose())));
         let url = format!("{base}{path}");
         let response = http::post_json(&url, &headers, body.to_string().as_bytes())

@@ -10,6 +10,7 @@ use super::{Check, DoctorArgs, PATIENCE, Status};
 use crate::environment::{CA_FILE, Proxy, Variables};
 use crate::exit::chain;
 use crate::time::length;
+use crate::trust;
 use crate::vendor::endpoints::{self, Entry, Kind};
 use crate::vendor::{ProviderArgs, Vendor, http_client};
 use crate::{accounts, store};
@@ -229,11 +230,13 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
             moved_to: Some(place.to_owned()),
         };
     }
-    let words = chain(error);
+    let words = chain(error) + &trust::words(error).unwrap_or_default();
     let lower = words.to_ascii_lowercase();
     let proxy = Proxy::find().ok().flatten();
     let proxy = proxy.filter(|_| !entry.endpoint.is_loopback());
-    let advice = if lower.contains("proxy auth") {
+    let advice = if let Some(advice) = trust::advice(error) {
+        advice
+    } else if lower.contains("proxy auth") {
         PROXY_PASSWORD.to_owned()
     } else if lower.contains("certificate") {
         format!(

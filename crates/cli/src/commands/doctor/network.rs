@@ -4,10 +4,12 @@ use llm_auth_core::HttpClient;
 
 use super::{Check, Status};
 use crate::environment::{self, CA_FILE, Proxy};
+use crate::trust::{self, Named};
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![proxy()];
     checks.extend(ca());
+    checks.extend(trust::named().iter().map(system_ca));
     checks
 }
 
@@ -48,4 +50,20 @@ fn ca() -> Option<Check> {
         Err(failure) => Check::failed("ca", &failure),
     };
     Some(check.fact("variable", CA_FILE))
+}
+
+/// What stands in the place of the system's own certificates.
+fn system_ca(named: &Named) -> Check {
+    let (variable, shown) = (named.variable, named.shown());
+    let check = match named.trouble() {
+        None => Check::new(
+            "system_ca",
+            Status::Ok,
+            format!("{shown} stands in the place of the system's certificates (by {variable})"),
+        ),
+        Some(why) => Check::new("system_ca", Status::Fail, format!("{variable} {why}")).advice(
+            format!("correct {variable}, or unset it to use the package ca-certificates"),
+        ),
+    };
+    check.fact("variable", variable).fact("place", shown)
 }

@@ -1,0 +1,106 @@
+//! The CA certificates of this system, and the variables that put others in their place.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use llm_auth_core::{Error, ErrorKind, printable};
+
+use crate::environment::CA_FILE;
+
+/// What the TLS library reads in place of the system's own certificates, on systems that keep
+/// them in files.
+const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// Whether this system keeps its certificates in files.
+const IN_FILES: bool = cfg!(all(
+    unix,
+    not(any(target_vendor = "apple", target_os = "android"))
+));
+
+/// A variable that names certificates; set to nothing counts too, for the TLS library.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) variable: &'static str,
+    value: OsString,
+}
+
+pub(crate) fn named() -> Vec<Named> {
+    let variables = VARIABLES.iter().filter(|_| IN_FILES);
+    variables
+        .filter_map(|variable| {
+            let value = std::env::var_os(variable)?;
+            Some(Named { variable, value })
+        })
+        .collect()
+}
+
+impl Named {
+    pub(crate) fn shown(&self) -> String {
+        printable(&self.value.to_string_lossy())
+    }
+
+    /// Why nothing can be read there, if that is so.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        if self.value.is_empty() {
+            return Some("names nothing".into());
+        }
+        let is_directory = self.variable == "SSL_CERT_DIR";
+        let places = if is_directory {
+            std::env::split_paths(&self.value).collect()
+        } else {
+            vec![Path::new(&self.value).to_owned()]
+        };
+        places.iter().find_map(|place| {
+            let shown = printable(&place.display().to_string());
+            match std::fs::metadata(place) {
+                Err(error) => Some(format!("names {shown}, which cannot be read: {error}")),
+                Ok(found) if is_directory && !found.is_dir() => {
+                    Some(format!("names {shown}, which is no directory"))
+                }
+                Ok(found) if !is_directory && found.is_dir() => {
+                    Some(format!("names {shown}, which is a directory"))
+                }
+                Ok(_) => None,
+            }
+        })
+    }
+}
+
+/// Whether it is not the network but what this computer trusts that stands in the way: no
+/// certificate at all, or others than the system's own.
+pub(crate) fn is_broken(error: &Error) -> bool {
+    error.is_about_trust() && (error.kind() == ErrorKind::System || !named().is_empty())
+}
+
+/// What is said behind the message of such an error: the variables that are set.
+pub(crate) fn words(error: &Error) -> Option<String> {
+    let named = named();
+    if !is_broken(error) || named.is_empty() {
+        return None;
+    }
+    let named: Vec<_> = named
+        .iter()
+        .map(|named| format!("{}={}", named.variable, named.shown()))
+        .collect();
+    Some(format!(" (certificates by {})", named.join(", ")))
+}
+
+/// What to do about it.
+pub(crate) fn advice(error: &Error) -> Option<String> {
+    if !is_broken(error) {
+        return None;
+    }
+    let named: Vec<_> = named().iter().map(|named| named.variable).collect();
+    Some(if named.is_empty() {
+        "install the package ca-certificates, which puts them into /etc/ssl/certs, or name a \
+         file of them with SSL_CERT_FILE"
+            .into()
+    } else {
+        format!(
+            "correct {}, or unset it to use those of the package ca-certificates (in \
+             /etc/ssl/certs); to trust a company's authority beside them, name its \
+             certificates with {CA_FILE}",
+            named.join(" and ")
+        )
+    })
+}

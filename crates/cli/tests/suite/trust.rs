@@ -1,0 +1,73 @@
+//! A system without CA certificates, or with a variable that names none.
+
+use std::fs;
+
+use crate::common::{Done, User};
+
+#[test]
+fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
+    let user = User::with_expired_session("qwen");
+    let folder = user.folder.path();
+    let (garbage, empty) = (folder.join("garbage.pem"), folder.join("empty"));
+    fs::write(&garbage, "made-up").unwrap();
+    fs::create_dir(&empty).unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nbWFkZS11cA==\n-----END CERTIFICATE-----\n";
+    let half = folder.join("half.pem");
+    fs::write(&half, broken).unwrap();
+    for (variable, place) in [
+        ("SSL_CERT_FILE", "/no/such/bundle.pem"),
+        ("SSL_CERT_FILE", garbage.to_str().unwrap()),
+        ("SSL_CERT_FILE", half.to_str().unwrap()),
+        ("SSL_CERT_FILE", empty.to_str().unwrap()),
+        ("SSL_CERT_FILE", ""),
+        ("SSL_CERT_DIR", empty.to_str().unwrap()),
+        ("SSL_CERT_DIR", "/no/such/directory"),
+    ] {
+        for args in [
+            &["token", "qwen", "--json"][..],
+            &["login", "qwen", "--json"],
+        ] {
+            let output = user.command(args).env(variable, place).output();
+            let done = Done::from(output.unwrap());
+            done.assert_failed(1, &format!("{variable}={place}"));
+            assert!(done.err.contains("ca-certificates"), "{done:?}");
+            assert!(done.out.contains(r#""kind":"config""#), "{done:?}");
+        }
+        assert_eq!(
+            user.kit.qwen().counters().refreshes,
+            0,
+            "{variable} {place}"
+        );
+    }
+    let done = user.run(&["token", "qwen"]);
+    assert_eq!(done.code, Some(0), "nothing was spent: {done:?}");
+}
+
+#[test]
+fn doctor_shows_what_stands_in_for_the_systems_certificates() {
+    let user = User::new();
+    let bundle = user.folder.path().join("bundle.pem");
+    fs::write(&bundle, "made-up").unwrap();
+    for (variable, place, status) in [
+        ("SSL_CERT_FILE", bundle.to_str().unwrap(), "ok"),
+        ("SSL_CERT_FILE", "/no/such/bundle.pem", "fail"),
+        ("SSL_CERT_DIR", "/no/such/directory", "fail"),
+        ("SSL_CERT_DIR", "/usr:/", "ok"),
+        ("SSL_CERT_DIR", "", "fail"),
+    ] {
+        let output = user
+            .command(&["doctor", "--offline", "--json"])
+            .env(variable, place)
+            .output();
+        let done = Done::from(output.unwrap());
+        let report = done.json();
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["id"] == "system_ca");
+        let check = check.unwrap_or_else(|| panic!("{done:?}"));
+        assert_eq!(check["status"], status, "{check}");
+        assert_eq!(
+            (&check["variable"], &check["place"]),
+            (&variable.into(), &place.into())
+        );
+    }
+}
