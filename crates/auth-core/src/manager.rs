@@ -223,6 +223,7 @@ impl AuthManager {
     /// before a normal end, which waits by itself.
     pub async fn settle(&self) {
         self.shared.tasks.idle().await;
+        self.shared.flight.landed().await;
     }
 }
 

@@ -62,6 +62,17 @@ impl SingleFlight {
         }
     }
 
+    /// Waits for the end of the flight under way, if one is.
+    pub(super) async fn landed(&self) {
+        let current = lock(&self.current)
+            .as_ref()
+            .map(|flight| flight.outcome.clone());
+        if let Some(mut outcome) = current {
+            // A flight that was cut off has ended too.
+            let _ended = outcome.wait_for(Option::is_some).await;
+        }
+    }
+
     /// A receiver for the flight under way; the first caller is to send its outcome.
     fn join(&self) -> (Receiver, Option<watch::Sender<Option<Outcome>>>) {
         let mut current = lock(&self.current);
