@@ -305,6 +305,12 @@ async fn a_note_of_intent_inside_an_old_session_file_counts() {
     assert!(store.read(&key()).unwrap().unwrap().may_be_spent());
     let mut guard = store.lock(&key()).await.unwrap();
     assert!(guard.load().await.unwrap().unwrap().may_be_spent());
+    // A newer one goes before it.
+    let mut newer = noted(&session("a1"));
+    let intent = newer.notes.intent.as_mut().unwrap();
+    intent.at = llm_auth_core::Timestamp::from_unix_millis(2_000);
+    guard.prepare(Some(&newer)).await.unwrap();
+    assert_eq!(guard.load().await.unwrap(), Some(newer));
 }
 
 #[tokio::test]
