@@ -145,12 +145,21 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
     Ok(())
 }
 
-fn locked(path: &Path) -> io::Result<File> {
+/// The lock on the settings. It is given back explicitly, for a child may have it open too.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _closed: io::Result<()> = self.0.unlock();
+    }
+}
+
+fn locked(path: &Path) -> io::Result<Held> {
     let file = files::open_or_create(path)?;
     let deadline = Instant::now() + LOCK_WAIT;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Held(file)),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(10));
             }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, OFlags};
+use rustix::fs::{AtFlags, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
@@ -82,11 +82,16 @@ fn is_link(error: &io::Error) -> bool {
 }
 
 /// Whether another user may write in a directory. A group of the owner's own, which has the
-/// owner's number, is no other user.
+/// owner's number, is no other user; and nobody writes where the file system is mounted to be
+/// read only, as the secrets of Kubernetes are (links in directories of mode 1777).
 pub(super) fn is_shared(directory: &Path) -> bool {
+    let is_read_only = || {
+        rustix::fs::statvfs(directory)
+            .is_ok_and(|about| about.f_flag.contains(StatVfsMountFlags::RDONLY))
+    };
     directory
         .metadata()
-        .is_ok_and(|metadata| is_foreign(&metadata) || by_mode(&metadata))
+        .is_ok_and(|metadata| is_foreign(&metadata) || (by_mode(&metadata) && !is_read_only()))
 }
 
 fn by_mode(directory: &Metadata) -> bool {
@@ -109,7 +114,7 @@ pub(super) fn check_directory(path: &Path) -> io::Result<()> {
     if by_mode(&metadata) && metadata.mode() & STICKY == 0 {
         return Err(refused(
             "other users may replace files in it; take that right away with `chmod go-w`, or use \
-             another directory",
+             a directory of your own in it",
         ));
     }
     Ok(())

@@ -400,3 +400,25 @@ async fn what_no_rename_can_replace_is_refused_before_anything_is_spent() {
     }
     save(&store, &token("a2")).await.unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_is_followed_where_nobody_can_have_put_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let secrets = at(&directory, "secrets");
+    fs::create_dir(&secrets).unwrap();
+    set_mode(&secrets, 0o1777);
+    fs::create_dir(secrets.join("..data")).unwrap();
+    fs::write(secrets.join("..data/client.json"), "{}").unwrap();
+    let link = secrets.join("client.json");
+    symlink("..data/client.json", &link).unwrap();
+    files::read(&link, 5).unwrap_err();
+    let path = secrets.to_str().unwrap();
+    // As Kubernetes mounts it; not every system permits it.
+    if tool(&["mount", "--bind", path, path]) {
+        let is_read_only = tool(&["mount", "-o", "remount,ro,bind", path]);
+        let read = files::read(&link, 5);
+        assert!(tool(&["umount", path]));
+        assert!(!is_read_only || read.unwrap().as_slice() == b"{}");
+    }
+}

@@ -10,6 +10,10 @@ use tempfile::TempDir;
 
 use super::{at, key, save, token};
 
+/// Set in a process that a test started for itself.
+#[cfg(unix)]
+const IN_CHILD: &str = "LLM_AUTH_TEST_CHILD";
+
 /// A session as a refresh got it, with a refresh token of its own.
 fn session(name: &str) -> OAuthToken {
     let mut session = token(name);
@@ -118,6 +122,7 @@ async fn a_save_does_not_look_at_the_old_file() {
 fn a_save_that_was_prepared_opens_nothing() {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "saves::saves_without_descriptors"])
+        .env(IN_CHILD, "1")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&child.stdout);
@@ -133,6 +138,9 @@ fn a_save_that_was_prepared_opens_nothing() {
 #[ignore = "run by another test, in a process of its own"]
 async fn saves_without_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if std::env::var_os(IN_CHILD).is_none() {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     let (store, mut guard) = prepared(&directory).await;
     let before = getrlimit(Resource::Nofile);
@@ -146,6 +154,55 @@ async fn saves_without_descriptors() {
     setrlimit(Resource::Nofile, before).unwrap();
     drop(guard);
     assert_eq!(store.load(&key()).await.unwrap(), Some(session("a2")));
+}
+
+/// Runs an ignored test of this module in a process of its own, in this directory.
+#[cfg(unix)]
+fn child(name: &str, directory: &Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", name])
+        .current_dir(directory)
+        .env(IN_CHILD, "1")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_that_is_killed_after_it_prepared_leaves_its_note_and_a_free_lock() {
+    use std::io::{BufRead as _, BufReader};
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = child("saves::prepares_and_waits", directory.path());
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("prepared")));
+    assert!(temporary(&directory).exists());
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let store = FileTokenStore::file(at(&directory, "t.json"));
+    let store = store.lock_wait(std::time::Duration::ZERO);
+    assert_eq!(store.read(&key()).unwrap(), Some(noted(&session("a1"))));
+    let mut guard = store.lock(&key()).await.unwrap();
+    assert_eq!(guard.load().await.unwrap(), Some(noted(&session("a1"))));
+    assert!(!temporary(&directory).exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+#[ignore = "run by another test, in a process of its own"]
+async fn prepares_and_waits() {
+    if std::env::var_os(IN_CHILD).is_none() {
+        return;
+    }
+    let store = FileTokenStore::file("t.json");
+    save(&store, &session("a1")).await.unwrap();
+    let mut guard = store.lock(&key()).await.unwrap();
+    guard.prepare(Some(&noted(&session("a1")))).await.unwrap();
+    println!("prepared");
+    // Until the one who waits for it is gone.
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
 }
 
 #[tokio::test]
@@ -305,6 +362,12 @@ async fn a_note_of_intent_inside_an_old_session_file_counts() {
     assert!(store.read(&key()).unwrap().unwrap().may_be_spent());
     let mut guard = store.lock(&key()).await.unwrap();
     assert!(guard.load().await.unwrap().unwrap().may_be_spent());
+    // A newer one goes before it.
+    let mut newer = noted(&session("a1"));
+    let intent = newer.notes.intent.as_mut().unwrap();
+    intent.at = llm_auth_core::Timestamp::from_unix_millis(2_000);
+    guard.prepare(Some(&newer)).await.unwrap();
+    assert_eq!(guard.load().await.unwrap(), Some(newer));
 }
 
 #[tokio::test]

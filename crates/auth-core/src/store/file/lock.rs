@@ -62,7 +62,8 @@ impl Note {
         let refresh = token.refresh.as_ref();
         let is_about = self.access == token.access.fingerprint()
             && refresh.is_some_and(|refresh| refresh.fingerprint() == self.refresh);
-        if is_about && !token.may_be_spent() {
+        // A note in the session itself is an older one: every save takes this one back.
+        if is_about {
             let mark = TokenMark::new(self.refresh.clone(), self.at);
             token.notes.intent = Some(Box::new(mark));
         }

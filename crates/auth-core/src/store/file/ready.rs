@@ -131,9 +131,12 @@ impl Ready {
             self.fill(content).map_err(failed)?;
             self.state = State::Complete(mark.clone());
             self.file.sync_all().map_err(failed)?;
-            self.directory
-                .rename(&self.target.temporary(), self.target.name())
-                .map_err(|source| replace_trouble(&path, source))?;
+            let (from, to) = (self.target.temporary(), self.target.name());
+            if let Err(source) = self.directory.rename(&from, to) {
+                // It waits under the name that it has, which is to last too.
+                let _unsynced: io::Result<()> = self.directory.sync();
+                return Err(replace_trouble(&path, source));
+            }
             self.state = State::Placed(mark);
         }
         self.directory.sync().map_err(failed)

@@ -260,6 +260,9 @@ impl Successor {
         if cfg!(unix) {
             let failed = |source| trouble("sync", &target.temporary_path(), source);
             self.file.sync_all().map_err(failed)?;
+            // Its name too, in case it cannot be moved.
+            let directory = Directory::open(target.directory()).map_err(failed)?;
+            directory.sync().map_err(failed)?;
         }
         Ok(())
     }
