@@ -156,4 +156,21 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
     assert_eq!(page.await.unwrap(), 200);
     let later = GeminiProvider::builder().endpoints(endpoints).build();
     assert_eq!(later.quota_project(&token), Some(project.as_str()));
+    let headers = later.api_headers(&token).unwrap();
+    assert_eq!(headers, [("x-goog-user-project", project)]);
+    // What a file holds may be anything.
+    for odd in [
+        "made\r\nX-Up: 1",
+        "made\0up",
+        "mäde",
+        "made-\u{200b}up",
+        " made-up",
+    ] {
+        let mut token = token.clone();
+        let context = &mut token.notes.context;
+        context.insert("quota_project".into(), odd.into());
+        let error = later.api_headers(&token).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("quota project"), "{error}");
+    }
 }
