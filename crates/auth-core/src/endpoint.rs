@@ -112,6 +112,14 @@ impl Endpoint {
         self.0.origin().ascii_serialization()
     }
 
+    /// Host and port, with the scheme if it is not `https`.
+    pub(crate) fn base_or_host(&self) -> String {
+        match self.0.scheme() {
+            "https" => self.host(),
+            _ => self.base(),
+        }
+    }
+
     /// Whether it is on this computer.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

@@ -11,6 +11,7 @@ mod http;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod manager;
+mod origin;
 mod pkce;
 mod prompt;
 mod provider;
@@ -35,6 +36,7 @@ pub use manager::{
     AuthManager, AuthManagerBuilder, DEFAULT_ADVISORY_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout,
     SessionChange, SessionKeeper, SessionWatch,
 };
+pub use origin::{Recipients, TrustedHost};
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};
 pub use provider::{AuthProvider, Revocation};

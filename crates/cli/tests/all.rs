@@ -23,6 +23,8 @@ mod exit_codes;
 #[cfg(unix)]
 #[path = "suite/hearing.rs"]
 mod hearing;
+#[path = "suite/hostile_env.rs"]
+mod hostile_env;
 #[path = "suite/import.rs"]
 mod import;
 #[path = "suite/login.rs"]

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 
 use super::token::Wanted;
 use crate::exit::Failure;
+use crate::output::say;
 
 /// The variable that holds the access token, if no other is named.
 pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
@@ -59,10 +60,10 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     let wanted = &args.wanted;
     if let Some(name) = &args.api_base_env {
-        let provider = wanted
-            .session
-            .vendor
-            .provider(&wanted.provider, None, None)?;
+        let provider = wanted.session.vendor.offline_provider(&wanted.provider)?;
+        if let Some(ignored) = provider.ignored_api(&token) {
+            say(&format!("llm-auth: {ignored}"));
+        }
         if let Some(base) = provider.api_base(&token) {
             command.env(name, base);
         }

@@ -16,6 +16,7 @@ use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::vendor::Vendor;
+use crate::vendor::trust::TrustArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -25,6 +26,9 @@ pub(crate) struct StatusArgs {
 
     #[command(flatten)]
     place: PlaceArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 
     /// End with exit code 3 unless all that is shown can be used without a sign-in.
     #[arg(long)]
@@ -99,7 +103,9 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
     if args.place.store.is_some() {
         let vendor = args.vendor.map_or("", Vendor::name);
         let key = SessionKey::new(vendor, wanted.unwrap_or_default());
-        return Ok(Row::of(&args.place, store, &key, now).into_iter().collect());
+        return Ok(Row::of(&args.place, &args.trust, store, &key, now)
+            .into_iter()
+            .collect());
     }
     let mut rows = Vec::new();
     for provider in store.providers()? {
@@ -110,7 +116,7 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
             Ok(keys) => rows.extend(
                 keys.iter()
                     .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
-                    .filter_map(|key| Row::of(&args.place, store, key, now)),
+                    .filter_map(|key| Row::of(&args.place, &args.trust, store, key, now)),
             ),
             // The other vendors' sessions are not affected.
             Err(error) => rows.push(Row::of_unreadable_vendor(&provider, &error)),

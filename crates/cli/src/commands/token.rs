@@ -13,7 +13,7 @@ use super::SessionArgs;
 use crate::exit::Failure;
 use crate::output::{self, VERSION};
 use crate::time::rfc3339;
-use crate::vendor::{Provider, ProviderArgs};
+use crate::vendor::{Provider, ProviderArgs, trust};
 use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
@@ -62,13 +62,17 @@ impl Wanted {
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
+        let vendor = self.session.vendor;
+        let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
+        if let Some(session) = &stored {
+            trust::check_session(vendor, &self.provider, &key, session)?;
+        }
         if !self.force_refresh
-            && let Some(token) = good_enough(&store, &key, self.min_validity)?
+            && let Some(token) = good_enough(stored, &key, self.min_validity)?
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
             return Ok((key, token));
         }
-        let vendor = self.session.vendor;
         let manager = vendor
             .provider(&self.provider, self.timeout, None)?
             .manager()
@@ -120,16 +124,13 @@ impl Wanted {
 
 /// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
 fn good_enough(
-    store: &FileTokenStore,
+    stored: Option<OAuthToken>,
     key: &SessionKey,
     minimum: Option<Duration>,
 ) -> Result<Option<OAuthToken>, Failure> {
-    let stored = store
-        .read(key)
-        .map_err(|error| error.with_session(key))?
-        .ok_or_else(|| {
-            Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
-        })?;
+    let stored = stored.ok_or_else(|| {
+        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
+    })?;
     // A session of another vendor is for the manager to refuse.
     let ours = stored
         .notes
@@ -151,7 +152,10 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
     let Wanted {
         session, provider, ..
     } = &args.wanted;
-    let provider: Provider = session.vendor.provider(provider, None, None)?;
+    let provider: Provider = session.vendor.offline_provider(provider)?;
+    if let Some(ignored) = provider.ignored_api(token) {
+        output::say(&format!("llm-auth: {ignored}"));
+    }
     let headers: Map<String, serde_json::Value> = provider
         .api_headers(token)
         .into_iter()

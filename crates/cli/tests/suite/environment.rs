@@ -48,7 +48,8 @@ fn a_single_endpoint_outweighs_the_base_url() {
     let user = User::new();
     let other = User::new();
     let token = format!("{}/api/v1/oauth2/token", other.kit.base_url());
-    let mut command = user.command(&["login", "qwen", "--timeout", "3"]);
+    let trusted = ["--trust-endpoint", other.kit.base_url()];
+    let mut command = user.command(&[&["login", "qwen", "--timeout", "3"], &trusted[..]].concat());
     let done = finish(command.env("LLM_AUTH_QWEN_TOKEN_ENDPOINT", token));
     assert_ne!(
         done.code,

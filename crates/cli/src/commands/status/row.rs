@@ -13,6 +13,7 @@ use crate::commands::{PlaceArgs, SessionArgs};
 use crate::exit::{chain, login_command};
 use crate::screen::arrow;
 use crate::time::{length, rfc3339};
+use crate::vendor::trust::{self, TrustArgs};
 use crate::vendor::{ProviderArgs, Vendor};
 
 /// One session as it is stored. Nothing in it is secret.
@@ -27,6 +28,10 @@ pub(super) struct Row {
     expires_in_seconds: Option<i64>,
     scope: Option<String>,
     api_base: Option<String>,
+    /// Why the endpoints of the environment are not for this session.
+    endpoints_refused: Option<String>,
+    /// The API that the session names and that must not have its access token.
+    api_ignored: Option<String>,
     identity: Option<String>,
     signed_in_at: Option<String>,
     renewed_at: Option<String>,
@@ -55,6 +60,7 @@ impl Row {
     /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
     pub(super) fn of(
         place: &PlaceArgs,
+        trust: &TrustArgs,
         store: &FileTokenStore,
         key: &SessionKey,
         now: Timestamp,
@@ -69,7 +75,7 @@ impl Row {
         };
         match store.read(key) {
             Ok(None) => None,
-            Ok(Some(token)) => Some(row.filled(place, key, &token, now)),
+            Ok(Some(token)) => Some(row.filled(place, trust, key, &token, now)),
             Err(error) => Some(row.unreadable(&error)),
         }
     }
@@ -85,6 +91,7 @@ impl Row {
     fn filled(
         self,
         place: &PlaceArgs,
+        trust: &TrustArgs,
         key: &SessionKey,
         token: &OAuthToken,
         now: Timestamp,
@@ -102,13 +109,16 @@ impl Row {
             .expires_at
             .as_unix_millis()
             .saturating_sub(by_server.as_unix_millis());
+        let api = Api::of(vendor.as_deref(), trust, token);
         Self {
             state: state_of(token, now),
             expires_at: rfc3339(token.expires_at).filter(|_| has_access),
             expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
             expires_in_seconds: has_access.then_some(expires_in / 1000),
             scope: token.scope.as_deref().map(printable),
-            api_base: vendor.as_deref().and_then(|vendor| api_base(vendor, token)),
+            api_base: api.base,
+            endpoints_refused: api.refused,
+            api_ignored: api.ignored,
             identity: notes.identity.as_deref().map(printable),
             signed_in_at: notes.signed_in_at.and_then(rfc3339),
             renewed_at: notes.renewed_at.and_then(rfc3339),
@@ -182,6 +192,15 @@ impl Row {
             let text = format!("the clock of this computer is {apart} {way} the vendor's");
             say("clock", &text);
         }
+        if let Some(base) = &self.api_base {
+            say("API", base);
+        }
+        for careful in [&self.endpoints_refused, &self.api_ignored]
+            .into_iter()
+            .flatten()
+        {
+            say("careful", careful);
+        }
         say("stored in", &self.store);
         if let Some(advice) = &self.advice {
             lines.push(format!("  {} {advice}", arrow()));
@@ -251,9 +270,31 @@ fn advice(
     Some(format!("sign in again with `{}`", login_command(&session)))
 }
 
-/// The API base as the vendor's provider has it; none if the environment makes no provider,
-/// which `token` and `login` complain about.
-fn api_base(vendor: &str, token: &OAuthToken) -> Option<String> {
-    let provider = Vendor::named(vendor)?.provider(&ProviderArgs::default(), None, None);
-    provider.ok()?.api_base(token)
+/// Where the access token may go, as the vendor's provider has it; nothing if the environment makes
+/// no provider, which `token` and `login` complain about.
+#[derive(Default)]
+struct Api {
+    base: Option<String>,
+    refused: Option<String>,
+    ignored: Option<String>,
+}
+
+impl Api {
+    fn of(vendor: Option<&str>, trust: &TrustArgs, token: &OAuthToken) -> Self {
+        let args = ProviderArgs {
+            trust: trust.clone(),
+            ..ProviderArgs::default()
+        };
+        let Some(vendor) = vendor.and_then(Vendor::named) else {
+            return Self::default();
+        };
+        let Ok(provider) = vendor.offline_provider(&args) else {
+            return Self::default();
+        };
+        Self {
+            base: provider.api_base(token),
+            refused: trust::refused(vendor, &provider, token),
+            ignored: provider.ignored_api(token),
+        }
+    }
 }
