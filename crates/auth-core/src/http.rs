@@ -4,6 +4,7 @@ mod answer;
 mod client;
 mod fields;
 mod form;
+mod no_proxy;
 mod redirect;
 mod tls;
 

@@ -95,7 +95,9 @@ impl Answer {
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
         match serde_json::from_slice(self.trimmed()) {
-            Ok(Value::Object(members)) => Ok(Fields::new(members, self.date)),
+            Ok(Value::Object(members)) => {
+                Ok(Fields::new(members, self.date).sent_by(&self.endpoint))
+            }
             // The parser's message would quote the body.
             Ok(_) | Err(_) => Err(self.unreadable()),
         }

@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 
 use super::answer::Answer;
 use super::form::Form;
+use super::no_proxy::NoProxy;
 use super::redirect::redirected;
 use super::tls;
 use crate::clock::Timestamp;
@@ -56,6 +58,8 @@ pub struct HttpClient {
 struct Inner {
     settings: HttpClientBuilder,
     client: OnceLock<reqwest::Client>,
+    /// Past the proxy, if there is one.
+    direct: OnceLock<reqwest::Client>,
 }
 
 /// Settings of an [`HttpClient`].
@@ -95,7 +99,7 @@ impl HttpClient {
         headers: &[(&'static str, String)],
     ) -> Result<Answer> {
         let request = self
-            .client()?
+            .client(endpoint)?
             .post(endpoint.url().clone())
             .form(&form.pairs());
         self.send(endpoint, request, headers, form.secrets()).await
@@ -107,7 +111,7 @@ impl HttpClient {
     ///
     /// As [`post_form`](Self::post_form).
     pub async fn get(&self, endpoint: &Endpoint) -> Result<Answer> {
-        let request = self.client()?.get(endpoint.url().clone());
+        let request = self.client(endpoint)?.get(endpoint.url().clone());
         self.send(endpoint, request, &[], Vec::new()).await
     }
 
@@ -118,7 +122,7 @@ impl HttpClient {
     /// As [`post_form`](Self::post_form).
     pub async fn get_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
         let request = self
-            .client()?
+            .client(endpoint)?
             .get(endpoint.url().clone())
             .bearer_auth(access.expose());
         self.send(endpoint, request, &[], vec![access.clone()])
@@ -132,7 +136,7 @@ impl HttpClient {
     /// As [`post_form`](Self::post_form).
     pub async fn post_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
         let request = self
-            .client()?
+            .client(endpoint)?
             .post(endpoint.url().clone())
             .form::<[(&str, &str)]>(&[])
             .bearer_auth(access.expose());
@@ -160,7 +164,7 @@ impl HttpClient {
             .headers(map)
             .send()
             .await
-            .map_err(|source| no_answer(endpoint, source))?;
+            .map_err(|source| self.no_answer(endpoint, source))?;
         let status = response.status().as_u16();
         tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "answered");
         if response.status().is_redirection() {
@@ -178,7 +182,7 @@ impl HttpClient {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|source| no_answer(endpoint, source))?
+            .map_err(|source| self.no_answer(endpoint, source))?
         {
             if answer.body().len() + chunk.len() > BODY_LIMIT {
                 return Err(Error::new(
@@ -193,12 +197,27 @@ impl HttpClient {
         Ok(answer)
     }
 
-    fn client(&self) -> Result<&reqwest::Client> {
-        if let Some(client) = self.inner.client.get() {
+    fn client(&self, endpoint: &Endpoint) -> Result<&reqwest::Client> {
+        let Inner {
+            settings,
+            client,
+            direct,
+        } = &*self.inner;
+        let with_proxy = settings.proxy_for(endpoint).is_some();
+        let place = if with_proxy { client } else { direct };
+        if let Some(client) = place.get() {
             return Ok(client);
         }
-        let built = self.inner.settings.build_client()?;
-        Ok(self.inner.client.get_or_init(|| built))
+        let built = settings.build_client(with_proxy)?;
+        Ok(place.get_or_init(|| built))
+    }
+
+    /// What to make of a request without a whole answer.
+    fn no_answer(&self, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+        match self.inner.settings.proxy_for(endpoint) {
+            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, source),
+            None => no_answer(endpoint.host(), source),
+        }
     }
 }
 
@@ -208,6 +227,7 @@ impl Default for HttpClient {
             inner: Arc::new(Inner {
                 settings: Self::builder(),
                 client: OnceLock::new(),
+                direct: OnceLock::new(),
             }),
         }
     }
@@ -243,7 +263,7 @@ impl HttpClientBuilder {
     }
 
     /// A proxy for everything but loopback and the hosts in `except` (the syntax of
-    /// `NO_PROXY`): `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. None by default.
+    /// `NO_PROXY`, also `host:port`): `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. None by default.
     #[must_use]
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         self.proxy = Some((url.into(), except.into()));
@@ -272,11 +292,19 @@ impl HttpClientBuilder {
             inner: Arc::new(Inner {
                 settings: self,
                 client: OnceLock::new(),
+                direct: OnceLock::new(),
             }),
         })
     }
 
-    fn build_client(&self) -> Result<reqwest::Client> {
+    /// The URL of the proxy through which this endpoint is asked.
+    fn proxy_for(&self, endpoint: &Endpoint) -> Option<&str> {
+        let (url, except) = self.proxy.as_ref()?;
+        let is_direct = endpoint.is_loopback() || NoProxy::read(except).has(endpoint.url());
+        (!is_direct).then_some(url)
+    }
+
+    fn build_client(&self, with_proxy: bool) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .user_agent(&self.user_agent)
             .timeout(self.timeout)
@@ -285,7 +313,7 @@ impl HttpClientBuilder {
             .referer(false)
             .no_proxy()
             .tls_backend_preconfigured(tls::config(&self.certificates()?)?);
-        if let Some(proxy) = self.reqwest_proxy()? {
+        if let Some(proxy) = self.reqwest_proxy()?.filter(|_| with_proxy) {
             builder = builder.proxy(proxy);
         }
         builder.build().map_err(|source| {
@@ -297,6 +325,13 @@ impl HttpClientBuilder {
         let Some((url, except)) = &self.proxy else {
             return Ok(None);
         };
+        if !NoProxy::is_valid(except) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "an entry of the hosts without a proxy is neither a host, an address nor a network, \
+                 with or without a port",
+            ));
+        }
         let url = url.trim();
         // The URL may hold a password: the cause is not kept.
         let no_url = |_source| Error::new(ErrorKind::Config, "the proxy is not a URL");
@@ -312,8 +347,7 @@ impl HttpClientBuilder {
                 ),
             ));
         }
-        let except = format!("localhost,127.0.0.0/8,::1,{except}");
-        Ok(Some(proxy.no_proxy(reqwest::NoProxy::from_string(&except))))
+        Ok(Some(proxy))
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>> {
@@ -337,9 +371,55 @@ impl fmt::Debug for HttpClientBuilder {
     }
 }
 
-/// What to make of a request without a whole answer.
-fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
-    let host = endpoint.host();
+/// The same where a proxy is in between: it is named, and it may be what refuses.
+fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+    if wants_a_password(&source) {
+        return Error::new(
+            ErrorKind::Config,
+            format!(
+                "the proxy {proxy} demands credentials, or refuses those in its URL \
+                 (status 407): correct the URL of the proxy"
+            ),
+        )
+        .with_source(source.without_url());
+    }
+    no_answer(
+        format!("{} through the proxy {proxy}", endpoint.host()),
+        source,
+    )
+}
+
+/// Host and port of a proxy, never what stands before them.
+fn proxy_host(url: &str) -> String {
+    let url = url.trim();
+    let parsed = match url.contains("://") {
+        true => Url::parse(url),
+        false => Url::parse(&format!("http://{url}")),
+    };
+    let parsed = parsed.ok();
+    let host = parsed
+        .as_ref()
+        .and_then(Url::host_str)
+        .unwrap_or("(of no known host)");
+    match parsed.as_ref().and_then(Url::port_or_known_default) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Whether the proxy refused the tunnel with 407, which the library says in words alone.
+fn wants_a_password(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        if next.to_string().contains("proxy authorization required") {
+            return true;
+        }
+        cause = next.source();
+    }
+    false
+}
+
+fn no_answer(host: String, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
     } else if source.is_builder() {

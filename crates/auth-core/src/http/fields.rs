@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::clock::{Timestamp, offset};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest lifetime that is believed: ten years.
@@ -18,11 +19,29 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 pub struct Fields {
     members: Map<String, Value>,
     date: Option<Timestamp>,
+    sender: Option<Endpoint>,
 }
 
 impl Fields {
     pub(super) fn new(members: Map<String, Value>, date: Option<Timestamp>) -> Self {
-        Self { members, date }
+        Self {
+            members,
+            date,
+            sender: None,
+        }
+    }
+
+    pub(super) fn sent_by(mut self, endpoint: &Endpoint) -> Self {
+        self.sender = Some(endpoint.clone());
+        self
+    }
+
+    /// Whether the server that sent them may name this page to a person's browser.
+    pub(crate) fn may_name(&self, page: &Endpoint) -> bool {
+        match &self.sender {
+            Some(sender) => sender.may_name(page),
+            None => !page.is_internal(),
+        }
     }
 
     /// When the server sent the answer, by its own clock (the `Date` header).
@@ -64,8 +83,18 @@ impl Fields {
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Self> {
         let members = self.members.get(name)?.as_object()?.clone();
-        let date = self.date;
-        Some(Self { members, date })
+        Some(Self {
+            members,
+            ..self.without_members()
+        })
+    }
+
+    fn without_members(&self) -> Self {
+        Self {
+            members: Map::new(),
+            date: self.date,
+            sender: self.sender.clone(),
+        }
     }
 
     /// A number, or a string that is one ("3600"); `None` if it is absent or `null`.

@@ -23,7 +23,7 @@ pub(super) fn redirected(
         .as_ref()
         .filter(|_| matches!(status, 307 | 308))
         .and_then(|url| Endpoint::new(url.as_str()).ok())
-        .filter(|target| !target.is_loopback() || endpoint.is_loopback());
+        .filter(|target| endpoint.may_name(target));
     let there = target.as_ref().map(|url| clean(&host_of(url), 200, &[]));
     let error = match moved_to {
         Some(moved) => {
