@@ -72,6 +72,36 @@ async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_sessi
     Ok(())
 }
 
+#[tokio::test]
+async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> TestResult {
+    let body = r#"{"access_token":"x","expired_in":60}"#;
+    let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
+    let endpoints = MiniMaxEndpoints::new(Region::Global, Dialect::MiniMaxCode);
+    let endpoints = endpoints.with_base(server.base_url())?;
+    let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
+    for elsewhere in [
+        None,
+        Some("account.minimax.io"),
+        Some("http://127.0.0.1:1"),
+        Some("https://relay.example"),
+    ] {
+        let mut current = session(NOTHING, None);
+        current.notes.server = elsewhere.map(Into::into);
+        for error in [
+            provider.refresh(&current).await.err(),
+            provider.revoke(&current).await.err(),
+            provider.check_session(&current).err(),
+        ] {
+            let error = error.ok_or("sent")?;
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(server.base_url()), "{error}");
+        }
+        assert_eq!(provider.api_base(&current), None);
+    }
+    assert!(server.requests().is_empty());
+    Ok(())
+}
+
 #[test]
 fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResult {
     let mut endpoints = MiniMaxEndpoints::default();

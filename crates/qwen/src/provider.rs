@@ -11,6 +11,8 @@ use llm_auth_core::{
 use crate::endpoints::QwenEndpoints;
 use crate::wire;
 
+const CLIENT_ID: &str = "client_id";
+
 /// Signs in at Qwen with the device authorization grant
 /// ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)) and PKCE
 /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), and renews sessions.
@@ -160,7 +162,9 @@ impl QwenProvider {
     /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
     #[must_use]
     pub fn session(&self, answer: TokenAnswer) -> OAuthToken {
-        let token = answer.into_token(self.clock.now());
+        let mut token = answer.into_token(self.clock.now());
+        let client_id = self.endpoints.client_id.clone();
+        token.notes.context.insert(CLIENT_ID.into(), client_id);
         token.made_at(&self.endpoints.token)
     }
 
@@ -197,10 +201,12 @@ impl AuthProvider for QwenProvider {
         let refresh = current.refresh_token()?;
         let endpoint = self.recipients();
         let endpoint = endpoint.permit(current, &self.endpoints.token)?;
+        // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
+        let client_id = current.notes.context.get(CLIENT_ID);
         let form = Form::new()
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
-            .text("client_id", &self.endpoints.client_id);
+            .text(CLIENT_ID, client_id.unwrap_or(&self.endpoints.client_id));
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
         let renewed = wire::read_renewal(&answer)?.into_token(self.clock.now());
         Ok(renewed.made_at(endpoint).inheriting(current))
