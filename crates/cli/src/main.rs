@@ -18,6 +18,7 @@ mod settings;
 mod signals;
 mod store;
 mod terminal;
+mod text;
 mod time;
 mod tty;
 mod usage;

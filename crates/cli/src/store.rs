@@ -44,7 +44,7 @@ pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
 
 /// The folder of everything that this command keeps.
 pub(crate) fn home() -> Result<PathBuf, Failure> {
-    match environment::path(HOME) {
+    match environment::own_path(HOME)? {
         Some(home) => Ok(home),
         None => home_of_user(),
     }

@@ -16,6 +16,7 @@ use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
 
 use crate::environment::{self, Variables};
 use crate::exit::{Failure, chain};
+use crate::text::not_a_word;
 
 /// A vendor that can be signed in to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -174,7 +175,7 @@ impl Vendor {
                 if let Some(client) = client {
                     builder = builder.client(client);
                 }
-                if let Some(project) = variables.text("QUOTA_PROJECT")? {
+                if let Some(project) = variables.word("QUOTA_PROJECT")? {
                     builder = builder.quota_project(project);
                 }
                 if let Some(patience) = patience {
@@ -311,6 +312,8 @@ impl Provider {
             Self::MiniMax(_) => Vec::new(),
             Self::Gemini(provider) => provider
                 .quota_project(token)
+                // One of a damaged or strange file is no header.
+                .filter(|project| not_a_word(project).is_none())
                 .map(|project| ("x-goog-user-project", project.to_owned()))
                 .into_iter()
                 .collect(),
@@ -337,8 +340,8 @@ fn gemini_client(
         let client = OAuthClient::from_json(&json).map_err(|error| failed(chain(&error)))?;
         return Ok(Some(client));
     }
-    let secret = variables.text("CLIENT_SECRET")?.map(Secret::from);
-    match (variables.text("CLIENT_ID")?, secret) {
+    let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
+    match (variables.word("CLIENT_ID")?, secret) {
         (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(environment::not_valid(
