@@ -25,6 +25,8 @@ mod exit_codes;
 mod hearing;
 #[path = "suite/hostile_env.rs"]
 mod hostile_env;
+#[path = "suite/hostile_files.rs"]
+mod hostile_files;
 #[path = "suite/import.rs"]
 mod import;
 #[path = "suite/login.rs"]

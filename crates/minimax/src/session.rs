@@ -95,8 +95,12 @@ fn region_of(token: &OAuthToken) -> Option<Region> {
     Region::of_host(&named.host())
 }
 
+/// A longer base URL is none.
+const LONGEST_URL: usize = 2048;
+
 /// The API that the session names, if it is a URL that may have a bearer token.
 pub(crate) fn named_api(token: &OAuthToken) -> Option<Endpoint> {
     let named = Endpoint::new(token.resource_url.as_deref()?).ok()?;
-    (!named.as_str().contains('?')).then_some(named)
+    let is_plain = !named.as_str().contains('?') && named.as_str().len() <= LONGEST_URL;
+    is_plain.then_some(named)
 }

@@ -52,6 +52,9 @@ pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
     }
 }
 
+/// A longer base URL is none.
+const LONGEST_URL: usize = 2048;
+
 /// The API that a `resource_url` names, with or without a scheme. `None` for what is no URL that
 /// may have a bearer token.
 pub(crate) fn named_api(resource_url: &str) -> Option<Endpoint> {
@@ -62,7 +65,8 @@ pub(crate) fn named_api(resource_url: &str) -> Option<Endpoint> {
         format!("https://{named}")
     };
     let endpoint = Endpoint::new(&with_scheme).ok()?;
-    (!endpoint.as_str().contains('?')).then_some(endpoint)
+    let is_plain = !endpoint.as_str().contains('?') && endpoint.as_str().len() <= LONGEST_URL;
+    is_plain.then_some(endpoint)
 }
 
 /// Whether it is one of the hosts of Qwen's API: `qwen.ai` with all below it, and Alibaba Cloud's

@@ -5,7 +5,7 @@ mod row;
 use clap::Args;
 use llm_auth_core::{
     Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey,
-    SystemClock, Timestamp,
+    SystemClock, Timestamp, printable,
 };
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
             output::answer("")?;
         }
         for line in row.lines() {
-            output::answer(&line)?;
+            output::answer(&printable(&line))?;
         }
     }
     Ok(())

@@ -5,16 +5,16 @@ use std::time::Duration;
 use clap::Args;
 use llm_auth_core::{
     AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken,
-    SessionKey, SystemClock, printable,
+    SessionKey, SystemClock,
 };
 use serde_json::{Map, json};
 
 use super::SessionArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, login_command};
 use crate::output::{self, VERSION};
 use crate::time::rfc3339;
 use crate::vendor::{Provider, ProviderArgs, trust};
-use crate::{accounts, signals, store, time};
+use crate::{accounts, signals, store, text, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -71,6 +71,7 @@ impl Wanted {
             && let Some(token) = good_enough(stored, &key, self.min_validity)?
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
+            self.check(&key, &token)?;
             return Ok((key, token));
         }
         let manager = vendor
@@ -92,6 +93,7 @@ impl Wanted {
             }
         };
         let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
+        self.check(&key, &token)?;
         if time::has_expired(&token) {
             output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
         } else if let Some(minimum) = self.min_validity
@@ -104,6 +106,17 @@ impl Wanted {
             ));
         }
         Ok((key, token))
+    }
+
+    /// A token of a damaged or strange file is not handed to a terminal, a program or a header.
+    fn check(&self, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+        let Some(why) = text::not_a_token(token.access.expose()) else {
+            return Ok(());
+        };
+        Err(Failure::Config {
+            message: format!("{key}: the access token that is stored {why}"),
+            advice: format!("sign in again with `{}`", login_command(&self.session)),
+        })
     }
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {
@@ -169,7 +182,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "token_type": "Bearer",
         "expires_at": rfc3339(token.expires_at),
         "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope.as_deref().map(printable),
+        "scope": token.scope.as_deref().map(output::shown),
         "api_base": provider.api_base(token),
         "headers": headers,
     }))

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark, printable,
-};
+use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark};
 use serde::Serialize;
 
 use super::state_of;
 use crate::accounts::{self, IMPORTED_FROM};
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::exit::{chain, login_command};
+use crate::output::shown;
 use crate::screen::arrow;
 use crate::time::{length, rfc3339};
 use crate::vendor::trust::{self, TrustArgs};
@@ -67,8 +66,8 @@ impl Row {
     ) -> Option<Self> {
         let vendor = Some(key.provider()).filter(|name| !name.is_empty());
         let row = Self {
-            vendor: vendor.map(printable),
-            account: printable(key.account()),
+            vendor: vendor.map(shown),
+            account: shown(key.account()),
             current: place.store.is_none() && is_current(key, store),
             store: store.path(key).display().to_string(),
             ..Self::default()
@@ -83,7 +82,7 @@ impl Row {
     /// For all that might be in a folder that cannot be listed.
     pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
         Self {
-            vendor: Some(printable(provider)),
+            vendor: Some(shown(provider)),
             ..Self::default().unreadable(error)
         }
     }
@@ -97,7 +96,7 @@ impl Row {
         now: Timestamp,
     ) -> Self {
         let notes = &token.notes;
-        let owner = notes.provider.as_deref().map(printable);
+        let owner = notes.provider.as_deref().map(shown);
         let vendor = owner.clone().or_else(|| self.vendor.clone());
         let foreign = !key.provider().is_empty()
             && owner
@@ -115,22 +114,22 @@ impl Row {
             expires_at: rfc3339(token.expires_at).filter(|_| has_access),
             expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
             expires_in_seconds: has_access.then_some(expires_in / 1000),
-            scope: token.scope.as_deref().map(printable),
+            scope: token.scope.as_deref().map(shown),
             api_base: api.base,
             endpoints_refused: api.refused,
             api_ignored: api.ignored,
-            identity: notes.identity.as_deref().map(printable),
+            identity: notes.identity.as_deref().map(shown),
             signed_in_at: notes.signed_in_at.and_then(rfc3339),
             renewed_at: notes.renewed_at.and_then(rfc3339),
             last_failure: reason_of(token).map(|mark| Failed {
                 at: rfc3339(mark.at),
-                reason: mark.reason.as_deref().map(printable),
+                reason: mark.reason.as_deref().map(shown),
             }),
             clock_offset_seconds: notes.clock_offset_ms.map(|millis| millis / 1000),
             renewable: token.refresh.is_some() && !token.is_refused(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
-            imported_from: notes.context.get(IMPORTED_FROM).map(|name| printable(name)),
+            imported_from: notes.context.get(IMPORTED_FROM).map(|name| shown(name)),
             advice: advice(place, key, token, now),
             error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
             vendor,
