@@ -83,15 +83,15 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let is_named = accounts::is_named(&session, before.as_ref())?;
     let login = Login::new(vendor, provider, key, store, is_named, before);
 
-    if let Some(line) = places.line(vendor) {
-        say(&line);
-        if let Some(event) = places.event(vendor).filter(|_| args.json) {
-            output::json(&event)?;
-        }
+    if let Some(event) = places.event(vendor).filter(|_| args.json) {
+        output::json(&event)?;
     }
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let terminal = Terminal::new(args.json, Place::detect(), wish);
     terminal.title(&format!("Sign in to {}", vendor.title()));
+    if let Some(line) = places.line(vendor) {
+        terminal.say(&line);
+    }
     terminal.say(vendor.state_of_affairs());
     if let Some(notice) = login.notice() {
         terminal.say(&notice);
