@@ -5,6 +5,7 @@ mod client;
 mod fields;
 mod form;
 mod no_proxy;
+mod proxy;
 mod redirect;
 mod tls;
 

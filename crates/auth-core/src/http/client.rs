@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
@@ -12,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use super::answer::Answer;
 use super::form::Form;
 use super::no_proxy::NoProxy;
+use super::proxy::{proxy_host, wants_a_password};
 use super::redirect::redirected;
 use super::tls;
 use crate::clock::Timestamp;
@@ -371,7 +371,7 @@ impl fmt::Debug for HttpClientBuilder {
     }
 }
 
-/// The same where a proxy is in between: it is named, and it may be what refuses.
+/// The same where a proxy is in between, which is named, and which may be what refuses.
 fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwest::Error) -> Error {
     if wants_a_password(&source) {
         return Error::new(
@@ -389,36 +389,7 @@ fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwest::Error) -
     )
 }
 
-/// Host and port of a proxy, never what stands before them.
-fn proxy_host(url: &str) -> String {
-    let url = url.trim();
-    let parsed = match url.contains("://") {
-        true => Url::parse(url),
-        false => Url::parse(&format!("http://{url}")),
-    };
-    let parsed = parsed.ok();
-    let host = parsed
-        .as_ref()
-        .and_then(Url::host_str)
-        .unwrap_or("(of no known host)");
-    match parsed.as_ref().and_then(Url::port_or_known_default) {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
-}
-
-/// Whether the proxy refused the tunnel with 407, which the library says in words alone.
-fn wants_a_password(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        if next.to_string().contains("proxy authorization required") {
-            return true;
-        }
-        cause = next.source();
-    }
-    false
-}
-
+/// What to make of a request to this host, by this way, without a whole answer.
 fn no_answer(host: String, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
