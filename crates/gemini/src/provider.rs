@@ -161,19 +161,26 @@ impl GeminiProvider {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if neither knows a client.
+    /// [`ErrorKind::Config`] if neither knows a client, or if the session names none and belongs to
+    /// a server for which the secret of this provider's client is not.
     pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
-        let token = match (token.notes.context.get(CLIENT_ID), &self.client) {
-            (Some(_), _) => token,
-            (None, Some(client)) => self.owned(token, client),
-            (None, None) => {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "the OAuth client of the session is not known",
-                ));
+        let recipients = self.recipients();
+        let token = recipients.settle(token, &self.endpoints.token);
+        match (token.notes.context.get(CLIENT_ID), &self.client) {
+            (Some(_), _) => Ok(token),
+            (None, Some(client)) => {
+                // From here on the secret of our client goes where the session goes.
+                let (ours, google) = (&self.endpoints.token, GeminiEndpoints::default().token);
+                if !recipients.trusts(ours) || recipients.permit(&token, ours).is_err() {
+                    recipients.permit(&token, &google)?;
+                }
+                Ok(self.owned(token, client))
             }
-        };
-        Ok(self.recipients().settle(token, &self.endpoints.token))
+            (None, None) => Err(Error::new(
+                ErrorKind::Config,
+                "the OAuth client of the session is not known",
+            )),
+        }
     }
 
     /// Checks that this provider's endpoints are those that this session may be sent to.

@@ -195,5 +195,11 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() {
     session.notes.server = Some(kit.base_url().into());
     let error = provider.refresh(&session).await.unwrap_err();
     assert!(error.to_string().contains("was not sent"), "{error}");
+    assert!(provider.take_over(session.clone()).is_err());
     assert_eq!(kit.gemini().counters().refreshes, 0);
+    session.notes.server = None;
+    let taken = provider.take_over(session).unwrap();
+    let server = taken.notes.server.as_deref();
+    assert_eq!(server, Some("https://oauth2.googleapis.com"));
+    assert!(taken.notes.client_secret.is_some());
 }

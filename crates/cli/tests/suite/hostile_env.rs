@@ -395,6 +395,31 @@ fn the_secret_of_the_user_s_client_goes_to_the_vendor_alone() {
 }
 
 #[test]
+fn a_session_that_is_taken_over_is_the_vendor_s_whatever_the_environment_says() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    let file = user.folder.path().join("session.json");
+    let tokens = json!({"access": "made-up", "refresh": "made-up-refresh", "expires": 1});
+    fs::write(&file, tokens.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    for (vendor, own) in [
+        ("qwen", "https://chat.qwen.ai"),
+        ("minimax", "https://account.minimax.io"),
+    ] {
+        let take_over = ["import", "gochat", "--take-over", "--vendor", vendor];
+        let mut command = user.command(&[&take_over[..], &["--file", file]].concat());
+        set(&mut command, vendor, &FOR_SESSIONS, &stranger);
+        let done = finish(&mut command);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let stored = read(&user.file(vendor, "default"));
+        assert_eq!(stored["llm_auth"]["server"], own);
+        let mut command = user.command(&["token", vendor]);
+        set(&mut command, vendor, &FOR_SESSIONS, &stranger);
+        finish(&mut command).assert_failed(1, &stranger.host);
+    }
+    assert_eq!(stranger.seen(), "");
+}
+
+#[test]
 fn a_proxy_sees_the_name_of_the_vendor_s_host_and_no_more() {
     for (vendor, own) in [
         ("qwen", "chat.qwen.ai"),
