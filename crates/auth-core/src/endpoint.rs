@@ -1,6 +1,7 @@
 //! Where a credential may be sent.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use reqwest::Url;
 
@@ -121,10 +122,29 @@ impl Endpoint {
         self.0.origin().ascii_serialization()
     }
 
+    /// Host and port, with the scheme if it is not `https`.
+    pub(crate) fn base_or_host(&self) -> String {
+        match self.0.scheme() {
+            "https" => self.host(),
+            _ => self.base(),
+        }
+    }
+
     /// Whether it is on this computer.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
+    }
+
+    /// Whether its host is written as an address of this computer or of a private network.
+    pub(crate) fn is_internal(&self) -> bool {
+        is_internal(&self.0)
+    }
+
+    /// Whether a server may send a browser there: one on the network to nothing inside.
+    pub(crate) fn may_name(&self, page: &Self) -> bool {
+        let on_same_network = self.is_internal() && !is_of_this_computer(&page.0);
+        !page.is_internal() || self.is_loopback() || on_same_network
     }
 
     /// This URL with query parameters appended, percent-encoded.
@@ -160,12 +180,43 @@ pub(crate) fn host_of(url: &Url) -> String {
     }
 }
 
+fn is_internal(url: &Url) -> bool {
+    match address_of(url) {
+        Some(IpAddr::V4(address)) => {
+            address.is_private() || address.is_link_local() || is_of_this_computer(url)
+        }
+        Some(IpAddr::V6(address)) => {
+            let is_private = address.is_unique_local() || address.is_unicast_link_local();
+            is_private || is_of_this_computer(url)
+        }
+        None => is_of_this_computer(url),
+    }
+}
+
+/// Loopback, also as only some systems understand it: `x.localhost`, `0.0.0.0`.
+fn is_of_this_computer(url: &Url) -> bool {
+    match address_of(url) {
+        Some(address) => address.is_loopback() || address.is_unspecified(),
+        None => {
+            let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+            host == "localhost" || host.ends_with(".localhost")
+        }
+    }
+}
+
+/// The address that stands for a host, as version 4 where it is one in disguise.
+fn address_of(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    Some(bare.parse::<IpAddr>().ok()?.to_canonical())
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || bare
-            .parse::<std::net::IpAddr>()
+            .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }
 
@@ -213,6 +264,39 @@ mod tests {
         );
         assert!(endpoint.with_base("http://127.0.0.1:4000/prefix").is_err());
         assert!(endpoint.with_base("http://example.com").is_err());
+    }
+
+    #[test]
+    fn a_server_on_the_network_names_no_page_inside() {
+        let page = |url| Endpoint::new(url).unwrap();
+        let (vendor, relay, kit) = (
+            page("https://vendor.example/device"),
+            page("https://10.0.0.5/device"),
+            page("http://127.0.0.1:4000/device"),
+        );
+        for (url, by_vendor, by_relay) in [
+            ("https://vendor.example/page", true, true),
+            ("https://8.8.8.8/", true, true),
+            ("https://10.1.2.3/", false, true),
+            ("https://192.168.1.1/admin", false, true),
+            ("https://169.254.169.254/latest", false, true),
+            ("https://[fd00::1]/", false, true),
+            ("https://[fe80::1]/", false, true),
+            ("http://127.0.0.1:80/", false, false),
+            ("https://127.0.0.1/", false, false),
+            ("https://127.1/", false, false),
+            ("https://0x7f000001/", false, false),
+            ("https://[::ffff:127.0.0.1]/", false, false),
+            ("https://[::1]/", false, false),
+            ("https://0.0.0.0/", false, false),
+            ("https://localhost/", false, false),
+            ("https://localhost./", false, false),
+            ("https://a.localhost/", false, false),
+        ] {
+            assert_eq!(vendor.may_name(&page(url)), by_vendor, "{url}");
+            assert_eq!(relay.may_name(&page(url)), by_relay, "{url}");
+            assert!(kit.may_name(&page(url)), "{url}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod dns;
 mod failure;
 mod fields;
 mod form;
+mod no_proxy;
+mod proxy;
 mod redirect;
 mod retry_after;
 mod tls;

@@ -14,6 +14,7 @@ mod http;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod manager;
+mod origin;
 mod pkce;
 mod prompt;
 mod provider;
@@ -42,6 +43,7 @@ pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_ADVISORY_WINDOW,
     DEFAULT_CALL_LIMIT, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper, SessionWatch,
 };
+pub use origin::{Recipients, TrustedHost};
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};
 pub use provider::{AuthProvider, Revocation};

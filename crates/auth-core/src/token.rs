@@ -13,7 +13,7 @@ use crate::clock::{TOLERANCE_MS, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::text::{clean, is_header_value};
+use crate::text::is_header_value;
 
 /// What is said of an access token that cannot be sent.
 pub(crate) const NO_BEARER: &str = "the access token holds a character that no HTTP header may have (a line break, a control character): sign in again";
@@ -100,7 +100,8 @@ pub struct SessionNotes {
     /// Who it is, as the vendor says (an e-mail address), where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
-    /// Host and port of the token endpoint that the session was made at.
+    /// The origin of the token endpoint that issued the session; host and port alone where an older
+    /// version wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// What a provider needs to renew this very session: its region, its client id.
@@ -310,32 +311,12 @@ impl OAuthToken {
         self
     }
 
-    /// Remembers the token endpoint that the session was made at.
+    /// Records the origin (scheme, host and port) of the token endpoint that issued the session:
+    /// [`Recipients`](crate::Recipients) sends it nowhere else.
     #[must_use]
     pub fn made_at(mut self, token_endpoint: &Endpoint) -> Self {
-        self.notes.server = Some(token_endpoint.host());
+        self.notes.server = Some(token_endpoint.base());
         self
-    }
-
-    /// Checks that the session was made at this token endpoint's host: a refresh token goes to
-    /// no other server (RFC 6749 section 10.4). A session that remembers no server passes, and
-    /// a provider whose endpoints were set on purpose need not ask.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] naming both hosts.
-    pub fn check_made_at(&self, token_endpoint: &Endpoint) -> Result<()> {
-        let here = token_endpoint.host();
-        match &self.notes.server {
-            Some(server) if *server != here => Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "the session was made at {}, not at {here}: set the token endpoint to use it",
-                    clean(server, 200, &[])
-                ),
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// A remark about the refresh token that this session holds now.
@@ -471,20 +452,6 @@ mod tests {
         let new = new.inheriting(&read(FULL));
         assert_eq!(new.refresh.unwrap().expose(), "s");
         assert_eq!(new.resource_url.as_deref(), Some("other.example"));
-    }
-
-    #[test]
-    fn a_session_that_was_made_elsewhere_is_told_apart() {
-        let (here, there) = (
-            Endpoint::known("https://example.com/token"),
-            Endpoint::known("http://127.0.0.1:4000/token"),
-        );
-        let session = read(FULL);
-        assert!(session.check_made_at(&here).is_ok());
-        let session = session.made_at(&there);
-        assert!(session.check_made_at(&there).is_ok());
-        let error = session.check_made_at(&here).unwrap_err();
-        assert!(error.to_string().contains("127.0.0.1:4000"), "{error}");
     }
 
     #[test]

@@ -264,6 +264,90 @@ async fn a_socks_proxy_is_asked_to_find_the_host() {
     assert_eq!(asked.await.unwrap(), (3, "vendor.example".to_owned()));
 }
 
+/// A proxy that gives every tunnel this answer, and how it was asked.
+async fn through_proxy(
+    answer: &'static str,
+    user: &str,
+    except: &str,
+    url: &str,
+) -> (String, Error) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let http = HttpClient::builder()
+        .proxy(format!("http://{user}{address}"), except)
+        .build()
+        .unwrap();
+    let endpoint = Endpoint::new(url).unwrap();
+    let error = http
+        .post_form(&endpoint, &Form::new(), &[])
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    (asked.await.unwrap(), error)
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_password_is_named_and_nothing_that_passes() {
+    const WANTS: &str = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
+    for user in ["", "mia:made-up@"] {
+        let (_, error) = through_proxy(WANTS, user, "", "https://vendor.example/token").await;
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert!(error.to_string().contains("407"), "{error}");
+        assert!(!error.answer_lost());
+        assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_through_a_proxy_names_the_proxy_and_the_host() {
+    for (answer, except) in [
+        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", ""),
+        ("HTTP/1.1 200 OK\r\n\r\n", "vendor.example:443"),
+        ("", "other.example"),
+    ] {
+        let url = "https://vendor.example:8443/token";
+        let (asked, error) = through_proxy(answer, "mia:made-up@", except, url).await;
+        assert!(asked.starts_with("CONNECT vendor.example:8443 "), "{asked}");
+        assert_eq!(error.kind(), ErrorKind::Transient, "{error}");
+        assert!(error.to_string().contains("vendor.example:8443"), "{error}");
+        assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_without_the_proxy_by_host_and_port_never_reaches_it() {
+    // Nothing is there, and its proxy would be a hang-up.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = proxy.local_addr().unwrap();
+    for except in ["invalid:PORT", "invalid", "*", "*:PORT"] {
+        let except = except.replace("PORT", &port.to_string());
+        let http = HttpClient::builder()
+            .proxy(format!("http://{address}"), except.clone())
+            .build()
+            .unwrap();
+        let endpoint = Endpoint::new(&format!("https://vendor.invalid:{port}/token")).unwrap();
+        let error = http
+            .post_form(&endpoint, &Form::new(), &[])
+            .await
+            .unwrap_err();
+        assert!(!error.to_string().contains("proxy"), "{except}: {error}");
+    }
+    let asked = std::future::poll_fn(|cx| std::task::Poll::Ready(proxy.poll_accept(cx).is_ready()));
+    assert!(!asked.await);
+}
+
 #[tokio::test]
 async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {
     for bytes in [

@@ -7,9 +7,10 @@ use llm_auth_core::{
 
 use crate::commands::status::state_of;
 use crate::commands::{PlaceArgs, SessionArgs};
-use crate::environment::Variables;
+use crate::environment::{Variables, not_valid};
 use crate::exit::Failure;
 use crate::settings::Settings;
+use crate::text::not_a_name;
 use crate::vendor::Vendor;
 
 /// Where a session remembers the program that it was taken over from.
@@ -96,7 +97,12 @@ fn is_over(store: &FileTokenStore, key: &SessionKey) -> bool {
 }
 
 fn of_environment(vendor: Vendor) -> Result<Option<String>, Failure> {
-    Variables::of(vendor.name()).text("ACCOUNT")
+    let variables = Variables::of(vendor.name());
+    let name = variables.text("ACCOUNT")?;
+    match name.as_deref().and_then(not_a_name) {
+        Some(why) => Err(not_valid(&variables.name("ACCOUNT"), &format!("it {why}"))),
+        None => Ok(name),
+    }
 }
 
 /// The current account of a vendor: the one that the environment names, or that `switch` or a

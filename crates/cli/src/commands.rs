@@ -19,6 +19,7 @@ use clap_complete::ArgValueCompleter;
 
 use crate::exit::{self, Reporter};
 use crate::logging;
+use crate::text::not_a_name;
 use crate::vendor::Vendor;
 
 const AFTER_HELP: &str = "\
@@ -92,12 +93,24 @@ pub(crate) struct SessionArgs {
 pub(crate) struct PlaceArgs {
     /// Which of several accounts at the vendor, by name or by its owner's verified identity
     /// [default: the current one].
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(shell::accounts_like))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = account_name,
+        add = ArgValueCompleter::new(shell::accounts_like)
+    )]
     pub(crate) account: Option<String>,
 
     /// Keep the session in this one JSON file (which gochat can share).
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+}
+
+fn account_name(name: &str) -> Result<String, String> {
+    match not_a_name(name) {
+        Some(why) => Err(format!("the name {why}")),
+        None => Ok(name.to_owned()),
+    }
 }
 
 impl Cli {

@@ -7,26 +7,96 @@ use llm_auth_core::{Endpoint, Error, HttpClientBuilder, printable};
 
 use crate::exit::{Failure, chain};
 use crate::files;
+use crate::text::not_a_word;
+
+/// The longest value that is believed; a file of settings is no value.
+const LONGEST: usize = 8192;
+
+/// A variable without the white space around it, which files with carriage returns and careless
+/// quoting leave there; empty counts as not set.
+pub(crate) fn value(name: &str) -> Option<OsString> {
+    let value = std::env::var_os(name)?;
+    let value = match value.to_str().map(str::trim) {
+        Some(text) if text.len() < value.len() => OsString::from(text),
+        _ => value,
+    };
+    (!value.is_empty()).then_some(value)
+}
 
 /// A variable's text; empty counts as not set.
 pub(crate) fn text(name: &str) -> Result<Option<String>, Failure> {
-    match std::env::var_os(name).map(OsString::into_string) {
+    match value(name).map(OsString::into_string) {
         None => Ok(None),
-        Some(Ok(text)) if text.is_empty() => Ok(None),
-        Some(Ok(text)) => Ok(Some(text)),
+        Some(Ok(text)) => match oddity(&text) {
+            Some(why) => Err(not_valid(name, why)),
+            None => Ok(Some(text)),
+        },
         Some(Err(_not_utf8)) => Err(Failure::Usage(format!(
             "the environment variable {name} is not valid UTF-8"
         ))),
     }
 }
 
+/// What is wrong with a text that a person meant as one plain value.
+fn oddity(text: &str) -> Option<&'static str> {
+    let in_quotes = |quote| text.starts_with(quote) || text.ends_with(quote);
+    if text.len() > LONGEST {
+        Some("it is longer than any such value")
+    } else if text.contains(['\n', '\r']) {
+        Some("there is a line end in it")
+    } else if printable(text) != text {
+        Some("there are control characters or invisible characters in it")
+    } else if in_quotes('"') || in_quotes('\'') {
+        Some("there are quotes around it, which only a shell takes off")
+    } else {
+        None
+    }
+}
+
+/// The same for what stands in a header or a form: an id, a secret, a project.
+pub(crate) fn word(name: &str) -> Result<Option<String>, Failure> {
+    let Some(text) = text(name)? else {
+        return Ok(None);
+    };
+    match not_a_word(&text) {
+        Some(why) => Err(not_valid(name, &format!("it {why}"))),
+        None => Ok(Some(text)),
+    }
+}
+
+/// The same for an address, in which no blank stands.
+fn url(name: &str) -> Result<Option<String>, Failure> {
+    match text(name)? {
+        Some(url) if url.contains(char::is_whitespace) => {
+            Err(not_valid(name, "there is a blank in it"))
+        }
+        url => Ok(url),
+    }
+}
+
 /// A variable's text as a path, which need not be UTF-8; empty counts as not set.
 pub(crate) fn path(name: &str) -> Result<Option<PathBuf>, Failure> {
-    let path = std::env::var_os(name).filter(|path| !path.is_empty());
-    let path = path.map(PathBuf::from);
+    let path = value(name).map(PathBuf::from);
     match path.as_deref().and_then(files::scheme_of) {
         Some(scheme) => Err(not_valid(name, &files::no_path(&scheme))),
         None => Ok(path),
+    }
+}
+
+/// The path of one of our own variables, if it can be meant.
+pub(crate) fn own_path(name: &str) -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = path(name)? else {
+        return Ok(None);
+    };
+    let text = path.to_string_lossy();
+    if text == "~" || text.starts_with("~/") {
+        let why = "only a shell knows what ~ stands for: write the whole path";
+        return Err(not_valid(name, why));
+    }
+    // What is not UTF-8 can be a path all the same.
+    match path.to_str().and_then(oddity) {
+        Some(why) => Err(not_valid(name, why)),
+        None => Ok(Some(path)),
     }
 }
 
@@ -60,6 +130,11 @@ impl Variables {
         text(&self.name(last))
     }
 
+    /// What stands in a header or a form.
+    pub(crate) fn word(&self, last: &str) -> Result<Option<String>, Failure> {
+        word(&self.name(last))
+    }
+
     /// Replaces what is at its default by the variable's text.
     pub(crate) fn replace(&self, last: &str, place: &mut String) -> Result<(), Failure> {
         if let Some(text) = self.text(last)? {
@@ -70,7 +145,7 @@ impl Variables {
 
     /// The endpoint that a variable names.
     pub(crate) fn endpoint(&self, last: &str) -> Result<Option<Endpoint>, Failure> {
-        let Some(url) = self.text(last)? else {
+        let Some(url) = url(&self.name(last))? else {
             return Ok(None);
         };
         self.checked(last, Endpoint::new(&url)).map(Some)
@@ -90,7 +165,7 @@ impl Variables {
         endpoints: T,
         with_base: impl FnOnce(&T, &str) -> Result<T, Error>,
     ) -> Result<T, Failure> {
-        match self.text("BASE_URL")? {
+        match url(&self.name("BASE_URL"))? {
             Some(base) => self.checked("BASE_URL", with_base(&endpoints, &base)),
             None => Ok(endpoints),
         }
@@ -113,6 +188,7 @@ pub(crate) struct Proxy {
     url: String,
     /// The hosts that go without it, in the syntax of `NO_PROXY`.
     pub(crate) except: String,
+    except_by: Option<&'static str>,
 }
 
 impl Proxy {
@@ -122,10 +198,12 @@ impl Proxy {
             return Ok(None);
         };
         let except = first_of(&["no_proxy", "NO_PROXY"])?;
+        let (except_by, except) = except.unzip();
         Ok(Some(Self {
             variable,
             url,
-            except: except.map(|(_, hosts)| hosts).unwrap_or_default(),
+            except: except.unwrap_or_default(),
+            except_by,
         }))
     }
 
@@ -143,10 +221,14 @@ pub(crate) fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, F
     let Some(proxy) = Proxy::find()? else {
         return Ok(http);
     };
-    let http = http.proxy(proxy.url, proxy.except);
-    match http.clone().build() {
+    let usable = |http: HttpClientBuilder, variable| match http.clone().build() {
         Ok(_usable) => Ok(http),
-        Err(error) => Err(not_valid(proxy.variable, &chain(&error))),
+        Err(error) => Err(not_valid(variable, &chain(&error))),
+    };
+    let alone = usable(http.proxy(proxy.url.as_str(), ""), proxy.variable)?;
+    match proxy.except_by {
+        Some(variable) => usable(alone.proxy(proxy.url, proxy.except), variable),
+        None => Ok(alone),
     }
 }
 
@@ -158,7 +240,7 @@ const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
 
 /// The certificates of the environment beside those of the system.
 pub(crate) fn with_ca(http: HttpClientBuilder) -> Result<HttpClientBuilder, Failure> {
-    let Some(file) = path(CA_FILE)? else {
+    let Some(file) = own_path(CA_FILE)? else {
         return Ok(http);
     };
     let pem = llm_auth_core::files::read(&file, LARGEST_CA_FILE)

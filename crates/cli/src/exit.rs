@@ -205,6 +205,7 @@ impl Reporter {
             return *code;
         }
         let (message, advice) = (printable(&failure.message()), self.advice(failure));
+        let advice = advice.as_deref().map(printable);
         output::say(&format!("llm-auth: {message}"));
         if let Some(advice) = &advice {
             output::say(&format!("  {} {advice}", arrow()));

@@ -3,7 +3,7 @@
 use std::io;
 
 use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -26,6 +26,27 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         (None, 1) => "debug".to_owned(),
         (None, _) => "trace".to_owned(),
     };
+    for directive in directives.split(',').map(str::trim) {
+        let (target, level) = match directive.split_once('=') {
+            Some((target, _)) => (target, None),
+            None => (directive, Some(directive)),
+        };
+        let is_level = level.is_some_and(|level| level.parse::<LevelFilter>().is_ok());
+        if is_level || target.starts_with("llm_auth") || directive.is_empty() {
+            continue;
+        }
+        if level.is_some() {
+            return Err(environment::not_valid(
+                VARIABLE,
+                "it holds a word that is no level (error, warn, info, debug, trace, off) and none of \
+                 our crates (llm_auth, llm_auth_core, ...)",
+            ));
+        }
+        say(&format!(
+            "llm-auth: {VARIABLE} names {target}, which is none of our crates (llm_auth, \
+             llm_auth_core, ...): that part has no effect"
+        ));
+    }
     let wanted: Targets = directives.parse().map_err(|error| {
         environment::not_valid(VARIABLE, &format!("it holds no log directives ({error})"))
     })?;

@@ -19,6 +19,7 @@ mod settings;
 mod signals;
 mod store;
 mod terminal;
+mod text;
 mod time;
 mod trust;
 mod tty;

@@ -3,7 +3,9 @@
 use std::io::{self, Write as _};
 
 use console::Term;
+use llm_auth_core::printable;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::exit::Failure;
 use crate::screen;
@@ -27,10 +29,36 @@ fn write(parts: &[&[u8]]) -> Result<(), Failure> {
     written.and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
-/// Writes the answer as JSON on one line.
+/// Writes the answer as JSON on one line, and nothing in it that a terminal would not show.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
-    answer(&line)
+    let value = serde_json::to_value(value).map_err(|error| Failure::Output(error.into()))?;
+    answer(&visible(value).to_string())
+}
+
+fn visible(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(printable(&text)),
+        Value::Array(values) => values.into_iter().map(visible).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter();
+            members
+                .map(|(name, value)| (name, visible(value)))
+                .collect()
+        }
+        other => other,
+    }
+}
+
+/// The most that is shown of a text that a file or a server holds.
+const MOST_SHOWN: usize = 500;
+
+/// Text of a file or a server as a person and a program see it: printable, and not endless.
+pub(crate) fn shown(text: &str) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// The width of standard output; `None` where it is no terminal, and lines may be of any length.
@@ -40,6 +68,8 @@ pub(crate) fn columns_of_stdout() -> Option<usize> {
 }
 
 /// Says a line to the person. Nobody listening is no reason to stop.
-pub(crate) fn say(line: &str) {
-    screen::on_stderr().line(line);
+pub(crate) fn say(text: &str) {
+    for line in text.split('\n') {
+        screen::on_stderr().line(&printable(line));
+    }
 }

@@ -1,14 +1,13 @@
 //! Where the person is: over SSH, in WSL, in a container, before a screen or not. It decides how
 //! a sign-in is shown, and what is said about it.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::browser;
+use crate::{browser, environment};
 
 /// What is known of the place, and the person's wish.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +43,7 @@ pub(crate) enum Opening {
 
 impl Place {
     pub(crate) fn detect() -> Self {
-        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let variable = environment::value;
         let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
         let is_wsl = any(&["WSL_DISTRO_NAME", "WSL_INTEROP"])
             || fs::read_to_string("/proc/version")

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use llm_auth_core::files;
+use llm_auth_core::{TrustedHost, files};
 use serde_json::{Map, Value};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, chain};
 use crate::files::LARGEST;
 use crate::output::VERSION;
 use crate::store;
 
 const CURRENT: &str = "current";
+const TRUSTED: &str = "trusted_endpoints";
 
 /// How long another command may take to write the file.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -28,7 +29,16 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn load() -> Result<Self, Failure> {
-        let home = &store::home()?;
+        Self::read(&store::home()?)
+    }
+
+    /// Those of the user's own home directory, wherever `LLM_AUTH_HOME` moves the rest: that may
+    /// be the word of a project.
+    pub(crate) fn of_user() -> Result<Self, Failure> {
+        Self::read(&store::home_of_user()?)
+    }
+
+    fn read(home: &Path) -> Result<Self, Failure> {
         let file = home.join("settings.json");
         // A link stays a link, if no other user can have put it there.
         let file = match files::check_directory(home) {
@@ -61,6 +71,22 @@ impl Settings {
                 &format!("the current account of {vendor} is no text"),
             )),
         }
+    }
+
+    /// The servers that may have credentials although they are not the vendors' own.
+    pub(crate) fn trusted_endpoints(&self) -> Result<Vec<TrustedHost>, Failure> {
+        let wrong = |why: &str| unreadable(&self.file, &format!("`{TRUSTED}`: {why}"));
+        let listed = match self.members.get(TRUSTED) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(listed)) => listed,
+            Some(_) => return Err(wrong("it is no list")),
+        };
+        let host = |host: &Value| {
+            let host = host.as_str().ok_or_else(|| wrong("an entry is no text"))?;
+            host.parse::<TrustedHost>()
+                .map_err(|error| wrong(&chain(&error)))
+        };
+        listed.iter().map(host).collect()
     }
 
     /// Remembers which account of a vendor is the current one.

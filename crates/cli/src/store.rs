@@ -48,9 +48,14 @@ pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
 
 /// The folder of everything that this command keeps.
 pub(crate) fn home() -> Result<PathBuf, Failure> {
-    if let Some(home) = environment::path(HOME)? {
-        return Ok(home);
+    match environment::own_path(HOME)? {
+        Some(home) => Ok(home),
+        None => home_of_user(),
     }
+}
+
+/// The same where no variable of ours moves it: what stands there is the user's own word.
+pub(crate) fn home_of_user() -> Result<PathBuf, Failure> {
     match etcetera::base_strategy::choose_native_strategy() {
         Ok(folders) => Ok(folders.data_dir().join("llm-auth")),
         Err(_no_home) => Err(Failure::Config {

@@ -6,14 +6,16 @@ use llm_auth_core::printable;
 
 use crate::commands::Cli;
 use crate::exit::{Failure, Reporter, USAGE};
+use crate::output::say;
 
 /// Says it; the exit code. JSON is spoken where it was asked for, since programs read it.
 pub(crate) fn report(error: &clap::Error) -> u8 {
-    let said = error.print();
     if !error.use_stderr() {
         // Help or a version, for somebody who may have gone away.
-        return u8::from(said.is_err());
+        return u8::from(error.print().is_err());
     }
+    // It repeats what stood in the call.
+    say(error.to_string().trim_end());
     let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
     if let Some(reporter) = reporter() {
         let what = words(error);

@@ -1,17 +1,18 @@
 //! Which vendors there are, and how a provider is made of the environment and the flags.
 
 pub(crate) mod endpoints;
+pub(crate) mod trust;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use llm_auth_core::{
-    AuthManager, AuthManagerBuilder, AuthProvider, HttpClient, OAuthToken, Secret,
+    AuthManager, AuthManagerBuilder, AuthProvider, Error, HttpClient, OAuthToken, Secret,
 };
-use llm_auth_gemini::{GeminiProvider, OAuthClient};
-use llm_auth_minimax::{Dialect, MiniMaxProvider, Region};
-use llm_auth_qwen::QwenProvider;
+use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, GeminiProviderBuilder, OAuthClient};
+use llm_auth_minimax::{Dialect, MiniMaxProvider, MiniMaxProviderBuilder, Region};
+use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
 
 use crate::environment::{self, Variables};
 use crate::exit::{Failure, chain};
@@ -38,6 +39,9 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_enum)]
     pub(crate) region: Option<RegionName>,
 
+    #[command(flatten)]
+    pub(crate) trust: trust::TrustArgs,
+
     /// The dialect of a session that is taken over (minimax).
     #[arg(skip)]
     pub(crate) dialect: Dialect,
@@ -45,6 +49,13 @@ pub(crate) struct ProviderArgs {
     /// The client of a session that is taken over (gemini).
     #[arg(skip)]
     pub(crate) client: Option<OAuthClient>,
+}
+
+impl ProviderArgs {
+    /// The region that the flags name.
+    pub(crate) fn region(&self) -> Region {
+        self.region.map(Region::from).unwrap_or_default()
+    }
 }
 
 /// A region of MiniMax as it is written.
@@ -121,38 +132,50 @@ impl Vendor {
         request_timeout: Option<Duration>,
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
+        let http = http_client(request_timeout)?;
+        self.provider_by(http, args, patience)
+    }
+
+    /// The same for questions that nothing is sent for.
+    pub(crate) fn offline_provider(self, args: &ProviderArgs) -> Result<Provider, Failure> {
+        self.provider_by(HttpClient::default(), args, None)
+    }
+
+    fn provider_by(
+        self,
+        http: HttpClient,
+        args: &ProviderArgs,
+        patience: Option<Duration>,
+    ) -> Result<Provider, Failure> {
         self.check_flags(args)?;
         let variables = Variables::of(self.name());
-        let http = http_client(request_timeout)?;
+        let trusted = args.trust.hosts()?;
         Ok(match self {
-            Self::Qwen => Provider::Qwen(
-                QwenProvider::builder()
+            Self::Qwen => {
+                let builder = QwenProvider::builder()
                     .endpoints(endpoints::qwen(&variables, patience)?)
-                    .http(http)
-                    .build(),
-            ),
+                    .http(http);
+                let trust = QwenProviderBuilder::trust_endpoint;
+                Provider::Qwen(trusted.into_iter().fold(builder, trust).build())
+            }
             Self::MiniMax => {
-                let region = args.region.map(Region::from).unwrap_or_default();
-                Provider::MiniMax(
-                    MiniMaxProvider::builder()
-                        .endpoints(endpoints::minimax(
-                            &variables,
-                            region,
-                            args.dialect,
-                            patience,
-                        )?)
-                        .http(http)
-                        .build(),
-                )
+                let endpoints =
+                    endpoints::minimax(&variables, args.region(), args.dialect, patience)?;
+                let builder = MiniMaxProvider::builder().endpoints(endpoints).http(http);
+                let trust = MiniMaxProviderBuilder::trust_endpoint;
+                Provider::MiniMax(trusted.into_iter().fold(builder, trust).build())
             }
             Self::Gemini => {
-                let mut builder = GeminiProvider::builder()
-                    .endpoints(endpoints::gemini(&variables)?)
-                    .http(http);
-                if let Some(client) = gemini_client(&variables, args)? {
+                let endpoints = endpoints::gemini(&variables)?;
+                let client = gemini_client(&variables, args)?
+                    .filter(|client| self.may_have(client, args, &endpoints));
+                let mut builder = GeminiProvider::builder().endpoints(endpoints).http(http);
+                let trust = GeminiProviderBuilder::trust_endpoint;
+                builder = trusted.into_iter().fold(builder, trust);
+                if let Some(client) = client {
                     builder = builder.client(client);
                 }
-                if let Some(project) = variables.text("QUOTA_PROJECT")? {
+                if let Some(project) = variables.word("QUOTA_PROJECT")? {
                     builder = builder.quota_project(project);
                 }
                 if let Some(patience) = patience {
@@ -163,9 +186,27 @@ impl Vendor {
         })
     }
 
-    /// Refuses a sign-in that lacks what this vendor needs, before anything is done.
+    /// Whether the token endpoint may have the secret of the user's client. That of a session that
+    /// is taken over goes where the session goes.
+    fn may_have(
+        self,
+        client: &OAuthClient,
+        args: &ProviderArgs,
+        endpoints: &GeminiEndpoints,
+    ) -> bool {
+        args.client.is_some()
+            || client.secret().is_none()
+            || trust::check_secret(self, args, &endpoints.token).is_ok()
+    }
+
+    /// Refuses a sign-in that lacks what this vendor needs, or that would send the secret of the
+    /// user's client elsewhere, before anything is done.
     pub(crate) fn check_login(self, args: &ProviderArgs) -> Result<(), Failure> {
-        if self == Self::Gemini && gemini_client(&Variables::of(self.name()), args)?.is_none() {
+        if self != Self::Gemini {
+            return Ok(());
+        }
+        let variables = Variables::of(self.name());
+        let Some(client) = gemini_client(&variables, args)? else {
             return Err(Failure::Config {
                 message: "gemini: there is no OAuth client to sign in with".into(),
                 advice:
@@ -173,8 +214,12 @@ impl Vendor {
                          then run `llm-auth login gemini --client-file client_secret.json`"
                         .into(),
             });
+        };
+        let endpoints = endpoints::gemini(&variables)?;
+        if self.may_have(&client, args, &endpoints) {
+            return Ok(());
         }
-        Ok(())
+        trust::check_secret(self, args, &endpoints.token)
     }
 
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
@@ -229,6 +274,28 @@ impl Provider {
         builder.advisory_window(Duration::ZERO)
     }
 
+    /// Whether a session may be sent to the endpoints of this provider.
+    pub(crate) fn check_session(&self, session: &OAuthToken) -> Result<(), Error> {
+        match self {
+            Self::Qwen(provider) => provider.check_session(session),
+            Self::MiniMax(provider) => provider.check_session(session),
+            Self::Gemini(provider) => provider.check_session(session),
+        }
+    }
+
+    /// What is said of a session that names an API to which its access token must not go.
+    pub(crate) fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
+        let (title, host) = match self {
+            Self::Qwen(provider) => (Vendor::Qwen.title(), provider.ignored_api(session)?),
+            Self::MiniMax(provider) => (Vendor::MiniMax.title(), provider.ignored_api(session)?),
+            Self::Gemini(_) => return None,
+        };
+        Some(format!(
+            "the session names {host} as its API, which is none of {title}'s hosts: not used \
+             (--trust-endpoint {host} uses it)"
+        ))
+    }
+
     /// The base URL of the API that a session's access token is for.
     pub(crate) fn api_base(&self, token: &OAuthToken) -> Option<String> {
         match self {
@@ -273,8 +340,8 @@ fn gemini_client(
         let client = OAuthClient::from_json(&json).map_err(|error| failed(chain(&error)))?;
         return Ok(Some(client));
     }
-    let secret = variables.text("CLIENT_SECRET")?.map(Secret::from);
-    match (variables.text("CLIENT_ID")?, secret) {
+    let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
+    match (variables.word("CLIENT_ID")?, secret) {
         (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(environment::not_valid(

@@ -26,6 +26,10 @@ mod files;
 #[cfg(unix)]
 #[path = "suite/hearing.rs"]
 mod hearing;
+#[path = "suite/hostile_env.rs"]
+mod hostile_env;
+#[path = "suite/hostile_files.rs"]
+mod hostile_files;
 #[path = "suite/import.rs"]
 mod import;
 #[path = "suite/login.rs"]

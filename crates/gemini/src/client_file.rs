@@ -31,6 +31,19 @@ struct Installed {
     project_id: Option<String>,
 }
 
+impl Installed {
+    /// Whether its members can stand in a form and in a header.
+    fn is_plain(&self) -> bool {
+        let is_plain = |text: &str| text.len() <= 256 && text.chars().all(|c| c.is_ascii_graphic());
+        is_plain(self.client_id.trim())
+            && self.project_id.as_deref().is_none_or(is_plain)
+            && self
+                .client_secret
+                .as_ref()
+                .is_none_or(|secret| is_plain(secret.expose()))
+    }
+}
+
 impl OAuthClient {
     /// A client from its id and secret.
     pub fn new(id: impl Into<String>, secret: Option<Secret>) -> Self {
@@ -74,6 +87,16 @@ impl OAuthClient {
         // The parser's message could quote the secret.
         let parsed: ClientFile = serde_json::from_slice(file)
             .map_err(|_quoted| wrong("the client file is not Google's client_secret.json"))?;
+        if parsed
+            .installed
+            .as_ref()
+            .is_some_and(|found| !found.is_plain())
+        {
+            return Err(wrong(
+                "the client file holds an id, a secret or a project with characters or of a length \
+                 that Google gives to none",
+            ));
+        }
         match (parsed.installed, parsed.web) {
             (Some(installed), _) if !installed.client_id.trim().is_empty() => Ok(Self {
                 id: installed.client_id.trim().to_owned(),
@@ -119,6 +142,15 @@ mod tests {
             ),
             (r#"{"type":"service_account"}"#, "no installed client"),
             (r#"{"installed":{"client_id":""}}"#, "no installed client"),
+            (r#"{"installed":{"client_id":"a\nb"}}"#, "characters"),
+            (
+                r#"{"installed":{"client_id":"a","client_secret":"made-up\r\n"}}"#,
+                "characters",
+            ),
+            (
+                r#"{"installed":{"client_id":"a","project_id":"made-up\u200b"}}"#,
+                "characters",
+            ),
             (r#"{"installed":"made-up"}"#, "not Google's"),
             ("made-up", "not Google's"),
             ("", "not Google's"),

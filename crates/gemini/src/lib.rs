@@ -11,7 +11,7 @@ pub use endpoints::{GeminiEndpoints, SCOPE_CLOUD_PLATFORM, SCOPE_EMAIL, SCOPE_RE
 pub use llm_auth_core::{
     ApiAnswer, ApiVerdict, AuthManager, AuthProvider, Clock, Endpoint, Error, ErrorKind,
     FileTokenStore, HttpClient, LoginEvent, MemoryTokenStore, OAuthToken, Result, Revocation,
-    Secret, SessionKey, Silent, Timestamp, TokenStore, UserPrompt,
+    Secret, SessionKey, Silent, Timestamp, TokenStore, TrustedHost, UserPrompt,
 };
 pub use provider::{GeminiProvider, GeminiProviderBuilder};
 pub use wire::UserInfo;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthProvider, Clock, Error, ErrorKind, Form, HttpClient, LoginEvent,
-    LoopbackListener, OAuthToken, Pkce, Result, Revocation, Secret, Step, SystemClock, UserPrompt,
-    async_trait, is_header_value, random_state,
+    ApiAnswer, ApiVerdict, AuthProvider, Clock, Endpoint, Error, ErrorKind, Form, HttpClient,
+    LoginEvent, LoopbackListener, OAuthToken, Pkce, Recipients, Result, Revocation, Secret, Step,
+    SystemClock, TrustedHost, UserPrompt, async_trait, is_header_value, random_state,
 };
 
 use tokio::time::timeout;
@@ -45,8 +45,7 @@ const IDENTITY_TIME: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct GeminiProvider {
     endpoints: GeminiEndpoints,
-    /// Whether the token endpoint was set on purpose, so that a session from elsewhere is meant.
-    given: bool,
+    trusted: Vec<TrustedHost>,
     client: Option<OAuthClient>,
     quota_project: Option<String>,
     patience: Duration,
@@ -67,7 +66,7 @@ impl GeminiProvider {
         GeminiProviderBuilder {
             provider: Self {
                 endpoints: GeminiEndpoints::default(),
-                given: false,
+                trusted: Vec::new(),
                 client: None,
                 quota_project: None,
                 patience: Duration::from_secs(300),
@@ -109,9 +108,11 @@ impl GeminiProvider {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] without the right scope, transient kinds for network trouble.
+    /// [`ErrorKind::Protocol`] without the right scope, transient kinds for network trouble,
+    /// [`ErrorKind::Config`] if the session was not issued there.
     pub async fn userinfo(&self, token: &OAuthToken) -> Result<UserInfo> {
-        let endpoint = &self.endpoints.userinfo;
+        let recipients = self.recipients();
+        let endpoint = recipients.permit_access(token, &self.endpoints.userinfo)?;
         let answer = self.http.get_with_bearer(endpoint, &token.access).await?;
         wire::read_userinfo(&answer)
     }
@@ -121,9 +122,10 @@ impl GeminiProvider {
     /// # Errors
     ///
     /// Transient kinds for network trouble; a dead token is no error but
-    /// [`ApiVerdict::RefreshNeeded`].
+    /// [`ApiVerdict::RefreshNeeded`]. [`ErrorKind::Config`] if the session was not issued there.
     pub async fn check(&self, token: &OAuthToken) -> Result<ApiVerdict> {
-        let endpoint = &self.endpoints.tokeninfo;
+        let recipients = self.recipients();
+        let endpoint = recipients.permit_access(token, &self.endpoints.tokeninfo)?;
         let answer = self.http.post_with_bearer(endpoint, &token.access).await?;
         wire::judge_tokeninfo(&answer)
     }
@@ -168,30 +170,63 @@ impl GeminiProvider {
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
         let token = wire::read_token(Step::Exchange, &answer)?.into_token(self.clock.now());
-        Ok(self.owned(token, client))
+        Ok(self.owned(token, client).made_at(&self.endpoints.token))
     }
 
     /// A session of tokens that another program obtained, such as gcloud's application default
-    /// credentials, with the client that it remembers, else with this provider's. Google does not
-    /// rotate refresh tokens, so both may go on.
+    /// credentials, with the client that it remembers, else with this provider's. It belongs to
+    /// the server that it records, else to Google, or to this provider's token endpoint if that is
+    /// [trusted](GeminiProviderBuilder::trust_endpoint). Google does not rotate refresh tokens, so
+    /// both may go on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if neither knows a client.
+    /// [`ErrorKind::Config`] if neither knows a client, or if the session names none and belongs to
+    /// a server for which the secret of this provider's client is not.
     pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
-        let server = token.notes.server.clone();
-        let mut token = match (token.notes.context.get(CLIENT_ID), &self.client) {
-            (Some(_), _) => token.made_at(&self.endpoints.token),
-            (None, Some(client)) => self.owned(token, client),
-            (None, None) => {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "the OAuth client of the session is not known",
-                ));
+        let recipients = self.recipients();
+        let token = recipients.settle(token, &self.endpoints.token);
+        match (token.notes.context.get(CLIENT_ID), &self.client) {
+            (Some(_), _) => Ok(token),
+            (None, Some(client)) => {
+                // From here on the secret of our client goes where the session goes.
+                let (ours, google) = (&self.endpoints.token, GeminiEndpoints::default().token);
+                if !recipients.trusts(ours) || recipients.permit(&token, ours).is_err() {
+                    recipients.permit(&token, &google)?;
+                }
+                Ok(self.owned(token, client))
             }
-        };
-        token.notes.server = server.or(token.notes.server);
-        Ok(token)
+            (None, None) => Err(Error::new(
+                ErrorKind::Config,
+                "the OAuth client of the session is not known",
+            )),
+        }
+    }
+
+    /// Checks that this provider's endpoints are those that this session may be sent to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming both hosts if one is not.
+    pub fn check_session(&self, session: &OAuthToken) -> Result<()> {
+        let (endpoints, recipients) = (&self.endpoints, self.recipients());
+        recipients.permit(session, &endpoints.token)?;
+        recipients.permit(session, &endpoints.revocation)?;
+        recipients.permit_access(session, &endpoints.userinfo)?;
+        recipients.permit_access(session, &Endpoint::new(&endpoints.api_base)?)?;
+        Ok(())
+    }
+
+    fn recipients(&self) -> Recipients {
+        let known = GeminiEndpoints::default();
+        let api = Endpoint::new(&known.api_base).ok();
+        let own = [
+            known.token,
+            known.revocation,
+            known.userinfo,
+            known.tokeninfo,
+        ];
+        Recipients::of_vendor(own.into_iter().chain(api)).trusting(&self.trusted)
     }
 
     /// The session remembers what its renewal needs.
@@ -206,7 +241,7 @@ impl GeminiProvider {
         if let Some(project) = project {
             notes.context.insert(QUOTA_PROJECT.into(), project.into());
         }
-        token.made_at(&self.endpoints.token)
+        token
     }
 
     /// A name for the session. That it cannot be had must not fail a sign-in.
@@ -277,12 +312,21 @@ impl AuthProvider for GeminiProvider {
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let refresh = current.refresh_token()?;
-        if !self.given {
-            current.check_made_at(&self.endpoints.token)?;
-        }
+        let recipients = self.recipients();
+        let endpoint = recipients.permit(current, &self.endpoints.token)?;
         let remembered = current.notes.context.get(CLIENT_ID);
         let client = match (remembered, &self.client) {
             (Some(id), _) => client_form(id, current.notes.client_secret.as_ref()),
+            // A session that names no client does not decide where the secret of ours goes.
+            (None, Some(_)) if !recipients.owns(endpoint) && !recipients.trusts(endpoint) => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "the session names no OAuth client; the secret of yours was not sent to {}",
+                        endpoint.host()
+                    ),
+                ));
+            }
             (None, Some(client)) => client_form(client.id(), client.secret()),
             (None, None) => {
                 return Err(Error::new(
@@ -295,12 +339,9 @@ impl AuthProvider for GeminiProvider {
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
             .hiding(&current.access);
-        let answer = self
-            .http
-            .post_form(&self.endpoints.token, &form, &[])
-            .await?;
+        let answer = self.http.post_form(endpoint, &form, &[]).await?;
         let renewed = wire::read_token(Step::Refresh, &answer)?.into_token(self.clock.now());
-        Ok(renewed.inheriting(current))
+        Ok(renewed.made_at(endpoint).inheriting(current))
     }
 
     /// Google's refresh tokens last
@@ -310,9 +351,8 @@ impl AuthProvider for GeminiProvider {
     }
 
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
-        if !self.given {
-            token.check_made_at(&self.endpoints.token)?;
-        }
+        let recipients = self.recipients();
+        let endpoint = recipients.permit(token, &self.endpoints.revocation)?;
         // Revoking the refresh token ends the grant, and with it every access token.
         let credential = token.refresh.as_ref().unwrap_or(&token.access);
         let mut form = Form::new()
@@ -321,13 +361,16 @@ impl AuthProvider for GeminiProvider {
         if let Some(secret) = &token.notes.client_secret {
             form = form.hiding(secret);
         }
-        let endpoint = &self.endpoints.revocation;
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
         wire::read_revocation(&answer).map(|()| Revocation::Confirmed)
     }
 
-    fn api_base(&self, _token: &OAuthToken) -> Option<String> {
-        Some(self.endpoints.api_base.clone())
+    /// [`GeminiEndpoints::api_base`], if the session may be sent there.
+    fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        let base = &self.endpoints.api_base;
+        let api = Endpoint::new(base).ok()?;
+        let permitted = self.recipients().permit_access(token, &api).is_ok();
+        permitted.then(|| base.clone())
     }
 
     fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
@@ -343,9 +386,17 @@ impl GeminiProviderBuilder {
     }
 
     /// Other endpoints than Google's.
+    ///
+    /// They are where new sign-ins go. A stored session goes to the server that issued it and to
+    /// no other, whatever is set here; see [`trust_endpoint`](Self::trust_endpoint).
     pub fn endpoints(mut self, endpoints: GeminiEndpoints) -> Self {
-        self.provider.given = endpoints.token != GeminiEndpoints::default().token;
         self.provider.endpoints = endpoints;
+        self
+    }
+
+    /// A server that stored sessions may be sent to although another issued them. None by default.
+    pub fn trust_endpoint(mut self, host: TrustedHost) -> Self {
+        self.provider.trusted.push(host);
         self
     }
 

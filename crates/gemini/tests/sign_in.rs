@@ -5,8 +5,8 @@ mod common;
 
 use common::{begin, provider_at};
 use llm_auth_gemini::{
-    AuthManager, AuthProvider as _, ErrorKind, GeminiProvider, MemoryTokenStore, OAuthClient,
-    OAuthToken, Silent,
+    AuthManager, AuthProvider as _, ErrorKind, GeminiEndpoints, GeminiProvider, MemoryTokenStore,
+    OAuthClient, OAuthToken, Silent, Timestamp,
 };
 use llm_auth_testkit::{Approval, Testkit};
 
@@ -82,7 +82,7 @@ async fn a_strict_server_finds_nothing_to_complain_about() {
 async fn a_session_is_renewed_with_the_client_that_it_was_made_with() {
     let kit = kit().await;
     let token = signed_in(&kit).await;
-    let endpoints = llm_auth_gemini::GeminiEndpoints::default()
+    let endpoints = GeminiEndpoints::default()
         .with_base(kit.base_url())
         .unwrap();
     let without = GeminiProvider::builder()
@@ -143,7 +143,7 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
     let kit = kit().await;
     let client = OAuthClient::from_json(kit.client_secret_json().as_bytes()).unwrap();
     let project = client.project_id().unwrap().to_owned();
-    let endpoints = llm_auth_gemini::GeminiEndpoints::default()
+    let endpoints = GeminiEndpoints::default()
         .with_base(kit.base_url())
         .unwrap();
     let provider = GeminiProvider::builder()
@@ -173,4 +173,50 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains("quota project"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() {
+    let kit = kit().await;
+    let endpoints = GeminiEndpoints::default()
+        .with_base(kit.base_url())
+        .unwrap();
+    let provider = GeminiProvider::builder()
+        .client(OAuthClient::new("my-id", Some("made-up-secret".into())))
+        .endpoints(endpoints)
+        .build();
+    for elsewhere in [
+        None,
+        Some("oauth2.googleapis.com"),
+        Some("http://127.0.0.1:1"),
+        Some("https://relay.example"),
+    ] {
+        let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
+        session.refresh = Some("made-up-refresh".into());
+        session.notes.server = elsewhere.map(Into::into);
+        for error in [
+            provider.refresh(&session).await.unwrap_err(),
+            provider.revoke(&session).await.unwrap_err(),
+            provider.userinfo(&session).await.unwrap_err(),
+            provider.check(&session).await.unwrap_err(),
+            provider.check_session(&session).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(kit.base_url()), "{error}");
+        }
+        assert_eq!(provider.api_base(&session), None);
+    }
+    // One that claims to be from here, and names no client, is not given ours.
+    let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
+    session.refresh = Some("made-up-refresh".into());
+    session.notes.server = Some(kit.base_url().into());
+    let error = provider.refresh(&session).await.unwrap_err();
+    assert!(error.to_string().contains("was not sent"), "{error}");
+    assert!(provider.take_over(session.clone()).is_err());
+    assert_eq!(kit.gemini().counters().refreshes, 0);
+    session.notes.server = None;
+    let taken = provider.take_over(session).unwrap();
+    let server = taken.notes.server.as_deref();
+    assert_eq!(server, Some("https://oauth2.googleapis.com"));
+    assert!(taken.notes.client_secret.is_some());
 }

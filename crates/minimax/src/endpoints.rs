@@ -8,8 +8,8 @@ use crate::dialect::{Dialect, Region};
 
 /// All that differs between MiniMax's regions and clients, as data.
 ///
-/// Start from [`new`](Self::new) and set what has changed; a provider that is given another token
-/// endpoint uses these for every session, whatever a session remembers.
+/// Start from [`new`](Self::new) and set what has changed. What is set counts for new sign-ins of
+/// every region; a stored session goes to the server that issued it alone.
 ///
 /// # Examples
 ///

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use llm_auth_core::{
     ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error, ErrorKind,
-    Form, HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Result, Revocation, Step, TokenAnswer,
-    UserPrompt, async_trait, poll_until_decided, random_state, request_id,
+    Form, HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Recipients, Result, Revocation, Step,
+    TokenAnswer, TrustedHost, UserPrompt, async_trait, poll_until_decided, random_state,
+    request_id,
 };
 
 use crate::device;
@@ -24,8 +25,9 @@ pub use builder::MiniMaxProviderBuilder;
 /// A session remembers its region, dialect and client id
 /// ([`SessionNotes::context`](llm_auth_core::SessionNotes)), so that it is renewed where it
 /// was made, whatever this provider signs in to. A session of another program that remembers
-/// nothing belongs to the region of its `resource_url`, else to this provider's. A token
-/// endpoint that was given to the builder outweighs the server, never the client.
+/// nothing belongs to the region of its `resource_url`, else to this provider's. Endpoints that
+/// are given to the builder are where new sign-ins go; a session goes to the server that issued
+/// it alone, unless another is trusted ([`MiniMaxProviderBuilder::trust_endpoint`]).
 ///
 /// Refresh tokens are single-use: keep one store for one session.
 ///
@@ -43,8 +45,7 @@ pub use builder::MiniMaxProviderBuilder;
 #[derive(Clone, Debug)]
 pub struct MiniMaxProvider {
     endpoints: MiniMaxEndpoints,
-    /// Whether the token endpoint was set on purpose, so that a session from elsewhere is meant.
-    given: bool,
+    trusted: Vec<TrustedHost>,
     http: HttpClient,
     clock: Arc<dyn Clock>,
 }
@@ -56,20 +57,19 @@ impl MiniMaxProvider {
         Self::builder().build()
     }
 
-    /// A session of tokens that another program obtained. Where it remembers no region, client or
-    /// server, the region of its `resource_url` counts, else this provider's. Whoever renews it
-    /// first makes the other's copy worthless: from here on this one alone may use it.
+    /// A session of tokens that another program obtained. Where it remembers no region or client,
+    /// the region of its `resource_url` counts, else this provider's. Where it remembers no server
+    /// it belongs to MiniMax, or to this provider's token endpoint if that is
+    /// [trusted](MiniMaxProviderBuilder::trust_endpoint). Whoever renews it first makes the
+    /// other's copy worthless: from here on this one alone may use it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if it is of a region or dialect that this version does not know.
     pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
         let endpoints = session::endpoints_of(&token, &self.endpoints)?;
-        let server = token.notes.server.clone();
-        let mut token = session::begin(token, &endpoints);
-        // Where it was made is known better than where such sessions are made.
-        token.notes.server = server.or(token.notes.server);
-        Ok(token)
+        let token = self.recipients(&endpoints).settle(token, &endpoints.token);
+        Ok(session::noted(token, &endpoints))
     }
 
     /// Settings to start from.
@@ -163,13 +163,45 @@ impl MiniMaxProvider {
         session::begin(answer.into_token(self.clock.now()), &self.endpoints)
     }
 
-    /// The endpoints that a session is renewed and revoked at.
-    fn endpoints_of(&self, token: &OAuthToken) -> Result<MiniMaxEndpoints> {
-        let endpoints = session::endpoints_of(token, &self.endpoints)?;
-        if !self.given {
-            token.check_made_at(&endpoints.token)?;
+    /// Checks that this provider's endpoints are those that this session may be sent to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming both hosts if one is not, or if the session is of a region or
+    /// dialect that this version does not know.
+    pub fn check_session(&self, session: &OAuthToken) -> Result<()> {
+        let endpoints = session::endpoints_of(session, &self.endpoints)?;
+        let recipients = self.recipients(&endpoints);
+        recipients.permit(session, &endpoints.token)?;
+        if let Some(revocation) = &endpoints.revocation {
+            recipients.permit(session, revocation)?;
         }
-        Ok(endpoints)
+        recipients.permit_access(session, &endpoints.api_base)?;
+        Ok(())
+    }
+
+    /// The host of the session's `resource_url`, if that is not where its access token may go, so
+    /// that [`api_base`](AuthProvider::api_base) leaves it aside.
+    #[must_use]
+    pub fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
+        let endpoints = session::endpoints_of(session, &self.endpoints).ok()?;
+        let named = session::named_api(session)?;
+        (!self.believes(session, &endpoints, &named)).then(|| named.host())
+    }
+
+    /// Where sessions of the region and dialect of these endpoints may be sent.
+    fn recipients(&self, endpoints: &MiniMaxEndpoints) -> Recipients {
+        let known = MiniMaxEndpoints::new(endpoints.region, endpoints.dialect);
+        let own = [known.token, known.api_base].into_iter();
+        Recipients::of_vendor(own.chain(known.revocation)).trusting(&self.trusted)
+    }
+
+    /// Whether an API that a response or a file names may have the access token: one of the
+    /// session's region, or one at the server that issued it.
+    fn believes(&self, session: &OAuthToken, endpoints: &MiniMaxEndpoints, api: &Endpoint) -> bool {
+        let recipients = self.recipients(endpoints);
+        Region::of_host(&api.host()) == Some(endpoints.region)
+            || recipients.permit_access(session, api).is_ok()
     }
 }
 
@@ -191,7 +223,9 @@ impl AuthProvider for MiniMaxProvider {
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let refresh = current.refresh_token()?;
-        let endpoints = self.endpoints_of(current)?;
+        let endpoints = session::endpoints_of(current, &self.endpoints)?;
+        let recipients = self.recipients(&endpoints);
+        let endpoint = recipients.permit(current, &endpoints.token)?;
         let mut form = Form::new()
             .text("grant_type", "refresh_token")
             .text("client_id", &endpoints.client_id)
@@ -202,7 +236,7 @@ impl AuthProvider for MiniMaxProvider {
                 .text("scope", &endpoints.scope)
                 .text("audience", audience);
         }
-        let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
+        let answer = self.http.post_form(endpoint, &form, &[]).await?;
         let now = self.clock.now();
         let renewed = wire::read_renewal(&answer, now)?.into_token(now);
         let renewed = session::begin(renewed, &endpoints);
@@ -212,10 +246,12 @@ impl AuthProvider for MiniMaxProvider {
     /// Only MiniMax Code's dialect has a revocation endpoint; the refresh token is what is
     /// revoked, where there is one (RFC 7009 section 2.1).
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
-        let endpoints = self.endpoints_of(token)?;
+        let endpoints = session::endpoints_of(token, &self.endpoints)?;
         let Some(revocation) = &endpoints.revocation else {
             return Ok(Revocation::NotSupported);
         };
+        let recipients = self.recipients(&endpoints);
+        let revocation = recipients.permit(token, revocation)?;
         let (hint, secret) = match &token.refresh {
             Some(refresh) => ("refresh_token", refresh),
             None => ("access_token", &token.access),
@@ -235,22 +271,22 @@ impl AuthProvider for MiniMaxProvider {
     }
 
     /// The session's `resource_url`, if it is `https` at a host of the session's region
-    /// (`minimax.io`; in China `minimaxi.com` and `minimax.cn`), or on this computer like the
-    /// token endpoint; else [`MiniMaxEndpoints::api_base`]. The access token goes nowhere else
-    /// on a server's word. `None` for a session of a region that this version does not know.
+    /// (`minimax.io`; in China `minimaxi.com` and `minimax.cn`), at the server that issued the
+    /// session, or at one that is [trusted](MiniMaxProviderBuilder::trust_endpoint); otherwise
+    /// [`MiniMaxEndpoints::api_base`], by the same rule. The access token goes nowhere else on a
+    /// server's or a file's word. `None` for a session of a region that this version does not know.
     fn api_base(&self, token: &OAuthToken) -> Option<String> {
-        let endpoints = self.endpoints_of(token).ok()?;
-        let named = token
-            .resource_url
-            .as_deref()
-            .and_then(|url| Endpoint::new(url).ok())
-            .filter(|url| !url.as_str().contains('?'))
-            .filter(|url| {
-                Region::of_host(&url.host()) == Some(endpoints.region)
-                    || (url.is_loopback() && endpoints.token.is_loopback())
-            });
-        let base = named.as_ref().unwrap_or(&endpoints.api_base);
-        Some(base.as_str().trim_end_matches('/').to_owned())
+        let endpoints = session::endpoints_of(token, &self.endpoints).ok()?;
+        let named = session::named_api(token);
+        let api = match named.filter(|named| self.believes(token, &endpoints, named)) {
+            Some(named) => named,
+            None => {
+                let recipients = self.recipients(&endpoints);
+                let default = recipients.permit_access(token, &endpoints.api_base);
+                default.ok()?.clone()
+            }
+        };
+        Some(api.as_str().trim_end_matches('/').to_owned())
     }
 
     fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {

@@ -9,13 +9,18 @@ const REGION: &str = "region";
 const DIALECT: &str = "dialect";
 const CLIENT_ID: &str = "client_id";
 
-/// A session that remembers where it is from.
-pub(crate) fn begin(mut token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
+/// A session that was issued at these endpoints.
+pub(crate) fn begin(token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
+    noted(token, endpoints).made_at(&endpoints.token)
+}
+
+/// A session that remembers its region and client.
+pub(crate) fn noted(mut token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
     let context = &mut token.notes.context;
     context.insert(REGION.into(), endpoints.region.name().into());
     context.insert(DIALECT.into(), endpoints.dialect.name().into());
     context.insert(CLIENT_ID.into(), endpoints.client_id.clone());
-    token.made_at(&endpoints.token)
+    token
 }
 
 /// The endpoints that a session belongs to; those of `default` where it remembers nothing.
@@ -88,4 +93,14 @@ fn moved(given: &Endpoint, known: &Endpoint, other: &Endpoint) -> Result<Endpoin
 fn region_of(token: &OAuthToken) -> Option<Region> {
     let named = Endpoint::new(token.resource_url.as_deref()?).ok()?;
     Region::of_host(&named.host())
+}
+
+/// A longer base URL is none.
+const LONGEST_URL: usize = 2048;
+
+/// The API that the session names, if it is a URL that may have a bearer token.
+pub(crate) fn named_api(token: &OAuthToken) -> Option<Endpoint> {
+    let named = Endpoint::new(token.resource_url.as_deref()?).ok()?;
+    let is_plain = !named.as_str().contains('?') && named.as_str().len() <= LONGEST_URL;
+    is_plain.then_some(named)
 }

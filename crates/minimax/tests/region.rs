@@ -53,19 +53,52 @@ async fn a_session_is_renewed_where_it_was_made() -> TestResult {
 }
 
 #[tokio::test]
-async fn endpoints_of_ones_own_outweigh_the_server_and_never_the_client_of_a_session() -> TestResult
-{
+async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_session() -> TestResult {
     let body = r#"{"access_token":"x","expired_in":60}"#;
     let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
     let endpoints = MiniMaxEndpoints::default().with_base(server.base_url())?;
-    let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
+    let provider = MiniMaxProvider::builder()
+        .endpoints(endpoints)
+        .trust_endpoint(server.base_url().parse()?)
+        .build();
     let old = session(&[("region", "cn"), ("client_id", "other")], None);
     let renewed = provider.refresh(&old).await?;
+    assert_eq!(renewed.notes.server.as_deref(), Some(server.base_url()));
     let sent = server.requests()[0].parameter("client_id");
     // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
     assert_eq!(sent.as_deref(), Some("other"));
     assert_eq!(renewed.notes.context["region"], "cn");
     assert_eq!(renewed.notes.context["client_id"], "other");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> TestResult {
+    let body = r#"{"access_token":"x","expired_in":60}"#;
+    let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
+    let endpoints = MiniMaxEndpoints::new(Region::Global, Dialect::MiniMaxCode);
+    let endpoints = endpoints.with_base(server.base_url())?;
+    let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
+    for elsewhere in [
+        None,
+        Some("account.minimax.io"),
+        Some("http://127.0.0.1:1"),
+        Some("https://relay.example"),
+    ] {
+        let mut current = session(NOTHING, None);
+        current.notes.server = elsewhere.map(Into::into);
+        for error in [
+            provider.refresh(&current).await.err(),
+            provider.revoke(&current).await.err(),
+            provider.check_session(&current).err(),
+        ] {
+            let error = error.ok_or("sent")?;
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(server.base_url()), "{error}");
+        }
+        assert_eq!(provider.api_base(&current), None);
+    }
+    assert!(server.requests().is_empty());
     Ok(())
 }
 
@@ -106,7 +139,10 @@ fn a_session_that_is_taken_over_stays_where_it_was_made() -> TestResult {
     let cn = Some("https://api.minimaxi.com/anthropic");
     let plain = provider.take_over(session(NOTHING, cn))?;
     assert_eq!(plain.notes.context["region"], "cn");
-    assert_eq!(plain.notes.server.as_deref(), Some("account.minimaxi.com"));
+    assert_eq!(
+        plain.notes.server.as_deref(),
+        Some("https://account.minimaxi.com")
+    );
     let mut token = session(
         &[("region", "cn"), ("dialect", "mcode"), ("client_id", "x")],
         None,
@@ -196,18 +232,23 @@ fn each_dialect_has_an_api_of_its_own() {
 }
 
 #[test]
-fn a_loopback_api_is_for_a_loopback_sign_in() -> Result<(), Error> {
+fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
     let endpoints = MiniMaxEndpoints::new(Region::Global, Dialect::OpenClaw);
     let provider = MiniMaxProvider::builder()
         .endpoints(endpoints.with_base("http://127.0.0.1:4000")?)
         .build();
-    let base = |named| provider.api_base(&session(NOTHING, named));
-    let named = base(Some("http://127.0.0.1:4001/x"));
-    assert_eq!(named.as_deref(), Some("http://127.0.0.1:4001/x"));
-    assert_eq!(
-        base(None).as_deref(),
-        Some("http://127.0.0.1:4000/anthropic")
-    );
+    let token = Endpoint::new("http://127.0.0.1:4000/oauth2/token")?;
+    let base = |named| provider.api_base(&session(NOTHING, named).made_at(&token));
+    for (named, expected) in [
+        (Some("http://127.0.0.1:4000/x"), "http://127.0.0.1:4000/x"),
+        (
+            Some("http://127.0.0.1:4001/x"),
+            "http://127.0.0.1:4000/anthropic",
+        ),
+        (None, "http://127.0.0.1:4000/anthropic"),
+    ] {
+        assert_eq!(base(named).as_deref(), Some(expected), "{named:?}");
+    }
     Ok(())
 }
 

@@ -64,7 +64,10 @@ fn of_error(error: &Error) -> String {
 
 fn at(base: &str, dialect: Dialect) -> Result<MiniMaxProvider, Error> {
     let endpoints = MiniMaxEndpoints::new(Region::Global, dialect).with_base(base)?;
-    Ok(MiniMaxProvider::builder().endpoints(endpoints).build())
+    Ok(MiniMaxProvider::builder()
+        .endpoints(endpoints)
+        .trust_endpoint(base.parse()?)
+        .build())
 }
 
 fn old_session() -> OAuthToken {

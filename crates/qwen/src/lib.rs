@@ -10,6 +10,6 @@ pub use llm_auth_core::{
     ApiAnswer, ApiVerdict, AuthManager, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error,
     ErrorKind, FileTokenStore, HttpClient, LoginEvent, MemoryTokenStore, OAuthToken, Pkce, Poll,
     PollSchedule, Result, Revocation, Secret, SessionKey, Silent, Timestamp, TokenAnswer,
-    TokenStore, UserPrompt,
+    TokenStore, TrustedHost, UserPrompt,
 };
 pub use provider::{QwenProvider, QwenProviderBuilder};

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Form, HttpClient, LoginEvent,
-    OAuthToken, Pkce, Poll, Result, Step, SystemClock, TokenAnswer, UserPrompt, async_trait,
-    poll_until_decided, read_answer, request_id,
+    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Endpoint, Form, HttpClient,
+    LoginEvent, OAuthToken, Pkce, Poll, Recipients, Result, Step, SystemClock, TokenAnswer,
+    TrustedHost, UserPrompt, async_trait, poll_until_decided, read_answer, request_id,
 };
 
 use crate::endpoints::QwenEndpoints;
 use crate::wire;
+
+const CLIENT_ID: &str = "client_id";
 
 /// Signs in at Qwen with the device authorization grant
 /// ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)) and PKCE
@@ -34,8 +36,7 @@ use crate::wire;
 #[derive(Clone, Debug)]
 pub struct QwenProvider {
     endpoints: QwenEndpoints,
-    /// Whether the token endpoint was set on purpose, so that a session from elsewhere is meant.
-    given: bool,
+    trusted: Vec<TrustedHost>,
     http: HttpClient,
     clock: Arc<dyn Clock>,
 }
@@ -53,21 +54,50 @@ impl QwenProvider {
     pub fn new() -> Self {
         Self {
             endpoints: QwenEndpoints::default(),
-            given: false,
+            trusted: Vec::new(),
             http: HttpClient::default(),
             clock: Arc::new(SystemClock),
         }
     }
 
-    /// A session of tokens that another program obtained with this very client, here unless it
-    /// remembers another server. Whoever renews it first makes the other's copy worthless: from
-    /// here on this one alone may use it.
+    /// A session of tokens that another program obtained with this very client. It belongs to the
+    /// server that it records, else to Qwen, or to this provider's token endpoint if that is
+    /// [trusted](QwenProviderBuilder::trust_endpoint). Whoever renews it first makes the other's
+    /// copy worthless: from here on this one alone may use it.
     #[must_use]
     pub fn take_over(&self, token: OAuthToken) -> OAuthToken {
-        match token.notes.server {
-            Some(_) => token,
-            None => token.made_at(&self.endpoints.token),
-        }
+        self.recipients().settle(token, &self.endpoints.token)
+    }
+
+    /// Checks that this provider's endpoints are those that this session may be sent to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming both hosts if one is not.
+    pub fn check_session(&self, session: &OAuthToken) -> Result<()> {
+        let recipients = self.recipients();
+        recipients.permit(session, &self.endpoints.token)?;
+        recipients.permit_access(session, &self.endpoints.api_base)?;
+        Ok(())
+    }
+
+    /// The host of the session's `resource_url`, if that is not where its access token may go, so
+    /// that [`api_base`](AuthProvider::api_base) leaves it aside.
+    #[must_use]
+    pub fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
+        let named = wire::named_api(session.resource_url.as_deref()?)?;
+        (!self.believes(session, &named)).then(|| named.host())
+    }
+
+    fn recipients(&self) -> Recipients {
+        let known = QwenEndpoints::default();
+        Recipients::of_vendor([known.token, known.api_base]).trusting(&self.trusted)
+    }
+
+    /// Whether an API that a response or a file names may have the access token: one of Qwen's, or
+    /// one at the server that issued it.
+    fn believes(&self, session: &OAuthToken, api: &Endpoint) -> bool {
+        wire::is_of_qwen(api) || self.recipients().permit_access(session, api).is_ok()
     }
 
     /// Settings to start from.
@@ -132,7 +162,9 @@ impl QwenProvider {
     /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
     #[must_use]
     pub fn session(&self, answer: TokenAnswer) -> OAuthToken {
-        let token = answer.into_token(self.clock.now());
+        let mut token = answer.into_token(self.clock.now());
+        let client_id = self.endpoints.client_id.clone();
+        token.notes.context.insert(CLIENT_ID.into(), client_id);
         token.made_at(&self.endpoints.token)
     }
 
@@ -167,31 +199,35 @@ impl AuthProvider for QwenProvider {
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let refresh = current.refresh_token()?;
-        if !self.given {
-            current.check_made_at(&self.endpoints.token)?;
-        }
+        let endpoint = self.recipients();
+        let endpoint = endpoint.permit(current, &self.endpoints.token)?;
+        // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
+        let client_id = current.notes.context.get(CLIENT_ID);
         let form = Form::new()
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
-            .text("client_id", &self.endpoints.client_id)
+            .text(CLIENT_ID, client_id.unwrap_or(&self.endpoints.client_id))
             .hiding(&current.access);
-        let answer = self
-            .http
-            .post_form(&self.endpoints.token, &form, &[])
-            .await?;
+        let answer = self.http.post_form(endpoint, &form, &[]).await?;
         let renewed = wire::read_renewal(&answer)?.into_token(self.clock.now());
-        Ok(renewed.inheriting(current))
+        Ok(renewed.made_at(endpoint).inheriting(current))
     }
 
-    /// The session's `resource_url` with `https://` before and `/v1` behind, if that is an
-    /// `https` host; else [`QwenEndpoints::api_base`]. A loopback host counts only if the
-    /// token endpoint is on this computer too, so a bearer never leaves TLS on a server's word.
+    /// The session's `resource_url` with `https://` before and `/v1` behind, if it is at a host of
+    /// Qwen's API, at the server that issued the session, or at one that is
+    /// [trusted](QwenProviderBuilder::trust_endpoint); otherwise [`QwenEndpoints::api_base`], by
+    /// the same rule. The access token goes nowhere else on a server's or a file's word.
     fn api_base(&self, token: &OAuthToken) -> Option<String> {
-        let loopback_allowed = self.endpoints.token.is_loopback();
-        let named = token.resource_url.as_deref();
-        named
-            .and_then(|url| wire::api_base(url, loopback_allowed))
-            .or_else(|| Some(wire::with_version(&self.endpoints.api_base)))
+        let named = token.resource_url.as_deref().and_then(wire::named_api);
+        let api = match named.filter(|named| self.believes(token, named)) {
+            Some(named) => named,
+            None => {
+                let default = &self.endpoints.api_base;
+                let recipients = self.recipients();
+                recipients.permit_access(token, default).ok()?.clone()
+            }
+        };
+        Some(wire::with_version(&api))
     }
 
     fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
@@ -207,9 +243,18 @@ impl Default for QwenProvider {
 
 impl QwenProviderBuilder {
     /// Hosts, client id, scope and pace; Qwen's own by default.
+    ///
+    /// They are where new sign-ins go. A stored session goes to the server that issued it and to
+    /// no other, whatever is set here; see [`trust_endpoint`](Self::trust_endpoint).
     pub fn endpoints(mut self, endpoints: QwenEndpoints) -> Self {
-        self.provider.given = endpoints.token != QwenEndpoints::default().token;
         self.provider.endpoints = endpoints;
+        self
+    }
+
+    /// A server that stored sessions may be sent to although another issued them, and that they
+    /// may name as their API. None by default.
+    pub fn trust_endpoint(mut self, host: TrustedHost) -> Self {
+        self.provider.trusted.push(host);
         self
     }
 

@@ -45,9 +45,12 @@ pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
     }
 }
 
-/// The API base out of a `resource_url`: with a scheme, without a slash at the end, with
-/// `/v1`. `None` for what must not get a bearer token.
-pub(crate) fn api_base(resource_url: &str, loopback_allowed: bool) -> Option<String> {
+/// A longer base URL is none.
+const LONGEST_URL: usize = 2048;
+
+/// The API that a `resource_url` names, with or without a scheme. `None` for what is no URL that
+/// may have a bearer token.
+pub(crate) fn named_api(resource_url: &str) -> Option<Endpoint> {
     let named = resource_url.trim();
     let with_scheme = if named.contains("://") {
         named.to_owned()
@@ -55,10 +58,23 @@ pub(crate) fn api_base(resource_url: &str, loopback_allowed: bool) -> Option<Str
         format!("https://{named}")
     };
     let endpoint = Endpoint::new(&with_scheme).ok()?;
-    if endpoint.as_str().contains('?') || (endpoint.is_loopback() && !loopback_allowed) {
-        return None;
-    }
-    Some(with_version(&endpoint))
+    let is_plain = !endpoint.as_str().contains('?') && endpoint.as_str().len() <= LONGEST_URL;
+    is_plain.then_some(endpoint)
+}
+
+/// Whether it is one of the hosts of Qwen's API: `qwen.ai` with all below it, and Alibaba Cloud's
+/// DashScope. Not `aliyuncs.com` as a whole, below which every customer has hosts.
+pub(crate) fn is_of_qwen(api: &Endpoint) -> bool {
+    const DASHSCOPE: [&str; 3] = [
+        "dashscope.aliyuncs.com",
+        "dashscope-intl.aliyuncs.com",
+        "dashscope-us.aliyuncs.com",
+    ];
+    let host = api.host();
+    let (name, port) = host.split_once(':').unwrap_or((&host, ""));
+    let below = name.strip_suffix("qwen.ai");
+    let is_qwen = below.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    is_qwen || (DASHSCOPE.contains(&name) && port.is_empty())
 }
 
 /// An endpoint as an API base.

@@ -34,11 +34,59 @@ fn the_api_base_has_a_scheme_and_a_version_and_is_never_plain_http() {
 }
 
 #[test]
-fn a_loopback_api_is_for_a_loopback_sign_in() -> Result<(), Error> {
+fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
     let endpoints = QwenEndpoints::default().with_base("http://127.0.0.1:4000")?;
+    let token = endpoints.token.clone();
     let provider = QwenProvider::builder().endpoints(endpoints).build();
-    let base = provider.api_base(&session(Some("http://127.0.0.1:4001")));
-    assert_eq!(base.as_deref(), Some("http://127.0.0.1:4001/v1"));
+    for (named, expected) in [
+        ("http://127.0.0.1:4000", "http://127.0.0.1:4000/v1"),
+        (
+            "http://127.0.0.1:4001",
+            "http://127.0.0.1:4000/compatible-mode/v1",
+        ),
+    ] {
+        let session = session(Some(named));
+        assert_eq!(provider.api_base(&session), None, "it is of Qwen");
+        let base = provider.api_base(&session.made_at(&token));
+        assert_eq!(base.as_deref(), Some(expected), "{named}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_api_elsewhere_is_left_aside_unless_it_is_trusted() -> Result<(), Error> {
+    for foreign in [
+        "evil.example",
+        "https://evil.example/v1",
+        "evilqwen.ai",
+        "portal.qwen.ai.evil.example",
+        "qwen.ai@evil.example",
+        "bucket.oss-cn-hangzhou.aliyuncs.com",
+        "aliyuncs.com",
+        "evil.dashscope.aliyuncs.com",
+        "dashscope.aliyuncs.com:8443",
+        "https://10.0.0.1/v1",
+    ] {
+        let session = session(Some(foreign));
+        let base = QwenProvider::new().api_base(&session);
+        assert_eq!(base.as_deref(), Some(DEFAULT), "{foreign}");
+    }
+    let elsewhere = session(Some("https://api.example:8443/x"));
+    let ignored = QwenProvider::new().ignored_api(&elsewhere);
+    assert_eq!(ignored.as_deref(), Some("api.example:8443"));
+    let trusting = QwenProvider::builder()
+        .trust_endpoint("api.example:8443".parse()?)
+        .build();
+    assert_eq!(trusting.ignored_api(&elsewhere), None);
+    let base = trusting.api_base(&elsewhere);
+    assert_eq!(base.as_deref(), Some("https://api.example:8443/x/v1"));
+    for own in [
+        "qwen.ai",
+        "chat.qwen.ai",
+        "dashscope-intl.aliyuncs.com/compatible-mode/v1",
+    ] {
+        assert_eq!(QwenProvider::new().ignored_api(&session(Some(own))), None);
+    }
     Ok(())
 }
 

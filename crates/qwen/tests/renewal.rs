@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use llm_auth_qwen::{AuthProvider as _, ErrorKind, OAuthToken};
+use llm_auth_qwen::{AuthProvider as _, ErrorKind, OAuthToken, QwenEndpoints, QwenProvider};
 
 use common::{NOW, TestResult, at, failure, says};
 
@@ -47,6 +47,45 @@ async fn a_renewal_takes_a_new_refresh_token_and_a_new_host() -> TestResult {
     let renewed = at(&server)?.refresh(&current).await?;
     assert_eq!(renewed.refresh, Some("made-up-rotated".into()));
     assert_eq!(renewed.resource_url.as_deref(), Some("portal.qwen.ai"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> TestResult {
+    let server = says([(200, RENEWED)]).await?;
+    let endpoints = QwenEndpoints::default().with_base(server.base_url())?;
+    let token = endpoints.token.clone();
+    let provider = QwenProvider::builder().endpoints(endpoints).build();
+    for elsewhere in [
+        None,
+        Some("https://chat.qwen.ai"),
+        Some("127.0.0.1:1"),
+        Some(""),
+    ] {
+        let mut current = session("made-up-refresh");
+        current.notes.server = elsewhere.map(Into::into);
+        let error = failure(provider.refresh(&current).await)?;
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let host = server.base_url();
+        assert!(error.to_string().contains(host), "{error}");
+        assert!(provider.check_session(&current).is_err());
+    }
+    assert!(server.requests().is_empty());
+    let renewed = provider.refresh(&session("x").made_at(&token)).await?;
+    assert_eq!(renewed.notes.server.as_deref(), Some(server.base_url()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_speaks_as_the_client_that_signed_in() -> TestResult {
+    let server = says([(200, RENEWED)]).await?;
+    let mut current = session("made-up-refresh");
+    let context = &mut current.notes.context;
+    context.insert("client_id".into(), "my-client".into());
+    let renewed = at(&server)?.refresh(&current).await?;
+    let sent = server.requests()[0].parameter("client_id");
+    assert_eq!(sent.as_deref(), Some("my-client"));
+    assert_eq!(renewed.notes.context["client_id"], "my-client");
     Ok(())
 }
 

@@ -52,7 +52,10 @@ fn of_error(error: &Error) -> String {
 
 fn at(base: &str) -> Result<QwenProvider, Error> {
     let endpoints = QwenEndpoints::default().with_base(base)?;
-    Ok(QwenProvider::builder().endpoints(endpoints).build())
+    Ok(QwenProvider::builder()
+        .endpoints(endpoints)
+        .trust_endpoint(base.parse()?)
+        .build())
 }
 
 fn old_session() -> OAuthToken {

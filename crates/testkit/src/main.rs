@@ -79,7 +79,8 @@ fn explain(kit: &Testkit) {
     eprintln!(
         "\nTo approve a login, open the page that the login shows, or:\n\n  \
          curl -s -X POST {url}/testkit/approve\n\n\
-         or start with --approve auto. More at {url}/testkit"
+         or start with --approve auto. `llm-auth login gemini` takes --trust-endpoint {url},\n\
+         since the secret of an OAuth client goes to no other server unasked. More at {url}/testkit"
     );
 }
 

@@ -42,8 +42,9 @@ impl DeviceAuthorization {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, or if the URI is
-    /// neither `https` nor loopback.
+    /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, if the URI is neither
+    /// `https` nor loopback, or if a server on the network names a page on this computer or on a
+    /// private network.
     pub fn read(fields: &Fields) -> Result<Self> {
         let device_code = fields
             .text("device_code")
@@ -80,12 +81,12 @@ impl DeviceAuthorization {
         Ok(Self {
             device_code,
             user_code,
-            verification_uri: page(verification_uri)?,
+            verification_uri: page(fields, verification_uri)?,
             // Without it the user enters the code at the plain page.
             verification_uri_complete: fields
                 .text("verification_uri_complete")
                 .filter(|uri| uri.len() <= LONGEST_URI)
-                .map(page)
+                .map(|uri| page(fields, uri))
                 .transpose()?,
             expires_in,
             interval,
@@ -108,9 +109,10 @@ fn missing(name: &str) -> Error {
     )
 }
 
-/// A page that may be shown and opened: untrusted until it is `https` or loopback. What
+/// A page that may be shown and opened: untrusted until it is `https` or loopback, and the latter
+/// only for a server that is there too. What
 /// comes back is the parsed form, in which control characters are escaped.
-fn page(uri: &str) -> Result<String> {
+fn page(fields: &Fields, uri: &str) -> Result<String> {
     if uri.len() > LONGEST_URI {
         return Err(Error::new(
             ErrorKind::Protocol,
@@ -118,13 +120,22 @@ fn page(uri: &str) -> Result<String> {
         ));
     }
     let bare = uri.split('#').next().unwrap_or_default();
-    Endpoint::new(bare)
-        .map(|page| page.as_str().to_owned())
-        .map_err(|source| {
-            Error::new(
-                ErrorKind::Protocol,
-                "the device authorization answer names a page that is not https",
-            )
-            .with_source(source)
-        })
+    let page = Endpoint::new(bare).map_err(|source| {
+        Error::new(
+            ErrorKind::Protocol,
+            "the device authorization answer names a page that is not https",
+        )
+        .with_source(source)
+    })?;
+    if !fields.may_name(&page) {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "the device authorization answer names a page on this computer or its network \
+                 ({}), which no vendor has",
+                page.host()
+            ),
+        ));
+    }
+    Ok(page.as_str().to_owned())
 }

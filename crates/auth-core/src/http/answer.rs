@@ -134,7 +134,8 @@ impl Answer {
             Ok(Value::Object(members)) => {
                 let mut secrets = self.secrets.clone();
                 secrets.extend(granted(&members));
-                Ok(Fields::new(members, self.date, Arc::from(secrets)))
+                let fields = Fields::new(members, self.date, Arc::from(secrets));
+                Ok(fields.sent_by(&self.endpoint))
             }
             // The parser's message would quote the body.
             Ok(_) | Err(_) => Err(self.unreadable()),

@@ -15,8 +15,10 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::coding;
 use super::dns::Resolver;
-use super::failure::{body_broke_off, no_answer, too_long};
+use super::failure::{no_answer, no_answer_through, too_long};
 use super::form::Form;
+use super::no_proxy::NoProxy;
+use super::proxy::proxy_host;
 use super::redirect::redirected;
 use super::retry_after;
 use super::tls;
@@ -67,6 +69,8 @@ pub struct HttpClient {
 struct Inner {
     settings: HttpClientBuilder,
     client: OnceLock<reqwest::Client>,
+    /// Past the proxy, if there is one.
+    direct: OnceLock<reqwest::Client>,
 }
 
 /// Settings of an [`HttpClient`].
@@ -108,7 +112,7 @@ impl HttpClient {
         headers: &[(&'static str, String)],
     ) -> Result<Answer> {
         let request = self
-            .client()?
+            .client(endpoint)?
             .post(endpoint.url().clone())
             .form(&form.pairs());
         self.send(endpoint, request, headers, form.secrets()).await
@@ -120,7 +124,7 @@ impl HttpClient {
     ///
     /// As [`post_form`](Self::post_form).
     pub async fn get(&self, endpoint: &Endpoint) -> Result<Answer> {
-        let request = self.client()?.get(endpoint.url().clone());
+        let request = self.client(endpoint)?.get(endpoint.url().clone());
         self.send(endpoint, request, &[], Vec::new()).await
     }
 
@@ -131,7 +135,7 @@ impl HttpClient {
     /// As [`post_form`](Self::post_form).
     pub async fn get_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
         let request = self
-            .client()?
+            .client(endpoint)?
             .get(endpoint.url().clone())
             .header(AUTHORIZATION, bearer(access)?);
         self.send(endpoint, request, &[], vec![access.clone()])
@@ -145,7 +149,7 @@ impl HttpClient {
     /// As [`post_form`](Self::post_form).
     pub async fn post_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
         let request = self
-            .client()?
+            .client(endpoint)?
             .post(endpoint.url().clone())
             .form::<[(&str, &str)]>(&[])
             .header(AUTHORIZATION, bearer(access)?);
@@ -195,7 +199,7 @@ impl HttpClient {
             .headers(map)
             .send()
             .await
-            .map_err(|source| no_answer(endpoint, source))?;
+            .map_err(|source| self.no_answer(endpoint, source))?;
         let status = response.status().as_u16();
         tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "answered");
         if response.status().is_redirection() {
@@ -220,7 +224,7 @@ impl HttpClient {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|source| body_broke_off(endpoint, status, source))?
+            .map_err(|source| self.no_answer(endpoint, source).with_status(status))?
         {
             if answer.body().len() + chunk.len() > BODY_LIMIT {
                 return Err(too_long(endpoint, status));
@@ -234,12 +238,27 @@ impl HttpClient {
         }
     }
 
-    fn client(&self) -> Result<&reqwest::Client> {
-        if let Some(client) = self.inner.client.get() {
+    fn client(&self, endpoint: &Endpoint) -> Result<&reqwest::Client> {
+        let Inner {
+            settings,
+            client,
+            direct,
+        } = &*self.inner;
+        let with_proxy = settings.proxy_for(endpoint).is_some();
+        let place = if with_proxy { client } else { direct };
+        if let Some(client) = place.get() {
             return Ok(client);
         }
-        let built = self.inner.settings.build_client()?;
-        Ok(self.inner.client.get_or_init(|| built))
+        let built = settings.build_client(with_proxy)?;
+        Ok(place.get_or_init(|| built))
+    }
+
+    /// What to make of a request without a whole answer.
+    fn no_answer(&self, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+        match self.inner.settings.proxy_for(endpoint) {
+            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, source),
+            None => no_answer(endpoint.host(), source),
+        }
     }
 }
 
@@ -249,6 +268,7 @@ impl Default for HttpClient {
             inner: Arc::new(Inner {
                 settings: Self::builder(),
                 client: OnceLock::new(),
+                direct: OnceLock::new(),
             }),
         }
     }
@@ -284,7 +304,7 @@ impl HttpClientBuilder {
     }
 
     /// A proxy for everything but loopback and the hosts in `except` (the syntax of
-    /// `NO_PROXY`): `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. None by default.
+    /// `NO_PROXY`, also `host:port`): `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. None by default.
     #[must_use]
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         self.proxy = Some((url.into(), except.into()));
@@ -321,11 +341,19 @@ impl HttpClientBuilder {
             inner: Arc::new(Inner {
                 settings: self,
                 client: OnceLock::new(),
+                direct: OnceLock::new(),
             }),
         })
     }
 
-    fn build_client(&self) -> Result<reqwest::Client> {
+    /// The URL of the proxy through which this endpoint is asked.
+    fn proxy_for(&self, endpoint: &Endpoint) -> Option<&str> {
+        let (url, except) = self.proxy.as_ref()?;
+        let is_direct = endpoint.is_loopback() || NoProxy::read(except).has(endpoint.url());
+        (!is_direct).then_some(url)
+    }
+
+    fn build_client(&self, with_proxy: bool) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .user_agent(&self.user_agent)
             .timeout(self.timeout)
@@ -335,7 +363,7 @@ impl HttpClientBuilder {
             .no_proxy()
             .dns_resolver(Arc::new(Resolver))
             .tls_backend_preconfigured(tls::config(&self.certificates()?)?);
-        if let Some(proxy) = self.reqwest_proxy()? {
+        if let Some(proxy) = self.reqwest_proxy()?.filter(|_| with_proxy) {
             builder = builder.proxy(proxy);
         }
         builder.build().map_err(|source| {
@@ -347,6 +375,13 @@ impl HttpClientBuilder {
         let Some((url, except)) = &self.proxy else {
             return Ok(None);
         };
+        if !NoProxy::is_valid(except) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "an entry of the hosts without a proxy is neither a host, an address nor a network, \
+                 with or without a port",
+            ));
+        }
         let url = url.trim();
         // The URL may hold a password: the cause is not kept.
         let no_url = |_source| Error::new(ErrorKind::Config, "the proxy is not a URL");
@@ -362,8 +397,7 @@ impl HttpClientBuilder {
                 ),
             ));
         }
-        let except = format!("localhost,127.0.0.0/8,::1,{except}");
-        Ok(Some(proxy.no_proxy(reqwest::NoProxy::from_string(&except))))
+        Ok(Some(proxy))
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>> {

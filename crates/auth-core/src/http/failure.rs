@@ -1,12 +1,12 @@
 //! The errors of a request whose response did not come, or not whole.
 
+use super::proxy::wants_a_password;
 use super::tls;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 
-/// What to make of a request without a whole answer.
-pub(super) fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
-    let host = endpoint.host();
+/// What to make of a request to this host, by this way, without a whole answer.
+pub(super) fn no_answer(host: String, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
     } else if source.is_builder() {
@@ -31,10 +31,22 @@ pub(super) fn no_answer(endpoint: &Endpoint, source: reqwest::Error) -> Error {
     }
 }
 
-/// The status came and the body did not come whole. Asking once more may bring it, from a server
-/// with a grace period.
-pub(super) fn body_broke_off(endpoint: &Endpoint, status: u16, source: reqwest::Error) -> Error {
-    no_answer(endpoint, source).with_status(status)
+/// The same where a proxy is in between, which is named, and which may be what refuses.
+pub(super) fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+    if wants_a_password(&source) {
+        return Error::new(
+            ErrorKind::Config,
+            format!(
+                "the proxy {proxy} demands credentials, or refuses those in its URL \
+                 (status 407): correct the URL of the proxy"
+            ),
+        )
+        .with_source(source.without_url());
+    }
+    no_answer(
+        format!("{} through the proxy {proxy}", endpoint.host()),
+        source,
+    )
 }
 
 pub(super) fn too_long(endpoint: &Endpoint, status: u16) -> Error {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::clock::{Timestamp, offset};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::text::shown;
@@ -22,6 +23,7 @@ pub struct Fields {
     members: Map<String, Value>,
     date: Option<Timestamp>,
     secrets: Arc<[Secret]>,
+    sender: Option<Endpoint>,
 }
 
 impl Fields {
@@ -34,12 +36,26 @@ impl Fields {
             members,
             date,
             secrets,
+            sender: None,
         }
     }
 
     /// What must not be shown: the credentials of the request and of the answer.
     pub(super) fn secrets(&self) -> &[Secret] {
         &self.secrets
+    }
+
+    pub(super) fn sent_by(mut self, endpoint: &Endpoint) -> Self {
+        self.sender = Some(endpoint.clone());
+        self
+    }
+
+    /// Whether the server that sent them may name this page to a person's browser.
+    pub(crate) fn may_name(&self, page: &Endpoint) -> bool {
+        match &self.sender {
+            Some(sender) => sender.may_name(page),
+            None => !page.is_internal(),
+        }
     }
 
     /// When the server sent the answer, by its own clock (the `Date` header).
@@ -93,6 +109,7 @@ impl Fields {
             members,
             date: self.date,
             secrets: Arc::clone(&self.secrets),
+            sender: self.sender.clone(),
         })
     }
 

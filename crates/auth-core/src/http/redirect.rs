@@ -30,7 +30,7 @@ pub(super) fn redirected(
         .as_ref()
         .filter(|_| matches!(status, 307 | 308))
         .and_then(|url| Endpoint::new(url.as_str()).ok())
-        .filter(|target| !target.is_loopback() || endpoint.is_loopback())
+        .filter(|target| endpoint.may_name(target))
         .filter(|target| !repeats(target.as_str(), secrets));
     let there = target
         .as_ref()

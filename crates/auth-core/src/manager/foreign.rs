@@ -153,10 +153,15 @@ impl Guard<'_> {
 impl Guard<'_> {
     /// Lets go of the lock.
     pub(super) async fn release(self) {
-        let released = bounded("the store's `release`", OF_STORE, self.foreign.limit, async {
-            self.inner.release().await;
-            Ok(())
-        });
+        let released = bounded(
+            "the store's `release`",
+            OF_STORE,
+            self.foreign.limit,
+            async {
+                self.inner.release().await;
+                Ok(())
+            },
+        );
         if let Err(error) = released.await {
             tracing::warn!(%error, "the lock of a session was not given back in order");
         }

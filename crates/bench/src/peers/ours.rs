@@ -50,6 +50,8 @@ pub fn provider(base_url: &str) -> Result<QwenProvider> {
     let http = HttpClient::builder().build()?;
     Ok(QwenProvider::builder()
         .endpoints(endpoints)
+        // The sessions here record no server.
+        .trust_endpoint(base_url.parse()?)
         .http(http)
         .build())
 }

@@ -82,6 +82,8 @@ fn caller(ours: bool, file: &Path, scratch: &Scratch, server: &Server) -> Result
     let mut caller = if ours {
         let mut caller = Command::new(command()?);
         caller.args(["token", "qwen", "--store"]).arg(file);
+        // The session records no server.
+        caller.arg("--trust-endpoint").arg(&server.base_url);
         caller.env("LLM_AUTH_QWEN_BASE_URL", &server.base_url);
         caller
     } else {

@@ -156,7 +156,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
             vendor: vendor.name(),
             current: current.as_ref() == Some(&key),
             account: printable(key.account()),
-            identity: identity.as_deref().map(printable),
+            identity: identity.as_deref().map(output::shown),
             state,
         }
     });

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 
 use super::token::Wanted;
 use crate::exit::Failure;
+use crate::output::say;
 
 /// The variable that holds the access token, if no other is named.
 pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
@@ -54,15 +55,18 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     };
     let mut command = Command::new(program);
     command.args(arguments);
+    for name in secrets(std::env::vars_os()) {
+        command.env_remove(name);
+    }
     for name in &args.env {
         command.env(name, token.access.expose());
     }
     let wanted = &args.wanted;
     if let Some(name) = &args.api_base_env {
-        let provider = wanted
-            .session
-            .vendor
-            .provider(&wanted.provider, None, None)?;
+        let provider = wanted.session.vendor.offline_provider(&wanted.provider)?;
+        if let Some(ignored) = provider.ignored_api(&token) {
+            say(&format!("llm-auth: {ignored}"));
+        }
         if let Some(base) = provider.api_base(&token) {
             command.env(name, base);
         }
@@ -110,8 +114,65 @@ fn variable(name: &str) -> Result<String, String> {
     if !starts_well || !name.chars().all(rest) {
         return Err("not the name of an environment variable".into());
     }
-    if name == "PATH" {
+    if is_called(name, "PATH") {
         return Err("the program would not be found without it".into());
     }
+    let is_taken = |prefix: &&str| {
+        let start = name.get(..prefix.len());
+        start.is_some_and(|start| is_called(start, prefix))
+    };
+    if LOADED.iter().any(|other| is_called(name, other)) || LOADERS.iter().any(is_taken) {
+        return Err("programs load or run what it names, and would show a token in errors".into());
+    }
     Ok(name.to_owned())
+}
+
+/// The beginnings of the names by which the dynamic loaders and allocators are steered.
+const LOADERS: [&str; 5] = ["LD_", "DYLD_", "_RLD", "GLIBC_", "MALLOC_"];
+
+/// What shells and interpreters load or run before the program itself.
+const LOADED: [&str; 29] = [
+    "BASH_ENV",
+    "BASHOPTS",
+    "CLASSPATH",
+    "ENV",
+    "GCONV_PATH",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LIBPATH",
+    "LOCPATH",
+    "LUA_INIT",
+    "NLSPATH",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PERL5DB",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYLIB",
+    "RUBYOPT",
+    "SHELLOPTS",
+    "SHLIB_PATH",
+    "ZDOTDIR",
+    "_JAVA_OPTIONS",
+];
+
+/// The names of variables are of one case on Windows.
+fn is_called(name: &str, other: &str) -> bool {
+    name == other || (cfg!(windows) && name.eq_ignore_ascii_case(other))
+}
+
+/// The variables that hold the secret of an OAuth client, which is none of the program's business.
+fn secrets(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<OsString> {
+    let is_secret = |name: &OsString| {
+        let name = name.to_string_lossy().to_ascii_uppercase();
+        name.starts_with("LLM_AUTH_") && name.ends_with("_CLIENT_SECRET")
+    };
+    variables.map(|(name, _)| name).filter(is_secret).collect()
 }

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey, printable};
+use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey};
 use serde_json::{Value, json};
 
 use self::foreign::Foreign;
@@ -16,10 +16,10 @@ use super::login::{self, LoginArgs};
 use super::{PlaceArgs, SessionArgs};
 use crate::accounts::{self, IMPORTED_FROM};
 use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
+use crate::output::{self, VERSION, say, shown};
 use crate::time::{self, rfc3339};
 use crate::vendor::{Provider, ProviderArgs, Vendor};
-use crate::{signals, store};
+use crate::{signals, store, text};
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
@@ -156,6 +156,11 @@ fn taken_over(args: &ImportArgs, found: &Foreign) -> Result<(Provider, OAuthToke
     };
     let provider = found.vendor.provider(&found.provider(args), None, None)?;
     let mut token = provider.take_over(token)?;
+    if let Some(why) = text::not_a_session(&token) {
+        return Err(refused(&why));
+    }
+    token.scope = token.scope.as_deref().map(shown);
+    token.notification = token.notification.as_deref().map(shown);
     // Nobody vouches for what the file says of its owner.
     token.notes.identity = None;
     Ok((provider, token))
@@ -171,6 +176,7 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     if found.rotates {
         one_owner(&store, &key, &token)?;
     }
+    let ignored = provider.ignored_api(&token);
     let name = source.name().to_owned();
     token.notes.context.insert(IMPORTED_FROM.to_owned(), name);
     let manager = provider
@@ -187,8 +193,11 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     let token = signals::run(|| vec![manager.clone()], work, interrupted)?
         .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;
     let file = store.path(&key).display().to_string();
-    let owner = found.identity.as_deref().map(printable);
+    let owner = found.identity.as_deref().map(shown);
     let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
+    if let Some(ignored) = ignored {
+        say(&ignored);
+    }
     say(&format!(
         "Taken over: {title}'s session{} is stored in {file}.",
         owner.unwrap_or_default()

@@ -16,7 +16,7 @@ use crate::output::{self, VERSION, say};
 use crate::place::Place;
 use crate::terminal::Terminal;
 use crate::time::rfc3339;
-use crate::vendor::{ProviderArgs, Vendor};
+use crate::vendor::{ProviderArgs, Vendor, trust};
 use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
@@ -76,15 +76,22 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let key = accounts::meant_for_login(&session, &store)?;
     let provider = vendor.provider(&args.provider, None, args.timeout)?;
     vendor.check_login(&args.provider)?;
+    let places = trust::SignIn::judged(vendor, &args.provider)?;
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
     let is_named = accounts::is_named(&session, before.as_ref())?;
     let login = Login::new(vendor, provider, key, store, is_named, before);
 
+    if let Some(event) = places.event(vendor).filter(|_| args.json) {
+        output::json(&event)?;
+    }
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let terminal = Terminal::new(args.json, Place::detect(), wish);
     terminal.title(&format!("Sign in to {}", vendor.title()));
+    if let Some(line) = places.line(vendor) {
+        terminal.say(&line);
+    }
     terminal.say(vendor.state_of_affairs());
     if let Some(notice) = login.notice() {
         terminal.say(&notice);

@@ -13,7 +13,7 @@ use super::import::{Source, shares_its_grant};
 use crate::exit::{Failure, chain};
 use crate::output::{self, VERSION, say};
 use crate::settings::Settings;
-use crate::vendor::{ProviderArgs, Vendor};
+use crate::vendor::{ProviderArgs, Vendor, trust};
 use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
@@ -55,7 +55,14 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let was_current = accounts::current(vendor, &store).is_ok_and(|current| current == key);
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
-    let sharer = before.ok().flatten().as_ref().and_then(shares_its_grant);
+    let before = before.ok().flatten();
+    let sharer = before.as_ref().and_then(shares_its_grant);
+    if let Some(session) = &before
+        && !args.local
+        && sharer.is_none()
+    {
+        trust::check_session(vendor, &args.provider, &key, session)?;
+    }
     let manager = vendor
         .provider(&args.provider, args.timeout, None)?
         .manager()

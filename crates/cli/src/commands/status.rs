@@ -6,7 +6,7 @@ mod vendors;
 use clap::Args;
 use llm_auth_core::{
     Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey,
-    SystemClock, Timestamp,
+    SystemClock, Timestamp, printable,
 };
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
 use crate::store;
 use crate::vendor::Vendor;
+use crate::vendor::trust::TrustArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -27,6 +28,9 @@ pub(crate) struct StatusArgs {
 
     #[command(flatten)]
     place: PlaceArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 
     /// End with exit code 3 unless all that is shown can be used without a sign-in.
     #[arg(long)]
@@ -72,7 +76,7 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
             output::answer("")?;
         }
         for line in row.lines() {
-            output::answer(&line)?;
+            output::answer(&printable(&line))?;
         }
     }
     Ok(())
@@ -98,7 +102,7 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
 fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
     let wanted = args.place.account.as_deref();
-    let vendors = Vendors::new(store);
+    let vendors = Vendors::new(store, &args.trust);
     if args.place.store.is_some() {
         let vendor = args.vendor.map_or("", Vendor::name);
         let key = SessionKey::new(vendor, wanted.unwrap_or_default());

@@ -5,16 +5,16 @@ use std::time::Duration;
 use clap::Args;
 use llm_auth_core::{
     AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken,
-    SessionKey, SystemClock, printable,
+    SessionKey, SystemClock,
 };
 use serde_json::{Map, json};
 
 use super::SessionArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, login_command};
 use crate::output::{self, VERSION};
 use crate::time::rfc3339;
-use crate::vendor::{Provider, ProviderArgs};
-use crate::{accounts, signals, store, time};
+use crate::vendor::{Provider, ProviderArgs, trust};
+use crate::{accounts, signals, store, text, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -62,13 +62,18 @@ impl Wanted {
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
+        let vendor = self.session.vendor;
+        let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
+        if let Some(session) = &stored {
+            trust::check_session(vendor, &self.provider, &key, session)?;
+        }
         if !self.force_refresh
-            && let Some(token) = good_enough(&store, &key, self.min_validity)?
+            && let Some(token) = good_enough(stored, &key, self.min_validity)?
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
+            self.check(&key, &token)?;
             return fit_to_send(key, token);
         }
-        let vendor = self.session.vendor;
         let manager = vendor
             .provider(&self.provider, self.timeout, None)?
             .manager()
@@ -88,6 +93,7 @@ impl Wanted {
             }
         };
         let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
+        self.check(&key, &token)?;
         if time::has_expired(&token) {
             output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
         } else if let Some(minimum) = self.min_validity
@@ -100,6 +106,17 @@ impl Wanted {
             ));
         }
         fit_to_send(key, token)
+    }
+
+    /// A token of a damaged or strange file is not handed to a terminal, a program or a header.
+    fn check(&self, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+        let Some(why) = text::not_a_token(token.access.expose()) else {
+            return Ok(());
+        };
+        Err(Failure::Config {
+            message: format!("{key}: the access token that is stored {why}"),
+            advice: format!("sign in again with `{}`", login_command(&self.session)),
+        })
     }
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {
@@ -124,16 +141,13 @@ fn fit_to_send(key: SessionKey, token: OAuthToken) -> Result<(SessionKey, OAuthT
 
 /// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
 fn good_enough(
-    store: &FileTokenStore,
+    stored: Option<OAuthToken>,
     key: &SessionKey,
     minimum: Option<Duration>,
 ) -> Result<Option<OAuthToken>, Failure> {
-    let stored = store
-        .read(key)
-        .map_err(|error| error.with_session(key))?
-        .ok_or_else(|| {
-            Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
-        })?;
+    let stored = stored.ok_or_else(|| {
+        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
+    })?;
     // A session of another vendor is for the manager to refuse.
     let ours = stored
         .notes
@@ -155,7 +169,10 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
     let Wanted {
         session, provider, ..
     } = &args.wanted;
-    let provider: Provider = session.vendor.provider(provider, None, None)?;
+    let provider: Provider = session.vendor.offline_provider(provider)?;
+    if let Some(ignored) = provider.ignored_api(token) {
+        output::say(&format!("llm-auth: {ignored}"));
+    }
     let headers: Map<String, serde_json::Value> = provider
         .api_headers(token)?
         .into_iter()
@@ -169,7 +186,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "token_type": "Bearer",
         "expires_at": rfc3339(token.expires_at),
         "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope.as_deref().map(printable),
+        "scope": token.scope.as_deref().map(output::shown),
         "api_base": provider.api_base(token),
         "headers": headers,
     }))

@@ -132,7 +132,9 @@ pub(super) fn qwen(
         &mut endpoints.device_authorization,
     )?;
     variables.replace_endpoint("TOKEN_ENDPOINT", &mut endpoints.token)?;
-    variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
+    if let Some(id) = variables.word("CLIENT_ID")? {
+        endpoints.client_id = id;
+    }
     variables.replace("SCOPE", &mut endpoints.scope)?;
     Ok(endpoints)
 }
@@ -154,7 +156,9 @@ pub(super) fn minimax(
     if let Some(revocation) = variables.endpoint("REVOCATION_ENDPOINT")? {
         endpoints.revocation = Some(revocation);
     }
-    variables.replace("CLIENT_ID", &mut endpoints.client_id)?;
+    if let Some(id) = variables.word("CLIENT_ID")? {
+        endpoints.client_id = id;
+    }
     variables.replace("SCOPE", &mut endpoints.scope)?;
     Ok(endpoints)
 }

@@ -34,10 +34,28 @@ impl User {
         let kit = Testkit::builder()
             .approval(approval)
             .interval(Duration::from_millis(100));
-        Self {
+        let user = Self {
             kit: kit.start_blocking().unwrap(),
             folder: tempfile::tempdir().unwrap(),
-        }
+        };
+        let kit = user.kit.base_url().to_owned();
+        user.trust(&[&kit]);
+        user
+    }
+
+    /// Writes into the user's own settings which servers are trusted.
+    pub(crate) fn trust(&self, hosts: &[&str]) {
+        let data = if cfg!(target_os = "macos") {
+            "Library/Application Support"
+        } else if cfg!(windows) {
+            "AppData/Roaming"
+        } else {
+            ".local/share"
+        };
+        let home = self.folder.path().join(data).join("llm-auth");
+        std::fs::create_dir_all(&home).unwrap();
+        let settings = serde_json::json!({ "trusted_endpoints": hosts });
+        std::fs::write(home.join("settings.json"), settings.to_string()).unwrap();
     }
 
     /// A command that knows nothing of this computer but the home folder and the vendors.
@@ -155,9 +173,18 @@ pub(crate) fn command(home: &Path, args: &[&str]) -> Command {
 pub(crate) fn with_browser(mut child: Child, visit: impl FnOnce(&Value)) -> Done {
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut seen = String::new();
-    lines.read_line(&mut seen).unwrap();
-    if let Ok(event) = serde_json::from_str(&seen) {
-        visit(&event);
+    // It may say first that the servers are not the vendor's own.
+    for _ in 0..2 {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let is_first = !line.contains("foreign_endpoints");
+        seen.push_str(&line);
+        if is_first {
+            if let Ok(event) = serde_json::from_str(&line) {
+                visit(&event);
+            }
+            break;
+        }
     }
     lines.read_to_string(&mut seen).unwrap();
     let done = Done::from(child.wait_with_output().unwrap());

@@ -24,12 +24,90 @@ fn a_value_that_cannot_be_used_is_blamed_on_its_variable() {
         ("LLM_AUTH_CA_FILE", "/dev/null"),
         ("HTTPS_PROXY", "http://[made-up"),
         ("LLM_AUTH_LOG", "llm_auth=loudly"),
+        ("LLM_AUTH_LOG", "verbose"),
+        ("LLM_AUTH_LOG", "debug,please"),
+        ("LLM_AUTH_QWEN_CLIENT_ID", "made up"),
+        ("LLM_AUTH_QWEN_CLIENT_ID", "\"made-up\""),
+        ("LLM_AUTH_QWEN_CLIENT_ID", "made\u{200b}-up"),
+        ("LLM_AUTH_QWEN_SCOPE", "openid\nmade-up"),
+        ("LLM_AUTH_QWEN_SCOPE", "made-up\u{1b}[2J"),
+        (
+            "LLM_AUTH_QWEN_TOKEN_ENDPOINT",
+            "https://example.com/ made-up",
+        ),
+        ("LLM_AUTH_QWEN_ACCOUNT", "made-up\nmade-up"),
+        ("LLM_AUTH_QWEN_ACCOUNT", "'made-up'"),
+        ("LLM_AUTH_HOME", "~/made-up"),
+        ("LLM_AUTH_HOME", "/tmp/made-up\n/x"),
+        ("LLM_AUTH_CA_FILE", "~/made-up.pem"),
+        ("HTTPS_PROXY", "http://mia:made-up@proxy.example\n:1"),
     ] {
         let done = finish(user.command(&["token", "qwen"]).env(name, value));
         done.assert_failed(1, name);
         assert!(!done.err.contains("made-up"), "{done:?}");
     }
     assert_eq!(user.kit.qwen().counters().refreshes, 0);
+}
+
+#[test]
+fn the_hosts_without_a_proxy_are_named_if_they_make_no_sense() {
+    let user = User::with_expired_session("qwen");
+    for (name, value) in [
+        ("NO_PROXY", "vendor.example:port"),
+        ("no_proxy", "10.0.0.0/99x"),
+        ("NO_PROXY", "https://vendor.example"),
+    ] {
+        let mut command = user.command(&["token", "qwen"]);
+        command
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .env(name, value);
+        finish(&mut command).assert_failed(1, name);
+    }
+}
+
+#[test]
+fn white_space_and_carriage_returns_around_a_value_are_none_of_it() {
+    let user = User::new();
+    for vendor in ["qwen", "minimax", "gemini"] {
+        let padded = |name: &str, value: &str| (name.to_owned(), format!(" \t{value} \r\n"));
+        let mut values: Vec<_> = user
+            .kit
+            .env()
+            .into_iter()
+            .map(|(name, value)| padded(name, &value))
+            .collect();
+        let home = user.folder.path().join("padded");
+        let upper = vendor.to_ascii_uppercase();
+        values.extend([
+            padded("LLM_AUTH_HOME", home.to_str().unwrap()),
+            padded("LLM_AUTH_LOG", "info"),
+            padded("HTTPS_PROXY", "http://127.0.0.1:9"),
+            padded("NO_PROXY", "vendor.example"),
+            padded("BROWSER", ""),
+            padded("LLM_AUTH_CA_FILE", ""),
+            padded(&format!("LLM_AUTH_{upper}_ACCOUNT"), "mine"),
+        ]);
+        let mut command = user.command(&["login", vendor, "--json", "--no-browser"]);
+        let child = command.envs(values).spawn().unwrap();
+        let done = crate::common::with_browser(child, |event| {
+            if let Some(url) = event["url"].as_str().filter(|_| vendor == "gemini") {
+                crate::common::browse(url);
+            }
+        });
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let file = home.join(format!("sessions/{vendor}/mine.json"));
+        assert!(file.exists(), "{done:?}");
+    }
+}
+
+#[test]
+fn a_log_directive_that_has_no_effect_is_said_and_stops_nothing() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let mut command = user.command(&["token", "qwen"]);
+    let done = finish(command.env("LLM_AUTH_LOG", "llm_auht=debug, info"));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("llm_auht"), "{done:?}");
 }
 
 #[test]
@@ -48,7 +126,8 @@ fn a_single_endpoint_outweighs_the_base_url() {
     let user = User::new();
     let other = User::new();
     let token = format!("{}/api/v1/oauth2/token", other.kit.base_url());
-    let mut command = user.command(&["login", "qwen", "--timeout", "3"]);
+    let trusted = ["--trust-endpoint", other.kit.base_url()];
+    let mut command = user.command(&[&["login", "qwen", "--timeout", "3"], &trusted[..]].concat());
     let done = finish(command.env("LLM_AUTH_QWEN_TOKEN_ENDPOINT", token));
     assert_ne!(
         done.code,

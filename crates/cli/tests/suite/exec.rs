@@ -152,6 +152,33 @@ fn what_is_no_name_and_no_command_is_a_usage_error() {
         &["exec", "qwen", "--env", "", "--", "/bin/true"],
         &["exec", "qwen", "--env", "A,B", "--", "/bin/true"],
         &["exec", "qwen", "--env", "PATH", "--", "/bin/true"],
+        &["exec", "qwen", "--env", "LD_PRELOAD", "--", "/bin/true"],
+        &[
+            "exec",
+            "qwen",
+            "--env",
+            "LD_LIBRARY_PATH",
+            "--",
+            "/bin/true",
+        ],
+        &[
+            "exec",
+            "qwen",
+            "--env",
+            "DYLD_INSERT_LIBRARIES",
+            "/bin/true",
+        ],
+        &["exec", "qwen", "--api-base-env", "LD_AUDIT", "/bin/true"],
+        &["exec", "qwen", "--env", "BASH_ENV", "--", "/bin/true"],
+        &["exec", "qwen", "--env", "NODE_OPTIONS", "--", "/bin/true"],
+        &["exec", "qwen", "--env", "GLIBC_TUNABLES", "--", "/bin/true"],
+        &[
+            "exec",
+            "qwen",
+            "--api-base-env",
+            "PYTHONSTARTUP",
+            "/bin/true",
+        ],
         &[
             "exec",
             "qwen",
@@ -165,6 +192,29 @@ fn what_is_no_name_and_no_command_is_a_usage_error() {
         &["exec", "qwen"],
     ] {
         assert_eq!(user.run(args).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn the_secret_of_an_oauth_client_is_not_the_program_s() {
+    let user = User::new();
+    for vendor in ["qwen", "gemini"] {
+        user.sign_in(&[vendor]);
+        let output = user
+            .command(&["exec", vendor, "--", "/usr/bin/env"])
+            .env("LLM_AUTH_QWEN_CLIENT_SECRET", "made-up-other-secret")
+            .env("LLM_AUTH_LATER_CLIENT_SECRET", "made-up-other-secret")
+            .env("OTHER_CLIENT_SECRET", "kept")
+            .output();
+        let done = Done::from(output.unwrap());
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.out.contains("LLM_AUTH_ACCESS_TOKEN="), "{done:?}");
+        assert!(done.out.contains("OTHER_CLIENT_SECRET=kept"), "{done:?}");
+        for secret in [user.kit.client_secret(), "made-up-other-secret"] {
+            assert!(!done.out.contains(secret), "{done:?}");
+        }
+        let refresh = user.stored(vendor)["refresh"].clone();
+        assert!(!done.out.contains(refresh.as_str().unwrap()), "{done:?}");
     }
 }
 

@@ -7,9 +7,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use llm_auth_testkit::{Endpoint, Fault};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -95,6 +97,13 @@ impl Company {
         self.command(args).output().unwrap().into()
     }
 
+    /// The vendor's next sign-in leads there.
+    fn names_page(&self, page: &str) {
+        let patch = json!({"verification_uri": page, "verification_uri_complete": page});
+        let qwen = self.user.kit.qwen();
+        qwen.fault(Endpoint::DeviceAuthorization, Fault::patch(patch));
+    }
+
     fn tunnels(&self) -> usize {
         self.tunnels.load(Ordering::SeqCst)
     }
@@ -135,6 +144,7 @@ async fn tunnel(
 #[test]
 fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authority() {
     let company = Company::new();
+    company.names_page("https://vendor.example/device");
     let done = company.run(&["login", "qwen"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let at_login = company.tunnels();
@@ -164,8 +174,8 @@ fn a_proxy_that_wants_to_know_who_asks_is_named_without_the_password() {
         )
         .output();
     let done = Done::from(output.unwrap());
-    done.assert_failed(4, "vendor.example");
-    assert!(done.err.to_lowercase().contains("proxy auth"), "{done:?}");
+    done.assert_failed(1, &company.proxy.to_string());
+    assert!(done.err.contains("407"), "{done:?}");
     assert!(!done.err.contains("password"), "{done:?}");
 }
 
@@ -185,13 +195,38 @@ fn without_the_authority_the_certificate_is_refused_and_nothing_is_sent() {
 #[test]
 fn what_the_proxy_is_not_for_goes_without_it() {
     let company = Company::new();
-    let output = company
-        .command(&["login", "qwen"])
-        .env("NO_PROXY", "vendor.example")
-        .output();
-    let done = Done::from(output.unwrap());
-    done.assert_failed(4, "vendor.example");
-    assert!(company.asked.lock().unwrap().is_empty());
+    for except in [
+        "vendor.example",
+        "vendor.example:443",
+        " x.example:1, .example:443\r\n",
+    ] {
+        let output = company
+            .command(&["login", "qwen"])
+            .env("NO_PROXY", except)
+            .output();
+        let done = Done::from(output.unwrap());
+        done.assert_failed(4, "vendor.example");
+        assert!(!done.err.contains("through the proxy"), "{done:?}");
+        assert!(company.asked.lock().unwrap().is_empty(), "{except}");
+    }
+}
+
+#[test]
+fn a_vendor_on_the_network_names_no_page_inside() {
+    let company = Company::new();
+    for page in [
+        "http://127.0.0.1:631/admin",
+        "https://localhost/device",
+        "https://[::1]/device",
+        "https://192.168.1.1/reboot",
+        "https://169.254.169.254/latest",
+    ] {
+        company.names_page(page);
+        let done = company.run(&["login", "qwen", "--json"]);
+        done.assert_failed(1, "names a page on this computer or its network");
+        assert!(!done.out.contains("device_code"), "{done:?}");
+    }
+    assert_eq!(company.user.kit.qwen().counters().polls, 0);
 }
 
 #[test]

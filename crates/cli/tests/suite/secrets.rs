@@ -40,11 +40,15 @@ fn the_loudest_log_shows_no_secret() {
             let mut child = command.spawn().unwrap();
             let mut out = String::new();
             let mut lines = std::io::BufReader::new(child.stdout.take().unwrap());
-            std::io::BufRead::read_line(&mut lines, &mut out).unwrap();
-            if let Ok(event) = serde_json::from_str::<Value>(&out)
-                && event["event"] == "authorization_url"
-            {
-                crate::common::browse(event["url"].as_str().unwrap());
+            for _ in 0..2 {
+                let mut line = String::new();
+                std::io::BufRead::read_line(&mut lines, &mut line).unwrap();
+                out.push_str(&line);
+                if let Ok(event) = serde_json::from_str::<Value>(&line)
+                    && event["event"] == "authorization_url"
+                {
+                    crate::common::browse(event["url"].as_str().unwrap());
+                }
             }
             std::io::Read::read_to_string(&mut lines, &mut out).unwrap();
             let done = Done::from(child.wait_with_output().unwrap());

@@ -155,7 +155,7 @@ fn offline_a_logout_clears_the_session_here_and_says_what_was_not_confirmed() {
     let user = User::new();
     user.sign_in(&["gemini"]);
     let output = user
-        .command(&["logout", "gemini"])
+        .command(&["logout", "gemini", "--trust-endpoint", "127.0.0.1:1"])
         .env(
             "LLM_AUTH_GEMINI_REVOCATION_ENDPOINT",
             "http://127.0.0.1:1/revoke",

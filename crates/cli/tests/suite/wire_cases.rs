@@ -257,6 +257,8 @@ impl Scene {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = command(self.folder.path(), args);
         command.arg("--store").arg(self.file());
+        // The sessions of the lines record no server.
+        command.args(["--trust-endpoint", self.server.base_url()]);
         if args[0] == "login" {
             // A login that never ends is a failure and no reason to wait.
             command.args(["--timeout", "60"]);

@@ -40,6 +40,19 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
 }
 
+/// The words of a command that may send the session to this server: the files of the rounds record
+/// none, or the one before a wire.
+fn trusting<'a>(words: &[&'a str], base: &'a str) -> Vec<&'a str> {
+    let mut words = words.to_vec();
+    let sends = [
+        "doctor", "exec", "import", "login", "logout", "status", "token",
+    ];
+    if words.first().is_some_and(|word| sends.contains(word)) {
+        words.splice(1..1, ["--trust-endpoint", base]);
+    }
+    words
+}
+
 impl World {
     /// A vendor that rotates and revokes, approves at once, and nobody signed in.
     pub(crate) fn new(vendor: Vendor) -> Check<Self> {
@@ -84,14 +97,15 @@ impl World {
     }
 
     fn command_at(&self, base: &str, words: &[&str]) -> Command {
-        self.launcher(env!("CARGO_BIN_EXE_llm-auth"), base, words)
+        self.launcher(env!("CARGO_BIN_EXE_llm-auth"), base, &trusting(words, base))
     }
 
     /// Another program that runs the command, with the command's environment.
     pub(crate) fn launched_by(&self, launcher: &[&str], words: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_llm-auth");
-        let all = [&launcher[1..], &[program], words].concat();
-        let mut command = self.launcher(launcher[0], self.kit.base_url(), &all);
+        let base = self.kit.base_url();
+        let all = [&launcher[1..], &[program], &trusting(words, base)].concat();
+        let mut command = self.launcher(launcher[0], base, &all);
         command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
         command
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm_auth_core::{Clock, HttpClient, SystemClock};
+use llm_auth_core::{Clock, HttpClient, SystemClock, TrustedHost};
 
 use super::MiniMaxProvider;
 use crate::dialect::{Dialect, Region};
@@ -15,6 +15,7 @@ pub struct MiniMaxProviderBuilder {
     region: Region,
     dialect: Dialect,
     endpoints: Option<MiniMaxEndpoints>,
+    trusted: Vec<TrustedHost>,
     http: HttpClient,
     clock: Arc<dyn Clock>,
 }
@@ -25,6 +26,7 @@ impl MiniMaxProviderBuilder {
             region: Region::default(),
             dialect: Dialect::default(),
             endpoints: None,
+            trusted: Vec::new(),
             http: HttpClient::default(),
             clock: Arc::new(SystemClock),
         }
@@ -42,10 +44,19 @@ impl MiniMaxProviderBuilder {
         self
     }
 
-    /// Endpoints in place of those of the region and the dialect. With another token endpoint
-    /// they serve all sessions, whatever a session remembers.
+    /// Endpoints in place of those of the region and the dialect.
+    ///
+    /// They are where new sign-ins go. A stored session goes to the server that issued it and to
+    /// no other, whatever is set here; see [`trust_endpoint`](Self::trust_endpoint).
     pub fn endpoints(mut self, endpoints: MiniMaxEndpoints) -> Self {
         self.endpoints = Some(endpoints);
+        self
+    }
+
+    /// A server that stored sessions may be sent to although another issued them, and that they
+    /// may name as their API. None by default.
+    pub fn trust_endpoint(mut self, host: TrustedHost) -> Self {
+        self.trusted.push(host);
         self
     }
 
@@ -67,10 +78,9 @@ impl MiniMaxProviderBuilder {
         let endpoints = self
             .endpoints
             .unwrap_or_else(|| MiniMaxEndpoints::new(self.region, self.dialect));
-        let known = MiniMaxEndpoints::new(endpoints.region, endpoints.dialect);
         MiniMaxProvider {
-            given: endpoints.token != known.token,
             endpoints,
+            trusted: self.trusted,
             http: self.http,
             clock: self.clock,
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::foreign::Foreign;
 use super::{ImportArgs, Source, taken_over};
 use crate::exit::{Failure, quoted};
-use crate::output::{self, VERSION, answer};
+use crate::output::{self, VERSION, answer, shown};
 use crate::screen::arrow;
 use crate::time::rfc3339;
 
@@ -57,14 +57,14 @@ pub(super) fn line(args: &ImportArgs, source: Source, found: &Foreign) -> Result
 }
 
 fn summary(source: Source, found: &Foreign) -> String {
-    let owner = found.identity.as_deref().map(printable);
+    let owner = found.identity.as_deref().map(shown);
     let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
     format!(
         "{} has a session at {}{}, in {}.",
         source.title(),
         found.vendor.title(),
         owner.unwrap_or_default(),
-        found.file.display()
+        printable(&found.file.display().to_string())
     )
 }
 
@@ -97,7 +97,7 @@ fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<()
         "source": source.name(),
         "file": found.file.display().to_string(),
         "vendor": found.vendor.name(),
-        "identity": found.identity.as_deref().map(printable),
+        "identity": found.identity.as_deref().map(shown),
         "expires_at": found.expiry().and_then(rfc3339),
         "renewable": token.is_some_and(|token| token.refresh.is_some()),
         "rotates": found.rotates,

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark, printable,
-};
+use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark};
 use serde::Serialize;
 
 use super::state_of;
@@ -12,6 +10,7 @@ use super::vendors::Vendors;
 use crate::accounts::IMPORTED_FROM;
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::exit::{chain, login_command};
+use crate::output::shown;
 use crate::screen::arrow;
 use crate::time::{length, rfc3339};
 use crate::vendor::Vendor;
@@ -28,6 +27,10 @@ pub(super) struct Row {
     expires_in_seconds: Option<i64>,
     scope: Option<String>,
     api_base: Option<String>,
+    /// Why the endpoints of the environment are not for this session.
+    endpoints_refused: Option<String>,
+    /// The API that the session names and that must not have its access token.
+    api_ignored: Option<String>,
     identity: Option<String>,
     signed_in_at: Option<String>,
     renewed_at: Option<String>,
@@ -63,8 +66,8 @@ impl Row {
     ) -> Option<Self> {
         let vendor = Some(key.provider()).filter(|name| !name.is_empty());
         let row = Self {
-            vendor: vendor.map(printable),
-            account: printable(key.account()),
+            vendor: vendor.map(shown),
+            account: shown(key.account()),
             current: place.store.is_none() && vendors.is_current(key),
             store: store.path(key).display().to_string(),
             ..Self::default()
@@ -79,7 +82,7 @@ impl Row {
     /// For all that might be in a folder that cannot be listed.
     pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
         Self {
-            vendor: Some(printable(provider)),
+            vendor: Some(shown(provider)),
             ..Self::default().unreadable(error)
         }
     }
@@ -93,7 +96,7 @@ impl Row {
         now: Timestamp,
     ) -> Self {
         let notes = &token.notes;
-        let owner = notes.provider.as_deref().map(printable);
+        let owner = notes.provider.as_deref().map(shown);
         let vendor = owner.clone().or_else(|| self.vendor.clone());
         let foreign = !key.provider().is_empty()
             && owner
@@ -105,27 +108,31 @@ impl Row {
             .expires_at
             .as_unix_millis()
             .saturating_sub(by_server.as_unix_millis());
+        let api = vendor
+            .as_deref()
+            .map(|vendor| vendors.api(vendor, token))
+            .unwrap_or_default();
         Self {
             state: state_of(token, now),
             expires_at: rfc3339(token.expires_at).filter(|_| has_access),
             expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
             expires_in_seconds: has_access.then_some(expires_in / 1000),
-            scope: token.scope.as_deref().map(printable),
-            api_base: vendor
-                .as_deref()
-                .and_then(|vendor| vendors.api_base(vendor, token)),
-            identity: notes.identity.as_deref().map(printable),
+            scope: token.scope.as_deref().map(shown),
+            api_base: api.base,
+            endpoints_refused: api.refused,
+            api_ignored: api.ignored,
+            identity: notes.identity.as_deref().map(shown),
             signed_in_at: notes.signed_in_at.and_then(rfc3339),
             renewed_at: notes.renewed_at.and_then(rfc3339),
             last_failure: reason_of(token).map(|mark| Failed {
                 at: rfc3339(mark.at),
-                reason: mark.reason.as_deref().map(printable),
+                reason: mark.reason.as_deref().map(shown),
             }),
             clock_offset_seconds: notes.clock_offset_ms.map(|millis| millis / 1000),
             renewable: token.refresh.is_some() && !token.is_refused(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
-            imported_from: notes.context.get(IMPORTED_FROM).map(|name| printable(name)),
+            imported_from: notes.context.get(IMPORTED_FROM).map(|name| shown(name)),
             advice: advice(place, key, token, now),
             error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
             vendor,
@@ -186,6 +193,15 @@ impl Row {
             let way = if seconds < 0 { "ahead of" } else { "behind" };
             let text = format!("the clock of this computer is {apart} {way} the vendor's");
             say("clock", &text);
+        }
+        if let Some(base) = &self.api_base {
+            say("API", base);
+        }
+        for careful in [&self.endpoints_refused, &self.api_ignored]
+            .into_iter()
+            .flatten()
+        {
+            say("careful", careful);
         }
         say("stored in", &self.store);
         if let Some(advice) = &self.advice {

@@ -6,12 +6,24 @@ use clap::ValueEnum as _;
 use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
 
 use crate::accounts;
+use crate::vendor::trust::{self, TrustArgs};
 use crate::vendor::{Provider, ProviderArgs, Vendor};
 
 /// All vendors; nothing is looked up before it is asked for.
 pub(super) struct Vendors<'a> {
     store: &'a FileTokenStore,
+    trust: &'a TrustArgs,
     known: Vec<Known>,
+}
+
+/// Where the access token of a session may go.
+#[derive(Default)]
+pub(super) struct Api {
+    pub(super) base: Option<String>,
+    /// Why the endpoints of the environment are not for this session.
+    pub(super) refused: Option<String>,
+    /// The API that the session names and that must not have its access token.
+    pub(super) ignored: Option<String>,
 }
 
 struct Known {
@@ -21,7 +33,7 @@ struct Known {
 }
 
 impl<'a> Vendors<'a> {
-    pub(super) fn new(store: &'a FileTokenStore) -> Self {
+    pub(super) fn new(store: &'a FileTokenStore, trust: &'a TrustArgs) -> Self {
         let known = Vendor::value_variants().iter().map(|vendor| Known {
             vendor: *vendor,
             current: OnceCell::new(),
@@ -29,6 +41,7 @@ impl<'a> Vendors<'a> {
         });
         Self {
             store,
+            trust,
             known: known.collect(),
         }
     }
@@ -41,19 +54,27 @@ impl<'a> Vendors<'a> {
         })
     }
 
-    /// The API base as the vendor's provider has it; none if the environment makes no provider,
-    /// which `token` and `login` complain about.
-    pub(super) fn api_base(&self, vendor: &str, token: &OAuthToken) -> Option<String> {
-        let known = self.named(vendor)?;
-        let provider = || {
-            let args = ProviderArgs::default();
-            known.vendor.provider(&args, None, None).ok()
+    /// Where the access token may go, as the vendor's provider has it; nothing if the environment
+    /// makes no provider, which `token` and `login` report.
+    pub(super) fn api(&self, vendor: &str, token: &OAuthToken) -> Api {
+        let Some(known) = self.named(vendor) else {
+            return Api::default();
         };
-        known
-            .provider
-            .get_or_init(provider)
-            .as_ref()?
-            .api_base(token)
+        let provider = || {
+            let args = ProviderArgs {
+                trust: self.trust.clone(),
+                ..ProviderArgs::default()
+            };
+            known.vendor.offline_provider(&args).ok()
+        };
+        let Some(provider) = known.provider.get_or_init(provider) else {
+            return Api::default();
+        };
+        Api {
+            base: provider.api_base(token),
+            refused: trust::refused(known.vendor, provider, token),
+            ignored: provider.ignored_api(token),
+        }
     }
 
     fn named(&self, name: &str) -> Option<&Known> {

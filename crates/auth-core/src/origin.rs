@@ -1,0 +1,312 @@
+//! Which servers the credentials of a stored session may be sent to.
+
+mod trusted_host;
+
+pub use trusted_host::TrustedHost;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::clean;
+use crate::token::OAuthToken;
+
+/// Decides which endpoints a stored session is sent to: those at the server that issued it
+/// (RFC 6749 section 10.4), and those that the caller trusts.
+///
+/// A session that records no server belongs to the vendor. What a vendor issued may go to all of
+/// the vendor's own servers, for it has one for the tokens and others for revocation and the API.
+/// A provider asks before every request that holds a credential of a session, so that no setting
+/// of an endpoint alone, wherever it comes from, takes a session elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), llm_auth_core::Error> {
+/// use llm_auth_core::{Endpoint, OAuthToken, Recipients, Timestamp};
+///
+/// let vendor = Endpoint::new("https://vendor.example/token")?;
+/// let other = Endpoint::new("https://other.example/token")?;
+/// let recipients = Recipients::of_vendor([vendor.clone()]);
+/// let session = OAuthToken::new("made-up".into(), Timestamp::default()).made_at(&vendor);
+/// assert!(recipients.permit(&session, &vendor).is_ok());
+/// assert!(recipients.permit(&session, &other).is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Recipients {
+    own: Vec<Endpoint>,
+    trusted: Vec<TrustedHost>,
+}
+
+impl Recipients {
+    /// With the vendor's own endpoints, the token endpoint first.
+    #[must_use]
+    pub fn of_vendor(own: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self {
+            own: own.into_iter().collect(),
+            trusted: Vec::new(),
+        }
+    }
+
+    /// With these servers too, whatever a session records.
+    #[must_use]
+    pub fn trusting(mut self, hosts: &[TrustedHost]) -> Self {
+        self.trusted.extend_from_slice(hosts);
+        self
+    }
+
+    /// The endpoint, if what this session holds may be sent there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming both hosts.
+    pub fn permit<'e>(&self, session: &OAuthToken, endpoint: &'e Endpoint) -> Result<&'e Endpoint> {
+        let is_home = match self.recorded(session) {
+            Some(Ok(server)) if server.matches(endpoint) => true,
+            Some(Ok(server)) => {
+                self.own.iter().any(|own| server.matches(own)) && self.owns(endpoint)
+            }
+            // What cannot be read is no server that could be meant.
+            Some(Err(_)) => false,
+            None => self.owns(endpoint),
+        };
+        if is_home || self.trusts(endpoint) {
+            return Ok(endpoint);
+        }
+        Err(self.refusal(session, endpoint))
+    }
+
+    /// The endpoint, if the access token of this session may be sent there: as
+    /// [`permit`](Self::permit), and to the vendor's own servers wherever the session was made,
+    /// since a relay of the token endpoint says nothing of the API.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming both hosts.
+    pub fn permit_access<'e>(
+        &self,
+        session: &OAuthToken,
+        endpoint: &'e Endpoint,
+    ) -> Result<&'e Endpoint> {
+        if self.owns(endpoint) {
+            return Ok(endpoint);
+        }
+        self.permit(session, endpoint)
+    }
+
+    /// The session with the server that it belongs to: the one that it records, else this token
+    /// endpoint's if that is the vendor's or trusted, else the vendor's.
+    #[must_use]
+    pub fn settle(&self, session: OAuthToken, token_endpoint: &Endpoint) -> OAuthToken {
+        match (&session.notes.server, self.own.first()) {
+            (Some(_), _) => session,
+            (None, Some(own)) if !self.owns(token_endpoint) && !self.trusts(token_endpoint) => {
+                session.made_at(own)
+            }
+            (None, _) => session.made_at(token_endpoint),
+        }
+    }
+
+    /// Whether it is at one of the vendor's own servers.
+    #[must_use]
+    pub fn owns(&self, endpoint: &Endpoint) -> bool {
+        self.own.iter().any(|own| own.base() == endpoint.base())
+    }
+
+    /// Whether the caller trusts the server of this endpoint.
+    #[must_use]
+    pub fn trusts(&self, endpoint: &Endpoint) -> bool {
+        self.trusted.iter().any(|host| host.matches(endpoint))
+    }
+
+    fn recorded(&self, session: &OAuthToken) -> Option<Result<TrustedHost>> {
+        session.notes.server.as_deref().map(str::parse)
+    }
+
+    fn refusal(&self, session: &OAuthToken, endpoint: &Endpoint) -> Error {
+        let there = endpoint.base_or_host();
+        let home = match (&session.notes.server, self.own.first()) {
+            (Some(server), _) => format!("was made at {}", shown(server)),
+            (None, Some(own)) => {
+                format!("records no server, so it belongs to {}", own.base_or_host())
+            }
+            (None, None) => "records no server".to_owned(),
+        };
+        Error::new(
+            ErrorKind::Config,
+            format!("the session {home}; nothing of it was sent to {there}"),
+        )
+    }
+}
+
+/// A recorded server as an error shows it: without the scheme that goes without saying.
+fn shown(server: &str) -> String {
+    clean(server.strip_prefix("https://").unwrap_or(server), 200, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn session(server: Option<&str>) -> OAuthToken {
+        let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
+        session.notes.server = server.map(Into::into);
+        session
+    }
+
+    fn vendor() -> Recipients {
+        Recipients::of_vendor([
+            Endpoint::known("https://account.example/token"),
+            Endpoint::known("https://api.example/v1"),
+        ])
+    }
+
+    fn permits(recipients: &Recipients, server: Option<&str>, url: &str) -> bool {
+        let endpoint = Endpoint::new(url).unwrap();
+        recipients.permit(&session(server), &endpoint).is_ok()
+    }
+
+    #[test]
+    fn a_session_goes_to_the_origin_that_issued_it_and_the_vendor_s_to_all_of_the_vendor() {
+        let vendor = vendor();
+        for (server, url, expected) in [
+            (None, "https://account.example/token", true),
+            (None, "https://api.example/other", true),
+            (None, "https://evil.example/token", false),
+            (None, "http://127.0.0.1:1/token", false),
+            (Some("account.example"), "https://api.example/x", true),
+            (
+                Some("https://account.example"),
+                "https://api.example/x",
+                true,
+            ),
+            (
+                Some("https://account.example"),
+                "https://account.example:8443/",
+                false,
+            ),
+            (Some("relay.example"), "https://relay.example/token", true),
+            (
+                Some("https://relay.example"),
+                "https://relay.example/token",
+                true,
+            ),
+            (
+                Some("relay.example"),
+                "https://account.example/token",
+                false,
+            ),
+            (
+                Some("relay.example:8443"),
+                "https://relay.example:8443/",
+                true,
+            ),
+            (Some("relay.example:8443"), "https://relay.example/", false),
+            (Some("127.0.0.1:1111"), "http://127.0.0.1:1111/token", true),
+            (
+                Some("http://127.0.0.1:1111"),
+                "http://127.0.0.1:1111/token",
+                true,
+            ),
+            (
+                Some("http://127.0.0.1:1111"),
+                "https://127.0.0.1:1111/token",
+                false,
+            ),
+            (
+                Some("http://127.0.0.1:1111"),
+                "http://127.0.0.1:2222/token",
+                false,
+            ),
+            (
+                Some("http://127.0.0.1:1111"),
+                "http://localhost:1111/token",
+                false,
+            ),
+            (Some("http://[::1]:1111"), "http://[::1]:1111/token", true),
+            (Some(""), "https://account.example/token", false),
+            (
+                Some("account.example/../evil"),
+                "https://account.example/token",
+                false,
+            ),
+            (
+                Some("account.example@evil.example"),
+                "https://evil.example/",
+                false,
+            ),
+        ] {
+            assert_eq!(permits(&vendor, server, url), expected, "{server:?} {url}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_host_is_one_host_at_one_port() {
+        for (trusted, url, expected) in [
+            ("evil.example", "https://evil.example/", true),
+            ("EVIL.example", "https://evil.example/", true),
+            ("evil.example:443", "https://evil.example/", true),
+            ("evil.example", "https://evil.example:8443/", false),
+            ("evil.example", "https://sub.evil.example/", false),
+            ("evil.example:8443", "https://evil.example:8443/", true),
+            (
+                "https://evil.example:8443",
+                "https://evil.example:8443/",
+                true,
+            ),
+            ("127.0.0.1:80", "http://127.0.0.1/", true),
+            ("127.0.0.1", "http://127.0.0.1:1/", false),
+            ("127.0.0.1:443", "http://127.0.0.1/", false),
+            ("[::1]:1", "http://[::1]:1/", true),
+        ] {
+            let trusting = vendor().trusting(&[trusted.parse().unwrap()]);
+            assert_eq!(permits(&trusting, None, url), expected, "{trusted} {url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_both_hosts() {
+        let endpoint = Endpoint::known("https://evil.example/token");
+        for (server, host) in [
+            (Some("https://relay.example"), "relay.example"),
+            (None, "account.example"),
+        ] {
+            let error = vendor().permit(&session(server), &endpoint).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let said = error.to_string();
+            assert!(
+                said.contains(host) && said.contains("evil.example"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_access_token_goes_to_the_vendor_s_api_wherever_a_session_was_made() {
+        let relayed = session(Some("https://relay.example"));
+        let (api, evil) = (
+            Endpoint::known("https://api.example/v1"),
+            Endpoint::known("https://evil.example/v1"),
+        );
+        assert!(vendor().permit_access(&relayed, &api).is_ok());
+        assert!(vendor().permit(&relayed, &api).is_err());
+        assert!(vendor().permit_access(&relayed, &evil).is_err());
+    }
+
+    #[test]
+    fn a_session_of_unknown_origin_is_settled_at_the_vendor_unless_the_endpoint_is_trusted() {
+        let relay = Endpoint::known("https://relay.example/token");
+        let settle = |recipients: Recipients, server| {
+            recipients
+                .settle(session(server), &relay)
+                .notes
+                .server
+                .unwrap()
+        };
+        assert_eq!(settle(vendor(), None), "https://account.example");
+        let trusting = vendor().trusting(&["relay.example".parse().unwrap()]);
+        assert_eq!(settle(trusting, None), "https://relay.example");
+        assert_eq!(settle(vendor(), Some("x.example")), "x.example");
+    }
+}

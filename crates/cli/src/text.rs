@@ -1,0 +1,62 @@
+//! Whether what a file or a variable holds can be what it is meant to be.
+
+use llm_auth_core::{OAuthToken, printable};
+
+/// More than any vendor's token, and less than a system allows one variable.
+const LONGEST_TOKEN: usize = 64 * 1024;
+
+/// More than any id, project or name.
+const LONGEST_NAME: usize = 256;
+
+/// What speaks against a token that goes into a header; RFC 6750 section 2.1 allows less still.
+pub(crate) fn not_a_token(text: &str) -> Option<&'static str> {
+    if text.len() > LONGEST_TOKEN {
+        Some("is longer than any token")
+    } else if !text.chars().all(|c| c.is_ascii_graphic()) {
+        Some("holds characters that are in no token")
+    } else {
+        None
+    }
+}
+
+/// What speaks against an id, a secret or a project, which go into headers and forms.
+pub(crate) fn not_a_word(text: &str) -> Option<&'static str> {
+    if text.len() > LONGEST_NAME {
+        Some("is longer than any such value")
+    } else if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
+        Some("holds something else than letters, digits and signs of ASCII")
+    } else {
+        None
+    }
+}
+
+/// What speaks against the name of an account.
+pub(crate) fn not_a_name(text: &str) -> Option<&'static str> {
+    if text.chars().count() > LONGEST_NAME {
+        Some("is longer than any name")
+    } else if printable(text) != text {
+        Some("holds line ends, control characters or invisible characters")
+    } else {
+        None
+    }
+}
+
+/// What speaks against a session that stands in a file of another program.
+pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
+    let refresh = session.refresh.as_ref();
+    let secret = session.notes.client_secret.as_ref();
+    let tokens = [
+        ("access token", Some(&session.access)),
+        ("refresh token", refresh),
+        ("client secret", secret),
+    ];
+    let mut tokens = tokens.iter().filter_map(|(name, token)| {
+        let why = not_a_token(token.as_ref()?.expose())?;
+        Some(format!("its {name} {why}"))
+    });
+    let mut notes = session.notes.context.iter().filter_map(|(name, value)| {
+        let why = not_a_word(name).or_else(|| not_a_word(value))?;
+        Some(format!("what it notes of its client {why}"))
+    });
+    tokens.next().or_else(|| notes.next())
+}

@@ -1,0 +1,248 @@
+//! Which servers may have the credentials of the user, whatever the environment says.
+//!
+//! Variables may come from a project's `.env`. They say where a new sign-in goes, and nothing of
+//! what is there already: a stored session, the secret of the user's client. For those a flag of
+//! the call or the user's own settings count alone.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost};
+use serde_json::{Value, json};
+
+use super::endpoints::{self, Entry};
+use super::{Provider, ProviderArgs, Vendor};
+use crate::environment::Variables;
+use crate::exit::{Failure, chain};
+use crate::output::VERSION;
+use crate::settings::Settings;
+use crate::store;
+
+/// The variables of a vendor that say where its servers are.
+const PLACES: [&str; 6] = [
+    "BASE_URL",
+    "AUTHORIZATION_ENDPOINT",
+    "DEVICE_AUTHORIZATION_ENDPOINT",
+    "TOKEN_ENDPOINT",
+    "REVOCATION_ENDPOINT",
+    "USERINFO_ENDPOINT",
+];
+
+/// What a call says about servers that are not the vendor's own.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TrustArgs {
+    /// Send credentials to this server (HOST or HOST:PORT) too, if the environment names it as an
+    /// endpoint, or the vendor as its API; may be given several times.
+    #[arg(long = "trust-endpoint", value_name = "HOST", value_parser = host)]
+    trusted: Vec<TrustedHost>,
+}
+
+fn host(text: &str) -> Result<TrustedHost, String> {
+    text.parse::<TrustedHost>().map_err(|error| chain(&error))
+}
+
+impl TrustArgs {
+    /// Those of the flags and of the user's own settings.
+    pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
+        let mut hosts = self.trusted.clone();
+        hosts.extend(Settings::of_user().map_or(Ok(Vec::new()), |of| of.trusted_endpoints())?);
+        Ok(hosts)
+    }
+}
+
+/// The variables that are set and say where this vendor's servers are.
+pub(crate) fn places_set(vendor: Vendor) -> Vec<String> {
+    let variables = Variables::of(vendor.name());
+    let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));
+    let set = PLACES.iter().filter(is_set);
+    set.map(|last| variables.name(last)).collect()
+}
+
+/// Refuses to use a stored session if the environment would take it to another server than the one
+/// that issued it.
+pub(crate) fn check_session(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    key: &SessionKey,
+    session: &OAuthToken,
+) -> Result<(), Failure> {
+    let set = places_set(vendor);
+    if set.is_empty() {
+        return Ok(());
+    }
+    let provider = vendor.offline_provider(args)?;
+    refused(vendor, &provider, session).map_or(Ok(()), |why| {
+        Err(Failure::Config {
+            message: format!("{key}: {why}"),
+            advice: advice(&set),
+        })
+    })
+}
+
+/// Why this session is not used in this environment, if so.
+pub(crate) fn refused(vendor: Vendor, provider: &Provider, session: &OAuthToken) -> Option<String> {
+    let set = places_set(vendor);
+    if set.is_empty() {
+        return None;
+    }
+    let error = provider.check_session(session).err()?;
+    Some(format!("{} (set by {})", chain(&error), set.join(", ")))
+}
+
+/// What a sign-in sends, and to whom, judged before it begins.
+pub(crate) struct SignIn {
+    /// Those that are not the vendor's own.
+    foreign: Vec<Entry>,
+    /// Whether a flag or the settings name all of those, so that no program needs to hear it.
+    is_trusted: bool,
+}
+
+impl SignIn {
+    /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
+    /// secret of the user's client, or what another server issues during the sign-in.
+    pub(crate) fn judged(vendor: Vendor, args: &ProviderArgs) -> Result<Self, Failure> {
+        let entries = endpoints::of(vendor, args, &[args.region()])?;
+        let recipients = recipients(vendor, args)?;
+        let foreign: Vec<Entry> = entries
+            .iter()
+            .filter(|entry| !recipients.owns(&entry.endpoint))
+            .cloned()
+            .collect();
+        let first = entries.first().map(|entry| entry.endpoint.base());
+        for entry in &foreign {
+            let is_sent_to = ["TOKEN_ENDPOINT", "USERINFO_ENDPOINT"].contains(&entry.variable);
+            let is_of_first = first == Some(entry.endpoint.base());
+            if is_sent_to && !is_of_first && !recipients.trusts(&entry.endpoint) {
+                return Err(Failure::Config {
+                    message: format!(
+                        "{}: this sign-in begins at {}, and what it brings would go to {}; nothing \
+                         was sent",
+                        vendor.name(),
+                        first.as_deref().map(bare).unwrap_or_default(),
+                        entry.endpoint.host(),
+                    ),
+                    advice: advice(&entry.set_by.clone().into_iter().collect::<Vec<_>>()),
+                });
+            }
+        }
+        let is_trusted = foreign
+            .iter()
+            .all(|entry| recipients.trusts(&entry.endpoint));
+        Ok(Self {
+            foreign,
+            is_trusted,
+        })
+    }
+
+    /// The same for a program, unless the user has said already that these servers are meant.
+    pub(crate) fn event(&self, vendor: Vendor) -> Option<Value> {
+        if self.is_trusted {
+            return None;
+        }
+        let endpoint = |entry: &Entry| {
+            json!({
+                "name": entry.name,
+                "endpoint": entry.endpoint.as_str(),
+                "set_by": entry.set_by,
+            })
+        };
+        let endpoints: Vec<Value> = self.foreign.iter().map(endpoint).collect();
+        Some(json!({
+            "v": VERSION,
+            "event": "foreign_endpoints",
+            "vendor": vendor.name(),
+            "endpoints": endpoints,
+        }))
+    }
+
+    /// One line that says that the sign-in leaves the vendor's own servers.
+    pub(crate) fn line(&self, vendor: Vendor) -> Option<String> {
+        let mut places: Vec<String> = Vec::new();
+        for entry in &self.foreign {
+            let set_by = entry.set_by.as_deref().unwrap_or("the environment");
+            let place = format!("{} (set by {set_by})", entry.endpoint.host());
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        (!places.is_empty()).then(|| {
+            format!(
+                "This sign-in does not go to {}'s own servers but to {}.",
+                vendor.title(),
+                places.join(" and ")
+            )
+        })
+    }
+}
+
+/// Whether the secret of the user's client may be sent to this token endpoint.
+pub(super) fn check_secret(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    token_endpoint: &Endpoint,
+) -> Result<(), Failure> {
+    let recipients = recipients(vendor, args)?;
+    if recipients.owns(token_endpoint) || recipients.trusts(token_endpoint) {
+        return Ok(());
+    }
+    let own = own(vendor, args);
+    Err(Failure::Config {
+        message: format!(
+            "{}: the client secret is for {}, and was not sent to {} (set by {})",
+            vendor.name(),
+            own.first().map(Endpoint::host).unwrap_or_default(),
+            token_endpoint.host(),
+            places_set(vendor).join(", "),
+        ),
+        advice: advice(&places_set(vendor)),
+    })
+}
+
+fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure> {
+    Ok(Recipients::of_vendor(own(vendor, args)).trusting(&args.trust.hosts()?))
+}
+
+/// The vendor's own endpoints, whatever the environment says, the token endpoint first.
+fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+    match vendor {
+        Vendor::Qwen => {
+            let known = llm_auth_qwen::QwenEndpoints::default();
+            vec![known.token, known.device_authorization]
+        }
+        Vendor::MiniMax => {
+            let known = llm_auth_minimax::MiniMaxEndpoints::new(args.region(), args.dialect);
+            let revocation = known.revocation.into_iter();
+            let own = [known.token, known.device_authorization].into_iter();
+            own.chain(revocation).collect()
+        }
+        Vendor::Gemini => {
+            let known = llm_auth_gemini::GeminiEndpoints::default();
+            vec![
+                known.token,
+                known.revocation,
+                known.userinfo,
+                known.authorization,
+            ]
+        }
+    }
+}
+
+fn advice(set: &[String]) -> String {
+    let file = settings_file().map_or_else(
+        || "your settings".to_owned(),
+        |file| file.display().to_string(),
+    );
+    format!(
+        "unset {}; or, if you know that server and trust it, add --trust-endpoint HOST, or list it \
+         under \"trusted_endpoints\" in {file}",
+        set.join(" and ")
+    )
+}
+
+fn settings_file() -> Option<PathBuf> {
+    Some(store::home_of_user().ok()?.join("settings.json"))
+}
+
+fn bare(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, host)| host)
+}
