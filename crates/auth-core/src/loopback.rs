@@ -5,6 +5,8 @@ mod gate;
 mod page;
 mod paste;
 mod redirect;
+mod request;
+mod response;
 mod server;
 mod waiting;
 

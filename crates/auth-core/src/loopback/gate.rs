@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use hyper::header::{HOST, HeaderMap};
-use hyper::{Method, Uri};
 use reqwest::Url;
 
 use super::paste::Pasted;
+use super::request::Request;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Refusal, Step};
 use crate::secret::Secret;
@@ -47,23 +46,22 @@ impl Gate {
         }
     }
 
-    pub(super) fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Verdict {
+    pub(super) fn judge(&self, request: &Request) -> Verdict {
+        let (authority, path, query) = request.target();
         // Another name for this address means that a page elsewhere sends it (DNS rebinding). A
         // target that names a host itself goes before the field (RFC 9112 section 3.2.2).
-        let host = headers.get(HOST).map(|host| host.as_bytes());
-        let is_mine = host == Some(self.host.as_bytes())
-            && headers.get_all(HOST).iter().count() == 1
-            && uri.authority().is_none_or(|named| *named == self.host);
+        let is_mine = request.hosts == [self.host.as_bytes()]
+            && authority.is_none_or(|named| named == self.host);
         if !is_mine {
             return ignored(421, "a request with another Host");
         }
-        if uri.path() != self.path {
+        if path != self.path {
             return ignored(404, "a request for another path");
         }
-        if method != Method::GET {
+        if request.method != "GET" {
             return ignored(405, "a request with another method than GET");
         }
-        self.judge_answer(uri.query().unwrap_or_default())
+        self.judge_answer(query)
     }
 
     /// What the person pasted, the final URL, which must be of this very sign-in, or the code;
