@@ -443,3 +443,39 @@ async fn the_browser_that_waits_for_its_page_is_no_idle_one() {
     redirect.succeeded().await;
     assert!(page.await.unwrap().contains("Approved"));
 }
+
+#[tokio::test]
+async fn a_path_that_makes_no_url_is_refused_with_words() {
+    for path in [
+        "callback",
+        "",
+        "?a",
+        "/cb?a=b",
+        "/cb#a",
+        "/a b",
+        "/a/../b",
+        "/\u{fc}",
+        "/a\nb",
+        "@evil.example/cb",
+        ":80/cb",
+        "99999/cb",
+    ] {
+        let error = LoopbackListener::bind(path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{path:?}");
+        assert!(error.to_string().contains("/callback"), "{error}");
+    }
+    for path in ["/", "/cb", "/a/b", "/%C3%BC", "/~a;b=c"] {
+        let listener = LoopbackListener::bind(path).unwrap();
+        assert!(listener.redirect_uri().ends_with(path), "{path}");
+    }
+}
+
+#[test]
+fn a_runtime_without_io_is_an_error_and_no_panic() {
+    assert!(LoopbackListener::bind("/cb").is_err());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let error = runtime.block_on(async { LoopbackListener::bind("/cb").unwrap_err() });
+    assert_eq!(error.kind(), ErrorKind::Callback);
+}
