@@ -1,10 +1,11 @@
 //! Which request is the answer that we wait for.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use reqwest::Url;
 
-use super::paste::Pasted;
+use super::paste::{self, Pasted};
 use super::request::Request;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Refusal, Step};
@@ -29,6 +30,22 @@ pub(super) enum Verdict {
     Code(Secret),
     /// The answer: no.
     Refused(Error),
+}
+
+/// What a pasted text is.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// The codes that it may hold, the likeliest first; at least one.
+    Codes(VecDeque<PastedCode>),
+    Ignored(&'static str),
+    Refused(Error),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PastedCode {
+    pub(super) code: Secret,
+    /// It came without a `state`, so that it may be anything.
+    pub(super) is_alone: bool,
 }
 
 impl Gate {
@@ -64,9 +81,27 @@ impl Gate {
         self.judge_answer(query)
     }
 
-    /// What the person pasted, the final URL, which must be of this very sign-in, or the code;
-    /// and whether it is the code alone.
-    pub(super) fn judge_pasted(&self, text: &str) -> (Verdict, bool) {
+    /// What the person pasted: the final URL, which must be of this very sign-in, or the code.
+    pub(super) fn judge_pasted(&self, text: &str) -> Heard {
+        let mut codes = VecDeque::new();
+        let mut ignored = None;
+        for reading in paste::readings(text) {
+            let (verdict, is_alone) = self.judge_reading(reading.expose());
+            match verdict {
+                Verdict::Code(code) => codes.push_back(PastedCode { code, is_alone }),
+                Verdict::Refused(error) => return Heard::Refused(error),
+                Verdict::Ignored { why, .. } => ignored = ignored.or(Some(why)),
+            }
+        }
+        if codes.is_empty() {
+            Heard::Ignored(ignored.unwrap_or("an empty text"))
+        } else {
+            Heard::Codes(codes)
+        }
+    }
+
+    /// Also whether it is the code alone.
+    fn judge_reading(&self, text: &str) -> (Verdict, bool) {
         let verdict = match Pasted::read(text) {
             Pasted::Code(code) => return (Verdict::Code(code), true),
             Pasted::Answer(query) => self.judge_pasted_answer(&query),
