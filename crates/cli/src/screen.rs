@@ -134,6 +134,15 @@ impl Screen {
         self.show_status("");
     }
 
+    /// Sends a sequence that steers the terminal, where it understands any and is ours.
+    pub(crate) fn steer(&self, sequence: &str) {
+        if let Some(term) = &self.live
+            && tty::is_ours(stderr())
+        {
+            draw(term, sequence);
+        }
+    }
+
     fn status(&self) -> MutexGuard<'_, String> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }

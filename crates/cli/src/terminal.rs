@@ -23,7 +23,15 @@ use crate::place::{Opening, Place};
 use crate::screen::{self, Screen};
 use crate::signals::Stops;
 use crate::time::length;
-use crate::{browser, signals};
+use crate::{browser, signals, tty};
+
+/// Makes a terminal usable again that an earlier sign-in left as it had it, when it was killed.
+pub(crate) fn mend() {
+    if tty::mend() {
+        screen::on_stderr().steer(pastes::PLAIN_PASTES);
+        tracing::debug!("the terminal did not show what is typed; it was reset");
+    }
+}
 
 /// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
 #[derive(Debug)]
@@ -182,7 +190,10 @@ impl Terminal {
                 "expires_in_seconds": expires_in.as_secs(),
             }),
         );
-        let start = || self.takes_pastes.then(Pastes::start).flatten();
+        let start = || {
+            let pastes = self.takes_pastes.then(|| Pastes::start(self.screen));
+            pastes.flatten()
+        };
         let pastes = self.pastes.get_or_init(start).as_ref();
         let by_hand = pastes.is_some_and(Pastes::are_by_hand);
         let back = WaysBack {

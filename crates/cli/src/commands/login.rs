@@ -17,7 +17,7 @@ use crate::place::Place;
 use crate::terminal::Terminal;
 use crate::time::rfc3339;
 use crate::vendor::{ProviderArgs, Vendor};
-use crate::{accounts, signals, store, time};
+use crate::{accounts, signals, store, terminal, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
@@ -64,6 +64,7 @@ impl LoginArgs {
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
+    terminal::mend();
     let vendor = match args.vendor {
         Some(vendor) => vendor,
         None => which::ask()?,

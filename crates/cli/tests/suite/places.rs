@@ -103,23 +103,44 @@ fn over_ssh_the_callback_through_a_forwarded_port_is_as_good() {
 }
 
 #[test]
-fn the_code_alone_is_enough() {
+fn the_code_alone_is_enough_if_it_has_its_name() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let code = parameter(&final_url(&login.url), "code");
-    login.paste(&code);
+    login.paste(&format!("code={code}"));
     assert_eq!(login.end().code, Some(0));
 }
 
 #[test]
-fn a_final_url_whose_code_the_vendor_does_not_know_says_to_begin_again() {
+fn no_word_of_a_pipe_is_sent_to_a_vendor_that_does_not_say_what_it_is() {
+    let user = User::new();
+    let mut login = FromAfar::begin(&user);
+    let end = final_url(&login.url);
+    for line in [
+        &parameter(&end, "code"),
+        "made-up-password-of-another-program",
+        "sk-made-up-0123456789abcdef",
+        "export code=made-up-0123456789abcdef",
+        "{\"code\":\"made-up-0123456789abcdef\"}",
+    ] {
+        login.paste(line);
+    }
+    login.paste(&end);
+    assert_eq!(login.end().code, Some(0));
+    assert_eq!(user.kit.gemini().counters().exchanges, 1);
+}
+
+#[test]
+fn a_final_url_whose_code_the_vendor_does_not_know_does_not_spend_the_sign_in() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let end = final_url(&login.url);
     let state = parameter(&end, "state");
     login.paste(&format!("code=forged-code&state={state}"));
+    login.paste(&end);
     let done = login.end();
-    done.assert_failed(5, "invalid_grant");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("invalid_grant"), "{done:?}");
     assert!(!done.err.contains("forged-code"), "{done:?}");
 }
 
@@ -141,7 +162,7 @@ fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(
         done.err.matches("the sign-in goes on").count(),
-        5,
+        4,
         "{done:?}"
     );
     assert!(

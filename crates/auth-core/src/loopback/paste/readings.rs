@@ -19,7 +19,8 @@ pub(in crate::loopback) fn readings(text: &str) -> Vec<Secret> {
             readings.push(reading);
         }
     };
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     let has_start = |line: &&str| start(line).is_some();
     let Some(first) = lines.iter().position(|line| has_start(&line)) else {
         // A code alone may be broken too, but words are none.
@@ -92,7 +93,7 @@ fn joined(lines: &[&str]) -> String {
     for line in lines.iter().skip(1) {
         let mut words = line.split_whitespace();
         whole.push_str(words.next().unwrap_or_default());
-        if line.is_empty() || words.next().is_some() {
+        if words.next().is_some() {
             break;
         }
     }
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn an_address_that_is_broken_anywhere_is_mended() {
         for at in 1..URL.len() {
-            for with in ["\n", "\r\n", "  \r\n   ", "\r"] {
+            for with in ["\n", "\r\n", "  \r\n   ", "\r", "\n\n"] {
                 let broken = format!("{}{with}{}", &URL[..at], &URL[at..]);
                 assert!(all(&broken).contains(&URL.to_owned()), "{broken:?}");
             }
