@@ -43,6 +43,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// Of several accounts none was named.
     Which(String),
+    /// The same where the name is no flag.
+    WhichToSwitch(String),
+    /// Something that was asked about cannot be used without a sign-in, or not at all.
+    NotUsable { message: String, advice: String },
 }
 
 /// Tells of a failure in the form that the command was asked to speak.
@@ -73,7 +77,8 @@ impl Failure {
             | Self::Demo(_)
             | Self::NotFound { .. }
             | Self::Output(_) => OTHER,
-            Self::Usage(_) | Self::Which(_) => USAGE,
+            Self::Usage(_) | Self::Which(_) | Self::WhichToSwitch(_) => USAGE,
+            Self::NotUsable { .. } => SIGN_IN,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
             Self::Session(error) => match error.kind() {
                 ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
@@ -93,7 +98,8 @@ impl Failure {
             Self::NotFound { .. } => "not_found",
             Self::Output(_) => "output",
             Self::Signal { .. } => "interrupted",
-            Self::Usage(_) | Self::Which(_) => "usage",
+            Self::NotUsable { .. } => kind_name(ErrorKind::NotSignedIn),
+            Self::Usage(_) | Self::Which(_) | Self::WhichToSwitch(_) => "usage",
             Self::Session(error) => kind_name(error.kind()),
         }
     }
@@ -105,10 +111,12 @@ impl Failure {
             Self::Command { message, .. } => message.clone().unwrap_or_default(),
             Self::Config { message, .. }
             | Self::NotFound { message, .. }
+            | Self::NotUsable { message, .. }
             | Self::Demo(message)
             | Self::Signal { message, .. }
             | Self::Usage(message)
-            | Self::Which(message) => message.clone(),
+            | Self::Which(message)
+            | Self::WhichToSwitch(message) => message.clone(),
             Self::Output(error) => format!("cannot write to standard output: {error}"),
             Self::Session(error) => chain(error),
         }
@@ -240,9 +248,10 @@ impl Reporter {
             Failure::Command { .. } => {
                 Some("is the command spelled right, installed, and in PATH?".into())
             }
-            Failure::Config { advice, .. } | Failure::NotFound { advice, .. } => {
-                Some(advice.clone())
-            }
+            Failure::Config { advice, .. }
+            | Failure::NotFound { advice, .. }
+            | Failure::NotUsable { advice, .. } => Some(advice.clone()),
+            Failure::WhichToSwitch(_) => Some("name it behind the vendor".into()),
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
             Failure::Which(_) => Some(
                 "with --account NAME, or make it the current one with `llm-auth switch`".into(),
@@ -269,6 +278,12 @@ impl Reporter {
         login_command(&session)
     }
 
+    fn store_advice(&self, error: &Error) -> String {
+        let place = self.session.as_ref().map(|session| &session.place);
+        let is_file = place.is_some_and(|place| place.store.is_some());
+        store_advice(error, is_file).into()
+    }
+
     fn advice_for(&self, error: &Error) -> String {
         let login = self.login(error);
         let vendor = self.session.as_ref().map(|session| session.vendor);
@@ -277,19 +292,30 @@ impl Reporter {
             ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
             ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
             ErrorKind::Denied => format!("if that was a mistake, run `{login}` again"),
-            ErrorKind::Expired => format!("run `{login}` again, and approve it in time"),
+            ErrorKind::Expired => {
+                // A vendor's code has an end of its own, which no flag moves.
+                let longer = match vendor {
+                    Some(Vendor::Gemini) => "; --timeout SECONDS waits longer",
+                    Some(Vendor::Qwen | Vendor::MiniMax) => {
+                        ", before the vendor's code ends (or the time of --timeout, if it was given)"
+                    }
+                    None => "",
+                };
+                format!("run `{login}` again, and approve it in time{longer}")
+            }
             ErrorKind::Corrupt => {
                 format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
             }
-            ErrorKind::Store => store_advice(error).into(),
+            ErrorKind::Store => self.store_advice(error),
             ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
                 None => {
-                    let vendor = vendor.map_or("", Vendor::name);
+                    let vendor = vendor.map(|vendor| format!(" {}", vendor.name()));
                     format!(
-                        "try again later; nothing that is stored was changed. `llm-auth doctor \
-                         {vendor}` finds what stands in the way"
+                        "try again later; nothing that is stored was changed. `llm-auth doctor{}` \
+                         finds what stands in the way",
+                        vendor.unwrap_or_default()
                     )
                 }
             },
@@ -313,31 +339,55 @@ impl Reporter {
     }
 }
 
-/// What to do about a store that cannot be written, by what the system said.
-fn store_advice(error: &Error) -> &'static str {
-    let mut cause = error.source();
-    let said = loop {
-        let Some(next) = cause else { break None };
-        if let Some(said) = next.downcast_ref::<io::Error>() {
-            break Some(said.kind());
-        }
-        cause = next.source();
-    };
-    match said {
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            "free some space (or files) on the disk that holds the session, then try again"
-        }
-        Some(io::ErrorKind::FileTooLarge) => {
-            "raise the limit on the size of files (`ulimit -f`), then try again"
-        }
-        Some(io::ErrorKind::ReadOnlyFilesystem) => {
-            "make the file system of this file writable, or name another file with --store"
-        }
-        _ => "check the folder and its rights, or name another file with --store",
+/// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
+pub(crate) fn advice_for_unreadable(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::Corrupt => "look at the file, or sign in again, which keeps it aside",
+        _ => store_advice(error, false),
     }
 }
 
-/// The very command that signs in to this session.
+/// What the system said of it, where it said anything.
+fn said_by_system(error: &Error) -> Option<io::ErrorKind> {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(said) = next.downcast_ref::<io::Error>() {
+            return Some(said.kind());
+        }
+        cause = next.source();
+    }
+    None
+}
+
+/// What to do about a store that cannot be used, by what the system said; `takes_file` if the
+/// command has the flag --store.
+fn store_advice(error: &Error, takes_file: bool) -> &'static str {
+    match (said_by_system(error), takes_file) {
+        (Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded), _) => {
+            "free some space (or files) on the disk that holds the session, then try again"
+        }
+        (Some(io::ErrorKind::FileTooLarge), _) => {
+            "raise the limit on the size of files (`ulimit -f`), then try again"
+        }
+        (Some(io::ErrorKind::ReadOnlyFilesystem), true) => {
+            "make the file system of this file writable, or name another file with --store"
+        }
+        (Some(io::ErrorKind::ReadOnlyFilesystem), false) => {
+            "make the file system of this file writable, or set LLM_AUTH_HOME to another folder"
+        }
+        (Some(io::ErrorKind::PermissionDenied), true) => {
+            "run this as the user that owns the file and its folder, or correct their owner and \
+             rights, or name another file with --store"
+        }
+        (Some(io::ErrorKind::PermissionDenied), false) => {
+            "run this as the user that owns the file and its folder, or correct their owner and \
+             rights, or set LLM_AUTH_HOME to another folder"
+        }
+        (_, true) => "check the folder and its rights, or name another file with --store",
+        (_, false) => "check the folder and its rights, or set LLM_AUTH_HOME to another folder",
+    }
+}
+
 /// The command that signs in to this session, fit for a shell.
 pub(crate) fn login_command(session: &SessionArgs) -> String {
     let mut command = format!("llm-auth login {}", session.vendor.name());
@@ -380,9 +430,33 @@ mod tests {
     fn a_full_disk_is_told_what_to_free() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
-        assert!(store_advice(&error).starts_with("free some space"));
+        assert!(store_advice(&error, true).starts_with("free some space"));
         let error = Error::new(ErrorKind::Store, "cannot write");
-        assert!(store_advice(&error).starts_with("check the folder"));
+        assert!(store_advice(&error, true).starts_with("check the folder"));
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_not_advised() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let foreign = Error::new(ErrorKind::Store, "cannot read").with_source(denied());
+        let advice = advice_for_unreadable(&foreign);
+        assert!(advice.contains("owns the file") && !advice.contains("sign in"));
+        assert!(!store_advice(&foreign, false).contains("--store"));
+        let damaged = Error::new(ErrorKind::Corrupt, "no JSON");
+        assert!(advice_for_unreadable(&damaged).contains("sign in again"));
+
+        let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
+        let advice = |vendor| {
+            let place = PlaceArgs::default();
+            let reporter = Reporter::for_events(false, &SessionArgs { vendor, place });
+            reporter.advice(&expired).unwrap()
+        };
+        assert!(advice(Vendor::Gemini).contains("--timeout SECONDS waits longer"));
+        assert!(!advice(Vendor::Qwen).contains("waits longer"));
+
+        let trouble = Failure::from(Error::new(ErrorKind::Transient, "x"));
+        let advice = Reporter::without_session(false).advice(&trouble).unwrap();
+        assert!(advice.contains("`llm-auth doctor`"), "{advice}");
     }
 
     #[test]

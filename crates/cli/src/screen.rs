@@ -148,6 +148,18 @@ impl Screen {
     }
 }
 
+/// How many columns of a terminal a text takes: a Chinese letter takes two, an accent of its own
+/// none.
+pub(crate) fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// A text with blanks behind it up to that width.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(columns(text));
+    format!("{text}{:blanks$}", "")
+}
+
 /// To the first column, and the rest of the line away.
 const ANEW: &str = "\r\x1b[2K";
 

@@ -6,13 +6,14 @@ use llm_auth_core::printable;
 
 use crate::commands::Cli;
 use crate::exit::{Failure, Reporter, USAGE};
+use crate::output;
 
 /// Says it; the exit code. JSON is spoken where it was asked for, since programs read it.
 pub(crate) fn report(error: &clap::Error) -> u8 {
     let said = error.print();
     if !error.use_stderr() {
         // Help or a version, for somebody who may have gone away.
-        return u8::from(said.is_err());
+        return u8::from(said.is_err_and(|error| !output::is_closed(&error)));
     }
     let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
     if let Some(reporter) = reporter() {

@@ -29,6 +29,8 @@ mod import;
 mod login;
 #[path = "suite/odd_answers.rs"]
 mod odd_answers;
+#[path = "suite/people.rs"]
+mod people;
 #[path = "suite/places.rs"]
 mod places;
 #[path = "suite/proxy.rs"]

@@ -66,6 +66,7 @@ impl Wanted {
             && let Some(token) = good_enough(&store, &key, self.min_validity)?
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
+            self.say_if_short(&token);
             return Ok((key, token));
         }
         let vendor = self.session.vendor;
@@ -90,16 +91,25 @@ impl Wanted {
         let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
         if time::has_expired(&token) {
             output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
-        } else if let Some(minimum) = self.min_validity
-            && !token.lasts(minimum, SystemClock.now())
-        {
-            output::say(&format!(
-                "llm-auth: {}'s tokens do not live for {}; this one is fresh",
-                vendor.title(),
-                time::length(minimum)
-            ));
+        } else {
+            self.say_if_short(&token);
         }
         Ok((key, token))
+    }
+
+    /// A vendor may give no token that lives as long as is wanted.
+    fn say_if_short(&self, token: &OAuthToken) {
+        let now = SystemClock.now();
+        if let Some(minimum) = self.min_validity
+            && !token.is_valid_for(minimum, now)
+        {
+            output::say(&format!(
+                "llm-auth: {}'s tokens do not live for {}; this one is good for {}",
+                self.session.vendor.title(),
+                time::length(minimum),
+                time::length(token.expires_in(now))
+            ));
+        }
     }
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {

@@ -173,6 +173,45 @@ fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
 }
 
 #[test]
+fn a_flood_of_what_is_not_the_answer_is_counted_and_not_told_to_the_end() {
+    let user = User::new();
+    let args = ["login", "gemini", "--json"];
+    let done = crate::common::with_browser(user.start(&args), |event| {
+        let redirect = event["redirect_uri"].as_str().unwrap();
+        for _ in 0..100 {
+            browse(&format!("{redirect}?state=forged"));
+        }
+        browse(event["url"].as_str().unwrap());
+    });
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let events = done.events();
+    let named = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!(named("ignored"), 8, "{done:?}");
+    let dropped: u64 = events
+        .iter()
+        .filter(|event| event["event"] == "ignored_more")
+        .map(|event| event["dropped"].as_u64().unwrap())
+        .sum();
+    assert!((1..=92).contains(&dropped), "{dropped}");
+}
+
+#[test]
+fn the_default_times_are_in_the_help_and_the_end_of_a_wait_names_the_flag() {
+    let user = User::with(Approval::Manual);
+    let help = user.run(&["login", "--help"]).out;
+    assert!(help.contains("default: 300 for gemini"), "{help}");
+    let done = user.run(&["login", "gemini", "--timeout", "0.2"]);
+    done.assert_failed(5, "in time");
+    assert!(
+        done.err.contains("--timeout SECONDS waits longer"),
+        "{done:?}"
+    );
+    let done = user.run(&["login", "qwen", "--timeout", "0.2"]);
+    done.assert_failed(5, "nobody approved");
+    assert!(done.err.contains("--timeout"), "{done:?}");
+}
+
+#[test]
 fn json_tells_that_the_answer_is_here() {
     let user = User::new();
     let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
@@ -251,6 +290,124 @@ mod browsers {
             shown < done.err.find("Your browser is asked").unwrap(),
             "{done:?}"
         );
+    }
+
+    /// Someone at a desk, with a program in place of `xdg-open`.
+    fn at_a_desk(user: &User, launcher: &Launcher, args: &[&str]) -> Command {
+        let bin = user.folder.path().join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        let _there = fs::copy(&launcher.program, bin.join("xdg-open")).unwrap();
+        let mut command = user.command(args);
+        command
+            .env_remove("SSH_CONNECTION")
+            .env("DISPLAY", ":0")
+            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+            .env("TMPDIR", user.folder.path());
+        command
+    }
+
+    /// Folders that lead a browser to a page.
+    fn redirects(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        let names = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            name.to_str().unwrap().starts_with("llm-auth-sign-in-")
+        };
+        entries.filter(names).map(|entry| entry.path()).collect()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn other_users_do_not_see_the_page_in_the_arguments_of_a_launcher() {
+        for downloads in [None, Some("Downloads"), Some("Herunter geladen")] {
+            let user = User::new();
+            let home = user.folder.path();
+            let mut place = home.to_owned();
+            if let Some(name) = downloads {
+                place = home.join(name);
+                fs::create_dir(&place).unwrap();
+                fs::create_dir(home.join(".config")).unwrap();
+                let line = format!("XDG_DOWNLOAD_DIR=\"$HOME/{name}\"\n");
+                fs::write(home.join(".config/user-dirs.dirs"), line).unwrap();
+            }
+            let launcher = Launcher::new(home);
+            let args = ["login", "gemini", "--browser"];
+            let child = at_a_desk(&user, &launcher, &args).spawn().unwrap();
+            let argument = fs::read_to_string(&launcher.page).unwrap();
+            let folder = redirects(&place).pop().unwrap();
+            let file = folder.join("sign-in.html");
+            let expected = format!("file://{}", file.display()).replace(' ', "%20");
+            assert_eq!(argument.trim_end(), expected);
+            let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+            let html = fs::read_to_string(&file).unwrap();
+            let page = html
+                .split("url=")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap();
+            browse(&page.replace("&amp;", "&"));
+            let done = Done::from(child.wait_with_output().unwrap());
+            fs::write(&launcher.release, "\n").unwrap();
+            assert_eq!(done.code, Some(0), "{done:?}");
+            assert!(redirects(&place).is_empty());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_killed_sign_in_left_is_removed_by_the_next_one_and_nothing_else() {
+        let user = User::with(Approval::Manual);
+        let home = user.folder.path();
+        let launcher = Launcher::new(home);
+        let args = ["login", "qwen", "--browser"];
+        let mut killed = at_a_desk(&user, &launcher, &args).spawn().unwrap();
+        fs::read_to_string(&launcher.page).unwrap();
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        fs::write(&launcher.release, "\n").unwrap();
+        let left = redirects(home);
+        assert_eq!(left.len(), 1);
+        // One that is in use stays, and so does what was not made by us.
+        let theirs = home.join("llm-auth-sign-in-of-mine");
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("notes.txt"), "mine").unwrap();
+        let mut living = at_a_desk(&user, &launcher, &args).spawn().unwrap();
+        fs::read_to_string(&launcher.page).unwrap();
+        assert!(!left[0].exists());
+        let next = ["login", "qwen", "--no-browser", "--timeout", "0.2"];
+        assert_eq!(
+            at_a_desk(&user, &launcher, &next).status().unwrap().code(),
+            Some(5)
+        );
+        assert_eq!(redirects(home).len(), 2);
+        assert!(theirs.join("notes.txt").exists());
+        living.kill().unwrap();
+        living.wait().unwrap();
+        fs::write(&launcher.release, "\n").unwrap();
+    }
+
+    #[test]
+    fn a_browser_in_a_folder_with_a_blank_is_started_quoted_or_not() {
+        for quoting in ["'{}'", "\"{}\" %s", "{}"] {
+            let user = User::new();
+            let folder = user.folder.path().join("My Browser");
+            fs::create_dir(&folder).unwrap();
+            let launcher = Launcher::new(&folder);
+            let program = launcher.program.display().to_string();
+            let child = user
+                .command(&["login", "gemini"])
+                .env("BROWSER", quoting.replace("{}", &program))
+                .spawn()
+                .unwrap();
+            let page = fs::read_to_string(&launcher.page).unwrap();
+            browse(page.trim_end());
+            let done = Done::from(child.wait_with_output().unwrap());
+            fs::write(&launcher.release, "\n").unwrap();
+            assert_eq!(done.code, Some(0), "{done:?}");
+        }
     }
 
     #[test]

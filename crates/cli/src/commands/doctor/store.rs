@@ -11,7 +11,7 @@ use super::{Check, Status};
 use crate::accounts::is_called;
 use crate::commands::PlaceArgs;
 use crate::commands::status::state_of;
-use crate::exit::{Failure, chain};
+use crate::exit::{Failure, advice_for_unreadable, chain};
 use crate::settings::Settings;
 use crate::store;
 use crate::vendor::Vendor;
@@ -103,10 +103,10 @@ fn session(
         Err(error) => checks.push(
             Check::new("session", Status::Fail, chain(&error))
                 .at(key.provider())
-                .advice(
-                    "look at the file, or sign in again, which keeps it aside; other sessions are \
-                     not affected",
-                ),
+                .advice(format!(
+                    "{}; other sessions are not affected",
+                    advice_for_unreadable(&error)
+                )),
         ),
     }
     checks.extend(held(store, key));

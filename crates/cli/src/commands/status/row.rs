@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::state_of;
 use crate::accounts::{self, IMPORTED_FROM};
 use crate::commands::{PlaceArgs, SessionArgs};
-use crate::exit::{chain, login_command};
+use crate::exit::{advice_for_unreadable, chain, login_command};
 use crate::screen::arrow;
 use crate::time::{length, rfc3339};
 use crate::vendor::{ProviderArgs, Vendor};
@@ -39,7 +39,7 @@ pub(super) struct Row {
     current: bool,
     /// The program whose session this was.
     imported_from: Option<String>,
-    advice: Option<String>,
+    pub(super) advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -132,7 +132,7 @@ impl Row {
         Self {
             state: "unreadable",
             error: Some(chain(error)),
-            advice: Some("look at the file, or sign in again, which keeps it aside".into()),
+            advice: Some(advice_for_unreadable(error).into()),
             ..self
         }
     }
