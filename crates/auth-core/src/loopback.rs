@@ -121,7 +121,8 @@ impl LoopbackListener {
 
 /// A browser asks for the path as the URL standard writes it, so any other would never be met.
 fn check_path(path: &str) -> Result<()> {
-    let is_as_asked_for = |url: Url| url.path() == path && url.query().or(url.fragment()).is_none();
+    let is_as_asked_for =
+        |url: Url| url.path() == path && url.query().is_none() && url.fragment().is_none();
     let url = Url::parse(&format!("http://127.0.0.1:1{path}"));
     if path.starts_with('/') && url.is_ok_and(is_as_asked_for) {
         return Ok(());

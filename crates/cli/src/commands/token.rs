@@ -43,7 +43,8 @@ pub(crate) struct Wanted {
     #[arg(long)]
     force_refresh: bool,
 
-    /// The longest time for one request to the vendor, and for another process's renewal.
+    /// The longest time for one request to the vendor, and for another process's renewal [default:
+    /// 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }

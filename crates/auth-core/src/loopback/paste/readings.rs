@@ -21,8 +21,8 @@ pub(in crate::loopback) fn readings(text: &str) -> Vec<Secret> {
     };
     let lines = text.lines().map(str::trim);
     let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    let has_start = |line: &&str| start(line).is_some();
-    let Some(first) = lines.iter().position(|line| has_start(&line)) else {
+    let has_start = |line: &str| start(line).is_some();
+    let Some(first) = lines.iter().position(|line| has_start(line)) else {
         // A code alone may be broken too, but words are none.
         let is_one = lines.iter().all(|line| !line.contains(char::is_whitespace));
         add(&if is_one {
