@@ -78,7 +78,8 @@ pub(crate) fn is_named(
 /// Whether the name of an account is an e-mail address, and so says whose it is to be.
 pub(crate) fn is_address(name: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && !part.contains(['@', ' ']);
-    matches!(name.split_once('@'), Some((person, host)) if is_part(person) && is_part(host))
+    let is_host = |host: &str| is_part(host) && host.trim_matches('.').contains('.');
+    matches!(name.split_once('@'), Some((person, host)) if is_part(person) && is_host(host))
 }
 
 /// The person that the account is named after is another one than this.

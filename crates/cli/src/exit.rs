@@ -1,5 +1,7 @@
 //! What went wrong, which exit code that is, and what to do about it.
 
+mod advice;
+
 use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
@@ -7,6 +9,8 @@ use std::path::Path;
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, printable};
 use serde_json::json;
 
+pub(crate) use self::advice::advice_for_unreadable;
+use self::advice::store_advice;
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::output::{self, VERSION};
 use crate::screen::arrow;
@@ -307,7 +311,11 @@ impl Reporter {
                 format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
             }
             ErrorKind::Store => self.store_advice(error),
-            ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
+            ErrorKind::StoreBusy => {
+                "another program is renewing this session: try again; if it stays \
+                                     so, `llm-auth doctor` shows which process holds the lock"
+                    .into()
+            }
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
                 None => {
@@ -336,55 +344,6 @@ impl Reporter {
             ),
             _ => "if that does not help you: -vv tells more, and a report helps us".into(),
         }
-    }
-}
-
-/// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
-pub(crate) fn advice_for_unreadable(error: &Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::Corrupt => "look at the file, or sign in again, which keeps it aside",
-        _ => store_advice(error, false),
-    }
-}
-
-/// What the system said of it, where it said anything.
-fn said_by_system(error: &Error) -> Option<io::ErrorKind> {
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        if let Some(said) = next.downcast_ref::<io::Error>() {
-            return Some(said.kind());
-        }
-        cause = next.source();
-    }
-    None
-}
-
-/// What to do about a store that cannot be used, by what the system said; `takes_file` if the
-/// command has the flag --store.
-fn store_advice(error: &Error, takes_file: bool) -> &'static str {
-    match (said_by_system(error), takes_file) {
-        (Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded), _) => {
-            "free some space (or files) on the disk that holds the session, then try again"
-        }
-        (Some(io::ErrorKind::FileTooLarge), _) => {
-            "raise the limit on the size of files (`ulimit -f`), then try again"
-        }
-        (Some(io::ErrorKind::ReadOnlyFilesystem), true) => {
-            "make the file system of this file writable, or name another file with --store"
-        }
-        (Some(io::ErrorKind::ReadOnlyFilesystem), false) => {
-            "make the file system of this file writable, or set LLM_AUTH_HOME to another folder"
-        }
-        (Some(io::ErrorKind::PermissionDenied), true) => {
-            "run this as the user that owns the file and its folder, or correct their owner and \
-             rights, or name another file with --store"
-        }
-        (Some(io::ErrorKind::PermissionDenied), false) => {
-            "run this as the user that owns the file and its folder, or correct their owner and \
-             rights, or set LLM_AUTH_HOME to another folder"
-        }
-        (_, true) => "check the folder and its rights, or name another file with --store",
-        (_, false) => "check the folder and its rights, or set LLM_AUTH_HOME to another folder",
     }
 }
 
@@ -427,24 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_what_to_free() {
-        let full = io::Error::from(io::ErrorKind::StorageFull);
-        let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
-        assert!(store_advice(&error, true).starts_with("free some space"));
-        let error = Error::new(ErrorKind::Store, "cannot write");
-        assert!(store_advice(&error, true).starts_with("check the folder"));
-    }
-
-    #[test]
     fn what_cannot_be_followed_is_not_advised() {
-        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
-        let foreign = Error::new(ErrorKind::Store, "cannot read").with_source(denied());
-        let advice = advice_for_unreadable(&foreign);
-        assert!(advice.contains("owns the file") && !advice.contains("sign in"));
-        assert!(!store_advice(&foreign, false).contains("--store"));
-        let damaged = Error::new(ErrorKind::Corrupt, "no JSON");
-        assert!(advice_for_unreadable(&damaged).contains("sign in again"));
-
         let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
         let advice = |vendor| {
             let place = PlaceArgs::default();

@@ -7,6 +7,9 @@
 
 #[path = "suite/accounts.rs"]
 mod accounts;
+#[cfg(unix)]
+#[path = "suite/browsers.rs"]
+mod browsers;
 #[path = "suite/common.rs"]
 mod common;
 #[path = "suite/demo.rs"]

@@ -78,7 +78,7 @@ fn one_file_has_room_for_the_named_person_only() {
 
 #[test]
 fn a_name_that_is_no_address_and_the_address_itself_are_taken_as_they_are() {
-    for name in ["work", PERSON, "PERSON@testkit.example", "@work"] {
+    for name in ["work", PERSON, "PERSON@testkit.example", "@work", "me@work"] {
         let user = User::new();
         let args = ["login", "gemini", "--account", name, "--json"];
         let done = user.sign_in_with_browser(&args);

@@ -70,7 +70,7 @@ impl Row {
         match store.read(key) {
             Ok(None) => None,
             Ok(Some(token)) => Some(row.filled(place, key, &token, now)),
-            Err(error) => Some(row.unreadable(&error)),
+            Err(error) => Some(row.unreadable(&error, place)),
         }
     }
 
@@ -78,7 +78,7 @@ impl Row {
     pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
         Self {
             vendor: Some(printable(provider)),
-            ..Self::default().unreadable(error)
+            ..Self::default().unreadable(error, &PlaceArgs::default())
         }
     }
 
@@ -128,11 +128,11 @@ impl Row {
         }
     }
 
-    fn unreadable(self, error: &Error) -> Self {
+    fn unreadable(self, error: &Error, place: &PlaceArgs) -> Self {
         Self {
             state: "unreadable",
             error: Some(chain(error)),
-            advice: Some(advice_for_unreadable(error).into()),
+            advice: Some(advice_for_unreadable(error, place).into()),
             ..self
         }
     }
