@@ -4,7 +4,8 @@
 mod typed;
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read, stdin};
-use std::sync::{Mutex as Lock, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 
 use llm_auth_core::Secret;
 use tokio::sync::Mutex;
@@ -27,6 +28,8 @@ pub(super) struct Pastes {
     from_terminal: bool,
     screen: &'static Screen,
     hidden: Lock<Option<Hidden>>,
+    /// What is typed is for us; once the terminal is given back, it is a shell's.
+    is_for_us: Arc<AtomicBool>,
 }
 
 /// The terminal as a paste needs it; as it was when this is dropped.
@@ -58,8 +61,10 @@ impl Pastes {
             return None;
         }
         let (say, lines) = channel(4);
+        let is_for_us = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&is_for_us);
         std::thread::spawn(move || match from_terminal {
-            true => source::read_terminal(&say),
+            true => source::read_terminal(&say, &asked),
             false => read_lines(&say, is_of_an_answer),
         });
         let pastes = Self {
@@ -67,6 +72,7 @@ impl Pastes {
             from_terminal,
             screen,
             hidden: Lock::new(None),
+            is_for_us,
         };
         pastes.attend();
         Some(pastes)
@@ -85,8 +91,10 @@ impl Pastes {
     /// Hides what is pasted as long as the terminal is ours; it may go to a shell and come back.
     pub(super) fn attend(&self) {
         let mut hidden = self.hidden();
+        let is_for_us = self.from_terminal && tty::is_ours(stdin());
+        self.is_for_us.store(is_for_us, Ordering::SeqCst);
         match &*hidden {
-            _ if !self.from_terminal || !tty::is_ours(stdin()) => *hidden = None,
+            _ if !is_for_us => *hidden = None,
             Some(hidden) => hidden.unseen.keep(),
             None => *hidden = Hidden::begin(self.screen),
         }
@@ -96,8 +104,9 @@ impl Pastes {
         self.hidden.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows again what is typed.
+    /// Shows again what is typed, and reads no more of it.
     pub(super) fn end(&self) {
+        self.is_for_us.store(false, Ordering::SeqCst);
         *self.hidden() = None;
     }
 
@@ -142,6 +151,7 @@ fn is_of_an_answer(text: &str) -> bool {
 #[cfg(unix)]
 mod source {
     use std::io::stdin;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::sleep;
     use std::time::Duration;
 
@@ -170,7 +180,7 @@ mod source {
     }
 
     /// Passes on what is pasted or typed. Nothing but the end of the sign-in ends it.
-    pub(super) fn read_terminal(say: &Sender<Secret>) {
+    pub(super) fn read_terminal(say: &Sender<Secret>, is_for_us: &AtomicBool) {
         let mut typed = Typed::default();
         let mut bytes = [0; 4096];
         loop {
@@ -178,7 +188,7 @@ mod source {
             if typed.may_be_complete() && !comes(Some(&REST_OF_A_PASTE)) {
                 texts.extend(typed.complete());
             } else {
-                wait_until_ours();
+                wait_until_ours(is_for_us);
                 match read(stdin(), &mut bytes) {
                     Ok(count @ 1..) => {
                         texts.extend(bytes[..count].iter().filter_map(|byte| typed.take(*byte)));
@@ -199,10 +209,10 @@ mod source {
 
     /// Waits for something in the terminal while this process is in its foreground: reading in the
     /// background would stop the job.
-    fn wait_until_ours() {
+    fn wait_until_ours(is_for_us: &AtomicBool) {
         loop {
             comes(None);
-            if tty::is_ours(stdin()) {
+            if is_for_us.load(Ordering::SeqCst) && tty::is_ours(stdin()) {
                 return;
             }
             sleep(LOOK_AGAIN);
@@ -218,6 +228,8 @@ mod source {
 
 #[cfg(not(unix))]
 mod source {
+    use std::sync::atomic::AtomicBool;
+
     use llm_auth_core::Secret;
     use tokio::sync::mpsc::Sender;
 
@@ -225,7 +237,7 @@ mod source {
         true
     }
 
-    pub(super) fn read_terminal(say: &Sender<Secret>) {
+    pub(super) fn read_terminal(say: &Sender<Secret>, _is_for_us: &AtomicBool) {
         super::read_lines(say, |text| !text.is_empty());
     }
 }
