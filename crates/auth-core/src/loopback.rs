@@ -5,12 +5,15 @@ mod gate;
 mod page;
 mod paste;
 mod redirect;
+mod request;
+mod response;
 mod server;
 mod waiting;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::net::TcpListener;
 
 use self::gate::Gate;
@@ -20,6 +23,7 @@ use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::UserPrompt;
 use crate::secret::Secret;
+use crate::text::clean;
 
 /// Listens on a port of this computer's own for the redirect of the authorization server.
 ///
@@ -60,13 +64,18 @@ pub struct LoopbackListener {
 }
 
 impl LoopbackListener {
-    /// Binds 127.0.0.1 and ::1, or the one that there is, at the same port. Must be called within
-    /// a tokio runtime.
+    /// Binds 127.0.0.1 and ::1, or the one that there is, at the same port, which is none that
+    /// browsers block. Must be called within a tokio runtime with IO and time.
+    ///
+    /// `path` begins with a slash and stands as it does in a URL: percent-encoded, without query
+    /// and fragment.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Callback`] if neither can be bound.
+    /// [`ErrorKind::Config`] if the path is not such a path, [`ErrorKind::Callback`] if neither
+    /// address can be bound.
     pub fn bind(path: &str) -> Result<Self> {
+        check_path(path)?;
         let (address, listeners) = bind::loopback().map_err(|source| {
             Error::new(
                 ErrorKind::Callback,
@@ -108,4 +117,22 @@ impl LoopbackListener {
         let waiting = Waiting::start(self.listeners, gate, deadline);
         waiting.next(prompt).await
     }
+}
+
+/// A browser asks for the path as the URL standard writes it, so any other would never be met.
+fn check_path(path: &str) -> Result<()> {
+    let is_as_asked_for =
+        |url: Url| url.path() == path && url.query().is_none() && url.fragment().is_none();
+    let url = Url::parse(&format!("http://127.0.0.1:1{path}"));
+    if path.starts_with('/') && url.is_ok_and(is_as_asked_for) {
+        return Ok(());
+    }
+    let path = clean(path, 80, &[]);
+    Err(Error::new(
+        ErrorKind::Config,
+        format!(
+            "the path of a redirect URI begins with a slash and holds no blank, query or \
+             fragment, but this one is {path:?}: set one such as \"/callback\""
+        ),
+    ))
 }

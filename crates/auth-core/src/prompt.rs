@@ -38,8 +38,32 @@ pub trait UserPrompt: Debug + Send + Sync {
     fn notify(&self, event: &LoginEvent<'_>);
 
     /// Waits for what the person pastes in place of the browser's answer: the final URL, or the
-    /// authorization code alone. Asked again after a text that is of no use, and dropped when
-    /// the browser was faster, so dropping it must lose nothing. Never ends by default.
+    /// authorization code alone. It may take as long as it likes: it is called again only after it
+    /// returned a text that was of no use, and dropped when the browser was faster or the time
+    /// ran out. Never ends by default.
+    ///
+    /// The texts may be lines: an address that is broken over several is put together. An
+    /// empty text is ignored. The thread must not be blocked by it, so a line of standard
+    /// input is read so:
+    ///
+    /// ```
+    /// # use llm_auth_core::{LoginEvent, Secret, UserPrompt, async_trait};
+    /// # #[derive(Debug)]
+    /// # struct Terminal;
+    /// #[async_trait]
+    /// impl UserPrompt for Terminal {
+    ///     # fn notify(&self, _event: &LoginEvent<'_>) {}
+    ///     // ...
+    ///     async fn pasted(&self) -> Secret {
+    ///         let line = tokio::task::spawn_blocking(|| std::io::stdin().lines().next());
+    ///         match line.await {
+    ///             Ok(Some(Ok(line))) => Secret::from(line),
+    ///             // Standard input has ended.
+    ///             _ => std::future::pending().await,
+    ///         }
+    ///     }
+    /// }
+    /// ```
     async fn pasted(&self) -> Secret {
         std::future::pending().await
     }

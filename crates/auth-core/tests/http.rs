@@ -8,8 +8,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use llm_auth_core::{
-    Endpoint, ErrorKind, Form, HttpClient, ManualClock, Poll, Secret, Step, Timestamp, TokenAnswer,
-    read_answer,
+    Endpoint, Error, ErrorKind, Form, HttpClient, ManualClock, Poll, Secret, Step, Timestamp,
+    TokenAnswer, read_answer,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

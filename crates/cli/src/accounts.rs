@@ -76,6 +76,19 @@ pub(crate) fn is_named(
     })
 }
 
+/// Whether the name of an account is an e-mail address, and so says whose it is to be.
+pub(crate) fn is_address(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && !part.contains(['@', ' ']);
+    let is_host = |host: &str| is_part(host) && host.trim_matches('.').contains('.');
+    matches!(name.split_once('@'), Some((person, host)) if is_part(person) && is_host(host))
+}
+
+/// The person that the account is named after is another one than this.
+pub(crate) fn is_of_another(key: &SessionKey, identity: Option<&str>) -> bool {
+    let name = key.account();
+    is_address(name) && identity.is_some_and(|identity| !identity.eq_ignore_ascii_case(name))
+}
+
 /// Whether the environment or the settings say which account is meant.
 fn is_chosen(vendor: Vendor) -> Result<bool, Failure> {
     if of_environment(vendor)?.is_some() {

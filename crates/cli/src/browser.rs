@@ -1,8 +1,15 @@
 //! Opening a page in the person's browser: a convenience that may fail.
 
+mod redirect;
+mod words;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use llm_auth_core::Endpoint;
+
+pub(crate) use self::redirect::RedirectFile;
+use self::words::{programs, words};
 
 /// Those that fight for the terminal and run none of the scripts of a sign-in page, and what is
 /// no browser at all.
@@ -24,20 +31,28 @@ const TEXT_BROWSERS: [&str; 13] = [
 
 /// Asks for it in a thread of its own, because a launcher may hang; `failed` is called there if
 /// none takes the page. `wanted` is the text of the variable `BROWSER`: programs with their
-/// arguments, separated by colons, the best first.
+/// arguments, separated by colons, the best first. `file` leads to the page; where there is one,
+/// launchers get it in place of the page, since other users can read their arguments.
 ///
 /// Only `https` and loopback pages: a server named it. No shell is involved.
-pub(crate) fn open(url: &str, wanted: Option<&str>, failed: impl FnOnce() + Send + 'static) {
+pub(crate) fn open(
+    url: &str,
+    wanted: Option<&str>,
+    file: Option<&RedirectFile>,
+    failed: impl FnOnce() + Send + 'static,
+) {
     let bare = url.split('#').next().unwrap_or_default();
     if Endpoint::new(bare).is_err() {
         return failed();
     }
+    let page = file.map_or_else(|| url.to_owned(), RedirectFile::url);
     let launchers = match wanted {
-        Some(wanted) => programs(wanted)
+        Some(wanted) => programs(wanted, is_file)
+            .iter()
             .filter(|program| !is_text_browser(program))
-            .map(|program| command(program, url))
+            .map(|program| command(program, &page))
             .collect(),
-        None => open::commands(url),
+        None => open::commands(&page),
     };
     std::thread::spawn(move || {
         if !launchers.into_iter().any(has_taken_it) {
@@ -48,26 +63,20 @@ pub(crate) fn open(url: &str, wanted: Option<&str>, failed: impl FnOnce() + Send
 
 /// Whether `BROWSER` names nothing that could show such a page.
 pub(crate) fn are_text_browsers(wanted: &str) -> bool {
-    programs(wanted).all(is_text_browser)
-}
-
-fn programs(wanted: &str) -> impl Iterator<Item = &str> {
-    let separator = if cfg!(windows) { ';' } else { ':' };
-    wanted
-        .split(separator)
-        .map(str::trim)
-        .filter(|program| !program.is_empty())
+    let programs = programs(wanted, is_file);
+    programs.iter().all(|program| is_text_browser(program))
 }
 
 fn is_text_browser(program: &str) -> bool {
-    let first = program.split_ascii_whitespace().next().unwrap_or_default();
+    let words = words(program, is_file);
+    let first = words.first().map(String::as_str).unwrap_or_default();
     let name = first.rsplit('/').next().unwrap_or_default();
     TEXT_BROWSERS.contains(&name)
 }
 
 /// `%s` is where the page stands, else it comes last.
 fn command(program: &str, url: &str) -> Command {
-    let mut words = program.split_ascii_whitespace();
+    let mut words = words(program, is_file).into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
     let mut has_url = false;
     for word in words {
@@ -78,6 +87,10 @@ fn command(program: &str, url: &str) -> Command {
         command.arg(url);
     }
     command
+}
+
+fn is_file(path: &str) -> bool {
+    Path::new(path).is_file()
 }
 
 /// It gets nothing of this terminal: neither its input nor its Ctrl-C, and it writes nothing.
@@ -111,11 +124,22 @@ mod tests {
             words("app --url=%s --new"),
             [format!("--url={url}"), "--new".to_owned()]
         );
+        assert_eq!(
+            words("'/opt/My Browser/run' --profile \"my own\" '%s'"),
+            ["--profile", "my own", url]
+        );
+        let program = command(r"/opt/My\ Browser/run", url);
+        assert_eq!(program.get_program(), "/opt/My Browser/run");
     }
 
     #[test]
     fn a_text_browser_is_known_wherever_it_stands() {
-        for wanted in ["w3m", "/usr/bin/lynx -nopause", "netrik:w3m %s"] {
+        for wanted in [
+            "w3m",
+            "/usr/bin/lynx -nopause",
+            "netrik:w3m %s",
+            "'/opt/a b/w3m'",
+        ] {
             assert!(are_text_browsers(wanted), "{wanted}");
         }
         for wanted in ["firefox", "w3m:firefox", "/opt/links-of-mine/open"] {

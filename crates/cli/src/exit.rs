@@ -1,5 +1,7 @@
 //! What went wrong, which exit code that is, and what to do about it.
 
+mod advice;
+
 use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
@@ -7,6 +9,8 @@ use std::path::Path;
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, printable};
 use serde_json::json;
 
+pub(crate) use self::advice::advice_for_unreadable;
+use self::advice::store_advice;
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::output::{self, VERSION};
 use crate::screen::arrow;
@@ -44,6 +48,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// Of several accounts none was named.
     Which(String),
+    /// The same where the name is no flag.
+    WhichToSwitch(String),
+    /// Something that was asked about cannot be used without a sign-in, or not at all.
+    NotUsable { message: String, advice: String },
 }
 
 /// Tells of a failure in the form that the command was asked to speak.
@@ -74,7 +82,8 @@ impl Failure {
             | Self::Demo(_)
             | Self::NotFound { .. }
             | Self::Output(_) => OTHER,
-            Self::Usage(_) | Self::Which(_) => USAGE,
+            Self::Usage(_) | Self::Which(_) | Self::WhichToSwitch(_) => USAGE,
+            Self::NotUsable { .. } => SIGN_IN,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
             // It does not pass by itself.
             Self::Session(error) if trust::is_broken(error) => OTHER,
@@ -96,7 +105,8 @@ impl Failure {
             Self::NotFound { .. } => "not_found",
             Self::Output(_) => "output",
             Self::Signal { .. } => "interrupted",
-            Self::Usage(_) | Self::Which(_) => "usage",
+            Self::NotUsable { .. } => kind_name(ErrorKind::NotSignedIn),
+            Self::Usage(_) | Self::Which(_) | Self::WhichToSwitch(_) => "usage",
             Self::Session(error) if trust::is_broken(error) => kind_name(ErrorKind::Config),
             Self::Session(error) => kind_name(error.kind()),
         }
@@ -109,10 +119,12 @@ impl Failure {
             Self::Command { message, .. } => message.clone().unwrap_or_default(),
             Self::Config { message, .. }
             | Self::NotFound { message, .. }
+            | Self::NotUsable { message, .. }
             | Self::Demo(message)
             | Self::Signal { message, .. }
             | Self::Usage(message)
-            | Self::Which(message) => message.clone(),
+            | Self::Which(message)
+            | Self::WhichToSwitch(message) => message.clone(),
             Self::Output(error) => format!("cannot write to standard output: {error}"),
             Self::Session(error) => chain(error) + &trust::words(error).unwrap_or_default(),
         }
@@ -245,9 +257,10 @@ impl Reporter {
             Failure::Command { .. } => {
                 Some("is the command spelled right, installed, and in PATH?".into())
             }
-            Failure::Config { advice, .. } | Failure::NotFound { advice, .. } => {
-                Some(advice.clone())
-            }
+            Failure::Config { advice, .. }
+            | Failure::NotFound { advice, .. }
+            | Failure::NotUsable { advice, .. } => Some(advice.clone()),
+            Failure::WhichToSwitch(_) => Some("name it behind the vendor".into()),
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
             Failure::Which(_) => Some(
                 "with --account NAME, or make it the current one with `llm-auth switch`".into(),
@@ -276,6 +289,12 @@ impl Reporter {
         login_command(&session)
     }
 
+    fn store_advice(&self, error: &Error) -> String {
+        let place = self.session.as_ref().map(|session| &session.place);
+        let is_file = place.is_some_and(|place| place.store.is_some());
+        store_advice(error, is_file).into()
+    }
+
     fn advice_for(&self, error: &Error) -> String {
         let login = self.login(error);
         let vendor = self.session.as_ref().map(|session| session.vendor);
@@ -284,19 +303,34 @@ impl Reporter {
             ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
             ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
             ErrorKind::Denied => format!("if that was a mistake, run `{login}` again"),
-            ErrorKind::Expired => format!("run `{login}` again, and approve it in time"),
+            ErrorKind::Expired => {
+                // A vendor's code has an end of its own, which no flag moves.
+                let longer = match vendor {
+                    Some(Vendor::Gemini) => "; --timeout SECONDS waits longer",
+                    Some(Vendor::Qwen | Vendor::MiniMax) => {
+                        ", before the vendor's code ends (or the time of --timeout, if it was given)"
+                    }
+                    None => "",
+                };
+                format!("run `{login}` again, and approve it in time{longer}")
+            }
             ErrorKind::Corrupt => {
                 format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
             }
-            ErrorKind::Store => store_advice(error).into(),
-            ErrorKind::StoreBusy => "another program is renewing this session: try again".into(),
+            ErrorKind::Store => self.store_advice(error),
+            ErrorKind::StoreBusy => {
+                "another program is renewing this session: try again; if it stays \
+                                     so, `llm-auth doctor` shows which process holds the lock"
+                    .into()
+            }
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
                 None => {
-                    let vendor = vendor.map_or("", Vendor::name);
+                    let vendor = vendor.map(|vendor| format!(" {}", vendor.name()));
                     format!(
-                        "try again later; nothing that is stored was changed. `llm-auth doctor \
-                         {vendor}` finds what stands in the way"
+                        "try again later; nothing that is stored was changed. `llm-auth doctor{}` \
+                         finds what stands in the way",
+                        vendor.unwrap_or_default()
                     )
                 }
             },
@@ -320,31 +354,6 @@ impl Reporter {
     }
 }
 
-/// What to do about a store that cannot be written, by what the system said.
-fn store_advice(error: &Error) -> &'static str {
-    let mut cause = error.source();
-    let said = loop {
-        let Some(next) = cause else { break None };
-        if let Some(said) = next.downcast_ref::<io::Error>() {
-            break Some(said.kind());
-        }
-        cause = next.source();
-    };
-    match said {
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            "free some space (or files) on the disk that holds the session, then try again"
-        }
-        Some(io::ErrorKind::FileTooLarge) => {
-            "raise the limit on the size of files (`ulimit -f`), then try again"
-        }
-        Some(io::ErrorKind::ReadOnlyFilesystem) => {
-            "make the file system of this file writable, or name another file with --store"
-        }
-        _ => "check the folder and its rights, or name another file with --store",
-    }
-}
-
-/// The very command that signs in to this session.
 /// The command that signs in to this session, fit for a shell.
 pub(crate) fn login_command(session: &SessionArgs) -> String {
     let mut command = format!("llm-auth login {}", session.vendor.name());
@@ -384,12 +393,19 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_what_to_free() {
-        let full = io::Error::from(io::ErrorKind::StorageFull);
-        let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
-        assert!(store_advice(&error).starts_with("free some space"));
-        let error = Error::new(ErrorKind::Store, "cannot write");
-        assert!(store_advice(&error).starts_with("check the folder"));
+    fn what_cannot_be_followed_is_not_advised() {
+        let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
+        let advice = |vendor| {
+            let place = PlaceArgs::default();
+            let reporter = Reporter::for_events(false, &SessionArgs { vendor, place });
+            reporter.advice(&expired).unwrap()
+        };
+        assert!(advice(Vendor::Gemini).contains("--timeout SECONDS waits longer"));
+        assert!(!advice(Vendor::Qwen).contains("waits longer"));
+
+        let trouble = Failure::from(Error::new(ErrorKind::Transient, "x"));
+        let advice = Reporter::without_session(false).advice(&trouble).unwrap();
+        assert!(advice.contains("`llm-auth doctor`"), "{advice}");
     }
 
     #[test]

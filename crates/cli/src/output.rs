@@ -13,14 +13,34 @@ use crate::screen;
 /// The version of every JSON object that the command writes.
 pub(crate) const VERSION: u32 = 1;
 
-/// Writes the answer, one line, and makes sure that it is out.
+/// Writes the answer, one line, and makes sure that it is out. A reader that has gone away has
+/// read all that it wanted (`head -1`).
 pub(crate) fn answer(line: &str) -> Result<(), Failure> {
-    write(&[line.as_bytes(), b"\n"])
+    unless_closed(write(&[line.as_bytes(), b"\n"]))
 }
 
 /// Writes an answer of many lines, and makes sure that it is out.
 pub(crate) fn document(text: &[u8]) -> Result<(), Failure> {
-    write(&[text])
+    unless_closed(write(&[text]))
+}
+
+/// Writes an event of something that goes on; that its reader has gone away is a failure, since
+/// nothing needs to go on then.
+pub(crate) fn event(value: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
+    write(&[line.as_bytes(), b"\n"])
+}
+
+fn unless_closed(written: Result<(), Failure>) -> Result<(), Failure> {
+    match written {
+        Err(Failure::Output(error)) if is_closed(&error) => Ok(()),
+        written => written,
+    }
+}
+
+/// Whether nothing reads standard output any more.
+pub(crate) fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 fn write(parts: &[&[u8]]) -> Result<(), Failure> {

@@ -45,17 +45,14 @@ impl Place {
     pub(crate) fn detect() -> Self {
         let variable = environment::value;
         let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
-        let is_wsl = any(&["WSL_DISTRO_NAME", "WSL_INTEROP"])
-            || fs::read_to_string("/proc/version")
-                .is_ok_and(|version| version.to_ascii_lowercase().contains("microsoft"));
-        let is_container = any(&[
-            "container",
-            "CODESPACES",
-            "REMOTE_CONTAINERS",
-            "KUBERNETES_SERVICE_HOST",
-        ]) || ["/.dockerenv", "/run/.containerenv"]
-            .iter()
-            .any(|mark| Path::new(mark).exists());
+        let System {
+            container: is_container,
+            wsl: is_wsl,
+        } = System::of(
+            |name| variable(name).map(|value| value.to_string_lossy().into_owned()),
+            |file| Path::new(file).exists(),
+            &fs::read_to_string("/proc/version").unwrap_or_default(),
+        );
         Self {
             ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"])
                 .then(|| Ssh::of(variable("SSH_CONNECTION"), variable("USER"))),
@@ -111,6 +108,14 @@ impl Place {
         }
     }
 
+    /// Whether what opens pages here opens files of this computer too. Windows does not, seen from
+    /// WSL, and there no other user reads the arguments of a program. What `BROWSER` names may
+    /// open the page on another computer, as editors have it, unless the person sits here.
+    pub(crate) fn opens_files(&self) -> bool {
+        let is_here = self.ssh.is_none() && !self.container && self.display;
+        cfg!(unix) && !self.wsl && (self.browser.is_none() || is_here)
+    }
+
     /// Whether a browser is likely to be on another computer, so that a loopback address in it
     /// does not lead here.
     pub(crate) fn is_remote(&self) -> bool {
@@ -133,6 +138,46 @@ impl Place {
             }
         }
         words.join(", ")
+    }
+}
+
+/// What kind of system it is.
+#[derive(Debug, Eq, PartialEq)]
+struct System {
+    container: bool,
+    /// Windows is at hand, and with it the person's browser.
+    wsl: bool,
+}
+
+impl System {
+    /// `version` is what the kernel says of itself: a container has that of its host, which may be
+    /// WSL's, but not the way from there to Windows.
+    fn of(
+        variable: impl Fn(&str) -> Option<String>,
+        exists: impl Fn(&str) -> bool,
+        version: &str,
+    ) -> Self {
+        // Within WSL systemd says that its container is WSL.
+        let kind = variable("container").filter(|kind| kind != "wsl");
+        let container = kind.is_some()
+            || ["CODESPACES", "REMOTE_CONTAINERS", "KUBERNETES_SERVICE_HOST"]
+                .iter()
+                .any(|name| variable(name).is_some())
+            || [
+                "/.dockerenv",
+                "/run/.containerenv",
+                "/run/host/container-manager",
+            ]
+            .iter()
+            .any(|mark| exists(mark));
+        let is_kernel_of_wsl = version.to_ascii_lowercase().contains("microsoft");
+        let has_variables = ["WSL_DISTRO_NAME", "WSL_INTEROP"]
+            .iter()
+            .any(|name| variable(name).is_some());
+        Self {
+            container,
+            wsl: (is_kernel_of_wsl || has_variables) && !container,
+        }
     }
 }
 
@@ -203,6 +248,36 @@ mod tests {
     }
 
     #[test]
+    fn a_container_on_a_kernel_of_wsl_has_no_way_to_windows() {
+        let kernel = "Linux version 5.15.0-microsoft-standard-WSL2";
+        let system = |set: (&'static str, &'static str), file: &'static str, version: &str| {
+            let variable = |name: &str| (name == set.0).then(|| set.1.to_owned());
+            let found = System::of(variable, |name| name == file, version);
+            (found.container, found.wsl)
+        };
+        let none = ("", "");
+        assert_eq!(system(none, "", kernel), (false, true));
+        assert_eq!(system(("WSL_DISTRO_NAME", "Ubuntu"), "", ""), (false, true));
+        assert_eq!(system(("container", "wsl"), "", kernel), (false, true));
+        assert_eq!(
+            system(none, "", "Linux version 6.8.0-generic"),
+            (false, false)
+        );
+        for file in [
+            "/.dockerenv",
+            "/run/.containerenv",
+            "/run/host/container-manager",
+        ] {
+            assert_eq!(system(none, file, kernel), (true, false), "{file}");
+            let passed_on = ("WSL_INTEROP", "/run/WSL/1_interop");
+            assert_eq!(system(passed_on, file, kernel), (true, false), "{file}");
+        }
+        for variable in ["container", "KUBERNETES_SERVICE_HOST"] {
+            assert_eq!(system((variable, "x"), "", kernel), (true, false));
+        }
+    }
+
+    #[test]
     fn flags_go_before_the_place_and_the_place_before_nothing() {
         assert_eq!(desk().opening(Some(false)), Opening::Show(None));
         assert_eq!(over_ssh().opening(Some(true)), Opening::Open);
@@ -216,6 +291,33 @@ mod tests {
         assert_eq!(place.opening(Some(false)), Opening::Show(None));
         place.browser = Some("/usr/bin/w3m -o x".into());
         assert!(shows(&place.opening(None), "text browser"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_opened_where_its_name_means_something() {
+        assert!(desk().opens_files());
+        let with_browser = |place: Place| Place {
+            browser: Some("firefox %s".into()),
+            ..place
+        };
+        assert!(with_browser(desk()).opens_files());
+        assert!(!with_browser(over_ssh()).opens_files());
+        // The screen is another one's, but the launcher runs here.
+        assert!(over_ssh().opens_files());
+        for place in [
+            Place {
+                wsl: true,
+                ..desk()
+            },
+            with_browser(Place {
+                container: true,
+                ..desk()
+            }),
+            with_browser(Place::default()),
+        ] {
+            assert!(!place.opens_files(), "{place:?}");
+        }
     }
 
     #[test]

@@ -134,9 +134,30 @@ impl Screen {
         self.show_status("");
     }
 
+    /// Sends a sequence that steers the terminal, where it understands any and is ours.
+    pub(crate) fn steer(&self, sequence: &str) {
+        if let Some(term) = &self.live
+            && tty::is_ours(stderr())
+        {
+            draw(term, sequence);
+        }
+    }
+
     fn status(&self) -> MutexGuard<'_, String> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many columns of a terminal a text takes: a Chinese letter takes two, an accent of its own
+/// none.
+pub(crate) fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// A text with blanks behind it up to that width.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(columns(text));
+    format!("{text}{:blanks$}", "")
 }
 
 /// To the first column, and the rest of the line away.

@@ -17,13 +17,24 @@ pub(crate) use self::block::wrapped;
 use self::block::{Paste, Room, WaysBack};
 use self::pastes::Pastes;
 use self::wait::{Ignored, Wait, rounded};
+use crate::browser::RedirectFile;
 use crate::exit::{Failure, kind_name};
 use crate::output::{self, VERSION};
 use crate::place::{Opening, Place};
 use crate::screen::{self, Screen};
 use crate::signals::Stops;
 use crate::time::length;
-use crate::{browser, signals};
+use crate::{browser, signals, tty};
+
+/// Clears up what an earlier sign-in left behind when it was killed: a terminal that does not show
+/// what is typed, and the file that leads a browser to its page.
+pub(crate) fn mend() {
+    RedirectFile::remove_left_behind();
+    if tty::mend() {
+        screen::on_stderr().steer(pastes::PLAIN_PASTES);
+        tracing::debug!("the terminal did not show what is typed; it was reset");
+    }
+}
 
 /// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
 #[derive(Debug)]
@@ -36,6 +47,8 @@ pub(crate) struct Terminal {
     screen: &'static Screen,
     pastes: OnceLock<Option<Pastes>>,
     wait: Mutex<Wait>,
+    /// What the browser was asked to open, if that is a file of ours.
+    redirect: Mutex<Option<RedirectFile>>,
     cut_off: Mutex<Option<Failure>>,
     cut_off_now: Notify,
 }
@@ -74,6 +87,7 @@ impl Terminal {
             screen,
             pastes: OnceLock::new(),
             wait: Mutex::default(),
+            redirect: Mutex::new(None),
             cut_off: Mutex::new(None),
             cut_off_now: Notify::new(),
         }
@@ -102,7 +116,7 @@ impl Terminal {
             tokio::select! {
                 _ = seconds.tick() => {}
                 stops = stops.next() => if stops {
-                    self.end();
+                    self.give_back();
                     signals::stop_this_process();
                 },
             }
@@ -129,8 +143,16 @@ impl Terminal {
         }
     }
 
-    /// Leaves the terminal as it was.
+    /// Leaves the terminal as it was, and no file behind.
     pub(crate) fn end(&self) {
+        self.give_back();
+        self.tell_dropped();
+        let redirect = self.redirect.lock();
+        drop(redirect.unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Leaves the terminal as it was; the sign-in may go on.
+    fn give_back(&self) {
         self.screen.clear_status();
         if let Some(Some(pastes)) = self.pastes.get() {
             pastes.end();
@@ -143,7 +165,7 @@ impl Terminal {
         }
         fields["v"] = VERSION.into();
         fields["event"] = name.into();
-        if let Err(failure) = output::json(&fields) {
+        if let Err(failure) = output::event(&fields) {
             *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
             self.cut_off_now.notify_one();
         }
@@ -182,7 +204,10 @@ impl Terminal {
                 "expires_in_seconds": expires_in.as_secs(),
             }),
         );
-        let start = || self.takes_pastes.then(Pastes::start).flatten();
+        let start = || {
+            let pastes = self.takes_pastes.then(|| Pastes::start(self.screen));
+            pastes.flatten()
+        };
         let pastes = self.pastes.get_or_init(start).as_ref();
         let by_hand = pastes.is_some_and(Pastes::are_by_hand);
         let back = WaysBack {
@@ -230,11 +255,22 @@ impl Terminal {
         if self.opening != Opening::Open {
             return;
         }
+        let file = self.place.opens_files().then(|| RedirectFile::new(url));
+        let file = match file.transpose() {
+            Ok(file) => file,
+            Err(error) => {
+                self.say(&format!(
+                    "No browser is opened, for the file that leads it to the page cannot be \
+                     written ({error}): open the page yourself."
+                ));
+                return;
+            }
+        };
         self.say("Your browser is asked to open it.");
         let (screen, width) = (self.screen, Room::of(self.screen).width);
         let wanted = self.place.browser.as_deref();
         let cause = wanted.map(|wanted| format!(" (BROWSER is {})", printable(wanted)));
-        browser::open(url, wanted, move || {
+        browser::open(url, wanted, file.as_ref(), move || {
             let text = format!(
                 "No browser could be opened{}: open the page yourself.",
                 cause.unwrap_or_default()
@@ -243,6 +279,7 @@ impl Terminal {
                 screen.line(&line);
             }
         });
+        *self.redirect.lock().unwrap_or_else(PoisonError::into_inner) = file;
     }
 
     fn remind(&self, left: Duration) {
@@ -263,8 +300,21 @@ impl Terminal {
         }
     }
 
+    /// Says how many events of what is not the answer were left out, if any were since.
+    fn tell_dropped(&self) {
+        let dropped = std::mem::take(&mut self.wait().dropped);
+        if dropped > 0 {
+            self.event("ignored_more", json!({"dropped": dropped}));
+        }
+    }
+
     fn ignored(&self, why: &str, pasted: bool) {
         let telling = self.wait().ignored();
+        if telling == Ignored::Tell {
+            self.event("ignored", json!({"why": why, "pasted": pasted}));
+        } else {
+            self.wait().dropped += 1;
+        }
         match telling {
             Ignored::Tell if pasted => self.say(&format!(
                 "That was not it ({why}). Copy the whole address of the page that the browser ends \
@@ -297,11 +347,13 @@ impl UserPrompt for Terminal {
                 ..
             } => self.show_authorization(url, redirect_uri, *expires_in),
             LoginEvent::Answered => {
+                self.tell_dropped();
                 self.event("answered", json!({}));
                 self.wait().answered();
                 self.draw_status();
             }
             LoginEvent::Waiting { left, .. } => {
+                self.tell_dropped();
                 self.event("waiting", json!({"left_seconds": rounded(*left)}));
                 self.remind(*left);
             }
@@ -319,10 +371,7 @@ impl UserPrompt for Terminal {
                 self.event("trouble", json!({"kind": kind, "message": message}));
                 self.say(&format!("{message}; the sign-in goes on."));
             }
-            LoginEvent::Ignored { why, pasted, .. } => {
-                self.event("ignored", json!({"why": why, "pasted": pasted}));
-                self.ignored(why, *pasted);
-            }
+            LoginEvent::Ignored { why, pasted, .. } => self.ignored(why, *pasted),
             _ => {}
         }
     }

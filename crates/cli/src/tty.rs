@@ -1,10 +1,10 @@
 //! Whose the terminal is at this moment, and whether it shows what is typed.
 
 #[cfg(unix)]
-pub(crate) use unix::{Unseen, can_be_continued, is_ours};
+pub(crate) use unix::{Unseen, can_be_continued, is_ours, mend};
 
 #[cfg(not(unix))]
-pub(crate) use other::{Unseen, is_ours};
+pub(crate) use other::{Unseen, is_ours, mend};
 
 #[cfg(unix)]
 mod unix {
@@ -13,9 +13,14 @@ mod unix {
 
     use nix::errno::Errno;
     use nix::unistd::{getpgid, getpgrp, getppid, getsid, tcgetpgrp};
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{
+        InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr,
+        tcsetattr,
+    };
 
-    const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
+    /// By lines a terminal takes 4,095 bytes and loses the rest, and an address may be longer.
+    const BY_LINES: LocalModes = LocalModes::ICANON;
+    const SHOWN: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 
     /// Whether this process is in the foreground of that terminal.
     pub(crate) fn is_ours(terminal: impl AsFd) -> bool {
@@ -35,7 +40,33 @@ mod unix {
         in_session && getpgid(parent).is_ok_and(|group| group != getpgrp())
     }
 
-    /// What is typed is not shown, as long as this lives.
+    /// Makes a terminal usable again that a program left as it had it when it was killed, as `stty
+    /// sane` does; whether it was so.
+    pub(crate) fn mend() -> bool {
+        let is_sane = |modes: &Termios| {
+            modes
+                .local_modes
+                .contains(LocalModes::ECHO.union(LocalModes::ICANON))
+        };
+        let Ok(mut modes) = tcgetattr(stdin()) else {
+            return false;
+        };
+        if is_sane(&modes) || !is_ours(stdin()) {
+            return false;
+        }
+        modes.local_modes |= LocalModes::ECHO
+            | LocalModes::ECHOE
+            | LocalModes::ECHOK
+            | LocalModes::ICANON
+            | LocalModes::IEXTEN
+            | LocalModes::ISIG;
+        modes.input_modes |= InputModes::ICRNL | InputModes::IXON;
+        modes.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+        tcsetattr(stdin(), OptionalActions::Drain, &modes).is_ok()
+    }
+
+    /// What is typed is not shown and comes byte by byte, as long as this lives. The keys that
+    /// make signals do so still.
     #[derive(Debug)]
     pub(crate) struct Unseen {
         before: Termios,
@@ -52,7 +83,7 @@ mod unix {
         /// Hides it again: a shell may have shown it meanwhile.
         pub(crate) fn keep(&self) {
             if let Ok(now) = tcgetattr(stdin())
-                && now.local_modes.intersects(ECHO)
+                && now.local_modes.intersects(SHOWN.union(BY_LINES))
             {
                 let _gone = hide(&now);
             }
@@ -61,7 +92,9 @@ mod unix {
 
     fn hide(modes: &Termios) -> Option<()> {
         let mut quiet = modes.clone();
-        quiet.local_modes -= ECHO;
+        quiet.local_modes -= SHOWN.union(BY_LINES);
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(stdin(), OptionalActions::Drain, &quiet).ok()
     }
 
@@ -80,6 +113,10 @@ mod unix {
 mod other {
     pub(crate) fn is_ours<T>(_terminal: T) -> bool {
         true
+    }
+
+    pub(crate) fn mend() -> bool {
+        false
     }
 
     /// There is no such mode here.

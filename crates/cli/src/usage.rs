@@ -6,13 +6,13 @@ use llm_auth_core::printable;
 
 use crate::commands::Cli;
 use crate::exit::{Failure, Reporter, USAGE};
-use crate::output::say;
+use crate::output::{self, say};
 
 /// Says it; the exit code. JSON is spoken where it was asked for, since programs read it.
 pub(crate) fn report(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         // Help or a version, for somebody who may have gone away.
-        return u8::from(error.print().is_err());
+        return u8::from(error.print().is_err_and(|error| !output::is_closed(&error)));
     }
     // It repeats what stood in the call.
     say(error.to_string().trim_end());

@@ -49,6 +49,10 @@ pub(crate) struct ProviderArgs {
     /// The client of a session that is taken over (gemini).
     #[arg(skip)]
     pub(crate) client: Option<OAuthClient>,
+
+    /// The address of the person that is to sign in (gemini).
+    #[arg(skip)]
+    pub(crate) login_hint: Option<String>,
 }
 
 impl ProviderArgs {
@@ -180,6 +184,9 @@ impl Vendor {
                 }
                 if let Some(patience) = patience {
                     builder = builder.timeout(patience);
+                }
+                if let Some(address) = &args.login_hint {
+                    builder = builder.login_hint(address);
                 }
                 Provider::Gemini(builder.build())
             }

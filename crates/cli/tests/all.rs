@@ -7,6 +7,9 @@
 
 #[path = "suite/accounts.rs"]
 mod accounts;
+#[cfg(unix)]
+#[path = "suite/browsers.rs"]
+mod browsers;
 #[path = "suite/common.rs"]
 mod common;
 #[path = "suite/demo.rs"]
@@ -38,6 +41,8 @@ mod login;
 mod odd_answers;
 #[path = "suite/one_response.rs"]
 mod one_response;
+#[path = "suite/people.rs"]
+mod people;
 #[path = "suite/places.rs"]
 mod places;
 #[path = "suite/proxy.rs"]

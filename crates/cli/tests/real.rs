@@ -20,6 +20,8 @@ mod common;
 mod namespaces;
 #[path = "real/pages.rs"]
 mod pages;
+#[path = "real/pastes.rs"]
+mod pastes;
 #[path = "real/pictures.rs"]
 mod pictures;
 #[path = "real/pty.rs"]

@@ -48,6 +48,7 @@ pub struct GeminiProvider {
     trusted: Vec<TrustedHost>,
     client: Option<OAuthClient>,
     quota_project: Option<String>,
+    login_hint: Option<String>,
     patience: Duration,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -69,6 +70,7 @@ impl GeminiProvider {
                 trusted: Vec::new(),
                 client: None,
                 quota_project: None,
+                login_hint: None,
                 patience: Duration::from_secs(300),
                 http: HttpClient::default(),
                 clock: Arc::new(SystemClock),
@@ -138,7 +140,7 @@ impl GeminiProvider {
         state: &Secret,
         pkce: &Pkce,
     ) -> String {
-        self.endpoints.authorization.with_query(&[
+        let mut query = vec![
             ("response_type", "code"),
             (CLIENT_ID, client.id()),
             ("redirect_uri", redirect_uri),
@@ -149,7 +151,11 @@ impl GeminiProvider {
             // Without these two Google gives a refresh token only at the first consent.
             ("access_type", "offline"),
             ("prompt", "consent"),
-        ])
+        ];
+        if let Some(hint) = &self.login_hint {
+            query.push(("login_hint", hint));
+        }
+        self.endpoints.authorization.with_query(&query)
     }
 
     /// One try, never a second: a code is redeemed once (RFC 6749 section 4.1.2).
@@ -403,6 +409,13 @@ impl GeminiProviderBuilder {
     /// The project that is billed and limited; that of the client file by default.
     pub fn quota_project(mut self, project: impl Into<String>) -> Self {
         self.provider.quota_project = Some(project.into());
+        self
+    }
+
+    /// The e-mail address of the account that is meant, so that Google offers that one (OpenID
+    /// Connect Core section 3.1.2.1). The person may still choose another.
+    pub fn login_hint(mut self, address: impl Into<String>) -> Self {
+        self.provider.login_hint = Some(address.into());
         self
     }
 

@@ -2,21 +2,52 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::catch_unwind;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 
-/// How often another port is tried where the other family's is taken.
-const TRIES: usize = 8;
+/// How often another port is tried where the other family's is taken, or browsers block it.
+const TRIES: usize = 16;
+
+/// The ports above 1023 that browsers do not open (<https://fetch.spec.whatwg.org/#port-blocking>):
+/// the redirect would never come. Of those below 1024 most are blocked.
+const BLOCKED_PORTS: [u16; 19] = [
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+    6679, 6697, 10080,
+];
 
 /// Binds 127.0.0.1 and ::1 at one port that the system chooses; the address is the one for the
 /// redirect URI. A tunnel or a browser may come by either family (RFC 8252 section 7.3).
 pub(super) fn loopback() -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    for _ in 1..TRIES {
-        if let Some(bound) = both()? {
-            return Ok(bound);
+    Handle::try_current().map_err(io::Error::other)?;
+    // A runtime without IO has no other way to say so.
+    catch_unwind(|| first_fit(is_blocked)).unwrap_or_else(|_no_io| {
+        Err(io::Error::other(
+            "the tokio runtime has no IO: build it with enable_io or enable_all",
+        ))
+    })
+}
+
+fn first_fit(is_blocked: fn(u16) -> bool) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    // Kept until the end, so that the system chooses another one each time.
+    let mut unfit = Vec::new();
+    for _ in 0..TRIES {
+        match both()? {
+            Some((address, listeners)) if is_blocked(address.port()) => unfit.push(listeners),
+            Some(bound) => return Ok(bound),
+            None => {}
         }
     }
-    one(v4(0)).or_else(|_no_v4| one(v6(0)))
+    let (address, listeners) = one(v4(0)).or_else(|_no_v4| one(v6(0)))?;
+    if is_blocked(address.port()) {
+        return Err(io::Error::other("browsers block each port that is free"));
+    }
+    Ok((address, listeners))
+}
+
+fn is_blocked(port: u16) -> bool {
+    port < 1024 || BLOCKED_PORTS.contains(&port)
 }
 
 /// `None` if the port of the one family is taken in the other: a second program must not hear
@@ -54,4 +85,37 @@ fn v4(port: u16) -> SocketAddr {
 
 fn v6(port: u16) -> SocketAddr {
     (Ipv6Addr::LOCALHOST, port).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    fn blocks_the_first_three(_port: u16) -> bool {
+        ASKED.fetch_add(1, Ordering::SeqCst) < 3
+    }
+
+    #[tokio::test]
+    async fn a_port_that_browsers_block_is_not_taken() {
+        let (address, _listeners) = first_fit(blocks_the_first_three).unwrap();
+        assert_ne!(address.port(), 0);
+        assert_eq!(ASKED.load(Ordering::SeqCst), 4);
+        assert!(first_fit(|_| true).is_err());
+        for port in [2049, 5060, 6000, 6667, 10080] {
+            assert!(is_blocked(port), "{port}");
+        }
+        assert!(!is_blocked(49_152));
+    }
+
+    #[test]
+    fn without_a_runtime_or_its_io_there_is_an_error_and_no_panic() {
+        assert!(loopback().is_err());
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let error = runtime.unwrap().block_on(async { loopback().unwrap_err() });
+        assert!(error.to_string().contains("enable_io"), "{error}");
+    }
 }

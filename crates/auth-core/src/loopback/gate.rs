@@ -1,12 +1,12 @@
 //! Which request is the answer that we wait for.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use hyper::header::{HOST, HeaderMap};
-use hyper::{Method, Uri};
 use reqwest::Url;
 
-use super::paste::Pasted;
+use super::paste::{self, Pasted};
+use super::request::Request;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Refusal, Step};
 use crate::secret::Secret;
@@ -32,6 +32,22 @@ pub(super) enum Verdict {
     Refused(Error),
 }
 
+/// What a pasted text is.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// The codes that it may hold, the likeliest first; at least one.
+    Codes(VecDeque<PastedCode>),
+    Ignored(&'static str),
+    Refused(Error),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PastedCode {
+    pub(super) code: Secret,
+    /// It came without a `state`, so that it may be anything.
+    pub(super) is_alone: bool,
+}
+
 impl Gate {
     pub(super) fn new(
         address: SocketAddr,
@@ -47,28 +63,45 @@ impl Gate {
         }
     }
 
-    pub(super) fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Verdict {
+    pub(super) fn judge(&self, request: &Request) -> Verdict {
+        let (authority, path, query) = request.target();
         // Another name for this address means that a page elsewhere sends it (DNS rebinding). A
         // target that names a host itself goes before the field (RFC 9112 section 3.2.2).
-        let host = headers.get(HOST).map(|host| host.as_bytes());
-        let is_mine = host == Some(self.host.as_bytes())
-            && headers.get_all(HOST).iter().count() == 1
-            && uri.authority().is_none_or(|named| *named == self.host);
+        let is_mine = request.hosts == [self.host.as_bytes()]
+            && authority.is_none_or(|named| named == self.host);
         if !is_mine {
             return ignored(421, "a request with another Host");
         }
-        if uri.path() != self.path {
+        if path != self.path {
             return ignored(404, "a request for another path");
         }
-        if method != Method::GET {
+        if request.method != "GET" {
             return ignored(405, "a request with another method than GET");
         }
-        self.judge_answer(uri.query().unwrap_or_default())
+        self.judge_answer(query)
     }
 
-    /// What the person pasted, the final URL, which must be of this very sign-in, or the code;
-    /// and whether it is the code alone.
-    pub(super) fn judge_pasted(&self, text: &str) -> (Verdict, bool) {
+    /// What the person pasted: the final URL, which must be of this very sign-in, or the code.
+    pub(super) fn judge_pasted(&self, text: &str) -> Heard {
+        let mut codes = VecDeque::new();
+        let mut ignored = None;
+        for reading in paste::readings(text) {
+            let (verdict, is_alone) = self.judge_reading(reading.expose());
+            match verdict {
+                Verdict::Code(code) => codes.push_back(PastedCode { code, is_alone }),
+                Verdict::Refused(error) => return Heard::Refused(error),
+                Verdict::Ignored { why, .. } => ignored = ignored.or(Some(why)),
+            }
+        }
+        if codes.is_empty() {
+            Heard::Ignored(ignored.unwrap_or("an empty text"))
+        } else {
+            Heard::Codes(codes)
+        }
+    }
+
+    /// Also whether it is the code alone.
+    fn judge_reading(&self, text: &str) -> (Verdict, bool) {
         let verdict = match Pasted::read(text) {
             Pasted::Code(code) => return (Verdict::Code(code), true),
             Pasted::Answer(query) => self.judge_pasted_answer(&query),

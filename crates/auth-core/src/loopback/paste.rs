@@ -1,14 +1,14 @@
 //! What a person pastes where the browser cannot reach this computer.
 
+mod readings;
+
 use reqwest::Url;
 
+pub(super) use self::readings::{begins_with_an_address, is_of_an_answer, readings};
 use crate::secret::Secret;
 
 /// Shorter than any code that is seen, longer than what is typed by mistake.
 const SHORTEST_CODE: usize = 16;
-
-/// What a terminal puts around a text that is pasted, where a shell left that switched on.
-const BRACKETS: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 
 /// A pasted text by its form; nothing is checked yet.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(super) enum Pasted {
 }
 
 impl Pasted {
+    /// What one reading of a text is; see [`readings`].
     pub(super) fn read(text: &str) -> Self {
-        let text = bare(text);
         // A scope in the query may be a URL too, as at Google.
         let address = text.split(['?', '&', '=']).next().unwrap_or_default();
         if address.contains("://") {
@@ -62,16 +62,6 @@ impl Pasted {
     }
 }
 
-/// Without what copying adds around it.
-fn bare(text: &str) -> &str {
-    let mut text = text.trim();
-    for bracket in BRACKETS {
-        text = text.strip_prefix(bracket).unwrap_or(text);
-        text = text.strip_suffix(bracket).unwrap_or(text);
-    }
-    text.trim().trim_matches(['"', '\'', '<', '>', '`']).trim()
-}
-
 /// A code copied out of an address is still percent-encoded.
 fn decoded(code: &str) -> Secret {
     if !code.contains('%') {
@@ -92,7 +82,8 @@ mod tests {
     use super::*;
 
     fn form(text: &str) -> String {
-        match Pasted::read(text) {
+        let reading = readings(text).into_iter().next();
+        match Pasted::read(reading.as_ref().map_or("", Secret::expose)) {
             Pasted::Answer(query) => format!("answer {query}"),
             Pasted::Code(code) => format!("code {}", code.expose()),
             Pasted::Nothing => "nothing".into(),

@@ -26,9 +26,8 @@ pub struct Redirect {
 #[derive(Debug)]
 pub(super) enum Way {
     Browser(Browser),
-    /// As a code alone, without a `state`: it may be anything.
-    PastedCode(Box<Waiting>),
-    PastedUrl,
+    /// By hand: the code may be cut, or no code at all.
+    Pasted(Box<Waiting>),
 }
 
 #[derive(Debug)]
@@ -48,14 +47,14 @@ impl Redirect {
     pub async fn succeeded(self) {
         match self.way {
             Way::Browser(browser) => browser.farewell(Page::Done).await,
-            Way::PastedCode(waiting) => waiting.end(Page::Done).await,
-            Way::PastedUrl => {}
+            Way::Pasted(waiting) => waiting.end(Page::Done).await,
         }
     }
 
     /// Tells the person in the browser that it failed, and closes the port. After a code that was
-    /// pasted alone it may go on: with the answer of the browser, if one came meanwhile, or with
-    /// the wait, if the server does not know that code ([`ErrorKind::Expired`](crate::ErrorKind::Expired)).
+    /// pasted, alone or in an address, it may go on: with the answer of the browser, if one came
+    /// meanwhile, or with the wait, if the server does not know that code
+    /// ([`ErrorKind::Expired`](crate::ErrorKind::Expired)).
     ///
     /// # Errors
     ///
@@ -66,8 +65,7 @@ impl Redirect {
                 browser.farewell(Page::Failed).await;
                 Err(error)
             }
-            Way::PastedCode(waiting) => waiting.after(error, prompt).await,
-            Way::PastedUrl => Err(error),
+            Way::Pasted(waiting) => waiting.after(error, prompt).await,
         }
     }
 }

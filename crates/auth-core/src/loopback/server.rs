@@ -1,32 +1,23 @@
 //! The HTTP server behind the redirect URI.
 
-use std::convert::Infallible;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::gate::{Gate, Verdict};
-use super::page::{Language, Page, SECURITY_POLICY};
+use super::page::{Language, Page};
+use super::request::{self, Request, Unread};
+use super::response::{self, Response};
 use crate::error::Result;
 use crate::secret::Secret;
 
-const CROSS_ORIGIN_RESOURCE_POLICY: header::HeaderName =
-    header::HeaderName::from_static("cross-origin-resource-policy");
 const CONNECTIONS: usize = 32;
-const HEADER_TIME: Duration = Duration::from_secs(10);
 /// A browser waits this long for its page while the code is exchanged.
 const CONNECTION_TIME: Duration = Duration::from_secs(90);
 
@@ -89,8 +80,15 @@ impl Drop for Server {
     }
 }
 
+/// A connection that is served.
+struct Open {
+    task: AbortHandle,
+    /// It brought the answer, and waits for its page.
+    is_the_answer: Arc<AtomicBool>,
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open: VecDeque<Open> = VecDeque::new();
     let mut connections = JoinSet::new();
     loop {
         let stream = match listener.accept().await {
@@ -103,55 +101,69 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             }
         };
         while connections.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let _ended = timeout(CONNECTION_TIME, serve(stream, shared)).await;
-            drop(place);
+        open.retain(|connection| !connection.task.is_finished());
+        if open.len() >= CONNECTIONS {
+            make_room(&mut open);
+        }
+        let is_the_answer = Arc::new(AtomicBool::new(false));
+        let (shared, answers) = (Arc::clone(&shared), Arc::clone(&is_the_answer));
+        let task = connections.spawn(async move {
+            let _ended = timeout(CONNECTION_TIME, serve(stream, &shared, &answers)).await;
+        });
+        open.push_back(Open {
+            task,
+            is_the_answer,
         });
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    let is_the_answer = AtomicBool::new(false);
-    let service = service_fn(|request| {
-        let (shared, is_the_answer) = (&shared, &is_the_answer);
-        async move { Ok::<_, Infallible>(answer(&request, shared, is_the_answer).await) }
-    });
-    let served = http1::Builder::new()
-        .keep_alive(false)
-        .max_buf_size(16 * 1024)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        tracing::trace!(%error, "a connection to the redirect URI ended early");
-    }
-    if is_the_answer.into_inner() {
-        shared.delivered.notify_one();
+/// Ends the oldest connection that has brought nothing: a browser sends its request at once, so the
+/// one that comes now counts for more.
+fn make_room(open: &mut VecDeque<Open>) {
+    let is_idle = |connection: &Open| !connection.is_the_answer.load(Ordering::SeqCst);
+    let oldest = open.iter().position(is_idle);
+    if let Some(idle) = oldest.and_then(|at| open.remove(at)) {
+        tracing::debug!("too many connections to the redirect URI; the oldest idle one ends");
+        idle.task.abort();
     }
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    shared: &Shared,
-    is_the_answer: &AtomicBool,
-) -> Response<Full<Bytes>> {
-    let accepted = request.headers().get(header::ACCEPT_LANGUAGE);
-    let language = Language::best(accepted.and_then(|value| value.to_str().ok()));
-    let response = |status, page| response(status, page, language);
-    let verdict = shared
-        .gate
-        .judge(request.method(), request.uri(), request.headers());
-    let outcome = match verdict {
+async fn serve(mut stream: TcpStream, shared: &Shared, is_the_answer: &AtomicBool) {
+    let response = match request::read(&mut stream).await {
+        Ok(request) => answer(&request, shared, is_the_answer).await,
+        Err(Unread::Silent) => return,
+        Err(Unread::Bad { status, why }) => {
+            shared.ignore(why);
+            Response {
+                status,
+                page: Page::Failed,
+                language: Language::best(None),
+                is_bare: false,
+            }
+        }
+    };
+    if let Err(error) = response.send(&mut stream).await {
+        tracing::trace!(%error, "a connection to the redirect URI ended early");
+    }
+    if is_the_answer.load(Ordering::SeqCst) {
+        shared.delivered.notify_one();
+    }
+    response::drain(&mut stream).await;
+}
+
+async fn answer(request: &Request, shared: &Shared, is_the_answer: &AtomicBool) -> Response {
+    let language = Language::best(request.accept_language.as_deref());
+    let response = |status, page| Response {
+        status,
+        page,
+        language,
+        is_bare: request.method == "HEAD",
+    };
+    let outcome = match shared.gate.judge(request) {
         Verdict::Code(code) => Ok(code),
         Verdict::Refused(error) => Err(error),
         Verdict::Ignored { status, why } => {
-            // If nobody listens for the remark, it is lost.
-            let _unheard = shared.strays.try_send(why);
+            shared.ignore(why);
             return response(status, Page::Nothing);
         }
     };
@@ -167,32 +179,13 @@ async fn answer(
 }
 
 impl Shared {
+    fn ignore(&self, why: &'static str) {
+        // If nobody listens for the remark, it is lost.
+        let _unheard = self.strays.try_send(why);
+    }
+
     fn bring(&self) -> Option<oneshot::Sender<Answer>> {
         let mut bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner);
         bring.take()
     }
-}
-
-fn response(status: u16, page: Page, language: Language) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(page.html(language)));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_LANGUAGE, language.tag()),
-        (header::VARY, "accept-language"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
-    ] {
-        headers.insert(name, header::HeaderValue::from_static(value));
-    }
-    if let Ok(policy) = header::HeaderValue::from_str(&SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    if status == 405 {
-        headers.insert(header::ALLOW, header::HeaderValue::from_static("GET"));
-    }
-    response
 }

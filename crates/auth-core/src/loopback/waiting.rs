@@ -1,5 +1,6 @@
 //! The wait for the one answer, by whichever way it comes first.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -7,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::gate::{Gate, Verdict};
+use super::gate::{Gate, Heard, PastedCode};
 use super::page::Page;
+use super::paste;
 use super::redirect::{Browser, Redirect, Way};
 use super::server::{Answer, Server};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,8 +20,15 @@ use crate::secret::Secret;
 /// How often the prompt hears how much time is left.
 const REMINDER: Duration = Duration::from_secs(15);
 
-/// How many codes alone are tried: no server is asked about all that somebody types.
-const MOST_LONE_CODES: usize = 3;
+/// How many codes alone are tried, and how many in an address that was pasted: no server is asked
+/// about all that is typed.
+const MOST_OF_A_KIND: usize = 3;
+
+/// After an empty text, as the end of an input has it, the prompt is left alone for so long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest address that is put together from texts.
+const LONGEST: usize = 64 * 1024;
 
 /// The wait for an answer.
 #[derive(Debug)]
@@ -31,8 +40,12 @@ pub(super) struct Waiting {
     /// Why something that reached the redirect URI was not the answer.
     strays: mpsc::Receiver<&'static str>,
     deadline: Instant,
-    /// Codes that were pasted alone: none is redeemed twice (RFC 6749 section 4.1.2).
-    spent: Vec<Secret>,
+    /// Codes that were pasted: none is redeemed twice (RFC 6749 section 4.1.2).
+    spent: Vec<PastedCode>,
+    /// Other codes that the last text may have held.
+    untried: VecDeque<PastedCode>,
+    /// The address that was pasted last, of which the next text may be the rest.
+    unfinished: Option<Secret>,
 }
 
 impl Waiting {
@@ -46,11 +59,16 @@ impl Waiting {
             strays,
             deadline,
             spent: Vec::new(),
+            untried: VecDeque::new(),
+            unfinished: None,
         }
     }
 
     pub(super) async fn next(mut self, prompt: &dyn UserPrompt) -> Result<Redirect> {
         let mut reminder = Instant::now();
+        // A text may take its time: the prompt is asked for the next one only after this one.
+        let mut pasted = None;
+        let mut ask_at = Instant::now();
         loop {
             // What is here by now goes before the time, and the time before a flood of texts.
             if let Ok(answer) = self.answer.try_recv() {
@@ -63,6 +81,14 @@ impl Waiting {
                     "nobody finished the sign-in in the browser in time",
                 ));
             }
+            if let Some(next) = self.next_untried() {
+                prompt.notify(&LoginEvent::Answered);
+                return Ok(self.pasted(next));
+            }
+            let text = async {
+                sleep_until(ask_at).await;
+                pasted.get_or_insert_with(|| prompt.pasted()).await
+            };
             tokio::select! {
                 biased;
                 answer = &mut self.answer => match answer {
@@ -76,19 +102,20 @@ impl Waiting {
                     prompt.notify(&LoginEvent::Waiting { left });
                     reminder = Instant::now() + REMINDER.min(left);
                 }
-                pasted = prompt.pasted() => {
+                text = text => {
+                    pasted = None;
                     // Texts that are always there would keep everybody else from running.
                     yield_now().await;
-                    let (verdict, is_alone) = self.gate.judge_pasted(pasted.expose());
-                    match self.fresh(verdict, is_alone) {
-                        Verdict::Ignored { why, .. } => {
+                    if text.expose().trim().is_empty() {
+                        ask_at = Instant::now() + PAUSE;
+                        continue;
+                    }
+                    match self.hear(&text) {
+                        Heard::Codes(codes) => self.untried = codes,
+                        Heard::Ignored(why) => {
                             prompt.notify(&LoginEvent::Ignored { why, pasted: true });
                         }
-                        Verdict::Refused(error) => return Err(error),
-                        Verdict::Code(code) => {
-                            prompt.notify(&LoginEvent::Answered);
-                            return Ok(self.pasted(code, is_alone));
-                        }
+                        Heard::Refused(error) => return Err(error),
                     }
                 }
                 Some(why) = self.strays.recv() => {
@@ -99,9 +126,9 @@ impl Waiting {
         }
     }
 
-    /// What to do after a code that was pasted alone could not be redeemed: go on with what the
-    /// browser brought meanwhile, else wait on if the server does not know that code, for then
-    /// it was none.
+    /// What to do after a pasted code could not be redeemed: go on with what the browser brought
+    /// meanwhile, else wait on if the server does not know that code, for then it was none, or
+    /// a part of one.
     pub(super) async fn after(mut self, error: Error, prompt: &dyn UserPrompt) -> Result<Redirect> {
         match self.answer.try_recv() {
             Ok(answer) if self.is_spent(&answer) => {
@@ -114,7 +141,9 @@ impl Waiting {
                 self.take(answer, prompt).await
             }
             Err(_none_yet) if error.kind() == ErrorKind::Expired => {
-                prompt.notify(&LoginEvent::Trouble { error: &error });
+                if self.untried.is_empty() {
+                    prompt.notify(&LoginEvent::Trouble { error: &error });
+                }
                 self.next(prompt).await
             }
             Err(_none_yet) => Err(error),
@@ -154,29 +183,90 @@ impl Waiting {
 
     fn is_spent(&self, answer: &Answer) -> bool {
         let code = answer.outcome.as_ref().ok();
-        code.is_some_and(|code| self.spent.contains(code))
+        code.is_some_and(|code| self.has_spent(code))
     }
 
-    /// The verdict on a pasted text, knowing what was pasted before.
-    fn fresh(&self, verdict: Verdict, is_alone: bool) -> Verdict {
-        let why = match &verdict {
-            Verdict::Code(code) if self.spent.contains(code) => "a code that was pasted before",
-            Verdict::Code(_) if is_alone && self.spent.len() >= MOST_LONE_CODES => {
-                "one more code alone; only the whole address counts now"
-            }
-            _ => return verdict,
+    fn has_spent(&self, code: &Secret) -> bool {
+        self.spent.iter().any(|spent| spent.code == *code)
+    }
+
+    /// What a text is, knowing what was pasted before: a terminal may break an address over lines,
+    /// and each of them is a text of its own then.
+    fn hear(&mut self, text: &Secret) -> Heard {
+        let before = self.unfinished.take();
+        let before = before.filter(|_| !paste::begins_with_an_address(text.expose()));
+        let joined = before.map(|before| [before.expose(), text.expose().trim()].concat());
+        let joined = joined
+            .filter(|joined| joined.len() <= LONGEST)
+            .map(Secret::from);
+        let candidates = match &joined {
+            Some(joined) if self.begins_like_a_code(text.expose()) => vec![text, joined],
+            Some(joined) => vec![joined, text],
+            None => vec![text],
         };
-        Verdict::Ignored { status: 400, why }
+        let mut ignored = None;
+        let mut heard = None;
+        for candidate in candidates {
+            match self.fresh(self.gate.judge_pasted(candidate.expose())) {
+                Heard::Ignored(why) => ignored = Some(why),
+                counts => {
+                    heard = Some(counts);
+                    break;
+                }
+            }
+        }
+        let is_part = paste::is_of_an_answer(text.expose()).then(|| text.clone());
+        self.unfinished = joined.or(is_part);
+        heard.unwrap_or(Heard::Ignored(ignored.unwrap_or_default()))
     }
 
-    fn pasted(mut self, code: Secret, is_alone: bool) -> Redirect {
-        if !is_alone {
-            // The port is closed right away: no second answer can come.
-            let way = Way::PastedUrl;
-            return Redirect { code, way };
+    /// The codes of one vendor begin alike, and the rest of one does not.
+    fn begins_like_a_code(&self, text: &str) -> bool {
+        let text = text.trim().trim_start_matches("code=");
+        let begin = |code: &str| code.chars().take(4).collect::<String>();
+        let begins_so = |spent: &PastedCode| begin(spent.code.expose()) == begin(text);
+        self.spent.iter().any(begins_so)
+    }
+
+    /// Without the codes that are not to be redeemed.
+    fn fresh(&self, heard: Heard) -> Heard {
+        let Heard::Codes(mut codes) = heard else {
+            return heard;
+        };
+        let why = codes.front().and_then(|code| self.why_not(code));
+        codes.retain(|code| self.why_not(code).is_none());
+        match why {
+            Some(why) if codes.is_empty() => Heard::Ignored(why),
+            _ => Heard::Codes(codes),
         }
-        self.spent.push(code.clone());
-        let way = Way::PastedCode(Box::new(self));
+    }
+
+    fn why_not(&self, pasted: &PastedCode) -> Option<&'static str> {
+        let of_its_kind = |spent: &&PastedCode| spent.is_alone == pasted.is_alone;
+        if self.has_spent(&pasted.code) {
+            Some("a code that was pasted before")
+        } else if self.spent.iter().filter(of_its_kind).count() < MOST_OF_A_KIND {
+            None
+        } else if pasted.is_alone {
+            Some("one more code alone; only the whole address counts now")
+        } else {
+            Some("one more address with another code; only the browser itself counts now")
+        }
+    }
+
+    fn next_untried(&mut self) -> Option<PastedCode> {
+        while let Some(next) = self.untried.pop_front() {
+            if self.why_not(&next).is_none() {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    fn pasted(mut self, pasted: PastedCode) -> Redirect {
+        let code = pasted.code.clone();
+        self.spent.push(pasted);
+        let way = Way::Pasted(Box::new(self));
         Redirect { code, way }
     }
 }

@@ -13,6 +13,7 @@ use super::{PlaceArgs, SessionArgs, shell};
 use crate::accounts;
 use crate::exit::Failure;
 use crate::output::{self, VERSION, say};
+use crate::screen::{columns, padded};
 use crate::settings::Settings;
 use crate::store;
 use crate::vendor::Vendor;
@@ -90,11 +91,23 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
         });
     }
     if accounts.is_empty() {
-        say("nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts");
+        let others = args.vendor.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
+        say(&match args.vendor {
+            Some(vendor) => format!(
+                "no account at {} is signed in; `llm-auth login {}` starts{}",
+                vendor.title(),
+                vendor.name(),
+                if others {
+                    ", `llm-auth accounts` shows the others"
+                } else {
+                    ""
+                }
+            ),
+            None => "nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts"
+                .to_owned(),
+        });
     }
-    let width = accounts
-        .iter()
-        .map(|account| account.account.chars().count());
+    let width = accounts.iter().map(|account| columns(&account.account));
     let width = width.max().unwrap_or_default();
     for account in &accounts {
         output::answer(&account.line(width))?;
@@ -114,10 +127,10 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     let wanted = match &args.account {
         Some(name) => accounts::named(vendor, name, &store)?,
         None => the_other(vendor, &known, &store)
-            .ok_or_else(|| Failure::Which(accounts::which(vendor, &known)))?,
+            .ok_or_else(|| Failure::WhichToSwitch(accounts::which(vendor, &known)))?,
     };
     if !known.contains(&wanted) {
-        return Err(Failure::Which(format!(
+        return Err(Failure::WhichToSwitch(format!(
             "there is no account {} at {}: {}",
             printable(wanted.account()),
             vendor.title(),
@@ -183,8 +196,10 @@ impl Account {
         let mark = if self.current { "*" } else { " " };
         let identity = self.identity.as_deref().unwrap_or_default();
         let line = format!(
-            "{mark} {:<8} {:<width$}  {:<10} {identity}",
-            self.vendor, self.account, self.state
+            "{mark} {:<8} {}  {:<10} {identity}",
+            self.vendor,
+            padded(&self.account, width),
+            self.state
         );
         line.trim_end().to_owned()
     }

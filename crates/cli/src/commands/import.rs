@@ -15,7 +15,7 @@ use self::foreign::Foreign;
 use super::login::{self, LoginArgs};
 use super::{PlaceArgs, SessionArgs};
 use crate::accounts::{self, IMPORTED_FROM};
-use crate::exit::Failure;
+use crate::exit::{Failure, quoted};
 use crate::output::{self, VERSION, say, shown};
 use crate::time::{self, rfc3339};
 use crate::vendor::{Provider, ProviderArgs, Vendor};
@@ -172,6 +172,7 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     let store = store::open(&session.place)?;
     let key = accounts::meant_for_login(&session, &store)?;
     nothing_is_lost(&store, &key)?;
+    of_the_person(&key, &found)?;
     let (provider, mut token) = taken_over(args, &found)?;
     if found.rotates {
         one_owner(&store, &key, &token)?;
@@ -246,6 +247,18 @@ fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failu
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A session goes to no account that is named after another person than its file says.
+fn of_the_person(key: &SessionKey, found: &Foreign) -> Result<(), Failure> {
+    if !accounts::is_of_another(key, found.identity.as_deref()) {
+        return Ok(());
+    }
+    let owner = shown(found.identity.as_deref().unwrap_or_default());
+    Err(Failure::Config {
+        message: format!("{key}: the session is of {owner}, as its file says"),
+        advice: format!("name its own account with --account {}", quoted(&owner)),
+    })
 }
 
 /// Two accounts of ours with one refresh token would spend it twice.

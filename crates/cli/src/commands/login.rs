@@ -17,7 +17,7 @@ use crate::place::Place;
 use crate::terminal::Terminal;
 use crate::time::rfc3339;
 use crate::vendor::{ProviderArgs, Vendor, trust};
-use crate::{accounts, signals, store, time};
+use crate::{accounts, signals, store, terminal, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
@@ -43,7 +43,8 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     no_browser: bool,
 
-    /// Give up after this time [default: as long as the vendor waits].
+    /// Give up after this time [default: 300 for gemini; for qwen and minimax as long as the
+    /// vendor's code is good, which this can only shorten].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }
@@ -64,6 +65,7 @@ impl LoginArgs {
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
+    terminal::mend();
     let vendor = match args.vendor {
         Some(vendor) => vendor,
         None => which::ask()?,
@@ -74,14 +76,23 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let store = store::open(&session.place)?;
     let key = accounts::meant_for_login(&session, &store)?;
-    let provider = vendor.provider(&args.provider, None, args.timeout)?;
+    let provider_args = ProviderArgs {
+        login_hint: [session.place.account.as_deref(), Some(key.account())]
+            .into_iter()
+            .flatten()
+            .find(|name| accounts::is_address(name))
+            .map(str::to_owned),
+        ..args.provider.clone()
+    };
+    let provider = vendor.provider(&provider_args, None, args.timeout)?;
     vendor.check_login(&args.provider)?;
     let places = trust::SignIn::judged(vendor, &args.provider)?;
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
     let is_named = accounts::is_named(&session, before.as_ref())?;
-    let login = Login::new(vendor, provider, key, store, is_named, before);
+    let is_one_file = session.place.store.is_some();
+    let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
 
     if let Some(event) = places.event(vendor).filter(|_| args.json) {
         output::json(&event)?;

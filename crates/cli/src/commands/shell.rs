@@ -1,16 +1,19 @@
 //! `llm-auth completions` and `llm-auth man`: what a shell and `man` want to know.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::{Args, CommandFactory as _, ValueEnum as _};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate};
 use clap_mangen::Man;
 
+mod manual;
+
 use super::{Cli, PlaceArgs};
-use crate::exit::{Failure, quoted};
+use crate::exit::Failure;
 use crate::files;
 use crate::output;
 use crate::vendor::Vendor;
@@ -18,6 +21,9 @@ use crate::{accounts, store};
 
 /// How a shell asks this program for completions.
 pub(crate) const COMPLETE: &str = "LLM_AUTH_COMPLETE";
+
+/// The shell that asks; the variable is gone while it is responded to.
+static ASKING: OnceLock<OsString> = OnceLock::new();
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
@@ -47,9 +53,10 @@ pub(crate) struct ManArgs {
 /// Answers the shell, if it is one that asks; then the process ends here.
 pub(crate) fn answer_shell() {
     // Most often nobody asks, and then it costs nothing.
-    if std::env::var_os(COMPLETE).is_none() {
+    let Some(shell) = std::env::var_os(COMPLETE) else {
         return;
-    }
+    };
+    let _asked_once = ASKING.set(shell);
     CompleteEnv::with_factory(Cli::command)
         .var(COMPLETE)
         .bin("llm-auth")
@@ -66,17 +73,42 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
         .write_registration(COMPLETE, "llm_auth", "llm-auth", "llm-auth", &mut script)
         .map_err(Failure::Output)?;
     if args.shell == "bash" {
-        script.extend_from_slice(WHOLE_ADDRESSES);
+        script.extend_from_slice(FOR_BASH);
     }
     output::document(&script)
 }
 
-/// Bash would take the address of an account's owner apart.
-const WHOLE_ADDRESSES: &[u8] = b"COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}\n";
+/// Bash would take the address of an account's owner apart, and it inserts names as they are: with
+/// blanks and quotes they need quoting, as far as the person has not begun with that.
+const FOR_BASH: &[u8] = br#"COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}
+_llm_auth_completed() {
+    local flags=$- at
+    set -f
+    _clap_complete_llm_auth "$@"
+    [[ $flags == *f* ]] || set +f
+    for at in "${!COMPREPLY[@]}"; do
+        case ${COMP_WORDS[COMP_CWORD]} in
+            \'*) COMPREPLY[at]=${COMPREPLY[at]//\'/"'\\''"} ;;
+            \"*) COMPREPLY[at]=$(printf %s "${COMPREPLY[at]}" | sed 's/[\\"$`]/\\&/g') ;;
+            *) printf -v "COMPREPLY[at]" %q "${COMPREPLY[at]}" ;;
+        esac
+    done
+}
+if complete -o nosort -F _llm_auth_completed llm-auth 2> /dev/null; then
+    complete -o nospace -o bashdefault -o nosort -F _llm_auth_completed llm-auth
+else
+    complete -o nospace -o bashdefault -F _llm_auth_completed llm-auth
+fi
+"#;
 
 /// The accounts that begin so, of all vendors.
 pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
-    let begun = begun.to_string_lossy();
+    let begun = unquoted(&begun.to_string_lossy());
+    let quoted: fn(&str) -> String = match ASKING.get().and_then(|shell| shell.to_str()) {
+        Some("powershell" | "pwsh") => quoted_for_powershell,
+        // The others quote what they insert, bash by our script.
+        _ => str::to_owned,
+    };
     let Ok(store) = store::open(&PlaceArgs::default()) else {
         return Vec::new();
     };
@@ -88,10 +120,34 @@ pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     Vendor::value_variants()
         .iter()
         .flat_map(of)
-        // One that a shell would have to quote cannot be offered.
-        .filter(|(name, _)| name.starts_with(begun.as_ref()) && quoted(name) == *name)
-        .map(|(name, vendor)| CompletionCandidate::new(name).help(Some(vendor.into())))
+        // Shells take them by lines.
+        .filter(|(name, _)| name.starts_with(&begun) && !name.contains(char::is_control))
+        .map(|(name, vendor)| CompletionCandidate::new(quoted(&name)).help(Some(vendor.into())))
         .collect()
+}
+
+/// A word as it is typed so far, without its quotes: some shells hand it over with them.
+fn unquoted(word: &str) -> String {
+    let open = word.chars().next().filter(|letter| "'\"".contains(*letter));
+    let mut plain = String::with_capacity(word.len());
+    let mut letters = word.chars().skip(usize::from(open.is_some()));
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if open != Some('\'') => plain.extend(letters.next()),
+            _ if Some(letter) == open => {}
+            _ => plain.push(letter),
+        }
+    }
+    plain
+}
+
+fn quoted_for_powershell(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./+@".contains(letter);
+    if name.chars().all(is_plain) && !name.starts_with(['-', '@']) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "''"))
+    }
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
@@ -123,5 +179,41 @@ fn write(command: &clap::Command, folder: &Path) -> io::Result<()> {
 fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     Man::new(command).render(&mut page)?;
+    page.extend_from_slice(manual::MORE);
     Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_as_the_shell_would() {
+        for (word, plain) in [
+            ("work", "work"),
+            (r"my\ acc", "my acc"),
+            ("'my acc", "my acc"),
+            ("\"it's", "it's"),
+            (r"'a\b", r"a\b"),
+            (r"it\'s", "it's"),
+            ("'whole'", "whole"),
+            ("", ""),
+        ] {
+            assert_eq!(unquoted(word), plain, "{word}");
+        }
+    }
+
+    #[test]
+    fn powershell_gets_what_it_reads_as_one_word() {
+        for (name, quoted) in [
+            ("work", "work"),
+            ("mia@example.com", "mia@example.com"),
+            ("my account", "'my account'"),
+            ("it's", "'it''s'"),
+            ("$(x)", "'$(x)'"),
+            ("@work", "'@work'"),
+        ] {
+            assert_eq!(quoted_for_powershell(name), quoted);
+        }
+    }
 }

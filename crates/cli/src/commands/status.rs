@@ -85,17 +85,22 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
 /// For scripts: whether everything that was shown can be used.
 fn checked(rows: &[Row]) -> Result<(), Failure> {
     let lacks = |row: &&Row| !["renewable", "valid"].contains(&row.state);
-    let why = match rows.iter().find(lacks) {
-        _ if rows.is_empty() => "nobody is signed in".to_owned(),
-        Some(row) => format!(
+    if rows.is_empty() {
+        return Err(Error::new(ErrorKind::NotSignedIn, "nobody is signed in").into());
+    }
+    let Some(row) = rows.iter().find(lacks) else {
+        return Ok(());
+    };
+    let advice = row.advice.clone();
+    Err(Failure::NotUsable {
+        message: format!(
             "{} ({}) is {}",
             row.vendor.as_deref().unwrap_or("the session"),
             row.account,
             row.state
         ),
-        None => return Ok(()),
-    };
-    Err(Error::new(ErrorKind::NotSignedIn, why).into())
+        advice: advice.unwrap_or_else(|| "sign in with `llm-auth login`".to_owned()),
+    })
 }
 
 /// The sessions to look at: those of the folder, or the one of the file.

@@ -43,7 +43,8 @@ pub(crate) struct Wanted {
     #[arg(long)]
     force_refresh: bool,
 
-    /// The longest time for one request to the vendor, and for another process's renewal.
+    /// The longest time for one request to the vendor, and for another process's renewal [default:
+    /// 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }
@@ -72,6 +73,7 @@ impl Wanted {
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
             self.check(&key, &token)?;
+            self.say_if_short(&token);
             return fit_to_send(key, token);
         }
         let manager = vendor
@@ -96,14 +98,8 @@ impl Wanted {
         self.check(&key, &token)?;
         if time::has_expired(&token) {
             output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
-        } else if let Some(minimum) = self.min_validity
-            && !token.lasts(minimum, SystemClock.now())
-        {
-            output::say(&format!(
-                "llm-auth: {}'s tokens do not live for {}; this one is fresh",
-                vendor.title(),
-                time::length(minimum)
-            ));
+        } else {
+            self.say_if_short(&token);
         }
         fit_to_send(key, token)
     }
@@ -117,6 +113,21 @@ impl Wanted {
             message: format!("{key}: the access token that is stored {why}"),
             advice: format!("sign in again with `{}`", login_command(&self.session)),
         })
+    }
+
+    /// A vendor may give no token that lives as long as is wanted.
+    fn say_if_short(&self, token: &OAuthToken) {
+        let now = SystemClock.now();
+        if let Some(minimum) = self.min_validity
+            && !token.is_valid_for(minimum, now)
+        {
+            output::say(&format!(
+                "llm-auth: {}'s tokens do not live for {}; this one is good for {}",
+                self.session.vendor.title(),
+                time::length(minimum),
+                time::length(token.expires_in(now))
+            ));
+        }
     }
 
     async fn obtain(&self, manager: &AuthManager) -> Result<OAuthToken, Failure> {

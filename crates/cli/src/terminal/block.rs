@@ -5,7 +5,7 @@ mod device;
 
 pub(crate) use self::authorization::{Paste, WaysBack, authorization};
 pub(crate) use self::device::device;
-use crate::screen::Screen;
+use crate::screen::{Screen, columns};
 
 /// How much room there is for lines, and of which kind.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +41,4 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-fn columns(text: &str) -> usize {
-    console::measure_text_width(text)
 }

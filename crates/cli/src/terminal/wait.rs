@@ -26,6 +26,8 @@ pub(super) struct Wait {
     answered: bool,
     takes_pastes: bool,
     ignored: u32,
+    /// How many events of what is not the answer a program was not told of.
+    pub(super) dropped: u64,
 }
 
 /// What is told of something that is not the answer.

@@ -150,6 +150,12 @@ impl Terminal {
         terminal.local_flags.bits() & LocalModes::ECHO.bits() != 0
     }
 
+    /// Whether the terminal gives lines, as a shell expects it.
+    pub(crate) fn gives_lines(&self) -> bool {
+        let terminal = self.master.get_termios().unwrap();
+        terminal.local_flags.bits() & LocalModes::ICANON.bits() != 0
+    }
+
     pub(crate) fn picture(&self, name: &str, title: &str) {
         pictures::of_terminal(name, title, self.parser.screen());
     }

@@ -416,3 +416,67 @@ fn the_list_is_for_people_too() {
             .contains("nobody is signed in")
     );
 }
+
+#[test]
+fn columns_align_whatever_the_width_of_the_letters() {
+    let user = User::new();
+    let names = ["work", "工作账户", "ｆｕｌｌ", "e\u{301}te\u{301}"];
+    for name in names {
+        user.sign_in(&["qwen", "--account", name]);
+    }
+    let done = user.run(&["accounts"]);
+    let at_state = |line: &str| {
+        let before = line.split("valid").next().unwrap();
+        console_width(before)
+    };
+    let starts: Vec<usize> = done.out.lines().map(at_state).collect();
+    assert_eq!(starts.len(), names.len(), "{done:?}");
+    assert!(starts.iter().all(|start| *start == starts[0]), "{done:?}");
+}
+
+/// By what these letters are: two columns for a wide one, none for an accent.
+fn console_width(text: &str) -> usize {
+    let width = |c: char| match c {
+        '\u{300}'..='\u{36f}' => 0,
+        '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}' => 2,
+        _ => 1,
+    };
+    text.chars().map(width).sum()
+}
+
+#[test]
+fn what_is_said_of_one_vendor_is_not_said_of_all() {
+    let user = User::new();
+    let done = user.run(&["accounts", "gemini"]);
+    assert!(
+        done.err.contains("no account at Gemini is signed in"),
+        "{done:?}"
+    );
+    assert!(!done.err.contains("the others"), "{done:?}");
+    user.sign_in(&["qwen"]);
+    let done = user.run(&["accounts", "gemini"]);
+    assert!(
+        done.err.contains("no account at Gemini is signed in"),
+        "{done:?}"
+    );
+    assert!(
+        done.err.contains("`llm-auth accounts` shows the others"),
+        "{done:?}"
+    );
+    assert!(user.run(&["accounts"]).out.contains("qwen"));
+}
+
+#[test]
+fn to_switch_an_account_is_named_as_switch_takes_it() {
+    let user = User::new();
+    for name in ["a", "b", "c"] {
+        user.sign_in(&["qwen", "--account", name]);
+    }
+    for args in [&["switch", "qwen"][..], &["switch", "qwen", "d"]] {
+        let done = user.run(args);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(!done.err.contains("--account"), "{done:?}");
+    }
+    let done = user.run(&["token", "qwen"]);
+    assert!(done.err.contains("--account NAME"), "{done:?}");
+}

@@ -406,6 +406,31 @@ fn a_session_of_our_own_form_stays_where_it_was_made_and_its_owner_is_not_believ
 }
 
 #[test]
+fn a_session_of_one_person_is_not_stored_under_the_name_of_another() {
+    let user = User::new();
+    let session = json!({
+        "access": "made-up-access",
+        "refresh": "made-up-refresh",
+        "expires": FAR,
+        "llm_auth": {"provider": "qwen", "identity": "mia@example.com"},
+    });
+    let file = write(&user, "theirs.json", &session);
+    let args = [
+        "import",
+        "gochat",
+        "--take-over",
+        "--file",
+        file.to_str().unwrap(),
+    ];
+    let import = |account: &str| user.run(&[&args[..], &["--account", account]].concat());
+    let done = import("tom@example.com");
+    done.assert_failed(1, "the session is of mia@example.com");
+    assert!(done.err.contains("--account mia@example.com"), "{done:?}");
+    assert!(!user.file("qwen", "tom@example.com").exists());
+    assert_eq!(import("Mia@example.com").code, Some(0));
+}
+
+#[test]
 fn without_a_program_all_that_are_known_are_looked_for() {
     let user = User::new();
     let nobody = user.run(&["import"]);

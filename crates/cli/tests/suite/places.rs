@@ -103,23 +103,44 @@ fn over_ssh_the_callback_through_a_forwarded_port_is_as_good() {
 }
 
 #[test]
-fn the_code_alone_is_enough() {
+fn the_code_alone_is_enough_if_it_has_its_name() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let code = parameter(&final_url(&login.url), "code");
-    login.paste(&code);
+    login.paste(&format!("code={code}"));
     assert_eq!(login.end().code, Some(0));
 }
 
 #[test]
-fn a_final_url_whose_code_the_vendor_does_not_know_says_to_begin_again() {
+fn no_word_of_a_pipe_is_sent_to_a_vendor_that_does_not_say_what_it_is() {
+    let user = User::new();
+    let mut login = FromAfar::begin(&user);
+    let end = final_url(&login.url);
+    for line in [
+        &parameter(&end, "code"),
+        "made-up-password-of-another-program",
+        "sk-made-up-0123456789abcdef",
+        "export code=made-up-0123456789abcdef",
+        "{\"code\":\"made-up-0123456789abcdef\"}",
+    ] {
+        login.paste(line);
+    }
+    login.paste(&end);
+    assert_eq!(login.end().code, Some(0));
+    assert_eq!(user.kit.gemini().counters().exchanges, 1);
+}
+
+#[test]
+fn a_final_url_whose_code_the_vendor_does_not_know_does_not_spend_the_sign_in() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let end = final_url(&login.url);
     let state = parameter(&end, "state");
     login.paste(&format!("code=forged-code&state={state}"));
+    login.paste(&end);
     let done = login.end();
-    done.assert_failed(5, "invalid_grant");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("invalid_grant"), "{done:?}");
     assert!(!done.err.contains("forged-code"), "{done:?}");
 }
 
@@ -141,7 +162,7 @@ fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(
         done.err.matches("the sign-in goes on").count(),
-        5,
+        4,
         "{done:?}"
     );
     assert!(
@@ -149,6 +170,45 @@ fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
         "{done:?}"
     );
     assert_eq!(user.kit.gemini().counters().exchanges, 1);
+}
+
+#[test]
+fn a_flood_of_what_is_not_the_answer_is_counted_and_not_told_to_the_end() {
+    let user = User::new();
+    let args = ["login", "gemini", "--json"];
+    let done = crate::common::with_browser(user.start(&args), |event| {
+        let redirect = event["redirect_uri"].as_str().unwrap();
+        for _ in 0..100 {
+            browse(&format!("{redirect}?state=forged"));
+        }
+        browse(event["url"].as_str().unwrap());
+    });
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let events = done.events();
+    let named = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!(named("ignored"), 8, "{done:?}");
+    let dropped: u64 = events
+        .iter()
+        .filter(|event| event["event"] == "ignored_more")
+        .map(|event| event["dropped"].as_u64().unwrap())
+        .sum();
+    assert!((1..=92).contains(&dropped), "{dropped}");
+}
+
+#[test]
+fn the_default_times_are_in_the_help_and_the_end_of_a_wait_names_the_flag() {
+    let user = User::with(Approval::Manual);
+    let help = user.run(&["login", "--help"]).out;
+    assert!(help.contains("default: 300 for gemini"), "{help}");
+    let done = user.run(&["login", "gemini", "--timeout", "0.2"]);
+    done.assert_failed(5, "in time");
+    assert!(
+        done.err.contains("--timeout SECONDS waits longer"),
+        "{done:?}"
+    );
+    let done = user.run(&["login", "qwen", "--timeout", "0.2"]);
+    done.assert_failed(5, "nobody approved");
+    assert!(done.err.contains("--timeout"), "{done:?}");
 }
 
 #[test]
@@ -169,117 +229,4 @@ fn after_a_long_time_it_is_said_what_to_check() {
     let done = user.run(&["login", "qwen", "--timeout", "3"]);
     assert_eq!(done.code, Some(5), "{done:?}");
     assert_eq!(done.err.matches("Nothing yet.").count(), 1, "{done:?}");
-}
-
-#[cfg(unix)]
-mod browsers {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::path::{Path, PathBuf};
-    use std::process::Command;
-
-    use super::*;
-
-    /// A program for `BROWSER` that hands its page to whoever reads the pipe, and then hangs
-    /// until somebody writes to the other.
-    struct Launcher {
-        program: PathBuf,
-        page: PathBuf,
-        release: PathBuf,
-    }
-
-    impl Launcher {
-        fn new(folder: &Path) -> Self {
-            let [program, page, release] =
-                ["browser", "page", "release"].map(|name| folder.join(name));
-            for pipe in [&page, &release] {
-                assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
-            }
-            let script = format!(
-                "#!/bin/sh\nprintf '%s\\n' \"$@\" > '{}'\nread x < '{}'\n",
-                page.display(),
-                release.display()
-            );
-            fs::write(&program, script).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-            Self {
-                program,
-                page,
-                release,
-            }
-        }
-    }
-
-    #[test]
-    fn the_browser_of_the_variable_gets_the_page_and_may_hang() {
-        let user = User::new();
-        let launcher = Launcher::new(user.folder.path());
-        let child = user
-            .command(&["login", "gemini"])
-            .env("BROWSER", &launcher.program)
-            .env("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22")
-            .spawn()
-            .unwrap();
-        let page = fs::read_to_string(&launcher.page).unwrap();
-        browse(page.trim_end());
-        let done = Done::from(child.wait_with_output().unwrap());
-        fs::write(&launcher.release, "\n").unwrap();
-        assert_eq!(done.code, Some(0), "{done:?}");
-        let shown = done.err.find(page.trim_end()).unwrap();
-        assert!(
-            shown < done.err.find("Your browser is asked").unwrap(),
-            "{done:?}"
-        );
-    }
-
-    #[test]
-    fn the_flag_goes_before_the_variable() {
-        let user = User::new();
-        let mark = user.folder.path().join("opened");
-        let browser = format!("touch {}", mark.display());
-        let done = crate::common::with_browser(
-            user.command(&["login", "gemini", "--json", "--no-browser"])
-                .env("BROWSER", browser)
-                .spawn()
-                .unwrap(),
-            |event| browse(event["url"].as_str().unwrap()),
-        );
-        assert_eq!(done.code, Some(0), "{done:?}");
-        assert!(!done.err.contains("browser is asked"), "{done:?}");
-        assert!(!mark.exists());
-    }
-
-    #[test]
-    fn a_browser_that_is_not_there_ends_nothing() {
-        let user = User::new();
-        let mut child = user
-            .command(&["login", "gemini"])
-            .env("BROWSER", "/nowhere/made-up-browser")
-            .spawn()
-            .unwrap();
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("No browser could be opened") {
-            assert!(err.read_line(&mut said).unwrap() > 0, "{said}");
-        }
-        browse(
-            said.lines()
-                .find(|line| line.starts_with("http://"))
-                .unwrap(),
-        );
-        assert!(child.wait().unwrap().success());
-    }
-
-    #[test]
-    fn a_text_browser_is_not_let_loose_on_the_terminal() {
-        let user = User::with(Approval::AutoAfterPolls(1));
-        let done = Done::from(
-            user.command(&["login", "qwen"])
-                .env("BROWSER", "w3m")
-                .output()
-                .unwrap(),
-        );
-        assert_eq!(done.code, Some(0), "{done:?}");
-        assert!(done.err.contains("text browser"), "{done:?}");
-    }
 }

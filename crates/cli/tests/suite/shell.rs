@@ -208,3 +208,135 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
     }
     is_json(&user.sign_in_with_browser(&["login", "gemini", "--json"]));
 }
+
+/// What bash has for a line that is typed so far.
+fn bash_completes(user: &User, words: &[&str], typed: &str) -> String {
+    let script = r#"
+        source <("$LLM_AUTH" completions bash)
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_TYPE=9
+        _llm_auth_completed llm-auth "$TYPED" x
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let known = user.command(&[]);
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", script, "bash"]).args(words);
+    for (name, value) in known.get_envs() {
+        bash.env(name, value.unwrap_or_default());
+    }
+    bash.env(
+        "PATH",
+        format!(
+            "{}:/usr/bin:/bin",
+            Path::new(known.get_program()).parent().unwrap().display()
+        ),
+    );
+    bash.env("LLM_AUTH", known.get_program())
+        .env("TYPED", typed);
+    bash.current_dir(user.folder.path());
+    Done::from(bash.output().unwrap()).out
+}
+
+#[test]
+fn names_with_blanks_and_quotes_are_completed_as_each_shell_wants_them() {
+    let user = User::new();
+    for name in ["my account", "it's", "a*b", "say \"hi\" $x", "work"] {
+        user.sign_in(&["qwen", "--account", name]);
+    }
+    // Bash would take a star for files.
+    fs::write(user.folder.path().join("a-file-b"), "").unwrap();
+    let line = ["llm-auth", "token", "qwen", "--account"];
+    for (begun, typed, expected) in [
+        ("my", "my", r"my\ account"),
+        (r"my\ a", r"my\ a", r"my\ account"),
+        ("'my a", "my a", "my account"),
+        ("\"my a", "my a", "my account"),
+        ("it", "it", r"it\'s"),
+        ("'it", "it", r"it'\''s"),
+        ("a", "a", r"a\*b"),
+        ("\"say", "say", "say \\\"hi\\\" \\$x"),
+        ("wo", "wo", "work"),
+    ] {
+        let words = [&line[..], &[begun]].concat();
+        let done = bash_completes(&user, &words, typed);
+        assert_eq!(done.trim_end(), expected, "{begun}");
+    }
+    for (shell, begun, expected) in [
+        ("powershell", "my", "'my account'"),
+        ("powershell", "it", "'it''s'"),
+        ("fish", "my", "my account"),
+        ("fish", "'my a", "my account"),
+        ("fish", "it", "it's"),
+        ("elvish", "my", "my account"),
+        ("zsh", "'my", "my account"),
+        ("zsh", r"my\ a", "my account"),
+    ] {
+        let mut command = user.command(&["--", "llm-auth", "token", "qwen", "--account", begun]);
+        command
+            .env("LLM_AUTH_COMPLETE", shell)
+            .env("_CLAP_COMPLETE_INDEX", "4");
+        let done = Done::from(command.output().unwrap());
+        let names: Vec<_> = done
+            .out
+            .lines()
+            .map(|line| line.split(['\t', ':']).next().unwrap())
+            .collect();
+        assert_eq!(names, [expected], "{shell} {begun}: {done:?}");
+    }
+}
+
+#[test]
+fn every_page_says_what_is_read_returned_and_kept() {
+    let user = User::new();
+    let folder = user.folder.path().join("man");
+    let done = user.run(&["man", "--dir", folder.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let pages = fs::read_dir(&folder).unwrap();
+    let mut texts: Vec<String> = pages
+        .map(|page| fs::read_to_string(page.unwrap().path()).unwrap())
+        .collect();
+    texts.push(user.run(&["man"]).out);
+    assert!(texts.len() > 10);
+    for text in texts {
+        for part in [
+            ".SH ENVIRONMENT\n",
+            ".SH \"EXIT STATUS\"\n",
+            ".SH FILES\n",
+            "LLM_AUTH_HOME",
+            "settings.json",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    for args in [
+        &["status"][..],
+        &["status", "--json"],
+        &["token", "qwen"],
+        &["token", "qwen", "--json"],
+        &["accounts"],
+        &["man"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+        &["login", "--help"],
+        &["doctor", "--offline"],
+        &["import"],
+        &["switch", "qwen", "default", "--json"],
+        &["demo", "--yes"],
+        &["logout", "qwen", "--json"],
+    ] {
+        let mut child = user.start(args);
+        // Nothing is read at all.
+        drop(child.stdout.take());
+        let done = Done::from(child.wait_with_output().unwrap());
+        assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
+        for word in ["ipe", "standard output", "panicked"] {
+            assert!(!done.err.contains(word), "{args:?}: {done:?}");
+        }
+    }
+}

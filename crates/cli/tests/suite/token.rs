@@ -179,3 +179,25 @@ fn a_full_disk_behind_stdout_is_exit_code_1() {
         "{done:?}"
     );
 }
+
+#[test]
+fn a_token_that_cannot_live_as_long_as_is_wanted_is_given_and_it_is_said() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    // What is stored, then what a refresh brings.
+    for args in [
+        &["token", "qwen", "--min-validity", "7200"][..],
+        &["token", "qwen", "--min-validity", "7200", "--force-refresh"],
+        &["token", "qwen", "--min-validity", "999999"],
+    ] {
+        let done = user.run(args);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(done.out.lines().count(), 1, "{done:?}");
+        assert!(
+            done.err.contains("Qwen's tokens do not live for"),
+            "{done:?}"
+        );
+    }
+    let done = user.run(&["token", "qwen", "--min-validity", "600"]);
+    assert_eq!(done.err, "", "{done:?}");
+}

@@ -11,7 +11,7 @@ use super::{Check, Status};
 use crate::accounts::is_called;
 use crate::commands::PlaceArgs;
 use crate::commands::status::state_of;
-use crate::exit::{Failure, chain};
+use crate::exit::{Failure, advice_for_unreadable, chain, quoted};
 use crate::settings::Settings;
 use crate::store;
 use crate::vendor::Vendor;
@@ -29,7 +29,7 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
         Some(file) => folder_of(file),
         None => store::folder()?,
     };
-    let mut checks = vec![writable(&folder)];
+    let mut checks = vec![writable(&folder, place)];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
     for provider in providers(&store, place, vendor)? {
         let keys = match &place.store {
@@ -46,7 +46,7 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
                     wanted.is_none_or(|name| is_called(key, &store, name))
                 };
                 for key in keys.iter().filter(is_meant) {
-                    checks.extend(session(&store, key, &mut states));
+                    checks.extend(session(&store, place, key, &mut states));
                 }
             }
             Err(error) => checks.push(
@@ -78,6 +78,7 @@ fn providers(
 /// What is worth a word about one session; it is counted under its state.
 fn session(
     store: &FileTokenStore,
+    place: &PlaceArgs,
     key: &SessionKey,
     states: &mut BTreeMap<&'static str, usize>,
 ) -> Vec<Check> {
@@ -96,21 +97,35 @@ fn session(
                 checks.push(
                     Check::new("session", Status::Warn, format!("{key}: {why}"))
                         .at(key.provider())
-                        .advice("sign in again; `llm-auth status` names the command"),
+                        .advice(format!(
+                            "sign in again; `{}` names the command",
+                            status(place)
+                        )),
                 );
             }
         }
         Err(error) => checks.push(
             Check::new("session", Status::Fail, chain(&error))
                 .at(key.provider())
-                .advice(
-                    "look at the file, or sign in again, which keeps it aside; other sessions are \
-                     not affected",
-                ),
+                .advice(format!(
+                    "{}; other sessions are not affected",
+                    advice_for_unreadable(&error, place)
+                )),
         ),
     }
     checks.extend(held(store, key));
     checks
+}
+
+/// The command that shows these sessions, fit for a shell.
+fn status(place: &PlaceArgs) -> String {
+    match &place.store {
+        Some(file) => format!(
+            "llm-auth status --store {}",
+            quoted(&file.display().to_string())
+        ),
+        None => "llm-auth status".to_owned(),
+    }
 }
 
 /// Whether the settings can be read, for the vendors that are looked at.
@@ -137,7 +152,11 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 /// Proved by a file that comes and goes; no session is touched.
-fn writable(folder: &Path) -> Check {
+fn writable(folder: &Path, place: &PlaceArgs) -> Check {
+    let elsewhere = match place.store {
+        Some(_) => "name another file with --store",
+        None => "move the sessions with LLM_AUTH_HOME",
+    };
     let shown = folder.display().to_string();
     let mut above = folder
         .ancestors()
@@ -150,7 +169,7 @@ fn writable(folder: &Path) -> Check {
     if !existing.is_dir() {
         let message = format!("{} is no folder", existing.display());
         return Check::new("store", Status::Fail, message)
-            .advice("move it away, or move the sessions with LLM_AUTH_HOME")
+            .advice(format!("move it away, or {elsewhere}"))
             .fact("folder", shown);
     }
     let is_there = existing == folder;
@@ -160,14 +179,14 @@ fn writable(folder: &Path) -> Check {
             Status::Fail,
             format!("{} cannot be written: {source}", existing.display()),
         )
-        .advice(advice(&source)),
+        .advice(advice(&source, elsewhere)),
         Ok(()) if is_there => match wide_rights(folder) {
             Some(mode) => Check::new(
                 "store",
                 Status::Warn,
                 format!("{shown} can be written, but others may enter it (mode {mode:o})"),
             )
-            .advice(format!("chmod 700 '{shown}'")),
+            .advice(format!("chmod 700 {}", quoted(&shown))),
             None => Check::new("store", Status::Ok, format!("{shown} can be written")),
         },
         Ok(()) => Check::new(
@@ -188,15 +207,15 @@ fn proved(folder: &Path) -> io::Result<()> {
     file.close()
 }
 
-fn advice(source: &io::Error) -> &'static str {
+fn advice(source: &io::Error, elsewhere: &str) -> String {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space (or files) on the disk"
+            "free some space (or files) on the disk".to_owned()
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            "make the file system writable, or move the sessions with LLM_AUTH_HOME"
+            format!("make the file system writable, or {elsewhere}")
         }
-        _ => "check the rights of the folder, or move the sessions with LLM_AUTH_HOME",
+        _ => format!("check the owner and the rights of the folder, or {elsewhere}"),
     }
 }
 

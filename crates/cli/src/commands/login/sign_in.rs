@@ -9,7 +9,7 @@ use llm_auth_core::{
 
 use crate::accounts;
 use crate::commands::status::state_of;
-use crate::exit::Failure;
+use crate::exit::{Failure, quoted};
 use crate::settings::Settings;
 use crate::terminal::Terminal;
 use crate::vendor::{Provider, Vendor};
@@ -25,6 +25,8 @@ pub(super) struct Login {
     pub(super) store: FileTokenStore,
     /// Somebody named the account, so that no other will do.
     is_named: bool,
+    /// The store is one file, which has room for no other account.
+    is_one_file: bool,
     /// What is stored there as it begins.
     before: Option<OAuthToken>,
     /// Those that may be storing something.
@@ -46,6 +48,7 @@ impl Login {
         key: SessionKey,
         store: FileTokenStore,
         is_named: bool,
+        is_one_file: bool,
         before: Option<OAuthToken>,
     ) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl Login {
             key,
             store,
             is_named,
+            is_one_file,
             before,
             managers: Mutex::default(),
         }
@@ -97,10 +101,24 @@ impl Login {
         let signed_in = manager.provider().authenticate(terminal).await;
         let token = signed_in.map_err(|error| error.with_session(&self.key))?;
         let mut key = self.key.clone();
+        // Where the account is not named, what is stored there decides.
+        let is_decided_by_name = self.is_named || self.before.is_none();
+        let is_of_another =
+            is_decided_by_name && accounts::is_of_another(&key, token.notes.identity.as_deref());
+        if is_of_another {
+            key = self.true_account(&token)?;
+            let account = printable(key.account());
+            terminal.say(&format!(
+                "You signed in as {}, not as {}: the session is stored as account {account}.",
+                printable(token.notes.identity.as_deref().unwrap_or_default()),
+                printable(self.key.account()),
+            ));
+        }
         // Somebody else may take an account's name at the same moment.
         for _ in 0..MOST_NAMES {
             if let Some(signed_in) = self.stored(&key, &token).await? {
-                if key != self.key {
+                // For one call another account was named: that says nothing of the next ones.
+                if key != self.key && !(is_of_another && self.is_named) {
                     self.make_current(&key, terminal);
                 }
                 return Ok(signed_in);
@@ -124,7 +142,8 @@ impl Login {
     ) -> Result<Option<SignedIn>, Failure> {
         let manager = self.manager(key);
         let replaced = self.store.read(key).is_ok_and(|stored| stored.is_some());
-        let (is_named, owner) = (self.is_named, token.notes.identity.clone());
+        let is_named = self.is_named && *key == self.key;
+        let owner = token.notes.identity.clone();
         let fits = move |stored: Option<&OAuthToken>| {
             is_named || stored.is_none_or(|stored| may_replace(stored, owner.as_deref()))
         };
@@ -154,6 +173,21 @@ impl Login {
         )
     }
 
+    /// Where the session of a person goes who is not the one that the account is named after.
+    fn true_account(&self, token: &OAuthToken) -> Result<SessionKey, Failure> {
+        if !self.is_one_file {
+            return Ok(self.account_of_its_own(token));
+        }
+        let name = printable(self.key.account());
+        let owner = printable(token.notes.identity.as_deref().unwrap_or_default());
+        Err(Failure::Config {
+            message: format!("you signed in as {owner}, not as {name}; nothing is stored"),
+            advice: format!(
+                "sign in again and choose {name} in the browser, or leave out --account"
+            ),
+        })
+    }
+
     /// The one that belongs to this person already, else a new one.
     fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
         // A folder that cannot be listed is no reason to lose a session: a free name is found.
@@ -179,10 +213,13 @@ impl Login {
         // The sign-in itself is done and stored.
         terminal.say(
             &match Settings::set_current(self.vendor.name(), key.account()) {
+                Ok(()) if !self.store.path(&self.key).exists() => {
+                    format!("The current account is now {account}.")
+                }
                 Ok(()) => format!(
                     "The current account is now {account}; `llm-auth switch {} {}` goes back.",
                     self.vendor.name(),
-                    printable(self.key.account())
+                    quoted(&printable(self.key.account()))
                 ),
                 Err(failure) => format!(
                     "{}; use it with --account {account}.",

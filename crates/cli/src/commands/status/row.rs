@@ -9,7 +9,7 @@ use super::state_of;
 use super::vendors::Vendors;
 use crate::accounts::IMPORTED_FROM;
 use crate::commands::{PlaceArgs, SessionArgs};
-use crate::exit::{chain, login_command};
+use crate::exit::{advice_for_unreadable, chain, login_command};
 use crate::output::shown;
 use crate::screen::arrow;
 use crate::time::{length, rfc3339};
@@ -43,7 +43,7 @@ pub(super) struct Row {
     current: bool,
     /// The program whose session this was.
     imported_from: Option<String>,
-    advice: Option<String>,
+    pub(super) advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -75,7 +75,7 @@ impl Row {
         match store.read(key) {
             Ok(None) => None,
             Ok(Some(token)) => Some(row.filled(place, vendors, key, &token, now)),
-            Err(error) => Some(row.unreadable(&error)),
+            Err(error) => Some(row.unreadable(&error, place)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Row {
     pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
         Self {
             vendor: Some(shown(provider)),
-            ..Self::default().unreadable(error)
+            ..Self::default().unreadable(error, &PlaceArgs::default())
         }
     }
 
@@ -140,11 +140,11 @@ impl Row {
         }
     }
 
-    fn unreadable(self, error: &Error) -> Self {
+    fn unreadable(self, error: &Error, place: &PlaceArgs) -> Self {
         Self {
             state: "unreadable",
             error: Some(chain(error)),
-            advice: Some("look at the file, or sign in again, which keeps it aside".into()),
+            advice: Some(advice_for_unreadable(error, place).into()),
             ..self
         }
     }
