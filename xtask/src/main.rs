@@ -8,6 +8,7 @@
 mod bench;
 mod measure;
 mod model;
+mod publish;
 mod run;
 mod screenshots;
 mod test_all;
@@ -21,11 +22,12 @@ fn main() -> ExitCode {
         "bench" => bench::run(),
         "measure" => measure::run(),
         "model" => model::run(),
+        "publish" => publish::run(),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!(
-            "no task {task:?}; there are: bench, measure, model, screenshots, test-all, torture"
+            "no task {task:?}; there are: bench, measure, model, publish, screenshots, test-all, torture"
         )),
     };
     match done {
