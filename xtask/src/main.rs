@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod deny;
 mod measure;
 mod model;
 mod publish;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let done = match task.as_str() {
         "bench" => bench::run(),
+        "deny" => deny::run(),
         "measure" => measure::run(),
         "model" => model::run(),
         "publish" => publish::run(),
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
         "test-all" => test_all::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!(
-            "no task {task:?}; there are: bench, measure, model, publish, screenshots, test-all, torture"
+            "no task {task:?}; there are: bench, deny, measure, model, publish, screenshots, test-all, torture"
         )),
     };
     match done {

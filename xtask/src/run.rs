@@ -35,6 +35,15 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_not_utf8| format!("{line} prints no UTF-8"))
 }
 
+/// Whether a program of cargo's (`cargo NAME`) is installed.
+pub(crate) fn is_installed(subcommand: &str) -> bool {
+    command(&[subcommand, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 fn command(arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);

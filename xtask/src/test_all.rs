@@ -1,7 +1,7 @@
 //! Everything that must hold before a change is done.
 
 use crate::run::cargo;
-use crate::{model, publish};
+use crate::{deny, model, publish};
 
 /// The packages, each linted and tested alone: a run over the workspace would unify features
 /// and hide one that is missing. Features are those beyond the default.
@@ -59,7 +59,8 @@ pub(crate) fn run() -> Result<(), String> {
         cargo(&["test", "-p", "llm-auth", "--features", features], &[])?;
     }
     documentation()?;
-    publish::run()
+    publish::run()?;
+    deny::run()
 }
 
 /// A link that only one set of features can follow breaks the page that docs.rs makes of another.
