@@ -7,6 +7,7 @@
 
 mod bench;
 mod deny;
+mod features;
 mod measure;
 mod model;
 mod publish;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "bench" => bench::run(),
         "deny" => deny::run(),
+        "features" => features::run(),
         "measure" => measure::run(),
         "model" => model::run(),
         "publish" => publish::run(),
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
         "test-all" => test_all::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!(
-            "no task {task:?}; there are: bench, deny, measure, model, publish, screenshots, test-all, torture"
+            "no task {task:?}; there are: bench, deny, features, measure, model, publish, screenshots, test-all, torture"
         )),
     };
     match done {

@@ -1,7 +1,7 @@
 //! Everything that must hold before a change is done.
 
 use crate::run::cargo;
-use crate::{deny, model, publish};
+use crate::{deny, features, model, publish};
 
 /// The packages, each linted and tested alone: a run over the workspace would unify features
 /// and hide one that is missing. Features are those beyond the default.
@@ -18,8 +18,9 @@ const PACKAGES: [(&str, &str); 8] = [
 
 /// Those that compile without any of their features, so without a TLS back end of their own too.
 /// The feature `aws-lc-rs` is not built: that takes minutes, and no code depends on it but the
-/// choice of the back end; [`crate::publish`] looks at what it brings.
-const BARE: [&str; 4] = [
+/// choice of the back end; [`crate::features`] looks at what it brings.
+const BARE: [&str; 5] = [
+    "llm-auth",
     "llm-auth-core",
     "llm-auth-gemini",
     "llm-auth-minimax",
@@ -59,6 +60,7 @@ pub(crate) fn run() -> Result<(), String> {
         cargo(&["test", "-p", "llm-auth", "--features", features], &[])?;
     }
     documentation()?;
+    features::run()?;
     publish::run()?;
     deny::run()
 }
