@@ -8,6 +8,7 @@ mod endpoint;
 mod error;
 mod grant;
 mod http;
+mod json;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod manager;

@@ -1,17 +1,17 @@
 //! One token file: read, replaced as a whole, removed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-use zeroize::Zeroizing;
 
 use super::lock::FileLock;
 use super::rights;
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, WipedBuffer};
+use crate::secret::Secret;
 use crate::token::OAuthToken;
 
 /// No session is this large.
@@ -83,12 +83,8 @@ impl SessionFile {
             return Err(failed(io::Error::other("it is no regular file")));
         }
         rights::check_owner(&file).map_err(failed)?;
-        let mut bytes = Zeroizing::new(Vec::new());
-        (&file)
-            .take(SIZE_LIMIT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        let parsed = parse(&bytes);
+        let bytes = WipedBuffer::read_from(&file, SIZE_LIMIT).map_err(failed)?;
+        let parsed = parse(bytes.as_slice());
         if parsed.is_ok() {
             // Only now, since it may be any file that was named by mistake.
             rights::tighten_file(&file);
@@ -132,7 +128,7 @@ impl SessionFile {
         lock: Arc<FileLock>,
     ) -> Result<Reserved> {
         let size = match noted {
-            Some(noted) => RESERVE + self.serialize(noted)?.len() * 2,
+            Some(noted) => RESERVE + self.serialize(noted)?.expose().len() * 2,
             None => RESERVE,
         };
         let reserve = || {
@@ -162,11 +158,12 @@ impl SessionFile {
     pub(super) fn write(&self, token: &OAuthToken, mut fresh: Reserved) -> Result<()> {
         let target = self.target()?;
         self.keep_corrupt_aside(&target)?;
-        let bytes = self.serialize(token)?;
+        let json = self.serialize(token)?;
+        let bytes = json.expose().as_bytes();
         let failed = |source| trouble("write the token file", &target, source);
         let file = &mut fresh.file;
         file.rewind().map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
         file.set_len(bytes.len() as u64).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         fs::rename(&fresh.path, &target).map_err(|source| replace_trouble(&target, source))?;
@@ -211,9 +208,8 @@ impl SessionFile {
         }
     }
 
-    fn serialize(&self, token: &OAuthToken) -> Result<Zeroizing<Vec<u8>>> {
-        serde_json::to_vec_pretty(token)
-            .map(Zeroizing::new)
+    fn serialize(&self, token: &OAuthToken) -> Result<Secret> {
+        json::write(token)
             .map_err(|source| trouble("write the token file", &self.path, source.into()))
     }
 
@@ -273,7 +269,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<OAuthToken, Senseless> {
         return Err(senseless("is empty".into(), true));
     }
     // The parser's own message may quote a token: only the place is told.
-    serde_json::from_slice(bytes).map_err(|source| {
+    json::parse(bytes).map_err(|source| {
         let (line, column) = (source.line(), source.column());
         senseless(
             format!("holds no session that can be read (line {line}, column {column})"),
