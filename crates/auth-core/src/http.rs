@@ -4,6 +4,8 @@ mod answer;
 mod client;
 mod fields;
 mod form;
+#[cfg(all(test, target_os = "linux"))]
+mod left_in_memory;
 mod redirect;
 mod tls;
 

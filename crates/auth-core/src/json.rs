@@ -6,11 +6,9 @@
 use std::io::{self, Read, Write};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use zeroize::{Zeroize as _, Zeroizing};
-
-use crate::secret::Secret;
 
 /// A buffer that wipes what it leaves behind when it grows, and the rest on drop.
 #[derive(Default)]
@@ -37,14 +35,7 @@ impl WipedBuffer {
     }
 
     pub(crate) fn push(&mut self, part: &[u8]) {
-        let needed = self.0.len() + part.len();
-        if needed > self.0.capacity() {
-            let mut larger = Vec::with_capacity(needed.max(self.0.capacity() * 2));
-            larger.extend_from_slice(&self.0);
-            // The old one is wiped as it is dropped.
-            self.0 = Zeroizing::new(larger);
-        }
-        self.0.extend_from_slice(part);
+        append(&mut self.0, part);
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
@@ -63,6 +54,18 @@ impl Write for WipedBuffer {
     }
 }
 
+/// Adds bytes at the end; a buffer that is left for a larger one is wiped.
+pub(crate) fn append(bytes: &mut Vec<u8>, part: &[u8]) {
+    let needed = bytes.len() + part.len();
+    if needed > bytes.capacity() {
+        let mut larger = Vec::with_capacity(needed.max(bytes.capacity() * 2));
+        larger.extend_from_slice(bytes);
+        bytes.zeroize();
+        *bytes = larger;
+    }
+    bytes.extend_from_slice(part);
+}
+
 /// Counts what is written.
 #[derive(Default)]
 struct Count(usize);
@@ -79,18 +82,18 @@ impl Write for Count {
 }
 
 /// A value as indented JSON, in a buffer of just its size.
-pub(crate) fn write(value: &impl Serialize) -> serde_json::Result<Secret> {
+pub(crate) fn to_vec(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
     let mut count = Count::default();
     serde_json::to_writer_pretty(&mut count, value)?;
-    let mut text = Vec::with_capacity(count.0);
-    serde_json::to_writer_pretty(&mut text, value)?;
-    let text =
-        String::from_utf8(text).map_err(|error| serde::ser::Error::custom(error.utf8_error()))?;
-    Ok(Secret::from(text))
+    let mut json = WipedBuffer::with_capacity(count.0);
+    serde_json::to_writer_pretty(&mut json, value)?;
+    Ok(json.0)
 }
 
 /// A value from JSON.
 pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    // What breaks off is found before anything of it is taken over.
+    serde_json::from_slice::<IgnoredAny>(json)?;
     if !json.contains(&b'\\') {
         return serde_json::from_slice(json);
     }

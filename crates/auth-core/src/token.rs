@@ -166,9 +166,11 @@ impl OAuthToken {
     ///
     /// [`ErrorKind::Store`] if the session cannot be written as JSON.
     pub fn to_json(&self) -> Result<Secret> {
-        json::write(self).map_err(|source| {
-            Error::new(ErrorKind::Store, "cannot write the session as JSON").with_source(source)
-        })
+        let failed = || Error::new(ErrorKind::Store, "cannot write the session as JSON");
+        let mut json = json::to_vec(self).map_err(|source| failed().with_source(source))?;
+        String::from_utf8(std::mem::take(&mut *json))
+            .map(Secret::from)
+            .map_err(|_never| failed())
     }
 
     /// A session from its stored form.

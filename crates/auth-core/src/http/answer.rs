@@ -10,6 +10,7 @@ use super::fields::Fields;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::secret::Secret;
 use crate::text::clean;
 
@@ -51,7 +52,7 @@ impl Answer {
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
-        self.body.extend_from_slice(chunk);
+        json::append(&mut self.body, chunk);
     }
 
     pub(super) fn body(&self) -> &[u8] {
@@ -94,10 +95,14 @@ impl Answer {
     ///
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
-        match serde_json::from_slice(self.trimmed()) {
+        match json::parse(self.trimmed()) {
             Ok(Value::Object(members)) => Ok(Fields::new(members, self.date)),
+            Ok(mut other) => {
+                json::wipe(&mut other);
+                Err(self.unreadable())
+            }
             // The parser's message would quote the body.
-            Ok(_) | Err(_) => Err(self.unreadable()),
+            Err(_) => Err(self.unreadable()),
         }
     }
 

@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 
 use super::answer::Answer;
-use super::form::Form;
+use super::form::{Form, bearer};
 use super::redirect::redirected;
 use super::tls;
 use crate::clock::Timestamp;
@@ -19,6 +22,8 @@ use crate::secret::Secret;
 
 /// The largest body that is read, as golang.org/x/oauth2 has it.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The kinds of proxy that the HTTP library knows.
 const PROXY_SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
@@ -97,7 +102,8 @@ impl HttpClient {
         let request = self
             .client()?
             .post(endpoint.url().clone())
-            .form(&form.pairs());
+            .header(CONTENT_TYPE, FORM)
+            .body(form.body());
         self.send(endpoint, request, headers, form.secrets()).await
     }
 
@@ -120,7 +126,7 @@ impl HttpClient {
         let request = self
             .client()?
             .get(endpoint.url().clone())
-            .bearer_auth(access.expose());
+            .header(AUTHORIZATION, bearer(access)?);
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }
@@ -134,8 +140,9 @@ impl HttpClient {
         let request = self
             .client()?
             .post(endpoint.url().clone())
-            .form::<[(&str, &str)]>(&[])
-            .bearer_auth(access.expose());
+            .header(CONTENT_TYPE, FORM)
+            .header(AUTHORIZATION, bearer(access)?)
+            .body("");
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::lock::FileLock;
 use super::rights;
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, WipedBuffer};
-use crate::secret::Secret;
 use crate::token::OAuthToken;
 
 /// No session is this large.
@@ -128,7 +129,7 @@ impl SessionFile {
         lock: Arc<FileLock>,
     ) -> Result<Reserved> {
         let size = match noted {
-            Some(noted) => RESERVE + self.serialize(noted)?.expose().len() * 2,
+            Some(noted) => RESERVE + self.serialize(noted)?.len() * 2,
             None => RESERVE,
         };
         let reserve = || {
@@ -158,12 +159,11 @@ impl SessionFile {
     pub(super) fn write(&self, token: &OAuthToken, mut fresh: Reserved) -> Result<()> {
         let target = self.target()?;
         self.keep_corrupt_aside(&target)?;
-        let json = self.serialize(token)?;
-        let bytes = json.expose().as_bytes();
+        let bytes = self.serialize(token)?;
         let failed = |source| trouble("write the token file", &target, source);
         let file = &mut fresh.file;
         file.rewind().map_err(failed)?;
-        file.write_all(bytes).map_err(failed)?;
+        file.write_all(&bytes).map_err(failed)?;
         file.set_len(bytes.len() as u64).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         fs::rename(&fresh.path, &target).map_err(|source| replace_trouble(&target, source))?;
@@ -208,8 +208,8 @@ impl SessionFile {
         }
     }
 
-    fn serialize(&self, token: &OAuthToken) -> Result<Secret> {
-        json::write(token)
+    fn serialize(&self, token: &OAuthToken) -> Result<Zeroizing<Vec<u8>>> {
+        json::to_vec(token)
             .map_err(|source| trouble("write the token file", &self.path, source.into()))
     }
 
