@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use llm_auth::{
-    AuthManager, AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, SessionKey,
-    Silent, StoreGuard, SystemClock, TokenStore, UserPrompt, async_trait,
+    AuthManager, AuthProvider, Clock as _, OAuthToken, Result, Secret, SessionKey, Silent,
+    StoreGuard, SystemClock, TokenStore, UserPrompt, async_trait,
 };
 use tokio::sync::OwnedMutexGuard;
 
 #[derive(Clone, Debug, Default)]
 struct Rows {
-    rows: Arc<Mutex<HashMap<SessionKey, String>>>,
+    rows: Arc<Mutex<HashMap<SessionKey, Secret>>>,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -33,10 +33,7 @@ impl Rows {
         let Some(json) = rows.get(key) else {
             return Ok(None);
         };
-        // The parser's own message could quote a token, so it is not passed on.
-        serde_json::from_str(json)
-            .map(Some)
-            .map_err(|_quoting| Error::new(ErrorKind::Corrupt, "a row holds no session"))
+        OAuthToken::from_json(json.expose().as_bytes()).map(Some)
     }
 }
 
@@ -74,9 +71,7 @@ impl StoreGuard for LockedRow {
     }
 
     async fn save(&mut self, token: &OAuthToken) -> Result<()> {
-        let json = serde_json::to_string(token).map_err(|source| {
-            Error::new(ErrorKind::Store, "cannot write the row").with_source(source)
-        })?;
+        let json = token.to_json()?;
         let mut rows = self
             .rows
             .rows

@@ -24,6 +24,10 @@ async fn main() -> Result<()> {
         "call {}",
         manager.provider().api_base(&token).unwrap_or_default()
     );
-    println!("with a token of {} characters", token.access.expose().len());
+    println!(
+        "with a token of {} characters, good until {}",
+        token.access.expose().len(),
+        token.expires_at
+    );
     Ok(())
 }

@@ -25,9 +25,9 @@ async fn main() -> Result<()> {
         match manager.load().await? {
             None => println!("{}: nobody is signed in", manager.key()),
             Some(token) => println!(
-                "{}: expires at {} (Unix ms), API {}",
+                "{}: expires at {}, API {}",
                 manager.key(),
-                token.expires_at.as_unix_millis(),
+                token.expires_at,
                 manager.provider().api_base(&token).unwrap_or_default()
             ),
         }

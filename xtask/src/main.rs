@@ -6,8 +6,11 @@
 )]
 
 mod bench;
+mod deny;
+mod features;
 mod measure;
 mod model;
+mod publish;
 mod run;
 mod screenshots;
 mod test_all;
@@ -19,13 +22,16 @@ fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let done = match task.as_str() {
         "bench" => bench::run(),
+        "deny" => deny::run(),
+        "features" => features::run(),
         "measure" => measure::run(),
         "model" => model::run(),
+        "publish" => publish::run(),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!(
-            "no task {task:?}; there are: bench, measure, model, screenshots, test-all, torture"
+            "no task {task:?}; there are: bench, deny, features, measure, model, publish, screenshots, test-all, torture"
         )),
     };
     match done {

@@ -98,7 +98,10 @@ fn start(root: &Path, scratch: &Path) -> Result<(), String> {
     let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"";
     let floor = project(scratch, "floor", dependencies, FLOOR)?;
     cargo(&floor, &["build", "-q", "--release"])?;
-    cargo(root, &["build", "-q", "--release", "-p", "llm-auth-cli"])?;
+    cargo(
+        root,
+        &["build", "--locked", "-q", "--release", "-p", "llm-auth-cli"],
+    )?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let session = scratch.join("session.json");

@@ -1,16 +1,15 @@
 //! Running cargo, and saying what and for how long.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Runs `$CARGO` with these arguments, and says so.
+/// Runs `$CARGO` with these arguments, and says so. A lock file that would change is an error.
 pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
+    let arguments = locked(arguments);
     let line = format!("cargo {}", arguments.join(" "));
     println!("\n=== {line}");
     let begun = Instant::now();
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program)
-        .args(arguments)
+    let status = command(&arguments)
         .envs(environment.iter().copied())
         .status()
         .map_err(|error| format!("cannot run {line}: {error}"))?;
@@ -19,4 +18,59 @@ pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<
     }
     println!("=== {:.0} s: {line}", begun.elapsed().as_secs_f32());
     Ok(())
+}
+
+/// The same, in silence; returns what it prints on standard output.
+pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
+    let arguments = locked(arguments);
+    let line = format!("cargo {}", arguments.join(" "));
+    let output = command(&arguments)
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|error| format!("cannot run {line}: {error}"))?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("failed: {line}\n{why}"));
+    }
+    String::from_utf8(output.stdout).map_err(|_not_utf8| format!("{line} prints no UTF-8"))
+}
+
+/// Whether a program of cargo's (`cargo NAME`) is installed.
+pub(crate) fn is_installed(subcommand: &str) -> bool {
+    command(&[subcommand, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// Adds `--locked` after the subcommand; only `fmt` reads no lock file.
+fn locked<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = arguments.to_vec();
+    if arguments.first().is_some_and(|first| *first != "fmt") {
+        arguments.insert(1, "--locked");
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_that_reads_the_lock_file_is_locked() {
+        assert_eq!(locked(&["fmt", "--all"]), ["fmt", "--all"]);
+        assert_eq!(
+            locked(&["test", "-p", "x", "--", "y"]),
+            ["test", "--locked", "-p", "x", "--", "y"]
+        );
+        assert_eq!(locked(&["deny", "check"]), ["deny", "--locked", "check"]);
+    }
 }

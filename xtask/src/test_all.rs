@@ -1,7 +1,7 @@
 //! Everything that must hold before a change is done.
 
-use crate::model;
 use crate::run::cargo;
+use crate::{deny, features, model, publish};
 
 /// The packages, each linted and tested alone: a run over the workspace would unify features
 /// and hide one that is missing. Features are those beyond the default.
@@ -16,6 +16,17 @@ const PACKAGES: [(&str, &str); 8] = [
     ("xtask", ""),
 ];
 
+/// Those that compile without any of their features, so without a TLS back end of their own too.
+/// The feature `aws-lc-rs` is not built: that takes minutes, and no code depends on it but the
+/// choice of the back end; [`crate::features`] looks at what it brings.
+const BARE: [&str; 5] = [
+    "llm-auth",
+    "llm-auth-core",
+    "llm-auth-gemini",
+    "llm-auth-minimax",
+    "llm-auth-qwen",
+];
+
 /// The umbrella's features: none, each, all.
 const UMBRELLA: [&str; 5] = ["", "gemini", "minimax", "qwen", "full"];
 
@@ -24,19 +35,20 @@ pub(crate) fn run() -> Result<(), String> {
     for (package, features) in PACKAGES {
         lint(package, features)?;
     }
-    // The smallest core: no listener, no TLS back end of its own.
-    cargo(
-        &[
-            "clippy",
-            "-p",
-            "llm-auth-core",
-            "--no-default-features",
-            "--",
-            "-D",
-            "warnings",
-        ],
-        &[],
-    )?;
+    for package in BARE {
+        cargo(
+            &[
+                "clippy",
+                "-p",
+                package,
+                "--no-default-features",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[],
+        )?;
+    }
     for features in UMBRELLA {
         lint("llm-auth", features)?;
     }
@@ -47,16 +59,31 @@ pub(crate) fn run() -> Result<(), String> {
     for features in UMBRELLA {
         cargo(&["test", "-p", "llm-auth", "--features", features], &[])?;
     }
-    cargo(
-        &[
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--features",
-            "llm-auth/full",
-        ],
-        &[("RUSTDOCFLAGS", "-D warnings")],
-    )
+    documentation()?;
+    features::run()?;
+    publish::run()?;
+    deny::run()
+}
+
+/// A link that only one set of features can follow breaks the page that docs.rs makes of another.
+fn documentation() -> Result<(), String> {
+    let doc = |flags: &[&str]| {
+        let line = [&["doc", "--no-deps"], flags].concat();
+        cargo(&line, &[("RUSTDOCFLAGS", "-D warnings")])
+    };
+    for package in BARE {
+        doc(&["-p", package, "--no-default-features"])?;
+    }
+    for (package, features) in PACKAGES {
+        doc(&["-p", package])?;
+        if !features.is_empty() {
+            doc(&["-p", package, "--features", features])?;
+        }
+    }
+    for features in UMBRELLA {
+        doc(&["-p", "llm-auth", "--features", features])?;
+    }
+    doc(&["--workspace", "--features", "llm-auth/full"])
 }
 
 fn lint(package: &str, features: &str) -> Result<(), String> {

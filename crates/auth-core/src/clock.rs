@@ -1,10 +1,12 @@
 //! The wall clock, behind a seam.
 
+mod calendar;
+
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 #[cfg(not(target_os = "linux"))]
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -12,9 +14,23 @@ use tokio::time::Instant;
 /// An instant in Unix milliseconds, as gochat's token file and MiniMax write it.
 ///
 /// All arithmetic saturates: an absurd lifetime from a server cannot overflow it.
-#[derive(
-    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
-)]
+///
+/// It is shown as RFC 3339 has it, in UTC and to the second, or to the millisecond with `{:.3}`.
+/// A year that RFC 3339 cannot hold has a sign and as many digits as it takes.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use llm_auth_core::Timestamp;
+///
+/// let expiry = Timestamp::from_unix_millis(1_795_644_720_000);
+/// assert_eq!(expiry.to_string(), "2026-11-25T22:12:00Z");
+/// let system: SystemTime = expiry.into();
+/// assert_eq!(Timestamp::from(system + Duration::from_secs(60)), expiry.after(Duration::from_secs(60)));
+/// ```
+#[derive(Clone, Copy, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -102,10 +118,7 @@ impl Clock for SystemClock {
         reason = "the one place that reads the wall clock"
     )]
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp::default().after(since_epoch)
+        SystemTime::now().into()
     }
 }
 

@@ -1,7 +1,8 @@
 //! The one error type of every crate of this workspace.
 
+mod shown;
+
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// Cheap to clone, because one failed renewal is told to every caller that waited for it.
 /// The text never holds a secret, and never the raw body of an answer; the cause, where
-/// there is one, is in [`source`](StdError::source) and not repeated in the text.
+/// there is one, is in [`source`](StdError::source) and not repeated in the text. `{error:#}`
+/// adds the causes, on one line; `{error:?}`, which is what `main` prints of an error that it
+/// returns, the kind and the status too.
 ///
 /// # Examples
 ///
@@ -286,36 +289,6 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(session) = &self.inner.session {
-            write!(f, "{session}: ")?;
-        }
-        f.write_str(&self.inner.message)
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Error");
-        out.field("kind", &self.inner.kind)
-            .field("message", &self.inner.message);
-        if let Some(session) = &self.inner.session {
-            out.field("session", session);
-        }
-        if let Some(status) = self.inner.status {
-            out.field("status", &status);
-        }
-        if let Some(wait) = self.inner.retry_after {
-            out.field("retry_after", &wait);
-        }
-        if let Some(source) = &self.inner.source {
-            out.field("source", source);
-        }
-        out.finish()
     }
 }
 

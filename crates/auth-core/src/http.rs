@@ -7,6 +7,8 @@ mod dns;
 mod failure;
 mod fields;
 mod form;
+#[cfg(all(test, target_os = "linux"))]
+mod left_in_memory;
 mod no_proxy;
 mod proxy;
 mod redirect;

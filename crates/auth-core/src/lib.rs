@@ -11,6 +11,7 @@ mod error;
 pub mod files;
 mod grant;
 mod http;
+mod json;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod manager;

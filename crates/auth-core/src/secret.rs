@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
@@ -21,7 +21,7 @@ use zeroize::Zeroize;
 /// assert_eq!(format!("{token:?}"), "[redacted]");
 /// assert_eq!(token.expose(), "made-up-token");
 /// ```
-#[derive(Clone, Default, Deserialize, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(transparent)]
 pub struct Secret(Box<str>);
 
@@ -77,8 +77,21 @@ impl From<&str> for Secret {
 }
 
 impl From<String> for Secret {
-    fn from(secret: String) -> Self {
-        Self(secret.into_boxed_str())
+    /// Takes the string over; one with room to spare is copied and wiped, since giving the room
+    /// back may move it.
+    fn from(mut secret: String) -> Self {
+        if secret.len() == secret.capacity() {
+            return Self(secret.into_boxed_str());
+        }
+        let taken = Self::from(secret.as_str());
+        secret.zeroize();
+        taken
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::from)
     }
 }
 

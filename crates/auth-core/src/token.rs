@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::clock::{TOLERANCE_MS, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::secret::Secret;
 use crate::text::is_header_value;
 
@@ -134,8 +135,8 @@ pub struct SessionNotes {
     pub extra: UnknownMembers,
 }
 
-/// JSON members that this version does not know: kept, written back, never shown, since
-/// nobody knows whether they are secret.
+/// JSON members that this version does not know: kept, written back, never shown, wiped on drop,
+/// since nobody knows whether they are secret.
 #[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct UnknownMembers(pub Map<String, Value>);
@@ -185,6 +186,37 @@ impl OAuthToken {
             notes: SessionNotes::default(),
             extra: UnknownMembers::default(),
         }
+    }
+
+    /// The stored form, as it stands in a token file: JSON in a buffer of its size, wiped on drop.
+    ///
+    /// A serializer that writes into a buffer that grows leaves copies of the tokens in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] if the session cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Secret> {
+        let failed = || Error::new(ErrorKind::Store, "cannot write the session as JSON");
+        let mut json = json::to_vec(self).map_err(|source| failed().with_source(source))?;
+        String::from_utf8(std::mem::take(&mut *json))
+            .map(Secret::from)
+            .map_err(|_never| failed())
+    }
+
+    /// A session from its stored form.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] naming the line and column, and nothing of the content.
+    pub fn from_json(stored: &[u8]) -> Result<Self> {
+        json::parse(stored).map_err(|source| {
+            // The parser's own message may quote a token.
+            let (line, column) = (source.line(), source.column());
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("cannot read the stored session (line {line}, column {column})"),
+            )
+        })
     }
 
     /// Whether the access token is still good `margin` from `now`, which is by our clock.
@@ -373,6 +405,12 @@ impl OAuthToken {
     }
 }
 
+impl Drop for UnknownMembers {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(json::wipe);
+    }
+}
+
 impl fmt::Debug for UnknownMembers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -424,6 +462,28 @@ mod tests {
     fn unknown_members_survive_a_round_trip_at_both_levels() {
         let file = r#"{"access":"a","refresh":"r","expires":1,"llm_auth":{"provider":"qwen","later":[1]},"newer":{"x":1}}"#;
         assert_eq!(serde_json::to_string(&read(file)).unwrap(), file);
+    }
+
+    #[test]
+    fn the_stored_form_can_be_read_back_and_an_unreadable_one_is_not_quoted() {
+        let token = read(
+            r#"{"access":"made\/up\u0026","refresh":"r","expires":1,"later":{"x":["\u002f"]}}"#,
+        );
+        assert_eq!(token.access.expose(), "made/up&");
+        let stored = token.to_json().unwrap();
+        assert_eq!(
+            OAuthToken::from_json(stored.expose().as_bytes()).unwrap(),
+            token
+        );
+        for stored in [
+            r#"{"access":"made-up","expires":"#,
+            r#"{"access":"made-up","expires":"made-up"}"#,
+            r#"{"access":["made-up"]}"#,
+        ] {
+            let error = OAuthToken::from_json(stored.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
+        }
     }
 
     #[test]

@@ -116,6 +116,7 @@ fn account_name(name: &str) -> Result<String, String> {
 impl Cli {
     /// Does what was asked; the exit code.
     pub(crate) fn run(self) -> u8 {
+        crate::limits::not_dumpable_unless_descriptors_are_read();
         let reporter = self.command.reporter();
         let done = logging::start(self.verbose).and_then(|()| match self.command {
             Command::Login(args) => login::run(&args),

@@ -2,7 +2,6 @@
 
 mod advice;
 
-use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
@@ -154,24 +153,9 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// What HTTP libraries say of an error that has a cause.
-const NOISE: [&str; 2] = ["error sending request", "client error ("];
-
 /// An error and its causes on one line.
 pub(crate) fn chain(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        // Some libraries repeat their cause in their own text, or say no more than that there
-        // is one.
-        let is_noise = NOISE.iter().any(|noise| text.starts_with(noise));
-        if !is_noise && !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = next.source();
-    }
-    printable(&line)
+    printable(&format!("{error:#}"))
 }
 
 impl Reporter {

@@ -21,6 +21,8 @@ pub(crate) fn run<T>(
     work: impl Future<Output = Result<T, Failure>>,
     after: impl FnOnce() -> String,
 ) -> Result<T, Failure> {
+    // The client file and the certificates are read by now; from here on there are fresh tokens.
+    crate::limits::not_dumpable();
     let system = |source: io::Error| Failure::Config {
         message: format!("the operating system refuses what is needed to run: {source}"),
         advice: "look at the limits of this user (`ulimit -a`)".into(),

@@ -8,10 +8,8 @@ mod wire;
 
 pub use client_file::OAuthClient;
 pub use endpoints::{GeminiEndpoints, SCOPE_CLOUD_PLATFORM, SCOPE_EMAIL, SCOPE_RETRIEVER};
-pub use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthManager, AuthProvider, Clock, Endpoint, Error, ErrorKind,
-    FileTokenStore, HttpClient, LoginEvent, MemoryTokenStore, OAuthToken, Result, Revocation,
-    Secret, SessionKey, Silent, Timestamp, TokenStore, TrustedHost, UserPrompt,
-};
+// All of it, so that no step of a user needs another crate.
+#[doc(no_inline)]
+pub use llm_auth_core::*;
 pub use provider::{GeminiProvider, GeminiProviderBuilder};
 pub use wire::UserInfo;

@@ -10,10 +10,7 @@ mod wire;
 
 pub use dialect::{Dialect, Region};
 pub use endpoints::{MiniMaxEndpoints, PollParameter};
-pub use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthManager, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error,
-    ErrorKind, FileTokenStore, HttpClient, LoginEvent, MemoryTokenStore, OAuthToken, Pkce, Poll,
-    PollSchedule, Result, Revocation, Secret, SessionKey, Silent, Timestamp, TokenAnswer,
-    TokenStore, TrustedHost, UserPrompt,
-};
+// All of it, so that no step of a user needs another crate.
+#[doc(no_inline)]
+pub use llm_auth_core::*;
 pub use provider::{MiniMaxProvider, MiniMaxProviderBuilder};

@@ -1,39 +1,4 @@
-//! Qwen, MiniMax and Google's authorization servers in one process, on a real loopback socket.
-//!
-//! They are strict and they remember: PKCE, `state`, the redirect URI, the polling interval, the
-//! rotation of refresh tokens and the revocation of a whole family when a spent one comes back. What
-//! a real vendor refuses is refused and counted, so that a test can ask the other side of the wire
-//! what it saw. Faults can be scripted for any endpoint, before or after the request is processed.
-//! Each vendor has a small chat endpoint that accepts only a live access token.
-//!
-//! Nothing here is shared with the clients of `llm-auth`: a mistake cannot be made on both sides.
-//!
-//! # Examples
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use llm_auth_testkit::{Approval, Endpoint, Fault, Testkit};
-//!
-//! # fn main() -> std::io::Result<()> {
-//! let kit = Testkit::builder()
-//!     .approval(Approval::Auto)
-//!     .interval(Duration::from_millis(50))
-//!     .start_blocking()?;
-//! kit.qwen().fault(Endpoint::Refresh, Fault::drop_connection().after());
-//!
-//! // ... sign in with the vendor's host set to `kit.base_url()`, let the token expire, refresh ...
-//! kit.qwen().expire_access_tokens();
-//!
-//! let seen = kit.qwen().counters();
-//! assert_eq!((seen.reuse, seen.too_fast), (0, 0));
-//! assert_eq!(kit.qwen().violations(), Vec::<String>::new());
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! Other processes use the same server through the binary of this crate, which prints its base URL,
-//! and the control API under `/testkit` (a page there explains it).
+#![doc = include_str!("../README.md")]
 
 mod answer;
 mod chat;

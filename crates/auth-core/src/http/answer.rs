@@ -12,6 +12,7 @@ use super::fields::Fields;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::secret::Secret;
 use crate::text::clean;
 
@@ -56,7 +57,7 @@ impl Answer {
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
-        self.body.extend_from_slice(chunk);
+        json::append(&mut self.body, chunk);
     }
 
     /// Takes the body out of its content codings; false if more than the limit comes out.
@@ -130,15 +131,19 @@ impl Answer {
     ///
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
-        match serde_json::from_slice(self.trimmed()) {
+        match json::parse(self.trimmed()) {
             Ok(Value::Object(members)) => {
                 let mut secrets = self.secrets.clone();
                 secrets.extend(granted(&members));
                 let fields = Fields::new(members, self.date, Arc::from(secrets));
                 Ok(fields.sent_by(&self.endpoint))
             }
+            Ok(mut other) => {
+                json::wipe(&mut other);
+                Err(self.unreadable())
+            }
             // The parser's message would quote the body.
-            Ok(_) | Err(_) => Err(self.unreadable()),
+            Err(_) => Err(self.unreadable()),
         }
     }
 

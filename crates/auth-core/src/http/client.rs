@@ -5,18 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderName,
-    HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap,
+    HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
-use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::coding;
 use super::dns::Resolver;
 use super::failure::{no_answer, no_answer_through, too_long};
-use super::form::Form;
+use super::form::{Form, bearer};
 use super::no_proxy::NoProxy;
 use super::proxy::proxy_host;
 use super::redirect::redirected;
@@ -27,11 +26,12 @@ use crate::endpoint::Endpoint;
 use crate::engine::{self, AbortOnDrop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::text::{is_header_value, printable};
-use crate::token::NO_BEARER;
+use crate::text::printable;
 
 /// The largest body that is read, as golang.org/x/oauth2 has it.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The kinds of proxy that the HTTP library knows.
 const PROXY_SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
@@ -114,7 +114,8 @@ impl HttpClient {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
-            .form(&form.pairs());
+            .header(CONTENT_TYPE, FORM)
+            .body(form.body());
         self.send(endpoint, request, headers, form.secrets()).await
     }
 
@@ -151,8 +152,9 @@ impl HttpClient {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
-            .form::<[(&str, &str)]>(&[])
-            .header(AUTHORIZATION, bearer(access)?);
+            .header(CONTENT_TYPE, FORM)
+            .header(AUTHORIZATION, bearer(access)?)
+            .body("");
         self.send(endpoint, request, &[], vec![access.clone()])
             .await
     }
@@ -418,18 +420,6 @@ impl fmt::Debug for HttpClientBuilder {
             .field("proxy", &self.proxy.is_some())
             .field("ca_files", &self.ca_pem.len())
             .finish()
-    }
-}
-
-/// The value of the `Authorization` header. A token out of a file may hold anything.
-fn bearer(access: &Secret) -> Result<HeaderValue> {
-    let value = Zeroizing::new(format!("Bearer {}", access.expose()));
-    match HeaderValue::from_str(&value) {
-        Ok(mut value) if is_header_value(access.expose()) => {
-            value.set_sensitive(true);
-            Ok(value)
-        }
-        _ => Err(Error::new(ErrorKind::Corrupt, NO_BEARER)),
     }
 }
 

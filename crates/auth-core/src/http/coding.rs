@@ -3,10 +3,13 @@
 //! A body is decoded after it was read whole, so that both its length on the wire and the length
 //! of what comes out of it are bounded.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+
 use zeroize::Zeroize as _;
+
+use crate::json::WipedBuffer;
 
 /// What is decoded, and so what is asked for. Without this header a server may choose any coding
 /// (RFC 9110 section 12.5.3).
@@ -78,18 +81,10 @@ fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Trouble> {
 }
 
 fn bounded(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Trouble> {
-    let mut out = Vec::new();
-    let read: io::Result<usize> = decoder.take(limit as u64 + 1).read_to_end(&mut out);
-    match read {
-        Ok(length) if length <= limit => Ok(out),
-        Ok(_more) => {
-            out.zeroize();
-            Err(Trouble::TooLong)
-        }
-        Err(_broken) => {
-            out.zeroize();
-            Err(Trouble::Broken)
-        }
+    match WipedBuffer::read_from(decoder, limit as u64) {
+        Ok(out) if out.as_slice().len() <= limit => Ok(out.into_vec()),
+        Ok(_more) => Err(Trouble::TooLong),
+        Err(_broken) => Err(Trouble::Broken),
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::clock::{Timestamp, offset};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::secret::Secret;
 use crate::text::shown;
 
@@ -17,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// The members of a JSON object, read one by one so that one odd member spoils no other.
 ///
-/// Members that are not asked for are ignored (RFC 6749 section 5.1).
+/// Members that are not asked for are ignored (RFC 6749 section 5.1). All are wiped on drop.
 #[derive(Clone, Default)]
 pub struct Fields {
     members: Map<String, Value>,
@@ -150,6 +151,12 @@ impl Fields {
                 Duration::try_from_secs_f64(seconds).map_or(LONGEST, |length| length.min(LONGEST)),
             )),
         }
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        self.members.values_mut().for_each(json::wipe);
     }
 }
 

@@ -2,7 +2,15 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+use form_urlencoded::byte_serialize;
+use reqwest::header::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::text::is_header_value;
+use crate::token::NO_BEARER;
 
 /// Form parameters, escaped when they are sent (RFC 6749 appendix B).
 ///
@@ -65,17 +73,31 @@ impl Form {
         self
     }
 
-    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
+    /// The body, in a buffer of its size that is wiped when the last request that holds it is gone.
+    pub(super) fn body(&self) -> Bytes {
+        let mut body = Zeroizing::new(Vec::with_capacity(self.pieces().map(str::len).sum()));
+        for piece in self.pieces() {
+            body.extend_from_slice(piece.as_bytes());
+        }
+        Bytes::from_owner(body)
+    }
+
+    /// `application/x-www-form-urlencoded`, piece by piece.
+    fn pieces(&self) -> impl Iterator<Item = &str> {
         self.pairs
             .iter()
-            .map(|(name, value)| {
+            .enumerate()
+            .flat_map(|(at, (name, value))| {
                 let value = match value {
                     Value::Text(text) => text.as_str(),
                     Value::Secret(secret) => secret.expose(),
                 };
-                (*name, value)
+                let between = if at == 0 { "" } else { "&" };
+                std::iter::once(between)
+                    .chain(byte_serialize(name.as_bytes()))
+                    .chain(std::iter::once("="))
+                    .chain(byte_serialize(value.as_bytes()))
             })
-            .collect()
     }
 
     pub(super) fn secrets(&self) -> Vec<Secret> {
@@ -103,6 +125,23 @@ impl fmt::Debug for Form {
     }
 }
 
+/// The value of an `Authorization` header, wiped when the last request that holds it is gone.
+pub(super) fn bearer(access: &Secret) -> Result<HeaderValue> {
+    const SCHEME: &str = "Bearer ";
+    let access = access.expose();
+    // A token out of a file may hold anything.
+    if !is_header_value(access) {
+        return Err(Error::new(ErrorKind::Corrupt, NO_BEARER));
+    }
+    let mut value = Zeroizing::new(Vec::with_capacity(SCHEME.len() + access.len()));
+    value.extend_from_slice(SCHEME.as_bytes());
+    value.extend_from_slice(access.as_bytes());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
+        .map_err(|source| Error::new(ErrorKind::Corrupt, NO_BEARER).with_source(source))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +149,26 @@ mod tests {
     #[test]
     fn no_parameter_stands_twice() {
         let form = Form::new().text("scope", "a").text("scope", "b");
-        assert_eq!(form.pairs(), [("scope", "b")]);
+        assert_eq!(&form.body()[..], b"scope=b");
+    }
+
+    #[test]
+    fn values_are_escaped_as_forms_have_it() {
+        let secret = Secret::from("made-up/+=&%~ <ü>*_.");
+        let form = Form::new().secret("a b", &secret).text("c", "");
+        assert_eq!(
+            &form.body()[..],
+            b"a+b=made-up%2F%2B%3D%26%25%7E+%3C%C3%BC%3E*_.&c="
+        );
+        assert!(Form::new().body().is_empty());
+    }
+
+    #[test]
+    fn a_bearer_value_is_hidden_and_ends_no_header() {
+        let value = bearer(&Secret::from("made-up")).unwrap();
+        assert_eq!(value.as_bytes(), b"Bearer made-up");
+        assert!(value.is_sensitive());
+        let error = bearer(&Secret::from("made-up\r\nX: y")).unwrap_err();
+        assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
     }
 }

@@ -40,7 +40,7 @@ pub enum SessionChange {
 /// let mut watch = manager.watch();
 /// while let Some(change) = watch.changed().await {
 ///     match change {
-///         SessionChange::Renewed(token) => println!("good until {:?}", token.expires_at),
+///         SessionChange::Renewed(token) => println!("good until {}", token.expires_at),
 ///         SessionChange::Over(error) => println!("{error}: sign in again"),
 ///         _ => {}
 ///     }

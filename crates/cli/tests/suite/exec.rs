@@ -124,6 +124,45 @@ fn a_crash_writes_no_memory_to_a_file_and_the_program_has_its_own_limit() {
     assert_eq!(limits(&Done::from(done.unwrap()).out), (hard.clone(), hard));
 }
 
+/// The process runs as another user if this one is root, for whom nothing is closed.
+#[test]
+#[cfg(target_os = "linux")]
+fn another_process_of_the_user_cannot_look_into_this_one() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+
+    const OTHER: u32 = 65_534;
+    let user = User::with(Approval::Manual);
+    let home = user.folder.path();
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let command = user.command(&["login", "qwen", "--json"]);
+    let program = home.join("a-copy");
+    std::fs::copy(command.get_program(), &program).unwrap();
+    let mut child = Command::new(&program);
+    child.args(command.get_args()).env_clear();
+    child.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    child
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if is_root {
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        chown(home, Some(OTHER), Some(OTHER)).unwrap();
+        child.uid(OTHER).gid(OTHER);
+    }
+    let mut child = child.spawn().unwrap();
+    wait_for(user.kit.qwen(), |seen| seen.polls > 0);
+    // What a process may not look into belongs to root (proc(5)).
+    let owner = std::fs::metadata(format!("/proc/{}/mem", child.id())).map(|file| file.uid());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(owner.unwrap(), 0);
+}
+
 #[test]
 fn where_nobody_is_signed_in_nothing_is_started() {
     let user = User::new();

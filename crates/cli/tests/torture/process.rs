@@ -161,8 +161,11 @@ impl Running {
         let folder = format!("/proc/{}/fd", self.id());
         let end = Instant::now() + limit;
         loop {
-            let Ok(entries) = std::fs::read_dir(&folder) else {
-                return false;
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                // Only root may look into a process that is not dumpable; it goes on without.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return true,
+                Err(_gone) => return false,
             };
             let mut links = entries.filter_map(|entry| entry.ok()?.path().read_link().ok());
             if links.any(|link| link == file) {

@@ -12,6 +12,7 @@ use super::ready::{FOLLOWS, Ready, mark_of};
 use super::target::{SIZE_LIMIT, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
+use crate::json;
 use crate::token::OAuthToken;
 
 /// Room for a successor beyond twice the present size.
@@ -219,12 +220,7 @@ impl LockedFile {
             let members = &mut token.notes.extra.0;
             members.insert(FOLLOWS.to_owned(), Value::from(mark));
         }
-        // Counted first: a buffer that grows leaves its beginning behind in memory.
-        let mut size = Size(0);
-        serde_json::to_writer_pretty(&mut size, &token).map_err(failed)?;
-        let mut content = Zeroizing::new(Vec::with_capacity(size.0));
-        serde_json::to_writer_pretty(&mut *content, &token).map_err(failed)?;
-        Ok(content)
+        json::to_vec(&token).map_err(failed)
     }
 
     /// What could not be read back is not written.
@@ -239,20 +235,6 @@ impl LockedFile {
                 ),
             ));
         }
-        Ok(())
-    }
-}
-
-/// Counts what is written to it.
-struct Size(usize);
-
-impl io::Write for Size {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -275,7 +275,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Written, Senseless> {
         return Err(senseless("is empty".into(), true));
     }
     // The parser's own message may quote a token: only the place is told.
-    let mut token: OAuthToken = serde_json::from_slice(bytes).map_err(|source| {
+    let mut token: OAuthToken = crate::json::parse(bytes).map_err(|source| {
         let (line, column) = (source.line(), source.column());
         senseless(
             format!("holds no session that can be read (line {line}, column {column})"),

@@ -1,0 +1,66 @@
+//! What is left in the memory of a process of the tokens that went through it.
+//!
+//! Each scenario runs in a process of its own: this very program, with one test chosen and a
+//! variable that names the scenario. It makes its secrets up by a rule that this side knows too,
+//! so that none is in its memory but where the library put it. When it is done it says so and
+//! waits; then all that it can write is searched.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
+#[path = "memory/image.rs"]
+mod image;
+#[path = "memory/made_up.rs"]
+mod made_up;
+#[path = "memory/scenarios.rs"]
+mod scenarios;
+#[path = "memory/search.rs"]
+mod search;
+
+use self::made_up::{WARM_UP, text};
+
+fn left_by(scenario: &str, place: &str, secrets: std::ops::Range<u64>) -> Vec<image::Hit> {
+    search::left_by("the_child", scenario, place, secrets)
+}
+
+#[test]
+fn the_child() {
+    search::child(scenarios::run);
+}
+
+#[test]
+fn a_stored_form_leaves_nothing() {
+    assert_eq!(left_by("stored form", "", 0..4), []);
+}
+
+#[test]
+fn a_file_store_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.json");
+    assert_eq!(left_by("file store", file.to_str().unwrap(), 0..4), []);
+}
+
+#[test]
+fn a_file_with_escapes_and_foreign_members_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.json");
+    // Escaped as Go and PHP do it, each token in the middle of a string with an escape.
+    for (shift, end) in [(0, ""), (WARM_UP, ".warm-up")] {
+        let secret = |number| text(number + shift);
+        let json = format!(
+            r#"{{"access":"a\/{}\u0026","refresh":"r\u003d{}\/","expires":4102444800000,"id_token":"\/{}","more":{{"list":["x","{}\u0026"]}}}}"#,
+            secret(0),
+            secret(1),
+            secret(2),
+            secret(3)
+        );
+        std::fs::write(format!("{}{end}", file.display()), json).unwrap();
+    }
+    assert_eq!(left_by("read file", file.to_str().unwrap(), 0..4), []);
+}
+
+#[test]
+fn a_manager_that_signed_in_refreshed_and_signed_out_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.json");
+    assert_eq!(left_by("manager", file.to_str().unwrap(), 0..20), []);
+}

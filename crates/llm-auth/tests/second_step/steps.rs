@@ -1,0 +1,1 @@
+../../../qwen/tests/second_step/steps.rs
