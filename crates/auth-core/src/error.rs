@@ -49,6 +49,7 @@ struct Inner {
     retry_after: Option<Duration>,
     answer_lost: bool,
     unread: bool,
+    cut_off: bool,
     no_verdict: bool,
     untrusted_system: bool,
     moved_to: Option<String>,
@@ -107,6 +108,7 @@ impl Error {
                 retry_after: None,
                 answer_lost: false,
                 unread: false,
+                cut_off: false,
                 no_verdict: false,
                 untrusted_system: false,
                 moved_to: None,
@@ -155,6 +157,12 @@ impl Error {
 
     /// Says that the vendor's own response came, at least in part, and cannot be read.
     #[must_use]
+    pub(crate) fn with_cut_off_response(self) -> Self {
+        self.with_unread_response()
+            .change(|inner| inner.cut_off = true)
+    }
+
+    /// Says that the response came whole and cannot be read.
     pub(crate) fn with_unread_response(self) -> Self {
         self.change(|inner| inner.unread = true)
     }
@@ -243,6 +251,11 @@ impl Error {
     /// Whether a 2xx response of the vendor's own, not of something in between, cannot be read.
     pub(crate) fn has_unread_success(&self) -> bool {
         self.inner.unread && self.followed_success()
+    }
+
+    /// Whether that response came whole, so that asking once more brings nothing.
+    pub(crate) fn has_whole_unread_success(&self) -> bool {
+        self.has_unread_success() && !self.inner.cut_off
     }
 
     /// Whether it failed for the CA certificates that this system trusts: none can be read, or

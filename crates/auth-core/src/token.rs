@@ -158,6 +158,11 @@ pub struct TokenMark {
     /// [`Secret::fingerprint`] of the access token, if an API has rejected that as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_fingerprint: Option<String>,
+    /// Whether the server has not rejected the refresh token but spent it: its response had a 2xx
+    /// status and could not be read. Only [`AuthManager::refresh`](crate::AuthManager::refresh),
+    /// which a user demands, sends the token once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 
 impl TokenMark {
@@ -168,6 +173,7 @@ impl TokenMark {
             reason: None,
             until: None,
             access_fingerprint: None,
+            unread: false,
         }
     }
 }
@@ -371,6 +377,15 @@ impl OAuthToken {
         // A mark from a clock that was ahead is not believed.
         let wait = failure.until?.since(now);
         (!wait.is_zero() && failure.at <= now.shifted(TOLERANCE_MS)).then_some(wait)
+    }
+
+    /// Whether the refresh token is marked for a response that could not be read, not for one that
+    /// rejects it.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.notes
+            .refused
+            .as_deref()
+            .is_some_and(|mark| mark.unread)
     }
 
     /// Whether the server has rejected the refresh token and an API the access token, so that

@@ -17,6 +17,7 @@ use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
 use crate::environment::{self, Variables};
 use crate::exit::{Failure, chain};
 use crate::files;
+use crate::text::not_a_word;
 
 /// A vendor that can be signed in to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -320,7 +321,17 @@ impl Provider {
         Ok(match self {
             Self::Qwen(provider) => provider.api_headers(),
             Self::MiniMax(_) => Vec::new(),
-            Self::Gemini(provider) => provider.api_headers(token)?,
+            Self::Gemini(provider) => {
+                // One of a damaged or strange file is no header.
+                let project = provider.quota_project(token);
+                if let Some(why) = project.and_then(not_a_word) {
+                    return Err(Failure::Config {
+                        message: format!("gemini: the quota project that is stored {why}"),
+                        advice: "set LLM_AUTH_GEMINI_QUOTA_PROJECT, or sign in again".into(),
+                    });
+                }
+                provider.api_headers(token)?
+            }
         })
     }
 }

@@ -83,7 +83,8 @@ impl GeminiProvider {
     #[must_use]
     pub fn quota_project<'a>(&'a self, token: &'a OAuthToken) -> Option<&'a str> {
         let remembered = token.notes.context.get(QUOTA_PROJECT).map(String::as_str);
-        self.quota_project.as_deref().or(remembered)
+        let project = self.quota_project.as_deref().or(remembered);
+        project.filter(|project| !project.is_empty())
     }
 
     /// What to send with each API call beside `Authorization: Bearer`: the

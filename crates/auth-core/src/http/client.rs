@@ -223,11 +223,11 @@ impl HttpClient {
             .with_date(date);
         let codings = listed_codings(response.headers());
         // From here on there is a status: with 2xx, what was asked for has been done.
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|source| self.no_answer(endpoint, source).with_status(status))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|source| {
+            self.no_answer(endpoint, source)
+                .with_status(status)
+                .with_cut_off_response()
+        })? {
             if answer.body().len() + chunk.len() > BODY_LIMIT {
                 return Err(too_long(endpoint, status));
             }

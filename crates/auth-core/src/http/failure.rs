@@ -56,5 +56,5 @@ pub(super) fn too_long(endpoint: &Endpoint, status: u16) -> Error {
     )
     .with_status(status)
     .with_answer_lost(true)
-    .with_unread_response()
+    .with_cut_off_response()
 }

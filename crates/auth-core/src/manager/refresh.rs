@@ -37,6 +37,8 @@ struct Rejected {
     tried: OAuthToken,
     error: Error,
     may_be_spent: bool,
+    /// The server has not rejected it: its response of success cannot be read.
+    unread: bool,
 }
 
 /// How it failed.
@@ -153,7 +155,7 @@ impl Shared {
                 self.note_rejection(guard, &rejected, requirement).await;
                 return Err(rejected.error.into());
             }
-            if stored.is_refused() {
+            if stored.is_refused() && !(requirement.is_forced() && stored.is_unread()) {
                 return Err(rejected_before(&stored).into());
             }
             stored.refresh_token()?;
@@ -184,17 +186,19 @@ impl Shared {
                             false => error,
                         },
                         may_be_spent,
+                        unread: false,
                     });
                 }
                 // The server has done it: the token is spent, and what followed it not to be read.
                 Err(error)
-                    if error.has_unread_success()
+                    if error.has_whole_unread_success()
                         && self.foreign.provider.rotates_refresh_tokens() =>
                 {
                     rejected = Some(Rejected {
                         tried: stored,
                         error: spent_for_nothing(&error),
                         may_be_spent: true,
+                        unread: true,
                     });
                 }
                 Err(error) => {
@@ -268,6 +272,7 @@ impl Shared {
         let reason = Some(error.message().to_owned());
         let mark = tried.mark(self.clock.now(), reason).map(|mut mark| {
             mark.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
+            mark.unread = rejected.unread;
             mark
         });
         let verdict = error.is_verdict();

@@ -232,6 +232,7 @@ fn a_vendor_on_the_network_names_no_page_inside() {
 #[test]
 fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls() {
     let company = Company::new();
+    company.names_page("https://vendor.example/device");
     let other = company.user.folder.path().join("other-ca.pem");
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
