@@ -68,9 +68,16 @@ pub struct HttpClient {
 
 struct Inner {
     settings: HttpClientBuilder,
-    client: OnceLock<reqwest::Client>,
+    client: OnceLock<Built>,
     /// Past the proxy, if there is one.
-    direct: OnceLock<reqwest::Client>,
+    direct: OnceLock<Built>,
+}
+
+/// A client, and the process whose engine drives its connections: a forked child must not use
+/// them.
+struct Built {
+    process: u32,
+    client: reqwest::Client,
 }
 
 /// Settings of an [`HttpClient`].
@@ -240,7 +247,7 @@ impl HttpClient {
         }
     }
 
-    fn client(&self, endpoint: &Endpoint) -> Result<&reqwest::Client> {
+    fn client(&self, endpoint: &Endpoint) -> Result<reqwest::Client> {
         let Inner {
             settings,
             client,
@@ -248,11 +255,18 @@ impl HttpClient {
         } = &*self.inner;
         let with_proxy = settings.proxy_for(endpoint).is_some();
         let place = if with_proxy { client } else { direct };
-        if let Some(client) = place.get() {
-            return Ok(client);
+        let process = std::process::id();
+        if let Some(built) = place.get().filter(|built| built.process == process) {
+            return Ok(built.client.clone());
         }
-        let built = settings.build_client(with_proxy)?;
-        Ok(place.get_or_init(|| built))
+        let client = settings.build_client(with_proxy)?;
+        let built = Built {
+            process,
+            client: client.clone(),
+        };
+        // In a forked child the place is taken, and each request has a client of its own.
+        let _kept: std::result::Result<(), Built> = place.set(built);
+        Ok(client)
     }
 
     /// What to make of a request without a whole answer.
