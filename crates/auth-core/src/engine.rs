@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use arc_swap::ArcSwapOption;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 pub(crate) use block_on::block_on;
 pub use exit::skip_exit_wait;
@@ -93,11 +93,28 @@ fn start(name: &str) -> Result<Handle> {
         .and_then(|()| Builder::new_current_thread().enable_all().build())
         .map_err(failed)?;
     let handle = runtime.handle().clone();
+    let mut runtime = Owned(Some(runtime));
     thread::Builder::new()
         .name(name.into())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .spawn(move || {
+            if let Some(runtime) = runtime.0.take() {
+                runtime.block_on(std::future::pending::<()>());
+            }
+        })
         .map_err(failed)?;
     Ok(handle)
+}
+
+/// A runtime that may be dropped where another one is entered: if no thread can be started, it is
+/// dropped by the caller.
+struct Owned(Option<Runtime>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Tokio panics if there is no descriptor for its handling of signals, so there must be some; a

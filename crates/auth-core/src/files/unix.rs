@@ -313,7 +313,7 @@ pub(crate) fn reserve(file: &File, size: u64) -> io::Result<bool> {
     {
         use rustix::fs::{FallocateFlags, fallocate};
         loop {
-            return match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
+            return match fallocate(file, FallocateFlags::empty(), 0, size) {
                 Ok(()) => Ok(true),
                 Err(Errno::INTR) => continue,
                 Err(Errno::NOTSUP | Errno::INVAL | Errno::NOSYS) => Ok(false),

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::engine::{Kinds, bounded};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{AuthProvider, Revocation};
 use crate::session::SessionKey;
 use crate::store::{StoreGuard, TokenStore};
@@ -19,6 +21,10 @@ pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// A store waits for another process in `lock`, so that may take this many times as long.
 pub(super) const LOCK_FACTOR: u32 = 5;
+
+/// How many sessions of a process are under way at once, each with some descriptors (a file store
+/// has three, a request one): together fewer than the 1,024 that most processes may have.
+static TURNS: Semaphore = Semaphore::const_new(200);
 
 /// A provider that hangs may get over it; one that panics does so again.
 const OF_PROVIDER: Kinds = Kinds {
@@ -46,6 +52,7 @@ pub(super) struct Foreign {
 /// The lock of one session.
 pub(super) struct Guard<'a> {
     foreign: &'a Foreign,
+    _turn: SemaphorePermit<'static>,
     inner: Box<dyn StoreGuard>,
 }
 
@@ -84,8 +91,11 @@ impl Foreign {
         .map_err(|error| error.with_session(&self.key))
     }
 
-    /// [`TokenStore::lock`].
+    /// [`TokenStore::lock`], when it is this session's turn.
     pub(super) async fn lock(&self) -> Result<Guard<'_>> {
+        let turn = TURNS.acquire().await.map_err(|source| {
+            Error::new(ErrorKind::System, "the turns have ended").with_source(source)
+        })?;
         let locked = bounded(
             "the store's `lock`",
             OF_LOCK,
@@ -95,6 +105,7 @@ impl Foreign {
         match locked.await {
             Ok(inner) => Ok(Guard {
                 foreign: self,
+                _turn: turn,
                 inner,
             }),
             Err(error) => Err(error.with_session(&self.key)),

@@ -29,7 +29,11 @@ pub(crate) fn asked() -> Option<ExitCode> {
         return None;
     }
     let endpoints = QwenEndpoints::default().with_base(base).unwrap();
-    let manager = AuthManager::builder(QwenProvider::builder().endpoints(endpoints).build())
+    // The session of the test records no server.
+    let provider = QwenProvider::builder()
+        .endpoints(endpoints)
+        .trust_endpoint(base.parse().unwrap());
+    let manager = AuthManager::builder(provider.build())
         .store(FileTokenStore::file(file))
         .build();
     let linger = more.first().map_or(0, |word| word.parse().unwrap());

@@ -157,7 +157,7 @@ pub(crate) fn immutable(round: &mut Round) -> Check {
     let before = world.session(ACCOUNT)?;
     let frozen = Frozen::new(&world.file(ACCOUNT))?;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
-    failed_in_time(&world, &before, &done, "Operation not permitted")?;
+    failed_in_time(&world, &before, &done, "forbids to replace it")?;
     drop(frozen);
     world.check_next_call(ACCOUNT)?;
     world.check_no_reuse()?;

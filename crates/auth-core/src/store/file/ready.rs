@@ -102,6 +102,7 @@ impl Ready {
     /// in JSON should they stay.
     fn reserve(&mut self, size: usize) -> io::Result<()> {
         if files::reserve(&self.file, size as u64)? {
+            self.length = size;
             return Ok(());
         }
         self.pad(size)
@@ -142,16 +143,17 @@ impl Ready {
         self.directory.sync().map_err(failed)
     }
 
-    /// Writes over all that is in use, so that giving back the rest may fail.
+    /// Gives back what is not needed first, so that a process that is killed in between leaves a
+    /// whole session or none; if that fails, spaces fill the rest.
     fn fill(&mut self, content: &[u8]) -> io::Result<()> {
+        if self.length > content.len() && self.file.set_len(content.len() as u64).is_ok() {
+            self.length = content.len();
+        }
         files::write_at(&self.file, content, 0)?;
         if let Some(rest @ 1..) = self.length.checked_sub(content.len()) {
             files::write_at(&self.file, &vec![b' '; rest], content.len())?;
         }
         self.length = self.length.max(content.len());
-        if self.file.set_len(content.len() as u64).is_ok() {
-            self.length = content.len();
-        }
         Ok(())
     }
 
