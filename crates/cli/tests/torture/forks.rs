@@ -102,6 +102,10 @@ fn hold(main: Pid, forked: &Sender<()>) -> nix::Result<WaitStatus> {
             Ok(status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) => {
                 if status.pid() == Some(main) {
                     end = status;
+                    // Nothing lets it go on any more.
+                    if let Some(child) = held.take() {
+                        release(child, &stopped, &mut known);
+                    }
                 }
                 continue;
             }
