@@ -7,6 +7,7 @@ mod change;
 mod foreign;
 #[cfg(all(test, shuttle))]
 mod model;
+mod notes;
 mod refresh;
 mod requirement;
 mod retry;
@@ -209,7 +210,8 @@ impl AuthManager {
     }
 
     /// Refreshes the session now, even if its access token is still good, and even if the server
-    /// asked to wait (`Retry-After`): for a user who demands it.
+    /// asked to wait (`Retry-After`): for a user who demands it, because an API has rejected the
+    /// access token. If the server rejects the refresh token too, neither is handed out again.
     ///
     /// # Errors
     ///
@@ -219,8 +221,9 @@ impl AuthManager {
         self.shared.obtain(requirement).await
     }
 
-    /// Waits until everything that was begun has ended and is stored. A program need not call it
-    /// before a normal end, which waits by itself.
+    /// Waits until everything that was begun has ended and is stored; a session that cannot be
+    /// stored is tried for about 15 s. A program need not call it before a normal end, which waits
+    /// by itself.
     pub async fn settle(&self) {
         self.shared.tasks.idle().await;
         self.shared.flight.landed().await;

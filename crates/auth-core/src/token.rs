@@ -14,7 +14,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::secret::Secret;
-use crate::text::is_header_value;
+use crate::session::SessionKey;
+use crate::text::{clean, is_header_value};
 
 /// What is said of an access token that cannot be sent.
 pub(crate) const NO_BEARER: &str = "the access token holds a character that no HTTP header may have (a line break, a control character): sign in again";
@@ -370,8 +371,38 @@ impl OAuthToken {
         self.access == other.access && self.refresh == other.refresh
     }
 
-    /// How long from `now` the server asked for no refresh of this session.
-    pub(crate) fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
+    /// Checks that it is the session of this provider and account, as far as it says. A credential
+    /// goes only to the server that it is from (RFC 6749 section 10.4), and to no other account.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] that names `place`, where it is stored, and whose it is.
+    pub fn check_owner(&self, key: &SessionKey, place: impl FnOnce() -> String) -> Result<()> {
+        let notes = &self.notes;
+        let owners = [
+            (&notes.provider, key.provider(), ""),
+            (&notes.account, key.account(), "the account "),
+        ];
+        let other = owners.into_iter().find_map(|(noted, ours, what)| {
+            let noted = noted.as_deref().filter(|noted| *noted != ours)?;
+            Some(format!("{what}{}", clean(noted, 80, &[])))
+        });
+        match other {
+            None => Ok(()),
+            Some(other) => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{} holds a session of {other}; use a file of its own for each session",
+                    place()
+                ),
+            )
+            .with_session(key)),
+        }
+    }
+
+    /// How long from `now` the server asked for no refresh of this session; `None` if it did not.
+    #[must_use]
+    pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
         let failure = self.notes.last_failure.as_deref();
         let failure = failure.filter(|mark| self.is_marked(Some(mark)))?;
         // A mark from a clock that was ahead is not believed.

@@ -104,6 +104,40 @@ async fn a_sign_in_that_cannot_be_stored_is_tried_again_and_kept() {
 }
 
 #[tokio::test]
+async fn a_store_that_recovers_gets_what_waits_though_nothing_is_called() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(session("a1", "r1", 3600));
+    let manager = manager(&provider, &store);
+    store.refuse_save.store(true, Ordering::SeqCst);
+    manager.refresh().await.unwrap_err();
+    // The old access token is still good, so that no call comes to the store.
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
+    store.refuse_save.store(false, Ordering::SeqCst);
+    manager.settle().await;
+    assert_eq!(store.held().unwrap().refresh.unwrap().expose(), "r2");
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+}
+
+#[tokio::test]
+async fn what_is_over_is_reported_once() {
+    let provider = FakeProvider::default();
+    provider.answer(Answer::Refuse);
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    let manager = manager(&provider, &store);
+    let mut watch = manager.watch();
+    manager.token().await.unwrap_err();
+    assert!(matches!(
+        watch.changed().await,
+        Some(SessionChange::Over(_))
+    ));
+    for _ in 0..3 {
+        assert!(manager.token().await.unwrap_err().needs_login());
+    }
+    drop(manager);
+    assert!(watch.changed().await.is_none(), "nothing else happened");
+}
+
+#[tokio::test]
 async fn a_sign_out_that_fails_keeps_the_successor_that_waits_to_be_stored() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));

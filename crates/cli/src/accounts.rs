@@ -24,10 +24,18 @@ pub(crate) fn meant(session: &SessionArgs, store: &FileTokenStore) -> Result<Ses
         store: file,
     } = &session.place;
     match (account, file) {
-        // A file holds one session, whatever it is called.
+        // A file holds one session: that of the account which it names, if none is named here.
         (account, Some(_)) => {
-            let account = account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
-            Ok(key(vendor, account))
+            let named = match account {
+                Some(name) => Some(name.clone()),
+                None => of_environment(vendor)?,
+            };
+            let noted = || {
+                let stored = store.read(&key(vendor, DEFAULT_ACCOUNT)).ok().flatten()?;
+                stored.notes.account
+            };
+            let account = named.or_else(noted);
+            Ok(key(vendor, account.as_deref().unwrap_or(DEFAULT_ACCOUNT)))
         }
         (Some(name), None) => named(vendor, name, store),
         (None, None) => current(vendor, store),

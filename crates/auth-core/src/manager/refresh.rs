@@ -11,7 +11,7 @@ use super::{SessionChange, Shared, retry};
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::clean;
-use crate::token::{OAuthToken, SessionNotes};
+use crate::token::OAuthToken;
 
 /// The pauses before a failed save is tried again.
 const SAVE_PAUSES: [Duration; 3] = [
@@ -19,9 +19,6 @@ const SAVE_PAUSES: [Duration; 3] = [
     Duration::from_millis(150),
     Duration::from_millis(400),
 ];
-
-/// The longest wait that a server is believed to want.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// How a transaction ended well.
 enum Done {
@@ -33,12 +30,12 @@ enum Done {
 }
 
 /// A refusal that counts only if what was tried is still stored.
-struct Rejected {
-    tried: OAuthToken,
-    error: Error,
-    may_be_spent: bool,
+pub(super) struct Rejected {
+    pub(super) tried: OAuthToken,
+    pub(super) error: Error,
+    pub(super) may_be_spent: bool,
     /// The server has not rejected it: its response of success cannot be read.
-    unread: bool,
+    pub(super) unread: bool,
 }
 
 /// How it failed.
@@ -46,6 +43,8 @@ struct Failed {
     error: Error,
     /// Whether a session waits in memory now because it could not be stored.
     unsaved: bool,
+    /// Whether it is known already: nothing was tried.
+    is_old: bool,
 }
 
 impl From<Error> for Failed {
@@ -53,6 +52,17 @@ impl From<Error> for Failed {
         Self {
             error,
             unsaved: false,
+            is_old: false,
+        }
+    }
+}
+
+impl Failed {
+    /// A failure that an earlier call has met and reported.
+    fn again(error: Error) -> Self {
+        Self {
+            is_old: true,
+            ..Self::from(error)
         }
     }
 }
@@ -78,7 +88,8 @@ impl Shared {
             Ok(Done::Refreshed(token)) => {
                 self.changes.tell(SessionChange::Renewed(Arc::clone(token)));
             }
-            Err(Failed { error, unsaved }) => {
+            Err(Failed { is_old: true, .. }) => {}
+            Err(Failed { error, unsaved, .. }) => {
                 let error = error.clone();
                 self.changes.tell(match error.kind() {
                     _ if *unsaved => SessionChange::SaveFailed(error),
@@ -99,6 +110,12 @@ impl Shared {
             return Ok(None);
         }
         let known = self.snapshot.get();
+        // The flight before this one may have ended since the caller looked.
+        if let Some(token) = &known
+            && requirement.satisfied_by(token, self.clock.now())
+        {
+            return Ok(Some(Done::Kept(Arc::clone(token))));
+        }
         match self.read().await? {
             None => Err(self.not_signed_in()),
             Some(token) if requirement.satisfied_by(&token, self.clock.now()) => {
@@ -156,13 +173,13 @@ impl Shared {
                 return Err(rejected.error.into());
             }
             if stored.is_refused() && !(requirement.is_forced() && stored.is_unread()) {
-                return Err(rejected_before(&stored).into());
+                return Err(Failed::again(rejected_before(&stored)));
             }
             stored.refresh_token()?;
             if let Some(wait) = stored.asked_to_wait(now)
                 && !requirement.is_forced()
             {
-                return Err(wait_longer(&stored, wait).into());
+                return Err(Failed::again(wait_longer(&stored, wait)));
             }
             let cut_off_before = stored.may_be_spent();
             let mut noted = stored.clone();
@@ -232,8 +249,8 @@ impl Shared {
         if let Err(error) = save_patiently(guard, &successor).await {
             self.unsaved.keep(successor, Some(stored));
             return Err(Failed {
-                error,
                 unsaved: true,
+                ..Failed::from(error)
             });
         }
         self.refreshed_to_same(successor.access == stored.access);
@@ -252,88 +269,23 @@ impl Shared {
         if let Err(error) = guard.save(&waiting).await {
             self.unsaved.keep(waiting, stored);
             return Err(Failed {
-                error,
                 unsaved: true,
+                ..Failed::from(error)
             });
         }
         Ok(Some(waiting))
     }
 
-    /// Notes that the refresh token was rejected; nothing of the session is erased. If what the
-    /// server sent was no verdict, the next call asks it again.
-    async fn note_rejection(
+    /// Stores what waits to be stored, and returns it; `None` if nothing does.
+    pub(super) async fn save_waiting_locked(
         &self,
         guard: &mut Guard<'_>,
-        rejected: &Rejected,
-        requirement: &Requirement,
-    ) {
-        let Rejected { tried, error, .. } = rejected;
-        let api_rejected = requirement.rejected() == Some(&tried.access);
-        let reason = Some(error.message().to_owned());
-        let mark = tried.mark(self.clock.now(), reason).map(|mut mark| {
-            mark.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
-            mark.unread = rejected.unread;
-            mark
-        });
-        let verdict = error.is_verdict();
-        self.note(guard, tried, |notes| {
-            if verdict {
-                notes.refused = mark;
-                notes.intent = None;
-            } else {
-                notes.last_failure = mark;
-                if !rejected.may_be_spent {
-                    notes.intent = None;
-                }
-            }
-        })
-        .await;
-        if verdict || api_rejected {
-            self.snapshot.set(None);
-        }
-    }
-
-    /// Notes why a refresh failed, and takes the note of intent back if the server did not take
-    /// the refresh token: it would only alarm.
-    async fn note_failure(
-        &self,
-        guard: &mut Guard<'_>,
-        tried: &OAuthToken,
-        error: &Error,
-        may_be_spent: bool,
-    ) {
-        let now = self.clock.now();
-        let wait = error.retry_after().map(|wait| wait.min(LONGEST_WAIT));
-        let reason = Some(error.message().to_owned());
-        let mark = tried.mark(now, reason).map(|mut mark| {
-            mark.until = wait.map(|wait| now.after(wait));
-            mark
-        });
-        self.note(guard, tried, |notes| {
-            notes.last_failure = mark;
-            if !may_be_spent {
-                notes.intent = None;
-            }
-        })
-        .await;
-    }
-
-    /// Writes a note beside the session that was tried; what another program stored meanwhile
-    /// stays. Without the note the next call asks the server again.
-    async fn note(
-        &self,
-        guard: &mut Guard<'_>,
-        tried: &OAuthToken,
-        edit: impl FnOnce(&mut SessionNotes) + Send,
-    ) {
-        if let Ok(Some(mut stored)) = guard.load().await
-            && stored.has_same_tokens(tried)
-        {
-            edit(&mut stored.notes);
-            if let Err(error) = guard.save(&stored).await {
-                tracing::warn!(%error, "cannot note that a refresh failed");
-            }
-        }
+    ) -> Result<Option<OAuthToken>> {
+        let stored = self.check_owner(guard.load().await?)?;
+        let before = stored.clone();
+        let saved = self.save_unsaved(guard, stored).await;
+        let saved = saved.map_err(|failed| failed.error)?;
+        Ok(saved.filter(|saved| before.is_none_or(|before| !before.has_same_tokens(saved))))
     }
 }
 

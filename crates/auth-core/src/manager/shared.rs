@@ -88,7 +88,11 @@ impl Shared {
             let (owned, requirement) = (Arc::clone(self), requirement.clone());
             let task = self
                 .tasks
-                .spawn(async move { owned.fly(&requirement).await })
+                .spawn(async move {
+                    let outcome = owned.fly(&requirement).await;
+                    owned.save_later();
+                    outcome
+                })
                 .map_err(|error| self.named(error))?;
             let limit = self
                 .foreign
@@ -124,30 +128,10 @@ impl Shared {
     /// A credential goes only to the server that it is from (RFC 6749 section 10.4), and to no
     /// other account.
     pub(super) fn check_owner(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
-        let Some(token) = &stored else {
-            return Ok(None);
-        };
-        let notes = &token.notes;
-        let other = [
-            (&notes.provider, self.key().provider(), ""),
-            (&notes.account, self.key().account(), "the account "),
-        ]
-        .into_iter()
-        .find_map(|(noted, ours, what)| {
-            let noted = noted.as_deref().filter(|noted| *noted != ours)?;
-            Some(format!("{what}{}", crate::text::clean(noted, 80, &[])))
-        });
-        match other {
-            None => Ok(stored),
-            Some(other) => Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "{} holds a session of {other}; use a file of its own for each session",
-                    self.foreign.store.place(self.key())
-                ),
-            )
-            .with_session(self.key())),
+        if let Some(token) = &stored {
+            token.check_owner(self.key(), || self.foreign.store.place(self.key()))?;
         }
+        Ok(stored)
     }
 
     pub(super) fn publish(&self, token: OAuthToken) -> Arc<OAuthToken> {

@@ -89,7 +89,9 @@ impl AuthManager {
         let owned = Arc::clone(&self.shared);
         let work = async move {
             let (guard, previous) = owned.lock_for_login().await?;
-            owned.store_login(guard, previous, token).await
+            let stored = owned.store_login(guard, previous, token).await;
+            owned.save_later();
+            stored
         };
         self.run(work).await
     }
@@ -113,7 +115,9 @@ impl AuthManager {
                 guard.release().await;
                 return Ok(None);
             }
-            owned.store_login(guard, previous, token).await.map(Some)
+            let stored = owned.store_login(guard, previous, token).await;
+            owned.save_later();
+            stored.map(Some)
         };
         self.run(work).await
     }

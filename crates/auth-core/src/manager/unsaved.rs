@@ -1,7 +1,14 @@
 //! What could not be stored: kept in memory until it can be, and shown to no caller before.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::time::sleep;
+
+use super::{SessionChange, Shared};
+use crate::engine;
+use crate::error::Result;
 use crate::token::OAuthToken;
 
 /// A session that could not be stored, and what it is to replace.
@@ -13,7 +20,22 @@ struct Waiting {
 
 /// The session that waits to be stored, if one does.
 #[derive(Debug, Default)]
-pub(super) struct Unsaved(Mutex<Option<Box<Waiting>>>);
+pub(super) struct Unsaved {
+    waiting: Mutex<Option<Box<Waiting>>>,
+    /// Whether a task tries to store it.
+    is_tried: AtomicBool,
+}
+
+/// The pauses of the task that stores what could not be stored; about 15 s, which is less than
+/// the end of the process waits.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(7),
+];
 
 impl Unsaved {
     /// Keeps a session that is to replace `previous`.
@@ -35,7 +57,7 @@ impl Unsaved {
 
     /// Whether a session waits.
     pub(super) fn is_waiting(&self) -> bool {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.is_some()
     }
 
@@ -45,7 +67,51 @@ impl Unsaved {
     }
 
     fn set(&self, waiting: Option<Box<Waiting>>) -> Option<Box<Waiting>> {
-        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut place, waiting)
+    }
+}
+
+impl Shared {
+    /// Tries to store what waits, again and again for a while, in a task that a normal end of the
+    /// process and `settle` wait for. If that does not help, callers are told: each of their calls
+    /// tries it first.
+    pub(super) fn save_later(self: &Arc<Self>) {
+        if !self.unsaved.is_waiting() || self.unsaved.is_tried.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let owned = Arc::clone(self);
+        let critical = engine::critical();
+        let task = self.tasks.spawn(async move {
+            for pause in PAUSES {
+                sleep(pause).await;
+                if let Err(error) = owned.save_waiting().await {
+                    tracing::debug!(%error, "a session still cannot be stored");
+                }
+                if !owned.unsaved.is_waiting() {
+                    break;
+                }
+            }
+            if owned.unsaved.is_waiting() {
+                // From now on callers come to the store, and get its error.
+                owned.snapshot.set(None);
+            }
+            owned.unsaved.is_tried.store(false, Ordering::Release);
+            drop(critical);
+            Ok(())
+        });
+        // It runs by itself.
+        drop(task);
+    }
+
+    async fn save_waiting(&self) -> Result<()> {
+        let mut guard = self.foreign.lock().await?;
+        let saved = self.save_waiting_locked(&mut guard).await;
+        guard.release().await;
+        if let Some(token) = saved? {
+            let token = self.publish(token);
+            self.changes.tell(SessionChange::Renewed(token));
+        }
+        Ok(())
     }
 }

@@ -66,6 +66,7 @@ impl Wanted {
         let vendor = self.session.vendor;
         let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
         if let Some(session) = &stored {
+            session.check_owner(&key, || store.path(&key).display().to_string())?;
             trust::check_session(vendor, &self.provider, &key, session)?;
         }
         if !self.force_refresh
@@ -159,18 +160,12 @@ fn good_enough(
     let stored = stored.ok_or_else(|| {
         Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
     })?;
-    // A session of another vendor is for the manager to refuse.
-    let ours = stored
-        .notes
-        .provider
-        .as_deref()
-        .is_none_or(|name| name == key.provider());
     let now = SystemClock.now();
     let good = match minimum {
         None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
         Some(minimum) => stored.lasts(minimum, now),
     };
-    Ok(Some(stored).filter(|_| ours && good))
+    Ok(Some(stored).filter(|_| good))
 }
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {

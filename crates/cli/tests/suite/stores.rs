@@ -110,3 +110,45 @@ fn a_file_that_others_can_read_is_tightened_when_it_is_used() {
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn one_file_hands_no_account_the_session_of_another() {
+    let user = User::new();
+    let file = user.folder.path().join("one.json");
+    let file = file.to_str().unwrap();
+    let login = ["login", "qwen", "--store", file, "--account", "ann"];
+    assert_eq!(user.run(&login).code, Some(0));
+    for words in [
+        &["token", "qwen", "--store", file, "--account", "bob"][..],
+        &[
+            "token",
+            "qwen",
+            "--store",
+            file,
+            "--account",
+            "bob",
+            "--json",
+        ],
+        &[
+            "exec",
+            "qwen",
+            "--store",
+            file,
+            "--account",
+            "bob",
+            "--",
+            "env",
+        ],
+        &["logout", "qwen", "--store", file, "--account", "bob"],
+    ] {
+        user.run(words).assert_failed(1, "the account ann");
+    }
+    // The file says whose it is, if the call does not.
+    for words in [
+        &["token", "qwen", "--store", file][..],
+        &["token", "qwen", "--store", file, "--force-refresh"],
+        &["token", "qwen", "--store", file, "--account", "ann"],
+    ] {
+        assert_eq!(user.run(words).code, Some(0), "{words:?}");
+    }
+}

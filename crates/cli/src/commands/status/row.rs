@@ -36,6 +36,8 @@ pub(super) struct Row {
     renewed_at: Option<String>,
     last_failure: Option<Failed>,
     clock_offset_seconds: Option<i64>,
+    /// For how long the vendor asked for no renewal.
+    waits_seconds: Option<u64>,
     renewable: bool,
     may_be_spent: bool,
     refused: bool,
@@ -102,6 +104,10 @@ impl Row {
             && owner
                 .as_deref()
                 .is_some_and(|owner| owner != key.provider());
+        let other_account = notes
+            .account
+            .as_deref()
+            .filter(|account| !key.account().is_empty() && *account != key.account());
         let has_access = !token.access.is_empty();
         let by_server = now.shifted(notes.clock_offset_ms.unwrap_or(0));
         let expires_in = token
@@ -129,12 +135,16 @@ impl Row {
                 reason: mark.reason.as_deref().map(shown),
             }),
             clock_offset_seconds: notes.clock_offset_ms.map(|millis| millis / 1000),
+            waits_seconds: token.asked_to_wait(now).map(|wait| wait.as_secs().max(1)),
             renewable: token.refresh.is_some() && !token.is_refused(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
             imported_from: notes.context.get(IMPORTED_FROM).map(|name| shown(name)),
             advice: advice(place, key, token, now),
-            error: foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
+            error: match other_account {
+                Some(account) => Some(format!("the file is of the account {}", shown(account))),
+                None => foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
+            },
             vendor,
             ..self
         }
@@ -225,6 +235,9 @@ impl Row {
         let then = match (self.refused, self.renewable) {
             (true, _) => "the vendor refuses to renew it",
             (_, true) if self.state == "valid" => "renewed when it is asked for after that",
+            (_, true) if self.waits_seconds.is_some() => {
+                "the vendor asked to wait; `--force-refresh` does not"
+            }
             (_, true) => "the next `token` renews it",
             _ => "it cannot be renewed",
         };
