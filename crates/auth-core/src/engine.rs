@@ -13,6 +13,7 @@ mod inside;
 mod tasks;
 mod workers;
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -21,7 +22,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 pub(crate) use block_on::block_on;
 pub use exit::skip_exit_wait;
-pub(crate) use exit::{critical, is_ending};
+pub(crate) use exit::{Critical, critical, is_ending};
 pub(crate) use foreign::{Kinds, bounded};
 pub(crate) use inside::inside;
 pub(crate) use tasks::{AbortOnDrop, Tasks};
@@ -97,6 +98,7 @@ fn start(name: &str) -> Result<Handle> {
     thread::Builder::new()
         .name(name.into())
         .spawn(move || {
+            mark_own_thread();
             if let Some(runtime) = runtime.0.take() {
                 runtime.block_on(std::future::pending::<()>());
             }
@@ -132,7 +134,14 @@ fn check_descriptors() -> std::io::Result<()> {
 
 /// Whether this is one of the threads on which the work itself runs.
 fn is_own_thread() -> bool {
-    thread::current()
-        .name()
-        .is_some_and(|name| name.starts_with("llm-auth-"))
+    OWN_THREAD.get()
+}
+
+thread_local! {
+    static OWN_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the calling thread as one of those.
+fn mark_own_thread() {
+    OWN_THREAD.set(true);
 }

@@ -253,9 +253,17 @@ impl Error {
         self.inner.unread && self.followed_success()
     }
 
-    /// Whether that response came whole, so that asking once more brings nothing.
+    /// Whether a whole response of success cannot be used, so that asking once more brings
+    /// nothing. One of a kind that is read without its status has 2xx.
     pub(crate) fn has_whole_unread_success(&self) -> bool {
-        self.has_unread_success() && !self.inner.cut_off
+        self.inner.unread
+            && !self.inner.cut_off
+            && (self.followed_success() || self.status().is_none())
+    }
+
+    /// Whether a response came, at least in part, and cannot be read.
+    pub(crate) fn was_cut_off(&self) -> bool {
+        self.inner.cut_off
     }
 
     /// Whether it failed for the CA certificates that this system trusts: none can be read, or

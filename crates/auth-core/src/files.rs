@@ -147,7 +147,11 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                     made => {
                         let made = made?;
-                        system::own_as_directory(&made, &directory)?;
+                        if let Err(error) = system::own_as_directory(&made, &directory) {
+                            // It would lock its user out.
+                            let _gone: io::Result<()> = directory.remove(name);
+                            return Err(error);
+                        }
                         made
                     }
                 }

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// A buffer that wipes what it leaves behind when it grows, and the rest on drop.
@@ -19,15 +19,14 @@ impl WipedBuffer {
         Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
 
-    /// Reads a source to its end, or to one byte beyond `limit`.
-    pub(crate) fn read_from(source: impl Read, limit: u64) -> io::Result<Self> {
-        let mut buffer = Self::default();
+    /// Reads a source to its end, or to one byte beyond `limit`; what came before an error stays.
+    pub(crate) fn fill_from(&mut self, source: impl Read, limit: u64) -> io::Result<()> {
         let mut source = source.take(limit.saturating_add(1));
         let mut part = Zeroizing::new([0; 4096]);
         loop {
             match source.read(&mut *part) {
-                Ok(0) => return Ok(buffer),
-                Ok(length) => buffer.push(&part[..length]),
+                Ok(0) => return Ok(()),
+                Ok(length) => self.push(&part[..length]),
                 Err(source) if source.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(source),
             }
@@ -92,6 +91,25 @@ pub(crate) fn to_vec(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec
     let mut json = WipedBuffer::with_capacity(count.0);
     serde_json::to_writer_pretty(&mut json, value)?;
     Ok(json.0)
+}
+
+/// Whether it is a JSON object and nothing else.
+pub(crate) fn is_whole_object(json: &[u8]) -> bool {
+    json.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(json).is_ok()
+}
+
+/// The object that something begins with, whatever stands behind it and whatever is no UTF-8 in
+/// it.
+pub(crate) fn parse_leniently(json: &[u8]) -> Option<Map<String, Value>> {
+    let text = Zeroizing::new(String::from_utf8_lossy(json).into_owned());
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    match values.next()?.ok()? {
+        Value::Object(members) => Some(members),
+        mut other => {
+            wipe(&mut other);
+            None
+        }
+    }
 }
 
 /// A value from JSON.
@@ -208,7 +226,12 @@ mod tests {
         }
         assert_eq!(buffer.as_slice().len(), 4000);
         assert_eq!(buffer.as_slice()[3996..], 999_u32.to_le_bytes());
-        let read = |length| WipedBuffer::read_from(io::repeat(7).take(length), 9000).unwrap();
+        let read = |length| {
+            let mut buffer = WipedBuffer::default();
+            let source = io::repeat(7).take(length);
+            buffer.fill_from(source, 9000).unwrap();
+            buffer
+        };
         assert_eq!(read(9000).as_slice().len(), 9000);
         assert_eq!(read(20_000).as_slice().len(), 9001);
     }

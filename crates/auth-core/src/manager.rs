@@ -223,7 +223,7 @@ impl AuthManager {
 
     /// Waits until everything that was begun has ended and is stored; a session that cannot be
     /// stored is tried for about 15 s. A program need not call it before a normal end, which waits
-    /// by itself.
+    /// by itself, but before it becomes another program (`exec`): nothing can wait then.
     pub async fn settle(&self) {
         self.shared.tasks.idle().await;
         self.shared.flight.landed().await;

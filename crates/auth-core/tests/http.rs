@@ -351,7 +351,7 @@ async fn what_goes_without_the_proxy_by_host_and_port_never_reaches_it() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {
     for bytes in [
-        &b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"x\"}"[..],
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"x\","[..],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\n",
         b"",
@@ -389,6 +389,47 @@ async fn a_compressed_answer_is_read() {
     let body = gzip(b"<!doctype html><p>captcha");
     let answer = post(coded("200 OK", "gzip", &body)).await.unwrap();
     assert!(answer.is_web_page());
+}
+
+#[tokio::test]
+async fn an_odd_response_of_success_loses_none_of_what_it_says() {
+    const PLAIN: &[u8] = br#"{"access_token":"made-up"}"#;
+    let raw =
+        |head: &str, body: &[u8]| [b"HTTP/1.1 200 OK\r\n", head.as_bytes(), b"\r\n", body].concat();
+    let mut cut = gzip(PLAIN);
+    cut.truncate(cut.len() - 4);
+    for response in [
+        // The end is missing.
+        raw("Content-Length: 40\r\n", PLAIN),
+        raw(
+            "Transfer-Encoding: chunked\r\n",
+            b"1a\r\n{\"access_token\":\"made-up\"}\r\n",
+        ),
+        coded("200 OK", "gzip", &cut),
+        // Something stands behind it, or is no UTF-8.
+        answer(
+            "200 OK",
+            "",
+            "{\"access_token\":\"made-up\"}<!-- made-up -->",
+        ),
+        raw(
+            "Content-Length: 36\r\n",
+            b"{\"access_token\":\"made-up\",\"n\":\"\xe9\"}",
+        ),
+        // Headers that are none.
+        raw("Content-Length: 26\r\nPHP Notice\r\n", PLAIN),
+        raw("Content-Length: 26\r\nX-Odd : made up\r\n", PLAIN),
+        raw("Content-Length: 26\r\nX-Odd: made\r\n up\r\n", PLAIN),
+    ] {
+        let shown = String::from_utf8_lossy(&response).into_owned();
+        let answer = post(response)
+            .await
+            .unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let fields = answer
+            .json()
+            .unwrap_or_else(|error| panic!("{shown}: {error}"));
+        assert_eq!(fields.text("access_token"), Some("made-up"), "{shown}");
+    }
 }
 
 #[tokio::test]

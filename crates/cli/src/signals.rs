@@ -13,6 +13,13 @@ use crate::output;
 /// request is bounded to 20 s, and the manager makes few.
 const WIND_DOWN: Duration = Duration::from_secs(60);
 
+/// How long one call of the library may take: longer than the one request that it is for.
+pub(crate) fn call_limit(timeout: Option<Duration>) -> Duration {
+    let beside = Duration::from_secs(30);
+    let request = timeout.unwrap_or_default().saturating_add(beside);
+    request.max(llm_auth_core::DEFAULT_CALL_LIMIT)
+}
+
 /// Runs work that signals may end. What the managers have begun by then is finished and stored
 /// first (the vendor may have spent the refresh token already); a second signal ends at once.
 /// `after` says in words how things stand after an early end.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
@@ -19,6 +19,23 @@ pub(crate) struct Tasks(Arc<Count>);
 struct Count {
     running: AtomicUsize,
     none_left: Notify,
+    /// The process whose tasks are counted: in a forked child there are none of them.
+    process: AtomicU32,
+}
+
+impl Count {
+    fn begin(&self) {
+        let process = std::process::id();
+        if self.process.swap(process, Ordering::SeqCst) != process {
+            self.running.store(0, Ordering::SeqCst);
+        }
+        self.running.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn is_none(&self) -> bool {
+        self.running.load(Ordering::SeqCst) == 0
+            || self.process.load(Ordering::SeqCst) != std::process::id()
+    }
 }
 
 struct Running(Arc<Count>);
@@ -34,7 +51,7 @@ impl Tasks {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<impl Future<Output = Result<T>> + Send + 'static> {
         let engine = super::work()?;
-        self.0.running.fetch_add(1, Ordering::SeqCst);
+        self.0.begin();
         let running = Running(Arc::clone(&self.0));
         let task = engine.spawn(async move {
             let _running = running;
@@ -48,7 +65,7 @@ impl Tasks {
         loop {
             // It hears from its making on, so that an end between the look and the wait counts.
             let none_left = self.0.none_left.notified();
-            if self.0.running.load(Ordering::SeqCst) == 0 {
+            if self.0.is_none() {
                 return;
             }
             none_left.await;

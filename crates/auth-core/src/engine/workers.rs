@@ -116,6 +116,7 @@ impl Workers {
     }
 
     fn work(&self) {
+        super::mark_own_thread();
         let mut state = self.state();
         loop {
             if let Some(job) = state.jobs.pop_front() {

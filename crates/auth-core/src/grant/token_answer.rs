@@ -127,7 +127,9 @@ impl TokenAnswer {
 
 /// The server has done what was asked, and what it said of it cannot be used.
 fn senseless(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Protocol, message).with_answer_lost(true)
+    Error::new(ErrorKind::Protocol, message)
+        .with_answer_lost(true)
+        .with_unread_response()
 }
 
 /// `VSCHAR` of RFC 6749 appendix A.12 and A.17: nothing that could end a header or steer a

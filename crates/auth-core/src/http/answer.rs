@@ -132,19 +132,29 @@ impl Answer {
     /// What [`unreadable`](Self::unreadable) says.
     pub fn json(&self) -> Result<Fields> {
         match json::parse(self.trimmed()) {
-            Ok(Value::Object(members)) => {
-                let mut secrets = self.secrets.clone();
-                secrets.extend(granted(&members));
-                let fields = Fields::new(members, self.date, Arc::from(secrets));
-                Ok(fields.sent_by(&self.endpoint))
-            }
+            Ok(Value::Object(members)) => Ok(self.fields(members)),
             Ok(mut other) => {
                 json::wipe(&mut other);
                 Err(self.unreadable())
             }
             // The parser's message would quote the body.
-            Err(_) => Err(self.unreadable()),
+            Err(_) => match json::parse_leniently(self.trimmed()) {
+                // What is in it counts: the server has done what was asked.
+                Some(members) if self.is_success() => Ok(self.fields(members)),
+                _ => Err(self.unreadable()),
+            },
         }
+    }
+
+    fn fields(&self, members: Map<String, Value>) -> Fields {
+        let mut secrets = self.secrets.clone();
+        secrets.extend(granted(&members));
+        Fields::new(members, self.date, Arc::from(secrets)).sent_by(&self.endpoint)
+    }
+
+    /// Whether what has come of the body is a whole JSON object.
+    pub(super) fn is_whole_object(&self) -> bool {
+        json::is_whole_object(self.trimmed())
     }
 
     /// The error for an answer that is no JSON object.

@@ -230,11 +230,19 @@ impl HttpClient {
             .with_date(date);
         let codings = listed_codings(response.headers());
         // From here on there is a status: with 2xx, what was asked for has been done.
-        while let Some(chunk) = response.chunk().await.map_err(|source| {
-            self.no_answer(endpoint, source)
-                .with_status(status)
-                .with_cut_off_response()
-        })? {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // The end is missing, and nothing of what the response says.
+                Err(_cut_off) if answer.is_success() && answer.is_whole_object() => break,
+                Err(source) => {
+                    return Err(self
+                        .no_answer(endpoint, source)
+                        .with_status(status)
+                        .with_cut_off_response());
+                }
+            };
             if answer.body().len() + chunk.len() > BODY_LIMIT {
                 return Err(too_long(endpoint, status));
             }
@@ -378,6 +386,10 @@ impl HttpClientBuilder {
             .referer(false)
             .no_proxy()
             .dns_resolver(Arc::new(Resolver))
+            // A response with an odd header is a response: what it says must not be lost.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
             .tls_backend_preconfigured(tls::config(&self.certificates()?)?);
         if let Some(proxy) = self.reqwest_proxy()?.filter(|_| with_proxy) {
             builder = builder.proxy(proxy);

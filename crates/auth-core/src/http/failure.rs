@@ -21,14 +21,29 @@ pub(super) fn no_answer(host: String, source: reqwest::Error) -> Error {
         (format!("the connection to {host} broke off"), true)
     };
     let untrusted = tls::is_untrusted_issuer(&source);
+    let responded = is_no_http(&source);
     let error = Error::new(ErrorKind::Transient, what)
         .with_source(source.without_url())
         .with_answer_lost(lost);
     if untrusted {
         error.with_untrusted_system()
+    } else if responded {
+        error.with_cut_off_response()
     } else {
         error
     }
+}
+
+/// Whether a response came that is no HTTP.
+fn is_no_http(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_parse();
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The same where a proxy is in between, which is named, and which may be what refuses.

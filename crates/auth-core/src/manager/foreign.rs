@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::engine::{Kinds, bounded};
+use crate::engine::{Critical, Kinds, bounded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{AuthProvider, Revocation};
 use crate::session::SessionKey;
@@ -53,6 +53,8 @@ pub(super) struct Foreign {
 pub(super) struct Guard<'a> {
     foreign: &'a Foreign,
     _turn: SemaphorePermit<'static>,
+    /// Held until the lock is given back, so that the end of the process waits for that too.
+    pub(super) critical: Option<Critical>,
     inner: Box<dyn StoreGuard>,
 }
 
@@ -106,6 +108,7 @@ impl Foreign {
             Ok(inner) => Ok(Guard {
                 foreign: self,
                 _turn: turn,
+                critical: None,
                 inner,
             }),
             Err(error) => Err(error.with_session(&self.key)),

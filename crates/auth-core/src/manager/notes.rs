@@ -30,7 +30,7 @@ impl Shared {
             mark.unread = rejected.unread;
             mark
         });
-        let verdict = error.is_verdict();
+        let verdict = error.is_verdict() || rejected.unread;
         self.note(guard, tried, |notes| {
             if verdict {
                 notes.refused = mark;

@@ -187,7 +187,7 @@ impl Shared {
             guard.prepare(Some(&noted)).await?;
 
             // From here until the successor is stored, the process does not end of itself.
-            let _critical = engine::critical()?;
+            guard.critical = Some(engine::critical()?);
             let series = retry::refresh(&self.foreign, &stored).await;
             match series.outcome {
                 Ok(response) => {
@@ -213,7 +213,10 @@ impl Shared {
                 {
                     rejected = Some(Rejected {
                         tried: stored,
-                        error: spent_for_nothing(&error),
+                        error: match error.is_transient() {
+                            true => spent_for_nothing(&error),
+                            false => error,
+                        },
                         may_be_spent: true,
                         unread: true,
                     });

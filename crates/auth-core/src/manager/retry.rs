@@ -58,7 +58,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
 }
 
 fn may_repeat(error: &Error) -> bool {
-    error.is_transient() && !error.followed_success()
+    error.is_transient() && !error.followed_success() && !error.was_cut_off()
 }
 
 fn pause(error: &Error, attempt: u32) -> Option<Duration> {

@@ -64,8 +64,10 @@ impl SingleFlight {
 
     /// Waits for the end of the flight under way, if one is.
     pub(super) async fn landed(&self) {
+        let process = std::process::id();
         let current = lock(&self.current)
             .as_ref()
+            .filter(|flight| flight.process == process)
             .map(|flight| flight.outcome.clone());
         if let Some(mut outcome) = current {
             // A flight that was cut off has ended too.

@@ -69,6 +69,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .manager()
         .store(store.clone())
         .account(key.account())
+        .call_limit(signals::call_limit(args.timeout))
         .build();
     let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
     let work = async { Ok(forget(&manager, vendor, args.local, sharer).await?) };

@@ -82,6 +82,7 @@ impl Wanted {
             .manager()
             .store(store.clone())
             .account(key.account())
+            .call_limit(signals::call_limit(self.timeout))
             .build();
         let renewed_before = renewed_at(&store, &key);
         let interrupted = || {

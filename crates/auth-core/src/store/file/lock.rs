@@ -115,6 +115,8 @@ fn said(file: &File) -> (LockHolder, Option<Note>) {
 pub(super) struct FileLock {
     file: File,
     note: Mutex<Option<Note>>,
+    /// The process that holds it: a forked child has the file, and not the lock.
+    process: u32,
 }
 
 impl FileLock {
@@ -159,6 +161,7 @@ impl FileLock {
         let lock = Self {
             file,
             note: Mutex::new(note),
+            process: std::process::id(),
         };
         // Who holds it, for those who wait in vain; failing to say so does no harm.
         let _unsaid: io::Result<()> = lock.write();
@@ -208,6 +211,9 @@ impl FileLock {
 impl Drop for FileLock {
     /// A child that was forked meanwhile has the file open too, and would keep the lock.
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return;
+        }
         if let Err(error) = self.file.unlock() {
             tracing::warn!(%error, "a lock cannot be released before its file is closed");
         }

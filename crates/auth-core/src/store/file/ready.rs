@@ -133,7 +133,12 @@ impl Ready {
             self.state = State::Complete(mark.clone());
             self.file.sync_all().map_err(failed)?;
             let (from, to) = (self.target.temporary(), self.target.name());
-            if let Err(source) = self.directory.rename(&from, to) {
+            let mut renamed = self.directory.rename(&from, to);
+            if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+                // Another program has tidied up.
+                renamed = self.again(content);
+            }
+            if let Err(source) = renamed {
                 // It waits under the name that it has, which is to last too.
                 let _unsynced: io::Result<()> = self.directory.sync();
                 return Err(replace_trouble(&path, source));
@@ -155,6 +160,19 @@ impl Ready {
         }
         self.length = self.length.max(content.len());
         Ok(())
+    }
+
+    /// Makes the temporary file once more, and moves it into place.
+    fn again(&mut self, content: &[u8]) -> io::Result<()> {
+        let (from, to) = (self.target.temporary(), self.target.name().to_owned());
+        let file = self.directory.create_new(&from)?;
+        let like = files::check_replaceable(&self.directory, &to)?;
+        files::keep_owner(&file, like.as_ref())?;
+        self.file = file;
+        self.length = 0;
+        self.fill(content)?;
+        self.file.sync_all()?;
+        self.directory.rename(&from, &to)
     }
 
     /// Leaves nothing behind, not even a session that waits.
