@@ -123,6 +123,54 @@ fn a_client_file_is_all_that_gemini_needs() {
     assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
+    use crate::common::{Done, browse, command, with_browser};
+
+    let user = User::new();
+    let file = user.folder.path().join("client_secret.json");
+    std::fs::write(&file, user.kit.client_secret_json()).unwrap();
+    let in_bash = |script: &str| {
+        let of_command = command(user.folder.path(), &[]);
+        let mut bash = std::process::Command::new("/bin/bash");
+        bash.args(["-c", script, env!("CARGO_BIN_EXE_llm-auth")])
+            .arg(&file)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs(user.kit.env());
+        for (name, value) in of_command.get_envs() {
+            bash.envs(value.map(|value| (name, value)));
+        }
+        bash.env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        bash
+    };
+    let login = r#""$0" login gemini --json --client-file <(cat "$1")"#;
+    let done = with_browser(in_bash(login).spawn().unwrap(), |event| {
+        browse(event["url"].as_str().unwrap());
+    });
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for (script, code) in [
+        (
+            r#""$0" token gemini --force-refresh --client-file <(cat "$1")"#,
+            0,
+        ),
+        (
+            r#""$0" doctor gemini --offline --client-file <(cat "$1")"#,
+            0,
+        ),
+    ] {
+        let done = Done::from(in_bash(script).output().unwrap());
+        assert_eq!(done.code, Some(code), "{script}: {done:?}");
+    }
+    let nothing = r#""$0" login gemini --client-file <(:)"#;
+    Done::from(in_bash(nothing).output().unwrap()).assert_failed(1, "/dev/fd/");
+}
+
 #[test]
 fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
     let user = User::new();
