@@ -146,6 +146,7 @@ impl Shared {
                     self.foreign.store.place(self.key())
                 ),
             )
+            .with_foreign_session()
             .with_session(self.key())),
         }
     }
