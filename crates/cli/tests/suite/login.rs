@@ -172,6 +172,66 @@ fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
 }
 
 #[test]
+fn after_three_cut_addresses_the_person_is_told_to_begin_again_and_no_more_to_paste() {
+    use std::io::{Read as _, Write as _};
+
+    let user = User::new();
+    let mut command = user.command(&["login", "gemini", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut next = |event: &str| {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "no {event}");
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if read["event"] == event {
+                return read;
+            }
+        }
+    };
+    let url = next("authorization_url")["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let whole = crate::common::final_url(&url);
+    let (before, code) = whole.split_once("code=").unwrap();
+    let (code, after) = code.split_once('&').unwrap_or((code, ""));
+    for cut in 1..=3 {
+        let code = &code[..code.len() - cut];
+        writeln!(input, "{before}code={code}&{after}").unwrap();
+        if cut == 3 {
+            next("pastes_exhausted");
+        }
+        next("trouble");
+    }
+    writeln!(input, "{whole}").unwrap();
+    assert_eq!(next("ignored")["pasted"], true);
+    crate::common::browse(&url);
+    next("signed_in");
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of_cut = said
+        .matches("may have been cut: copy the whole address")
+        .count();
+    let again = said
+        .matches("press Ctrl-C and run `llm-auth login` again")
+        .count();
+    assert_eq!((of_cut, again), (2, 2), "{said}");
+    let (_, end) = said.split_once("press Ctrl-C").unwrap();
+    assert!(!end.to_lowercase().contains("paste"), "{said}");
+    assert!(!end.contains("Copy"), "{said}");
+}
+
+#[test]
 fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
     let user = User::new();
     let run = |args: &[&str]| {
