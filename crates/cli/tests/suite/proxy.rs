@@ -255,6 +255,8 @@ fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls
             .command(&["login", "qwen"])
             .env_remove("LLM_AUTH_CA_FILE")
             .env("SSL_CERT_FILE", bundle)
+            // Beside one that names something it counts as not set.
+            .env("SSL_CERT_DIR", "")
             .output();
         let done = Done::from(output.unwrap());
         if good {
