@@ -59,13 +59,13 @@ fn said_of_files(error: &Error) -> Option<&io::Error> {
 pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
     let said = said_of_files(error);
     // The system did not refuse it: this program did, and its message says what to change.
-    let is_our_own = said.is_some_and(|said| said.raw_os_error().is_none());
+    let is_our_own = said.is_some_and(|said| said.get_ref().is_some());
     match (said.map(io::Error::kind), takes_file) {
         (Some(io::ErrorKind::PermissionDenied), true) if is_our_own => {
-            "change what is said of that file or directory, or name another file with --store"
+            "correct that, as the owner of the file or directory, or name another file with --store"
         }
         (Some(io::ErrorKind::PermissionDenied), false) if is_our_own => {
-            "change what is said of that file or directory, or set LLM_AUTH_HOME to another \
+            "correct that, as the owner of the file or directory, or set LLM_AUTH_HOME to another \
              directory"
         }
         (Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded), _) => {
