@@ -52,6 +52,8 @@ struct Inner {
     cut_off: bool,
     no_verdict: bool,
     untrusted_system: bool,
+    refused_by_proxy: bool,
+    foreign_session: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -111,6 +113,8 @@ impl Error {
                 cut_off: false,
                 no_verdict: false,
                 untrusted_system: false,
+                refused_by_proxy: false,
+                foreign_session: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -171,6 +175,18 @@ impl Error {
     #[must_use]
     pub(crate) fn with_untrusted_system(self) -> Self {
         self.change(|inner| inner.untrusted_system = true)
+    }
+
+    /// Says that the proxy refused, before the server was reached.
+    #[must_use]
+    pub(crate) fn with_refusal_by_proxy(self) -> Self {
+        self.change(|inner| inner.refused_by_proxy = true)
+    }
+
+    /// Says that the place of the session holds one of another provider or account.
+    #[must_use]
+    pub(crate) fn with_foreign_session(self) -> Self {
+        self.change(|inner| inner.foreign_session = true)
     }
 
     /// Says which host a redirect led to.
@@ -272,6 +288,20 @@ impl Error {
     #[must_use]
     pub fn is_about_trust(&self) -> bool {
         self.inner.untrusted_system
+    }
+
+    /// Whether the proxy refused the request (status 407): it wants other credentials, or some at
+    /// all. Nothing reached the server.
+    #[must_use]
+    pub fn is_about_proxy(&self) -> bool {
+        self.inner.refused_by_proxy
+    }
+
+    /// Whether the place of the session holds one of another provider or account, which was not
+    /// used.
+    #[must_use]
+    pub fn is_about_foreign_session(&self) -> bool {
+        self.inner.foreign_session
     }
 
     /// The host, with its port, that a redirect led to, whatever became of it. Nothing was sent

@@ -101,6 +101,10 @@ pub enum LoginEvent<'a> {
         /// Whether the person pasted it, so that they may do better.
         pasted: bool,
     },
+    /// The codes of as many pasted addresses as are tried were wrong. Only the browser itself, or
+    /// a new sign-in, brings the answer now: the person is not to be asked for an address any
+    /// more. The [`Trouble`](Self::Trouble) of the last one follows.
+    PastesExhausted,
     /// The server wants fewer polls.
     #[non_exhaustive]
     SlowedDown {

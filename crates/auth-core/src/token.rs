@@ -396,6 +396,7 @@ impl OAuthToken {
                     place()
                 ),
             )
+            .with_foreign_session()
             .with_session(key)),
         }
     }

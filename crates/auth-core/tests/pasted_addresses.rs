@@ -23,6 +23,7 @@ struct Person {
     each_takes: Duration,
     asked: AtomicUsize,
     ignored: AtomicUsize,
+    exhausted: AtomicUsize,
 }
 
 impl Person {
@@ -32,6 +33,7 @@ impl Person {
             each_takes,
             asked: AtomicUsize::new(0),
             ignored: AtomicUsize::new(0),
+            exhausted: AtomicUsize::new(0),
         }
     }
 }
@@ -41,6 +43,9 @@ impl UserPrompt for Person {
     fn notify(&self, event: &LoginEvent<'_>) {
         if let LoginEvent::Ignored { .. } = event {
             self.ignored.fetch_add(1, Ordering::SeqCst);
+        }
+        if let LoginEvent::PastesExhausted = event {
+            self.exhausted.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -178,6 +183,20 @@ async fn addresses_with_unknown_codes_are_redeemed_a_few_times_only() {
     let error = redeem(listener, &person).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     assert_eq!(person.ignored.load(Ordering::SeqCst), 17);
+    assert_eq!(person.exhausted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_told_once_that_no_more_addresses_are_tried_and_never_of_codes_alone() {
+    for (addresses, codes, told) in [(3, 3, 1), (2, 5, 0), (5, 0, 1), (0, 9, 0)] {
+        let listener = LoopbackListener::bind("/cb").unwrap();
+        let uri = listener.redirect_uri().to_owned();
+        let addresses = (0..addresses).map(|count| format!("{uri}?state={STATE}&code=no-{count}"));
+        let codes = (0..codes).map(|count| format!("code=alone-{count}"));
+        let person = Person::with(&codes.chain(addresses).collect::<Vec<_>>(), Duration::ZERO);
+        redeem(listener, &person).await.unwrap_err();
+        assert_eq!(person.exhausted.load(Ordering::SeqCst), told);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,8 @@ use std::path::Path;
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, printable};
 use serde_json::json;
 
-pub(crate) use self::advice::advice_for_unreadable;
-use self::advice::store_advice;
+pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
+use self::advice::{config_advice, store_advice};
 use crate::commands::{PlaceArgs, SessionArgs};
 use crate::output::{self, VERSION};
 use crate::screen::arrow;
@@ -318,9 +318,10 @@ impl Reporter {
                     )
                 }
             },
-            ErrorKind::Config => format!(
-                "check the client, the scope, the endpoints (LLM_AUTH_{variables}_...) and --store"
-            ),
+            ErrorKind::Config => {
+                let place = self.session.as_ref().map(|session| &session.place);
+                config_advice(error, &variables, place)
+            }
             ErrorKind::Redirected => format!(
                 "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
                  place, or look for a newer llm-auth"

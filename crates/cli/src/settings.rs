@@ -29,16 +29,17 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn load() -> Result<Self, Failure> {
-        Self::read(&store::home()?)
+        Self::read(&store::home()?, OF_ACCOUNTS)
     }
 
     /// Those of the user's own home directory, wherever `LLM_AUTH_HOME` moves the rest: that may
     /// be the word of a project.
     pub(crate) fn of_user() -> Result<Self, Failure> {
-        Self::read(&store::home_of_user()?)
+        Self::read(&store::home_of_user()?, "mend or delete that file")
     }
 
-    fn read(home: &Path) -> Result<Self, Failure> {
+    /// `advice` is what to do about a file that cannot be read.
+    fn read(home: &Path, advice: &str) -> Result<Self, Failure> {
         let file = home.join("settings.json");
         // A link stays a link, if no other user can have put it there.
         let file = match files::check_directory(home) {
@@ -49,9 +50,9 @@ impl Settings {
         let read = files::read(&file, LARGEST);
         let members = match read {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| unreadable(&file, &error.to_string()))?,
+                .map_err(|error| unreadable(&file, &error.to_string(), advice))?,
             Err(error) if is_nothing(&error) => Map::new(),
-            Err(error) => return Err(unreadable(&file, &error.to_string())),
+            Err(error) => return Err(unreadable(&file, &error.to_string(), advice)),
         };
         Ok(Self { file, members })
     }
@@ -61,7 +62,13 @@ impl Settings {
         let account = match self.members.get(CURRENT) {
             None | Some(Value::Null) => None,
             Some(Value::Object(current)) => current.get(vendor),
-            Some(_) => return Err(unreadable(&self.file, "`current` is no object")),
+            Some(_) => {
+                return Err(unreadable(
+                    &self.file,
+                    "`current` is no object",
+                    OF_ACCOUNTS,
+                ));
+            }
         };
         match account {
             None | Some(Value::Null) => Ok(None),
@@ -69,13 +76,18 @@ impl Settings {
             Some(_) => Err(unreadable(
                 &self.file,
                 &format!("the current account of {vendor} is no text"),
+                OF_ACCOUNTS,
             )),
         }
     }
 
     /// The servers that may have credentials although they are not the vendors' own.
     pub(crate) fn trusted_endpoints(&self) -> Result<Vec<TrustedHost>, Failure> {
-        let wrong = |why: &str| unreadable(&self.file, &format!("`{TRUSTED}`: {why}"));
+        let wrong = |why: &str| {
+            let advice =
+                "correct that list: hosts such as \"relay.example.com\" or \"127.0.0.1:4000\"";
+            unreadable(&self.file, &format!("`{TRUSTED}`: {why}"), advice)
+        };
         let listed = match self.members.get(TRUSTED) {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Array(listed)) => listed,
@@ -161,7 +173,8 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
         .entry(CURRENT)
         .or_insert_with(|| Map::new().into());
     let Value::Object(current) = current else {
-        return Err(unreadable(&settings.file, "`current` is no object"));
+        let advice = "mend or delete that file";
+        return Err(unreadable(&settings.file, "`current` is no object", advice));
     };
     if edit(current) {
         settings
@@ -197,9 +210,12 @@ fn locked(path: &Path) -> io::Result<Held> {
     }
 }
 
-fn unreadable(file: &Path, why: &str) -> Failure {
+/// What to do where the file says which account is meant.
+const OF_ACCOUNTS: &str = "mend or delete that file, or name the account with --account";
+
+fn unreadable(file: &Path, why: &str, advice: &str) -> Failure {
     Failure::Config {
         message: format!("the settings {} cannot be read: {why}", file.display()),
-        advice: "mend or delete that file, or name the account with --account".into(),
+        advice: advice.into(),
     }
 }

@@ -8,7 +8,9 @@ mod wait;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use llm_auth_core::{DeviceAuthorization, LoginEvent, Secret, UserPrompt, async_trait, printable};
+use llm_auth_core::{
+    DeviceAuthorization, ErrorKind, LoginEvent, Secret, UserPrompt, async_trait, printable,
+};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
@@ -35,6 +37,9 @@ pub(crate) fn mend() {
         tracing::debug!("the terminal did not show what is typed; it was reset");
     }
 }
+
+/// What is said where pasting helps no more.
+const EXHAUSTED: &str = "No more addresses are tried: press Ctrl-C and run `llm-auth login` again.";
 
 /// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
 #[derive(Debug)]
@@ -316,6 +321,9 @@ impl Terminal {
             self.wait().dropped += 1;
         }
         match telling {
+            Ignored::Tell if pasted && self.wait().is_exhausted() => {
+                self.say(&format!("That is not tried ({why}). {EXHAUSTED}"));
+            }
             Ignored::Tell if pasted => self.say(&format!(
                 "That was not it ({why}). Copy the whole address of the page that the browser ends \
                  on; the sign-in goes on."
@@ -370,6 +378,20 @@ impl UserPrompt for Terminal {
                 let kind = kind_name(error.kind());
                 self.event("trouble", json!({"kind": kind, "message": message}));
                 self.say(&format!("{message}; the sign-in goes on."));
+                if self.wait().is_exhausted() {
+                    self.say(EXHAUSTED);
+                } else if error.kind() == ErrorKind::Expired {
+                    // Of a sign-in that goes on only a pasted code can be over.
+                    self.say(
+                        "What was pasted may have been cut: copy the whole address of the page \
+                         that the browser ends on, up to its very end, and paste that.",
+                    );
+                }
+            }
+            LoginEvent::PastesExhausted => {
+                self.event("pastes_exhausted", json!({}));
+                self.wait().exhaust();
+                self.draw_status();
             }
             LoginEvent::Ignored { why, pasted, .. } => self.ignored(why, *pasted),
             _ => {}

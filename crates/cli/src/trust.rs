@@ -17,21 +17,23 @@ const IN_FILES: bool = cfg!(all(
     not(any(target_vendor = "apple", target_os = "android"))
 ));
 
-/// A variable that names certificates; set to nothing counts too, for the TLS library.
+/// A variable that names certificates.
 #[derive(Debug)]
 pub(crate) struct Named {
     pub(crate) variable: &'static str,
     value: OsString,
 }
 
+/// Those that are set. An empty or a blank one counts as not set beside one that names something;
+/// alone it counts, for the TLS library takes it for a name and then has no certificates at all.
 pub(crate) fn named() -> Vec<Named> {
     let variables = VARIABLES.iter().filter(|_| IN_FILES);
-    variables
-        .filter_map(|variable| {
-            let value = std::env::var_os(variable)?;
-            Some(Named { variable, value })
-        })
-        .collect()
+    let set = variables.filter_map(|variable| {
+        let value = std::env::var_os(variable)?;
+        Some(Named { variable, value })
+    });
+    let (blank, named): (Vec<_>, Vec<_>) = set.partition(Named::is_blank);
+    if named.is_empty() { blank } else { named }
 }
 
 impl Named {
@@ -39,10 +41,18 @@ impl Named {
         printable(&self.value.to_string_lossy())
     }
 
+    fn is_blank(&self) -> bool {
+        self.value
+            .to_str()
+            .is_some_and(|text| text.trim().is_empty())
+    }
+
     /// Why nothing can be read there, if that is so.
     pub(crate) fn trouble(&self) -> Option<String> {
-        if self.value.is_empty() {
-            return Some("names nothing".into());
+        if self.is_blank() {
+            return Some(
+                "is set to nothing, and the TLS library takes that for the name of a file".into(),
+            );
         }
         let is_directory = self.variable == "SSL_CERT_DIR";
         let places = if is_directory {
@@ -51,8 +61,13 @@ impl Named {
             vec![Path::new(&self.value).to_owned()]
         };
         places.iter().find_map(|place| {
-            let shown = printable(&place.display().to_string());
+            let text = place.display().to_string();
+            let shown = printable(text.trim());
             match std::fs::metadata(place) {
+                Err(_nothing) if text.trim().len() < text.len() => Some(format!(
+                    "names {shown} with white space or a line end around it, which the TLS library \
+                     takes for a part of the name"
+                )),
                 Err(error) => Some(format!("names {shown}, which cannot be read: {error}")),
                 Ok(found) if is_directory && !found.is_dir() => {
                     Some(format!("names {shown}, which is no directory"))
@@ -80,9 +95,17 @@ pub(crate) fn words(error: &Error) -> Option<String> {
     }
     let named: Vec<_> = named
         .iter()
-        .map(|named| format!("{}={}", named.variable, named.shown()))
+        .map(|named| {
+            let why = named.trouble().map(|why| format!(", which {why}"));
+            format!(
+                "{}={}{}",
+                named.variable,
+                named.shown().trim(),
+                why.unwrap_or_default()
+            )
+        })
         .collect();
-    Some(format!(" (certificates by {})", named.join(", ")))
+    Some(format!(" (certificates by {})", named.join("; ")))
 }
 
 /// What to do about it.
@@ -90,17 +113,19 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
     if !is_broken(error) {
         return None;
     }
-    let named: Vec<_> = named().iter().map(|named| named.variable).collect();
+    let named = named();
+    let variables: Vec<_> = named.iter().map(|named| named.variable).collect();
+    let it = if named.len() > 1 { "them" } else { "it" };
     Some(if named.is_empty() {
         "install the package ca-certificates, which puts them into /etc/ssl/certs, or name a \
          file of them with SSL_CERT_FILE"
             .into()
     } else {
         format!(
-            "correct {}, or unset it to use those of the package ca-certificates (in \
+            "correct {}, or unset {it} to use those of the package ca-certificates (in \
              /etc/ssl/certs); to trust a company's authority beside them, name its \
              certificates with {CA_FILE}",
-            named.join(" and ")
+            variables.join(" and ")
         )
     })
 }

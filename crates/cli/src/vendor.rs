@@ -1,12 +1,12 @@
 //! Which vendors there are, and how a provider is made of the environment and the flags.
 
+mod client_file;
 pub(crate) mod endpoints;
 pub(crate) mod trust;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use llm_auth_core::{
     AuthManager, AuthManagerBuilder, AuthProvider, Error, HttpClient, OAuthToken, Secret,
 };
@@ -14,9 +14,9 @@ use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, GeminiProviderBuilder, OA
 use llm_auth_minimax::{Dialect, MiniMaxProvider, MiniMaxProviderBuilder, Region};
 use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
 
+use self::client_file::ClientFile;
 use crate::environment::{self, Variables};
-use crate::exit::{Failure, chain};
-use crate::files;
+use crate::exit::Failure;
 use crate::text::not_a_word;
 
 /// A vendor that can be signed in to.
@@ -33,8 +33,8 @@ pub(crate) enum Vendor {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ProviderArgs {
     /// Your own OAuth client: the client_secret.json of a "Desktop app" (gemini).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = ClientFile::parser(), value_hint = ValueHint::AnyPath)]
+    pub(crate) client_file: Option<ClientFile>,
 
     /// The region that the account lives in (minimax) [default: global].
     #[arg(long, value_enum)]
@@ -345,18 +345,7 @@ fn gemini_client(
         return Ok(Some(client.clone()));
     }
     if let Some(file) = &args.client_file {
-        let failed = |why: String| Failure::Config {
-            message: format!("the client file {} cannot be used: {why}", file.display()),
-            advice: "name the JSON file of an OAuth client of type \"Desktop app\" with \
-                     --client-file"
-                .into(),
-        };
-        files::check_path("--client-file", file)?;
-        // It may come from a shell's `<(...)`.
-        let json = llm_auth_core::files::read_or_pipe(file, files::LARGEST)
-            .map_err(|error| failed(error.to_string()))?;
-        let client = OAuthClient::from_json(&json).map_err(|error| failed(chain(&error)))?;
-        return Ok(Some(client));
+        return file.client().map(Some);
     }
     let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
     match (variables.word("CLIENT_ID")?, secret) {

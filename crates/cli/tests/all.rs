@@ -8,6 +8,9 @@
 #[path = "suite/accounts.rs"]
 mod accounts;
 #[cfg(unix)]
+#[path = "suite/advice.rs"]
+mod advice;
+#[cfg(unix)]
 #[path = "suite/browsers.rs"]
 mod browsers;
 #[path = "suite/common.rs"]

@@ -56,6 +56,7 @@ pub(super) fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwes
                  (status 407): correct the URL of the proxy"
             ),
         )
+        .with_refusal_by_proxy()
         .with_source(source.without_url());
     }
     no_answer(

@@ -54,20 +54,10 @@ impl Entry {
             }
             _ => (text, None),
         };
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let (address, prefix) = match bare.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse().ok()?)),
-            None => (bare, None),
-        };
-        let host = match address.parse::<IpAddr>() {
-            Ok(address) => Host::Network(address, prefix.unwrap_or(128)),
-            Err(_) if bare == "*" => Host::Every,
-            Err(_) => {
-                let name = bare.trim_start_matches("*.").trim_matches('.');
-                Host::Name(name.to_ascii_lowercase())
-            }
-        };
-        Some(Self { host, port })
+        Some(Self {
+            host: Host::read(host)?,
+            port,
+        })
     }
 
     fn is_about(&self, url: &Url) -> bool {
@@ -90,6 +80,48 @@ impl Entry {
     }
 }
 
+impl Host {
+    fn read(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Every);
+        }
+        let in_brackets = |text: &str| text.starts_with('[') || text.ends_with(']');
+        // Also around the whole of a network.
+        let whole = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        if let Some(whole) = whole.filter(|whole| !in_brackets(whole)) {
+            return Self::read(whole).filter(Self::is_of_version_6);
+        }
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let bare = address
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        match bare.unwrap_or(address).parse::<IpAddr>() {
+            Ok(IpAddr::V4(_)) if bare.is_some() => None,
+            Ok(address) => {
+                let width = if address.is_ipv4() { 32 } else { 128 };
+                let prefix = prefix.unwrap_or(width);
+                (prefix <= width).then_some(Self::Network(address, prefix))
+            }
+            Err(_) if prefix.is_some() || bare.is_some() => None,
+            Err(_) => {
+                let name = text.trim_start_matches("*.").trim_matches('.');
+                let is_of_names = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+                let is_name = !name.is_empty() && name.chars().all(is_of_names);
+                is_name.then(|| Self::Name(name.to_ascii_lowercase()))
+            }
+        }
+    }
+
+    fn is_of_version_6(&self) -> bool {
+        matches!(self, Self::Network(IpAddr::V6(_), _))
+    }
+}
+
 fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
     let (address, network, width) = match (address, network) {
         (IpAddr::V4(address), IpAddr::V4(network)) => {
@@ -108,6 +140,61 @@ fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_neither_host_nor_address_nor_network_is_not_valid() {
+        for list in [
+            "",
+            "a.example",
+            ".a.example",
+            "*.a.example",
+            "a_b.example.",
+            "*",
+            "*:8080",
+            "b\u{fc}ro",
+            "10.0.0.0/8",
+            "10.1.2.3/32",
+            "10.1.2.3:80",
+            "fd00::/8",
+            "fd00::1/128",
+            "[fd00::1]",
+            "[fd00::1]:80",
+            "[fd00::]/8",
+            "[fd00::/8]",
+            "a, b\tc",
+        ] {
+            assert!(NoProxy::is_valid(list), "{list}");
+        }
+        for list in [
+            "[[[",
+            "]",
+            "[]",
+            "[a]",
+            "[10.0.0.1]",
+            "[fd00::1",
+            "fd00::1]",
+            "[[fd00::1]]",
+            "10.0.0.0/99",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "fd00::/129",
+            "fd00::1::2",
+            "a.example/8",
+            ".",
+            "*.",
+            "10.*",
+            "a.*.example",
+            "a@b",
+            "<local>",
+            "a.example:x",
+            "http://a",
+            "good,(",
+            "\"a\"",
+        ] {
+            assert!(!NoProxy::is_valid(list), "{list}");
+        }
+    }
 
     #[test]
     fn a_host_goes_without_the_proxy_by_name_address_network_and_port() {

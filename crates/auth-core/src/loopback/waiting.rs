@@ -141,6 +141,12 @@ impl Waiting {
                 self.take(answer, prompt).await
             }
             Err(_none_yet) if error.kind() == ErrorKind::Expired => {
+                let untried = std::mem::take(&mut self.untried);
+                let can_be_tried = |pasted: &PastedCode| self.why_not(pasted).is_none();
+                self.untried = untried.into_iter().filter(can_be_tried).collect();
+                if self.has_tried_the_last_address() {
+                    prompt.notify(&LoginEvent::PastesExhausted);
+                }
                 if self.untried.is_empty() {
                     prompt.notify(&LoginEvent::Trouble { error: &error });
                 }
@@ -250,8 +256,14 @@ impl Waiting {
         } else if pasted.is_alone {
             Some("one more code alone; only the whole address counts now")
         } else {
-            Some("one more address with another code; only the browser itself counts now")
+            Some("one more address with another code; too many codes of addresses were wrong")
         }
+    }
+
+    /// Whether the code that was tried last came with the last address that is tried.
+    fn has_tried_the_last_address(&self) -> bool {
+        let in_addresses = self.spent.iter().filter(|spent| !spent.is_alone).count();
+        in_addresses >= MOST_OF_A_KIND && self.spent.last().is_some_and(|spent| !spent.is_alone)
     }
 
     fn next_untried(&mut self) -> Option<PastedCode> {

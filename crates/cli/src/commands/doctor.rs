@@ -148,6 +148,10 @@ impl Check {
     }
 
     fn at(mut self, vendor: &str) -> Self {
+        // A message of its own may name the vendor first, which is said of every check.
+        if let Some(rest) = self.message.strip_prefix(&format!("{vendor}: ")) {
+            self.message = rest.to_owned();
+        }
         self.vendor = Some(printable(vendor)).filter(|name| !name.is_empty());
         self
     }

@@ -171,9 +171,10 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     let session = session(args, &found);
     let store = store::open(&session.place)?;
     let key = accounts::meant_for_login(&session, &store)?;
+    // No other account would do for what cannot be taken over at all.
+    let (provider, mut token) = taken_over(args, &found)?;
     nothing_is_lost(&store, &key)?;
     of_the_person(&key, &found)?;
-    let (provider, mut token) = taken_over(args, &found)?;
     if found.rotates {
         one_owner(&store, &key, &token)?;
     }

@@ -94,25 +94,26 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let is_one_file = session.place.store.is_some();
     let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
 
-    if let Some(event) = places.event(vendor).filter(|_| args.json) {
-        output::json(&event)?;
-    }
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let terminal = Terminal::new(args.json, Place::detect(), wish);
-    terminal.title(&format!("Sign in to {}", vendor.title()));
-    if let Some(line) = places.line(vendor) {
-        terminal.say(&line);
-    }
-    terminal.say(vendor.state_of_affairs());
-    if let Some(notice) = login.notice() {
-        terminal.say(&notice);
-    }
     let began = SystemClock.now();
     let interrupted = || {
         terminal.end();
         login.after_interruption(began)
     };
     let work = async {
+        login.check_store().await?;
+        if let Some(event) = places.event(vendor).filter(|_| args.json) {
+            output::json(&event)?;
+        }
+        terminal.title(&format!("Sign in to {}", vendor.title()));
+        if let Some(line) = places.line(vendor) {
+            terminal.say(&line);
+        }
+        terminal.say(vendor.state_of_affairs());
+        if let Some(notice) = login.notice() {
+            terminal.say(&notice);
+        }
         tokio::select! {
             biased;
             signed_in = login.sign_in(&terminal) => signed_in,

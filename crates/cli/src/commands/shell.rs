@@ -117,12 +117,22 @@ pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
         let names = keys.into_iter().map(|key| key.account().to_owned());
         names.map(|name| (name, vendor.title())).collect::<Vec<_>>()
     };
-    Vendor::value_variants()
-        .iter()
-        .flat_map(of)
+    // Vendors may have accounts of the same name, which is offered once.
+    let mut vendors_of: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, vendor) in Vendor::value_variants().iter().flat_map(of) {
+        match vendors_of.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, vendors)) => vendors.push(vendor),
+            None => vendors_of.push((name, vec![vendor])),
+        }
+    }
+    vendors_of
+        .into_iter()
         // Shells take them by lines.
         .filter(|(name, _)| name.starts_with(&begun) && !name.contains(char::is_control))
-        .map(|(name, vendor)| CompletionCandidate::new(quoted(&name)).help(Some(vendor.into())))
+        .map(|(name, vendors)| {
+            let help = vendors.join(", ");
+            CompletionCandidate::new(quoted(&name)).help(Some(help.into()))
+        })
         .collect()
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use llm_auth_core::{Error, ErrorKind};
 
 use crate::commands::PlaceArgs;
+use crate::environment::Proxy;
 
 /// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
 pub(crate) fn advice_for_unreadable(error: &Error, place: &PlaceArgs) -> &'static str {
@@ -15,12 +16,38 @@ pub(crate) fn advice_for_unreadable(error: &Error, place: &PlaceArgs) -> &'stati
     }
 }
 
-/// What the system said of it, where it said anything.
-fn said_by_system(error: &Error) -> Option<io::ErrorKind> {
+/// What to do about the credentials, the settings or the session of a call that is not right;
+/// `variables` begins the names of the vendor's variables.
+pub(super) fn config_advice(error: &Error, variables: &str, place: Option<&PlaceArgs>) -> String {
+    if error.is_about_proxy() {
+        return proxy_advice();
+    }
+    if error.is_about_foreign_session() {
+        let takes_file = place.is_some_and(|place| place.store.is_some());
+        return match takes_file {
+            true => "name another file with --store, or the vendor and account that it holds",
+            false => "move that file back to where it belongs, or aside",
+        }
+        .into();
+    }
+    format!("check the client, the scope and the endpoints (LLM_AUTH_{variables}_...)")
+}
+
+/// What to do about a proxy that refused, and so was found in the environment.
+pub(crate) fn proxy_advice() -> String {
+    let variable = Proxy::find().ok().flatten().map(|proxy| proxy.variable);
+    format!(
+        "correct user and password in {} (http://USER:PASSWORD@HOST:PORT), or unset it",
+        variable.unwrap_or("the variable of the proxy")
+    )
+}
+
+/// What the system, or this program in its place, said of it.
+fn said_of_files(error: &Error) -> Option<&io::Error> {
     let mut cause = error.source();
     while let Some(next) = cause {
         if let Some(said) = next.downcast_ref::<io::Error>() {
-            return Some(said.kind());
+            return Some(said);
         }
         cause = next.source();
     }
@@ -30,7 +57,17 @@ fn said_by_system(error: &Error) -> Option<io::ErrorKind> {
 /// What to do about a store that cannot be used, by what the system said; `takes_file` if the
 /// command has the flag --store.
 pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
-    match (said_by_system(error), takes_file) {
+    let said = said_of_files(error);
+    // The system did not refuse it: this program did, and its message says what to change.
+    let is_our_own = said.is_some_and(|said| said.get_ref().is_some());
+    match (said.map(io::Error::kind), takes_file) {
+        (Some(io::ErrorKind::PermissionDenied), true) if is_our_own => {
+            "correct that, as the owner of the file or directory, or name another file with --store"
+        }
+        (Some(io::ErrorKind::PermissionDenied), false) if is_our_own => {
+            "correct that, as the owner of the file or directory, or set LLM_AUTH_HOME to another \
+             directory"
+        }
         (Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded), _) => {
             "free some space (or files) on the disk that holds the session, then try again"
         }

@@ -25,6 +25,8 @@ pub(super) struct Wait {
     hint: Option<&'static str>,
     answered: bool,
     takes_pastes: bool,
+    /// No address that is pasted is tried any more.
+    exhausted: bool,
     ignored: u32,
     /// How many events of what is not the answer a program was not told of.
     pub(super) dropped: u64,
@@ -62,6 +64,18 @@ impl Wait {
             self.last_told = Some(left);
         }
         is_due
+    }
+
+    /// Asks for no more pastes.
+    pub(super) fn exhaust(&mut self) {
+        self.exhausted = true;
+        self.takes_pastes = false;
+        self.hint = None;
+    }
+
+    /// Whether only the browser or a new sign-in helps.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted
     }
 
     pub(super) fn answered(&mut self) {
@@ -151,6 +165,14 @@ mod tests {
         // A code that was none: the waiting goes on.
         wait.remind(200 * SECOND, now);
         assert!(wait.line(now, 40).unwrap().contains("3:20 left"));
+        // No more of them is tried, so none is asked for.
+        wait.prepare("Paste it", true);
+        wait.exhaust();
+        for columns in [40, 80] {
+            let line = wait.line(now, columns).unwrap();
+            assert_eq!(line, "Waiting: 3:20 left. Ctrl-C stops.");
+        }
+        assert_eq!(wait.take_hint(now + 150 * SECOND), None);
     }
 
     #[test]

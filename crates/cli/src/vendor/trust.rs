@@ -7,13 +7,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost};
+use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost, printable};
 use serde_json::{Value, json};
 
 use super::endpoints::{self, Entry};
 use super::{Provider, ProviderArgs, Vendor};
 use crate::environment::Variables;
-use crate::exit::{Failure, chain};
+use crate::exit::{Failure, chain, quoted};
 use crate::output::VERSION;
 use crate::settings::Settings;
 use crate::store;
@@ -71,12 +71,38 @@ pub(crate) fn check_session(
         return Ok(());
     }
     let provider = vendor.offline_provider(args)?;
-    refused(vendor, &provider, session).map_or(Ok(()), |why| {
-        Err(Failure::Config {
-            message: format!("{key}: {why}"),
-            advice: advice(&set),
-        })
+    let Some(why) = refused(vendor, &provider, session) else {
+        return Ok(());
+    };
+    Err(Failure::Config {
+        message: format!("{key}: {why}"),
+        advice: advice(&set, &refused_hosts(vendor, args, session)?),
     })
+}
+
+/// The servers of the environment that this session must not be sent to.
+fn refused_hosts(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    session: &OAuthToken,
+) -> Result<Vec<String>, Failure> {
+    let recipients = recipients(vendor, args)?;
+    let entries = endpoints::of(vendor, args, &[args.region()])?;
+    let is_refused = |entry: &&Entry| match entry.variable {
+        "TOKEN_ENDPOINT" | "REVOCATION_ENDPOINT" => {
+            recipients.permit(session, &entry.endpoint).is_err()
+        }
+        "USERINFO_ENDPOINT" => recipients.permit_access(session, &entry.endpoint).is_err(),
+        // Only a sign-in asks the others.
+        _ => false,
+    };
+    let refused = entries.iter().filter(is_refused);
+    let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
+    // The API is there too, wherever the endpoints are.
+    let base = Variables::of(vendor.name()).endpoint("BASE_URL")?;
+    let base = base.filter(|base| recipients.permit_access(session, base).is_err());
+    hosts.extend(base.map(|base| base.host()));
+    Ok(hosts)
 }
 
 /// Why this session is not used in this environment, if so.
@@ -121,7 +147,10 @@ impl SignIn {
                         first.as_deref().map(bare).unwrap_or_default(),
                         entry.endpoint.host(),
                     ),
-                    advice: advice(&entry.set_by.clone().into_iter().collect::<Vec<_>>()),
+                    advice: advice(
+                        &entry.set_by.clone().into_iter().collect::<Vec<_>>(),
+                        &[entry.endpoint.host()],
+                    ),
                 });
             }
         }
@@ -194,7 +223,7 @@ pub(super) fn check_secret(
             token_endpoint.host(),
             places_set(vendor).join(", "),
         ),
-        advice: advice(&places_set(vendor)),
+        advice: advice(&places_set(vendor), &[token_endpoint.host()]),
     })
 }
 
@@ -227,15 +256,28 @@ fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
     }
 }
 
-fn advice(set: &[String]) -> String {
+/// What to do about servers that the variables name, which are `hosts`, with their ports.
+fn advice(set: &[String], hosts: &[String]) -> String {
+    let mut flags: Vec<String> = Vec::new();
+    for host in hosts {
+        let flag = format!("--trust-endpoint {}", quoted(&printable(host)));
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    let (server, it) = match flags.len() {
+        0 | 1 => ("that server", "it"),
+        _ => ("those servers", "them"),
+    };
     let file = settings_file().map_or_else(
         || "your settings".to_owned(),
         |file| file.display().to_string(),
     );
     format!(
-        "unset {}; or, if you know that server and trust it, add --trust-endpoint HOST, or list it \
-         under \"trusted_endpoints\" in {file}",
-        set.join(" and ")
+        "unset {}; or, if you know {server} and trust {it}, add {}, or list {it} under \
+         \"trusted_endpoints\" in {file}",
+        set.join(" and "),
+        flags.join(" ")
     )
 }
 

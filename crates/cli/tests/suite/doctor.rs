@@ -329,6 +329,14 @@ fn what_a_first_sign_in_would_lack_is_told() {
     let client = &checks(&done, "client")[0];
     assert_eq!(client["status"], "warn");
     assert!(client["advice"].as_str().unwrap().contains("--client-file"));
+    let output = user
+        .command(&["doctor", "gemini", "--offline"])
+        .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+        .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
+        .output();
+    let said = Done::from(output.unwrap()).out;
+    assert!(said.contains("gemini: there is no OAuth client"), "{said}");
+    assert!(!said.contains("gemini: gemini:"), "{said}");
     assert!(checks(&user.run(&["doctor", "--offline", "--json"]), "client").is_empty());
 }
 

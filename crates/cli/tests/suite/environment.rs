@@ -56,6 +56,9 @@ fn the_hosts_without_a_proxy_are_named_if_they_make_no_sense() {
         ("NO_PROXY", "vendor.example:port"),
         ("no_proxy", "10.0.0.0/99x"),
         ("NO_PROXY", "https://vendor.example"),
+        ("NO_PROXY", "[[["),
+        ("no_proxy", "a.example, 10.0.0.0/99"),
+        ("NO_PROXY", "<local>"),
     ] {
         let mut command = user.command(&["token", "qwen"]);
         command

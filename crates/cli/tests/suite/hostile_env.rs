@@ -168,7 +168,8 @@ fn a_stored_session_goes_to_no_server_that_the_environment_names() {
                     let done = finish(&mut command);
                     done.assert_failed(1, &stranger.host);
                     let kit = user.kit.base_url().trim_start_matches("http://");
-                    for said in [kit, &variable(vendor, names[0]), "--trust-endpoint"] {
+                    let flag = format!("add --trust-endpoint {}, or", stranger.host);
+                    for said in [kit, &variable(vendor, names[0]), &flag] {
                         assert!(done.err.contains(said), "{said}: {done:?}");
                     }
                 }
@@ -281,8 +282,10 @@ fn the_user_s_own_settings_may_trust_a_server_and_those_of_a_moved_home_may_not(
             break;
         }
         fs::write(own, json!({ "trusted_endpoints": bad }).to_string()).unwrap();
-        user.run(&["token", "qwen"])
-            .assert_failed(1, "trusted_endpoints");
+        let done = user.run(&["token", "qwen"]);
+        done.assert_failed(1, "trusted_endpoints");
+        assert!(done.err.contains("127.0.0.1:4000"), "{done:?}");
+        assert!(!done.err.contains("--account"), "{done:?}");
     }
     user.trust(&[kit]);
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
@@ -338,6 +341,8 @@ fn what_one_server_issues_in_a_sign_in_is_not_handed_to_another() {
         set(&mut command, vendor, &[last], &stranger);
         let done = finish(&mut command);
         done.assert_failed(1, &stranger.host);
+        let flag = format!("add --trust-endpoint {}, or", stranger.host);
+        assert!(done.err.contains(&flag), "{done:?}");
         let kit = user.kit.base_url().trim_start_matches("http://");
         let home = [kit, "oauth2.googleapis.com"];
         assert!(home.iter().any(|home| done.err.contains(home)), "{done:?}");
@@ -362,6 +367,8 @@ fn the_secret_of_the_user_s_client_goes_to_the_vendor_alone() {
             set(&mut command, "gemini", names, &stranger);
             let done = finish(&mut command);
             done.assert_failed(1, &stranger.host);
+            let flag = format!("add --trust-endpoint {}, or", stranger.host);
+            assert!(done.err.contains(&flag), "{done:?}");
             assert!(done.err.contains("oauth2.googleapis.com"), "{done:?}");
         }
     }

@@ -283,6 +283,11 @@ fn a_session_of_gemini_cli_cannot_be_taken_over_and_it_is_said_why() {
     let done = user.run(&["import", "gemini-cli", "--take-over"]);
     done.assert_failed(1, "Google's own OAuth client");
     assert!(!user.file("gemini", "default").exists());
+    // Nor is another account advised beside a session that is there.
+    user.sign_in(&["gemini"]);
+    let done = user.run(&["import", "gemini-cli", "--take-over"]);
+    done.assert_failed(1, "Google's own OAuth client");
+    assert!(!done.err.contains("--account"), "{done:?}");
 
     fs::remove_file(user.folder.path().join(".gemini/oauth_creds.json")).unwrap();
     write(&user, ".gemini/gemini-credentials.json", &json!("made-up"));

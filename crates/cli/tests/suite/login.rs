@@ -123,6 +123,114 @@ fn a_client_file_is_all_that_gemini_needs() {
     assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
+    use crate::common::{Done, browse, command, with_browser};
+
+    let user = User::new();
+    let file = user.folder.path().join("client_secret.json");
+    std::fs::write(&file, user.kit.client_secret_json()).unwrap();
+    let in_bash = |script: &str| {
+        let of_command = command(user.folder.path(), &[]);
+        let mut bash = std::process::Command::new("/bin/bash");
+        bash.args(["-c", script, env!("CARGO_BIN_EXE_llm-auth")])
+            .arg(&file)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs(user.kit.env());
+        for (name, value) in of_command.get_envs() {
+            bash.envs(value.map(|value| (name, value)));
+        }
+        bash.env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        bash
+    };
+    let login = r#""$0" login gemini --json --client-file <(cat "$1")"#;
+    let done = with_browser(in_bash(login).spawn().unwrap(), |event| {
+        browse(event["url"].as_str().unwrap());
+    });
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for (script, code) in [
+        (
+            r#""$0" token gemini --force-refresh --client-file <(cat "$1")"#,
+            0,
+        ),
+        (
+            r#""$0" doctor gemini --offline --client-file <(cat "$1")"#,
+            0,
+        ),
+    ] {
+        let done = Done::from(in_bash(script).output().unwrap());
+        assert_eq!(done.code, Some(code), "{script}: {done:?}");
+    }
+    let nothing = r#""$0" login gemini --client-file <(:)"#;
+    Done::from(in_bash(nothing).output().unwrap()).assert_failed(1, "/dev/fd/");
+}
+
+#[test]
+fn after_three_cut_addresses_the_person_is_told_to_begin_again_and_no_more_to_paste() {
+    use std::io::{Read as _, Write as _};
+
+    let user = User::new();
+    let mut command = user.command(&["login", "gemini", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut next = |event: &str| {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "no {event}");
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if read["event"] == event {
+                return read;
+            }
+        }
+    };
+    let url = next("authorization_url")["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let whole = crate::common::final_url(&url);
+    let (before, code) = whole.split_once("code=").unwrap();
+    let (code, after) = code.split_once('&').unwrap_or((code, ""));
+    for cut in 1..=3 {
+        let code = &code[..code.len() - cut];
+        writeln!(input, "{before}code={code}&{after}").unwrap();
+        if cut == 3 {
+            next("pastes_exhausted");
+        }
+        next("trouble");
+    }
+    writeln!(input, "{whole}").unwrap();
+    assert_eq!(next("ignored")["pasted"], true);
+    crate::common::browse(&url);
+    next("signed_in");
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of_cut = said
+        .matches("may have been cut: copy the whole address")
+        .count();
+    let again = said
+        .matches("press Ctrl-C and run `llm-auth login` again")
+        .count();
+    assert_eq!((of_cut, again), (2, 2), "{said}");
+    let (_, end) = said.split_once("press Ctrl-C").unwrap();
+    assert!(!end.to_lowercase().contains("paste"), "{said}");
+    assert!(!end.contains("Copy"), "{said}");
+}
+
 #[test]
 fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
     let user = User::new();

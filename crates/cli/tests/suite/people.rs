@@ -77,6 +77,31 @@ fn one_file_has_room_for_the_named_person_only() {
 }
 
 #[test]
+fn a_file_of_another_account_is_refused_before_anything_is_said_of_a_sign_in() {
+    let user = User::new();
+    let file = user.folder.path().join("one.json");
+    let file = file.to_str().unwrap();
+    user.sign_in(&["gemini", "--store", file]);
+    user.sign_in(&["qwen"]);
+    let of_qwen = user.file("qwen", "default");
+    for (vendor, more) in [
+        (
+            "gemini",
+            &["--account", "b@example.com", "--store", file][..],
+        ),
+        ("gemini", &["--store", of_qwen.to_str().unwrap(), "--json"]),
+        ("minimax", &["--store", file]),
+    ] {
+        let done = user.run(&[&["login", vendor], more].concat());
+        done.assert_failed(1, "holds a session of");
+        for words in ["replaces", "Sign in to"] {
+            assert!(!done.err.contains(words), "{done:?}");
+        }
+        assert!(!done.out.contains("authorization_url"), "{done:?}");
+    }
+}
+
+#[test]
 fn a_name_that_is_no_address_and_the_address_itself_are_taken_as_they_are() {
     for name in ["work", PERSON, "PERSON@testkit.example", "@work", "me@work"] {
         let user = User::new();

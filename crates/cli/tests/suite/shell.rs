@@ -77,6 +77,20 @@ fn bash_completes_commands_vendors_flags_and_accounts() {
 }
 
 #[test]
+fn an_account_that_several_vendors_have_is_offered_once() {
+    let user = User::new();
+    for vendor in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[vendor]);
+    }
+    for words in [
+        &["llm-auth", "token", "qwen", "--account", "d"][..],
+        &["llm-auth", "switch", "minimax", "d"],
+    ] {
+        assert_eq!(offered(&user, words), ["default"], "{words:?}");
+    }
+}
+
+#[test]
 fn there_is_a_manual_page_for_every_command() {
     let user = User::new();
     let done = user.run(&["man"]);
@@ -303,6 +317,10 @@ fn every_page_says_what_is_read_returned_and_kept() {
             ".SH FILES\n",
             "LLM_AUTH_HOME",
             "settings.json",
+            "trusted_endpoints",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "for new sign-ins only",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -44,6 +44,45 @@ fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
 }
 
 #[test]
+fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_not() {
+    let user = User::with_expired_session("qwen");
+    let bundle = user.folder.path().join("bundle.pem");
+    fs::write(&bundle, "made-up").unwrap();
+    let bundle = bundle.to_str().unwrap();
+    for (value, around) in [
+        (format!("{bundle}\r"), true),
+        (format!(" {bundle}"), true),
+        (format!("{bundle}\n"), true),
+        (bundle.to_owned(), false),
+    ] {
+        for args in [&["token", "qwen"][..], &["doctor", "qwen", "--offline"]] {
+            let output = user
+                .command(args)
+                .env("SSL_CERT_FILE", &value)
+                .env("SSL_CERT_DIR", " ")
+                .output();
+            let done = Done::from(output.unwrap());
+            let said = format!("{}{}", done.out, done.err);
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let named = format!("names {bundle} with white space or a line end around it");
+            assert_eq!(said.contains(&named), around, "{value:?}: {said}");
+            assert!(said.contains("SSL_CERT_FILE"), "{said}");
+            assert!(!said.contains("SSL_CERT_DIR"), "{said}");
+            assert!(!said.contains("unset them"), "{said}");
+        }
+    }
+    let output = user
+        .command(&["token", "qwen"])
+        .env("SSL_CERT_FILE", "/no/such/bundle.pem")
+        .env("SSL_CERT_DIR", "/no/such/directory")
+        .output();
+    let done = Done::from(output.unwrap());
+    done.assert_failed(1, "SSL_CERT_DIR=/no/such/directory");
+    let advice = "correct SSL_CERT_FILE and SSL_CERT_DIR, or unset them";
+    assert!(done.err.contains(advice), "{done:?}");
+}
+
+#[test]
 fn doctor_shows_what_stands_in_for_the_systems_certificates() {
     let user = User::new();
     let bundle = user.folder.path().join("bundle.pem");
@@ -54,6 +93,7 @@ fn doctor_shows_what_stands_in_for_the_systems_certificates() {
         ("SSL_CERT_DIR", "/no/such/directory", "fail"),
         ("SSL_CERT_DIR", "/usr:/", "ok"),
         ("SSL_CERT_DIR", "", "fail"),
+        ("SSL_CERT_FILE", "  ", "fail"),
     ] {
         let output = user
             .command(&["doctor", "--offline", "--json"])

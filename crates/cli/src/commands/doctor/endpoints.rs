@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{Check, DoctorArgs, PATIENCE, Status};
 use crate::environment::{CA_FILE, Proxy, Variables};
-use crate::exit::chain;
+use crate::exit::{chain, proxy_advice};
 use crate::time::length;
 use crate::trust;
 use crate::vendor::endpoints::{self, Entry, Kind};
@@ -188,7 +188,7 @@ fn judge(entry: &Entry, answer: &Answer) -> Judgement {
         407 => told(
             Status::Fail,
             "cannot be reached: the proxy refuses (status 407)".to_owned(),
-            Some(PROXY_PASSWORD),
+            Some(&proxy_advice()),
         ),
         _ if entry.kind == Kind::Page || is_json => {
             told(Status::Ok, format!("answers (status {status})"), None)
@@ -204,8 +204,6 @@ fn judge(entry: &Entry, answer: &Answer) -> Judgement {
         ),
     }
 }
-
-const PROXY_PASSWORD: &str = "the proxy wants a user and a password: put them into its URL";
 
 fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
     let status = error.status().unwrap_or_default();
@@ -236,8 +234,8 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
     let proxy = proxy.filter(|_| !entry.endpoint.is_loopback());
     let advice = if let Some(advice) = trust::advice(error) {
         advice
-    } else if lower.contains("proxy auth") {
-        PROXY_PASSWORD.to_owned()
+    } else if error.is_about_proxy() {
+        proxy_advice()
     } else if lower.contains("certificate") {
         format!(
             "is the clock right? If a company's network opens TLS, name its authority's \

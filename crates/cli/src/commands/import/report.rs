@@ -129,7 +129,7 @@ fn command(args: &ImportArgs, source: Source) -> String {
         flag("region", region.name());
     }
     if let Some(file) = &args.provider.client_file {
-        flag("client-file", &file.display().to_string());
+        flag("client-file", &file.path().display().to_string());
     }
     command
 }

@@ -95,9 +95,13 @@ impl Login {
         })
     }
 
+    /// Whether the session can be stored, before the person is told anything.
+    pub(super) async fn check_store(&self) -> Result<(), Failure> {
+        Ok(self.manager(&self.key).check_store().await?)
+    }
+
     pub(super) async fn sign_in(&self, terminal: &Terminal) -> Result<SignedIn, Failure> {
         let manager = self.manager(&self.key);
-        manager.check_store().await?;
         let signed_in = manager.provider().authenticate(terminal).await;
         let token = signed_in.map_err(|error| error.with_session(&self.key))?;
         let mut key = self.key.clone();

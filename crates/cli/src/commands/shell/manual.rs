@@ -42,16 +42,21 @@ or
 .B LLM_AUTH_CA_FILE
 PEM certificates to trust beside those of the system
 .TP
+.BR SSL_CERT_FILE ", " SSL_CERT_DIR
+on Linux and the BSDs: a PEM file, directories of PEM files (separated by colons), in place of the certificates of
+the system; the TLS library reads them as they are, with any white space
+.TP
 .BI LLM_AUTH_ VENDOR _ACCOUNT
 the account that is meant where
 .B \-\-account
 names none
 .TP
 .BI LLM_AUTH_ VENDOR _BASE_URL
-replaces scheme, host and port of all endpoints of the vendor
+replaces scheme, host and port of all endpoints of the vendor, for new sign-ins only
 .TP
 .BI LLM_AUTH_ VENDOR _ ENDPOINT _ENDPOINT
-replaces one endpoint: AUTHORIZATION, DEVICE_AUTHORIZATION, TOKEN, REVOCATION or USERINFO
+replaces one endpoint: AUTHORIZATION, DEVICE_AUTHORIZATION, TOKEN, REVOCATION or USERINFO;
+for new sign-ins only
 .TP
 .BI LLM_AUTH_ VENDOR "_CLIENT_ID" \fR,\fP " LLM_AUTH_" VENDOR _SCOPE
 another client, another scope
@@ -89,6 +94,10 @@ what stood there and could not be read; a sign-in keeps it
 .TP
 .I ~/.local/share/llm-auth/settings.json
 the current account of each vendor
+.RB ( current ),
+and the servers that may have credentials though they are not the vendors' own
+.RB ( trusted_endpoints ,
+a list; only that of the user's own directory counts)
 .TP
 .IR ~/Downloads/llm\-auth\-sign\-in\-* /sign\-in.html
 leads the browser to the page of a sign-in, and is removed at its end; only while a browser is opened. The
