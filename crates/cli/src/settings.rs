@@ -32,10 +32,10 @@ impl Settings {
         Self::read(&store::home()?)
     }
 
-    /// Those of the user's own home directory, wherever `LLM_AUTH_HOME` moves the rest: that may
-    /// be the word of a project.
-    pub(crate) fn of_user() -> Result<Self, Failure> {
-        Self::read(&store::home_of_user()?)
+    /// Those of the user's own home directory as the system records it, wherever the environment
+    /// moves the rest: that may be the word of a project. `None` if the system records none.
+    pub(crate) fn of_user() -> Option<Result<Self, Failure>> {
+        Some(Self::read(&store::trusted_home()?))
     }
 
     fn read(home: &Path) -> Result<Self, Failure> {

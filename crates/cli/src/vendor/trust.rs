@@ -45,7 +45,9 @@ impl TrustArgs {
     /// Those of the flags and of the user's own settings.
     pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
         let mut hosts = self.trusted.clone();
-        hosts.extend(Settings::of_user().map_or(Ok(Vec::new()), |of| of.trusted_endpoints())?);
+        if let Some(Ok(settings)) = Settings::of_user() {
+            hosts.extend(settings.trusted_endpoints()?);
+        }
         Ok(hosts)
     }
 }
@@ -240,7 +242,7 @@ fn advice(set: &[String]) -> String {
 }
 
 fn settings_file() -> Option<PathBuf> {
-    Some(store::home_of_user().ok()?.join("settings.json"))
+    Some(store::trusted_home()?.join("settings.json"))
 }
 
 fn bare(origin: &str) -> &str {
