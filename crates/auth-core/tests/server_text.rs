@@ -117,8 +117,9 @@ async fn what_no_header_may_have_is_an_error_and_no_panic() {
         " x",
     ] {
         for error in [
-            http.get_with_bearer(&endpoint, &Secret::from(access)).await,
-            http.post_with_bearer(&endpoint, &Secret::from(access))
+            http.get_with_bearer(&endpoint, &Secret::from(access), &[])
+                .await,
+            http.post_with_bearer(&endpoint, &Secret::from(access), &[])
                 .await,
         ] {
             let error = error.unwrap_err();

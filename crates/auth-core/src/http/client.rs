@@ -136,33 +136,45 @@ impl HttpClient {
         self.send(endpoint, request, &[], Vec::new()).await
     }
 
-    /// Asks with a bearer token in the `Authorization` header (RFC 6750 section 2.1).
+    /// Asks with a bearer token in the `Authorization` header (RFC 6750 section 2.1). Text of the
+    /// response that repeats the token or one of the `hidden` secrets is not shown.
     ///
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
-    pub async fn get_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
+    pub async fn get_with_bearer(
+        &self,
+        endpoint: &Endpoint,
+        access: &Secret,
+        hidden: &[Secret],
+    ) -> Result<Answer> {
         let request = self
             .client(endpoint)?
             .get(endpoint.url().clone())
             .header(AUTHORIZATION, bearer(access)?);
-        self.send(endpoint, request, &[], vec![access.clone()])
+        self.send(endpoint, request, &[], [&[access.clone()], hidden].concat())
             .await
     }
 
-    /// Posts an empty form with a bearer token in the `Authorization` header.
+    /// Posts an empty form with a bearer token in the `Authorization` header; `hidden` as for
+    /// [`get_with_bearer`](Self::get_with_bearer).
     ///
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
-    pub async fn post_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
+    pub async fn post_with_bearer(
+        &self,
+        endpoint: &Endpoint,
+        access: &Secret,
+        hidden: &[Secret],
+    ) -> Result<Answer> {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, FORM)
             .header(AUTHORIZATION, bearer(access)?)
             .body("");
-        self.send(endpoint, request, &[], vec![access.clone()])
+        self.send(endpoint, request, &[], [&[access.clone()], hidden].concat())
             .await
     }
 

@@ -105,9 +105,15 @@ impl SignIn {
     pub(crate) fn judged(vendor: Vendor, args: &ProviderArgs) -> Result<Self, Failure> {
         let entries = endpoints::of(vendor, args, &[args.region()])?;
         let recipients = recipients(vendor, args)?;
+        let served = Recipients::of_vendor(serving(vendor, args));
+        let is_own = |entry: &Entry| {
+            let gets_the_grant =
+                ["TOKEN_ENDPOINT", "REVOCATION_ENDPOINT"].contains(&entry.variable);
+            recipients.owns(&entry.endpoint) || !gets_the_grant && served.owns(&entry.endpoint)
+        };
         let foreign: Vec<Entry> = entries
             .iter()
-            .filter(|entry| !recipients.owns(&entry.endpoint))
+            .filter(|entry| !is_own(entry))
             .cloned()
             .collect();
         let first = entries.first().map(|entry| entry.endpoint.base());
@@ -204,7 +210,8 @@ fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure
     Ok(Recipients::of_vendor(own(vendor, args)).trusting(&args.trust.hosts()?))
 }
 
-/// The vendor's own endpoints, whatever the environment says, the token endpoint first.
+/// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
+/// the environment says, the token endpoint first.
 fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
     match vendor {
         Vendor::Qwen => {
@@ -219,14 +226,19 @@ fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
         }
         Vendor::Gemini => {
             let known = llm_auth_gemini::GeminiEndpoints::default();
-            vec![
-                known.token,
-                known.revocation,
-                known.userinfo,
-                known.authorization,
-            ]
+            vec![known.token, known.revocation]
         }
     }
+}
+
+/// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
+fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+    let mut serving = own(vendor, args);
+    if vendor == Vendor::Gemini {
+        let known = llm_auth_gemini::GeminiEndpoints::default();
+        serving.extend([known.userinfo, known.authorization]);
+    }
+    serving
 }
 
 fn advice(set: &[String]) -> String {
