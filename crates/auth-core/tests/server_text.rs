@@ -177,3 +177,13 @@ async fn what_no_header_may_have_is_an_error_and_no_panic() {
     http.post_form(&endpoint, &form, &headers).await.unwrap();
     assert!(seen.await.unwrap().contains("x-request-id: 1"));
 }
+
+#[tokio::test]
+async fn a_token_type_that_repeats_the_token_is_named_as_not_shown() {
+    let body = r#"{"access_token":"made-up-token-9Zq7","token_type":"made-up-token-9Zq7"}"#;
+    let answer = post(answer("200 OK", "", body)).await.unwrap();
+    let error = TokenAnswer::read(&answer.json().unwrap()).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("of a type that is not shown"), "{said}");
+    assert!(!said.contains("9Zq7"), "{said}");
+}

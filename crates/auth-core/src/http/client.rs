@@ -283,9 +283,10 @@ impl HttpClient {
 
     /// What to make of a request without a whole answer.
     fn no_answer(&self, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+        let patience = self.inner.settings.timeout;
         match self.inner.settings.proxy_for(endpoint) {
-            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, source),
-            None => no_answer(endpoint.host(), source),
+            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, patience, source),
+            None => no_answer(endpoint.host(), patience, source),
         }
     }
 }
