@@ -428,6 +428,24 @@ async fn connections_that_bring_nothing_do_not_keep_the_answer_out() {
 }
 
 #[tokio::test]
+async fn an_answer_in_two_pieces_outlives_a_flood_of_silent_connections() {
+    let waiting = wait(Duration::from_secs(60));
+    let host = waiting.address.clone();
+    let mut browser = TcpStream::connect(&host).await.unwrap();
+    let first = format!("GET /cb?code=4/real&state={STATE}");
+    browser.write_all(first.as_bytes()).await.unwrap();
+    let mut flood = Vec::new();
+    for _ in 0..400 {
+        flood.push(TcpStream::connect(&host).await.unwrap());
+        tokio::task::yield_now().await;
+    }
+    let rest = format!(" HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    browser.write_all(rest.as_bytes()).await.unwrap();
+    let redirect = waiting.task.await.unwrap().unwrap();
+    assert_eq!(redirect.code().expose(), "4/real");
+}
+
+#[tokio::test]
 async fn the_browser_that_waits_for_its_page_is_no_idle_one() {
     let waiting = wait(Duration::from_secs(60));
     let page = waiting.answer(&format!("code=real&state={STATE}"));

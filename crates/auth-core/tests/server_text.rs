@@ -105,6 +105,35 @@ async fn an_address_that_is_too_long_for_a_page_is_refused_or_left_out() {
 }
 
 #[tokio::test]
+async fn a_device_code_is_neither_shown_nor_opened_as_a_part_of_something_else() {
+    const CODE: &str = "made-up-device-code-9Zq7";
+    let page = "https://x.example/";
+    let read = async |user_code: &str, uri: &str, complete: &str| {
+        let body = format!(
+            r#"{{"device_code":"{CODE}","user_code":"{user_code}","verification_uri":"{uri}","verification_uri_complete":"{complete}"}}"#
+        );
+        let answer = post(answer("200 OK", "", &body)).await.unwrap();
+        DeviceAuthorization::read(&answer.json().unwrap())
+    };
+    let with_code = format!("{page}?d={CODE}");
+    for (user_code, uri) in [
+        (CODE, page),
+        ("made-up-device", page),
+        (&CODE.to_uppercase(), page),
+        ("AB-12", &with_code),
+    ] {
+        let error = read(user_code, uri, page).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(!format!("{error:?}").contains("9Zq7"), "{error:?}");
+    }
+    let device = read("AB-12", page, &with_code).await.unwrap();
+    assert_eq!(device.best_uri(), page);
+    let complete = format!("{page}?user_code=AB-12");
+    let device = read("AB-12", page, &complete).await.unwrap();
+    assert_eq!(device.best_uri(), complete);
+}
+
+#[tokio::test]
 async fn what_no_header_may_have_is_an_error_and_no_panic() {
     let (endpoint, seen) = serve(answer("200 OK", "", "{}")).await;
     let http = HttpClient::default();
@@ -117,8 +146,9 @@ async fn what_no_header_may_have_is_an_error_and_no_panic() {
         " x",
     ] {
         for error in [
-            http.get_with_bearer(&endpoint, &Secret::from(access)).await,
-            http.post_with_bearer(&endpoint, &Secret::from(access))
+            http.get_with_bearer(&endpoint, &Secret::from(access), &[])
+                .await,
+            http.post_with_bearer(&endpoint, &Secret::from(access), &[])
                 .await,
         ] {
             let error = error.unwrap_err();
@@ -146,4 +176,14 @@ async fn what_no_header_may_have_is_an_error_and_no_panic() {
     let headers = [("X-Request-ID", "1".to_owned())];
     http.post_form(&endpoint, &form, &headers).await.unwrap();
     assert!(seen.await.unwrap().contains("x-request-id: 1"));
+}
+
+#[tokio::test]
+async fn a_token_type_that_repeats_the_token_is_named_as_not_shown() {
+    let body = r#"{"access_token":"made-up-token-9Zq7","token_type":"made-up-token-9Zq7"}"#;
+    let answer = post(answer("200 OK", "", body)).await.unwrap();
+    let error = TokenAnswer::read(&answer.json().unwrap()).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("of a type that is not shown"), "{said}");
+    assert!(!said.contains("9Zq7"), "{said}");
 }

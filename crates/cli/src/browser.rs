@@ -10,6 +10,7 @@ use llm_auth_core::Endpoint;
 
 pub(crate) use self::redirect::RedirectFile;
 use self::words::{programs, words};
+use crate::commands::exec::without_secrets;
 
 /// Those that fight for the terminal and run none of the scripts of a sign-in page, and what is
 /// no browser at all.
@@ -45,11 +46,11 @@ pub(crate) fn open(
     if Endpoint::new(bare).is_err() {
         return failed();
     }
-    let page = file.map_or_else(|| url.to_owned(), RedirectFile::url);
+    let page = plain(&file.map_or_else(|| url.to_owned(), RedirectFile::url));
     let launchers = match wanted {
         Some(wanted) => programs(wanted, is_file)
             .iter()
-            .filter(|program| !is_text_browser(program))
+            .filter(|program| !is_text_browser(program) && !is_script_of(program, &page))
             .map(|program| command(program, &page))
             .collect(),
         None => open::commands(&page),
@@ -59,6 +60,28 @@ pub(crate) fn open(
             failed();
         }
     });
+}
+
+/// The address without a character that a shell would read as its own, since a launcher may be one
+/// (`sh -c 'firefox %s'`). An `&` stays, for it separates the parameters of an address.
+fn plain(url: &str) -> String {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+    let mut plain = url[..path].to_owned();
+    for byte in url[path..].bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:/?#@&=+,%".contains(&byte) {
+            plain.push(char::from(byte));
+        } else {
+            plain.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    plain
+}
+
+/// Whether the page would become a part of a script, in which an `&` ends a command.
+fn is_script_of(program: &str, page: &str) -> bool {
+    let is_script = |word: &String| word.contains("%s") && word.contains(char::is_whitespace);
+    page.contains('&') && words(program, is_file).iter().any(is_script)
 }
 
 /// Whether `BROWSER` names nothing that could show such a page.
@@ -99,6 +122,7 @@ fn has_taken_it(mut launcher: Command) -> bool {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    without_secrets(&mut launcher);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut launcher, 0);
     // Windows' Explorer ends with a failure when all is well.
@@ -130,6 +154,28 @@ mod tests {
         );
         let program = command(r"/opt/My\ Browser/run", url);
         assert_eq!(program.get_program(), "/opt/My Browser/run");
+    }
+
+    #[test]
+    fn nothing_of_an_address_is_a_word_of_a_shell() {
+        let odd = "$`();'\"|<>\\{}![]* ^\t\n";
+        let page = plain(&format!("https://vendor.example/?a={odd}&b=%24#c"));
+        assert!(!page.contains(|c: char| odd.contains(c)), "{page}");
+        assert!(
+            page.starts_with("https://vendor.example/?a=%24%60%28"),
+            "{page}"
+        );
+        assert!(page.ends_with("&b=%24#c"), "{page}");
+        assert_eq!(plain("http://[::1]:80/a?b"), "http://[::1]:80/a?b");
+        for (program, expected) in [
+            ("sh -c 'echo %s'", true),
+            ("firefox %s", false),
+            ("app --url=%s", false),
+            ("'/opt/my app' %s", false),
+        ] {
+            assert_eq!(is_script_of(program, "https://v.example/?a&b"), expected);
+            assert!(!is_script_of(program, "https://v.example/?a"));
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use clap_complete::ArgValueCompleter;
 
 use crate::exit::{self, Reporter};
 use crate::logging;
+use crate::store;
 use crate::text::not_a_name;
 use crate::vendor::Vendor;
 
@@ -43,6 +44,11 @@ pub(crate) struct Cli {
     /// directives such as `llm_auth_core=trace`, does the same.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+
+    /// The directory whose `settings.json` names trusted servers, in place of the one below the
+    /// home directory of the user.
+    #[arg(long, hide = true, value_name = "DIRECTORY")]
+    trusted_settings: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,6 +123,9 @@ impl Cli {
     /// Does what was asked; the exit code.
     pub(crate) fn run(self) -> u8 {
         crate::limits::not_dumpable_unless_descriptors_are_read();
+        if let Some(directory) = self.trusted_settings {
+            store::name_trusted_home(directory);
+        }
         let reporter = self.command.reporter();
         let done = logging::start(self.verbose).and_then(|()| match self.command {
             Command::Login(args) => login::run(&args),

@@ -32,10 +32,11 @@ impl Settings {
         Self::read(&store::home()?, OF_ACCOUNTS)
     }
 
-    /// Those of the user's own home directory, wherever `LLM_AUTH_HOME` moves the rest: that may
-    /// be the word of a project.
-    pub(crate) fn of_user() -> Result<Self, Failure> {
-        Self::read(&store::home_of_user()?, "mend or delete that file")
+    /// Those of the user's own home directory as the system records it, wherever the environment
+    /// moves the rest: that may be the word of a project. `None` if the system records none.
+    pub(crate) fn of_user() -> Option<Result<Self, Failure>> {
+        let home = store::trusted_home()?;
+        Some(Self::read(&home, "mend or delete that file"))
     }
 
     /// `advice` is what to do about a file that cannot be read.

@@ -1,6 +1,7 @@
 //! Where the sessions are kept.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use etcetera::BaseStrategy as _;
 use llm_auth_core::FileTokenStore;
@@ -12,6 +13,9 @@ use crate::files;
 
 /// The variable that moves everything that is kept.
 pub(crate) const HOME: &str = "LLM_AUTH_HOME";
+
+/// Where a call says that the trusted settings are; the tests of this command do.
+static TRUSTED_HOME: OnceLock<PathBuf> = OnceLock::new();
 
 /// The store that was asked for: one file, or the folder of all sessions.
 pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {
@@ -54,8 +58,8 @@ pub(crate) fn home() -> Result<PathBuf, Failure> {
     }
 }
 
-/// The same where no variable of ours moves it: what stands there is the user's own word.
-pub(crate) fn home_of_user() -> Result<PathBuf, Failure> {
+/// The same where no variable of ours moves it.
+fn home_of_user() -> Result<PathBuf, Failure> {
     match etcetera::base_strategy::choose_native_strategy() {
         Ok(folders) => Ok(folders.data_dir().join("llm-auth")),
         Err(_no_home) => Err(Failure::Config {
@@ -63,4 +67,38 @@ pub(crate) fn home_of_user() -> Result<PathBuf, Failure> {
             advice: format!("set {HOME} to a folder, or name a file with --store"),
         }),
     }
+}
+
+/// The directory whose settings are the user's own word: below the home directory that the system
+/// records for the effective user, whatever `HOME`, `XDG_DATA_HOME` and `LLM_AUTH_HOME` are, for
+/// those may come from a project. `None` if the system records none.
+pub(crate) fn trusted_home() -> Option<PathBuf> {
+    match TRUSTED_HOME.get() {
+        Some(named) => Some(named.clone()),
+        None => recorded_home(),
+    }
+}
+
+/// Takes the trusted settings from this directory, which the call itself names.
+pub(crate) fn name_trusted_home(directory: PathBuf) {
+    // The one call is parsed once.
+    let _named_before = TRUSTED_HOME.set(directory);
+}
+
+#[cfg(unix)]
+fn recorded_home() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok()??;
+    let data = if cfg!(target_vendor = "apple") {
+        "Library/Application Support"
+    } else {
+        ".local/share"
+    };
+    user.dir
+        .is_absolute()
+        .then(|| user.dir.join(data).join("llm-auth"))
+}
+
+#[cfg(not(unix))]
+fn recorded_home() -> Option<PathBuf> {
+    home_of_user().ok()
 }

@@ -1,11 +1,16 @@
 //! The CA certificates of this system, and the variables that put others in their place.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 
 use llm_auth_core::{Error, ErrorKind, printable};
 
 use crate::environment::CA_FILE;
+use crate::exit::Failure;
+
+/// The largest file of certificates that is read.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// What the TLS library reads in place of the system's own certificates, on systems that keep
 /// them in files.
@@ -54,13 +59,7 @@ impl Named {
                 "is set to nothing, and the TLS library takes that for the name of a file".into(),
             );
         }
-        let is_directory = self.variable == "SSL_CERT_DIR";
-        let places = if is_directory {
-            std::env::split_paths(&self.value).collect()
-        } else {
-            vec![Path::new(&self.value).to_owned()]
-        };
-        places.iter().find_map(|place| {
+        self.places().iter().find_map(|place| {
             let text = place.display().to_string();
             let shown = printable(text.trim());
             match std::fs::metadata(place) {
@@ -69,16 +68,59 @@ impl Named {
                      takes for a part of the name"
                 )),
                 Err(error) => Some(format!("names {shown}, which cannot be read: {error}")),
-                Ok(found) if is_directory && !found.is_dir() => {
-                    Some(format!("names {shown}, which is no directory"))
-                }
-                Ok(found) if !is_directory && found.is_dir() => {
-                    Some(format!("names {shown}, which is a directory"))
-                }
-                Ok(_) => None,
+                Ok(found) => (self.misfit(&found)).map(|why| format!("names {shown}, which {why}")),
             }
         })
     }
+
+    fn is_directory(&self) -> bool {
+        self.variable == "SSL_CERT_DIR"
+    }
+
+    fn places(&self) -> Vec<PathBuf> {
+        if self.is_directory() {
+            std::env::split_paths(&self.value).collect()
+        } else {
+            vec![Path::new(&self.value).to_owned()]
+        }
+    }
+
+    /// What is there, if it is of another kind than it should be, so that reading it might never
+    /// end.
+    fn misfit(&self, found: &Metadata) -> Option<&'static str> {
+        Some(match (self.is_directory(), found) {
+            (true, found) if found.is_dir() => return None,
+            (true, _) => "is no directory",
+            (false, found) if found.is_dir() => "is a directory",
+            (false, found) if !found.is_file() => "is no regular file",
+            (false, found) if found.len() > LARGEST => "has more than 16 MiB",
+            (false, _) => return None,
+        })
+    }
+}
+
+/// Refuses what the TLS library could read for ever: a pipe, a device, a file without end. To be
+/// asked before a client is built, and so before any lock is held. What is not there, or holds no
+/// certificate, is an error of the library.
+pub(crate) fn check() -> Result<(), Failure> {
+    for named in named() {
+        let misfit = named.places().into_iter().find_map(|place| {
+            let found = std::fs::metadata(&place).ok()?;
+            let shown = printable(&place.display().to_string());
+            let why = named.misfit(&found)?;
+            Some(format!("{}={shown} {why}", named.variable))
+        });
+        if let Some(message) = misfit {
+            let variable = named.variable;
+            return Err(Failure::Config {
+                message,
+                advice: format!(
+                    "correct {variable}, or unset it to use the package ca-certificates"
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether it is not the network but what this computer trusts that stands in the way: no

@@ -243,6 +243,7 @@ impl Vendor {
 
 /// The one client for every request: sign-in, renewal, sign-out and `doctor`.
 pub(crate) fn http_client(timeout: Option<Duration>) -> Result<HttpClient, Failure> {
+    crate::trust::check()?;
     let mut http = environment::network(HttpClient::builder())?;
     if let Some(timeout) = timeout {
         http = http.timeout(timeout);

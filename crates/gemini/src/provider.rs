@@ -114,9 +114,12 @@ impl GeminiProvider {
     /// [`ErrorKind::Protocol`] without the right scope, transient kinds for network trouble,
     /// [`ErrorKind::Config`] if the session was not issued there.
     pub async fn userinfo(&self, token: &OAuthToken) -> Result<UserInfo> {
-        let recipients = self.recipients();
+        let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.userinfo)?;
-        let answer = self.http.get_with_bearer(endpoint, &token.access).await?;
+        let answer = self
+            .http
+            .get_with_bearer(endpoint, &token.access, &others(token))
+            .await?;
         wire::read_userinfo(&answer)
     }
 
@@ -127,9 +130,12 @@ impl GeminiProvider {
     /// Transient kinds for network trouble; a dead token is no error but
     /// [`ApiVerdict::RefreshNeeded`]. [`ErrorKind::Config`] if the session was not issued there.
     pub async fn check(&self, token: &OAuthToken) -> Result<ApiVerdict> {
-        let recipients = self.recipients();
+        let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.tokeninfo)?;
-        let answer = self.http.post_with_bearer(endpoint, &token.access).await?;
+        let answer = self
+            .http
+            .post_with_bearer(endpoint, &token.access, &others(token))
+            .await?;
         wire::judge_tokeninfo(&answer)
     }
 
@@ -219,12 +225,21 @@ impl GeminiProvider {
         let (endpoints, recipients) = (&self.endpoints, self.recipients());
         recipients.permit(session, &endpoints.token)?;
         recipients.permit(session, &endpoints.revocation)?;
+        let recipients = self.access_recipients();
         recipients.permit_access(session, &endpoints.userinfo)?;
         recipients.permit_access(session, &Endpoint::new(&endpoints.api_base)?)?;
         Ok(())
     }
 
+    /// Of refresh tokens and of the client secret: where Google issues and revokes tokens, and no
+    /// host that serves others of its APIs.
     fn recipients(&self) -> Recipients {
+        let known = GeminiEndpoints::default();
+        Recipients::of_vendor([known.token, known.revocation]).trusting(&self.trusted)
+    }
+
+    /// Of access tokens.
+    fn access_recipients(&self) -> Recipients {
         let known = GeminiEndpoints::default();
         let api = Endpoint::new(&known.api_base).ok();
         let own = [
@@ -376,7 +391,7 @@ impl AuthProvider for GeminiProvider {
     fn api_base(&self, token: &OAuthToken) -> Option<String> {
         let base = &self.endpoints.api_base;
         let api = Endpoint::new(base).ok()?;
-        let permitted = self.recipients().permit_access(token, &api).is_ok();
+        let permitted = self.access_recipients().permit_access(token, &api).is_ok();
         permitted.then(|| base.clone())
     }
 
@@ -443,6 +458,12 @@ impl GeminiProviderBuilder {
     pub fn build(self) -> GeminiProvider {
         self.provider
     }
+}
+
+/// What a response to the access token must not show either.
+fn others(token: &OAuthToken) -> Vec<Secret> {
+    let others = [&token.refresh, &token.notes.client_secret];
+    others.into_iter().flatten().cloned().collect()
 }
 
 fn client_form(id: &str, secret: Option<&Secret>) -> Form {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::echo::repeats;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Fields;
 use crate::secret::Secret;
-use crate::text::clean;
+use crate::text::shown;
 
 /// The lifetime of a device code whose answer names none: 15 minutes.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
@@ -43,7 +44,7 @@ impl DeviceAuthorization {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, if the URI is neither
-    /// `https` nor loopback, or if a server on the network names a page on this computer or on a
+    /// `https` nor loopback, if one of them repeats the device code, or if a server on the network names a page on this computer or on a
     /// private network.
     pub fn read(fields: &Fields) -> Result<Self> {
         let device_code = fields
@@ -69,25 +70,35 @@ impl DeviceAuthorization {
         expires_in: Duration,
         interval: Option<Duration>,
     ) -> Result<Self> {
-        let user_code = fields
+        let sent = fields
             .text("user_code")
-            .map(|code| clean(code, LONGEST_CODE, &[]))
-            .filter(|code| !code.is_empty())
             .ok_or_else(|| missing("user_code"))?;
+        // A provider whose polls send the user code itself has no other code to hide.
+        let hidden: &[Secret] = match device_code.expose() == sent && is_user_code(fields, sent) {
+            true => &[],
+            false => std::slice::from_ref(&device_code),
+        };
+        let user_code = shown(sent, LONGEST_CODE, hidden).ok_or_else(|| repeated("user_code"))?;
+        if user_code.is_empty() {
+            return Err(missing("user_code"));
+        }
         let verification_uri = fields
             .text("verification_uri")
             .or_else(|| fields.text("verification_url"))
             .ok_or_else(|| missing("verification_uri"))?;
+        if repeats(verification_uri, hidden) {
+            return Err(repeated("verification_uri"));
+        }
         Ok(Self {
-            device_code,
             user_code,
             verification_uri: page(fields, verification_uri)?,
             // Without it the user enters the code at the plain page.
             verification_uri_complete: fields
                 .text("verification_uri_complete")
-                .filter(|uri| uri.len() <= LONGEST_URI)
+                .filter(|uri| uri.len() <= LONGEST_URI && !repeats(uri, hidden))
                 .map(|uri| page(fields, uri))
                 .transpose()?,
+            device_code,
             expires_in,
             interval,
         })
@@ -100,6 +111,22 @@ impl DeviceAuthorization {
             .as_deref()
             .unwrap_or(&self.verification_uri)
     }
+}
+
+/// Whether the polls send the user code on purpose: the response has no other code for them, or
+/// the provider does not use it.
+fn is_user_code(fields: &Fields, user_code: &str) -> bool {
+    fields
+        .text("device_code")
+        .is_none_or(|device_code| device_code != user_code)
+}
+
+/// Who sees the device code can take the session.
+fn repeated(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        format!("the device authorization response repeats the device code in {name}"),
+    )
 }
 
 fn missing(name: &str) -> Error {

@@ -77,9 +77,13 @@ impl TokenAnswer {
         if let Some(kind) = fields.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
         {
+            let kind = fields.shown("token_type", 40);
             return Err(senseless(format!(
-                "the token answer is of type {}, only bearer is known",
-                fields.shown("token_type", 40).unwrap_or_default()
+                "the token response is of {}, only bearer is known",
+                kind.map_or_else(
+                    || "a type that is not shown".to_owned(),
+                    |kind| format!("type {kind}")
+                )
             )));
         }
         if expires_in.is_zero() {

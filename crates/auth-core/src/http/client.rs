@@ -136,34 +136,56 @@ impl HttpClient {
         self.send(endpoint, request, &[], Vec::new()).await
     }
 
-    /// Asks with a bearer token in the `Authorization` header (RFC 6750 section 2.1).
+    /// Asks with a bearer token in the `Authorization` header (RFC 6750 section 2.1). Text of the
+    /// response that repeats the token or one of the `hidden` secrets is not shown.
     ///
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
-    pub async fn get_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
+    pub async fn get_with_bearer(
+        &self,
+        endpoint: &Endpoint,
+        access: &Secret,
+        hidden: &[Secret],
+    ) -> Result<Answer> {
         let request = self
             .client(endpoint)?
             .get(endpoint.url().clone())
             .header(AUTHORIZATION, bearer(access)?);
-        self.send(endpoint, request, &[], vec![access.clone()])
-            .await
+        self.send(
+            endpoint,
+            request,
+            &[],
+            [std::slice::from_ref(access), hidden].concat(),
+        )
+        .await
     }
 
-    /// Posts an empty form with a bearer token in the `Authorization` header.
+    /// Posts an empty form with a bearer token in the `Authorization` header; `hidden` as for
+    /// [`get_with_bearer`](Self::get_with_bearer).
     ///
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
-    pub async fn post_with_bearer(&self, endpoint: &Endpoint, access: &Secret) -> Result<Answer> {
+    pub async fn post_with_bearer(
+        &self,
+        endpoint: &Endpoint,
+        access: &Secret,
+        hidden: &[Secret],
+    ) -> Result<Answer> {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, FORM)
             .header(AUTHORIZATION, bearer(access)?)
             .body("");
-        self.send(endpoint, request, &[], vec![access.clone()])
-            .await
+        self.send(
+            endpoint,
+            request,
+            &[],
+            [std::slice::from_ref(access), hidden].concat(),
+        )
+        .await
     }
 
     async fn send(
@@ -279,9 +301,10 @@ impl HttpClient {
 
     /// What to make of a request without a whole answer.
     fn no_answer(&self, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+        let patience = self.inner.settings.timeout;
         match self.inner.settings.proxy_for(endpoint) {
-            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, source),
-            None => no_answer(endpoint.host(), source),
+            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, patience, source),
+            None => no_answer(endpoint.host(), patience, source),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The errors of a request whose response did not come, or not whole.
 
+use std::time::Duration;
+
 use super::proxy::wants_a_password;
 use super::tls;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 
 /// What to make of a request to this host, by this way, without a whole answer.
-pub(super) fn no_answer(host: String, source: reqwest::Error) -> Error {
+pub(super) fn no_answer(host: String, patience: Duration, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
     } else if source.is_builder() {
@@ -16,7 +18,8 @@ pub(super) fn no_answer(host: String, source: reqwest::Error) -> Error {
         )
         .with_source(source.without_url());
     } else if source.is_timeout() {
-        (format!("{host} did not answer in time"), true)
+        let seconds = patience.as_secs_f64();
+        (format!("{host} did not answer in time ({seconds} s)"), true)
     } else {
         (format!("the connection to {host} broke off"), true)
     };
@@ -47,7 +50,12 @@ fn is_no_http(error: &reqwest::Error) -> bool {
 }
 
 /// The same where a proxy is in between, which is named, and which may be what refuses.
-pub(super) fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+pub(super) fn no_answer_through(
+    proxy: &str,
+    endpoint: &Endpoint,
+    patience: Duration,
+    source: reqwest::Error,
+) -> Error {
     if wants_a_password(&source) {
         return Error::new(
             ErrorKind::Config,
@@ -61,6 +69,7 @@ pub(super) fn no_answer_through(proxy: &str, endpoint: &Endpoint, source: reqwes
     }
     no_answer(
         format!("{} through the proxy {proxy}", endpoint.host()),
+        patience,
         source,
     )
 }

@@ -126,7 +126,9 @@ impl Gate {
         if answer.is_some_and(|answer| answer.code.is_none() && answer.error.is_none()) {
             return ignored(400, "a pasted URL without a code");
         }
-        self.judge_answer(query)
+        self.judge_parameters(query, |expected, named| {
+            expected == named || is_miscopied(query, expected, named)
+        })
     }
 
     /// Whether it is our redirect URI, whatever stands behind it (RFC 8252 section 8.10).
@@ -140,6 +142,10 @@ impl Gate {
 
     /// The parameters of an answer that came by the right way.
     fn judge_answer(&self, query: &str) -> Verdict {
+        self.judge_parameters(query, |expected, named| expected == named)
+    }
+
+    fn judge_parameters(&self, query: &str, is_issuer: impl FnOnce(&str, &str) -> bool) -> Verdict {
         let Some(answer) = Parameters::read(query) else {
             return ignored(400, "an answer with a parameter twice");
         };
@@ -151,7 +157,7 @@ impl Gate {
             Some(_) => {}
         }
         if let (Some(expected), Some(named)) = (&self.issuer, &answer.issuer)
-            && expected != named
+            && !is_issuer(expected, named)
         {
             return ignored(400, "an answer of another issuer");
         }
@@ -165,6 +171,25 @@ impl Gate {
             )),
         }
     }
+}
+
+/// Whether the issuer at the end of a pasted address is the expected one that was copied in part, or
+/// with a mark of the text around it. It is no more than an address without `iss`.
+fn is_miscopied(query: &str, expected: &str, named: &str) -> bool {
+    let last = query.rsplit('&').next().unwrap_or_default();
+    if !last.starts_with("iss=") {
+        return false;
+    }
+    // The cut may go through an escape.
+    let whole = match named.rfind('%') {
+        Some(at) if named.len() - at < 3 => &named[..at],
+        _ => named,
+    };
+    let is_mark = |c: char| c.is_ascii_punctuation() && !"/:@-_%\\".contains(c);
+    expected.starts_with(whole)
+        || named
+            .strip_prefix(expected)
+            .is_some_and(|tail| tail.chars().all(is_mark))
 }
 
 fn ignored(status: u16, why: &'static str) -> Verdict {
@@ -222,4 +247,44 @@ fn refused(code: &str, description: Option<&str>) -> Error {
         message.push_str(&format!(" ({words})"));
     }
     Error::new(refusal.kind(Step::Authorization), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_that_was_copied_in_part_or_with_a_mark_is_no_other_issuer() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let state = Secret::from("made-up-state");
+        let gate = Gate::new(address, "/cb", &state, Some("https://a.example/t"));
+        let counts = |end: &str| {
+            let text = format!("http://127.0.0.1:1/cb?code=4/c&state=made-up-state&{end}");
+            matches!(gate.judge_pasted(&text), Heard::Codes(_))
+        };
+        for end in [
+            "iss=https%3A%2F%2Fa.example%2Ft",
+            "iss=https%3A%2F%2Fa.exam",
+            "iss=https%3A%2",
+            "iss=https%3A%",
+            "iss=",
+            "iss=https://a.example/t.",
+            "iss=https://a.example/t),",
+            "iss=https://a.example/t'",
+        ] {
+            assert!(counts(end), "{end}");
+        }
+        for end in [
+            "iss=https://b.example/t",
+            "iss=https://a.example/t.evil.example",
+            "iss=https://a.example/t/",
+            "iss=https://a.example/t@",
+            // Nothing was cut off here.
+            "iss=https://a.exam&scope=x",
+        ] {
+            assert!(!counts(end), "{end}");
+        }
+        let query = "code=4/c&state=made-up-state&iss=https://a.exam";
+        assert!(matches!(gate.judge_answer(query), Verdict::Ignored { .. }));
+    }
 }

@@ -1,6 +1,7 @@
 //! A request to the redirect URI. We read it ourselves, because an HTTP server responds to what it
 //! cannot parse without a word to us: the page stays empty, and the terminal waits on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use httparse::{EMPTY_HEADER, Error, Status};
@@ -36,7 +37,12 @@ pub(super) enum Unread {
 }
 
 /// Reads one request up to the end of its head.
-pub(super) async fn read(stream: &mut TcpStream) -> Result<Request, Unread> {
+///
+/// `has_begun` becomes true with its first byte.
+pub(super) async fn read(
+    stream: &mut TcpStream,
+    has_begun: &AtomicBool,
+) -> Result<Request, Unread> {
     let end = Instant::now() + HEAD_TIME;
     let mut head = Zeroizing::new(Vec::with_capacity(8 * 1024));
     loop {
@@ -53,6 +59,7 @@ pub(super) async fn read(stream: &mut TcpStream) -> Result<Request, Unread> {
                 _ => bad(400, "half a request"),
             });
         }
+        has_begun.store(true, Ordering::SeqCst);
         // Only the end of a line completes anything.
         if before > 0 && !head[before..].contains(&b'\n') {
             if head.len() > LONGEST {

@@ -83,8 +83,15 @@ impl Drop for Server {
 /// A connection that is served.
 struct Open {
     task: AbortHandle,
+    progress: Arc<Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// It has sent a part of a request.
+    has_begun: AtomicBool,
     /// It brought the answer, and waits for its page.
-    is_the_answer: Arc<AtomicBool>,
+    is_the_answer: AtomicBool,
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -103,33 +110,37 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         while connections.try_join_next().is_some() {}
         open.retain(|connection| !connection.task.is_finished());
         if open.len() >= CONNECTIONS {
+            // What has arrived already is read first: it may be the answer.
+            tokio::task::yield_now().await;
             make_room(&mut open);
         }
-        let is_the_answer = Arc::new(AtomicBool::new(false));
-        let (shared, answers) = (Arc::clone(&shared), Arc::clone(&is_the_answer));
+        let progress = Arc::new(Progress::default());
+        let (shared, own) = (Arc::clone(&shared), Arc::clone(&progress));
         let task = connections.spawn(async move {
-            let _ended = timeout(CONNECTION_TIME, serve(stream, &shared, &answers)).await;
+            let _ended = timeout(CONNECTION_TIME, serve(stream, &shared, &own)).await;
         });
-        open.push_back(Open {
-            task,
-            is_the_answer,
-        });
+        open.push_back(Open { task, progress });
     }
 }
 
-/// Ends the oldest connection that has brought nothing: a browser sends its request at once, so the
-/// one that comes now counts for more.
+/// Ends the oldest connection that has sent nothing at all, else the oldest that has not brought the
+/// answer: a browser sends its request at once, though not always in one piece.
 fn make_room(open: &mut VecDeque<Open>) {
-    let is_idle = |connection: &Open| !connection.is_the_answer.load(Ordering::SeqCst);
-    let oldest = open.iter().position(is_idle);
+    let is_silent = |connection: &Open| !connection.progress.has_begun.load(Ordering::SeqCst);
+    let is_idle = |connection: &Open| !connection.progress.is_the_answer.load(Ordering::SeqCst);
+    let oldest = open
+        .iter()
+        .position(is_silent)
+        .or_else(|| open.iter().position(is_idle));
     if let Some(idle) = oldest.and_then(|at| open.remove(at)) {
         tracing::debug!("too many connections to the redirect URI; the oldest idle one ends");
         idle.task.abort();
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: &Shared, is_the_answer: &AtomicBool) {
-    let response = match request::read(&mut stream).await {
+async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
+    let is_the_answer = &progress.is_the_answer;
+    let response = match request::read(&mut stream, &progress.has_begun).await {
         Ok(request) => answer(&request, shared, is_the_answer).await,
         Err(Unread::Silent) => return,
         Err(Unread::Bad { status, why }) => {

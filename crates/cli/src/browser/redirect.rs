@@ -21,6 +21,9 @@ mod unix {
     const FOLDER: &str = "llm-auth-sign-in-";
     const FILE: &str = "sign-in.html";
 
+    /// A few lines, in all that is known.
+    const LARGEST_USER_DIRS: u64 = 64 * 1024;
+
     /// It is removed when this is dropped.
     #[derive(Debug)]
     pub(crate) struct RedirectFile {
@@ -147,13 +150,19 @@ mod unix {
         }
     }
 
+    /// A project may have planted anything there.
+    fn user_dirs(path: &Path) -> Option<String> {
+        let text = llm_auth_core::files::read(path, LARGEST_USER_DIRS).ok()?;
+        Some(std::str::from_utf8(&text).ok()?.to_owned())
+    }
+
     /// The folder for downloads, that of this login, then the one for temporary files.
     fn places() -> Vec<PathBuf> {
         let home = env::var_os("HOME").map(PathBuf::from);
         let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
         let config = config.or_else(|| home.as_ref().map(|home| home.join(".config")));
         let named = config
-            .and_then(|config| fs::read_to_string(config.join("user-dirs.dirs")).ok())
+            .and_then(|config| user_dirs(&config.join("user-dirs.dirs")))
             .zip(home.as_ref())
             .and_then(|(text, home)| super::downloads(&text, home));
         let usual = home.map(|home| home.join("Downloads"));

@@ -55,9 +55,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    for name in secrets(std::env::vars_os()) {
-        command.env_remove(name);
-    }
+    without_secrets(&mut command);
     for name in &args.env {
         command.env(name, token.access.expose());
     }
@@ -166,6 +164,13 @@ const LOADED: [&str; 29] = [
 /// The names of variables are of one case on Windows.
 fn is_called(name: &str, other: &str) -> bool {
     name == other || (cfg!(windows) && name.eq_ignore_ascii_case(other))
+}
+
+/// Takes the secrets of OAuth clients out of the environment that a program gets.
+pub(crate) fn without_secrets(command: &mut Command) {
+    for name in secrets(std::env::vars_os()) {
+        command.env_remove(name);
+    }
 }
 
 /// The variables that hold the secret of an OAuth client, which is none of the program's business.

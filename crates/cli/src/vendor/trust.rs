@@ -45,7 +45,9 @@ impl TrustArgs {
     /// Those of the flags and of the user's own settings.
     pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
         let mut hosts = self.trusted.clone();
-        hosts.extend(Settings::of_user().map_or(Ok(Vec::new()), |of| of.trusted_endpoints())?);
+        if let Some(Ok(settings)) = Settings::of_user() {
+            hosts.extend(settings.trusted_endpoints()?);
+        }
         Ok(hosts)
     }
 }
@@ -129,9 +131,15 @@ impl SignIn {
     pub(crate) fn judged(vendor: Vendor, args: &ProviderArgs) -> Result<Self, Failure> {
         let entries = endpoints::of(vendor, args, &[args.region()])?;
         let recipients = recipients(vendor, args)?;
+        let served = Recipients::of_vendor(serving(vendor, args));
+        let is_own = |entry: &Entry| {
+            let gets_the_grant =
+                ["TOKEN_ENDPOINT", "REVOCATION_ENDPOINT"].contains(&entry.variable);
+            recipients.owns(&entry.endpoint) || !gets_the_grant && served.owns(&entry.endpoint)
+        };
         let foreign: Vec<Entry> = entries
             .iter()
-            .filter(|entry| !recipients.owns(&entry.endpoint))
+            .filter(|entry| !is_own(entry))
             .cloned()
             .collect();
         let first = entries.first().map(|entry| entry.endpoint.base());
@@ -231,7 +239,8 @@ fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure
     Ok(Recipients::of_vendor(own(vendor, args)).trusting(&args.trust.hosts()?))
 }
 
-/// The vendor's own endpoints, whatever the environment says, the token endpoint first.
+/// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
+/// the environment says, the token endpoint first.
 fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
     match vendor {
         Vendor::Qwen => {
@@ -246,14 +255,19 @@ fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
         }
         Vendor::Gemini => {
             let known = llm_auth_gemini::GeminiEndpoints::default();
-            vec![
-                known.token,
-                known.revocation,
-                known.userinfo,
-                known.authorization,
-            ]
+            vec![known.token, known.revocation]
         }
     }
+}
+
+/// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
+fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+    let mut serving = own(vendor, args);
+    if vendor == Vendor::Gemini {
+        let known = llm_auth_gemini::GeminiEndpoints::default();
+        serving.extend([known.userinfo, known.authorization]);
+    }
+    serving
 }
 
 /// What to do about servers that the variables name, which are `hosts`, with their ports.
@@ -282,7 +296,7 @@ fn advice(set: &[String], hosts: &[String]) -> String {
 }
 
 fn settings_file() -> Option<PathBuf> {
-    Some(store::home_of_user().ok()?.join("settings.json"))
+    Some(store::trusted_home()?.join("settings.json"))
 }
 
 fn bare(origin: &str) -> &str {

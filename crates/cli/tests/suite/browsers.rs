@@ -180,6 +180,43 @@ fn a_browser_in_a_folder_with_a_blank_is_started_quoted_or_not() {
 }
 
 #[test]
+fn a_browser_gets_no_secret_of_a_client_and_a_pipe_of_settings_holds_nothing_up() {
+    let user = User::new();
+    let launcher = Launcher::new(user.folder.path());
+    let script = format!(
+        "#!/bin/sh\n{{ printf '%s\\n' \"$1\"; env; }} > '{}'\n",
+        launcher.page.display()
+    );
+    fs::write(&launcher.program, script).unwrap();
+    let config = user.folder.path().join("config");
+    fs::create_dir(&config).unwrap();
+    let pipe = config.join("user-dirs.dirs");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let child = user
+        .command(&["login", "gemini"])
+        .env("BROWSER", &launcher.program)
+        .env("XDG_CONFIG_HOME", &config)
+        .env("LLM_AUTH_OTHER_CLIENT_SECRET", "GOCSPX-made-up-secret")
+        .spawn()
+        .unwrap();
+    let got = fs::read_to_string(&launcher.page).unwrap();
+    browse(got.lines().next().unwrap());
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(got.contains("BROWSER="), "{got}");
+    assert!(
+        !got.contains("CLIENT_SECRET") && !got.contains("GOCSPX"),
+        "{got}"
+    );
+}
+
+#[test]
 fn the_flag_goes_before_the_variable() {
     let user = User::new();
     let mark = user.folder.path().join("opened");

@@ -45,14 +45,7 @@ impl User {
 
     /// Writes into the user's own settings which servers are trusted.
     pub(crate) fn trust(&self, hosts: &[&str]) {
-        let data = if cfg!(target_os = "macos") {
-            "Library/Application Support"
-        } else if cfg!(windows) {
-            "AppData/Roaming"
-        } else {
-            ".local/share"
-        };
-        let home = self.folder.path().join(data).join("llm-auth");
+        let home = trusted_settings(self.folder.path());
         std::fs::create_dir_all(&home).unwrap();
         let settings = serde_json::json!({ "trusted_endpoints": hosts });
         std::fs::write(home.join("settings.json"), settings.to_string()).unwrap();
@@ -153,10 +146,18 @@ impl Done {
 /// Somebody is connected over SSH.
 pub(crate) const SSH: &str = "203.0.113.7 5000 192.0.2.4 22";
 
+/// The directory of the settings that may trust servers. Without a word of the call they are below
+/// the home directory that this computer records for the user.
+pub(crate) fn trusted_settings(home: &Path) -> PathBuf {
+    home.join("trusted-settings")
+}
+
 /// A command that knows nothing of this computer but the home folder.
 pub(crate) fn command(home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-auth"));
     command
+        .arg("--trusted-settings")
+        .arg(trusted_settings(home))
         .args(args)
         .env_clear()
         .env("HOME", home)

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
-use crate::common::{Done, User, read};
+use crate::common::{Done, User, read, trusted_settings};
 
 const VENDORS: [&str; 3] = ["qwen", "minimax", "gemini"];
 
@@ -274,13 +274,7 @@ fn the_user_s_own_settings_may_trust_a_server_and_those_of_a_moved_home_may_not(
     user.run(&["token", "qwen"])
         .assert_failed(1, "chat.qwen.ai");
     for bad in [json!({"a": 1}), json!([1]), json!(["a b"]), json!("x")] {
-        let own = user
-            .folder
-            .path()
-            .join(".local/share/llm-auth/settings.json");
-        if !own.exists() {
-            break;
-        }
+        let own = trusted_settings(user.folder.path()).join("settings.json");
         fs::write(own, json!({ "trusted_endpoints": bad }).to_string()).unwrap();
         let done = user.run(&["token", "qwen"]);
         done.assert_failed(1, "trusted_endpoints");
@@ -289,6 +283,54 @@ fn the_user_s_own_settings_may_trust_a_server_and_those_of_a_moved_home_may_not(
     }
     user.trust(&[kit]);
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
+}
+
+#[test]
+fn no_directory_that_the_environment_names_can_trust_a_server() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    user.sign_in(&["qwen"]);
+    user.expire("qwen");
+    let planted = user.folder.path().join("planted");
+    let trusting = json!({ "trusted_endpoints": [stranger.host, user.kit.base_url()] }).to_string();
+    for place in [
+        "llm-auth",
+        ".local/share/llm-auth",
+        "Library/Application Support/llm-auth",
+        "",
+    ] {
+        let home = planted.join(place);
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("settings.json"), &trusting).unwrap();
+    }
+    for variables in [
+        &["HOME"][..],
+        &["XDG_DATA_HOME"],
+        &["LLM_AUTH_HOME"],
+        &["HOME", "XDG_DATA_HOME"],
+        &["USER", "LOGNAME", "HOME", "XDG_CONFIG_HOME"],
+    ] {
+        // Without the word of the call that the other tests begin with.
+        let usual = user.command(&["token", "qwen"]);
+        let mut command = Command::new(usual.get_program());
+        command
+            .args(usual.get_args().skip(2))
+            .env_clear()
+            .envs(
+                usual
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .arg("--store")
+            .arg(user.file("qwen", "default"));
+        for variable in variables {
+            command.env(variable, &planted);
+        }
+        set(&mut command, "qwen", &["BASE_URL"], &stranger);
+        let done = finish(&mut command);
+        assert_eq!(done.code, Some(1), "{variables:?}: {done:?}");
+        assert!(!done.err.contains("planted"), "{done:?}");
+    }
+    assert_eq!(stranger.seen(), "");
 }
 
 #[test]

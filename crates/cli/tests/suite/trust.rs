@@ -1,6 +1,7 @@
 //! A system without CA certificates, or with a variable that names none.
 
 use std::fs;
+use std::process::Command;
 
 use crate::common::{Done, User};
 
@@ -80,6 +81,46 @@ fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_no
     done.assert_failed(1, "SSL_CERT_DIR=/no/such/directory");
     let advice = "correct SSL_CERT_FILE and SSL_CERT_DIR, or unset them";
     assert!(done.err.contains(advice), "{done:?}");
+}
+
+#[test]
+fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
+    let user = User::with_expired_session("qwen");
+    let pipe = user.folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let (pipe, large) = (pipe.to_str().unwrap(), user.folder.path().join("large"));
+    let file = fs::File::create(&large).unwrap();
+    file.set_len(17 * 1024 * 1024).unwrap();
+    for (variable, place) in [
+        ("SSL_CERT_FILE", "/dev/zero"),
+        ("SSL_CERT_FILE", pipe),
+        ("SSL_CERT_FILE", large.to_str().unwrap()),
+        ("SSL_CERT_DIR", pipe),
+        ("SSL_CERT_DIR", "/dev/zero"),
+    ] {
+        for args in [
+            &["token", "qwen"][..],
+            &["login", "qwen"],
+            &["logout", "qwen"],
+            &["exec", "qwen", "--", "true"],
+        ] {
+            let output = user.command(args).env(variable, place).output();
+            let done = Done::from(output.unwrap());
+            done.assert_failed(1, &format!("{variable}={place}"));
+        }
+        let output = user
+            .command(&["doctor", "qwen", "--json"])
+            .env(variable, place)
+            .output();
+        let done = Done::from(output.unwrap());
+        assert_eq!(done.code, Some(1), "{done:?}");
+        let report = done.json();
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["id"] == "system_ca");
+        assert_eq!(check.unwrap()["status"], "fail", "{report}");
+    }
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
 }
 
 #[test]
