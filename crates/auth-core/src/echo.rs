@@ -188,7 +188,7 @@ fn from_numbers(text: &str) -> String {
             None => word.parse().ok(),
         };
         let is_number = number.is_some_and(|number| (0x20..0x7f).contains(&number));
-        if !(is_number && is_behind_number) && !out.is_empty() {
+        if !(out.is_empty() || is_number && is_behind_number) {
             out.push(' ');
         }
         match number.filter(|_| is_number) {

@@ -80,9 +80,10 @@ impl TokenAnswer {
             let kind = fields.shown("token_type", 40);
             return Err(senseless(format!(
                 "the token response is of {}, only bearer is known",
-                kind.map_or("a type that is not shown".into(), |kind| format!(
-                    "type {kind}"
-                ))
+                kind.map_or_else(
+                    || "a type that is not shown".to_owned(),
+                    |kind| format!("type {kind}")
+                )
             )));
         }
         if expires_in.is_zero() {

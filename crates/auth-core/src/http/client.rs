@@ -152,8 +152,13 @@ impl HttpClient {
             .client(endpoint)?
             .get(endpoint.url().clone())
             .header(AUTHORIZATION, bearer(access)?);
-        self.send(endpoint, request, &[], [&[access.clone()], hidden].concat())
-            .await
+        self.send(
+            endpoint,
+            request,
+            &[],
+            [std::slice::from_ref(access), hidden].concat(),
+        )
+        .await
     }
 
     /// Posts an empty form with a bearer token in the `Authorization` header; `hidden` as for
@@ -174,8 +179,13 @@ impl HttpClient {
             .header(CONTENT_TYPE, FORM)
             .header(AUTHORIZATION, bearer(access)?)
             .body("");
-        self.send(endpoint, request, &[], [&[access.clone()], hidden].concat())
-            .await
+        self.send(
+            endpoint,
+            request,
+            &[],
+            [std::slice::from_ref(access), hidden].concat(),
+        )
+        .await
     }
 
     async fn send(
