@@ -1,4 +1,5 @@
 //! Which of Google's hosts has which credential, and what a response may repeat of them.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use llm_auth_gemini::{AuthProvider as _, Endpoint, GeminiEndpoints, GeminiProvider, OAuthToken};
 use llm_auth_gemini::{OAuthClient, Timestamp};
