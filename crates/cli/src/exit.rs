@@ -58,6 +58,8 @@ pub(crate) enum Failure {
 pub(crate) struct Reporter {
     json: Form,
     session: Option<SessionArgs>,
+    /// The command has the flag --timeout for its requests.
+    has_timeout: bool,
 }
 
 #[derive(Debug)]
@@ -164,6 +166,7 @@ impl Reporter {
         Self {
             json: if json { Form::Event } else { Form::None },
             session: Some(session.clone()),
+            has_timeout: false,
         }
     }
 
@@ -172,6 +175,7 @@ impl Reporter {
         Self {
             json: if json { Form::Answer } else { Form::None },
             session: Some(session.clone()),
+            has_timeout: true,
         }
     }
 
@@ -180,6 +184,7 @@ impl Reporter {
         Self {
             json: if json { Form::Event } else { Form::None },
             session: None,
+            has_timeout: false,
         }
     }
 
@@ -188,6 +193,7 @@ impl Reporter {
         Self {
             json: if is_answer { Form::Answer } else { Form::Event },
             session: None,
+            has_timeout: false,
         }
     }
 
@@ -312,8 +318,13 @@ impl Reporter {
                 None => {
                     let vendor = vendor.map(|vendor| format!(" {}", vendor.name()));
                     format!(
-                        "try again later; nothing that is stored was changed. `llm-auth doctor{}` \
+                        "try again later{}; nothing that is stored was changed. `llm-auth doctor{}` \
                          finds what stands in the way",
+                        if self.has_timeout && error.message().contains("did not answer in time") {
+                            ", or wait longer with --timeout SECONDS"
+                        } else {
+                            ""
+                        },
                         vendor.unwrap_or_default()
                     )
                 }
