@@ -54,8 +54,8 @@ fn a_container_s_first_process_takes_a_paste_and_ctrl_z_does_not_freeze_it() {
         return;
     };
     let user = User::new();
-    let program = user.command(&[]).get_program().to_owned();
-    let words = [program.to_str().unwrap(), "login", "gemini"];
+    let words = user.words(&["login", "gemini"]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut terminal = start(&user, way, &words);
     terminal.wait_for("Ctrl-C stops");
     assert!(!terminal.echoes());

@@ -127,7 +127,7 @@ fn a_login_resets_a_terminal_that_a_killed_one_left_behind() {
         let mut shell = Terminal::shell(&user, (100, 40));
         shell.wait_for("READY");
         shell.send(&format!(
-            "stty {modes}; \"$LLM_AUTH\" login qwen; stty -a; exit\n"
+            "stty {modes}; $LLM_AUTH login qwen; stty -a; exit\n"
         ));
         shell.wait_for("Signed in to Qwen");
         shell.end();

@@ -32,16 +32,18 @@ impl Terminal {
         args: &[&str],
         variables: Variables<'_>,
     ) -> Self {
-        let program = user.command(&[]).get_program().to_owned();
-        Self::run(user, size, &program, args, variables)
+        let words = user.words(args);
+        let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        Self::run(user, size, words[0].as_ref(), &args, variables)
     }
 
     /// A shell with job control that leaves the terminal's modes alone, and whose variable
     /// `LLM_AUTH` is the command.
     pub(crate) fn shell(user: &User, size: (u16, u16)) -> Self {
-        let program = user.command(&[]).get_program().to_owned();
+        // No word of it has a blank in it.
+        let command = user.words(&[]).join(" ");
         let variables = [
-            ("LLM_AUTH", program.to_str().unwrap()),
+            ("LLM_AUTH", command.as_str()),
             ("PS1", "READY "),
             ("PATH", "/usr/bin:/bin"),
         ];

@@ -166,7 +166,7 @@ fn whoever_is_in_the_foreground_has_the_terminal() {
     let user = User::new();
     let mut shell = Terminal::shell(&user, (100, 60));
     shell.wait_for("READY");
-    shell.send("\"$LLM_AUTH\" login gemini\n");
+    shell.send("$LLM_AUTH login gemini\n");
     shell.wait_for("Ctrl-C stops");
     assert!(!shell.echoes());
     let url = page(&shell, user.kit.base_url());
@@ -214,9 +214,11 @@ fn where_nobody_could_let_it_go_on_ctrl_z_does_not_freeze_it() {
 #[test]
 fn a_terminal_that_controls_no_job_takes_pastes_too() {
     let user = User::new();
-    let program = user.command(&[]).get_program().to_owned();
+    let words = user.words(&["login", "gemini"]);
     // As `su -c` has it.
-    let args = ["--wait", program.to_str().unwrap(), "login", "gemini"];
+    let args: Vec<&str> = std::iter::once("--wait")
+        .chain(words.iter().map(String::as_str))
+        .collect();
     let path = [("PATH", "/usr/bin:/bin")];
     let mut terminal = Terminal::run(&user, WIDE, "setsid".as_ref(), &args, &path);
     terminal.wait_for("Ctrl-C stops");

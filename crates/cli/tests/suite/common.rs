@@ -58,6 +58,15 @@ impl User {
         command
     }
 
+    /// The command with its arguments, for another program that runs it.
+    pub(crate) fn words(&self, args: &[&str]) -> Vec<String> {
+        let command = self.command(args);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words
+            .map(|word| word.to_str().unwrap().to_owned())
+            .collect()
+    }
+
     pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.command(args).spawn().unwrap()
     }

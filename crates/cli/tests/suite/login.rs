@@ -133,8 +133,9 @@ fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
     std::fs::write(&file, user.kit.client_secret_json()).unwrap();
     let in_bash = |script: &str| {
         let of_command = command(user.folder.path(), &[]);
+        let script = script.replace("\"$0\"", &user.words(&[]).join(" "));
         let mut bash = std::process::Command::new("/bin/bash");
-        bash.args(["-c", script, env!("CARGO_BIN_EXE_llm-auth")])
+        bash.args(["-c", &script, "bash"])
             .arg(&file)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
