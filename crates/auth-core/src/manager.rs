@@ -167,12 +167,17 @@ impl AuthManager {
     /// ```
     pub fn with_fresh<T>(&self, look: impl FnOnce(&OAuthToken) -> T) -> Option<T> {
         let shared = &self.shared;
-        let (now, margin) = (shared.clock.now(), shared.expiry_margin);
-        shared.snapshot.with_fresh(margin, now, |token| {
-            if !token.is_fresh_for(shared.advisory.window(), now) {
-                shared.refresh_in_background();
+        let now = shared.clock.now();
+        shared.snapshot.lend(|token| {
+            // Most tokens are good for longer, and one look is enough.
+            if token.is_fresh_for(shared.advisory.window(), now) {
+                return Some(look(token));
             }
-            look(token)
+            if !token.is_fresh_for(shared.expiry_margin, now) {
+                return None;
+            }
+            shared.refresh_in_background();
+            Some(look(token))
         })
     }
 

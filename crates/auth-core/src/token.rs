@@ -228,17 +228,20 @@ impl OAuthToken {
 
     /// Whether the access token is still good `margin` from `now`, which is by our clock.
     #[must_use]
+    #[inline]
     pub fn is_valid_for(&self, margin: Duration, now: Timestamp) -> bool {
         !self.access.is_empty() && self.server_time(now).after(margin) < self.expires_at
     }
 
     /// How long the access token is good from `now`, which is by our clock.
     #[must_use]
+    #[inline]
     pub fn expires_in(&self, now: Timestamp) -> Duration {
         self.expires_at.since(self.server_time(now))
     }
 
     /// An instant of our clock by the server's.
+    #[inline]
     fn server_time(&self, ours: Timestamp) -> Timestamp {
         ours.shifted(self.notes.clock_offset_ms.unwrap_or(0))
     }
@@ -248,6 +251,7 @@ impl OAuthToken {
     /// A token that lives shorter than twice the margin would else be renewed at every call:
     /// for it, half the life that it was given counts.
     #[must_use]
+    #[inline]
     pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
         let margin = self.lifetime().map_or(margin, |life| margin.min(life / 2));
         self.is_valid_for(margin, now) && !self.is_doubtful(now)
@@ -264,10 +268,12 @@ impl OAuthToken {
     }
 
     /// The life that the access token was given, where we know when we got it.
+    #[inline]
     fn lifetime(&self) -> Option<Duration> {
         Some(self.expires_in(self.obtained_at()?))
     }
 
+    #[inline]
     fn obtained_at(&self) -> Option<Timestamp> {
         self.notes.renewed_at.or(self.notes.signed_in_at)
     }
@@ -275,11 +281,13 @@ impl OAuthToken {
     /// Whether the expiry that is noted cannot be relied on although it lies ahead, and a refresh
     /// can bring another: an API has rejected the access token, or our clock was ahead when the
     /// token was obtained and has been set right since.
+    #[inline]
     pub(crate) fn is_doubtful(&self, now: Timestamp) -> bool {
         let clock_was_ahead = self
             .obtained_at()
             .is_some_and(|at| at > now.shifted(TOLERANCE_MS));
-        clock_was_ahead && self.refresh.is_some() || self.is_access_rejected()
+        clock_was_ahead && self.refresh.is_some()
+            || self.notes.refused.is_some() && self.is_access_rejected()
     }
 
     /// The access token, fit for an `Authorization` header.

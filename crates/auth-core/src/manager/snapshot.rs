@@ -29,15 +29,10 @@ impl Snapshot {
         token.is_fresh_for(margin, now).then(|| Arc::clone(token))
     }
 
-    pub(super) fn with_fresh<T>(
-        &self,
-        margin: Duration,
-        now: Timestamp,
-        look: impl FnOnce(&OAuthToken) -> T,
-    ) -> Option<T> {
+    /// Lends the session without counting.
+    pub(super) fn lend<T>(&self, look: impl FnOnce(&OAuthToken) -> Option<T>) -> Option<T> {
         let session = self.session.load();
-        let token = session.as_ref()?;
-        token.is_fresh_for(margin, now).then(|| look(token))
+        look(session.as_ref()?)
     }
 
     pub(super) fn set(&self, session: Option<Arc<OAuthToken>>) {
