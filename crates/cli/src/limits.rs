@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 pub(crate) use unix::{no_core_dumps, restore};
 
 /// From here on no other process of this user can read the memory or the environment of this one
-/// or trace it. A program that takes its place (`exec`) begins anew.
+/// or trace it. A program that takes its place (`exec`) starts with the defaults.
 ///
 /// Files that are named by a descriptor of this process (`--client-file <(...)`) are read before.
 pub(crate) fn not_dumpable() {

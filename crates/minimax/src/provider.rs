@@ -60,7 +60,7 @@ impl MiniMaxProvider {
     /// A session of tokens that another program obtained. Where it remembers no region or client,
     /// the region of its `resource_url` counts, else this provider's. Where it remembers no server
     /// it belongs to MiniMax, or to this provider's token endpoint if that is
-    /// [trusted](MiniMaxProviderBuilder::trust_endpoint). Whoever renews it first makes the
+    /// [trusted](MiniMaxProviderBuilder::trust_endpoint). The program that refreshes it first makes the
     /// other's copy worthless: from here on this one alone may use it.
     ///
     /// # Errors

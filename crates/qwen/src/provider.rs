@@ -62,7 +62,7 @@ impl QwenProvider {
 
     /// A session of tokens that another program obtained with this very client. It belongs to the
     /// server that it records, else to Qwen, or to this provider's token endpoint if that is
-    /// [trusted](QwenProviderBuilder::trust_endpoint). Whoever renews it first makes the other's
+    /// [trusted](QwenProviderBuilder::trust_endpoint). The program that refreshes it first makes the other's
     /// copy worthless: from here on this one alone may use it.
     #[must_use]
     pub fn take_over(&self, token: OAuthToken) -> OAuthToken {

@@ -121,7 +121,7 @@ impl Workers {
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                // Whoever waits sees that the channel is closed.
+                // A waiter sees that the channel is closed.
                 let _panic = catch_unwind(AssertUnwindSafe(job));
                 state = self.state();
                 continue;

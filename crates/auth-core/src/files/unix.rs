@@ -39,7 +39,7 @@ fn me() -> u32 {
     geteuid().as_raw()
 }
 
-/// Opens what is there without waiting for whoever has the other end of it.
+/// Opens what is there without waiting for the process at the other end of it.
 pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     if !follow {
@@ -82,7 +82,7 @@ fn is_link(error: &io::Error) -> bool {
 }
 
 /// Whether another user may write in a directory. A group of the owner's own, which has the
-/// owner's number, is no other user; and nobody writes where the file system is mounted to be
+/// owner's number, is no other user; and no user writes where the file system is mounted to be
 /// read only, as the secrets of Kubernetes are (links in directories of mode 1777).
 pub(super) fn is_shared(directory: &Path) -> bool {
     let is_read_only = || {

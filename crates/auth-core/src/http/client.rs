@@ -148,17 +148,9 @@ impl HttpClient {
         access: &Secret,
         hidden: &[Secret],
     ) -> Result<Answer> {
-        let request = self
-            .client(endpoint)?
-            .get(endpoint.url().clone())
-            .header(AUTHORIZATION, bearer(access)?);
-        self.send(
-            endpoint,
-            request,
-            &[],
-            [std::slice::from_ref(access), hidden].concat(),
-        )
-        .await
+        let request = self.client(endpoint)?.get(endpoint.url().clone());
+        self.send_with_bearer(endpoint, request, access, hidden)
+            .await
     }
 
     /// Posts an empty form with a bearer token in the `Authorization` header; `hidden` as for
@@ -177,15 +169,21 @@ impl HttpClient {
             .client(endpoint)?
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, FORM)
-            .header(AUTHORIZATION, bearer(access)?)
             .body("");
-        self.send(
-            endpoint,
-            request,
-            &[],
-            [std::slice::from_ref(access), hidden].concat(),
-        )
-        .await
+        self.send_with_bearer(endpoint, request, access, hidden)
+            .await
+    }
+
+    async fn send_with_bearer(
+        &self,
+        endpoint: &Endpoint,
+        request: reqwest::RequestBuilder,
+        access: &Secret,
+        hidden: &[Secret],
+    ) -> Result<Answer> {
+        let request = request.header(AUTHORIZATION, bearer(access)?);
+        let secrets = [std::slice::from_ref(access), hidden].concat();
+        self.send(endpoint, request, &[], secrets).await
     }
 
     async fn send(

@@ -70,7 +70,7 @@ fn requests() {
 fn responses() {
     let endpoint = Endpoint::new("https://example.com/token").unwrap();
     let parts = |at: u64| [text(at), text(at + 1), text(at + 2), text(at + 3)];
-    // An escape in one, members that nobody asks for, an object in an object, a list.
+    // An escape in one, members that no reader asks for, an object in an object, a list.
     let pieces = [
         r#"{"access_token":"a\/"#,
         r#"","refresh_token":""#,

@@ -191,7 +191,7 @@ async fn answer(request: &Request, shared: &Shared, is_the_answer: &AtomicBool) 
 
 impl Shared {
     fn ignore(&self, why: &'static str) {
-        // If nobody listens for the remark, it is lost.
+        // Without a listener the remark is lost.
         let _unheard = self.strays.try_send(why);
     }
 

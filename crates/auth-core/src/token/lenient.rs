@@ -7,10 +7,10 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use zeroize::Zeroize as _;
 
 use super::{OAuthToken, SessionNotes, UnknownMembers};
 use crate::clock::Timestamp;
+use crate::json;
 
 type Read<T> = fn(&Value) -> serde_json::Result<T>;
 
@@ -221,16 +221,7 @@ struct Wiped(Value);
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        wipe(&mut self.0);
-    }
-}
-
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        json::wipe(&mut self.0);
     }
 }
 

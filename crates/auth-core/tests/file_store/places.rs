@@ -273,7 +273,7 @@ async fn a_lock_file_is_a_regular_file_with_one_name_for_its_owner_alone() {
     assert_eq!(mode(&lock), 0o600);
 }
 
-/// A pipe with a name, which nobody writes to.
+/// A pipe with a name, to which no process writes.
 fn pipe(path: &Path) {
     let kind = rustix::fs::FileType::Fifo;
     let mode = rustix::fs::Mode::from_raw_mode(0o600);

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, StoreGuard, TokenStore as _};
+use llm_auth_core::{
+    ErrorKind, FileTokenStore, LockHolder, OAuthToken, StoreGuard, TokenStore as _,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -210,12 +212,32 @@ async fn a_successor_that_did_not_get_into_place_is_found_by_the_next_holder_of_
     let directory = tempfile::tempdir().unwrap();
     let store = left_by_a_failed_rename(&directory).await;
     assert_eq!(in_file(&at(&directory, "t.json")), "a1");
-    // No caller is given the dead one, with or without the lock.
-    assert_eq!(store.read(&key()).unwrap(), Some(session("a2")));
     let mut guard = store.lock(&key()).await.unwrap();
     assert_eq!(guard.load().await.unwrap(), Some(session("a2")));
     assert_eq!(in_file(&at(&directory, "t.json")), "a2");
     assert!(!temporary(&directory).exists());
+}
+
+#[tokio::test]
+async fn a_reader_without_the_lock_moves_the_successor_into_place_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = left_by_a_failed_rename(&directory).await;
+    assert_eq!(store.read(&key()).unwrap(), Some(session("a2")));
+    // Programs that know nothing of successors read it there.
+    assert_eq!(in_file(&at(&directory, "t.json")), "a2");
+    assert!(!temporary(&directory).exists());
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+}
+
+#[tokio::test]
+async fn a_successor_that_cannot_be_moved_counts_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = left_by_a_failed_rename(&directory).await;
+    // A lock file that is none of ours to open.
+    fs::remove_file(at(&directory, "t.json.lock")).unwrap();
+    fs::create_dir(at(&directory, "t.json.lock")).unwrap();
+    assert_eq!(store.read(&key()).unwrap(), Some(session("a2")));
+    assert_eq!(in_file(&at(&directory, "t.json")), "a1");
 }
 
 #[tokio::test]

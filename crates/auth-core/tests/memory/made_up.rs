@@ -11,11 +11,11 @@ pub(crate) const LENGTH: usize = 48;
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyzABCDEFGH";
 
 /// What is added to each number of this process: what it does for the first time binds symbols,
-/// and that may spill registers to the stack. So it does all once with secrets that nobody
+/// and that may spill registers to the stack. So it does all once with secrets that no test
 /// searches for.
 static SHIFT: AtomicU64 = AtomicU64::new(0);
 
-/// The shift of the secrets that nobody searches for.
+/// The shift of the secrets that are not searched for.
 pub(crate) const WARM_UP: u64 = 500;
 
 pub(crate) fn shift(by: u64) {

@@ -1,5 +1,5 @@
 //! A file of this user alone that leads a browser to a page. A launcher gets the name of the file:
-//! its arguments can be read by every user of this computer, and whoever has the page of a sign-in
+//! its arguments can be read by every user of this computer, and a user who has the page of a sign-in
 //! can finish it.
 
 #[cfg(not(unix))]

@@ -10,8 +10,8 @@ use llm_auth_testkit::Approval;
 
 use crate::common::{Done, User, browse};
 
-/// A program for `BROWSER` that hands its page to whoever reads the pipe, and then hangs
-/// until somebody writes to the other.
+/// A program for `BROWSER` that hands its page to the reader of the pipe, and then hangs
+/// until a process writes to the other.
 struct Launcher {
     program: PathBuf,
     page: PathBuf,

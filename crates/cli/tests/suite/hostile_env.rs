@@ -96,7 +96,7 @@ fn variable(vendor: &str, last: &str) -> String {
     format!("LLM_AUTH_{}_{last}", vendor.to_ascii_uppercase())
 }
 
-/// What a session and its user have that is nobody's business.
+/// What a session and its user have that is private.
 fn secrets(user: &User, file: &Path) -> Vec<String> {
     let stored = read(file);
     let mut secrets = vec![user.kit.client_secret().to_owned()];

@@ -114,23 +114,8 @@ impl Scene {
         let world = &self.world;
         world.server().fault(Endpoint::Refresh, fault);
         let done = world.run(&world.token(ACCOUNT, &[]))?;
-        let asked = world.refreshes();
-        let next = world.run(&world.token(ACCOUNT, &[]))?;
-        for done in [&done, &next] {
-            ensure!(done.code == Some(4), "{name}: {}", world.tell(done));
-        }
-        ensure!(
-            world.refreshes() == asked,
-            "{name}: the vendor is asked again"
-        );
-        let demanded = world.run(&world.token(ACCOUNT, &["--force-refresh"]))?;
-        ensure_kept!(
-            demanded.code == Some(0),
-            "{name}: {}",
-            world.tell(&demanded)
-        );
-        world.check_next_call(ACCOUNT)?;
-        world.check_no_reuse()?;
+        ensure!(done.code == Some(4), "{name}: {}", world.tell(&done));
+        self.asked_on_demand_only(name, 4)?;
         round.outcome(format!("{name}: {}", done.end()));
         Ok(done)
     }
@@ -138,10 +123,15 @@ impl Scene {
     /// A response of success that cannot be read: the token is not sent again by itself, and a user
     /// who demands it gets the session back if the vendor had done nothing.
     fn unread(&self, name: &str) -> Check {
+        self.asked_on_demand_only(name, 3)
+    }
+
+    /// The next call sends nothing and ends with this code; one that the user demands is served.
+    fn asked_on_demand_only(&self, name: &str, code: i32) -> Check {
         let world = &self.world;
         let asked = world.refreshes();
         let next = world.run(&world.token(ACCOUNT, &[]))?;
-        ensure!(next.code == Some(3), "{name}: {}", world.tell(&next));
+        ensure!(next.code == Some(code), "{name}: {}", world.tell(&next));
         ensure!(
             world.refreshes() == asked,
             "{name}: the vendor is asked again"

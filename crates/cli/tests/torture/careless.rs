@@ -143,7 +143,7 @@ async fn or_word(token: impl Future<Output = Outcome>) -> Option<Outcome> {
     }
 }
 
-/// The first runtime began the refresh and is gone; somebody waits on the second.
+/// The first runtime began the refresh and is gone; a caller waits on the second.
 fn two_runtimes(manager: &AuthManager) -> Outcome {
     let (first, second) = (many_threads(), one_thread());
     let begun = manager.clone();

@@ -163,7 +163,7 @@ impl Tracer<'_> {
             }
             ("entry", call)
         } else {
-            // The exit of a call that began before anybody looked.
+            // The exit of a call that began before the watch did.
             return;
         };
         if !self.begun {

@@ -152,6 +152,16 @@ impl FileLock {
         }
     }
 
+    /// Tries once; `None` if another process holds it.
+    pub(super) fn try_now(path: &Path) -> Result<Option<Self>> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self::taken(file, path)?.ok()),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(trouble("lock the file", path, source)),
+        }
+    }
+
     /// The lock on a file that has its name still; another one is opened otherwise.
     fn taken(file: File, path: &Path) -> Result<std::result::Result<Self, Option<File>>> {
         if files::is_unnamed(&file).map_err(|source| trouble("lock the file", path, source))? {

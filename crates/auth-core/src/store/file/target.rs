@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::lock::{self, LockHolder};
+use super::lock::{self, FileLock};
 use super::ready::{FOLLOWS, mark_of};
 use super::session_file::trouble;
 use crate::clock::{Clock as _, SystemClock};
@@ -208,12 +208,23 @@ impl Target {
             return Ok(None);
         };
         let mut counts = stored;
-        if let Some(successor) = self.successor(&counts)?
-            // While a process holds the lock it is at work on the successor itself.
-            && matches!(lock::holder(&self.lock_path()), Ok(LockHolder::Nobody))
-        {
-            successor.make_durable(self)?;
-            counts = successor.token;
+        if let Some(successor) = self.successor(&counts)? {
+            match FileLock::try_now(&self.lock_path()) {
+                // Other programs read the file only, so it is not left there.
+                Ok(Some(_lock)) => {
+                    let Some(stored) = self.settle(self.read()?)? else {
+                        return Ok(None);
+                    };
+                    counts = stored;
+                }
+                // A process that holds the lock is at work on the successor itself.
+                Ok(None) => {}
+                // It cannot be moved, for example on a read-only file system.
+                Err(_no_lock) => {
+                    successor.make_durable(self)?;
+                    counts = successor.token;
+                }
+            }
         }
         if let Some(note) = lock::note(&self.lock_path()) {
             note.tell(&mut counts);
