@@ -5,6 +5,7 @@ mod pastes;
 mod qr;
 mod wait;
 
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -113,27 +114,37 @@ impl Terminal {
         }
     }
 
-    /// Counts down as long as it is polled, and gives the terminal to whoever gets it meanwhile.
-    pub(crate) async fn attend(&self) -> std::convert::Infallible {
-        let mut seconds = interval(Duration::from_secs(1));
+    /// Counts down as long as it is polled, and gives the terminal back when Ctrl-Z is pressed.
+    ///
+    /// The call itself takes over Ctrl-Z, before the first poll: a sign-in that is polled first
+    /// changes the terminal.
+    pub(crate) fn attend(&self) -> impl Future<Output = Infallible> {
         let mut stops = Stops::listen();
-        loop {
-            tokio::select! {
-                _ = seconds.tick() => {}
-                stops = stops.next() => if stops {
-                    self.give_back();
-                    signals::stop_this_process();
-                },
+        async move {
+            let mut seconds = interval(Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    _ = seconds.tick() => {}
+                    stops = stops.next() => if stops {
+                        self.give_back();
+                        signals::stop_this_process();
+                    },
+                }
+                self.take_a_turn();
             }
-            if let Some(Some(pastes)) = self.pastes.get() {
-                pastes.attend();
-            }
-            let hint = self.wait().take_hint(Instant::now());
-            if let Some(hint) = hint {
-                self.say(hint);
-            }
-            self.draw_status();
         }
+    }
+
+    /// What is due each second: the terminal's modes, a hint, the line that counts down.
+    fn take_a_turn(&self) {
+        if let Some(Some(pastes)) = self.pastes.get() {
+            pastes.attend();
+        }
+        let hint = self.wait().take_hint(Instant::now());
+        if let Some(hint) = hint {
+            self.say(hint);
+        }
+        self.draw_status();
     }
 
     /// What it is about, in one line.
