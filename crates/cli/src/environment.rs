@@ -209,10 +209,22 @@ impl Proxy {
 
     /// The URL without user and password, also where it is not written as it should be.
     pub(crate) fn shown(&self) -> String {
-        let (scheme, rest) = self.url.split_once("://").unwrap_or(("http", &self.url));
+        let scheme = self
+            .url
+            .split_once("://")
+            .map_or("http", |(scheme, _)| scheme);
+        printable(&format!("{scheme}://{}", self.place()))
+    }
+
+    /// Host and port, as they are written.
+    pub(crate) fn place(&self) -> String {
+        let rest = self
+            .url
+            .split_once("://")
+            .map_or(&*self.url, |(_, rest)| rest);
         let host = rest.rsplit('@').next().unwrap_or_default();
         let end = host.find(['/', '?', '#']).unwrap_or(host.len());
-        printable(&format!("{scheme}://{}", &host[..end]))
+        host[..end].to_owned()
     }
 }
 

@@ -41,6 +41,15 @@ pub(crate) fn named() -> Vec<Named> {
     if named.is_empty() { blank } else { named }
 }
 
+/// The variables that say whose certificates count, beside or in place of the system's.
+pub(crate) fn variables_set() -> Vec<String> {
+    let own = std::env::var_os(CA_FILE).filter(|value| !value.is_empty());
+    let others = named().into_iter().filter(|named| !named.is_blank());
+    let others = others.map(|named| named.variable);
+    let all = own.map(|_set| CA_FILE).into_iter().chain(others);
+    all.map(str::to_owned).collect()
+}
+
 impl Named {
     pub(crate) fn shown(&self) -> String {
         printable(&self.value.to_string_lossy())

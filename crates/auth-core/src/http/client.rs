@@ -126,6 +126,12 @@ impl HttpClient {
         self.send(endpoint, request, headers, form.secrets()).await
     }
 
+    /// Whether requests to this endpoint take the proxy of the settings.
+    #[must_use]
+    pub fn uses_proxy(&self, endpoint: &Endpoint) -> bool {
+        self.inner.settings.proxy_for(endpoint).is_some()
+    }
+
     /// Asks without any credential, to see whether somebody answers.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         && sharer.is_none()
     {
         trust::check_session(vendor, &args.provider, &key, session)?;
+        trust::check_way(vendor, &args.provider, &key)?;
     }
     let manager = vendor
         .provider(&args.provider, args.timeout, None)?

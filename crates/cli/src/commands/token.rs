@@ -77,6 +77,7 @@ impl Wanted {
             self.say_if_short(&token);
             return fit_to_send(key, token);
         }
+        trust::check_way(vendor, &self.provider, &key)?;
         let manager = vendor
             .provider(&self.provider, self.timeout, None)?
             .manager()

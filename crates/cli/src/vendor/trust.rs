@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::endpoints::{self, Entry};
 use super::{Provider, ProviderArgs, Vendor};
-use crate::environment::Variables;
+use crate::environment::{Proxy, Variables};
 use crate::exit::{Failure, chain, quoted};
 use crate::output::VERSION;
 use crate::settings::Settings;
@@ -82,6 +82,64 @@ pub(crate) fn check_session(
     })
 }
 
+/// A proxy of the environment that could read what is sent, because the environment also says
+/// whose certificates count.
+struct Reader {
+    proxy: Proxy,
+    /// The variables that say whose certificates count.
+    authorities: Vec<String>,
+}
+
+impl Reader {
+    /// The one on the way to this vendor, unless a flag or the settings name it.
+    fn find(vendor: Vendor, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
+        let authorities = crate::trust::variables_set();
+        let Some(proxy) = Proxy::find()?.filter(|_| !authorities.is_empty()) else {
+            return Ok(None);
+        };
+        let http = super::http_client(None)?;
+        let entries = endpoints::of(vendor, args, &[args.region()])?;
+        let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
+        let place = Endpoint::new(&format!("https://{}/", proxy.place()));
+        let is_trusted = |trusted: &TrustedHost| {
+            let place = place.as_ref();
+            place.is_ok_and(|place| trusted.matches(place))
+        };
+        let is_trusted = args.trust.hosts()?.iter().any(is_trusted);
+        Ok((is_taken && !is_trusted).then_some(Self { proxy, authorities }))
+    }
+
+    fn words(&self, what: &str) -> String {
+        format!(
+            "the proxy {} (set by {}) could read {what}, because {} says whose certificates count",
+            self.proxy.shown(),
+            self.proxy.variable,
+            self.authorities.join(" and "),
+        )
+    }
+
+    fn refusal(mut self, what: &str) -> Failure {
+        let message = format!("{}; nothing was sent", self.words(what));
+        self.authorities.insert(0, self.proxy.variable.to_owned());
+        Failure::Config {
+            message,
+            advice: advice(&self.authorities, &[self.proxy.place()]),
+        }
+    }
+}
+
+/// Refuses to send a stored session by a way on which a proxy of the environment could read it.
+pub(crate) fn check_way(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    key: &SessionKey,
+) -> Result<(), Failure> {
+    match Reader::find(vendor, args)? {
+        Some(reader) => Err(reader.refusal(&format!("the session {key}"))),
+        None => Ok(()),
+    }
+}
+
 /// The servers of the environment that this session must not be sent to.
 fn refused_hosts(
     vendor: Vendor,
@@ -123,6 +181,8 @@ pub(crate) struct SignIn {
     foreign: Vec<Entry>,
     /// Whether a flag or the settings name all of those, so that no program needs to hear it.
     is_trusted: bool,
+    /// A proxy that could read it.
+    reader: Option<Reader>,
 }
 
 impl SignIn {
@@ -165,15 +225,21 @@ impl SignIn {
         let is_trusted = foreign
             .iter()
             .all(|entry| recipients.trusts(&entry.endpoint));
-        Ok(Self {
-            foreign,
-            is_trusted,
-        })
+        let reader = Reader::find(vendor, args)?;
+        match reader {
+            // The secret of the user's client goes along.
+            Some(reader) if vendor == Vendor::Gemini => Err(reader.refusal("the client secret")),
+            reader => Ok(Self {
+                foreign,
+                is_trusted,
+                reader,
+            }),
+        }
     }
 
     /// The same for a program, unless the user has said already that these servers are meant.
     pub(crate) fn event(&self, vendor: Vendor) -> Option<Value> {
-        if self.is_trusted {
+        if self.is_trusted && self.reader.is_none() {
             return None;
         }
         let endpoint = |entry: &Entry| {
@@ -189,6 +255,7 @@ impl SignIn {
             "event": "foreign_endpoints",
             "vendor": vendor.name(),
             "endpoints": endpoints,
+            "proxy": self.reader.as_ref().map(|reader| reader.proxy.shown()),
         }))
     }
 
@@ -202,13 +269,17 @@ impl SignIn {
                 places.push(place);
             }
         }
-        (!places.is_empty()).then(|| {
+        let foreign = (!places.is_empty()).then(|| {
             format!(
                 "This sign-in does not go to {}'s own servers but to {}.",
                 vendor.title(),
                 places.join(" and ")
             )
-        })
+        });
+        let reader = self.reader.as_ref();
+        let reader = reader.map(|reader| format!("Note: {}.", reader.words("this sign-in")));
+        let lines: Vec<String> = foreign.into_iter().chain(reader).collect();
+        (!lines.is_empty()).then(|| lines.join(" "))
     }
 }
 

@@ -147,10 +147,12 @@ fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authorit
     company.names_page("https://vendor.example/device");
     let done = company.run(&["login", "qwen"]);
     assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("could read this sign-in"), "{done:?}");
     let at_login = company.tunnels();
     assert!(at_login > 0);
     company.user.expire("qwen");
-    let done = company.run(&["token", "qwen"]);
+    let proxy = company.proxy.to_string();
+    let done = company.run(&["token", "qwen", "--trust-endpoint", &proxy]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(company.tunnels(), at_login + 1);
     assert_eq!(company.user.kit.qwen().counters().refreshes, 1);
@@ -161,6 +163,48 @@ fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authorit
             .all(|request| request.starts_with("CONNECT vendor.example:443 ")),
         "{asked:?}"
     );
+}
+
+#[test]
+fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
+    let company = Company::new();
+    company.names_page("https://vendor.example/device");
+    assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
+    company.user.expire("qwen");
+    let (stored, before) = (company.user.stored("qwen"), company.tunnels());
+    for (variable, also) in [
+        ("LLM_AUTH_CA_FILE", ""),
+        ("SSL_CERT_FILE", ""),
+        ("SSL_CERT_FILE", "LLM_AUTH_CA_FILE"),
+    ] {
+        for args in [
+            &["token", "qwen"][..],
+            &["token", "qwen", "--force-refresh"],
+            &["exec", "qwen", "--", "env"],
+            &["logout", "qwen"],
+            &["login", "gemini"],
+        ] {
+            let mut command = company.command(args);
+            command.env_remove("LLM_AUTH_CA_FILE");
+            // Its own servers, which the refusal keeps this from.
+            command.env_remove("LLM_AUTH_GEMINI_BASE_URL");
+            for name in [variable, also].iter().filter(|name| !name.is_empty()) {
+                command.env(name, &company.ca);
+            }
+            let done = Done::from(command.output().unwrap());
+            done.assert_failed(1, "could read");
+            for named in ["HTTPS_PROXY", variable, &company.proxy.to_string()] {
+                assert!(done.err.contains(named), "{named}: {done:?}");
+            }
+            assert!(!done.err.contains("made-up-password"), "{done:?}");
+        }
+    }
+    assert_eq!(company.tunnels(), before, "nothing went through");
+    assert_eq!(company.user.stored("qwen"), stored);
+    // Without a word about certificates it is a tunnel and no more.
+    let mut command = company.command(&["token", "qwen"]);
+    command.env_remove("LLM_AUTH_CA_FILE");
+    Done::from(command.output().unwrap()).assert_failed(4, "");
 }
 
 #[test]
