@@ -2,6 +2,7 @@
 
 pub mod dropped;
 pub mod kills;
+pub mod many;
 pub mod memory;
 pub mod processes;
 pub mod read;
@@ -16,9 +17,10 @@ use crate::Result;
 /// Measures, and says it in Markdown.
 pub type Section = fn() -> Result<String>;
 
-pub const ALL: [(&str, Section); 8] = [
+pub const ALL: [(&str, Section); 9] = [
     ("read", read::measure),
     ("storm", storm::measure),
+    ("many", many::measure),
     ("refused", refused::measure),
     ("processes", processes::measure),
     ("dropped", dropped::measure),

@@ -72,8 +72,12 @@ pub async fn in_memory(provider: QwenProvider, family: u64, expiry: Expiry) -> R
 }
 
 pub fn on_disk(base_url: &str, path: &Path) -> Result<Ours> {
-    let builder = AuthManager::builder(provider(base_url)?);
-    Ok(Ours(builder.store(FileTokenStore::file(path)).build()))
+    Ok(in_file(provider(base_url)?, path))
+}
+
+pub fn in_file(provider: QwenProvider, path: &Path) -> Ours {
+    let builder = AuthManager::builder(provider);
+    Ours(builder.store(FileTokenStore::file(path)).build())
 }
 
 fn ended(error: &Error) -> Ended {

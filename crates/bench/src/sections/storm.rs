@@ -69,7 +69,7 @@ pub fn measure() -> Result<String> {
     table.note(&format!(
         "Requests that the server counted, and ms until the last caller had its token: median \
          [smallest..largest] of {RUNS} runs. Client on two worker threads, the server a process of its \
-         own on the same cores; HTTP/1.1 without TLS; sessions in memory. The HTTP client has made one \
+         own on the same cores; HTTP/1.1 without TLS; sessions in memory, except in the second row. The HTTP client has made one \
          call before (google-cloud-auth makes a new one for each)."
     ));
     table.note(NOTES);

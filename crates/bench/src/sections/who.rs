@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use crate::Result;
 use crate::peer::{Ended, Peer};
 use crate::peers::{azure, gcp, google, ours, yup};
+use crate::scratch::Scratch;
 use crate::server::Server;
-use crate::tokens::Expiry;
+use crate::tokens::{self, Expiry};
 
 pub(super) const LATENCY: Duration = Duration::from_millis(50);
 /// Sessions that were renewed before through the same HTTP client: where an expired token can
@@ -21,6 +22,7 @@ const OTHERS: u64 = 1_000_000;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Who {
     Ours,
+    OursOnDisk,
     Yup,
     Google,
     Gcp,
@@ -46,11 +48,19 @@ pub(super) struct Storm {
 }
 
 impl Who {
-    pub(super) const ALL: [Self; 5] = [Self::Ours, Self::Yup, Self::Google, Self::Gcp, Self::Azure];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Ours,
+        Self::OursOnDisk,
+        Self::Yup,
+        Self::Google,
+        Self::Gcp,
+        Self::Azure,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ours => "**llm-auth**",
+            Self::OursOnDisk => "**llm-auth**, file store",
             Self::Yup => "yup-oauth2 ¹",
             Self::Google => "google-cloud-auth ²",
             Self::Gcp => "gcp_auth",
@@ -108,6 +118,17 @@ pub(super) fn storm(
                 let other = ours::in_memory(provider.clone(), family + OTHERS, expired).await?;
                 other.token().await;
                 let peer = ours::in_memory(provider, family, expired).await?;
+                set(server, answer)?;
+                counted(peer, server, callers, cutoff).await
+            }
+            Who::OursOnDisk => {
+                let scratch = Scratch::new()?;
+                let (file, warm) = (scratch.path("session.json"), scratch.path("warm.json"));
+                tokens::write(&file, &tokens::our_file(family, expired))?;
+                tokens::write(&warm, &tokens::our_file(family + OTHERS, expired))?;
+                let provider = ours::provider(&base)?;
+                ours::in_file(provider.clone(), &warm).token().await;
+                let peer = ours::in_file(provider, &file);
                 set(server, answer)?;
                 counted(peer, server, callers, cutoff).await
             }
