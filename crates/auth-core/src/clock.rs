@@ -50,10 +50,7 @@ impl Timestamp {
     /// This instant and a length after it.
     #[must_use]
     pub fn after(self, length: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)),
-        )
+        self.shifted(millis(length))
     }
 
     /// This instant moved by some milliseconds, forward or back.
@@ -67,6 +64,12 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
+
+/// A length in whole milliseconds, at most `i64::MAX`.
+#[inline]
+pub(crate) fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The end of a wait that may be as long as the caller likes, `Duration::MAX` for "for ever".

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::clock::{TOLERANCE_MS, Timestamp};
+use crate::clock::{self, TOLERANCE_MS, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
@@ -253,8 +253,20 @@ impl OAuthToken {
     #[must_use]
     #[inline]
     pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
-        let margin = self.lifetime().map_or(margin, |life| margin.min(life / 2));
-        self.is_valid_for(margin, now) && !self.is_doubtful(now)
+        // The path of every request, so in whole milliseconds.
+        let margin = clock::millis(margin);
+        let margin = self
+            .obtained_at()
+            .map_or(margin, |at| margin.min(self.millis_left(at).max(0) / 2));
+        !self.access.is_empty() && self.millis_left(now) > margin && !self.is_doubtful(now)
+    }
+
+    /// How long the access token is good from `now`, which is by our clock; below zero if it has
+    /// expired.
+    #[inline]
+    fn millis_left(&self, now: Timestamp) -> i64 {
+        let server_time = self.server_time(now).as_unix_millis();
+        self.expires_at.as_unix_millis().saturating_sub(server_time)
     }
 
     /// Whether the access token is good for `minimum`, or, where the vendor's tokens never
