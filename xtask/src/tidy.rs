@@ -11,10 +11,13 @@ use std::path::Path;
 /// What a rule finds; one line each, beginning with the path.
 type Findings = Vec<String>;
 
+/// Looks at the repository in this directory.
+type Rule = fn(&Path) -> Result<Findings, String>;
+
 /// Checks every rule, and prints all that is found.
 pub(crate) fn run() -> Result<(), String> {
     let root = Path::new(".");
-    let rules: [(&str, fn(&Path) -> Result<Findings, String>); 3] = [
+    let rules: [(&str, Rule); 3] = [
         ("imports", circles::check),
         ("file sizes", size::check),
         ("words", words::check),
