@@ -17,7 +17,7 @@ impl UserPrompt for Terminal {
                 eprintln!("Open this address:\n{}", device.best_uri());
                 eprintln!("The code is {}.", device.user_code);
             }
-            LoginEvent::Trouble { error, .. } => eprintln!("{error}; still trying"),
+            LoginEvent::Retrying { error, .. } => eprintln!("{error}; still trying"),
             _ => {}
         }
     }

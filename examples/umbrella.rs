@@ -13,8 +13,8 @@ use llm_auth::{AuthManager, FileTokenStore, Result, TokenStore};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "sessions".into());
-    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::folder(folder));
+    let directory = std::env::args().nth(1).unwrap_or_else(|| "sessions".into());
+    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::directory(directory));
     let managers = [
         AuthManager::builder(GeminiProvider::builder().build()),
         AuthManager::builder(MiniMaxProvider::new()),

@@ -5,5 +5,5 @@ mod poll;
 mod schedule;
 
 pub use authorization::DeviceAuthorization;
-pub use poll::poll_until_decided;
+pub use poll::poll_for_token;
 pub use schedule::PollSchedule;

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
+use crate::sanitize::visible;
 use crate::secret::Secret;
-use crate::text::visible;
 
 /// The length of a piece of a secret that is not to be seen: more than chance, less than use.
 const RUN: usize = 8;

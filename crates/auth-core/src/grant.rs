@@ -1,13 +1,13 @@
 //! The answers of RFC 6749 and RFC 8628: tokens, refusals, "not yet".
 
-mod refusal;
-mod token_answer;
+mod error_response;
+mod token_response;
 
-pub use refusal::{Refusal, Step, read_answer, reasonless_error, refusal_error};
-pub use token_answer::{DEFAULT_LIFETIME, TokenAnswer};
+pub use error_response::{ErrorResponse, Operation, error_for, read_response, reasonless_error};
+pub use token_response::{DEFAULT_LIFETIME, TokenResponse};
 
 use crate::error::Result;
-use crate::http::Answer;
+use crate::http::Response;
 
 /// What one poll of a device sign-in brought (RFC 8628 section 3.5).
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub enum Poll {
     /// The server wants fewer polls from now on.
     SlowDown,
     /// The person said yes.
-    Ready(TokenAnswer),
+    Ready(TokenResponse),
 }
 
 impl Poll {
@@ -31,15 +31,15 @@ impl Poll {
     ///
     /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) and
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) end a sign-in; a transient error does not.
-    pub fn read(answer: &Answer) -> Result<Self> {
+    pub fn read(answer: &Response) -> Result<Self> {
         let fields = answer.json()?;
-        match Refusal::read(&fields) {
-            None if answer.is_success() => TokenAnswer::read(&fields).map(Self::Ready),
+        match ErrorResponse::read(&fields) {
+            None if answer.is_success() => TokenResponse::read(&fields).map(Self::Ready),
             None => Err(answer.unreadable()),
             Some(refusal) => match refusal.code() {
                 "authorization_pending" => Ok(Self::Pending),
                 "slow_down" => Ok(Self::SlowDown),
-                _ => Err(refusal_error(Step::Poll, answer, &refusal)),
+                _ => Err(error_for(Operation::Poll, answer, &refusal)),
             },
         }
     }

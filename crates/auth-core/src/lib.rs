@@ -1,56 +1,57 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod api;
+mod api_response;
+#[cfg(feature = "loopback")]
+mod callback;
 mod clock;
 mod device;
 mod echo;
-mod endpoint;
 mod engine;
 mod error;
 pub mod files;
 mod grant;
 mod http;
 mod json;
-#[cfg(feature = "loopback")]
-mod loopback;
 mod manager;
 mod origin;
 mod pkce;
 mod prompt;
 mod provider;
 mod random;
+mod sanitize;
 mod secret;
+mod secure_url;
 mod session;
 mod store;
-mod text;
 mod token;
 
-pub use api::{ApiAnswer, ApiVerdict};
+pub use api_response::{ApiResponse, ApiStatus};
 pub use async_trait::async_trait;
+#[cfg(feature = "loopback")]
+pub use callback::{CallbackResponse, LoopbackListener};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use device::{DeviceAuthorization, PollSchedule, poll_until_decided};
-pub use endpoint::Endpoint;
+pub use device::{DeviceAuthorization, PollSchedule, poll_for_token};
 pub use engine::skip_exit_wait;
 pub use error::{Error, ErrorKind, Result};
 pub use grant::{
-    DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, reasonless_error,
-    refusal_error,
+    DEFAULT_LIFETIME, ErrorResponse, Operation, Poll, TokenResponse, error_for, read_response,
+    reasonless_error,
 };
-pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
-#[cfg(feature = "loopback")]
-pub use loopback::{LoopbackListener, Redirect};
+pub use http::{Form, HttpClient, HttpClientBuilder, JsonObject, Response};
 pub use manager::{
-    AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_ADVISORY_WINDOW,
-    DEFAULT_CALL_LIMIT, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper, SessionWatch,
+    AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_CALL_LIMIT,
+    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper,
+    SessionWatch,
 };
 pub use origin::{Recipients, TrustedHost};
 pub use pkce::Pkce;
 pub use prompt::{LoginEvent, Silent, UserPrompt};
 pub use provider::{AuthProvider, Revocation};
 pub use random::{random_state, request_id};
+pub use sanitize::{is_header_value, printable};
 pub use secret::Secret;
+pub use secure_url::SecureUrl;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
 pub use store::{FileTokenStore, LockHolder, MemoryTokenStore, StoreGuard, TokenStore};
-pub use text::{is_header_value, printable};
-pub use token::{OAuthToken, SessionNotes, TokenMark, UnknownMembers};
+pub use token::{OAuthToken, RefreshRecord, SessionMetadata, UnknownMembers};

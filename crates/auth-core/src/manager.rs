@@ -5,9 +5,9 @@ mod blocking;
 mod builder;
 mod change;
 mod foreign;
+mod metadata;
 #[cfg(all(test, shuttle))]
 mod model;
-mod notes;
 mod refresh;
 mod requirement;
 mod retry;
@@ -22,7 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::background::{DEFAULT_ADVISORY_WINDOW, SessionKeeper};
+pub use self::background::{DEFAULT_EARLY_REFRESH_WINDOW, SessionKeeper};
 pub use self::blocking::BlockingAuthManager;
 pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
 pub use self::change::{SessionChange, SessionWatch};
@@ -122,7 +122,7 @@ impl AuthManager {
     ///
     /// In the advisory window before that, a refresh is begun in the background, and the token
     /// that is still good is returned. A failure of such a refresh is reported to
-    /// [`watch`](Self::watch) and in [`SessionNotes::last_failure`](crate::SessionNotes) only.
+    /// [`watch`](Self::watch) and in [`SessionMetadata::last_failure`](crate::SessionMetadata) only.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl AuthManager {
     /// Waits until everything that was begun has ended and is stored; a session that cannot be
     /// stored is tried for about 15 s. A program need not call it before a normal end, which waits
     /// by itself, but before it becomes another program (`exec`): nothing can wait then.
-    pub async fn settle(&self) {
+    pub async fn wait_idle(&self) {
         self.shared.tasks.idle().await;
         self.shared.flight.landed().await;
     }

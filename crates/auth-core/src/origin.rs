@@ -4,9 +4,9 @@ mod trusted_host;
 
 pub use trusted_host::TrustedHost;
 
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::clean;
+use crate::sanitize::clean;
+use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 
 /// Decides which endpoints a stored session is sent to: those at the server that issued it
@@ -21,12 +21,12 @@ use crate::token::OAuthToken;
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::{Endpoint, OAuthToken, Recipients, Timestamp};
+/// use llm_auth_core::{SecureUrl, OAuthToken, Recipients, Timestamp};
 ///
-/// let vendor = Endpoint::new("https://vendor.example/token")?;
-/// let other = Endpoint::new("https://other.example/token")?;
+/// let vendor = SecureUrl::new("https://vendor.example/token")?;
+/// let other = SecureUrl::new("https://other.example/token")?;
 /// let recipients = Recipients::of_vendor([vendor.clone()]);
-/// let session = OAuthToken::new("made-up".into(), Timestamp::default()).made_at(&vendor);
+/// let session = OAuthToken::new("made-up".into(), Timestamp::default()).issued_by(&vendor);
 /// assert!(recipients.permit(&session, &vendor).is_ok());
 /// assert!(recipients.permit(&session, &other).is_err());
 /// # Ok(())
@@ -34,14 +34,14 @@ use crate::token::OAuthToken;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Recipients {
-    own: Vec<Endpoint>,
+    own: Vec<SecureUrl>,
     trusted: Vec<TrustedHost>,
 }
 
 impl Recipients {
     /// With the vendor's own endpoints, the token endpoint first.
     #[must_use]
-    pub fn of_vendor(own: impl IntoIterator<Item = Endpoint>) -> Self {
+    pub fn of_vendor(own: impl IntoIterator<Item = SecureUrl>) -> Self {
         Self {
             own: own.into_iter().collect(),
             trusted: Vec::new(),
@@ -60,7 +60,11 @@ impl Recipients {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming both hosts.
-    pub fn permit<'e>(&self, session: &OAuthToken, endpoint: &'e Endpoint) -> Result<&'e Endpoint> {
+    pub fn permit<'e>(
+        &self,
+        session: &OAuthToken,
+        endpoint: &'e SecureUrl,
+    ) -> Result<&'e SecureUrl> {
         let is_home = match self.recorded(session) {
             Some(Ok(server)) if server.matches(endpoint) => true,
             Some(Ok(server)) => {
@@ -86,8 +90,8 @@ impl Recipients {
     pub fn permit_access<'e>(
         &self,
         session: &OAuthToken,
-        endpoint: &'e Endpoint,
-    ) -> Result<&'e Endpoint> {
+        endpoint: &'e SecureUrl,
+    ) -> Result<&'e SecureUrl> {
         if self.owns(endpoint) {
             return Ok(endpoint);
         }
@@ -97,35 +101,35 @@ impl Recipients {
     /// The session with the server that it belongs to: the one that it records, else this token
     /// endpoint's if that is the vendor's or trusted, else the vendor's.
     #[must_use]
-    pub fn settle(&self, session: OAuthToken, token_endpoint: &Endpoint) -> OAuthToken {
-        match (&session.notes.server, self.own.first()) {
+    pub fn settle(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
+        match (&session.metadata.server, self.own.first()) {
             (Some(_), _) => session,
             (None, Some(own)) if !self.owns(token_endpoint) && !self.trusts(token_endpoint) => {
-                session.made_at(own)
+                session.issued_by(own)
             }
-            (None, _) => session.made_at(token_endpoint),
+            (None, _) => session.issued_by(token_endpoint),
         }
     }
 
     /// Whether it is at one of the vendor's own servers.
     #[must_use]
-    pub fn owns(&self, endpoint: &Endpoint) -> bool {
+    pub fn owns(&self, endpoint: &SecureUrl) -> bool {
         self.own.iter().any(|own| own.base() == endpoint.base())
     }
 
     /// Whether the caller trusts the server of this endpoint.
     #[must_use]
-    pub fn trusts(&self, endpoint: &Endpoint) -> bool {
+    pub fn trusts(&self, endpoint: &SecureUrl) -> bool {
         self.trusted.iter().any(|host| host.matches(endpoint))
     }
 
     fn recorded(&self, session: &OAuthToken) -> Option<Result<TrustedHost>> {
-        session.notes.server.as_deref().map(str::parse)
+        session.metadata.server.as_deref().map(str::parse)
     }
 
-    fn refusal(&self, session: &OAuthToken, endpoint: &Endpoint) -> Error {
+    fn refusal(&self, session: &OAuthToken, endpoint: &SecureUrl) -> Error {
         let there = endpoint.base_or_host();
-        let home = match (&session.notes.server, self.own.first()) {
+        let home = match (&session.metadata.server, self.own.first()) {
             (Some(server), _) => format!("was made at {}", shown(server)),
             (None, Some(own)) => {
                 format!("records no server, so it belongs to {}", own.base_or_host())
@@ -151,19 +155,19 @@ mod tests {
 
     fn session(server: Option<&str>) -> OAuthToken {
         let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
-        session.notes.server = server.map(Into::into);
+        session.metadata.server = server.map(Into::into);
         session
     }
 
     fn vendor() -> Recipients {
         Recipients::of_vendor([
-            Endpoint::known("https://account.example/token"),
-            Endpoint::known("https://api.example/v1"),
+            SecureUrl::known("https://account.example/token"),
+            SecureUrl::known("https://api.example/v1"),
         ])
     }
 
     fn permits(recipients: &Recipients, server: Option<&str>, url: &str) -> bool {
-        let endpoint = Endpoint::new(url).unwrap();
+        let endpoint = SecureUrl::new(url).unwrap();
         recipients.permit(&session(server), &endpoint).is_ok()
     }
 
@@ -267,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_both_hosts() {
-        let endpoint = Endpoint::known("https://evil.example/token");
+        let endpoint = SecureUrl::known("https://evil.example/token");
         for (server, host) in [
             (Some("https://relay.example"), "relay.example"),
             (None, "account.example"),
@@ -286,8 +290,8 @@ mod tests {
     fn the_access_token_goes_to_the_vendor_s_api_wherever_a_session_was_made() {
         let relayed = session(Some("https://relay.example"));
         let (api, evil) = (
-            Endpoint::known("https://api.example/v1"),
-            Endpoint::known("https://evil.example/v1"),
+            SecureUrl::known("https://api.example/v1"),
+            SecureUrl::known("https://evil.example/v1"),
         );
         assert!(vendor().permit_access(&relayed, &api).is_ok());
         assert!(vendor().permit(&relayed, &api).is_err());
@@ -296,11 +300,11 @@ mod tests {
 
     #[test]
     fn a_session_of_unknown_origin_is_settled_at_the_vendor_unless_the_endpoint_is_trusted() {
-        let relay = Endpoint::known("https://relay.example/token");
+        let relay = SecureUrl::known("https://relay.example/token");
         let settle = |recipients: Recipients, server| {
             recipients
                 .settle(session(server), &relay)
-                .notes
+                .metadata
                 .server
                 .unwrap()
         };

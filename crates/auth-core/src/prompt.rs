@@ -74,7 +74,7 @@ pub trait UserPrompt: Debug + Send + Sync {
 #[non_exhaustive]
 pub enum LoginEvent<'a> {
     /// The browser's answer is here, or a pasted one; the code is exchanged next.
-    Answered,
+    CallbackReceived,
     /// Open this URL in a browser; the answer comes back to the redirect URI on this computer.
     #[non_exhaustive]
     AuthorizationUrl {
@@ -103,7 +103,7 @@ pub enum LoginEvent<'a> {
     },
     /// The codes of as many pasted addresses as are tried were wrong. Only the browser itself, or
     /// a new sign-in, brings the answer now: the person is not to be asked for an address any
-    /// more. The [`Trouble`](Self::Trouble) of the last one follows.
+    /// more. The [`Retrying`](Self::Retrying) of the last one follows.
     PastesExhausted,
     /// The server wants fewer polls.
     #[non_exhaustive]
@@ -113,7 +113,7 @@ pub enum LoginEvent<'a> {
     },
     /// A request failed; the sign-in goes on.
     #[non_exhaustive]
-    Trouble {
+    Retrying {
         /// What happened.
         error: &'a Error,
     },

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::api::{ApiAnswer, ApiVerdict};
+use crate::api_response::{ApiResponse, ApiStatus};
 use crate::error::Result;
 use crate::prompt::UserPrompt;
 use crate::token::OAuthToken;
@@ -64,7 +64,7 @@ pub trait AuthProvider: Debug + Send + Sync {
     }
 
     /// What an API answer says about the session: renew, or not the token's fault.
-    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
         answer.verdict_by_status()
     }
 }

@@ -10,12 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::clock::{self, TOLERANCE_MS, Timestamp};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::sanitize::{clean, is_header_value};
 use crate::secret::Secret;
+use crate::secure_url::SecureUrl;
 use crate::session::SessionKey;
-use crate::text::{clean, is_header_value};
 
 /// What is said of an access token that cannot be sent.
 pub(crate) const NO_BEARER: &str = "the access token holds a character that no HTTP header may have (a line break, a control character): sign in again";
@@ -79,9 +79,9 @@ pub struct OAuthToken {
     #[serde(
         default,
         rename = "llm_auth",
-        skip_serializing_if = "SessionNotes::is_empty"
+        skip_serializing_if = "SessionMetadata::is_empty"
     )]
-    pub notes: SessionNotes,
+    pub metadata: SessionMetadata,
     /// Members of the stored form that this version does not know.
     #[serde(flatten)]
     pub extra: UnknownMembers,
@@ -91,7 +91,7 @@ pub struct OAuthToken {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(default, remote = "Self")]
-pub struct SessionNotes {
+pub struct SessionMetadata {
     /// The provider that the session belongs to. A token file of one vendor is never sent to
     /// another (RFC 6749 section 10.4).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,9 +106,9 @@ pub struct SessionNotes {
     /// version wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// What a provider needs to renew this very session: its region, its client id.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub context: BTreeMap<String, String>,
+    /// What the provider needs to refresh this session: its region, its client id.
+    #[serde(rename = "context", skip_serializing_if = "BTreeMap::is_empty")]
+    pub provider_data: BTreeMap<String, String>,
     /// The secret of the OAuth client that the refresh token is bound to, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
@@ -119,18 +119,18 @@ pub struct SessionNotes {
     /// When the person signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<Timestamp>,
-    /// When it was last renewed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub renewed_at: Option<Timestamp>,
+    /// When it was last refreshed.
+    #[serde(rename = "renewed_at", skip_serializing_if = "Option::is_none")]
+    pub refreshed_at: Option<Timestamp>,
     /// Why the last renewal failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_failure: Option<Box<TokenMark>>,
-    /// A renewal that has begun and is not known to have ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Box<TokenMark>>,
-    /// The refusal of a refresh token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Box<TokenMark>>,
+    pub last_failure: Option<Box<RefreshRecord>>,
+    /// A refresh that has begun and is not known to have ended.
+    #[serde(rename = "intent", skip_serializing_if = "Option::is_none")]
+    pub in_progress: Option<Box<RefreshRecord>>,
+    /// The rejection of a refresh token.
+    #[serde(rename = "refused", skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Box<RefreshRecord>>,
     /// Members that this version does not know.
     #[serde(flatten)]
     pub extra: UnknownMembers,
@@ -145,7 +145,7 @@ pub struct UnknownMembers(pub Map<String, Value>);
 /// A remark about one refresh token, known by its fingerprint: it says nothing of any other.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct TokenMark {
+pub struct RefreshRecord {
     /// [`Secret::fingerprint`] of the refresh token that is meant.
     pub refresh_fingerprint: String,
     /// When the remark was made.
@@ -166,7 +166,7 @@ pub struct TokenMark {
     pub unread: bool,
 }
 
-impl TokenMark {
+impl RefreshRecord {
     pub(crate) fn new(refresh_fingerprint: String, at: Timestamp) -> Self {
         Self {
             refresh_fingerprint,
@@ -190,7 +190,7 @@ impl OAuthToken {
             resource_url: None,
             notification: None,
             scope: None,
-            notes: SessionNotes::default(),
+            metadata: SessionMetadata::default(),
             extra: UnknownMembers::default(),
         }
     }
@@ -243,7 +243,7 @@ impl OAuthToken {
     /// An instant of our clock by the server's.
     #[inline]
     fn server_time(&self, ours: Timestamp) -> Timestamp {
-        ours.shifted(self.notes.clock_offset_ms.unwrap_or(0))
+        ours.shifted(self.metadata.clock_offset_ms.unwrap_or(0))
     }
 
     /// Whether no renewal is due at `now` if a caller wants `margin`.
@@ -287,7 +287,7 @@ impl OAuthToken {
 
     #[inline]
     fn obtained_at(&self) -> Option<Timestamp> {
-        self.notes.renewed_at.or(self.notes.signed_in_at)
+        self.metadata.refreshed_at.or(self.metadata.signed_in_at)
     }
 
     /// Whether the expiry that is noted cannot be relied on although it lies ahead, and a refresh
@@ -299,7 +299,7 @@ impl OAuthToken {
             .obtained_at()
             .is_some_and(|at| at > now.shifted(TOLERANCE_MS));
         clock_was_ahead && self.refresh.is_some()
-            || self.notes.refused.is_some() && self.is_access_rejected()
+            || self.metadata.rejected.is_some() && self.is_access_rejected()
     }
 
     /// The access token, fit for an `Authorization` header.
@@ -346,21 +346,21 @@ impl OAuthToken {
         keep(&mut self.resource_url, &previous.resource_url);
         keep(&mut self.notification, &previous.notification);
         keep(&mut self.scope, &previous.scope);
-        let (notes, old) = (&mut self.notes, &previous.notes);
-        keep(&mut notes.provider, &old.provider);
-        keep(&mut notes.identity, &old.identity);
-        keep(&mut notes.server, &old.server);
-        keep(&mut notes.client_secret, &old.client_secret);
-        keep(&mut notes.signed_in_at, &old.signed_in_at);
-        keep(&mut notes.renewed_at, &old.renewed_at);
-        for (name, value) in &old.context {
-            notes
-                .context
+        let (metadata, old) = (&mut self.metadata, &previous.metadata);
+        keep(&mut metadata.provider, &old.provider);
+        keep(&mut metadata.identity, &old.identity);
+        keep(&mut metadata.server, &old.server);
+        keep(&mut metadata.client_secret, &old.client_secret);
+        keep(&mut metadata.signed_in_at, &old.signed_in_at);
+        keep(&mut metadata.refreshed_at, &old.refreshed_at);
+        for (name, value) in &old.provider_data {
+            metadata
+                .provider_data
                 .entry(name.clone())
                 .or_insert_with(|| value.clone());
         }
         for (ours, theirs) in [
-            (&mut notes.extra, &old.extra),
+            (&mut metadata.extra, &old.extra),
             (&mut self.extra, &previous.extra),
         ] {
             for (name, value) in &theirs.0 {
@@ -373,15 +373,15 @@ impl OAuthToken {
     /// Records the origin (scheme, host and port) of the token endpoint that issued the session:
     /// [`Recipients`](crate::Recipients) sends it nowhere else.
     #[must_use]
-    pub fn made_at(mut self, token_endpoint: &Endpoint) -> Self {
-        self.notes.server = Some(token_endpoint.base());
+    pub fn issued_by(mut self, token_endpoint: &SecureUrl) -> Self {
+        self.metadata.server = Some(token_endpoint.base());
         self
     }
 
     /// A remark about the refresh token that this session holds now.
-    pub(crate) fn mark(&self, at: Timestamp, reason: Option<String>) -> Option<Box<TokenMark>> {
+    pub(crate) fn mark(&self, at: Timestamp, reason: Option<String>) -> Option<Box<RefreshRecord>> {
         let refresh = self.refresh.as_ref()?;
-        let mut mark = TokenMark::new(refresh.fingerprint(), at);
+        let mut mark = RefreshRecord::new(refresh.fingerprint(), at);
         mark.reason = reason;
         Some(Box::new(mark))
     }
@@ -398,10 +398,10 @@ impl OAuthToken {
     ///
     /// [`ErrorKind::Config`] that names `place`, where it is stored, and whose it is.
     pub fn check_owner(&self, key: &SessionKey, place: impl FnOnce() -> String) -> Result<()> {
-        let notes = &self.notes;
+        let metadata = &self.metadata;
         let owners = [
-            (&notes.provider, key.provider(), ""),
-            (&notes.account, key.account(), "the account "),
+            (&metadata.provider, key.provider(), ""),
+            (&metadata.account, key.account(), "the account "),
         ];
         let other = owners.into_iter().find_map(|(noted, ours, what)| {
             let noted = noted.as_deref().filter(|noted| *noted != ours)?;
@@ -424,7 +424,7 @@ impl OAuthToken {
     /// How long from `now` the server asked for no refresh of this session; `None` if it did not.
     #[must_use]
     pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
-        let failure = self.notes.last_failure.as_deref();
+        let failure = self.metadata.last_failure.as_deref();
         let failure = failure.filter(|mark| self.is_marked(Some(mark)))?;
         // A mark from a clock that was ahead is not believed.
         let wait = failure.until?.since(now);
@@ -434,8 +434,8 @@ impl OAuthToken {
     /// Whether the refresh token is marked for a response that could not be read, not for one that
     /// rejects it.
     pub(crate) fn is_unread(&self) -> bool {
-        self.notes
-            .refused
+        self.metadata
+            .rejected
             .as_deref()
             .is_some_and(|mark| mark.unread)
     }
@@ -444,7 +444,7 @@ impl OAuthToken {
     /// nothing of the session is of use.
     #[must_use]
     pub fn is_access_rejected(&self) -> bool {
-        let rejection = self.notes.refused.as_deref();
+        let rejection = self.metadata.rejected.as_deref();
         let Some(access) = rejection.and_then(|mark| mark.access_fingerprint.as_deref()) else {
             return false;
         };
@@ -454,17 +454,17 @@ impl OAuthToken {
     /// Whether the server has refused the refresh token that this session holds now.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        self.is_marked(self.notes.refused.as_deref())
+        self.is_marked(self.metadata.rejected.as_deref())
     }
 
     /// Whether a renewal with this very refresh token began and is not known to have ended,
     /// so that the token may be spent.
     #[must_use]
     pub fn may_be_spent(&self) -> bool {
-        self.is_marked(self.notes.intent.as_deref())
+        self.is_marked(self.metadata.in_progress.as_deref())
     }
 
-    fn is_marked(&self, mark: Option<&TokenMark>) -> bool {
+    fn is_marked(&self, mark: Option<&RefreshRecord>) -> bool {
         match (mark, &self.refresh) {
             (Some(mark), Some(refresh)) => mark.refresh_fingerprint == refresh.fingerprint(),
             _ => false,
@@ -484,7 +484,7 @@ impl fmt::Debug for UnknownMembers {
     }
 }
 
-impl SessionNotes {
+impl SessionMetadata {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -507,7 +507,7 @@ fn write_optional<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::TokenAnswer;
+    use crate::grant::TokenResponse;
 
     const FULL: &str = r#"{"access":"a","refresh":"r","expires":4102444800000,"resourceUrl":"portal.qwen.ai","notification_message":"hello"}"#;
 
@@ -558,17 +558,22 @@ mod tests {
         let mut old = read(FULL);
         old.scope = Some("openid".into());
         old.extra.0.insert("newer".into(), Value::Bool(true));
-        old.notes.context.insert("region".into(), "cn".into());
-        old.notes.intent = old.mark(Timestamp::default(), None);
+        old.metadata
+            .provider_data
+            .insert("region".into(), "cn".into());
+        old.metadata.in_progress = old.mark(Timestamp::default(), None);
         let new = OAuthToken::new("b".into(), Timestamp::from_unix_millis(7)).inheriting(&old);
         assert_eq!(new.access.expose(), "b");
         assert_eq!(new.refresh.as_ref().unwrap().expose(), "r");
         assert_eq!(new.expires_at.as_unix_millis(), 7);
         assert_eq!(new.resource_url.as_deref(), Some("portal.qwen.ai"));
         assert_eq!(new.scope.as_deref(), Some("openid"));
-        assert_eq!(new.notes.context["region"], "cn");
+        assert_eq!(new.metadata.provider_data["region"], "cn");
         assert_eq!(new.extra.0["newer"], Value::Bool(true));
-        assert!(new.notes.intent.is_none(), "a mark is about the old token");
+        assert!(
+            new.metadata.in_progress.is_none(),
+            "a mark is about the old token"
+        );
     }
 
     #[test]
@@ -594,7 +599,7 @@ mod tests {
         let true_now = Timestamp::from_unix_millis(1_800_000_000_000);
         for wrong_by_hours in [1, -1, 87_600, -87_600] {
             let ours = true_now.shifted(wrong_by_hours * 3_600_000);
-            let mut answer = TokenAnswer {
+            let mut answer = TokenResponse {
                 access: "a".into(),
                 refresh: None,
                 expires_in: Duration::from_secs(600),
@@ -614,7 +619,7 @@ mod tests {
                 assert!(token.is_valid_for(Duration::from_secs(599), ours));
                 assert!(!token.is_valid_for(Duration::from_secs(600), ours));
                 let ahead = -wrong_by_hours * 3_600_000;
-                assert_eq!(token.notes.clock_offset_ms, Some(ahead));
+                assert_eq!(token.metadata.clock_offset_ms, Some(ahead));
             }
         }
     }
@@ -622,7 +627,7 @@ mod tests {
     #[test]
     fn a_mark_is_about_one_refresh_token_only() {
         let mut token = read(FULL);
-        token.notes.refused = token.mark(Timestamp::default(), None);
+        token.metadata.rejected = token.mark(Timestamp::default(), None);
         assert!(token.is_refused());
         token.refresh = Some("another".into());
         assert!(!token.is_refused());

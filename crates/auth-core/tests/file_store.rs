@@ -33,8 +33,8 @@ async fn save(store: &FileTokenStore, token: &OAuthToken) -> llm_auth_core::Resu
     store.lock(&key()).await?.save(token).await
 }
 
-fn at(folder: &TempDir, name: &str) -> PathBuf {
-    folder.path().join(name)
+fn at(directory: &TempDir, name: &str) -> PathBuf {
+    directory.path().join(name)
 }
 
 #[cfg(unix)]
@@ -51,8 +51,8 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[tokio::test]
 async fn a_session_comes_back_as_it_was_saved() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::folder(at(&folder, "sessions"));
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::directory(at(&directory, "sessions"));
     assert_eq!(store.load(&key()).await.unwrap(), None);
     save(&store, &token("a1")).await.unwrap();
     assert_eq!(store.load(&key()).await.unwrap(), Some(token("a1")));
@@ -64,14 +64,14 @@ async fn a_session_comes_back_as_it_was_saved() {
 
 #[tokio::test]
 async fn nothing_is_left_beside_the_file_but_its_lock() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::file(at(&folder, "t.json"));
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&directory, "t.json"));
     let mut guard = store.lock(&key()).await.unwrap();
     guard.prepare(Some(&token("a1"))).await.unwrap();
     guard.save(&token("a2")).await.unwrap();
     guard.prepare(Some(&token("a3"))).await.unwrap();
     drop(guard);
-    let mut names: Vec<_> = fs::read_dir(folder.path())
+    let mut names: Vec<_> = fs::read_dir(directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -81,8 +81,8 @@ async fn nothing_is_left_beside_the_file_but_its_lock() {
 
 #[tokio::test]
 async fn one_lock_excludes_another_and_a_wait_in_vain_names_the_holder() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::file(at(&folder, "t.json"));
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&directory, "t.json"));
     let held = store.lock(&key()).await.unwrap();
     let impatient = store.clone().lock_wait(Duration::from_millis(20));
     let error = impatient.lock(&key()).await.unwrap_err();
@@ -97,15 +97,15 @@ async fn one_lock_excludes_another_and_a_wait_in_vain_names_the_holder() {
 
 #[tokio::test]
 async fn who_holds_a_lock_is_told_without_taking_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::folder(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::directory(directory.path());
     assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     let guard = store.lock(&key()).await.unwrap();
     let process = LockHolder::Process(std::process::id());
     assert_eq!(store.lock_holder(&key()).unwrap(), process);
     drop(guard);
-    let lock = at(&folder, "qwen/work.json.lock");
+    let lock = at(&directory, "qwen/work.json.lock");
     fs::write(&lock, "4711").unwrap();
     assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
     assert_eq!(fs::read_to_string(&lock).unwrap(), "4711");
@@ -114,11 +114,11 @@ async fn who_holds_a_lock_is_told_without_taking_it() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_folder_that_cannot_be_listed_hides_only_its_own_sessions() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::folder(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::directory(directory.path());
     save(&store, &token("a1")).await.unwrap();
     // A loop, which not even root can list.
-    std::os::unix::fs::symlink("minimax", at(&folder, "minimax")).unwrap();
+    std::os::unix::fs::symlink("minimax", at(&directory, "minimax")).unwrap();
     assert_eq!(store.providers().unwrap(), ["minimax", "qwen"]);
     assert_eq!(store.sessions_of("qwen").unwrap(), [key()]);
     let error = store.sessions_of("minimax").unwrap_err();
@@ -140,8 +140,8 @@ async fn a_file_that_is_no_session_is_told_never_quoted_and_kept_aside_by_a_save
         ),
         (r#"{"access":"a","refresh":"made-"#, "line 1"),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = at(&folder, "t.json");
+        let directory = tempfile::tempdir().unwrap();
+        let path = at(&directory, "t.json");
         fs::write(&path, content).unwrap();
         let store = FileTokenStore::file(&path);
         let error = store.load(&key()).await.unwrap_err();
@@ -151,7 +151,7 @@ async fn a_file_that_is_no_session_is_told_never_quoted_and_kept_aside_by_a_save
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
 
         save(&store, &token("a1")).await.unwrap();
-        let aside = fs::read_dir(folder.path())
+        let aside = fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .find(|path| path.to_string_lossy().contains(".corrupt-"))
@@ -163,8 +163,8 @@ async fn a_file_that_is_no_session_is_told_never_quoted_and_kept_aside_by_a_save
 
 #[tokio::test]
 async fn a_file_of_10_megabytes_is_no_session() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = at(&folder, "t.json");
+    let directory = tempfile::tempdir().unwrap();
+    let path = at(&directory, "t.json");
     fs::write(&path, vec![b' '; 10 << 20]).unwrap();
     let error = FileTokenStore::file(&path).load(&key()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
@@ -173,8 +173,8 @@ async fn a_file_of_10_megabytes_is_no_session() {
 
 #[tokio::test]
 async fn a_byte_order_mark_and_windows_line_ends_are_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = at(&folder, "t.json");
+    let directory = tempfile::tempdir().unwrap();
+    let path = at(&directory, "t.json");
     fs::write(
         &path,
         "\u{feff}{\r\n\"access\":\"a\",\r\n\"refresh\":\"\",\"expires\":1000}\r\n",
@@ -186,8 +186,8 @@ async fn a_byte_order_mark_and_windows_line_ends_are_read() {
 
 #[tokio::test]
 async fn account_names_cannot_leave_the_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::folder(at(&folder, "sessions"));
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::directory(at(&directory, "sessions"));
     let wicked = SessionKey::new("qwen", "../../escape");
     store
         .lock(&wicked)
@@ -197,17 +197,17 @@ async fn account_names_cannot_leave_the_folder() {
         .await
         .unwrap();
     assert_eq!(store.sessions().unwrap(), [wicked]);
-    assert!(!at(&folder, "escape.json").exists());
+    assert!(!at(&directory, "escape.json").exists());
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn files_are_0600_from_birth_and_our_folders_0700() {
-    let folder = tempfile::tempdir().unwrap();
-    let sessions = at(&folder, "sessions");
+    let directory = tempfile::tempdir().unwrap();
+    let sessions = at(&directory, "sessions");
     fs::create_dir(&sessions).unwrap();
     set_mode(&sessions, 0o777);
-    let store = FileTokenStore::folder(&sessions);
+    let store = FileTokenStore::directory(&sessions);
     save(&store, &token("a1")).await.unwrap();
     let file = store.path(&key());
     assert_eq!(mode(&file), 0o600);
@@ -226,8 +226,8 @@ async fn files_are_0600_from_birth_and_our_folders_0700() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_folder_that_everybody_may_change_is_refused_and_a_shared_one_is_not_taken_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let open = at(&folder, "open");
+    let directory = tempfile::tempdir().unwrap();
+    let open = at(&directory, "open");
     fs::create_dir(&open).unwrap();
     set_mode(&open, 0o777);
     let error = save(&FileTokenStore::file(open.join("t.json")), &token("a"))
@@ -239,7 +239,7 @@ async fn a_folder_that_everybody_may_change_is_refused_and_a_shared_one_is_not_t
     save(&FileTokenStore::file(open.join("t.json")), &token("a"))
         .await
         .unwrap();
-    let error = save(&FileTokenStore::folder(&open), &token("a"))
+    let error = save(&FileTokenStore::directory(&open), &token("a"))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
@@ -249,8 +249,8 @@ async fn a_folder_that_everybody_may_change_is_refused_and_a_shared_one_is_not_t
 #[cfg(unix)]
 #[tokio::test]
 async fn a_link_stays_a_link_and_its_target_is_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    let (real, link) = (at(&folder, "real.json"), at(&folder, "link.json"));
+    let directory = tempfile::tempdir().unwrap();
+    let (real, link) = (at(&directory, "real.json"), at(&directory, "link.json"));
     std::os::unix::fs::symlink("real.json", &link).unwrap();
     let store = FileTokenStore::file(&link);
     for access in ["a1", "a2"] {
@@ -259,7 +259,7 @@ async fn a_link_stays_a_link_and_its_target_is_replaced() {
         assert!(fs::read_to_string(&real).unwrap().contains(access));
     }
     assert!(
-        at(&folder, "real.json.lock").exists(),
+        at(&directory, "real.json.lock").exists(),
         "both names share one lock"
     );
 }
@@ -267,11 +267,11 @@ async fn a_link_stays_a_link_and_its_target_is_replaced() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_planted_temporary_file_or_link_is_not_written_through() {
-    let folder = tempfile::tempdir().unwrap();
-    let victim = at(&folder, "victim");
+    let directory = tempfile::tempdir().unwrap();
+    let victim = at(&directory, "victim");
     fs::write(&victim, "untouched").unwrap();
-    std::os::unix::fs::symlink(&victim, at(&folder, ".t.json.tmp")).unwrap();
-    let store = FileTokenStore::file(at(&folder, "t.json"));
+    std::os::unix::fs::symlink(&victim, at(&directory, ".t.json.tmp")).unwrap();
+    let store = FileTokenStore::file(at(&directory, "t.json"));
     save(&store, &token("a1")).await.unwrap();
     assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
 }
@@ -279,14 +279,14 @@ async fn a_planted_temporary_file_or_link_is_not_written_through() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_known_at_the_lock() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = at(&folder, "file");
+    let directory = tempfile::tempdir().unwrap();
+    let file = at(&directory, "file");
     fs::write(&file, "").unwrap();
     let error = save(&FileTokenStore::file(file.join("t.json")), &token("a"))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
-    let error = save(&FileTokenStore::folder("/proc/llm-auth"), &token("a"))
+    let error = save(&FileTokenStore::directory("/proc/llm-auth"), &token("a"))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
@@ -295,8 +295,8 @@ async fn a_place_that_cannot_be_written_is_known_at_the_lock() {
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_no_regular_file_or_no_session_is_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = at(&folder, "pipe");
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = at(&directory, "pipe");
     rustix::fs::mknodat(
         rustix::fs::CWD,
         &pipe,
@@ -312,11 +312,11 @@ async fn what_is_no_regular_file_or_no_session_is_left_as_it_is() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
 
-    let notes = at(&folder, "notes.txt");
-    fs::write(&notes, "milk, bread").unwrap();
-    set_mode(&notes, 0o644);
-    assert!(FileTokenStore::file(&notes).read(&key()).is_err());
-    assert_eq!(mode(&notes), 0o644);
+    let metadata = at(&directory, "notes.txt");
+    fs::write(&metadata, "milk, bread").unwrap();
+    set_mode(&metadata, 0o644);
+    assert!(FileTokenStore::file(&metadata).read(&key()).is_err());
+    assert_eq!(mode(&metadata), 0o644);
 }
 
 /// A second handle on what this process has open, as a child has that was forked meanwhile.
@@ -336,10 +336,10 @@ fn shared_with_a_child(path: &Path) -> std::os::fd::OwnedFd {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_child_that_was_forked_under_the_lock_does_not_keep_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::file(at(&folder, "t.json")).lock_wait(Duration::ZERO);
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&directory, "t.json")).lock_wait(Duration::ZERO);
     let guard = store.lock(&key()).await.unwrap();
-    let in_child = shared_with_a_child(&at(&folder, "t.json.lock"));
+    let in_child = shared_with_a_child(&at(&directory, "t.json.lock"));
     drop(guard);
     let guard = store.lock(&key()).await.unwrap();
     guard.release().await;
@@ -352,8 +352,8 @@ async fn a_child_that_was_forked_under_the_lock_does_not_keep_it() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_program_that_is_started_under_the_lock_does_not_have_it_open() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::file(at(&folder, "t.json"));
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::file(at(&directory, "t.json"));
     let mut guard = store.lock(&key()).await.unwrap();
     guard.prepare(None).await.unwrap();
     let listed = std::process::Command::new("ls")

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use llm_auth_core::{AuthManager, Clock as _, ErrorKind, ManualClock, SystemClock};
-use support::{Answer, Brittle, FakeProvider, expired_session, session};
+use support::{Brittle, FakeProvider, Response, expired_session, session};
 
 fn manager(provider: &FakeProvider, store: &Arc<Brittle>) -> AuthManager {
     AuthManager::builder(provider.clone())
@@ -43,7 +43,7 @@ async fn a_server_that_issues_the_same_access_token_again_is_asked_once() {
     let store = Brittle::holding(session("a1", "r1", 3600));
     let manager = manager(&provider, &store);
     let rejected = manager.token().await.unwrap();
-    provider.answer(Answer::SameAccess);
+    provider.answer(Response::SameAccess);
     let callers: Vec<_> = (0..100)
         .map(|_| {
             let (manager, rejected) = (manager.clone(), Arc::clone(&rejected));
@@ -61,7 +61,7 @@ async fn a_server_that_issues_the_same_access_token_again_is_asked_once() {
 #[tokio::test]
 async fn a_wait_that_the_server_asked_for_is_kept_by_every_process_and_call() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Limited(3600));
+    provider.answer(Response::Limited(3600));
     let store = Brittle::holding(expired_session("a1", "r1"));
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let another_process = || {
@@ -84,7 +84,7 @@ async fn a_wait_that_the_server_asked_for_is_kept_by_every_process_and_call() {
     assert_eq!(provider.refreshes(), 2);
 
     clock.advance(Duration::from_secs(3601));
-    provider.answer(Answer::Rotate);
+    provider.answer(Response::Rotate);
     assert_eq!(first.token().await.unwrap().access.expose(), "a2");
     assert_eq!(provider.refreshes(), 3);
 }
@@ -92,7 +92,7 @@ async fn a_wait_that_the_server_asked_for_is_kept_by_every_process_and_call() {
 #[tokio::test]
 async fn a_wait_noted_by_a_clock_that_was_ahead_is_not_believed() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Limited(600));
+    provider.answer(Response::Limited(600));
     let store = Brittle::holding(expired_session("a1", "r1"));
     let now = SystemClock.now();
     let clock = Arc::new(ManualClock::new(now.after(Duration::from_secs(86_400))));
@@ -102,7 +102,7 @@ async fn a_wait_noted_by_a_clock_that_was_ahead_is_not_believed() {
         .build();
     manager.token().await.unwrap_err();
     clock.set(now);
-    provider.answer(Answer::Rotate);
+    provider.answer(Response::Rotate);
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
 }
 
@@ -112,19 +112,19 @@ async fn a_session_that_was_obtained_by_a_clock_that_was_ahead_is_refreshed_once
     let now = SystemClock.now();
     let ahead = Duration::from_secs(7200);
     let mut token = session("a1", "r1", 3600 + 7200);
-    token.notes.renewed_at = Some(now.after(ahead));
+    token.metadata.refreshed_at = Some(now.after(ahead));
     let store = Brittle::holding(token);
     let manager = manager(&provider, &store);
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(provider.refreshes(), 1);
 }
 
 #[tokio::test]
 async fn what_an_api_and_the_server_have_rejected_is_not_handed_out_again() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     let store = Brittle::holding(session("a1", "r1", 3600));
     let first = manager(&provider, &store);
     let token = first.token().await.unwrap();
@@ -149,7 +149,7 @@ async fn the_borrowed_form_begins_the_early_refresh_as_well() {
             .with_fresh(|token| token.access.expose() == "a1")
             .unwrap()
     );
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(provider.refreshes(), 1);
 }
 

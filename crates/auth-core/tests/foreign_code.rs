@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use llm_auth_core::{AuthManager, ErrorKind, SessionChange, Silent};
-use support::{Answer, Brittle, FakeProvider, Misbehaviour, expired_session, session};
+use support::{Brittle, FakeProvider, Misbehaviour, Response, expired_session, session};
 
 /// Long enough for a call that works, however busy the machine is, is not needed: the calls that
 /// work here do not wait.
@@ -73,7 +73,7 @@ async fn a_store_that_fails_before_anything_is_sent_costs_no_request() {
 
 #[tokio::test]
 async fn a_provider_that_hangs_or_panics_is_an_error_and_may_have_spent_the_token() {
-    for (answer, transient) in [(Answer::Hang, true), (Answer::Panic, false)] {
+    for (answer, transient) in [(Response::Hang, true), (Response::Panic, false)] {
         let provider = FakeProvider::default();
         let store = Brittle::holding(expired_session("a1", "r1"));
         let manager = manager(&provider, &store);
@@ -82,8 +82,8 @@ async fn a_provider_that_hangs_or_panics_is_an_error_and_may_have_spent_the_toke
         assert_eq!(error.is_transient(), transient, "{answer:?}: {error}");
         assert!(store.held().unwrap().may_be_spent(), "{answer:?}");
         // Nothing waits for it any more.
-        manager.settle().await;
-        provider.answer(Answer::Rotate);
+        manager.wait_idle().await;
+        provider.answer(Response::Rotate);
         assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
     }
 }
@@ -113,7 +113,7 @@ async fn a_store_that_recovers_gets_what_waits_though_nothing_is_called() {
     // The old access token is still good, so that no call comes to the store.
     assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
     store.refuse_save.store(false, Ordering::SeqCst);
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(store.held().unwrap().refresh.unwrap().expose(), "r2");
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
 }
@@ -121,7 +121,7 @@ async fn a_store_that_recovers_gets_what_waits_though_nothing_is_called() {
 #[tokio::test]
 async fn what_is_over_is_reported_once() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     let store = Brittle::holding(expired_session("a1", "r1"));
     let manager = manager(&provider, &store);
     let mut watch = manager.watch();

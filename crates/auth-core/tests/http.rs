@@ -8,8 +8,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use llm_auth_core::{
-    Endpoint, Error, ErrorKind, Form, HttpClient, ManualClock, Poll, Secret, Step, Timestamp,
-    TokenAnswer, read_answer,
+    Error, ErrorKind, Form, HttpClient, ManualClock, Operation, Poll, Secret, SecureUrl, Timestamp,
+    TokenResponse, read_response,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -125,7 +125,7 @@ async fn retry_after_reaches_the_error() {
     let answer = post(answer("503 No", "Retry-After: 7\r\n", "{}"))
         .await
         .unwrap();
-    let error = read_answer(Step::Refresh, &answer).unwrap_err();
+    let error = read_response(Operation::Refresh, &answer).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.status(), Some(503));
 }
@@ -145,7 +145,7 @@ async fn a_date_in_retry_after_counts_from_the_servers_clock_or_else_from_ours()
     ] {
         let (endpoint, _) = serve(answer("429 Slow", &headers, "{}")).await;
         let answer = http.post_form(&endpoint, &Form::new(), &[]).await.unwrap();
-        let error = read_answer(Step::Refresh, &answer).unwrap_err();
+        let error = read_response(Operation::Refresh, &answer).unwrap_err();
         let wait = error.retry_after().map(|wait| wait.as_secs_f64());
         assert_eq!(wait, seconds, "{headers}");
     }
@@ -231,13 +231,13 @@ async fn no_setting_of_a_client_makes_it_panic() {
     ] {
         let (endpoint, _) = serve(answer("200 OK", "", "{}")).await;
         let Ok(http) = http.build() else { continue };
-        let elsewhere = Endpoint::new("https://127.0.0.1:1/").unwrap();
+        let elsewhere = SecureUrl::new("https://127.0.0.1:1/").unwrap();
         for endpoint in [endpoint, elsewhere] {
             let _sent = http.get(&endpoint).await;
         }
     }
     let long = format!("https://x.example/{}", "x".repeat(70_000));
-    assert_eq!(Endpoint::new(&long).unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(SecureUrl::new(&long).unwrap_err().kind(), ErrorKind::Config);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn a_socks_proxy_is_asked_to_find_the_host() {
         (head[3], String::from_utf8(name).unwrap())
     });
     let http = HttpClient::builder().proxy(proxy, "").build().unwrap();
-    let endpoint = Endpoint::new("https://vendor.example/token").unwrap();
+    let endpoint = SecureUrl::new("https://vendor.example/token").unwrap();
     assert!(http.post_form(&endpoint, &Form::new(), &[]).await.is_err());
     assert_eq!(asked.await.unwrap(), (3, "vendor.example".to_owned()));
 }
@@ -286,7 +286,7 @@ async fn through_proxy(
         .proxy(format!("http://{user}{address}"), except)
         .build()
         .unwrap();
-    let endpoint = Endpoint::new(url).unwrap();
+    let endpoint = SecureUrl::new(url).unwrap();
     let error = http
         .post_form(&endpoint, &Form::new(), &[])
         .await
@@ -337,7 +337,7 @@ async fn what_goes_without_the_proxy_by_host_and_port_never_reaches_it() {
             .proxy(format!("http://{address}"), except.clone())
             .build()
             .unwrap();
-        let endpoint = Endpoint::new(&format!("https://vendor.invalid:{port}/token")).unwrap();
+        let endpoint = SecureUrl::new(&format!("https://vendor.invalid:{port}/token")).unwrap();
         let error = http
             .post_form(&endpoint, &Form::new(), &[])
             .await
@@ -486,7 +486,7 @@ async fn a_body_that_breaks_off_still_says_which_status_it_had() {
 #[tokio::test]
 async fn a_server_that_is_not_there_has_not_seen_the_request() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = Endpoint::new(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let endpoint = SecureUrl::new(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     drop(listener);
     let sent = HttpClient::default()
         .post_form(&endpoint, &Form::new(), &[])
@@ -508,7 +508,7 @@ async fn a_body_of_more_than_a_mebibyte_is_not_read_to_its_end() {
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = Endpoint::new(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let endpoint = SecureUrl::new(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     let http = HttpClient::builder()
         .timeout(Duration::from_millis(50))
         .build()
@@ -559,8 +559,8 @@ async fn a_token_answer_is_bearer_has_an_access_token_and_lives() {
         (r#"{"access_token":7}"#, false),
     ] {
         let answer = post(answer("200 OK", "", body)).await.unwrap();
-        let token =
-            read_answer(Step::Refresh, &answer).and_then(|fields| TokenAnswer::read(&fields));
+        let token = read_response(Operation::Refresh, &answer)
+            .and_then(|fields| TokenResponse::read(&fields));
         assert_eq!(token.is_ok(), good, "{body}");
         assert!(token.is_ok() || token.unwrap_err().kind() == ErrorKind::Protocol);
     }

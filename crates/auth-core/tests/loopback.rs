@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{
-    Error, ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, Silent, UserPrompt,
+    CallbackResponse, Error, ErrorKind, LoginEvent, LoopbackListener, Result, Secret, Silent,
+    UserPrompt,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -30,7 +31,7 @@ impl UserPrompt for Ears {
 struct Waiting {
     address: String,
     ignored: mpsc::UnboundedReceiver<String>,
-    task: JoinHandle<Result<Redirect>>,
+    task: JoinHandle<Result<CallbackResponse>>,
 }
 
 fn wait(patience: Duration) -> Waiting {

@@ -11,7 +11,7 @@ use llm_auth_core::{
     AuthManager, ErrorKind, FileTokenStore, MemoryTokenStore, Revocation, SessionKey, Silent,
     TokenStore as _,
 };
-use support::{Answer, Brittle, FakeProvider, expired_session, session};
+use support::{Brittle, FakeProvider, Response, expired_session, session};
 
 fn key() -> SessionKey {
     SessionKey::new("fake", "default")
@@ -80,14 +80,14 @@ async fn a_cancelled_caller_keeps_the_successor() {
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     provider.release();
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(stored(&store).await.refresh.unwrap().expose(), "r2");
 }
 
 #[tokio::test]
 async fn what_an_answer_leaves_out_is_kept() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::WithoutRefreshToken);
+    provider.answer(Response::WithoutRefreshToken);
     let mut old = expired_session("a1", "r1");
     old.resource_url = Some("portal.example".into());
     let (manager, store) = with_session(&provider, old).await;
@@ -117,7 +117,7 @@ async fn a_renewal_by_another_process_is_adopted() {
 #[tokio::test]
 async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
@@ -132,17 +132,17 @@ async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
 #[tokio::test]
 async fn a_refusal_that_is_no_verdict_is_told_and_asked_for_again() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Dismiss);
+    provider.answer(Response::Dismiss);
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
     let kept = stored(&store).await;
     assert!(!kept.is_refused() && !kept.may_be_spent());
-    assert!(kept.notes.last_failure.is_some());
+    assert!(kept.metadata.last_failure.is_some());
     let again = manager.invalidate(&kept).await.unwrap_err();
     assert!(again.needs_login());
     assert_eq!(provider.refreshes(), 2);
-    provider.answer(Answer::Rotate);
+    provider.answer(Response::Rotate);
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
 }
 
@@ -150,7 +150,7 @@ async fn a_refusal_that_is_no_verdict_is_told_and_asked_for_again() {
 async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     // gochat writes without our lock.
     let shared = Arc::clone(&store);
     provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
@@ -164,7 +164,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
 #[tokio::test]
 async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Unavailable { lost: false });
+    provider.answer(Response::Unavailable { lost: false });
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
     assert!(manager.token().await.unwrap_err().is_transient());
     assert_eq!(provider.refreshes(), 3);
@@ -176,13 +176,13 @@ async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_once_more_and_leaves_a_note() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Unavailable { lost: true });
+    provider.answer(Response::Unavailable { lost: true });
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
     assert!(manager.token().await.unwrap_err().is_transient());
     assert_eq!(provider.refreshes(), 2);
     assert!(stored(&store).await.may_be_spent());
 
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
     assert!(error.to_string().contains("was lost"), "{error}");
@@ -191,10 +191,10 @@ async fn a_lost_answer_is_asked_for_once_more_and_leaves_a_note() {
 #[tokio::test]
 async fn a_failed_flight_does_not_poison_the_next() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Panic);
+    provider.answer(Response::Panic);
     let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
     assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::System);
-    provider.answer(Answer::Rotate);
+    provider.answer(Response::Rotate);
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
 }
 
@@ -254,15 +254,15 @@ async fn invalidate_renews_only_the_token_that_is_still_current() {
 #[tokio::test]
 async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {
     let provider = FakeProvider::default();
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::folder(folder.path().join("sessions"));
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::directory(directory.path().join("sessions"));
     let manager = AuthManager::builder(provider).store(store.clone()).build();
     assert_eq!(
         manager.token().await.unwrap_err().kind(),
         ErrorKind::NotSignedIn
     );
     let token = manager.login(&Silent).await.unwrap();
-    assert_eq!(token.notes.provider.as_deref(), Some("fake"));
+    assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
     assert_eq!(store.read(&key()).unwrap().as_ref(), Some(token.as_ref()));
 
     let logout = manager.logout().await.unwrap();
@@ -280,7 +280,7 @@ async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {
 async fn a_session_of_another_provider_is_neither_used_nor_replaced() {
     let provider = FakeProvider::default();
     let mut foreign = session("a1", "r1", 3600);
-    foreign.notes.provider = Some("other".into());
+    foreign.metadata.provider = Some("other".into());
     let (manager, store) = with_session(&provider, foreign.clone()).await;
     assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(
@@ -321,7 +321,7 @@ async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call(
 #[tokio::test]
 async fn what_somebody_else_stored_during_a_renewal_that_failed_stays() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Unavailable { lost: false });
+    provider.answer(Response::Unavailable { lost: false });
     let store = Brittle::holding(expired_session("a1", "r1"));
     let shared = Arc::clone(&store);
     provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
@@ -335,7 +335,7 @@ async fn what_somebody_else_stored_during_a_renewal_that_failed_stays() {
 #[tokio::test]
 async fn a_refused_refresh_token_is_not_sent_again_however_often_an_api_says_401() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
     let token = manager.token().await.unwrap();
     for _ in 0..5 {
@@ -386,7 +386,7 @@ async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
     let manager = AuthManager::builder(provider).build();
     manager.adopt(session("a1", "r1", 3600)).await.unwrap();
     let token = manager.token().await.unwrap();
-    assert_eq!(token.notes.provider.as_deref(), Some("fake"));
+    assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
 }
 
 #[tokio::test]
@@ -402,7 +402,7 @@ async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced(
     });
     assert_eq!(adopted.await.unwrap().unwrap().access.expose(), "a7");
 
-    let store = FileTokenStore::folder(tempfile::tempdir().unwrap().path());
+    let store = FileTokenStore::directory(tempfile::tempdir().unwrap().path());
     let free = || {
         let builder = AuthManager::builder(provider.clone()).store(store.clone());
         let (manager, new) = (builder.build(), new.clone());

@@ -34,15 +34,15 @@ fn a_stored_form_leaves_nothing() {
 
 #[test]
 fn a_file_store_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("session.json");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("session.json");
     assert_eq!(left_by("file store", file.to_str().unwrap(), 0..4), []);
 }
 
 #[test]
 fn a_file_with_escapes_and_foreign_members_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("session.json");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("session.json");
     // Escaped as Go and PHP do it, each token in the middle of a string with an escape.
     for (shift, end) in [(0, ""), (WARM_UP, ".warm-up")] {
         let secret = |number| text(number + shift);
@@ -60,7 +60,7 @@ fn a_file_with_escapes_and_foreign_members_leaves_nothing() {
 
 #[test]
 fn a_manager_that_signed_in_refreshed_and_signed_out_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("session.json");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("session.json");
     assert_eq!(left_by("manager", file.to_str().unwrap(), 0..20), []);
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use llm_auth_core::{
-    Error, ErrorKind, LoginEvent, LoopbackListener, Redirect, Result, Secret, Silent, UserPrompt,
-    async_trait,
+    CallbackResponse, Error, ErrorKind, LoginEvent, LoopbackListener, Result, Secret, Silent,
+    UserPrompt, async_trait,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -29,8 +29,8 @@ impl UserPrompt for Person {
     fn notify(&self, event: &LoginEvent<'_>) {
         let word = match event {
             LoginEvent::Ignored { why, .. } => (*why).to_owned(),
-            LoginEvent::Answered => "answered".to_owned(),
-            LoginEvent::Trouble { .. } => "trouble".to_owned(),
+            LoginEvent::CallbackReceived => "answered".to_owned(),
+            LoginEvent::Retrying { .. } => "trouble".to_owned(),
             _ => return,
         };
         let _deaf = self.heard.send(word);
@@ -48,7 +48,7 @@ struct SignIn {
     uri: String,
     paste: mpsc::UnboundedSender<String>,
     heard: mpsc::UnboundedReceiver<String>,
-    task: JoinHandle<Result<Redirect>>,
+    task: JoinHandle<Result<CallbackResponse>>,
 }
 
 fn sign_in() -> SignIn {
@@ -230,7 +230,7 @@ async fn a_flood_of_codes_is_not_redeemed_and_does_not_keep_the_end_from_coming(
 }
 
 /// A sign-in whose lone code is being redeemed, and the browser that comes meanwhile.
-async fn overtaken(code: &str) -> (Redirect, JoinHandle<String>) {
+async fn overtaken(code: &str) -> (CallbackResponse, JoinHandle<String>) {
     let sign_in = sign_in();
     let host = sign_in.uri.replace("http://", "").replace("/cb", "");
     sign_in.paste("pasted-code-all-alone");

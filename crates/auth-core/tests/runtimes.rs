@@ -71,7 +71,7 @@ fn a_runtime_that_is_dropped_in_mid_refresh_loses_nothing() {
     runtime.block_on(async { begin(&manager, &provider) });
     drop(runtime);
     provider.release();
-    block_on(manager.settle());
+    block_on(manager.wait_idle());
     assert_eq!(stored(&store), "r2");
     assert_eq!(provider.refreshes(), 1);
 }
@@ -97,7 +97,7 @@ fn a_runtime_whose_only_thread_is_blocked_does_not_hold_the_refresh_up() {
     let refresh_token = one_thread().block_on(async {
         begin(&manager, &provider);
         // The thread of this runtime is blocked until the refresh is stored and the lock free.
-        block_on(manager.settle());
+        block_on(manager.wait_idle());
         let key = SessionKey::new("fake", "default");
         drop(
             block_on(
@@ -140,7 +140,7 @@ fn a_thread_that_panics_in_mid_refresh_loses_nothing() {
     });
     assert!(asking.join().is_err());
     provider.release();
-    block_on(manager.settle());
+    block_on(manager.wait_idle());
     assert_eq!(stored(&store), "r2");
 }
 
@@ -212,7 +212,7 @@ fn a_background_refresh_begins_outside_every_runtime() {
     block_on(guard.save(&session("a5", "r5", 200))).unwrap();
     drop(guard);
     assert_eq!(block_on(manager.token()).unwrap().access.expose(), "a5");
-    block_on(manager.settle());
+    block_on(manager.wait_idle());
     assert_eq!(stored(&store), "r6");
 }
 

@@ -4,7 +4,7 @@
 #[path = "support/socket.rs"]
 mod socket;
 
-use llm_auth_core::{DeviceAuthorization, ErrorKind, Form, HttpClient, Secret, TokenAnswer};
+use llm_auth_core::{DeviceAuthorization, ErrorKind, Form, HttpClient, Secret, TokenResponse};
 
 use socket::{answer, coded, post, refused, serve};
 
@@ -67,7 +67,7 @@ async fn what_a_server_wants_kept_is_clean_short_and_no_secret() {
     for (name, text, length) in bodies {
         let body = format!(r#"{{"access_token":"made-up-access","{name}":"{text}"}}"#);
         let answer = post(answer("200 OK", "", &body)).await.unwrap();
-        let token = TokenAnswer::read(&answer.json().unwrap()).unwrap();
+        let token = TokenResponse::read(&answer.json().unwrap()).unwrap();
         let kept = [token.notification, token.scope, token.resource_url];
         let kept = kept.into_iter().flatten().next();
         assert_eq!(kept.map(|text| text.chars().count()), length, "{name}");
@@ -182,7 +182,7 @@ async fn what_no_header_may_have_is_an_error_and_no_panic() {
 async fn a_token_type_that_repeats_the_token_is_named_as_not_shown() {
     let body = r#"{"access_token":"made-up-token-9Zq7","token_type":"made-up-token-9Zq7"}"#;
     let answer = post(answer("200 OK", "", body)).await.unwrap();
-    let error = TokenAnswer::read(&answer.json().unwrap()).unwrap_err();
+    let error = TokenResponse::read(&answer.json().unwrap()).unwrap_err();
     let said = error.to_string();
     assert!(said.contains("of a type that is not shown"), "{said}");
     assert!(!said.contains("9Zq7"), "{said}");

@@ -51,7 +51,7 @@ prop_compose! {
         token.resource_url = resource_url;
         token.scope = scope;
         token.extra.0 = extra;
-        token.notes.extra.0 = note_extra;
+        token.metadata.extra.0 = note_extra;
         token
     }
 }
@@ -77,17 +77,17 @@ proptest! {
     }
 
     #[test]
-    fn unknown_members_of_a_file_survive_a_rewrite(members in unknown(), notes in unknown()) {
+    fn unknown_members_of_a_file_survive_a_rewrite(members in unknown(), metadata in unknown()) {
         let mut file = json!({"access": "a", "refresh": "r", "expires": 1});
         file.as_object_mut().unwrap().extend(members.clone());
-        file["llm_auth"] = Value::Object(notes.clone());
+        file["llm_auth"] = Value::Object(metadata.clone());
         let mut read: OAuthToken = serde_json::from_value(file).unwrap();
         read.access = "b".into();
         let written = serde_json::to_value(&read).unwrap();
         for (name, value) in &members {
             prop_assert_eq!(&written[name], value);
         }
-        for (name, value) in &notes {
+        for (name, value) in &metadata {
             prop_assert_eq!(&written["llm_auth"][name], value);
         }
     }
@@ -99,8 +99,8 @@ proptest! {
 
     #[test]
     fn no_previous_file_is_lost_or_stops_a_sign_in(previous in vec(any::<u8>(), 0..200), token in any_token()) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.json");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.json");
         fs::write(&path, &previous).unwrap();
         let store = FileTokenStore::file(&path);
         let was_session = match store.read(&key()) {
@@ -113,7 +113,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async { store.lock(&key()).await.unwrap().save(&token).await.unwrap() });
         prop_assert_eq!(store.read(&key()).unwrap(), Some(token));
-        let kept = fs::read_dir(folder.path()).unwrap().any(|entry| {
+        let kept = fs::read_dir(directory.path()).unwrap().any(|entry| {
             fs::read(entry.unwrap().path()).unwrap() == previous
         });
         prop_assert!(was_session || kept);

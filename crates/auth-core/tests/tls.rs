@@ -4,7 +4,7 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
-use llm_auth_core::{Endpoint, Error, ErrorKind, Form, HttpClient, Result};
+use llm_auth_core::{Error, ErrorKind, Form, HttpClient, Result, SecureUrl};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -26,7 +26,7 @@ impl Authority {
     }
 
     /// Serves TLS with a certificate for `name`; the endpoint names `localhost`.
-    async fn serve(&self, name: &str, expired: bool) -> Endpoint {
+    async fn serve(&self, name: &str, expired: bool) -> SecureUrl {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         if expired {
             params.not_before = date_time_ymd(2020, 1, 1);
@@ -59,11 +59,11 @@ impl Authority {
             stream.write_all(answer).await.unwrap();
             stream.shutdown().await.unwrap();
         }));
-        Endpoint::new(&format!("https://localhost:{port}/token")).unwrap()
+        SecureUrl::new(&format!("https://localhost:{port}/token")).unwrap()
     }
 }
 
-async fn ask(endpoint: &Endpoint, ca: Option<String>) -> Result<u16> {
+async fn ask(endpoint: &SecureUrl, ca: Option<String>) -> Result<u16> {
     let mut http = HttpClient::builder();
     if let Some(pem) = ca {
         http = http.ca_certificates(pem);

@@ -10,7 +10,7 @@ use llm_auth_core::{
     AuthManager, Clock as _, ErrorKind, ManualClock, MemoryTokenStore, OAuthToken, SessionChange,
     SessionKey, Silent, SystemClock, TokenStore as _,
 };
-use support::{Answer, FakeProvider, expired_session, session};
+use support::{FakeProvider, Response, expired_session, session};
 
 fn key() -> SessionKey {
     SessionKey::new("fake", "default")
@@ -54,7 +54,7 @@ async fn in_the_advisory_window_nobody_waits_and_a_renewal_runs_beside() {
 #[tokio::test]
 async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at_once() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Unavailable { lost: false });
+    provider.answer(Response::Unavailable { lost: false });
     let (_, store) = with_session(&provider, session("a1", "r1", 200)).await;
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let manager = AuthManager::builder(provider.clone())
@@ -72,13 +72,13 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
     for _ in 0..5 {
         assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
     }
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(provider.refreshes(), series, "not within a minute");
     let stored = store.load(&key()).await.unwrap().unwrap();
-    let failure = stored.notes.last_failure.unwrap();
+    let failure = stored.metadata.last_failure.unwrap();
     assert_eq!(failure.reason.as_deref(), Some("in trouble"));
 
-    provider.answer(Answer::Rotate);
+    provider.answer(Response::Rotate);
     clock.advance(Duration::from_secs(61));
     manager.token().await.unwrap();
     assert!(matches!(
@@ -86,13 +86,13 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
         Some(SessionChange::Renewed(_))
     ));
     let stored = store.load(&key()).await.unwrap().unwrap();
-    assert_eq!(stored.notes.last_failure, None);
+    assert_eq!(stored.metadata.last_failure, None);
 }
 
 #[tokio::test]
 async fn what_is_still_good_is_given_if_a_renewal_fails_for_now() {
     let provider = FakeProvider::default();
-    provider.answer(Answer::Unavailable { lost: false });
+    provider.answer(Response::Unavailable { lost: false });
     let (manager, _) = with_session(&provider, session("a1", "r1", 30)).await;
     assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
     assert_eq!(provider.refreshes(), 3, "it was tried first");
@@ -106,7 +106,7 @@ async fn a_token_that_is_in_the_window_on_arrival_is_not_renewed_again_at_once()
     provider.lifetime(Duration::ZERO);
     let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(provider.refreshes(), 1);
 }
 
@@ -136,10 +136,10 @@ async fn a_watch_hears_of_all_that_happens() {
     manager.invalidate(&first).await.unwrap();
     assert!(matches!(
         watch.changed().await,
-        Some(SessionChange::Adopted(_))
+        Some(SessionChange::Reloaded(_))
     ));
 
-    provider.answer(Answer::Refuse);
+    provider.answer(Response::Refuse);
     let refused = manager.invalidate(&other).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::RefreshRejected);
     assert!(matches!(
@@ -170,7 +170,7 @@ async fn a_keeper_renews_though_nobody_asks_and_stops_when_it_is_dropped() {
     assert_eq!(provider.refreshes(), 1);
     drop(keeper);
     manager.adopt(expired_session("a5", "r5")).await.unwrap();
-    manager.settle().await;
+    manager.wait_idle().await;
     assert_eq!(provider.refreshes(), 1);
 }
 

@@ -22,7 +22,7 @@ impl Scratch {
         self.0.join(name)
     }
 
-    pub fn folder(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         &self.0
     }
 }

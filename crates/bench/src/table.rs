@@ -5,7 +5,7 @@
 pub struct Table {
     heading: String,
     rows: Vec<Vec<String>>,
-    notes: Vec<String>,
+    metadata: Vec<String>,
 }
 
 impl Table {
@@ -14,7 +14,7 @@ impl Table {
         Self {
             heading: heading.to_owned(),
             rows: vec![columns],
-            notes: Vec::new(),
+            metadata: Vec::new(),
         }
     }
 
@@ -23,7 +23,7 @@ impl Table {
     }
 
     pub fn note(&mut self, text: &str) {
-        self.notes.push(text.to_owned());
+        self.metadata.push(text.to_owned());
     }
 
     pub fn markdown(&self) -> String {
@@ -35,7 +35,7 @@ impl Table {
             }
         }
         lines.push(String::new());
-        lines.extend(self.notes.iter().map(|note| format!("{note}\n")));
+        lines.extend(self.metadata.iter().map(|note| format!("{note}\n")));
         lines.join("\n")
     }
 }

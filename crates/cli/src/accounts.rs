@@ -32,7 +32,7 @@ pub(crate) fn meant(session: &SessionArgs, store: &FileTokenStore) -> Result<Ses
             };
             let noted = || {
                 let stored = store.read(&key(vendor, DEFAULT_ACCOUNT)).ok().flatten()?;
-                stored.notes.account
+                stored.metadata.account
             };
             let account = named.or_else(noted);
             Ok(key(vendor, account.as_deref().unwrap_or(DEFAULT_ACCOUNT)))
@@ -76,7 +76,7 @@ pub(crate) fn is_named(
         Some(name) => Some(name.clone()),
         None => of_environment(session.vendor)?,
     };
-    let owner = before.and_then(|session| session.notes.identity.as_deref());
+    let owner = before.and_then(|session| session.metadata.identity.as_deref());
     Ok(match (name, store) {
         (_, Some(_)) => true,
         (Some(name), None) => owner.is_none_or(|owner| !owner.eq_ignore_ascii_case(&name)),
@@ -187,7 +187,7 @@ pub(crate) fn of_identity(
     let mut found = stored.iter().filter(|key| {
         // One that cannot be read is nobody's, and no reason to stop.
         let session = store.read(key).ok().flatten();
-        let owner = session.and_then(|token| token.notes.identity);
+        let owner = session.and_then(|token| token.metadata.identity);
         owner.is_some_and(|owner| owner.eq_ignore_ascii_case(identity))
     });
     match (found.next(), found.next()) {

@@ -6,7 +6,7 @@ mod words;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use llm_auth_core::Endpoint;
+use llm_auth_core::SecureUrl;
 
 pub(crate) use self::redirect::RedirectFile;
 use self::words::{programs, words};
@@ -43,7 +43,7 @@ pub(crate) fn open(
     failed: impl FnOnce() + Send + 'static,
 ) {
     let bare = url.split('#').next().unwrap_or_default();
-    if Endpoint::new(bare).is_err() {
+    if SecureUrl::new(bare).is_err() {
         return failed();
     }
     let page = plain(&file.map_or_else(|| url.to_owned(), RedirectFile::url));

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use llm_auth_core::{Endpoint, Error, HttpClientBuilder, printable};
+use llm_auth_core::{Error, HttpClientBuilder, SecureUrl, printable};
 
 use crate::exit::{Failure, chain};
 use crate::files;
@@ -144,15 +144,19 @@ impl Variables {
     }
 
     /// The endpoint that a variable names.
-    pub(crate) fn endpoint(&self, last: &str) -> Result<Option<Endpoint>, Failure> {
+    pub(crate) fn endpoint(&self, last: &str) -> Result<Option<SecureUrl>, Failure> {
         let Some(url) = url(&self.name(last))? else {
             return Ok(None);
         };
-        self.checked(last, Endpoint::new(&url)).map(Some)
+        self.checked(last, SecureUrl::new(&url)).map(Some)
     }
 
     /// Replaces an endpoint by the one that a variable names.
-    pub(crate) fn replace_endpoint(&self, last: &str, place: &mut Endpoint) -> Result<(), Failure> {
+    pub(crate) fn replace_endpoint(
+        &self,
+        last: &str,
+        place: &mut SecureUrl,
+    ) -> Result<(), Failure> {
         if let Some(endpoint) = self.endpoint(last)? {
             *place = endpoint;
         }

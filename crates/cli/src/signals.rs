@@ -96,7 +96,7 @@ async fn settle(managers: &[AuthManager]) -> End {
 
 async fn idle(managers: &[AuthManager]) {
     for manager in managers {
-        manager.settle().await;
+        manager.wait_idle().await;
     }
 }
 

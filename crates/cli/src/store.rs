@@ -27,7 +27,7 @@ pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {
             files::check_path("--store", file)?;
             Ok(FileTokenStore::file(file))
         }
-        None => Ok(FileTokenStore::folder(folder()?)),
+        None => Ok(FileTokenStore::directory(folder()?)),
     }
 }
 

@@ -365,7 +365,7 @@ impl UserPrompt for Terminal {
                 expires_in,
                 ..
             } => self.show_authorization(url, redirect_uri, *expires_in),
-            LoginEvent::Answered => {
+            LoginEvent::CallbackReceived => {
                 self.tell_dropped();
                 self.event("answered", json!({}));
                 self.wait().answered();
@@ -384,7 +384,7 @@ impl UserPrompt for Terminal {
                     length(*interval)
                 ));
             }
-            LoginEvent::Trouble { error, .. } => {
+            LoginEvent::Retrying { error, .. } => {
                 let message = crate::exit::chain(error);
                 let kind = kind_name(error.kind());
                 self.event("trouble", json!({"kind": kind, "message": message}));

@@ -44,7 +44,7 @@ pub(crate) fn not_a_name(text: &str) -> Option<&'static str> {
 /// What speaks against a session that stands in a file of another program.
 pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
     let refresh = session.refresh.as_ref();
-    let secret = session.notes.client_secret.as_ref();
+    let secret = session.metadata.client_secret.as_ref();
     let tokens = [
         ("access token", Some(&session.access)),
         ("refresh token", refresh),
@@ -54,9 +54,13 @@ pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
         let why = not_a_token(token.as_ref()?.expose())?;
         Some(format!("its {name} {why}"))
     });
-    let mut notes = session.notes.context.iter().filter_map(|(name, value)| {
-        let why = not_a_word(name).or_else(|| not_a_word(value))?;
-        Some(format!("what it notes of its client {why}"))
-    });
-    tokens.next().or_else(|| notes.next())
+    let mut metadata = session
+        .metadata
+        .provider_data
+        .iter()
+        .filter_map(|(name, value)| {
+            let why = not_a_word(name).or_else(|| not_a_word(value))?;
+            Some(format!("what it notes of its client {why}"))
+        });
+    tokens.next().or_else(|| metadata.next())
 }

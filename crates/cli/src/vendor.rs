@@ -264,11 +264,11 @@ impl From<RegionName> for Region {
 
 impl Provider {
     /// A session of tokens that another program obtained.
-    pub(crate) fn take_over(&self, token: OAuthToken) -> Result<OAuthToken, Failure> {
+    pub(crate) fn import_session(&self, token: OAuthToken) -> Result<OAuthToken, Failure> {
         Ok(match self {
-            Self::Qwen(provider) => provider.take_over(token),
-            Self::MiniMax(provider) => provider.take_over(token)?,
-            Self::Gemini(provider) => provider.take_over(token)?,
+            Self::Qwen(provider) => provider.import_session(token),
+            Self::MiniMax(provider) => provider.import_session(token)?,
+            Self::Gemini(provider) => provider.import_session(token)?,
         })
     }
 
@@ -280,7 +280,7 @@ impl Provider {
             Self::Gemini(provider) => AuthManager::builder(provider),
         };
         // A command lives for one call: there is no traffic to renew beside.
-        builder.advisory_window(Duration::ZERO)
+        builder.early_refresh_window(Duration::ZERO)
     }
 
     /// Whether a session may be sent to the endpoints of this provider.

@@ -1,6 +1,6 @@
 //! Where Google is, and what is asked of it: data that a user can override whole.
 
-use llm_auth_core::{Endpoint, Result};
+use llm_auth_core::{Result, SecureUrl};
 
 /// The scope of the Gemini API's own OAuth guide (ai.google.dev/gemini-api/docs/oauth).
 pub const SCOPE_RETRIEVER: &str = "https://www.googleapis.com/auth/generative-language.retriever";
@@ -18,15 +18,15 @@ pub const SCOPE_EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 #[non_exhaustive]
 pub struct GeminiEndpoints {
     /// The authorization endpoint, opened in the browser.
-    pub authorization: Endpoint,
+    pub authorization: SecureUrl,
     /// The token endpoint: exchange and renewal.
-    pub token: Endpoint,
+    pub token: SecureUrl,
     /// The revocation endpoint.
-    pub revocation: Endpoint,
+    pub revocation: SecureUrl,
     /// The endpoint that says who it is.
-    pub userinfo: Endpoint,
+    pub userinfo: SecureUrl,
     /// The endpoint that says whether an access token is good.
-    pub tokeninfo: Endpoint,
+    pub tokeninfo: SecureUrl,
     /// The scopes, separated by spaces. [`SCOPE_CLOUD_PLATFORM`] and [`SCOPE_RETRIEVER`] by
     /// default.
     pub scope: String,
@@ -62,11 +62,11 @@ impl GeminiEndpoints {
 impl Default for GeminiEndpoints {
     fn default() -> Self {
         Self {
-            authorization: Endpoint::known("https://accounts.google.com/o/oauth2/v2/auth"),
-            token: Endpoint::known("https://oauth2.googleapis.com/token"),
-            revocation: Endpoint::known("https://oauth2.googleapis.com/revoke"),
-            userinfo: Endpoint::known("https://www.googleapis.com/oauth2/v2/userinfo"),
-            tokeninfo: Endpoint::known("https://oauth2.googleapis.com/tokeninfo"),
+            authorization: SecureUrl::known("https://accounts.google.com/o/oauth2/v2/auth"),
+            token: SecureUrl::known("https://oauth2.googleapis.com/token"),
+            revocation: SecureUrl::known("https://oauth2.googleapis.com/revoke"),
+            userinfo: SecureUrl::known("https://www.googleapis.com/oauth2/v2/userinfo"),
+            tokeninfo: SecureUrl::known("https://oauth2.googleapis.com/tokeninfo"),
             scope: format!("{SCOPE_CLOUD_PLATFORM} {SCOPE_RETRIEVER}"),
             issuer: Some("https://accounts.google.com".into()),
             redirect_path: "/oauth2callback".into(),

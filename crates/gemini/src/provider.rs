@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthProvider, Clock, Endpoint, Error, ErrorKind, Form, HttpClient,
-    LoginEvent, LoopbackListener, OAuthToken, Pkce, Recipients, Result, Revocation, Secret, Step,
-    SystemClock, TrustedHost, UserPrompt, async_trait, is_header_value, random_state,
+    ApiResponse, ApiStatus, AuthProvider, Clock, Error, ErrorKind, Form, HttpClient, LoginEvent,
+    LoopbackListener, OAuthToken, Operation, Pkce, Recipients, Result, Revocation, Secret,
+    SecureUrl, SystemClock, TrustedHost, UserPrompt, async_trait, is_header_value, random_state,
 };
 
 use tokio::time::timeout;
@@ -82,7 +82,11 @@ impl GeminiProvider {
     /// the bearer token (ai.google.dev/gemini-api/docs/oauth).
     #[must_use]
     pub fn quota_project<'a>(&'a self, token: &'a OAuthToken) -> Option<&'a str> {
-        let remembered = token.notes.context.get(QUOTA_PROJECT).map(String::as_str);
+        let remembered = token
+            .metadata
+            .provider_data
+            .get(QUOTA_PROJECT)
+            .map(String::as_str);
         let project = self.quota_project.as_deref().or(remembered);
         project.filter(|project| !project.is_empty())
     }
@@ -128,8 +132,8 @@ impl GeminiProvider {
     /// # Errors
     ///
     /// Transient kinds for network trouble; a dead token is no error but
-    /// [`ApiVerdict::RefreshNeeded`]. [`ErrorKind::Config`] if the session was not issued there.
-    pub async fn check(&self, token: &OAuthToken) -> Result<ApiVerdict> {
+    /// [`ApiStatus::RefreshNeeded`]. [`ErrorKind::Config`] if the session was not issued there.
+    pub async fn check(&self, token: &OAuthToken) -> Result<ApiStatus> {
         let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.tokeninfo)?;
         let answer = self
@@ -182,8 +186,8 @@ impl GeminiProvider {
             .http
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
-        let token = wire::read_token(Step::Exchange, &answer)?.into_token(self.clock.now());
-        Ok(self.owned(token, client).made_at(&self.endpoints.token))
+        let token = wire::read_token(Operation::Exchange, &answer)?.into_token(self.clock.now());
+        Ok(self.owned(token, client).issued_by(&self.endpoints.token))
     }
 
     /// A session of tokens that another program obtained, such as gcloud's application default
@@ -196,10 +200,10 @@ impl GeminiProvider {
     ///
     /// [`ErrorKind::Config`] if neither knows a client, or if the session names none and belongs to
     /// a server for which the secret of this provider's client is not.
-    pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
+    pub fn import_session(&self, token: OAuthToken) -> Result<OAuthToken> {
         let recipients = self.recipients();
         let token = recipients.settle(token, &self.endpoints.token);
-        match (token.notes.context.get(CLIENT_ID), &self.client) {
+        match (token.metadata.provider_data.get(CLIENT_ID), &self.client) {
             (Some(_), _) => Ok(token),
             (None, Some(client)) => {
                 // From here on the secret of our client goes where the session goes.
@@ -227,7 +231,7 @@ impl GeminiProvider {
         recipients.permit(session, &endpoints.revocation)?;
         let recipients = self.access_recipients();
         recipients.permit_access(session, &endpoints.userinfo)?;
-        recipients.permit_access(session, &Endpoint::new(&endpoints.api_base)?)?;
+        recipients.permit_access(session, &SecureUrl::new(&endpoints.api_base)?)?;
         Ok(())
     }
 
@@ -241,7 +245,7 @@ impl GeminiProvider {
     /// Of access tokens.
     fn access_recipients(&self) -> Recipients {
         let known = GeminiEndpoints::default();
-        let api = Endpoint::new(&known.api_base).ok();
+        let api = SecureUrl::new(&known.api_base).ok();
         let own = [
             known.token,
             known.revocation,
@@ -253,15 +257,19 @@ impl GeminiProvider {
 
     /// The session remembers what its renewal needs.
     fn owned(&self, mut token: OAuthToken, client: &OAuthClient) -> OAuthToken {
-        let notes = &mut token.notes;
-        notes.client_secret = client.secret().cloned();
-        notes.context.insert(CLIENT_ID.into(), client.id().into());
+        let metadata = &mut token.metadata;
+        metadata.client_secret = client.secret().cloned();
+        metadata
+            .provider_data
+            .insert(CLIENT_ID.into(), client.id().into());
         let project = self
             .quota_project
             .as_deref()
             .or_else(|| client.project_id());
         if let Some(project) = project {
-            notes.context.insert(QUOTA_PROJECT.into(), project.into());
+            metadata
+                .provider_data
+                .insert(QUOTA_PROJECT.into(), project.into());
         }
         token
     }
@@ -328,7 +336,7 @@ impl AuthProvider for GeminiProvider {
             }
         };
         redirect.succeeded().await;
-        token.notes.identity = self.identity(&token).await;
+        token.metadata.identity = self.identity(&token).await;
         Ok(token)
     }
 
@@ -336,9 +344,9 @@ impl AuthProvider for GeminiProvider {
         let refresh = current.refresh_token()?;
         let recipients = self.recipients();
         let endpoint = recipients.permit(current, &self.endpoints.token)?;
-        let remembered = current.notes.context.get(CLIENT_ID);
+        let remembered = current.metadata.provider_data.get(CLIENT_ID);
         let client = match (remembered, &self.client) {
-            (Some(id), _) => client_form(id, current.notes.client_secret.as_ref()),
+            (Some(id), _) => client_form(id, current.metadata.client_secret.as_ref()),
             // A session that names no client does not decide where the secret of ours goes.
             (None, Some(_)) if !recipients.owns(endpoint) && !recipients.trusts(endpoint) => {
                 return Err(Error::new(
@@ -362,8 +370,8 @@ impl AuthProvider for GeminiProvider {
             .secret("refresh_token", refresh)
             .hiding(&current.access);
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let renewed = wire::read_token(Step::Refresh, &answer)?.into_token(self.clock.now());
-        Ok(renewed.made_at(endpoint).inheriting(current))
+        let renewed = wire::read_token(Operation::Refresh, &answer)?.into_token(self.clock.now());
+        Ok(renewed.issued_by(endpoint).inheriting(current))
     }
 
     /// Google's refresh tokens last
@@ -380,7 +388,7 @@ impl AuthProvider for GeminiProvider {
         let mut form = Form::new()
             .secret("token", credential)
             .hiding(&token.access);
-        if let Some(secret) = &token.notes.client_secret {
+        if let Some(secret) = &token.metadata.client_secret {
             form = form.hiding(secret);
         }
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
@@ -390,13 +398,13 @@ impl AuthProvider for GeminiProvider {
     /// [`GeminiEndpoints::api_base`], if the session may be sent there.
     fn api_base(&self, token: &OAuthToken) -> Option<String> {
         let base = &self.endpoints.api_base;
-        let api = Endpoint::new(base).ok()?;
+        let api = SecureUrl::new(base).ok()?;
         let permitted = self.access_recipients().permit_access(token, &api).is_ok();
         permitted.then(|| base.clone())
     }
 
-    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
-        wire::judge_api_answer(answer)
+    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
+        wire::classify_api_response(answer)
     }
 }
 
@@ -462,7 +470,7 @@ impl GeminiProviderBuilder {
 
 /// What a response to the access token must not show either.
 fn others(token: &OAuthToken) -> Vec<Secret> {
-    let others = [&token.refresh, &token.notes.client_secret];
+    let others = [&token.refresh, &token.metadata.client_secret];
     others.into_iter().flatten().cloned().collect()
 }
 

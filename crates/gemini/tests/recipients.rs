@@ -1,7 +1,7 @@
 //! Which of Google's hosts has which credential, and what a response may repeat of them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use llm_auth_gemini::{AuthProvider as _, Endpoint, GeminiEndpoints, GeminiProvider, OAuthToken};
+use llm_auth_gemini::{AuthProvider as _, GeminiEndpoints, GeminiProvider, OAuthToken, SecureUrl};
 use llm_auth_gemini::{OAuthClient, Timestamp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ const APIS: [&str; 3] = [
 fn session() -> OAuthToken {
     let mut session = OAuthToken::new("made-up-access".into(), Timestamp::default());
     session.refresh = Some("1//made-up-refresh-token".into());
-    session.notes.client_secret = Some("GOCSPX-made-up-secret".into());
+    session.metadata.client_secret = Some("GOCSPX-made-up-secret".into());
     session
 }
 
@@ -24,10 +24,10 @@ async fn a_refresh_token_goes_to_no_host_of_google_s_other_apis() {
     for elsewhere in APIS {
         for server in [None, Some("https://oauth2.googleapis.com")] {
             let mut session = session();
-            session.notes.server = server.map(Into::into);
+            session.metadata.server = server.map(Into::into);
             let mut endpoints = GeminiEndpoints::default();
-            endpoints.token = Endpoint::new(elsewhere).unwrap();
-            endpoints.revocation = Endpoint::new(elsewhere).unwrap();
+            endpoints.token = SecureUrl::new(elsewhere).unwrap();
+            endpoints.revocation = SecureUrl::new(elsewhere).unwrap();
             let client = OAuthClient::new("id", Some("GOCSPX-made-up-secret".into()));
             let provider = GeminiProvider::builder()
                 .client(client)

@@ -167,7 +167,7 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
         " made-up",
     ] {
         let mut token = token.clone();
-        let context = &mut token.notes.context;
+        let context = &mut token.metadata.provider_data;
         context.insert("quota_project".into(), odd.into());
         let error = later.api_headers(&token).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
@@ -193,7 +193,7 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() {
     ] {
         let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
         session.refresh = Some("made-up-refresh".into());
-        session.notes.server = elsewhere.map(Into::into);
+        session.metadata.server = elsewhere.map(Into::into);
         for error in [
             provider.refresh(&session).await.unwrap_err(),
             provider.revoke(&session).await.unwrap_err(),
@@ -209,14 +209,14 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() {
     // One that claims to be from here, and names no client, is not given ours.
     let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
     session.refresh = Some("made-up-refresh".into());
-    session.notes.server = Some(kit.base_url().into());
+    session.metadata.server = Some(kit.base_url().into());
     let error = provider.refresh(&session).await.unwrap_err();
     assert!(error.to_string().contains("was not sent"), "{error}");
-    assert!(provider.take_over(session.clone()).is_err());
+    assert!(provider.import_session(session.clone()).is_err());
     assert_eq!(kit.gemini().counters().refreshes, 0);
-    session.notes.server = None;
-    let taken = provider.take_over(session).unwrap();
-    let server = taken.notes.server.as_deref();
+    session.metadata.server = None;
+    let taken = provider.import_session(session).unwrap();
+    let server = taken.metadata.server.as_deref();
     assert_eq!(server, Some("https://oauth2.googleapis.com"));
-    assert!(taken.notes.client_secret.is_some());
+    assert!(taken.metadata.client_secret.is_some());
 }

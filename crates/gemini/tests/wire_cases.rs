@@ -4,10 +4,12 @@
 mod common;
 
 use common::{begin, provider_at};
-use llm_auth_core::{ApiAnswer, DeviceAuthorization, Form, Poll, Step, Timestamp, read_answer};
+use llm_auth_core::{
+    ApiResponse, DeviceAuthorization, Form, Operation, Poll, Timestamp, read_response,
+};
 use llm_auth_gemini::{
-    AuthProvider as _, Endpoint, Error, GeminiEndpoints, GeminiProvider, HttpClient, OAuthToken,
-    Result, SCOPE_EMAIL,
+    AuthProvider as _, Error, GeminiEndpoints, GeminiProvider, HttpClient, OAuthToken, Result,
+    SCOPE_EMAIL, SecureUrl,
 };
 use llm_auth_testkit::{ScriptedAnswer, ScriptedServer, WireCase, label_of, wire_cases};
 
@@ -25,8 +27,10 @@ async fn every_line_of_the_table_means_what_it_says() {
 async fn label(case: &WireCase) -> String {
     match case.step.as_str() {
         "api" => {
-            let answer = ApiAnswer::new(case.status, case.body.as_bytes());
-            let verdict = GeminiProvider::builder().build().judge_api_answer(&answer);
+            let answer = ApiResponse::new(case.status, case.body.as_bytes());
+            let verdict = GeminiProvider::builder()
+                .build()
+                .classify_api_response(&answer);
             label_of(&format!("{verdict:?}")).to_owned()
         }
         "authorize" => authorize().await,
@@ -95,7 +99,7 @@ async fn device(case: &WireCase) -> String {
     let server = ScriptedServer::start([ScriptedAnswer::from(case)])
         .await
         .unwrap();
-    let endpoint = Endpoint::new(&format!("{}/device", server.base_url())).unwrap();
+    let endpoint = SecureUrl::new(&format!("{}/device", server.base_url())).unwrap();
     let answer = HttpClient::default()
         .post_form(&endpoint, &Form::new().text("client_id", "id"), &[])
         .await
@@ -107,7 +111,7 @@ async fn device(case: &WireCase) -> String {
             _ => "token",
         })
     } else {
-        read_answer(Step::DeviceAuthorization, &answer)
+        read_response(Operation::DeviceAuthorization, &answer)
             .and_then(|fields| DeviceAuthorization::read(&fields))
             .map(|_| "device_code")
     })
@@ -135,7 +139,7 @@ async fn at_provider(case: &WireCase) -> Result<&'static str> {
         }
         "revoke" => provider.revoke(&token).await.map(|_| "ok"),
         "tokeninfo" => provider.check(&token).await.map(|verdict| match verdict {
-            llm_auth_core::ApiVerdict::RefreshNeeded => "refresh_needed",
+            llm_auth_core::ApiStatus::RefreshNeeded => "refresh_needed",
             _ => "ok",
         }),
         "userinfo" => userinfo(&server).await,
@@ -162,7 +166,7 @@ async fn userinfo(server: &ScriptedServer) -> Result<&'static str> {
         sign_in.parameter("state")
     ));
     sign_in.task.await.unwrap().map(|token| {
-        assert_eq!(token.notes.identity, None);
+        assert_eq!(token.metadata.identity, None);
         "ok"
     })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use llm_auth_core::{
-    DeviceAuthorization, Endpoint, Error, ErrorKind, Fields, Result, Secret, Timestamp,
+    DeviceAuthorization, Error, ErrorKind, JsonObject, Result, Secret, SecureUrl, Timestamp,
 };
 
 use crate::wire::{odd, positive};
@@ -15,7 +15,7 @@ const INSTANTS: std::ops::RangeInclusive<u64> = 1_000_000_000_000..=8_640_000_00
 /// Reads the answer. With `expired_in` it is MiniMax's own shape, an instant and an interval
 /// in milliseconds; with `expires_in` it is that of RFC 8628, in seconds.
 pub(crate) fn read(
-    fields: &Fields,
+    fields: &JsonObject,
     poll_with_user_code: bool,
     now: Timestamp,
 ) -> Result<DeviceAuthorization> {
@@ -37,7 +37,7 @@ pub(crate) fn read(
     let mut device = DeviceAuthorization::read_with(fields, device_code, lifetime, interval)?;
     if device.verification_uri_complete.is_none() {
         // MiniMax Code builds the complete page by itself.
-        let page = Endpoint::new(&device.verification_uri)?;
+        let page = SecureUrl::new(&device.verification_uri)?;
         device.verification_uri_complete =
             Some(page.with_query(&[("user_code", &device.user_code)]));
     }
@@ -45,7 +45,7 @@ pub(crate) fn read(
 }
 
 /// The `state` that was sent must be in the answer.
-pub(crate) fn check_state(fields: &Fields, sent: &Secret) -> Result<()> {
+pub(crate) fn check_state(fields: &JsonObject, sent: &Secret) -> Result<()> {
     if fields.text("state").map(Secret::from).as_ref() == Some(sent) {
         return Ok(());
     }
@@ -55,7 +55,7 @@ pub(crate) fn check_state(fields: &Fields, sent: &Secret) -> Result<()> {
     ))
 }
 
-fn until_deadline(fields: &Fields, now: Timestamp) -> Result<Duration> {
+fn until_deadline(fields: &JsonObject, now: Timestamp) -> Result<Duration> {
     let deadline = positive(fields, "expired_in")?
         .filter(|millis| INSTANTS.contains(millis))
         .ok_or_else(|| {
@@ -73,7 +73,7 @@ fn until_deadline(fields: &Fields, now: Timestamp) -> Result<Duration> {
     Ok(left)
 }
 
-fn milliseconds(fields: &Fields, name: &str) -> Option<Duration> {
+fn milliseconds(fields: &JsonObject, name: &str) -> Option<Duration> {
     let millis = fields.number(name).ok().flatten()?;
     (millis > 0.0).then(|| Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::MAX))
 }

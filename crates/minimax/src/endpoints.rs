@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{Endpoint, PollSchedule, Result};
+use llm_auth_core::{PollSchedule, Result, SecureUrl};
 
 use crate::dialect::{Dialect, Region};
 
@@ -30,16 +30,16 @@ pub struct MiniMaxEndpoints {
     /// The device authorization endpoint: `/oauth2/device/code` at `account.minimax.io`, in
     /// China at `account.minimaxi.com` (OpenClaw, mmx-cli) or `account.minimax.cn`
     /// (MiniMax Code).
-    pub device_authorization: Endpoint,
+    pub device_authorization: SecureUrl,
     /// The token endpoint, for polls and renewals: `/oauth2/token` at the same host.
-    pub token: Endpoint,
+    pub token: SecureUrl,
     /// The revocation endpoint: `/oauth2/revoke` in MiniMax Code, none in the others.
-    pub revocation: Option<Endpoint>,
+    pub revocation: Option<SecureUrl>,
     /// The API base of a session whose vendor named none that is acceptable:
     /// `https://api.minimax.io/anthropic` (OpenClaw), in China `api.minimaxi.com` (OpenClaw)
     /// or `api.minimax.cn` (mmx-cli); `https://agent.minimax.io/mavis/api/v1/llm/v1`
     /// (MiniMax Code).
-    pub api_base: Endpoint,
+    pub api_base: SecureUrl,
     /// The public client id, for which there is no secret.
     pub client_id: String,
     /// The scope, separated by spaces.
@@ -181,8 +181,8 @@ impl Default for MiniMaxEndpoints {
 /// RFC 8628 section 3.4.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-fn known(host: &'static str, path: &'static str) -> Endpoint {
-    Endpoint::known(&format!("https://{host}{path}"))
+fn known(host: &'static str, path: &'static str) -> SecureUrl {
+    SecureUrl::known(&format!("https://{host}{path}"))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ mod builder;
 use std::sync::Arc;
 
 use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Endpoint, Error, ErrorKind,
-    Form, HttpClient, LoginEvent, OAuthToken, Pkce, Poll, Recipients, Result, Revocation, Step,
-    TokenAnswer, TrustedHost, UserPrompt, async_trait, poll_until_decided, random_state,
+    ApiResponse, ApiStatus, AuthProvider, Clock, DeviceAuthorization, Error, ErrorKind, Form,
+    HttpClient, LoginEvent, OAuthToken, Operation, Pkce, Poll, Recipients, Result, Revocation,
+    SecureUrl, TokenResponse, TrustedHost, UserPrompt, async_trait, poll_for_token, random_state,
     request_id,
 };
 
@@ -23,7 +23,7 @@ pub use builder::MiniMaxProviderBuilder;
 /// sessions, and revokes them where the dialect can.
 ///
 /// A session remembers its region, dialect and client id
-/// ([`SessionNotes::context`](llm_auth_core::SessionNotes)), so that it is renewed where it
+/// ([`SessionMetadata::context`](llm_auth_core::SessionMetadata)), so that it is renewed where it
 /// was made, whatever this provider signs in to. A session of another program that remembers
 /// nothing belongs to the region of its `resource_url`, else to this provider's. Endpoints that
 /// are given to the builder are where new sign-ins go; a session goes to the server that issued
@@ -66,7 +66,7 @@ impl MiniMaxProvider {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if it is of a region or dialect that this version does not know.
-    pub fn take_over(&self, token: OAuthToken) -> Result<OAuthToken> {
+    pub fn import_session(&self, token: OAuthToken) -> Result<OAuthToken> {
         let endpoints = session::endpoints_of(&token, &self.endpoints)?;
         let token = self.recipients(&endpoints).settle(token, &endpoints.token);
         Ok(session::noted(token, &endpoints))
@@ -95,7 +95,7 @@ impl MiniMaxProvider {
     /// network trouble, [`ErrorKind::Config`] if MiniMax does not know the client or the
     /// scope, [`ErrorKind::Protocol`] for any other refusal and for an answer that makes no
     /// sense.
-    pub async fn request_user_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
+    pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
         let endpoints = &self.endpoints;
         let pkce = Pkce::generate()?;
         let mut form = Form::new()
@@ -118,7 +118,7 @@ impl MiniMaxProvider {
             .http
             .post_form(&endpoints.device_authorization, &form, &headers)
             .await?;
-        let fields = wire::read_answer(Step::DeviceAuthorization, &answer)?;
+        let fields = wire::read_response(Operation::DeviceAuthorization, &answer)?;
         if endpoints.sends_state {
             device::check_state(&fields, &state)?;
         }
@@ -159,7 +159,7 @@ impl MiniMaxProvider {
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
     /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
     #[must_use]
-    pub fn session(&self, answer: TokenAnswer) -> OAuthToken {
+    pub fn session(&self, answer: TokenResponse) -> OAuthToken {
         session::begin(answer.into_token(self.clock.now()), &self.endpoints)
     }
 
@@ -198,7 +198,12 @@ impl MiniMaxProvider {
 
     /// Whether an API that a response or a file names may have the access token: one of the
     /// session's region, or one at the server that issued it.
-    fn believes(&self, session: &OAuthToken, endpoints: &MiniMaxEndpoints, api: &Endpoint) -> bool {
+    fn believes(
+        &self,
+        session: &OAuthToken,
+        endpoints: &MiniMaxEndpoints,
+        api: &SecureUrl,
+    ) -> bool {
         let recipients = self.recipients(endpoints);
         Region::of_host(&api.host()) == Some(endpoints.region)
             || recipients.permit_access(session, api).is_ok()
@@ -212,9 +217,9 @@ impl AuthProvider for MiniMaxProvider {
     }
 
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
-        let (device, pkce) = self.request_user_code().await?;
+        let (device, pkce) = self.request_device_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let answer = poll_until_decided(&self.endpoints.schedule, &device, prompt, || {
+        let answer = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
@@ -267,7 +272,7 @@ impl AuthProvider for MiniMaxProvider {
         if answer.is_success() && says_nothing {
             return Ok(Revocation::Confirmed);
         }
-        wire::read_answer(Step::Revocation, &answer).map(|_| Revocation::Confirmed)
+        wire::read_response(Operation::Revocation, &answer).map(|_| Revocation::Confirmed)
     }
 
     /// The session's `resource_url`, if it is `https` at a host of the session's region
@@ -289,7 +294,7 @@ impl AuthProvider for MiniMaxProvider {
         Some(api.as_str().trim_end_matches('/').to_owned())
     }
 
-    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
         wire::judge(answer)
     }
 }
@@ -302,7 +307,7 @@ impl Default for MiniMaxProvider {
 
 /// A sign-in that did not grant what every call needs is refused at once; at a renewal it is
 /// too late for that, since the old refresh token is spent.
-fn check_scope(endpoints: &MiniMaxEndpoints, granted: &TokenAnswer) -> Result<()> {
+fn check_scope(endpoints: &MiniMaxEndpoints, granted: &TokenResponse) -> Result<()> {
     let (Some(required), Some(scope)) = (&endpoints.required_scope, &granted.scope) else {
         return Ok(());
     };

@@ -1,6 +1,6 @@
 //! What a session remembers of where it was made.
 
-use llm_auth_core::{Endpoint, OAuthToken, Result};
+use llm_auth_core::{OAuthToken, Result, SecureUrl};
 
 use crate::dialect::Region;
 use crate::endpoints::MiniMaxEndpoints;
@@ -11,12 +11,12 @@ const CLIENT_ID: &str = "client_id";
 
 /// A session that was issued at these endpoints.
 pub(crate) fn begin(token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
-    noted(token, endpoints).made_at(&endpoints.token)
+    noted(token, endpoints).issued_by(&endpoints.token)
 }
 
 /// A session that remembers its region and client.
 pub(crate) fn noted(mut token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
-    let context = &mut token.notes.context;
+    let context = &mut token.metadata.provider_data;
     context.insert(REGION.into(), endpoints.region.name().into());
     context.insert(DIALECT.into(), endpoints.dialect.name().into());
     context.insert(CLIENT_ID.into(), endpoints.client_id.clone());
@@ -31,7 +31,7 @@ pub(crate) fn endpoints_of(
     token: &OAuthToken,
     default: &MiniMaxEndpoints,
 ) -> Result<MiniMaxEndpoints> {
-    let remembered = |name| token.notes.context.get(name);
+    let remembered = |name| token.metadata.provider_data.get(name);
     let region = match remembered(REGION) {
         Some(name) => name.parse()?,
         None => region_of(token).unwrap_or(default.region),
@@ -78,7 +78,7 @@ fn moved_as(default: &MiniMaxEndpoints, other: MiniMaxEndpoints) -> Result<MiniM
 }
 
 /// Another region's or dialect's endpoint, where this one's was given instead of the known one.
-fn moved(given: &Endpoint, known: &Endpoint, other: &Endpoint) -> Result<Endpoint> {
+fn moved(given: &SecureUrl, known: &SecureUrl, other: &SecureUrl) -> Result<SecureUrl> {
     if given == known {
         return Ok(other.clone());
     }
@@ -91,7 +91,7 @@ fn moved(given: &Endpoint, known: &Endpoint, other: &Endpoint) -> Result<Endpoin
 
 /// The region of the API that the session names: token files of gochat say nothing else.
 fn region_of(token: &OAuthToken) -> Option<Region> {
-    let named = Endpoint::new(token.resource_url.as_deref()?).ok()?;
+    let named = SecureUrl::new(token.resource_url.as_deref()?).ok()?;
     Region::of_host(&named.host())
 }
 
@@ -99,8 +99,8 @@ fn region_of(token: &OAuthToken) -> Option<Region> {
 const LONGEST_URL: usize = 2048;
 
 /// The API that the session names, if it is a URL that may have a bearer token.
-pub(crate) fn named_api(token: &OAuthToken) -> Option<Endpoint> {
-    let named = Endpoint::new(token.resource_url.as_deref()?).ok()?;
+pub(crate) fn named_api(token: &OAuthToken) -> Option<SecureUrl> {
+    let named = SecureUrl::new(token.resource_url.as_deref()?).ok()?;
     let is_plain = !named.as_str().contains('?') && named.as_str().len() <= LONGEST_URL;
     is_plain.then_some(named)
 }

@@ -7,29 +7,29 @@
 use std::time::Duration;
 
 use llm_auth_core::{
-    Answer, ApiAnswer, ApiVerdict, DEFAULT_LIFETIME, Error, ErrorKind, Fields, Poll, Refusal,
-    Result, Step, Timestamp, TokenAnswer, reasonless_error, refusal_error,
+    ApiResponse, ApiStatus, DEFAULT_LIFETIME, Error, ErrorKind, ErrorResponse, JsonObject,
+    Operation, Poll, Response, Result, Timestamp, TokenResponse, error_for, reasonless_error,
 };
 
 /// The members of an answer that is no refusal.
-pub(crate) fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
+pub(crate) fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
     let Ok(fields) = answer.json() else {
         return Err(reasonless_error(step, answer));
     };
     match refusal(answer, &fields) {
-        Some(refusal) => Err(refusal_error(step, answer, &refusal)),
+        Some(refusal) => Err(error_for(step, answer, &refusal)),
         None => Ok(fields),
     }
 }
 
-pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Poll> {
+pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
     let fields = answer.json()?;
     if let Some(refusal) = refusal(answer, &fields) {
         return match refusal.code() {
             "authorization_pending" | "pending" => Ok(Poll::Pending),
             "slow_down" => Ok(Poll::SlowDown),
             _ => {
-                let error = refusal_error(Step::Poll, answer, &refusal);
+                let error = error_for(Operation::Poll, answer, &refusal);
                 let denied = error.kind() == ErrorKind::Protocol && says_no(&fields);
                 Err(if denied {
                     answer.error(ErrorKind::Denied, error.message())
@@ -54,8 +54,8 @@ pub(crate) fn read_poll(answer: &Answer, now: Timestamp) -> Result<Poll> {
 /// The old refresh token is spent by now. So an answer that does not say until when the new
 /// access token lives is still kept, with the default lifetime, for the sake of the refresh
 /// token in it.
-pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<TokenAnswer> {
-    let fields = read_answer(Step::Refresh, answer).map_err(|error| {
+pub(crate) fn read_renewal(answer: &Response, now: Timestamp) -> Result<TokenResponse> {
+    let fields = read_response(Operation::Refresh, answer).map_err(|error| {
         // Not the code of a standard, so it is told and not remembered.
         if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(answer) {
             answer.error(ErrorKind::RefreshRejected, error.message())
@@ -78,13 +78,13 @@ pub(crate) fn read_renewal(answer: &Answer, now: Timestamp) -> Result<TokenAnswe
     granted(&fields, expires_at, now)
 }
 
-fn read_token(fields: &Fields, now: Timestamp) -> Result<TokenAnswer> {
+fn read_token(fields: &JsonObject, now: Timestamp) -> Result<TokenResponse> {
     granted(fields, expiry(fields, now)?, now)
 }
 
-fn granted(fields: &Fields, expires_at: Timestamp, now: Timestamp) -> Result<TokenAnswer> {
+fn granted(fields: &JsonObject, expires_at: Timestamp, now: Timestamp) -> Result<TokenResponse> {
     // A token that has expired already is stale and not an error: any length passes here.
-    let mut answer = TokenAnswer::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
+    let mut answer = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
     answer.expires_in = expires_at.since(fields.now(now));
     answer.expires_at = Some(expires_at);
     Ok(answer)
@@ -93,7 +93,7 @@ fn granted(fields: &Fields, expires_at: Timestamp, now: Timestamp) -> Result<Tok
 /// Until when an access token lives. `expired_in` has been seen in three units: below 10⁹ it
 /// is seconds from now, below 10¹² Unix seconds, from there on Unix milliseconds (OpenClaw's
 /// rule; openclaw#83480, hermes-agent#20374). `expires_in` is seconds from now.
-fn expiry(fields: &Fields, now: Timestamp) -> Result<Timestamp> {
+fn expiry(fields: &JsonObject, now: Timestamp) -> Result<Timestamp> {
     let now = fields.now(now);
     let Some(value) = positive(fields, "expired_in")? else {
         return match fields.seconds("expires_in")? {
@@ -112,7 +112,7 @@ fn expiry(fields: &Fields, now: Timestamp) -> Result<Timestamp> {
 }
 
 /// A positive whole number that survives JSON (at most 2⁵³ − 1); a string of digits will do.
-pub(crate) fn positive(fields: &Fields, name: &str) -> Result<Option<u64>> {
+pub(crate) fn positive(fields: &JsonObject, name: &str) -> Result<Option<u64>> {
     const SAFE: f64 = 9_007_199_254_740_991.0;
     match fields.number(name)? {
         None => Ok(None),
@@ -131,20 +131,20 @@ pub(crate) fn odd(message: &str) -> Error {
 
 /// What an API answer says about the session: mmx-cli's and platform.minimax.io's codes,
 /// which come with HTTP 200.
-pub(crate) fn judge(answer: &ApiAnswer<'_>) -> ApiVerdict {
+pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
     match answer.member(&["base_resp", "status_code"]).as_deref() {
-        Some("1000" | "1001" | "1024") => ApiVerdict::Transient,
-        Some("1002") => ApiVerdict::RateLimited,
-        Some("1004") => ApiVerdict::RefreshNeeded,
-        Some("1008" | "1028" | "1030") => ApiVerdict::Quota,
-        Some("2061") => ApiVerdict::PolicyDenied,
+        Some("1000" | "1001" | "1024") => ApiStatus::Transient,
+        Some("1002") => ApiStatus::RateLimited,
+        Some("1004") => ApiStatus::RefreshNeeded,
+        Some("1008" | "1028" | "1030") => ApiStatus::Quota,
+        Some("2061") => ApiStatus::PolicyDenied,
         _ => answer.verdict_by_status(),
     }
 }
 
 /// Whether the answer to a poll is the user's "no": the status `error`, and either no reason or
 /// one that says so.
-fn says_no(fields: &Fields) -> bool {
+fn says_no(fields: &JsonObject) -> bool {
     let words = words(fields).unwrap_or_default().to_ascii_lowercase();
     let mut denials = ["cancel", "declin", "denied", "deny", "refus", "reject"].iter();
     status(fields).is_some_and(|status| is_failure(&status))
@@ -152,7 +152,7 @@ fn says_no(fields: &Fields) -> bool {
 }
 
 /// What `base_resp`, or else `message`, says. The server's own words.
-fn words(fields: &Fields) -> Option<String> {
+fn words(fields: &JsonObject) -> Option<String> {
     let base = fields.object("base_resp");
     let words = base.as_ref().and_then(|base| base.text("status_msg"));
     words.or_else(|| fields.text("message")).map(str::to_owned)
@@ -161,7 +161,7 @@ fn words(fields: &Fields) -> Option<String> {
 /// Whether a refused renewal says that the vendor does not know the session any more: the status
 /// `error` (OpenClaw's fixtures), or a code of `base_resp` that stands for a credential which is
 /// not accepted (1004 "not login", 2049 "invalid api key").
-fn is_no_longer_signed_in(answer: &Answer) -> bool {
+fn is_no_longer_signed_in(answer: &Response) -> bool {
     let Ok(fields) = answer.json() else {
         return false;
     };
@@ -175,14 +175,14 @@ fn is_failure(status: &str) -> bool {
 }
 
 /// The number of MiniMax's own shape, unless it is that of success.
-fn base_code(fields: &Fields) -> Option<u64> {
+fn base_code(fields: &JsonObject) -> Option<u64> {
     let base = fields.object("base_resp")?;
     positive(&base, "status_code").ok().flatten()
 }
 
 /// The reason of a failure, in the words of RFC 6749 where there are any.
-fn refusal(answer: &Answer, fields: &Fields) -> Option<Refusal> {
-    if let Some(refusal) = Refusal::read(fields) {
+fn refusal(answer: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
+    if let Some(refusal) = ErrorResponse::read(fields) {
         return Some(standard(refusal.code(), refusal.description()));
     }
     let status = status(fields);
@@ -219,16 +219,16 @@ fn refusal(answer: &Answer, fields: &Fields) -> Option<Refusal> {
 
 /// MiniMax's names for what the standard calls `invalid_grant`, `access_denied` and
 /// `expired_token` (hermes-agent, MiniMax Code; openclaw#82056).
-fn standard(code: &str, description: Option<&str>) -> Refusal {
+fn standard(code: &str, description: Option<&str>) -> ErrorResponse {
     match code.to_ascii_lowercase().as_str() {
         "canceled" | "cancelled" | "declined" | "denied" | "refused" | "rejected" => {
-            Refusal::new("access_denied", description)
+            ErrorResponse::new("access_denied", description)
         }
-        "expired" | "timeout" => Refusal::new("expired_token", description),
+        "expired" | "timeout" => ErrorResponse::new("expired_token", description),
         own @ ("invalid_refresh_token" | "refresh_token_reused") => {
-            Refusal::new("invalid_grant", Some(own))
+            ErrorResponse::new("invalid_grant", Some(own))
         }
-        other => Refusal::new(other, description),
+        other => ErrorResponse::new(other, description),
     }
 }
 
@@ -243,6 +243,6 @@ fn is_code(text: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-fn status(fields: &Fields) -> Option<String> {
+fn status(fields: &JsonObject) -> Option<String> {
     fields.text("status").map(str::to_ascii_lowercase)
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_core::{ApiAnswer, ApiVerdict, Endpoint, Timestamp};
+use llm_auth_core::{ApiResponse, ApiStatus, SecureUrl, Timestamp};
 use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, ErrorKind, HttpClient, MiniMaxEndpoints, MiniMaxProvider,
     OAuthToken, Region,
@@ -63,12 +63,12 @@ async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_sessi
         .build();
     let old = session(&[("region", "cn"), ("client_id", "other")], None);
     let renewed = provider.refresh(&old).await?;
-    assert_eq!(renewed.notes.server.as_deref(), Some(server.base_url()));
+    assert_eq!(renewed.metadata.server.as_deref(), Some(server.base_url()));
     let sent = server.requests()[0].parameter("client_id");
     // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
     assert_eq!(sent.as_deref(), Some("other"));
-    assert_eq!(renewed.notes.context["region"], "cn");
-    assert_eq!(renewed.notes.context["client_id"], "other");
+    assert_eq!(renewed.metadata.provider_data["region"], "cn");
+    assert_eq!(renewed.metadata.provider_data["client_id"], "other");
     Ok(())
 }
 
@@ -86,7 +86,7 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
         Some("https://relay.example"),
     ] {
         let mut current = session(NOTHING, None);
-        current.notes.server = elsewhere.map(Into::into);
+        current.metadata.server = elsewhere.map(Into::into);
         for error in [
             provider.refresh(&current).await.err(),
             provider.revoke(&current).await.err(),
@@ -105,7 +105,7 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
 #[test]
 fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResult {
     let mut endpoints = MiniMaxEndpoints::default();
-    endpoints.token = Endpoint::new("https://relay.example/oauth2/token")?;
+    endpoints.token = SecureUrl::new("https://relay.example/oauth2/token")?;
     let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
     for (region, base) in [
         ("global", "https://api.minimax.io/anthropic"),
@@ -122,7 +122,7 @@ fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResul
 async fn a_token_endpoint_set_alone_takes_no_revocation_along() -> TestResult {
     let proxy = ScriptedServer::start([ScriptedAnswer::json(403, "")]).await?;
     let mut endpoints = MiniMaxEndpoints::default();
-    endpoints.token = Endpoint::new("https://relay.example/oauth2/token")?;
+    endpoints.token = SecureUrl::new("https://relay.example/oauth2/token")?;
     let provider = MiniMaxProvider::builder()
         .endpoints(endpoints)
         .http(HttpClient::builder().proxy(proxy.base_url(), "").build()?)
@@ -137,24 +137,24 @@ async fn a_token_endpoint_set_alone_takes_no_revocation_along() -> TestResult {
 fn a_session_that_is_taken_over_stays_where_it_was_made() -> TestResult {
     let provider = MiniMaxProvider::new();
     let cn = Some("https://api.minimaxi.com/anthropic");
-    let plain = provider.take_over(session(NOTHING, cn))?;
-    assert_eq!(plain.notes.context["region"], "cn");
+    let plain = provider.import_session(session(NOTHING, cn))?;
+    assert_eq!(plain.metadata.provider_data["region"], "cn");
     assert_eq!(
-        plain.notes.server.as_deref(),
+        plain.metadata.server.as_deref(),
         Some("https://account.minimaxi.com")
     );
     let mut token = session(
         &[("region", "cn"), ("dialect", "mcode"), ("client_id", "x")],
         None,
     );
-    token.notes.server = Some("127.0.0.1:4000".into());
-    let before = token.notes.clone();
-    let own = provider.take_over(token)?;
-    assert_eq!(own.notes.context, before.context);
-    assert_eq!(own.notes.server, before.server);
+    token.metadata.server = Some("127.0.0.1:4000".into());
+    let before = token.metadata.clone();
+    let own = provider.import_session(token)?;
+    assert_eq!(own.metadata.provider_data, before.context);
+    assert_eq!(own.metadata.server, before.server);
     assert!(
         provider
-            .take_over(session(&[("region", "mars")], None))
+            .import_session(session(&[("region", "mars")], None))
             .is_err()
     );
     Ok(())
@@ -237,8 +237,8 @@ fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
     let provider = MiniMaxProvider::builder()
         .endpoints(endpoints.with_base("http://127.0.0.1:4000")?)
         .build();
-    let token = Endpoint::new("http://127.0.0.1:4000/oauth2/token")?;
-    let base = |named| provider.api_base(&session(NOTHING, named).made_at(&token));
+    let token = SecureUrl::new("http://127.0.0.1:4000/oauth2/token")?;
+    let base = |named| provider.api_base(&session(NOTHING, named).issued_by(&token));
     for (named, expected) in [
         (Some("http://127.0.0.1:4000/x"), "http://127.0.0.1:4000/x"),
         (
@@ -256,23 +256,23 @@ fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
 fn what_an_api_answer_says_about_the_session() {
     let provider = MiniMaxProvider::new();
     for (status, code, verdict) in [
-        (200, "0", ApiVerdict::Fine),
-        (200, "1000", ApiVerdict::Transient),
-        (200, "1002", ApiVerdict::RateLimited),
-        (200, "1004", ApiVerdict::RefreshNeeded),
-        (200, "1008", ApiVerdict::Quota),
-        (200, "1026", ApiVerdict::Fine),
-        (200, "1028", ApiVerdict::Quota),
-        (200, "1030", ApiVerdict::Quota),
-        (200, "2061", ApiVerdict::PolicyDenied),
-        (401, "0", ApiVerdict::RefreshNeeded),
-        (429, "0", ApiVerdict::RateLimited),
-        (500, "0", ApiVerdict::Transient),
+        (200, "0", ApiStatus::Ok),
+        (200, "1000", ApiStatus::Transient),
+        (200, "1002", ApiStatus::RateLimited),
+        (200, "1004", ApiStatus::RefreshNeeded),
+        (200, "1008", ApiStatus::Quota),
+        (200, "1026", ApiStatus::Ok),
+        (200, "1028", ApiStatus::Quota),
+        (200, "1030", ApiStatus::Quota),
+        (200, "2061", ApiStatus::PolicyDenied),
+        (401, "0", ApiStatus::RefreshNeeded),
+        (429, "0", ApiStatus::RateLimited),
+        (500, "0", ApiStatus::Transient),
     ] {
         let body = format!(r#"{{"base_resp":{{"status_code":{code},"status_msg":"x"}}}}"#);
-        let answer = ApiAnswer::new(status, body.as_bytes());
+        let answer = ApiResponse::new(status, body.as_bytes());
         assert_eq!(
-            provider.judge_api_answer(&answer),
+            provider.classify_api_response(&answer),
             verdict,
             "{status} {code}"
         );
@@ -284,7 +284,10 @@ fn session(context: &[(&str, &str)], resource_url: Option<&str>) -> OAuthToken {
     token.refresh = Some("made-up-refresh".into());
     token.resource_url = resource_url.map(Into::into);
     for (name, value) in context {
-        token.notes.context.insert((*name).into(), (*value).into());
+        token
+            .metadata
+            .provider_data
+            .insert((*name).into(), (*value).into());
     }
     token
 }

@@ -58,7 +58,7 @@ async fn a_token_that_is_past_its_expiry_is_stale_and_no_error() -> TestResult {
     let body = r#"{"status":"success","access_token":"x","expired_in":1700000000}"#;
     let server = says([(200, OURS), (200, body)]).await?;
     let provider = at(&server, Dialect::OpenClaw)?;
-    let (device, pkce) = provider.request_user_code().await?;
+    let (device, pkce) = provider.request_device_code().await?;
     let poll = provider.poll_for_token(&device, &pkce).await?;
     let Poll::Ready(answer) = poll else {
         return Err("not ready".into());
@@ -170,8 +170,8 @@ async fn a_session_remembers_where_it_is_from() -> TestResult {
         .build();
     let token = provider.authenticate(&Silent).await?;
     let context: Vec<_> = token
-        .notes
-        .context
+        .metadata
+        .provider_data
         .iter()
         .map(|(k, v)| (&**k, &**v))
         .collect();
@@ -214,6 +214,6 @@ async fn the_simulated_minimax_finds_nothing_to_complain_about() -> TestResult {
 
 async fn poll_once(server: &ScriptedServer) -> Result<Poll, Error> {
     let provider = at(server, Dialect::OpenClaw)?;
-    let (device, pkce) = provider.request_user_code().await?;
+    let (device, pkce) = provider.request_device_code().await?;
     provider.poll_for_token(&device, &pkce).await
 }

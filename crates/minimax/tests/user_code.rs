@@ -38,7 +38,7 @@ async fn each_dialect_asks_for_a_code_in_its_own_words() -> TestResult {
         ),
     ] {
         let server = says([(200, answer)]).await?;
-        let (_, pkce) = at(&server, dialect)?.request_user_code().await?;
+        let (_, pkce) = at(&server, dialect)?.request_device_code().await?;
         let request = &server.requests()[0];
         assert_eq!(request.target, "/oauth2/device/code");
         assert_eq!(request.headers["x-request-id"].len(), 36);
@@ -81,7 +81,7 @@ async fn each_dialect_polls_in_its_own_words() -> TestResult {
     ] {
         let server = says([(200, answer), (200, r#"{"status":"pending"}"#)]).await?;
         let provider = at(&server, dialect)?;
-        let (device, pkce) = provider.request_user_code().await?;
+        let (device, pkce) = provider.request_device_code().await?;
         provider.poll_for_token(&device, &pkce).await?;
         let request = &server.requests()[1];
         assert_eq!(request.target, "/oauth2/token");
@@ -94,14 +94,16 @@ async fn each_dialect_polls_in_its_own_words() -> TestResult {
 #[tokio::test]
 async fn the_unit_of_the_interval_goes_with_the_shape_of_the_answer() -> TestResult {
     let server = says([(200, OURS)]).await?;
-    let (device, _) = at(&server, Dialect::OpenClaw)?.request_user_code().await?;
+    let (device, _) = at(&server, Dialect::OpenClaw)?
+        .request_device_code()
+        .await?;
     assert_eq!(device.interval, Some(Duration::from_secs(3)));
     assert_eq!(device.expires_in, Duration::from_secs(60));
     assert_eq!(device.verification_uri_complete, None);
 
     let server = says([(200, RFC)]).await?;
     let (device, _) = at(&server, Dialect::MiniMaxCode)?
-        .request_user_code()
+        .request_device_code()
         .await?;
     assert_eq!(device.interval, Some(Duration::from_secs(3)));
     assert_eq!(device.expires_in, Duration::from_secs(300));
@@ -168,7 +170,7 @@ async fn odd_device_answers_are_refused_in_clear_words() -> TestResult {
     ] {
         let body = OURS.replace(change.0, change.1);
         let server = says([(200, &body)]).await?;
-        let error = failure(at(&server, Dialect::OpenClaw)?.request_user_code().await)?;
+        let error = failure(at(&server, Dialect::OpenClaw)?.request_device_code().await)?;
         assert_eq!(error.kind(), kind, "{body}");
         assert!(error.message().contains(words), "{error}: {body}");
     }
@@ -180,7 +182,9 @@ async fn odd_intervals_count_as_not_named() -> TestResult {
     for odd in ["0", "-1", "\"soon\"", "null", "[]"] {
         let body = OURS.replace("3000", odd);
         let server = says([(200, &body)]).await?;
-        let (device, _) = at(&server, Dialect::OpenClaw)?.request_user_code().await?;
+        let (device, _) = at(&server, Dialect::OpenClaw)?
+            .request_device_code()
+            .await?;
         assert_eq!(device.interval, None, "{odd}");
     }
     let default = MiniMaxEndpoints::default().schedule.first_wait(None);

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_core::{ApiAnswer, Poll, Timestamp};
+use llm_auth_core::{ApiResponse, Poll, Timestamp};
 use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, MiniMaxEndpoints, MiniMaxProvider, OAuthToken, Region,
 };
@@ -21,18 +21,18 @@ async fn every_line_of_the_table_means_what_it_says() -> Result<(), Box<dyn StdE
 /// What this crate makes of a case.
 async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
     if case.step == "api" {
-        let answer = ApiAnswer::new(case.status, case.body.as_bytes());
-        let verdict = MiniMaxProvider::new().judge_api_answer(&answer);
+        let answer = ApiResponse::new(case.status, case.body.as_bytes());
+        let verdict = MiniMaxProvider::new().classify_api_response(&answer);
         return Ok(label_of(&format!("{verdict:?}")).to_owned());
     }
     let dialect = dialect_of(case);
     // A poll needs a user code first, and a server that gives one.
     let codes = ScriptedServer::start([ScriptedAnswer::json(200, DEVICE)]).await?;
-    let (device, pkce) = at(codes.base_url(), dialect)?.request_user_code().await?;
+    let (device, pkce) = at(codes.base_url(), dialect)?.request_device_code().await?;
     let server = ScriptedServer::start([ScriptedAnswer::from(case)]).await?;
     let provider = at(server.base_url(), dialect)?;
     let done = match case.step.as_str() {
-        "device_code" => provider.request_user_code().await.map(|_| "device_code"),
+        "device_code" => provider.request_device_code().await.map(|_| "device_code"),
         "poll" => provider
             .poll_for_token(&device, &pkce)
             .await

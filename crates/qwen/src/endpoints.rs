@@ -1,6 +1,6 @@
 //! Where Qwen is, who we say we are, and how often we ask.
 
-use llm_auth_core::{Endpoint, PollSchedule, Result};
+use llm_auth_core::{PollSchedule, Result, SecureUrl};
 
 /// Hosts, client id, scope and pace of Qwen's device sign-in, as data.
 ///
@@ -11,10 +11,10 @@ use llm_auth_core::{Endpoint, PollSchedule, Result};
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_qwen::Error> {
-/// use llm_auth_qwen::{Endpoint, QwenEndpoints};
+/// use llm_auth_qwen::{SecureUrl, QwenEndpoints};
 ///
 /// let mut endpoints = QwenEndpoints::default();
-/// endpoints.token = Endpoint::new("https://login.example.com/token")?;
+/// endpoints.token = SecureUrl::new("https://login.example.com/token")?;
 /// # Ok(())
 /// # }
 /// ```
@@ -23,13 +23,13 @@ use llm_auth_core::{Endpoint, PollSchedule, Result};
 pub struct QwenEndpoints {
     /// The device authorization endpoint;
     /// `https://chat.qwen.ai/api/v1/oauth2/device/code` (qwen-code).
-    pub device_authorization: Endpoint,
+    pub device_authorization: SecureUrl,
     /// The token endpoint, for polls and renewals;
     /// `https://chat.qwen.ai/api/v1/oauth2/token` (qwen-code).
-    pub token: Endpoint,
+    pub token: SecureUrl,
     /// The API base of a session whose vendor named none that is acceptable;
     /// `https://dashscope.aliyuncs.com/compatible-mode/v1` (qwen-code).
-    pub api_base: Endpoint,
+    pub api_base: SecureUrl,
     /// The public client id, for which there is no secret (qwen-code, CLIProxyAPI,
     /// hermes-agent and gochat agree on it).
     pub client_id: String,
@@ -62,9 +62,11 @@ impl QwenEndpoints {
 impl Default for QwenEndpoints {
     fn default() -> Self {
         Self {
-            device_authorization: Endpoint::known("https://chat.qwen.ai/api/v1/oauth2/device/code"),
-            token: Endpoint::known("https://chat.qwen.ai/api/v1/oauth2/token"),
-            api_base: Endpoint::known("https://dashscope.aliyuncs.com/compatible-mode/v1"),
+            device_authorization: SecureUrl::known(
+                "https://chat.qwen.ai/api/v1/oauth2/device/code",
+            ),
+            token: SecureUrl::known("https://chat.qwen.ai/api/v1/oauth2/token"),
+            api_base: SecureUrl::known("https://dashscope.aliyuncs.com/compatible-mode/v1"),
             client_id: "f0304373b74a44d2b584a3fb70ca9e56".into(),
             scope: "openid profile email model.completion".into(),
             schedule: PollSchedule::new(),

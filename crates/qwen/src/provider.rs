@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use llm_auth_core::{
-    ApiAnswer, ApiVerdict, AuthProvider, Clock, DeviceAuthorization, Endpoint, Form, HttpClient,
-    LoginEvent, OAuthToken, Pkce, Poll, Recipients, Result, Step, SystemClock, TokenAnswer,
-    TrustedHost, UserPrompt, async_trait, poll_until_decided, read_answer, request_id,
+    ApiResponse, ApiStatus, AuthProvider, Clock, DeviceAuthorization, Form, HttpClient, LoginEvent,
+    OAuthToken, Operation, Pkce, Poll, Recipients, Result, SecureUrl, SystemClock, TokenResponse,
+    TrustedHost, UserPrompt, async_trait, poll_for_token, read_response, request_id,
 };
 
 use crate::endpoints::QwenEndpoints;
@@ -65,7 +65,7 @@ impl QwenProvider {
     /// [trusted](QwenProviderBuilder::trust_endpoint). The program that refreshes it first makes the other's
     /// copy worthless: from here on this one alone may use it.
     #[must_use]
-    pub fn take_over(&self, token: OAuthToken) -> OAuthToken {
+    pub fn import_session(&self, token: OAuthToken) -> OAuthToken {
         self.recipients().settle(token, &self.endpoints.token)
     }
 
@@ -96,7 +96,7 @@ impl QwenProvider {
 
     /// Whether an API that a response or a file names may have the access token: one of Qwen's, or
     /// one at the server that issued it.
-    fn believes(&self, session: &OAuthToken, api: &Endpoint) -> bool {
+    fn believes(&self, session: &OAuthToken, api: &SecureUrl) -> bool {
         wire::is_of_qwen(api) || self.recipients().permit_access(session, api).is_ok()
     }
 
@@ -133,7 +133,7 @@ impl QwenProvider {
             .http
             .post_form(&self.endpoints.device_authorization, &form, &headers)
             .await?;
-        let fields = read_answer(Step::DeviceAuthorization, &answer)?;
+        let fields = read_response(Operation::DeviceAuthorization, &answer)?;
         Ok((DeviceAuthorization::read(&fields)?, pkce))
     }
 
@@ -161,11 +161,14 @@ impl QwenProvider {
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
     /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
     #[must_use]
-    pub fn session(&self, answer: TokenAnswer) -> OAuthToken {
+    pub fn session(&self, answer: TokenResponse) -> OAuthToken {
         let mut token = answer.into_token(self.clock.now());
         let client_id = self.endpoints.client_id.clone();
-        token.notes.context.insert(CLIENT_ID.into(), client_id);
-        token.made_at(&self.endpoints.token)
+        token
+            .metadata
+            .provider_data
+            .insert(CLIENT_ID.into(), client_id);
+        token.issued_by(&self.endpoints.token)
     }
 
     /// What to send with each API call beside `Authorization: Bearer`, as qwen-code does:
@@ -190,7 +193,7 @@ impl AuthProvider for QwenProvider {
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let (device, pkce) = self.request_device_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let answer = poll_until_decided(&self.endpoints.schedule, &device, prompt, || {
+        let answer = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
@@ -202,7 +205,7 @@ impl AuthProvider for QwenProvider {
         let endpoint = self.recipients();
         let endpoint = endpoint.permit(current, &self.endpoints.token)?;
         // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
-        let client_id = current.notes.context.get(CLIENT_ID);
+        let client_id = current.metadata.provider_data.get(CLIENT_ID);
         let form = Form::new()
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
@@ -210,7 +213,7 @@ impl AuthProvider for QwenProvider {
             .hiding(&current.access);
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
         let renewed = wire::read_renewal(&answer)?.into_token(self.clock.now());
-        Ok(renewed.made_at(endpoint).inheriting(current))
+        Ok(renewed.issued_by(endpoint).inheriting(current))
     }
 
     /// The session's `resource_url` with `https://` before and `/v1` behind, if it is at a host of
@@ -230,7 +233,7 @@ impl AuthProvider for QwenProvider {
         Some(wire::with_version(&api))
     }
 
-    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
         wire::judge(answer)
     }
 }

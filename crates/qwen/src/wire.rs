@@ -1,13 +1,13 @@
 //! What Qwen's answers mean.
 
 use llm_auth_core::{
-    Answer, ApiAnswer, ApiVerdict, Endpoint, Error, ErrorKind, Fields, Poll, Refusal, Result, Step,
-    TokenAnswer, read_answer, refusal_error,
+    ApiResponse, ApiStatus, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Poll, Response,
+    Result, SecureUrl, TokenResponse, error_for, read_response,
 };
 
 /// The answer to one poll. The code in the body decides, in either case of letters;
 /// `slow_down` comes with 429 as well as 400 (qwen-code, CLIProxyAPI).
-pub(crate) fn read_poll(answer: &Answer) -> Result<Poll> {
+pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
     let fields = match answer.json() {
         Ok(fields) => fields,
         Err(_) if is_dead_code(answer) => return Err(dead_code(answer)),
@@ -28,13 +28,13 @@ pub(crate) fn read_poll(answer: &Answer) -> Result<Poll> {
 ///
 /// Qwen says that a refresh token is dead with 400 or 401 and any body: plain text, or
 /// `invalid_request` (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
-pub(crate) fn read_renewal(answer: &Answer) -> Result<TokenAnswer> {
-    let error = match read_answer(Step::Refresh, answer) {
-        Ok(fields) => return TokenAnswer::read_renewal(&fields),
+pub(crate) fn read_renewal(answer: &Response) -> Result<TokenResponse> {
+    let error = match read_response(Operation::Refresh, answer) {
+        Ok(fields) => return TokenResponse::read_renewal(&fields),
         Err(error) => error,
     };
     let is_refusal = matches!(answer.status(), 400 | 401);
-    let refusal = answer.json().ok().as_ref().and_then(Refusal::read);
+    let refusal = answer.json().ok().as_ref().and_then(ErrorResponse::read);
     match refusal {
         Some(refusal) if is_refusal && error.kind() == ErrorKind::Protocol => {
             let verdict = matches!(refusal.code(), "invalid_request" | "invalid_token");
@@ -50,21 +50,21 @@ const LONGEST_URL: usize = 2048;
 
 /// The API that a `resource_url` names, with or without a scheme. `None` for what is no URL that
 /// may have a bearer token.
-pub(crate) fn named_api(resource_url: &str) -> Option<Endpoint> {
+pub(crate) fn named_api(resource_url: &str) -> Option<SecureUrl> {
     let named = resource_url.trim();
     let with_scheme = if named.contains("://") {
         named.to_owned()
     } else {
         format!("https://{named}")
     };
-    let endpoint = Endpoint::new(&with_scheme).ok()?;
+    let endpoint = SecureUrl::new(&with_scheme).ok()?;
     let is_plain = !endpoint.as_str().contains('?') && endpoint.as_str().len() <= LONGEST_URL;
     is_plain.then_some(endpoint)
 }
 
 /// Whether it is one of the hosts of Qwen's API: `qwen.ai` with all below it, and Alibaba Cloud's
 /// DashScope. Not `aliyuncs.com` as a whole, below which every customer has hosts.
-pub(crate) fn is_of_qwen(api: &Endpoint) -> bool {
+pub(crate) fn is_of_qwen(api: &SecureUrl) -> bool {
     const DASHSCOPE: [&str; 3] = [
         "dashscope.aliyuncs.com",
         "dashscope-intl.aliyuncs.com",
@@ -78,7 +78,7 @@ pub(crate) fn is_of_qwen(api: &Endpoint) -> bool {
 }
 
 /// An endpoint as an API base.
-pub(crate) fn with_version(endpoint: &Endpoint) -> String {
+pub(crate) fn with_version(endpoint: &SecureUrl) -> String {
     let bare = endpoint.as_str().trim_end_matches('/');
     if bare.ends_with("/v1") {
         bare.to_owned()
@@ -90,7 +90,7 @@ pub(crate) fn with_version(endpoint: &Endpoint) -> String {
 /// What an API answer says about the session. The quota is told with 403
 /// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the
 /// API itself is worth one renewal, as qwen-code has it.
-pub(crate) fn judge(answer: &ApiAnswer<'_>) -> ApiVerdict {
+pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
     let words = [
         &["error", "code"],
         &["error", "type"],
@@ -103,27 +103,27 @@ pub(crate) fn judge(answer: &ApiAnswer<'_>) -> ApiVerdict {
     .to_ascii_lowercase();
     let over = words.contains("insufficient_quota") || words.contains("quota exceeded");
     match answer.status {
-        403 | 429 if over => ApiVerdict::Quota,
-        403 if !words.is_empty() => ApiVerdict::RefreshNeeded,
+        403 | 429 if over => ApiStatus::Quota,
+        403 if !words.is_empty() => ApiStatus::RefreshNeeded,
         _ => answer.verdict_by_status(),
     }
 }
 
-fn is_pending(fields: &Fields) -> bool {
+fn is_pending(fields: &JsonObject) -> bool {
     let pending = |status: &str| status.eq_ignore_ascii_case("pending");
-    Refusal::read(fields).is_none() && fields.text("status").is_some_and(pending)
+    ErrorResponse::read(fields).is_none() && fields.text("status").is_some_and(pending)
 }
 
 /// A 401 to a poll is about the device code, whatever its body (qwen-code), unless it is a
 /// page from in between.
-fn is_dead_code(answer: &Answer) -> bool {
+fn is_dead_code(answer: &Response) -> bool {
     answer.status() == 401 && !answer.is_web_page()
 }
 
-fn dead_code(answer: &Answer) -> Error {
-    let refusal = Refusal::new(
+fn dead_code(answer: &Response) -> Error {
+    let refusal = ErrorResponse::new(
         "expired_token",
         Some("the device code is not valid any more"),
     );
-    refusal_error(Step::Poll, answer, &refusal)
+    error_for(Operation::Poll, answer, &refusal)
 }

@@ -1,6 +1,6 @@
 //! Where the access token may go, and what an API answer says about it.
 
-use llm_auth_core::{ApiAnswer, ApiVerdict, Endpoint, Timestamp};
+use llm_auth_core::{ApiResponse, ApiStatus, SecureUrl, Timestamp};
 use llm_auth_qwen::{AuthProvider as _, Error, OAuthToken, QwenEndpoints, QwenProvider};
 
 const DEFAULT: &str = "https://dashscope.aliyuncs.com/compatible-mode/v1";
@@ -47,7 +47,7 @@ fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
     ] {
         let session = session(Some(named));
         assert_eq!(provider.api_base(&session), None, "it is of Qwen");
-        let base = provider.api_base(&session.made_at(&token));
+        let base = provider.api_base(&session.issued_by(&token));
         assert_eq!(base.as_deref(), Some(expected), "{named}");
     }
     Ok(())
@@ -66,11 +66,11 @@ fn an_api_base_that_is_set_gets_its_version_too() -> Result<(), Error> {
         ),
     ] {
         let mut endpoints = QwenEndpoints::default().with_base("http://127.0.0.1:4000")?;
-        endpoints.api_base = Endpoint::new(set)?;
+        endpoints.api_base = SecureUrl::new(set)?;
         let token = endpoints.token.clone();
         let provider = QwenProvider::builder().endpoints(endpoints).build();
         for named in [None, Some("https://evil.example")] {
-            let base_of = provider.api_base(&session(named).made_at(&token));
+            let base_of = provider.api_base(&session(named).issued_by(&token));
             assert_eq!(base_of.as_deref(), Some(base), "{set}");
         }
     }
@@ -120,20 +120,20 @@ fn what_an_api_answer_says_about_the_session() {
     let key = r#"{"error":{"code":"invalid_api_key"}}"#;
     let provider = QwenProvider::new();
     for (status, body, verdict) in [
-        (200, "{}", ApiVerdict::Fine),
-        (400, "{}", ApiVerdict::Fine),
-        (401, "", ApiVerdict::RefreshNeeded),
-        (401, key, ApiVerdict::RefreshNeeded),
-        (403, key, ApiVerdict::RefreshNeeded),
-        (403, quota, ApiVerdict::Quota),
-        (429, quota, ApiVerdict::Quota),
-        (403, "<html>blocked</html>", ApiVerdict::Fine),
-        (429, "", ApiVerdict::RateLimited),
-        (502, "", ApiVerdict::Transient),
+        (200, "{}", ApiStatus::Ok),
+        (400, "{}", ApiStatus::Ok),
+        (401, "", ApiStatus::RefreshNeeded),
+        (401, key, ApiStatus::RefreshNeeded),
+        (403, key, ApiStatus::RefreshNeeded),
+        (403, quota, ApiStatus::Quota),
+        (429, quota, ApiStatus::Quota),
+        (403, "<html>blocked</html>", ApiStatus::Ok),
+        (429, "", ApiStatus::RateLimited),
+        (502, "", ApiStatus::Transient),
     ] {
-        let answer = ApiAnswer::new(status, body.as_bytes());
+        let answer = ApiResponse::new(status, body.as_bytes());
         assert_eq!(
-            provider.judge_api_answer(&answer),
+            provider.classify_api_response(&answer),
             verdict,
             "{status} {body}"
         );

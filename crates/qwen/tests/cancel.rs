@@ -38,15 +38,15 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_renewal_loses_nothing(
         .interval(std::time::Duration::from_millis(50))
         .start()
         .await?;
-    let folder = tempfile::tempdir()?;
-    let store = FileTokenStore::file(folder.path().join("qwen.json"));
+    let directory = tempfile::tempdir()?;
+    let store = FileTokenStore::file(directory.path().join("qwen.json"));
     manager(&kit, &store)?.login(&Silent).await?;
     let mut dropped_at = 0;
     loop {
         let current = manager(&kit, &store)?.token().await?;
         let caller = manager(&kit, &store)?;
         let came = polled(caller.invalidate(&current), dropped_at).await;
-        caller.settle().await;
+        caller.wait_idle().await;
         // Another process, which knows nothing of the first.
         let next = manager(&kit, &store)?.token().await?;
         assert!(kit.qwen().is_live_access(next.access.expose()));
@@ -75,8 +75,8 @@ fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_nev
         // leaves that to it, and without it an answer that nobody received is lost.
         .grace(std::time::Duration::from_secs(600))
         .start_blocking()?;
-    let folder = tempfile::tempdir()?;
-    let store = FileTokenStore::file(folder.path().join("qwen.json"));
+    let directory = tempfile::tempdir()?;
+    let store = FileTokenStore::file(directory.path().join("qwen.json"));
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()

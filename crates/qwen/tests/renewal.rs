@@ -63,7 +63,7 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
         Some(""),
     ] {
         let mut current = session("made-up-refresh");
-        current.notes.server = elsewhere.map(Into::into);
+        current.metadata.server = elsewhere.map(Into::into);
         let error = failure(provider.refresh(&current).await)?;
         assert_eq!(error.kind(), ErrorKind::Config);
         let host = server.base_url();
@@ -71,8 +71,8 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
         assert!(provider.check_session(&current).is_err());
     }
     assert!(server.requests().is_empty());
-    let renewed = provider.refresh(&session("x").made_at(&token)).await?;
-    assert_eq!(renewed.notes.server.as_deref(), Some(server.base_url()));
+    let renewed = provider.refresh(&session("x").issued_by(&token)).await?;
+    assert_eq!(renewed.metadata.server.as_deref(), Some(server.base_url()));
     Ok(())
 }
 
@@ -80,12 +80,12 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
 async fn a_renewal_speaks_as_the_client_that_signed_in() -> TestResult {
     let server = says([(200, RENEWED)]).await?;
     let mut current = session("made-up-refresh");
-    let context = &mut current.notes.context;
+    let context = &mut current.metadata.provider_data;
     context.insert("client_id".into(), "my-client".into());
     let renewed = at(&server)?.refresh(&current).await?;
     let sent = server.requests()[0].parameter("client_id");
     assert_eq!(sent.as_deref(), Some("my-client"));
-    assert_eq!(renewed.notes.context["client_id"], "my-client");
+    assert_eq!(renewed.metadata.provider_data["client_id"], "my-client");
     Ok(())
 }
 

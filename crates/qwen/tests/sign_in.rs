@@ -155,7 +155,7 @@ impl UserPrompt for Recorder {
         let word = match event {
             LoginEvent::DeviceCode { device, .. } => format!("code {}", device.user_code),
             LoginEvent::SlowedDown { .. } => "slower".into(),
-            LoginEvent::Trouble { .. } => "trouble".into(),
+            LoginEvent::Retrying { .. } => "trouble".into(),
             _ => return,
         };
         if let Ok(mut seen) = self.0.lock() {

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_core::{ApiAnswer, Poll, Timestamp};
+use llm_auth_core::{ApiResponse, Poll, Timestamp};
 use llm_auth_qwen::{AuthProvider as _, Error, OAuthToken, QwenEndpoints, QwenProvider};
 use llm_auth_testkit::{ScriptedAnswer, ScriptedServer, WireCase, label_of, wire_cases};
 
@@ -19,8 +19,8 @@ async fn every_line_of_the_table_means_what_it_says() -> Result<(), Box<dyn StdE
 /// What this crate makes of a case.
 async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
     if case.step == "api" {
-        let answer = ApiAnswer::new(case.status, case.body.as_bytes());
-        let verdict = QwenProvider::new().judge_api_answer(&answer);
+        let answer = ApiResponse::new(case.status, case.body.as_bytes());
+        let verdict = QwenProvider::new().classify_api_response(&answer);
         return Ok(label_of(&format!("{verdict:?}")).to_owned());
     }
     // A poll needs a device code first, and a server that gives one.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::echo::repeats;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Fields;
+use crate::http::JsonObject;
+use crate::sanitize::shown;
 use crate::secret::Secret;
-use crate::text::shown;
+use crate::secure_url::SecureUrl;
 
 /// The lifetime of a device code whose answer names none: 15 minutes.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
@@ -46,7 +46,7 @@ impl DeviceAuthorization {
     /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, if the URI is neither
     /// `https` nor loopback, if one of them repeats the device code, or if a server on the network names a page on this computer or on a
     /// private network.
-    pub fn read(fields: &Fields) -> Result<Self> {
+    pub fn read(fields: &JsonObject) -> Result<Self> {
         let device_code = fields
             .text("device_code")
             .ok_or_else(|| missing("device_code"))?;
@@ -65,7 +65,7 @@ impl DeviceAuthorization {
     ///
     /// As [`read`](Self::read).
     pub fn read_with(
-        fields: &Fields,
+        fields: &JsonObject,
         device_code: Secret,
         expires_in: Duration,
         interval: Option<Duration>,
@@ -115,7 +115,7 @@ impl DeviceAuthorization {
 
 /// Whether the polls send the user code on purpose: the response has no other code for them, or
 /// the provider does not use it.
-fn is_user_code(fields: &Fields, user_code: &str) -> bool {
+fn is_user_code(fields: &JsonObject, user_code: &str) -> bool {
     fields
         .text("device_code")
         .is_none_or(|device_code| device_code != user_code)
@@ -139,7 +139,7 @@ fn missing(name: &str) -> Error {
 /// A page that may be shown and opened: untrusted until it is `https` or loopback, and the latter
 /// only for a server that is there too. What
 /// comes back is the parsed form, in which control characters are escaped.
-fn page(fields: &Fields, uri: &str) -> Result<String> {
+fn page(fields: &JsonObject, uri: &str) -> Result<String> {
     if uri.len() > LONGEST_URI {
         return Err(Error::new(
             ErrorKind::Protocol,
@@ -147,7 +147,7 @@ fn page(fields: &Fields, uri: &str) -> Result<String> {
         ));
     }
     let bare = uri.split('#').next().unwrap_or_default();
-    let page = Endpoint::new(bare).map_err(|source| {
+    let page = SecureUrl::new(bare).map_err(|source| {
         Error::new(
             ErrorKind::Protocol,
             "the device authorization answer names a page that is not https",

@@ -6,7 +6,7 @@ use super::authorization::DeviceAuthorization;
 use super::schedule::PollSchedule;
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
-use crate::grant::{Poll, TokenAnswer};
+use crate::grant::{Poll, TokenResponse};
 use crate::prompt::{LoginEvent, UserPrompt};
 
 /// Polls until the person has decided or the code has expired.
@@ -24,15 +24,15 @@ use crate::prompt::{LoginEvent, UserPrompt};
 /// [`ErrorKind::Expired`] when the time is up and the server's last word was "not yet"; if the
 /// last polls failed, the kind of the last failure, since the user may have approved in vain.
 /// Every error of `poll` that is not transient.
-pub async fn poll_until_decided<F, Answer>(
+pub async fn poll_for_token<F, Response>(
     schedule: &PollSchedule,
     device: &DeviceAuthorization,
     prompt: &dyn UserPrompt,
     mut poll: F,
-) -> Result<TokenAnswer>
+) -> Result<TokenResponse>
 where
-    F: FnMut() -> Answer + Send,
-    Answer: Future<Output = Result<Poll>> + Send,
+    F: FnMut() -> Response + Send,
+    Response: Future<Output = Result<Poll>> + Send,
 {
     let deadline = deadline(schedule.patience_with(device.expires_in));
     let mut interval = schedule.first_wait(device.interval);
@@ -63,8 +63,8 @@ where
                 interval
             }
             Err(error) if error.is_transient() && !error.has_unread_success() => {
-                prompt.notify(&LoginEvent::Trouble { error: &error });
-                schedule.after_trouble(wait, interval, error.retry_after())
+                prompt.notify(&LoginEvent::Retrying { error: &error });
+                schedule.after_error(wait, interval, error.retry_after())
             }
             Err(error) => return Err(error),
         };
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn ready() -> Result<Poll> {
-        Ok(Poll::Ready(TokenAnswer {
+        Ok(Poll::Ready(TokenResponse {
             access: "made-up".into(),
             refresh: None,
             expires_in: Duration::from_secs(1),
@@ -132,11 +132,11 @@ mod tests {
     async fn run(
         device: DeviceAuthorization,
         answers: Vec<Result<Poll>>,
-    ) -> (Vec<u64>, Result<TokenAnswer>) {
+    ) -> (Vec<u64>, Result<TokenResponse>) {
         let start = Instant::now();
         let polls = Mutex::new(Vec::new());
         let answers = Mutex::new(VecDeque::from(answers));
-        let result = poll_until_decided(&PollSchedule::new(), &device, &Silent, || {
+        let result = poll_for_token(&PollSchedule::new(), &device, &Silent, || {
             polls.lock().unwrap().push(start.elapsed().as_secs());
             let answer = answers.lock().unwrap().pop_front();
             async move { answer.unwrap_or(Ok(Poll::Pending)) }
@@ -271,7 +271,7 @@ mod tests {
         let schedule = PollSchedule::new().patience(Duration::from_secs(7));
         let start = Instant::now();
         let pending = || async { Ok(Poll::Pending) };
-        let ended = poll_until_decided(&schedule, &device(600, None), &Silent, pending).await;
+        let ended = poll_for_token(&schedule, &device(600, None), &Silent, pending).await;
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Expired);
         assert_eq!(start.elapsed().as_secs(), 7);
     }

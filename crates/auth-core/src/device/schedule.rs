@@ -25,7 +25,7 @@ pub struct PollSchedule {
     minimum: Duration,
     cap: Duration,
     slow_down_step: Duration,
-    trouble_multiplier: f64,
+    error_multiplier: f64,
     patience: Duration,
     pending_multiplier: f64,
     pending_cap: Duration,
@@ -40,7 +40,7 @@ impl PollSchedule {
             minimum: Duration::from_millis(500),
             cap: Duration::from_secs(60),
             slow_down_step: Duration::from_secs(5),
-            trouble_multiplier: 2.0,
+            error_multiplier: 2.0,
             patience: Duration::from_secs(86_400),
             pending_multiplier: 1.0,
             pending_cap: Duration::from_secs(10),
@@ -78,8 +78,8 @@ impl PollSchedule {
 
     /// By what each failed request multiplies the wait until one succeeds; 2 by default.
     #[must_use]
-    pub const fn trouble_multiplier(mut self, multiplier: f64) -> Self {
-        self.trouble_multiplier = multiplier;
+    pub const fn error_multiplier(mut self, multiplier: f64) -> Self {
+        self.error_multiplier = multiplier;
         self
     }
 
@@ -128,13 +128,13 @@ impl PollSchedule {
 
     /// The wait after a failed request: longer than the last one, as long as the server asks,
     /// up to the cap, and never shorter than the interval.
-    pub(super) fn after_trouble(
+    pub(super) fn after_error(
         &self,
         wait: Duration,
         interval: Duration,
         asked: Option<Duration>,
     ) -> Duration {
-        multiplied(wait.max(interval), self.trouble_multiplier.max(1.0))
+        multiplied(wait.max(interval), self.error_multiplier.max(1.0))
             .max(asked.unwrap_or_default())
             .min(self.cap)
             .max(interval)

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use super::Error;
-use crate::text::clean;
+use crate::sanitize::clean;
 
 /// What libraries say to no more effect than that there is a cause.
 const NOISE: [&str; 2] = ["client error (", "error sending request"];

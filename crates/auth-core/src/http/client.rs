@@ -11,22 +11,22 @@ use reqwest::header::{
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 
-use super::answer::Answer;
 use super::coding;
 use super::dns::Resolver;
 use super::failure::{no_answer, no_answer_through, too_long};
 use super::form::{Form, bearer};
+use super::moved::redirected;
 use super::no_proxy::NoProxy;
 use super::proxy::proxy_host;
-use super::redirect::redirected;
+use super::response::Response;
 use super::retry_after;
 use super::tls;
 use crate::clock::{Clock, SystemClock};
-use crate::endpoint::Endpoint;
 use crate::engine::{self, AbortOnDrop};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sanitize::printable;
 use crate::secret::Secret;
-use crate::text::printable;
+use crate::secure_url::SecureUrl;
 
 /// The largest body that is read, as golang.org/x/oauth2 has it.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -114,10 +114,10 @@ impl HttpClient {
     /// moved. [`ErrorKind::Config`] or [`ErrorKind::System`] if the client cannot be built.
     pub async fn post_form(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &SecureUrl,
         form: &Form,
         headers: &[(&'static str, String)],
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
@@ -128,7 +128,7 @@ impl HttpClient {
 
     /// Whether requests to this endpoint take the proxy of the settings.
     #[must_use]
-    pub fn uses_proxy(&self, endpoint: &Endpoint) -> bool {
+    pub fn uses_proxy(&self, endpoint: &SecureUrl) -> bool {
         self.inner.settings.proxy_for(endpoint).is_some()
     }
 
@@ -137,7 +137,7 @@ impl HttpClient {
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
-    pub async fn get(&self, endpoint: &Endpoint) -> Result<Answer> {
+    pub async fn get(&self, endpoint: &SecureUrl) -> Result<Response> {
         let request = self.client(endpoint)?.get(endpoint.url().clone());
         self.send(endpoint, request, &[], Vec::new()).await
     }
@@ -150,10 +150,10 @@ impl HttpClient {
     /// As [`post_form`](Self::post_form).
     pub async fn get_with_bearer(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &SecureUrl,
         access: &Secret,
         hidden: &[Secret],
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let request = self.client(endpoint)?.get(endpoint.url().clone());
         self.send_with_bearer(endpoint, request, access, hidden)
             .await
@@ -167,10 +167,10 @@ impl HttpClient {
     /// As [`post_form`](Self::post_form).
     pub async fn post_with_bearer(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &SecureUrl,
         access: &Secret,
         hidden: &[Secret],
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
@@ -182,11 +182,11 @@ impl HttpClient {
 
     async fn send_with_bearer(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &SecureUrl,
         request: reqwest::RequestBuilder,
         access: &Secret,
         hidden: &[Secret],
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let request = request.header(AUTHORIZATION, bearer(access)?);
         let secrets = [std::slice::from_ref(access), hidden].concat();
         self.send(endpoint, request, &[], secrets).await
@@ -194,11 +194,11 @@ impl HttpClient {
 
     async fn send(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &SecureUrl,
         request: reqwest::RequestBuilder,
         headers: &[(&'static str, String)],
         secrets: Vec<Secret>,
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         // The connections belong to the engine: a caller's runtime may block, or end.
         let task = self
             .clone()
@@ -208,11 +208,11 @@ impl HttpClient {
 
     async fn exchange(
         self,
-        endpoint: Endpoint,
+        endpoint: SecureUrl,
         request: reqwest::RequestBuilder,
         headers: Vec<(&'static str, String)>,
         secrets: Vec<Secret>,
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let (endpoint, headers) = (&endpoint, headers.as_slice());
         let mut map = HeaderMap::new();
         map.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -251,7 +251,7 @@ impl HttpClient {
             let now = date.unwrap_or_else(|| self.inner.settings.clock.now());
             retry_after::wait(header, now)
         });
-        let mut answer = Answer::new(endpoint.clone(), status, secrets)
+        let mut answer = Response::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
             .with_date(date);
         let codings = listed_codings(response.headers());
@@ -281,7 +281,7 @@ impl HttpClient {
         }
     }
 
-    fn client(&self, endpoint: &Endpoint) -> Result<reqwest::Client> {
+    fn client(&self, endpoint: &SecureUrl) -> Result<reqwest::Client> {
         let Inner {
             settings,
             client,
@@ -304,7 +304,7 @@ impl HttpClient {
     }
 
     /// What to make of a request without a whole answer.
-    fn no_answer(&self, endpoint: &Endpoint, source: reqwest::Error) -> Error {
+    fn no_answer(&self, endpoint: &SecureUrl, source: reqwest::Error) -> Error {
         let patience = self.inner.settings.timeout;
         match self.inner.settings.proxy_for(endpoint) {
             Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, patience, source),
@@ -398,7 +398,7 @@ impl HttpClientBuilder {
     }
 
     /// The URL of the proxy through which this endpoint is asked.
-    fn proxy_for(&self, endpoint: &Endpoint) -> Option<&str> {
+    fn proxy_for(&self, endpoint: &SecureUrl) -> Option<&str> {
         let (url, except) = self.proxy.as_ref()?;
         let is_direct = endpoint.is_loopback() || NoProxy::read(except).has(endpoint.url());
         (!is_direct).then_some(url)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::proxy::wants_a_password;
 use super::tls;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
+use crate::secure_url::SecureUrl;
 
 /// What to make of a request to this host, by this way, without a whole answer.
 pub(super) fn no_answer(host: String, patience: Duration, source: reqwest::Error) -> Error {
@@ -52,7 +52,7 @@ fn is_no_http(error: &reqwest::Error) -> bool {
 /// The same where a proxy is in between, which is named, and which may be what refuses.
 pub(super) fn no_answer_through(
     proxy: &str,
-    endpoint: &Endpoint,
+    endpoint: &SecureUrl,
     patience: Duration,
     source: reqwest::Error,
 ) -> Error {
@@ -74,7 +74,7 @@ pub(super) fn no_answer_through(
     )
 }
 
-pub(super) fn too_long(endpoint: &Endpoint, status: u16) -> Error {
+pub(super) fn too_long(endpoint: &SecureUrl, status: u16) -> Error {
     Error::new(
         ErrorKind::Transient,
         format!("{} sent more than 1 MiB for an answer", endpoint.host()),

@@ -8,8 +8,8 @@ use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sanitize::is_header_value;
 use crate::secret::Secret;
-use crate::text::is_header_value;
 use crate::token::NO_BEARER;
 
 /// Form parameters, escaped when they are sent (RFC 6749 appendix B).

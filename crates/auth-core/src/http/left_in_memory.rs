@@ -11,11 +11,11 @@ mod search;
 
 use self::made_up::text;
 use super::form::bearer;
-use super::{Answer, Form};
+use super::{Form, Response};
 use crate::clock::Timestamp;
-use crate::endpoint::Endpoint;
-use crate::grant::{Step, TokenAnswer, read_answer};
+use crate::grant::{Operation, TokenResponse, read_response};
 use crate::secret::Secret;
+use crate::secure_url::SecureUrl;
 
 #[test]
 fn the_child() {
@@ -68,7 +68,7 @@ fn requests() {
 }
 
 fn responses() {
-    let endpoint = Endpoint::new("https://example.com/token").unwrap();
+    let endpoint = SecureUrl::new("https://example.com/token").unwrap();
     let parts = |at: u64| [text(at), text(at + 1), text(at + 2), text(at + 3)];
     // An escape in one, members that no reader asks for, an object in an object, a list.
     let pieces = [
@@ -78,7 +78,7 @@ fn responses() {
         r#"\u0026"]},"id_token":""#,
         r#"","padding":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#,
     ];
-    let mut response = Answer::new(endpoint.clone(), 200, Vec::new());
+    let mut response = Response::new(endpoint.clone(), 200, Vec::new());
     let secrets = parts(0).map(Secret::from);
     let secrets = secrets.iter().map(Secret::expose).chain([""]);
     for (piece, secret) in pieces.iter().zip(secrets) {
@@ -88,15 +88,15 @@ fn responses() {
             response.push(letters);
         }
     }
-    let fields = read_answer(Step::Refresh, &response).unwrap();
-    let token = TokenAnswer::read(&fields)
+    let fields = read_response(Operation::Refresh, &response).unwrap();
+    let token = TokenResponse::read(&fields)
         .unwrap()
         .into_token(Timestamp::default());
     assert!(token.access.expose().starts_with("a/"));
     assert!(fields.object("more").unwrap().has("list"));
     drop((response, fields, token));
 
-    let mut list = Answer::new(endpoint, 200, Vec::new());
+    let mut list = Response::new(endpoint, 200, Vec::new());
     list.push(b"[\"");
     list.push(Secret::from(text(4)).expose().as_bytes());
     list.push(b"\"]");

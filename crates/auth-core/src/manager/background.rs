@@ -13,7 +13,7 @@ use crate::random;
 use crate::token::OAuthToken;
 
 /// How long before the expiry a refresh is tried in the background, unless it is set: 5 minutes.
-pub const DEFAULT_ADVISORY_WINDOW: Duration = Duration::from_secs(300);
+pub const DEFAULT_EARLY_REFRESH_WINDOW: Duration = Duration::from_secs(300);
 
 /// The least time between two tries.
 const GAP: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::background::{Advisory, DEFAULT_ADVISORY_WINDOW};
+use super::background::{Advisory, DEFAULT_EARLY_REFRESH_WINDOW};
 use super::change::Changes;
 use super::foreign::{DEFAULT_CALL_LIMIT, Foreign};
 use super::shared::NEVER;
@@ -29,7 +29,7 @@ pub struct AuthManagerBuilder {
     clock: Arc<dyn Clock>,
     account: String,
     expiry_margin: Duration,
-    advisory_window: Duration,
+    early_refresh_window: Duration,
     call_limit: Duration,
 }
 
@@ -41,7 +41,7 @@ impl AuthManagerBuilder {
             clock: Arc::new(SystemClock),
             account: DEFAULT_ACCOUNT.into(),
             expiry_margin: DEFAULT_EXPIRY_MARGIN,
-            advisory_window: DEFAULT_ADVISORY_WINDOW,
+            early_refresh_window: DEFAULT_EARLY_REFRESH_WINDOW,
             call_limit: DEFAULT_CALL_LIMIT,
         }
     }
@@ -75,11 +75,11 @@ impl AuthManagerBuilder {
     }
 
     /// How long before its expiry a renewal is begun beside the traffic, at most once a minute;
-    /// [`DEFAULT_ADVISORY_WINDOW`] by default, shortened by up to a fifth at random. Not longer
+    /// [`DEFAULT_EARLY_REFRESH_WINDOW`] by default, shortened by up to a fifth at random. Not longer
     /// than the expiry margin switches it off.
     #[must_use]
-    pub fn advisory_window(mut self, window: Duration) -> Self {
-        self.advisory_window = window;
+    pub fn early_refresh_window(mut self, window: Duration) -> Self {
+        self.early_refresh_window = window;
         self
     }
 
@@ -114,7 +114,7 @@ impl AuthManagerBuilder {
                 },
                 clock: self.clock,
                 expiry_margin: self.expiry_margin,
-                advisory: Advisory::new(self.advisory_window, self.expiry_margin),
+                advisory: Advisory::new(self.early_refresh_window, self.expiry_margin),
                 changes: Changes::default(),
                 snapshot: Snapshot::default(),
                 unsaved: Unsaved::default(),

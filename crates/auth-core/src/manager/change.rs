@@ -12,7 +12,7 @@ use crate::token::OAuthToken;
 #[non_exhaustive]
 pub enum SessionChange {
     /// Another process or program had renewed it, and its session was taken over.
-    Adopted(Arc<OAuthToken>),
+    Reloaded(Arc<OAuthToken>),
     /// It is over: the server refused the refresh token for good.
     Over(Error),
     /// It was renewed.

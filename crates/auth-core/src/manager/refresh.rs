@@ -10,7 +10,7 @@ use super::requirement::Requirement;
 use super::{SessionChange, Shared, retry};
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::clean;
+use crate::sanitize::clean;
 use crate::token::OAuthToken;
 
 /// The pauses before a failed save is tried again.
@@ -83,7 +83,8 @@ impl Shared {
         match &outcome {
             Ok(Done::Kept(_)) => {}
             Ok(Done::Reloaded(token)) => {
-                self.changes.tell(SessionChange::Adopted(Arc::clone(token)));
+                self.changes
+                    .tell(SessionChange::Reloaded(Arc::clone(token)));
             }
             Ok(Done::Refreshed(token)) => {
                 self.changes.tell(SessionChange::Renewed(Arc::clone(token)));
@@ -183,7 +184,7 @@ impl Shared {
             }
             let cut_off_before = stored.may_be_spent();
             let mut noted = stored.clone();
-            noted.notes.intent = stored.mark(now, None);
+            noted.metadata.in_progress = stored.mark(now, None);
             guard.prepare(Some(&noted)).await?;
 
             // From here until the successor is stored, the process does not end of itself.
@@ -234,12 +235,12 @@ impl Shared {
     /// The session that the response makes of what was stored.
     fn succeed(&self, response: OAuthToken, stored: &OAuthToken) -> OAuthToken {
         let mut successor = response.inheriting(stored);
-        successor.notes.provider = Some(self.key().provider().to_owned());
-        successor.notes.account = Some(self.key().account().to_owned());
-        successor.notes.renewed_at = Some(self.clock.now());
-        successor.notes.intent = None;
-        successor.notes.last_failure = None;
-        successor.notes.refused = None;
+        successor.metadata.provider = Some(self.key().provider().to_owned());
+        successor.metadata.account = Some(self.key().account().to_owned());
+        successor.metadata.refreshed_at = Some(self.clock.now());
+        successor.metadata.in_progress = None;
+        successor.metadata.last_failure = None;
+        successor.metadata.rejected = None;
         successor
     }
 
@@ -316,7 +317,7 @@ pub(super) async fn save_patiently(guard: &mut Guard<'_>, session: &OAuthToken) 
 }
 
 fn rejected_before(stored: &OAuthToken) -> Error {
-    let reason = stored.notes.refused.as_ref();
+    let reason = stored.metadata.rejected.as_ref();
     let reason = reason.and_then(|mark| mark.reason.as_deref());
     let message = reason.map_or_else(
         || "the refresh token was rejected earlier".to_owned(),
@@ -327,7 +328,7 @@ fn rejected_before(stored: &OAuthToken) -> Error {
 
 fn wait_longer(stored: &OAuthToken, wait: Duration) -> Error {
     let seconds = wait.as_secs().max(1);
-    let reason = stored.notes.last_failure.as_ref();
+    let reason = stored.metadata.last_failure.as_ref();
     let reason = reason.and_then(|mark| mark.reason.as_deref());
     let reason = reason.map_or_else(String::new, |reason| {
         format!(" (its last response: {})", clean(reason, 200, &[]))

@@ -93,10 +93,10 @@ impl Requirement {
     }
 
     fn is_newer(&self, token: &OAuthToken, now: Timestamp) -> bool {
-        let notes = &token.notes;
+        let metadata = &token.metadata;
         let obtained_at = match self.freshness {
-            Freshness::Refreshed => notes.renewed_at,
-            _ => notes.renewed_at.or(notes.signed_in_at),
+            Freshness::Refreshed => metadata.refreshed_at,
+            _ => metadata.refreshed_at.or(metadata.signed_in_at),
         };
         obtained_at.is_some_and(|at| at >= self.asked_at) && !token.is_doubtful(now)
     }
@@ -118,7 +118,7 @@ mod tests {
 
     fn token(expires: i64, renewed: Option<i64>) -> OAuthToken {
         let mut token = OAuthToken::new("made-up".into(), at(expires));
-        token.notes.renewed_at = renewed.map(at);
+        token.metadata.refreshed_at = renewed.map(at);
         token
     }
 

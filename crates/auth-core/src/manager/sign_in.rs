@@ -188,9 +188,9 @@ impl Shared {
         if let Some(previous) = &previous {
             token.extra = previous.extra.clone();
         }
-        token.notes.provider = Some(self.key().provider().to_owned());
-        token.notes.account = Some(self.key().account().to_owned());
-        token.notes.signed_in_at = Some(self.clock.now());
+        token.metadata.provider = Some(self.key().provider().to_owned());
+        token.metadata.account = Some(self.key().account().to_owned());
+        token.metadata.signed_in_at = Some(self.clock.now());
         let saved = save_patiently(&mut guard, &token).await;
         guard.release().await;
         if let Err(error) = saved {

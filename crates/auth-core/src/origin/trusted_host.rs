@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
+use crate::secure_url::SecureUrl;
 
 /// A server that the caller trusts with credentials: `host`, `host:port`, or an origin such as
 /// `https://host:port`.
@@ -17,11 +17,11 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::{Endpoint, TrustedHost};
+/// use llm_auth_core::{SecureUrl, TrustedHost};
 ///
 /// let relay: TrustedHost = "relay.example.com".parse()?;
-/// assert!(relay.matches(&Endpoint::new("https://relay.example.com/token")?));
-/// assert!(!relay.matches(&Endpoint::new("https://relay.example.com:8443/token")?));
+/// assert!(relay.matches(&SecureUrl::new("https://relay.example.com/token")?));
+/// assert!(!relay.matches(&SecureUrl::new("https://relay.example.com:8443/token")?));
 /// assert!("https://relay.example.com/path".parse::<TrustedHost>().is_err());
 /// # Ok(())
 /// # }
@@ -36,7 +36,7 @@ pub struct TrustedHost {
 impl TrustedHost {
     /// Whether this endpoint is at that server.
     #[must_use]
-    pub fn matches(&self, endpoint: &Endpoint) -> bool {
+    pub fn matches(&self, endpoint: &SecureUrl) -> bool {
         let url = endpoint.url();
         let default = match url.scheme() {
             "http" => 80,
@@ -69,7 +69,7 @@ impl FromStr for TrustedHost {
         }
         let has_scheme = text.contains("://");
         let url = if has_scheme {
-            Endpoint::new(text).map_err(|_why| wrong())?.url().clone()
+            SecureUrl::new(text).map_err(|_why| wrong())?.url().clone()
         } else if text.contains(['/', '\\', '?', '#', '@', '*']) {
             return Err(wrong());
         } else {

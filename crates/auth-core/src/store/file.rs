@@ -1,9 +1,9 @@
 //! Sessions in files: atomic, durable, for their owner alone, locked by the operating system.
 
+mod atomic;
 mod lock;
 mod name;
 mod ready;
-mod session_file;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::atomic::{LockedFile, SessionFile};
 use self::lock::FileLock;
 pub use self::lock::LockHolder;
 use self::ready::Ready;
-use self::session_file::{LockedFile, SessionFile};
 use self::target::Target;
 use super::{StoreGuard, TokenStore};
 use crate::engine;
@@ -46,18 +46,18 @@ use crate::token::OAuthToken;
 /// use llm_auth_core::FileTokenStore;
 ///
 /// let one_session = FileTokenStore::file("qwen.json");
-/// let many_sessions = FileTokenStore::folder("/home/me/.local/share/my-agent/sessions");
+/// let many_sessions = FileTokenStore::directory("/home/me/.local/share/my-agent/sessions");
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
-    place: Place,
+    place: Layout,
     /// Why a relative path means nothing.
     unusable: Option<Arc<str>>,
     lock_wait: Duration,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Layout {
     File(PathBuf),
     Folder(PathBuf),
 }
@@ -75,17 +75,17 @@ impl FileTokenStore {
     /// A relative path is taken from the current directory of this moment; a later change of
     /// directory changes nothing. Should there be no current directory, every use fails.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self::at(path.into(), Place::File)
+        Self::at(path.into(), Layout::File)
     }
 
     /// A folder of our own with a file for each session: `<provider>/<account>.json`. It is
     /// made with mode 0700, and tightened to that if it exists. A relative path is taken as in
     /// [`file`](Self::file).
-    pub fn folder(path: impl Into<PathBuf>) -> Self {
-        Self::at(path.into(), Place::Folder)
+    pub fn directory(path: impl Into<PathBuf>) -> Self {
+        Self::at(path.into(), Layout::Folder)
     }
 
-    fn at(path: PathBuf, place: fn(PathBuf) -> Place) -> Self {
+    fn at(path: PathBuf, place: fn(PathBuf) -> Layout) -> Self {
         let (path, unusable) = match std::path::absolute(&path) {
             Ok(absolute) => (absolute, None),
             Err(source) => {
@@ -114,15 +114,15 @@ impl FileTokenStore {
     ///
     /// As [`TokenStore::load`].
     pub fn read(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-        self.session_file(key)?.read()
+        self.atomic(key)?.read()
     }
 
     /// The path of a session's file, whether it exists or not.
     #[must_use]
     pub fn path(&self, key: &SessionKey) -> PathBuf {
         match &self.place {
-            Place::File(path) => path.clone(),
-            Place::Folder(folder) => folder
+            Layout::File(path) => path.clone(),
+            Layout::Folder(directory) => directory
                 .join(name::encode(key.provider()))
                 .join(format!("{}.json", name::encode(key.account()))),
         }
@@ -150,10 +150,10 @@ impl FileTokenStore {
     /// [`ErrorKind::Store`] if the folder cannot be listed.
     pub fn providers(&self) -> Result<Vec<String>> {
         self.check_usable()?;
-        let Place::Folder(folder) = &self.place else {
+        let Layout::Folder(directory) = &self.place else {
             return Ok(Vec::new());
         };
-        let mut found: Vec<String> = names(folder)?
+        let mut found: Vec<String> = names(directory)?
             .iter()
             .filter_map(|name| name::decode(name))
             .collect();
@@ -169,13 +169,13 @@ impl FileTokenStore {
     /// [`ErrorKind::Store`] if the provider's folder cannot be listed.
     pub fn sessions_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
         self.check_usable()?;
-        let Place::Folder(folder) = &self.place else {
+        let Layout::Folder(directory) = &self.place else {
             return Ok(Vec::new());
         };
-        let folder = folder.join(name::encode(provider));
-        let mut found: Vec<SessionKey> = names(&folder)?
+        let directory = directory.join(name::encode(provider));
+        let mut found: Vec<SessionKey> = names(&directory)?
             .iter()
-            .filter_map(|file| account_of(&folder, file))
+            .filter_map(|file| account_of(&directory, file))
             .filter(|account| !account.is_empty())
             .map(|account| SessionKey::new(provider, account))
             .collect();
@@ -189,18 +189,18 @@ impl FileTokenStore {
     ///
     /// [`ErrorKind::Store`] if that cannot be told.
     pub fn lock_holder(&self, key: &SessionKey) -> Result<LockHolder> {
-        let file = self.session_file(key)?;
+        let file = self.atomic(key)?;
         lock::holder(&file.lock_path()?)
     }
 
-    fn session_file(&self, key: &SessionKey) -> Result<SessionFile> {
+    fn atomic(&self, key: &SessionKey) -> Result<SessionFile> {
         self.check_usable()?;
         let (own_folder, account) = match &self.place {
-            Place::File(_) => (None, None),
-            Place::Folder(folder) => {
+            Layout::File(_) => (None, None),
+            Layout::Folder(directory) => {
                 let account = name::is_shortened(&name::encode(key.account()));
                 let account = account.then(|| key.account().to_owned());
-                (Some(folder.clone()), account)
+                (Some(directory.clone()), account)
             }
         };
         Ok(SessionFile::new(self.path(key), own_folder, account))
@@ -217,12 +217,12 @@ impl FileTokenStore {
 #[async_trait]
 impl TokenStore for FileTokenStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-        let file = self.session_file(key)?;
+        let file = self.atomic(key)?;
         in_background(move || file.read()).await
     }
 
     async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        let file = self.session_file(key)?;
+        let file = self.atomic(key)?;
         let file = in_background(move || file.make_folder()).await?;
         let lock = FileLock::acquire(file.target.lock_path(), self.lock_wait).await?;
         Ok(Box::new(FileGuard {
@@ -320,20 +320,20 @@ async fn in_background<T: Send + 'static>(
 
 /// The account whose session a file is. Where its name was too long for that of a file, the session
 /// itself tells it; a session that cannot be read tells none.
-fn account_of(folder: &Path, file: &str) -> Option<String> {
+fn account_of(directory: &Path, file: &str) -> Option<String> {
     let stem = file.strip_suffix(".json")?;
     if !name::is_shortened(stem) {
         return name::decode(stem);
     }
-    let target = Target::of(&folder.join(file)).ok()?;
-    let account = target.read().ok()??.notes.account?;
+    let target = Target::of(&directory.join(file)).ok()?;
+    let account = target.read().ok()??.metadata.account?;
     (name::encode(&account) == stem).then_some(account)
 }
 
 /// The names in a folder that are text; none if it does not exist or is no folder.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    tracing::trace!(directory = %folder.display(), "list a directory");
-    let entries = match std::fs::read_dir(folder) {
+fn names(directory: &Path) -> Result<Vec<String>> {
+    tracing::trace!(directory = %directory.display(), "list a directory");
+    let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(source)
             if matches!(
@@ -343,7 +343,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         {
             return Ok(Vec::new());
         }
-        Err(source) => return Err(session_file::trouble("list the folder", folder, source)),
+        Err(source) => return Err(atomic::trouble("list the folder", directory, source)),
     };
     Ok(entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -8,7 +8,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{OAuthToken, SessionNotes, UnknownMembers};
+use super::{OAuthToken, SessionMetadata, UnknownMembers};
 use crate::clock::Timestamp;
 use crate::json;
 
@@ -56,7 +56,7 @@ impl Lenient for OAuthToken {
     }
 }
 
-impl Lenient for SessionNotes {
+impl Lenient for SessionMetadata {
     const WHAT: &'static str = "notes about a session";
 
     fn mandatory() -> Map<String, Value> {
@@ -92,13 +92,13 @@ impl Serialize for OAuthToken {
     }
 }
 
-impl<'de> Deserialize<'de> for SessionNotes {
+impl<'de> Deserialize<'de> for SessionMetadata {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Members(Self::read))
     }
 }
 
-impl Serialize for SessionNotes {
+impl Serialize for SessionMetadata {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         write(self, &self.extra, to)
     }
@@ -252,7 +252,7 @@ mod tests {
             let token = read(&file);
             assert_eq!(token.access.expose(), "a");
             assert_eq!(token.refresh.is_none(), name == "refresh");
-            assert!(token.resource_url.is_none() && token.notes == SessionNotes::default());
+            assert!(token.resource_url.is_none() && token.metadata == SessionMetadata::default());
             let written = serde_json::to_string(&token).unwrap();
             assert_eq!(
                 written.matches(&format!("\"{name}\"")).count(),
@@ -279,8 +279,10 @@ mod tests {
                 "llm_auth": {"identity": "a@example.com", "later": {"x": 1}}});
             file["llm_auth"][name] = value.clone();
             let token = read(&file);
-            assert_eq!(token.notes.identity.as_deref(), Some("a@example.com"));
-            assert!(token.notes.intent.is_none() && token.notes.context.is_empty());
+            assert_eq!(token.metadata.identity.as_deref(), Some("a@example.com"));
+            assert!(
+                token.metadata.in_progress.is_none() && token.metadata.provider_data.is_empty()
+            );
             assert_eq!(serde_json::to_value(&token).unwrap(), file);
         }
     }
@@ -291,7 +293,7 @@ mod tests {
             "resourceUrl": 7, "llm_auth": {"provider": 1}}));
         token.refresh = Some("r".into());
         token.resource_url = Some("portal.example".into());
-        token.notes.provider = Some("qwen".into());
+        token.metadata.provider = Some("qwen".into());
         let written = serde_json::to_string(&token).unwrap();
         for name in ["refresh", "resourceUrl", "provider"] {
             assert_eq!(
@@ -302,7 +304,7 @@ mod tests {
         }
         let again = read(&serde_json::from_str(&written).unwrap());
         assert_eq!(again.refresh, token.refresh);
-        assert_eq!(again.notes.provider.as_deref(), Some("qwen"));
+        assert_eq!(again.metadata.provider.as_deref(), Some("qwen"));
         assert!(again.extra.0.is_empty());
     }
 

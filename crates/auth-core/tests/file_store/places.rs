@@ -128,7 +128,7 @@ async fn the_administrator_leaves_files_and_directories_to_the_user_whose_they_a
     let home = at(&directory, "home");
     fs::create_dir(&home).unwrap();
     chown(&home, Some(USER), Some(USER + 1)).unwrap();
-    let store = FileTokenStore::folder(home.join(".local/share/llm-auth/sessions"));
+    let store = FileTokenStore::directory(home.join(".local/share/llm-auth/sessions"));
     save(&store, &token("a1")).await.unwrap();
     let file = store.path(&key());
     let mut place = file.as_path();
@@ -175,14 +175,14 @@ async fn a_relative_path_is_that_of_the_moment_when_the_store_was_built() {
     let relative = FileTokenStore::file("t.json");
     let here = std::env::current_dir().unwrap();
     assert_eq!(relative.path(&key()), here.join("t.json"));
-    let folder = FileTokenStore::folder("below/../sessions");
-    assert!(folder.path(&key()).is_absolute());
+    let directory = FileTokenStore::directory("below/../sessions");
+    assert!(directory.path(&key()).is_absolute());
     // Nowhere is no place, which is told at the first use.
     let nowhere = FileTokenStore::file("");
     let error = nowhere.read(&key()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(nowhere.lock(&key()).await.is_err() && nowhere.load(&key()).await.is_err());
-    assert!(FileTokenStore::folder("").sessions().is_err());
+    assert!(FileTokenStore::directory("").sessions().is_err());
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ fn a_file_that_is_replaced_keeps_its_owner() {
 #[tokio::test]
 async fn an_account_whose_name_is_too_long_for_a_file_is_stored_under_its_true_name() {
     let directory = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::folder(directory.path());
+    let store = FileTokenStore::directory(directory.path());
     let accounts = [
         "A".repeat(131),
         "A".repeat(500),

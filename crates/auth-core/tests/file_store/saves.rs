@@ -28,7 +28,7 @@ fn noted(session: &OAuthToken) -> OAuthToken {
     let refresh = session.refresh.as_ref().unwrap().fingerprint();
     let intent = serde_json::json!({"refresh_fingerprint": refresh, "at": 1_000});
     let mut noted = session.clone();
-    noted.notes.intent = Some(Box::new(serde_json::from_value(intent).unwrap()));
+    noted.metadata.in_progress = Some(Box::new(serde_json::from_value(intent).unwrap()));
     noted
 }
 
@@ -386,7 +386,7 @@ async fn a_note_of_intent_inside_an_old_session_file_counts() {
     assert!(guard.load().await.unwrap().unwrap().may_be_spent());
     // A newer one goes before it.
     let mut newer = noted(&session("a1"));
-    let intent = newer.notes.intent.as_mut().unwrap();
+    let intent = newer.metadata.in_progress.as_mut().unwrap();
     intent.at = llm_auth_core::Timestamp::from_unix_millis(2_000);
     guard.prepare(Some(&newer)).await.unwrap();
     assert_eq!(guard.load().await.unwrap(), Some(newer));

@@ -41,7 +41,7 @@ fn session(first: u64) -> OAuthToken {
     let hour = Duration::from_secs(3600);
     let mut token = OAuthToken::new(secret(first), SystemClock.now().after(hour));
     token.refresh = Some(secret(first + 1));
-    token.notes.client_secret = Some(secret(first + 2));
+    token.metadata.client_secret = Some(secret(first + 2));
     token
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 /// What the fake vendor does when it is asked for a renewal.
 #[derive(Clone, Debug, Default)]
-pub enum Answer {
+pub enum Response {
     #[default]
     Rotate,
     WithoutRefreshToken,
@@ -39,7 +39,7 @@ pub struct FakeProvider(Arc<Inner>);
 struct Inner {
     refreshes: AtomicUsize,
     sign_ins: AtomicUsize,
-    answer: Mutex<Answer>,
+    answer: Mutex<Response>,
     meanwhile: Mutex<Meanwhile>,
     lifetime: Mutex<Duration>,
     held: watch::Sender<bool>,
@@ -71,7 +71,7 @@ impl Default for FakeProvider {
 }
 
 impl FakeProvider {
-    pub fn answer(&self, answer: Answer) {
+    pub fn answer(&self, answer: Response) {
         *self.0.answer.lock().unwrap() = answer;
     }
 
@@ -150,26 +150,26 @@ impl AuthProvider for FakeProvider {
             )
         };
         match answer {
-            Answer::Rotate => Ok(token),
-            Answer::WithoutRefreshToken => {
+            Response::Rotate => Ok(token),
+            Response::WithoutRefreshToken => {
                 token.refresh = None;
                 Ok(token)
             }
-            Answer::Refuse => Err(refused()),
-            Answer::Dismiss => Err(refused().with_verdict(false)),
-            Answer::Unavailable { lost } => {
+            Response::Refuse => Err(refused()),
+            Response::Dismiss => Err(refused().with_verdict(false)),
+            Response::Unavailable { lost } => {
                 Err(Error::new(ErrorKind::Transient, "in trouble").with_answer_lost(lost))
             }
-            Answer::Limited(seconds) => {
+            Response::Limited(seconds) => {
                 let wait = Some(Duration::from_secs(seconds));
                 Err(Error::new(ErrorKind::RateLimited, "too many").with_retry_after(wait))
             }
-            Answer::SameAccess => {
+            Response::SameAccess => {
                 token.access = current.access.clone();
                 Ok(token)
             }
-            Answer::Panic => panic!("as asked"),
-            Answer::Hang => std::future::pending().await,
+            Response::Panic => panic!("as asked"),
+            Response::Hang => std::future::pending().await,
         }
     }
 

@@ -1,16 +1,16 @@
 //! A server that gives one response, byte for byte, and a client of it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use llm_auth_core::{Endpoint, Error, Form, HttpClient, Secret, Step, read_answer};
+use llm_auth_core::{Error, Form, HttpClient, Operation, Secret, SecureUrl, read_response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// Answers one connection with these bytes and gives back what it was sent.
-pub async fn serve(answer: Vec<u8>) -> (Endpoint, JoinHandle<String>) {
+pub async fn serve(answer: Vec<u8>) -> (SecureUrl, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint =
-        Endpoint::new(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
+        SecureUrl::new(&format!("http://{}/token", listener.local_addr().unwrap())).unwrap();
     let task = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut seen = Vec::new();
@@ -51,7 +51,7 @@ pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// What a refresh gets that is answered with these bytes.
-pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Answer> {
+pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Response> {
     let (endpoint, _) = serve(bytes).await;
     let form = Form::new().secret("refresh_token", &Secret::from("made-up-token"));
     HttpClient::default().post_form(&endpoint, &form, &[]).await
@@ -60,7 +60,7 @@ pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Answer
 /// The error of a refresh.
 pub async fn refused(status: &str, body: &str) -> Error {
     let answer = post(answer(status, "", body)).await.unwrap();
-    read_answer(Step::Refresh, &answer).unwrap_err()
+    read_response(Operation::Refresh, &answer).unwrap_err()
 }
 
 /// A response in a content coding.

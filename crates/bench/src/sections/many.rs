@@ -93,7 +93,7 @@ fn refresh_all(base_url: &str, folder: &Path) -> Result<(Duration, usize)> {
         tokens::write(&vendor.join(format!("{number}.json")), &session)?;
     }
     let provider: Arc<dyn AuthProvider> = Arc::new(ours::provider(base_url)?);
-    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::folder(folder));
+    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::directory(folder));
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -92,7 +92,7 @@ fn caller(ours: bool, file: &Path, scratch: &Scratch, server: &Server) -> Result
         caller
     };
     caller
-        .env("HOME", scratch.folder())
+        .env("HOME", scratch.directory())
         .env("NO_PROXY", "127.0.0.1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::storm::NOTES;
-use super::who::{Answer, LATENCY, Who, storm};
+use super::who::{Response, LATENCY, Who, storm};
 use crate::Result;
 use crate::server::Server;
 use crate::stats::{millis, number};
@@ -20,7 +20,7 @@ pub fn measure() -> Result<String> {
     );
     for who in Who::ALL {
         let mut row = vec![who.name().to_owned()];
-        for answer in [Answer::Refused, Answer::Down] {
+        for answer in [Response::Refused, Response::Down] {
             let storm = storm(who, &mut server, answer, CALLERS, CUTOFF)?;
             row.push(format!("{} req: {}", storm.requests, storm.endings()));
             row.push(if storm.unfinished > 0 {

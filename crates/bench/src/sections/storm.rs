@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::who::{Answer, LATENCY, Who, storm};
+use super::who::{Response, LATENCY, Who, storm};
 use crate::Result;
 use crate::peer::Ended;
 use crate::server::Server;
@@ -32,7 +32,7 @@ pub fn measure() -> Result<String> {
     for _ in 0..RUNS {
         for (who, cells) in Who::ALL.iter().zip(&mut runs) {
             for (callers, (requests, last, without)) in CALLERS.iter().zip(cells) {
-                let storm = storm(*who, &mut server, Answer::Granted, *callers, CUTOFF)?;
+                let storm = storm(*who, &mut server, Response::Granted, *callers, CUTOFF)?;
                 requests.push(storm.requests as f64);
                 last.push(millis(storm.last));
                 *without += callers - storm.count(Ended::Token);
@@ -60,7 +60,7 @@ pub fn measure() -> Result<String> {
         row.push(match who {
             Who::Gcp | Who::Azure => "– ⁴".into(),
             _ => {
-                let storm = storm(*who, &mut server, Answer::Rotated, 100, CUTOFF)?;
+                let storm = storm(*who, &mut server, Response::Rotated, 100, CUTOFF)?;
                 format!("{} req: {}", storm.requests, storm.endings())
             }
         });

@@ -31,7 +31,7 @@ pub(super) enum Who {
 
 /// What the server does with the renewal.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(super) enum Response {
     Granted,
     Rotated,
     Refused,
@@ -98,7 +98,7 @@ impl Storm {
 pub(super) fn storm(
     who: Who,
     server: &mut Server,
-    answer: Answer,
+    answer: Response,
     callers: usize,
     cutoff: Duration,
 ) -> Result<Storm> {
@@ -159,9 +159,9 @@ pub(super) fn storm(
                 peer.token().await;
                 transport.lifetime.store(3600, Ordering::SeqCst);
                 let status = match answer {
-                    Answer::Granted | Answer::Rotated => 200,
-                    Answer::Refused => 400,
-                    Answer::Down => 503,
+                    Response::Granted | Response::Rotated => 200,
+                    Response::Refused => 400,
+                    Response::Down => 503,
                 };
                 transport.status.store(status, Ordering::SeqCst);
                 let mut storm = counted(peer, server, callers, cutoff).await?;
@@ -174,12 +174,12 @@ pub(super) fn storm(
     storm
 }
 
-fn set(server: &mut Server, answer: Answer) -> Result<()> {
-    server.rotate(answer == Answer::Rotated)?;
+fn set(server: &mut Server, answer: Response) -> Result<()> {
+    server.rotate(answer == Response::Rotated)?;
     server.answer(match answer {
-        Answer::Granted | Answer::Rotated => "ok",
-        Answer::Refused => "refused",
-        Answer::Down => "down",
+        Response::Granted | Response::Rotated => "ok",
+        Response::Refused => "refused",
+        Response::Down => "down",
     })?;
     server.reset()
 }

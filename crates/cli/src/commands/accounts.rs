@@ -160,7 +160,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
         let read = store.read(&key);
         let now = SystemClock.now();
         let (state, identity) = match read {
-            Ok(Some(token)) => (state_of(&token, now), token.notes.identity),
+            Ok(Some(token)) => (state_of(&token, now), token.metadata.identity),
             // It went away just now.
             Ok(None) => ("signed_out", None),
             Err(_) => ("unreadable", None),

@@ -43,7 +43,7 @@ pub(crate) struct ImportArgs {
 
     /// Copy the session: from then on llm-auth is its one owner.
     #[arg(long, conflicts_with = "sign_in", requires = "source")]
-    take_over: bool,
+    import_session: bool,
 
     /// Leave it alone and sign in afresh (recommended).
     #[arg(long, requires = "source")]
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
         return look_everywhere(args);
     };
     let found = || formats::find(source, args.file.as_deref(), args.vendor);
-    let choice = match (args.take_over, args.sign_in) {
+    let choice = match (args.import_session, args.sign_in) {
         (true, _) => Choice::TakeOver,
         (_, true) => Choice::SignIn,
         _ => {
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
             login::run(&LoginArgs::new(session(args, &found), provider, args.json))
         }
         // What was read before the person thought about it may be spent by now.
-        Choice::TakeOver => take_over(args, source, found()?),
+        Choice::TakeOver => import_session(args, source, found()?),
     }
 }
 
@@ -155,18 +155,18 @@ fn taken_over(args: &ImportArgs, found: &Foreign) -> Result<(Provider, OAuthToke
         (None, None) => return Err(refused("it holds no tokens")),
     };
     let provider = found.vendor.provider(&found.provider(args), None, None)?;
-    let mut token = provider.take_over(token)?;
+    let mut token = provider.import_session(token)?;
     if let Some(why) = text::not_a_session(&token) {
         return Err(refused(&why));
     }
     token.scope = token.scope.as_deref().map(shown);
     token.notification = token.notification.as_deref().map(shown);
     // Nobody vouches for what the file says of its owner.
-    token.notes.identity = None;
+    token.metadata.identity = None;
     Ok((provider, token))
 }
 
-fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
+fn import_session(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
     let title = source.title();
     let session = session(args, &found);
     let store = store::open(&session.place)?;
@@ -180,7 +180,10 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     }
     let ignored = provider.ignored_api(&token);
     let name = source.name().to_owned();
-    token.notes.context.insert(IMPORTED_FROM.to_owned(), name);
+    token
+        .metadata
+        .provider_data
+        .insert(IMPORTED_FROM.to_owned(), name);
     let manager = provider
         .manager()
         .store(store.clone())
@@ -233,8 +236,8 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
 
 /// The program that goes on with the grant of a session that was taken over from it.
 pub(super) fn shares_its_grant(token: &OAuthToken) -> Option<Source> {
-    let name = token.notes.context.get(IMPORTED_FROM)?;
-    let is_shared = token.notes.provider.as_deref() == Some(Vendor::Gemini.name());
+    let name = token.metadata.provider_data.get(IMPORTED_FROM)?;
+    let is_shared = token.metadata.provider.as_deref() == Some(Vendor::Gemini.name());
     is_shared.then(|| Source::named(name)).flatten()
 }
 

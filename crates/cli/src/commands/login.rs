@@ -137,7 +137,7 @@ fn conclude(
     let SignedIn { manager, token, .. } = signed_in;
     let key = manager.key();
     let file = file(store, key);
-    let who = token.notes.identity.as_deref().map(printable);
+    let who = token.metadata.identity.as_deref().map(printable);
     let expires_at = rfc3339(token.expires_at);
     let as_whom = who
         .as_ref()

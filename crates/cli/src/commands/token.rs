@@ -85,9 +85,9 @@ impl Wanted {
             .account(key.account())
             .call_limit(signals::call_limit(self.timeout))
             .build();
-        let renewed_before = renewed_at(&store, &key);
+        let renewed_before = refreshed_at(&store, &key);
         let interrupted = || {
-            if renewed_at(&store, &key) == renewed_before {
+            if refreshed_at(&store, &key) == renewed_before {
                 "interrupted; nothing was changed".to_owned()
             } else {
                 let file = store.path(&key);
@@ -200,7 +200,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
     }))
 }
 
-fn renewed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {
-    let at = store.read(key).ok().flatten()?.notes.renewed_at?;
+fn refreshed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {
+    let at = store.read(key).ok().flatten()?.metadata.refreshed_at?;
     Some(at.as_unix_millis())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{Endpoint, PollSchedule};
+use llm_auth_core::{PollSchedule, SecureUrl};
 use llm_auth_gemini::{GeminiEndpoints, SCOPE_EMAIL};
 use llm_auth_minimax::{Dialect, MiniMaxEndpoints, Region};
 use llm_auth_qwen::QwenEndpoints;
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     /// The end of the variable that sets it.
     pub(crate) variable: &'static str,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: SecureUrl,
     pub(crate) kind: Kind,
     /// The variable that did set it.
     pub(crate) set_by: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) fn of(
 ) -> Result<Vec<Entry>, Failure> {
     let variables = Variables::of(vendor.name());
     let mut entries: Vec<Entry> = Vec::new();
-    let mut add = |name, variable, endpoint: &Endpoint, kind| {
+    let mut add = |name, variable, endpoint: &SecureUrl, kind| {
         if entries.iter().all(|entry| entry.endpoint != *endpoint) {
             entries.push(Entry {
                 name,

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost, printable};
+use llm_auth_core::{OAuthToken, Recipients, SecureUrl, SessionKey, TrustedHost, printable};
 use serde_json::{Value, json};
 
 use super::endpoints::{self, Entry};
@@ -100,7 +100,7 @@ impl Reader {
         let http = super::http_client(None)?;
         let entries = endpoints::of(vendor, args, &[args.region()])?;
         let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
-        let place = Endpoint::new(&format!("https://{}/", proxy.place()));
+        let place = SecureUrl::new(&format!("https://{}/", proxy.place()));
         let is_trusted = |trusted: &TrustedHost| {
             let place = place.as_ref();
             place.is_ok_and(|place| trusted.matches(place))
@@ -287,7 +287,7 @@ impl SignIn {
 pub(super) fn check_secret(
     vendor: Vendor,
     args: &ProviderArgs,
-    token_endpoint: &Endpoint,
+    token_endpoint: &SecureUrl,
 ) -> Result<(), Failure> {
     let recipients = recipients(vendor, args)?;
     if recipients.owns(token_endpoint) || recipients.trusts(token_endpoint) {
@@ -298,7 +298,7 @@ pub(super) fn check_secret(
         message: format!(
             "{}: the client secret is for {}, and was not sent to {} (set by {})",
             vendor.name(),
-            own.first().map(Endpoint::host).unwrap_or_default(),
+            own.first().map(SecureUrl::host).unwrap_or_default(),
             token_endpoint.host(),
             places_set(vendor).join(", "),
         ),
@@ -312,7 +312,7 @@ fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure
 
 /// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
 /// the environment says, the token endpoint first.
-fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<SecureUrl> {
     match vendor {
         Vendor::Qwen => {
             let known = llm_auth_qwen::QwenEndpoints::default();
@@ -332,7 +332,7 @@ fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
 }
 
 /// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
-fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<SecureUrl> {
     let mut serving = own(vendor, args);
     if vendor == Vendor::Gemini {
         let known = llm_auth_gemini::GeminiEndpoints::default();

@@ -454,8 +454,8 @@ fn a_session_that_is_taken_over_is_the_vendor_s_whatever_the_environment_says() 
         ("qwen", "https://chat.qwen.ai"),
         ("minimax", "https://account.minimax.io"),
     ] {
-        let take_over = ["import", "gochat", "--take-over", "--vendor", vendor];
-        let mut command = user.command(&[&take_over[..], &["--file", file]].concat());
+        let import_session = ["import", "gochat", "--take-over", "--vendor", vendor];
+        let mut command = user.command(&[&import_session[..], &["--file", file]].concat());
         set(&mut command, vendor, &FOR_SESSIONS, &stranger);
         let done = finish(&mut command);
         assert_eq!(done.code, Some(0), "{done:?}");

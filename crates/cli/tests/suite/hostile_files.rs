@@ -94,10 +94,10 @@ fn names_and_messages_of_a_file_are_shown_plainly_and_not_without_end() {
             session["scope"] = odd.into();
             session["resourceUrl"] = odd.into();
             session["notification_message"] = odd.into();
-            let notes = &mut session["llm_auth"];
-            notes["identity"] = odd.into();
-            notes["context"]["imported_from"] = odd.into();
-            notes["last_failure"] = json!({
+            let metadata = &mut session["llm_auth"];
+            metadata["identity"] = odd.into();
+            metadata["context"]["imported_from"] = odd.into();
+            metadata["last_failure"] = json!({
                 "refresh_fingerprint": odd, "at": 1000, "reason": odd,
             });
         });
@@ -210,14 +210,14 @@ fn an_api_that_a_foreign_file_names_is_qwen_s_or_left_aside() {
                 .unwrap()
                 .into()
         };
-        let take_over = [
+        let import_session = [
             "import",
             "qwen-code",
             "--take-over",
             "--file",
             path.to_str().unwrap(),
         ];
-        let done = run(&take_over);
+        let done = run(&import_session);
         assert_eq!(done.code, Some(0), "{done:?}");
         let is_foreign = !named.ends_with("qwen.ai");
         assert_eq!(

@@ -147,19 +147,19 @@ fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
     let done = user.run(&["import", "mmx", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("of mia (as it says)"), "{done:?}");
-    let notes = user.stored("minimax")["llm_auth"]["context"].clone();
+    let metadata = user.stored("minimax")["llm_auth"]["context"].clone();
     assert_eq!(
-        (&notes["region"], &notes["dialect"]),
+        (&metadata["region"], &metadata["dialect"]),
         (&"cn".into(), &"mmx".into())
     );
-    assert_eq!(notes["client_id"], mmx);
+    assert_eq!(metadata["client_id"], mmx);
     let token = user.run(&["token", "minimax"]);
     assert_eq!(token.code, Some(0), "{token:?}");
     assert_eq!(user.kit.minimax().counters().refresh_ok, 1);
     let renewed = user.stored("minimax")["llm_auth"]["context"].clone();
     assert_eq!(
         (&renewed["dialect"], &renewed["client_id"]),
-        (&"mmx".into(), &notes["client_id"])
+        (&"mmx".into(), &metadata["client_id"])
     );
     assert_eq!(renewed["imported_from"], "mmx");
 }
@@ -350,10 +350,10 @@ fn one_refresh_token_has_one_owner_among_our_accounts_too() {
         ".qwen/oauth_creds.json",
         &qwen_code("made-up-access", "made-up-refresh", FAR),
     );
-    let take_over =
+    let import_session =
         |account| user.run(&["import", "qwen-code", "--take-over", "--account", account]);
-    assert_eq!(take_over("a").code, Some(0));
-    take_over("b").assert_failed(1, "qwen (a): that very session is here already");
+    assert_eq!(import_session("a").code, Some(0));
+    import_session("b").assert_failed(1, "qwen (a): that very session is here already");
     assert!(!user.file("qwen", "b").exists());
 }
 

@@ -7,8 +7,8 @@ use crate::common::{Done, User};
 
 /// Every token in a stored session.
 fn tokens(session: &Value) -> Vec<String> {
-    let notes = &session["llm_auth"]["client_secret"];
-    [&session["access"], &session["refresh"], notes]
+    let metadata = &session["llm_auth"]["client_secret"];
+    [&session["access"], &session["refresh"], metadata]
         .into_iter()
         .filter_map(|secret| secret.as_str())
         .filter(|secret| !secret.is_empty())

@@ -187,7 +187,7 @@ impl World {
     /// A session from the vendor's own doors, written as the command writes it: the command
     /// polls no faster than twice a second.
     pub(crate) fn give_session(&self, account: &str) -> Check<Session> {
-        let notes = match self.vendor {
+        let metadata = match self.vendor {
             Vendor::Qwen => json!({"provider": "qwen"}),
             _ => json!({
                 "provider": "minimax",
@@ -199,7 +199,7 @@ impl World {
             "access": pair.access,
             "refresh": pair.refresh,
             "expires": 4_102_444_800_000_i64,
-            "llm_auth": notes,
+            "llm_auth": metadata,
         });
         let file = self.file(account);
         DirBuilder::new()

@@ -50,10 +50,10 @@ pub(crate) fn renews_in_between(round: &mut Round) -> Check {
 
 /// What gochat does: no lock, the file truncated and written in place.
 fn renew_like_go(world: &World, session: &Session) -> Check<Pair> {
-    let notes = &session.json["llm_auth"]["context"];
-    let client = notes["client_id"].as_str();
+    let metadata = &session.json["llm_auth"]["context"];
+    let client = metadata["client_id"].as_str();
     let client = client.unwrap_or(QWEN_CLIENT);
-    let path = match notes.is_object() {
+    let path = match metadata.is_object() {
         true => "/oauth2/token",
         false => "/api/v1/oauth2/token",
     };

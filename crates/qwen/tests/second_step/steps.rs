@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::vendor::{
-    ApiAnswer, ApiVerdict, AuthManager, AuthManagerBuilder, AuthProvider, Clock, Error, ErrorKind,
+    ApiResponse, ApiStatus, AuthManager, AuthManagerBuilder, AuthProvider, Clock, Error, ErrorKind,
     LockHolder, Logout, ManualClock, OAuthToken, Result, Revocation, Secret, SessionChange,
     SessionKeeper, SessionKey, SessionWatch, Silent, StoreGuard, SystemClock, Timestamp,
     TokenStore, UserPrompt, async_trait,
@@ -142,9 +142,9 @@ impl AuthProvider for Vendor {
         Ok(Revocation::Confirmed)
     }
 
-    fn judge_api_answer(&self, answer: &ApiAnswer<'_>) -> ApiVerdict {
+    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
         match answer.status {
-            418 => ApiVerdict::Quota,
+            418 => ApiStatus::Quota,
             _ => answer.verdict_by_status(),
         }
     }
@@ -191,10 +191,10 @@ async fn a_store_a_clock_a_provider_and_a_watch_need_no_other_crate() {
     assert_eq!(token.access.expose(), "made-up-second");
     assert_eq!(next(&mut watch).await, "made-up-second");
 
-    let answer = ApiAnswer::new(418, b"");
+    let answer = ApiResponse::new(418, b"");
     assert_eq!(
-        manager.provider().judge_api_answer(&answer),
-        ApiVerdict::Quota
+        manager.provider().classify_api_response(&answer),
+        ApiStatus::Quota
     );
     let out: Logout = manager.logout().await.unwrap();
     assert!(format!("{out:?}").contains("Confirmed"), "{out:?}");

@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
+use super::atomic::trouble;
 use super::in_background;
-use super::session_file::trouble;
 use crate::clock::{Timestamp, deadline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::random;
-use crate::token::{OAuthToken, TokenMark};
+use crate::token::{OAuthToken, RefreshRecord};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
@@ -47,7 +47,7 @@ pub(super) struct Note {
 
 impl Note {
     fn of(token: &OAuthToken) -> Option<Self> {
-        let intent = token.notes.intent.as_deref();
+        let intent = token.metadata.in_progress.as_deref();
         let intent = intent.filter(|_| token.may_be_spent())?;
         Some(Self {
             access: token.access.fingerprint(),
@@ -64,8 +64,8 @@ impl Note {
             && refresh.is_some_and(|refresh| refresh.fingerprint() == self.refresh);
         // A note in the session itself is an older one: every save takes this one back.
         if is_about {
-            let mark = TokenMark::new(self.refresh.clone(), self.at);
-            token.notes.intent = Some(Box::new(mark));
+            let mark = RefreshRecord::new(self.refresh.clone(), self.at);
+            token.metadata.in_progress = Some(Box::new(mark));
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::atomic::trouble;
 use super::lock::FileLock;
-use super::session_file::trouble;
 use super::target::{Target, replace_trouble};
 use crate::error::Result;
 use crate::files::{self, Directory};

@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::atomic::trouble;
 use super::lock::{self, FileLock};
 use super::ready::{FOLLOWS, mark_of};
-use super::session_file::trouble;
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Directory};
@@ -29,7 +29,7 @@ pub(super) struct Target {
 }
 
 /// What a file holds that is no session.
-struct Senseless {
+struct Unreadable {
     why: String,
     /// It looks like the beginning of one: another program may be writing it this very moment.
     unfinished: bool,
@@ -117,7 +117,7 @@ impl Target {
         Ok(written.map(|written| written.token))
     }
 
-    fn read_once(&self) -> Result<Option<std::result::Result<Written, Senseless>>> {
+    fn read_once(&self) -> Result<Option<std::result::Result<Written, Unreadable>>> {
         let failed = |source| trouble("read the token file", &self.path, source);
         let file = match files::open(&self.path) {
             Ok(file) => file,
@@ -126,7 +126,7 @@ impl Target {
         };
         let parsed = match files::read_all(&file, SIZE_LIMIT) {
             Ok(bytes) => parse(&bytes),
-            Err(source) if source.kind() == io::ErrorKind::FileTooLarge => Err(Senseless {
+            Err(source) if source.kind() == io::ErrorKind::FileTooLarge => Err(Unreadable {
                 why: "is larger than 1 MiB".into(),
                 unfinished: false,
             }),
@@ -279,8 +279,8 @@ impl Successor {
     }
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<Written, Senseless> {
-    let senseless = |why: String, unfinished| Senseless { why, unfinished };
+fn parse(bytes: &[u8]) -> std::result::Result<Written, Unreadable> {
+    let senseless = |why: String, unfinished| Unreadable { why, unfinished };
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
         return Err(senseless("is empty".into(), true));
@@ -293,7 +293,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Written, Senseless> {
             source.is_eof(),
         )
     })?;
-    let follows = token.notes.extra.0.remove(FOLLOWS);
+    let follows = token.metadata.extra.0.remove(FOLLOWS);
     let follows = follows.and_then(|mark| mark.as_str().map(str::to_owned));
     Ok(Written { token, follows })
 }

@@ -58,7 +58,7 @@ impl Stand {
                     .build(),
             ),
         };
-        let store = FileTokenStore::folder(folder.join("sessions"));
+        let store = FileTokenStore::directory(folder.join("sessions"));
         let manager = provider
             .clone()
             .manager()

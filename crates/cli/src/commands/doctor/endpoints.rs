@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{Answer, Clock as _, Error, ErrorKind, Form, HttpClient, SystemClock};
+use llm_auth_core::{Clock as _, Error, ErrorKind, Form, HttpClient, Response, SystemClock};
 use llm_auth_minimax::Region;
 use tokio::task::JoinSet;
 
@@ -81,7 +81,7 @@ fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
             .filter_map(|key| store.read(&key).ok().flatten())
     });
     for session in stored {
-        let region = session.notes.context.get("region");
+        let region = session.metadata.provider_data.get("region");
         if let Some(region) = region.and_then(|name| name.parse().ok())
             && !regions.contains(&region)
         {
@@ -158,7 +158,7 @@ const GONE: &str = "the vendor has taken it away or renamed it: look for a newer
 const IN_BETWEEN: &str = "a network sign-in page, a firewall or a proxy answers in its place, or the \
                           site has moved: open the page in a browser on this network";
 
-fn judge(entry: &Entry, answer: &Answer) -> Judgement {
+fn judge(entry: &Entry, answer: &Response) -> Judgement {
     let status = answer.status();
     if answer.kind_of_status().is_some() {
         let advice = Some("try again later");

@@ -124,7 +124,7 @@ fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> 
     let file = members.file().to_owned();
     let token: OAuthToken = serde_json::from_value(members.into_value())
         .map_err(|_quotes_the_file| cannot(&file, "is no token file of gochat"))?;
-    let said = token.notes.provider.as_deref().map(Vendor::named);
+    let said = token.metadata.provider.as_deref().map(Vendor::named);
     let vendor = match (said, vendor) {
         (Some(Some(said)), None) => said,
         (Some(Some(said)), Some(wanted)) if said == wanted => said,
@@ -141,7 +141,7 @@ fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> 
         .is_none()
         .then(|| "it has no refresh token, so it ends by itself".to_owned());
     Ok(Foreign {
-        identity: token.notes.identity.clone(),
+        identity: token.metadata.identity.clone(),
         token: Some(token),
         rotates: vendor != Vendor::Gemini,
         refusal,
@@ -209,7 +209,10 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
     let mut token = OAuthToken::new(Secret::default(), Timestamp::default());
     token.refresh = Some(members.secret("refresh_token")?);
     if let Some(project) = members.text("quota_project_id") {
-        token.notes.context.insert("quota_project".into(), project);
+        token
+            .metadata
+            .provider_data
+            .insert("quota_project".into(), project);
     }
     Ok(Foreign {
         token: Some(token),

@@ -71,7 +71,7 @@ impl Login {
             return None;
         }
         let account = printable(self.key.account());
-        let owner = before.notes.identity.as_deref().map(printable);
+        let owner = before.metadata.identity.as_deref().map(printable);
         let place = if account.is_empty() {
             "This store".to_owned()
         } else {
@@ -108,13 +108,13 @@ impl Login {
         // Where the account is not named, what is stored there decides.
         let is_decided_by_name = self.is_named || self.before.is_none();
         let is_of_another =
-            is_decided_by_name && accounts::is_of_another(&key, token.notes.identity.as_deref());
+            is_decided_by_name && accounts::is_of_another(&key, token.metadata.identity.as_deref());
         if is_of_another {
             key = self.true_account(&token)?;
             let account = printable(key.account());
             terminal.say(&format!(
                 "You signed in as {}, not as {}: the session is stored as account {account}.",
-                printable(token.notes.identity.as_deref().unwrap_or_default()),
+                printable(token.metadata.identity.as_deref().unwrap_or_default()),
                 printable(self.key.account()),
             ));
         }
@@ -147,7 +147,7 @@ impl Login {
         let manager = self.manager(key);
         let replaced = self.store.read(key).is_ok_and(|stored| stored.is_some());
         let is_named = self.is_named && *key == self.key;
-        let owner = token.notes.identity.clone();
+        let owner = token.metadata.identity.clone();
         let fits = move |stored: Option<&OAuthToken>| {
             is_named || stored.is_none_or(|stored| may_replace(stored, owner.as_deref()))
         };
@@ -162,9 +162,9 @@ impl Login {
     fn why_not_there(&self, token: &OAuthToken) -> String {
         let account = printable(self.key.account());
         let stored = self.store.read(&self.key).ok().flatten();
-        let owner = stored.and_then(|stored| stored.notes.identity);
+        let owner = stored.and_then(|stored| stored.metadata.identity);
         let owner = printable(owner.as_deref().unwrap_or("somebody else"));
-        let who = match token.notes.identity {
+        let who = match token.metadata.identity {
             Some(_) => String::new(),
             None => format!(
                 ", and {} did not say who signed in now",
@@ -183,7 +183,7 @@ impl Login {
             return Ok(self.account_of_its_own(token));
         }
         let name = printable(self.key.account());
-        let owner = printable(token.notes.identity.as_deref().unwrap_or_default());
+        let owner = printable(token.metadata.identity.as_deref().unwrap_or_default());
         Err(Failure::Config {
             message: format!("you signed in as {owner}, not as {name}; nothing is stored"),
             advice: format!(
@@ -196,7 +196,7 @@ impl Login {
     fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
         // A folder that cannot be listed is no reason to lose a session: a free name is found.
         let accounts = accounts::of(self.vendor, &self.store).unwrap_or_default();
-        let owner = token.notes.identity.as_deref();
+        let owner = token.metadata.identity.as_deref();
         let known = owner.and_then(|owner| accounts::of_identity(&accounts, owner, &self.store));
         if let Some(known) = known.filter(|known| *known != self.key) {
             return known;
@@ -266,12 +266,12 @@ impl Login {
 /// Whether a session may give way to this person's. One that is nobody's in particular does: of two
 /// sign-ins the later one counts.
 fn may_replace(stored: &OAuthToken, owner: Option<&str>) -> bool {
-    let Some(before) = stored.notes.identity.as_deref() else {
+    let Some(before) = stored.metadata.identity.as_deref() else {
         return true;
     };
     owner.is_some_and(|owner| owner.eq_ignore_ascii_case(before))
 }
 
 fn signed_in_at(session: &OAuthToken) -> Option<Timestamp> {
-    session.notes.signed_in_at
+    session.metadata.signed_in_at
 }

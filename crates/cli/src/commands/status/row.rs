@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark};
+use llm_auth_core::{Error, FileTokenStore, OAuthToken, RefreshRecord, SessionKey, Timestamp};
 use serde::Serialize;
 
 use super::state_of;
@@ -33,7 +33,7 @@ pub(super) struct Row {
     api_ignored: Option<String>,
     identity: Option<String>,
     signed_in_at: Option<String>,
-    renewed_at: Option<String>,
+    refreshed_at: Option<String>,
     last_failure: Option<Failed>,
     clock_offset_seconds: Option<i64>,
     /// For how long the vendor asked for no renewal.
@@ -97,19 +97,19 @@ impl Row {
         token: &OAuthToken,
         now: Timestamp,
     ) -> Self {
-        let notes = &token.notes;
-        let owner = notes.provider.as_deref().map(shown);
+        let metadata = &token.metadata;
+        let owner = metadata.provider.as_deref().map(shown);
         let vendor = owner.clone().or_else(|| self.vendor.clone());
         let foreign = !key.provider().is_empty()
             && owner
                 .as_deref()
                 .is_some_and(|owner| owner != key.provider());
-        let other_account = notes
+        let other_account = metadata
             .account
             .as_deref()
             .filter(|account| !key.account().is_empty() && *account != key.account());
         let has_access = !token.access.is_empty();
-        let by_server = now.shifted(notes.clock_offset_ms.unwrap_or(0));
+        let by_server = now.shifted(metadata.clock_offset_ms.unwrap_or(0));
         let expires_in = token
             .expires_at
             .as_unix_millis()
@@ -127,19 +127,22 @@ impl Row {
             api_base: api.base,
             endpoints_refused: api.refused,
             api_ignored: api.ignored,
-            identity: notes.identity.as_deref().map(shown),
-            signed_in_at: notes.signed_in_at.and_then(rfc3339),
-            renewed_at: notes.renewed_at.and_then(rfc3339),
+            identity: metadata.identity.as_deref().map(shown),
+            signed_in_at: metadata.signed_in_at.and_then(rfc3339),
+            refreshed_at: metadata.refreshed_at.and_then(rfc3339),
             last_failure: reason_of(token).map(|mark| Failed {
                 at: rfc3339(mark.at),
                 reason: mark.reason.as_deref().map(shown),
             }),
-            clock_offset_seconds: notes.clock_offset_ms.map(|millis| millis / 1000),
+            clock_offset_seconds: metadata.clock_offset_ms.map(|millis| millis / 1000),
             waits_seconds: token.asked_to_wait(now).map(|wait| wait.as_secs().max(1)),
             renewable: token.refresh.is_some() && !token.is_refused(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
-            imported_from: notes.context.get(IMPORTED_FROM).map(|name| shown(name)),
+            imported_from: metadata
+                .provider_data
+                .get(IMPORTED_FROM)
+                .map(|name| shown(name)),
             advice: advice(place, key, token, now),
             error: match other_account {
                 Some(account) => Some(format!("the file is of the account {}", shown(account))),
@@ -184,7 +187,7 @@ impl Row {
             let from = from.map(|name| format!(", taken over from {name}"));
             say("signed in", &format!("{at}{}", from.unwrap_or_default()));
         }
-        if let Some(at) = &self.renewed_at {
+        if let Some(at) = &self.refreshed_at {
             say("renewed", at);
         }
         if let Some(failed) = &self.last_failure {
@@ -246,13 +249,13 @@ impl Row {
 }
 
 /// Why the last renewal failed: the refusal that ended it goes before what passes.
-fn reason_of(token: &OAuthToken) -> Option<&TokenMark> {
+fn reason_of(token: &OAuthToken) -> Option<&RefreshRecord> {
     let refused = token
-        .notes
-        .refused
+        .metadata
+        .rejected
         .as_deref()
         .filter(|_| token.is_refused());
-    refused.or(token.notes.last_failure.as_deref())
+    refused.or(token.metadata.last_failure.as_deref())
 }
 
 /// What the person should do, if anything.
@@ -266,7 +269,7 @@ fn advice(
     if !is_over && !token.is_refused() {
         return None;
     }
-    let noted = token.notes.provider.as_deref();
+    let noted = token.metadata.provider.as_deref();
     let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
     let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
     let session = SessionArgs {

@@ -7,7 +7,7 @@ use super::foreign::Guard;
 use super::refresh::Rejected;
 use super::requirement::Requirement;
 use crate::error::Error;
-use crate::token::{OAuthToken, SessionNotes};
+use crate::token::{OAuthToken, SessionMetadata};
 
 /// The longest wait that a server is believed to want.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -31,14 +31,14 @@ impl Shared {
             mark
         });
         let verdict = error.is_verdict() || rejected.unread;
-        self.note(guard, tried, |notes| {
+        self.note(guard, tried, |metadata| {
             if verdict {
-                notes.refused = mark;
-                notes.intent = None;
+                metadata.rejected = mark;
+                metadata.in_progress = None;
             } else {
-                notes.last_failure = mark;
+                metadata.last_failure = mark;
                 if !rejected.may_be_spent {
-                    notes.intent = None;
+                    metadata.in_progress = None;
                 }
             }
         })
@@ -64,10 +64,10 @@ impl Shared {
             mark.until = wait.map(|wait| now.after(wait));
             mark
         });
-        self.note(guard, tried, |notes| {
-            notes.last_failure = mark;
+        self.note(guard, tried, |metadata| {
+            metadata.last_failure = mark;
             if !may_be_spent {
-                notes.intent = None;
+                metadata.in_progress = None;
             }
         })
         .await;
@@ -79,12 +79,12 @@ impl Shared {
         &self,
         guard: &mut Guard<'_>,
         tried: &OAuthToken,
-        edit: impl FnOnce(&mut SessionNotes) + Send,
+        edit: impl FnOnce(&mut SessionMetadata) + Send,
     ) {
         if let Ok(Some(mut stored)) = guard.load().await
             && stored.has_same_tokens(tried)
         {
-            edit(&mut stored.notes);
+            edit(&mut stored.metadata);
             if let Err(error) = guard.save(&stored).await {
                 tracing::warn!(%error, "cannot note that a refresh failed");
             }

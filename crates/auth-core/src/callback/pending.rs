@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::gate::{Gate, Heard, PastedCode};
+use super::callback_response::{Browser, CallbackResponse, Source};
 use super::page::Page;
-use super::paste;
-use super::redirect::{Browser, Redirect, Way};
-use super::server::{Answer, Server};
+use super::pasted;
+use super::server::{Received, Server};
+use super::validator::{CallbackValidator, PastedCode, PastedVerdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::secret::Secret;
@@ -32,13 +32,13 @@ const LONGEST: usize = 64 * 1024;
 
 /// The wait for an answer.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    gate: Gate,
+pub(super) struct PendingCallback {
+    validator: CallbackValidator,
     server: Server,
     /// What the browser brings.
-    answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<Received>,
     /// Why something that reached the redirect URI was not the answer.
-    strays: mpsc::Receiver<&'static str>,
+    ignored: mpsc::Receiver<&'static str>,
     deadline: Instant,
     /// Codes that were pasted: none is redeemed twice (RFC 6749 section 4.1.2).
     spent: Vec<PastedCode>,
@@ -48,15 +48,19 @@ pub(super) struct Waiting {
     unfinished: Option<Secret>,
 }
 
-impl Waiting {
-    pub(super) fn start(listeners: Vec<TcpListener>, gate: Gate, deadline: Instant) -> Self {
+impl PendingCallback {
+    pub(super) fn start(
+        listeners: Vec<TcpListener>,
+        validator: CallbackValidator,
+        deadline: Instant,
+    ) -> Self {
         let (bring, answer) = oneshot::channel();
-        let (tell, strays) = mpsc::channel(16);
+        let (tell, ignored) = mpsc::channel(16);
         Self {
-            server: Server::start(listeners, gate.clone(), bring, tell),
-            gate,
+            server: Server::start(listeners, validator.clone(), bring, tell),
+            validator,
             answer,
-            strays,
+            ignored,
             deadline,
             spent: Vec::new(),
             untried: VecDeque::new(),
@@ -64,7 +68,7 @@ impl Waiting {
         }
     }
 
-    pub(super) async fn next(mut self, prompt: &dyn UserPrompt) -> Result<Redirect> {
+    pub(super) async fn next(mut self, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
         let mut reminder = Instant::now();
         // A text may take its time: the prompt is asked for the next one only after this one.
         let mut pasted = None;
@@ -82,7 +86,7 @@ impl Waiting {
                 ));
             }
             if let Some(next) = self.next_untried() {
-                prompt.notify(&LoginEvent::Answered);
+                prompt.notify(&LoginEvent::CallbackReceived);
                 return Ok(self.pasted(next));
             }
             let text = async {
@@ -110,15 +114,15 @@ impl Waiting {
                         ask_at = Instant::now() + PAUSE;
                         continue;
                     }
-                    match self.hear(&text) {
-                        Heard::Codes(codes) => self.untried = codes,
-                        Heard::Ignored(why) => {
+                    match self.take_in(&text) {
+                        PastedVerdict::Codes(codes) => self.untried = codes,
+                        PastedVerdict::Ignored(why) => {
                             prompt.notify(&LoginEvent::Ignored { why, pasted: true });
                         }
-                        Heard::Refused(error) => return Err(error),
+                        PastedVerdict::Refused(error) => return Err(error),
                     }
                 }
-                Some(why) = self.strays.recv() => {
+                Some(why) = self.ignored.recv() => {
                     tracing::debug!(why, "something that is not the answer was ignored");
                     prompt.notify(&LoginEvent::Ignored { why, pasted: false });
                 }
@@ -129,15 +133,19 @@ impl Waiting {
     /// What to do after a pasted code could not be redeemed: go on with what the browser brought
     /// meanwhile, else wait on if the server does not know that code, for then it was none, or
     /// a part of one.
-    pub(super) async fn after(mut self, error: Error, prompt: &dyn UserPrompt) -> Result<Redirect> {
+    pub(super) async fn after(
+        mut self,
+        error: Error,
+        prompt: &dyn UserPrompt,
+    ) -> Result<CallbackResponse> {
         match self.answer.try_recv() {
             Ok(answer) if self.is_spent(&answer) => {
                 let browser = Browser::new(answer.reply, self.server);
-                browser.farewell(Page::Failed).await;
+                browser.send_page(Page::Failed).await;
                 Err(error)
             }
             Ok(answer) => {
-                prompt.notify(&LoginEvent::Trouble { error: &error });
+                prompt.notify(&LoginEvent::Retrying { error: &error });
                 self.take(answer, prompt).await
             }
             Err(_none_yet) if error.kind() == ErrorKind::Expired => {
@@ -148,7 +156,7 @@ impl Waiting {
                     prompt.notify(&LoginEvent::PastesExhausted);
                 }
                 if self.untried.is_empty() {
-                    prompt.notify(&LoginEvent::Trouble { error: &error });
+                    prompt.notify(&LoginEvent::Retrying { error: &error });
                 }
                 self.next(prompt).await
             }
@@ -159,16 +167,18 @@ impl Waiting {
     /// Ends the wait; a browser that came too late gets its page all the same.
     pub(super) async fn end(mut self, page: Page) {
         if let Ok(answer) = self.answer.try_recv() {
-            Browser::new(answer.reply, self.server).farewell(page).await;
+            Browser::new(answer.reply, self.server)
+                .send_page(page)
+                .await;
         }
     }
 
-    async fn take(self, answer: Answer, prompt: &dyn UserPrompt) -> Result<Redirect> {
+    async fn take(self, answer: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
         let is_spent = self.is_spent(&answer);
         let browser = Browser::new(answer.reply, self.server);
         match answer.outcome {
             Ok(_spent) if is_spent => {
-                browser.farewell(Page::Failed).await;
+                browser.send_page(Page::Failed).await;
                 Err(Error::new(
                     ErrorKind::Expired,
                     "the browser brought the code that was pasted before, and the server does not \
@@ -176,18 +186,18 @@ impl Waiting {
                 ))
             }
             Ok(code) => {
-                prompt.notify(&LoginEvent::Answered);
-                let way = Way::Browser(browser);
-                Ok(Redirect { code, way })
+                prompt.notify(&LoginEvent::CallbackReceived);
+                let source = Source::Browser(browser);
+                Ok(CallbackResponse { code, source })
             }
             Err(error) => {
-                browser.farewell(Page::for_error(&error)).await;
+                browser.send_page(Page::for_error(&error)).await;
                 Err(error)
             }
         }
     }
 
-    fn is_spent(&self, answer: &Answer) -> bool {
+    fn is_spent(&self, answer: &Received) -> bool {
         let code = answer.outcome.as_ref().ok();
         code.is_some_and(|code| self.has_spent(code))
     }
@@ -198,9 +208,9 @@ impl Waiting {
 
     /// What a text is, knowing what was pasted before: a terminal may break an address over lines,
     /// and each of them is a text of its own then.
-    fn hear(&mut self, text: &Secret) -> Heard {
+    fn take_in(&mut self, text: &Secret) -> PastedVerdict {
         let before = self.unfinished.take();
-        let before = before.filter(|_| !paste::begins_with_an_address(text.expose()));
+        let before = before.filter(|_| !pasted::begins_with_an_address(text.expose()));
         let joined = before.map(|before| [before.expose(), text.expose().trim()].concat());
         let joined = joined
             .filter(|joined| joined.len() <= LONGEST)
@@ -213,17 +223,17 @@ impl Waiting {
         let mut ignored = None;
         let mut heard = None;
         for candidate in candidates {
-            match self.fresh(self.gate.judge_pasted(candidate.expose())) {
-                Heard::Ignored(why) => ignored = Some(why),
+            match self.fresh(self.validator.validate_pasted(candidate.expose())) {
+                PastedVerdict::Ignored(why) => ignored = Some(why),
                 counts => {
                     heard = Some(counts);
                     break;
                 }
             }
         }
-        let is_part = paste::is_of_an_answer(text.expose()).then(|| text.clone());
+        let is_part = pasted::is_of_an_answer(text.expose()).then(|| text.clone());
         self.unfinished = joined.or(is_part);
-        heard.unwrap_or(Heard::Ignored(ignored.unwrap_or_default()))
+        heard.unwrap_or(PastedVerdict::Ignored(ignored.unwrap_or_default()))
     }
 
     /// The codes of one vendor begin alike, and the rest of one does not.
@@ -235,15 +245,15 @@ impl Waiting {
     }
 
     /// Without the codes that are not to be redeemed.
-    fn fresh(&self, heard: Heard) -> Heard {
-        let Heard::Codes(mut codes) = heard else {
+    fn fresh(&self, heard: PastedVerdict) -> PastedVerdict {
+        let PastedVerdict::Codes(mut codes) = heard else {
             return heard;
         };
         let why = codes.front().and_then(|code| self.why_not(code));
         codes.retain(|code| self.why_not(code).is_none());
         match why {
-            Some(why) if codes.is_empty() => Heard::Ignored(why),
-            _ => Heard::Codes(codes),
+            Some(why) if codes.is_empty() => PastedVerdict::Ignored(why),
+            _ => PastedVerdict::Codes(codes),
         }
     }
 
@@ -275,10 +285,10 @@ impl Waiting {
         None
     }
 
-    fn pasted(mut self, pasted: PastedCode) -> Redirect {
+    fn pasted(mut self, pasted: PastedCode) -> CallbackResponse {
         let code = pasted.code.clone();
         self.spent.push(pasted);
-        let way = Way::Pasted(Box::new(self));
-        Redirect { code, way }
+        let source = Source::Pasted(Box::new(self));
+        CallbackResponse { code, source }
     }
 }

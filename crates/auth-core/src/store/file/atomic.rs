@@ -57,14 +57,14 @@ impl SessionFile {
     /// Makes the directories, and follows the links for as long as the lock will be held.
     pub(super) fn make_folder(&self) -> Result<LockedFile> {
         let target = self.target()?;
-        let folder = target.directory();
-        files::make_directories(folder)
-            .map_err(|source| trouble("make the folder", folder, source))?;
+        let directory = target.directory();
+        files::make_directories(directory)
+            .map_err(|source| trouble("make the folder", directory, source))?;
         let shared = self.not_of_our_own(&target);
         files::check_directory(shared)
             .map_err(|source| trouble("use the folder", shared, source))?;
         if let Some(own) = &self.own_folder {
-            for ours in [own.as_path(), folder] {
+            for ours in [own.as_path(), directory] {
                 files::tighten_directory(ours)
                     .map_err(|source| trouble("use the folder", ours, source))?;
             }
@@ -214,10 +214,10 @@ impl LockedFile {
         };
         let mut token = token.clone();
         if let Some(account) = &self.account {
-            token.notes.account = Some(account.clone());
+            token.metadata.account = Some(account.clone());
         }
         if let Some(mark) = follows {
-            let members = &mut token.notes.extra.0;
+            let members = &mut token.metadata.extra.0;
             members.insert(FOLLOWS.to_owned(), Value::from(mark));
         }
         json::to_vec(&token).map_err(failed)

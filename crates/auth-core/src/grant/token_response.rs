@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Fields;
+use crate::http::JsonObject;
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
@@ -22,7 +22,7 @@ const LONGEST_URL: usize = 2_000;
 /// The members of a token answer (RFC 6749 section 5.1) that this software uses.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct TokenAnswer {
+pub struct TokenResponse {
     /// The access token.
     pub access: Secret,
     /// The refresh token, if the answer has one.
@@ -41,14 +41,14 @@ pub struct TokenAnswer {
     pub notification: Option<String>,
 }
 
-impl TokenAnswer {
+impl TokenResponse {
     /// Reads a standard answer.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without an access token, with a token type other than `bearer`
     /// (RFC 6749 section 7.1), or with a lifetime that is no positive number.
-    pub fn read(fields: &Fields) -> Result<Self> {
+    pub fn read(fields: &JsonObject) -> Result<Self> {
         let expires_in = fields.seconds("expires_in")?;
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
@@ -59,7 +59,7 @@ impl TokenAnswer {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without an access token or with another token type than `bearer`.
-    pub fn read_renewal(fields: &Fields) -> Result<Self> {
+    pub fn read_renewal(fields: &JsonObject) -> Result<Self> {
         let named = fields.seconds("expires_in").ok().flatten();
         let expires_in = named.filter(|length| !length.is_zero());
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
@@ -70,7 +70,7 @@ impl TokenAnswer {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn read_with_lifetime(fields: &Fields, expires_in: Duration) -> Result<Self> {
+    pub fn read_with_lifetime(fields: &JsonObject, expires_in: Duration) -> Result<Self> {
         let Some(access) = fields.text("access_token") else {
             return Err(senseless("the token answer has no access token"));
         };
@@ -120,7 +120,7 @@ impl TokenAnswer {
             .expires_at
             .unwrap_or_else(|| now.shifted(ahead).after(self.expires_in));
         let mut token = OAuthToken::new(self.access, expires_at);
-        token.notes.clock_offset_ms = Some(ahead).filter(|ahead| *ahead != 0);
+        token.metadata.clock_offset_ms = Some(ahead).filter(|ahead| *ahead != 0);
         token.refresh = self.refresh;
         token.scope = self.scope;
         token.resource_url = self.resource_url;

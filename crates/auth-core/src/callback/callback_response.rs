@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::page::Page;
+use super::pending::PendingCallback;
 use super::server::Server;
-use super::waiting::Waiting;
 use crate::error::{Error, Result};
 use crate::prompt::UserPrompt;
 use crate::secret::Secret;
@@ -17,17 +17,17 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The authorization server's answer; a browser that brought it still waits for its page.
 #[derive(Debug)]
-pub struct Redirect {
+pub struct CallbackResponse {
     pub(super) code: Secret,
-    pub(super) way: Way,
+    pub(super) source: Source,
 }
 
 /// How the answer came.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum Source {
     Browser(Browser),
     /// By hand: the code may be cut, or no code at all.
-    Pasted(Box<Waiting>),
+    Pasted(Box<PendingCallback>),
 }
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Browser {
     server: Server,
 }
 
-impl Redirect {
+impl CallbackResponse {
     /// The authorization code: for one exchange, never for a second (RFC 6749 section 4.1.2).
     #[must_use]
     pub fn code(&self) -> &Secret {
@@ -45,9 +45,9 @@ impl Redirect {
 
     /// Tells the person in the browser that they are signed in, and closes the port.
     pub async fn succeeded(self) {
-        match self.way {
-            Way::Browser(browser) => browser.farewell(Page::Done).await,
-            Way::Pasted(waiting) => waiting.end(Page::Done).await,
+        match self.source {
+            Source::Browser(browser) => browser.send_page(Page::Done).await,
+            Source::Pasted(pending) => pending.end(Page::Done).await,
         }
     }
 
@@ -60,12 +60,12 @@ impl Redirect {
     ///
     /// `error`, unless it goes on; then as [`LoopbackListener::wait`](crate::LoopbackListener::wait).
     pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
-        match self.way {
-            Way::Browser(browser) => {
-                browser.farewell(Page::Failed).await;
+        match self.source {
+            Source::Browser(browser) => {
+                browser.send_page(Page::Failed).await;
                 Err(error)
             }
-            Way::Pasted(waiting) => waiting.after(error, prompt).await,
+            Source::Pasted(pending) => pending.after(error, prompt).await,
         }
     }
 }
@@ -75,7 +75,7 @@ impl Browser {
         Self { reply, server }
     }
 
-    pub(super) async fn farewell(self, page: Page) {
+    pub(super) async fn send_page(self, page: Page) {
         // A browser that has gone away gets no page.
         if self.reply.send(page).is_ok() {
             let _gone = timeout(FAREWELL, self.server.delivered()).await;

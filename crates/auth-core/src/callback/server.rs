@@ -10,10 +10,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::gate::{Gate, Verdict};
 use super::page::{Language, Page};
 use super::request::{self, Request, Unread};
 use super::response::{self, Response};
+use super::validator::{CallbackValidator, Verdict};
 use crate::error::Result;
 use crate::secret::Secret;
 
@@ -23,7 +23,7 @@ const CONNECTION_TIME: Duration = Duration::from_secs(90);
 
 /// The answer that reached the redirect URI, and the browser that waits for its page.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Received {
     pub(super) outcome: Result<Secret>,
     pub(super) reply: oneshot::Sender<Page>,
 }
@@ -37,25 +37,25 @@ pub(super) struct Server {
 
 #[derive(Debug)]
 struct Shared {
-    gate: Gate,
+    validator: CallbackValidator,
     /// Taken by the one answer: a code is redeemed once, and a reload brings nothing new.
-    bring: Mutex<Option<oneshot::Sender<Answer>>>,
+    bring: Mutex<Option<oneshot::Sender<Received>>>,
     delivered: Notify,
-    strays: mpsc::Sender<&'static str>,
+    ignored: mpsc::Sender<&'static str>,
 }
 
 impl Server {
     pub(super) fn start(
         listeners: Vec<TcpListener>,
-        gate: Gate,
-        bring: oneshot::Sender<Answer>,
-        strays: mpsc::Sender<&'static str>,
+        validator: CallbackValidator,
+        bring: oneshot::Sender<Received>,
+        ignored: mpsc::Sender<&'static str>,
     ) -> Self {
         let shared = Arc::new(Shared {
-            gate,
+            validator,
             bring: Mutex::new(Some(bring)),
             delivered: Notify::new(),
-            strays,
+            ignored,
         });
         Self {
             tasks: listeners
@@ -91,7 +91,7 @@ struct Progress {
     /// It has sent a part of a request.
     has_begun: AtomicBool,
     /// It brought the answer, and waits for its page.
-    is_the_answer: AtomicBool,
+    is_the_response: AtomicBool,
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -127,7 +127,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// answer: a browser sends its request at once, though not always in one piece.
 fn make_room(open: &mut VecDeque<Open>) {
     let is_silent = |connection: &Open| !connection.progress.has_begun.load(Ordering::SeqCst);
-    let is_idle = |connection: &Open| !connection.progress.is_the_answer.load(Ordering::SeqCst);
+    let is_idle = |connection: &Open| !connection.progress.is_the_response.load(Ordering::SeqCst);
     let oldest = open
         .iter()
         .position(is_silent)
@@ -139,9 +139,9 @@ fn make_room(open: &mut VecDeque<Open>) {
 }
 
 async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
-    let is_the_answer = &progress.is_the_answer;
+    let is_the_response = &progress.is_the_response;
     let response = match request::read(&mut stream, &progress.has_begun).await {
-        Ok(request) => answer(&request, shared, is_the_answer).await,
+        Ok(request) => answer(&request, shared, is_the_response).await,
         Err(Unread::Silent) => return,
         Err(Unread::Bad { status, why }) => {
             shared.ignore(why);
@@ -156,13 +156,13 @@ async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
     if let Err(error) = response.send(&mut stream).await {
         tracing::trace!(%error, "a connection to the redirect URI ended early");
     }
-    if is_the_answer.load(Ordering::SeqCst) {
+    if is_the_response.load(Ordering::SeqCst) {
         shared.delivered.notify_one();
     }
     response::drain(&mut stream).await;
 }
 
-async fn answer(request: &Request, shared: &Shared, is_the_answer: &AtomicBool) -> Response {
+async fn answer(request: &Request, shared: &Shared, is_the_response: &AtomicBool) -> Response {
     let language = Language::best(request.accept_language.as_deref());
     let response = |status, page| Response {
         status,
@@ -170,7 +170,7 @@ async fn answer(request: &Request, shared: &Shared, is_the_answer: &AtomicBool) 
         language,
         is_bare: request.method == "HEAD",
     };
-    let outcome = match shared.gate.judge(request) {
+    let outcome = match shared.validator.validate(request) {
         Verdict::Code(code) => Ok(code),
         Verdict::Refused(error) => Err(error),
         Verdict::Ignored { status, why } => {
@@ -181,9 +181,9 @@ async fn answer(request: &Request, shared: &Shared, is_the_answer: &AtomicBool) 
     let Some(bring) = shared.bring() else {
         return response(410, Page::Nothing);
     };
-    is_the_answer.store(true, Ordering::SeqCst);
+    is_the_response.store(true, Ordering::SeqCst);
     let (reply, page) = oneshot::channel();
-    if bring.send(Answer { outcome, reply }).is_err() {
+    if bring.send(Received { outcome, reply }).is_err() {
         return response(410, Page::Nothing);
     }
     response(200, page.await.unwrap_or(Page::Failed))
@@ -192,10 +192,10 @@ async fn answer(request: &Request, shared: &Shared, is_the_answer: &AtomicBool) 
 impl Shared {
     fn ignore(&self, why: &'static str) {
         // Without a listener the remark is lost.
-        let _unheard = self.strays.try_send(why);
+        let _unheard = self.ignored.try_send(why);
     }
 
-    fn bring(&self) -> Option<oneshot::Sender<Answer>> {
+    fn bring(&self) -> Option<oneshot::Sender<Received>> {
         let mut bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner);
         bring.take()
     }

@@ -10,7 +10,7 @@ const PARAMETERS: [&str; 3] = ["code=", "state=", "error="];
 
 /// What the text may be meant as, the likeliest first: a line end may stand in the middle of the
 /// address or before a word that does not belong to it.
-pub(in crate::loopback) fn readings(text: &str) -> Vec<Secret> {
+pub(in crate::callback) fn readings(text: &str) -> Vec<Secret> {
     let text = cleaned(text);
     let mut readings: Vec<Secret> = Vec::new();
     let mut add = |reading: &str| {
@@ -52,7 +52,7 @@ pub(in crate::loopback) fn readings(text: &str) -> Vec<Secret> {
 }
 
 /// Whether it begins with an address, and so continues nothing.
-pub(in crate::loopback) fn begins_with_an_address(text: &str) -> bool {
+pub(in crate::callback) fn begins_with_an_address(text: &str) -> bool {
     let text = cleaned(text);
     start(&text).is_some_and(|start| {
         let text = &text[start..];
@@ -62,7 +62,7 @@ pub(in crate::loopback) fn begins_with_an_address(text: &str) -> bool {
 }
 
 /// Whether a part of an authorization response is in it, as far as its form says.
-pub(in crate::loopback) fn is_of_an_answer(text: &str) -> bool {
+pub(in crate::callback) fn is_of_an_answer(text: &str) -> bool {
     start(&cleaned(text)).is_some()
 }
 

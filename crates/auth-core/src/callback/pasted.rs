@@ -14,7 +14,7 @@ const SHORTEST_CODE: usize = 16;
 #[derive(Debug)]
 pub(super) enum Pasted {
     /// The parameters of the answer without the address before them.
-    Answer(String),
+    Response(String),
     /// The code alone. It carries no `state`; the code verifier binds it to this sign-in
     /// (RFC 7636 section 1).
     Code(Secret),
@@ -45,7 +45,7 @@ impl Pasted {
         };
         if text.split(['?', '&']).any(is_parameter) {
             let query = text.split_once('?').map_or(text, |(_, query)| query);
-            return Self::Answer(query.to_owned());
+            return Self::Response(query.to_owned());
         }
         Self::code(text)
     }
@@ -84,7 +84,7 @@ mod tests {
     fn form(text: &str) -> String {
         let reading = readings(text).into_iter().next();
         match Pasted::read(reading.as_ref().map_or("", Secret::expose)) {
-            Pasted::Answer(query) => format!("answer {query}"),
+            Pasted::Response(query) => format!("answer {query}"),
             Pasted::Code(code) => format!("code {}", code.expose()),
             Pasted::Nothing => "nothing".into(),
             Pasted::Url(url) => format!("url {url}"),

@@ -1,14 +1,14 @@
 //! The loopback redirect listener of the authorization code flow (RFC 8252 section 7.3).
 
 mod bind;
-mod gate;
+mod callback_response;
 mod page;
-mod paste;
-mod redirect;
+mod pasted;
+mod pending;
 mod request;
 mod response;
 mod server;
-mod waiting;
+mod validator;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::net::TcpListener;
 
-use self::gate::Gate;
-pub use self::redirect::Redirect;
-use self::waiting::Waiting;
+pub use self::callback_response::CallbackResponse;
+use self::pending::PendingCallback;
+use self::validator::CallbackValidator;
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::UserPrompt;
+use crate::sanitize::clean;
 use crate::secret::Secret;
-use crate::text::clean;
 
 /// Listens on a port of this computer's own for the redirect of the authorization server.
 ///
@@ -111,11 +111,11 @@ impl LoopbackListener {
         issuer: Option<&str>,
         patience: Duration,
         prompt: &dyn UserPrompt,
-    ) -> Result<Redirect> {
+    ) -> Result<CallbackResponse> {
         let deadline = deadline(patience);
-        let gate = Gate::new(self.address, &self.path, state, issuer);
-        let waiting = Waiting::start(self.listeners, gate, deadline);
-        waiting.next(prompt).await
+        let validator = CallbackValidator::new(self.address, &self.path, state, issuer);
+        let pending = PendingCallback::start(self.listeners, validator, deadline);
+        pending.next(prompt).await
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// An answer of an API that was called with an access token.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct ApiAnswer<'a> {
+pub struct ApiResponse<'a> {
     /// The HTTP status.
     pub status: u16,
     /// The body, or its beginning.
@@ -15,9 +15,9 @@ pub struct ApiAnswer<'a> {
 /// What to do about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum ApiVerdict {
+pub enum ApiStatus {
     /// Nothing: the session is fine.
-    Fine,
+    Ok,
     /// The vendor closed the account, the plan or the model to this person: renewing is no help.
     PolicyDenied,
     /// The quota is used up: renewing is no help.
@@ -30,7 +30,7 @@ pub enum ApiVerdict {
     Transient,
 }
 
-impl<'a> ApiAnswer<'a> {
+impl<'a> ApiResponse<'a> {
     /// An answer from its parts.
     #[must_use]
     pub const fn new(status: u16, body: &'a [u8]) -> Self {
@@ -39,12 +39,12 @@ impl<'a> ApiAnswer<'a> {
 
     /// The verdict where nothing but the status counts (RFC 6750 section 3.1).
     #[must_use]
-    pub const fn verdict_by_status(&self) -> ApiVerdict {
+    pub const fn verdict_by_status(&self) -> ApiStatus {
         match self.status {
-            401 => ApiVerdict::RefreshNeeded,
-            429 => ApiVerdict::RateLimited,
-            408 | 500..=599 => ApiVerdict::Transient,
-            _ => ApiVerdict::Fine,
+            401 => ApiStatus::RefreshNeeded,
+            429 => ApiStatus::RateLimited,
+            408 | 500..=599 => ApiStatus::Transient,
+            _ => ApiStatus::Ok,
         }
     }
 

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use super::coding::{self, Trouble};
-use super::fields::Fields;
+use super::json_object::JsonObject;
 use crate::clock::Timestamp;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::sanitize::clean;
 use crate::secret::Secret;
-use crate::text::clean;
+use crate::secure_url::SecureUrl;
 
 /// How much of a server's own words goes into an error.
 const WORDS: usize = 200;
@@ -22,8 +22,8 @@ const WORDS: usize = 200;
 /// A whole answer of at most 1 MiB, whatever its status.
 ///
 /// The body is zeroed on drop and in no `Debug` output.
-pub struct Answer {
-    endpoint: Endpoint,
+pub struct Response {
+    endpoint: SecureUrl,
     status: u16,
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
@@ -33,8 +33,8 @@ pub struct Answer {
     body: Vec<u8>,
 }
 
-impl Answer {
-    pub(super) fn new(endpoint: Endpoint, status: u16, secrets: Vec<Secret>) -> Self {
+impl Response {
+    pub(super) fn new(endpoint: SecureUrl, status: u16, secrets: Vec<Secret>) -> Self {
         Self {
             endpoint,
             status,
@@ -130,7 +130,7 @@ impl Answer {
     /// # Errors
     ///
     /// What [`unreadable`](Self::unreadable) says.
-    pub fn json(&self) -> Result<Fields> {
+    pub fn json(&self) -> Result<JsonObject> {
         match json::parse(self.trimmed()) {
             Ok(Value::Object(members)) => Ok(self.fields(members)),
             Ok(mut other) => {
@@ -146,10 +146,10 @@ impl Answer {
         }
     }
 
-    fn fields(&self, members: Map<String, Value>) -> Fields {
+    fn fields(&self, members: Map<String, Value>) -> JsonObject {
         let mut secrets = self.secrets.clone();
         secrets.extend(granted(&members));
-        Fields::new(members, self.date, Arc::from(secrets)).sent_by(&self.endpoint)
+        JsonObject::new(members, self.date, Arc::from(secrets)).sent_by(&self.endpoint)
     }
 
     /// Whether what has come of the body is a whole JSON object.
@@ -216,7 +216,7 @@ impl Answer {
     /// If the server may have done what was asked, and this answer is only what became of
     /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost. A
     /// [`ErrorKind::RefreshRejected`] is no [verdict](Error::is_verdict) yet:
-    /// [`refusal_error`](crate::refusal_error) makes one, from the server's own words.
+    /// [`error_for`](crate::error_for) makes one, from the server's own words.
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let may_have_done_it =
@@ -270,13 +270,13 @@ fn granted(members: &Map<String, Value>) -> impl Iterator<Item = Secret> + '_ {
         .map(Secret::from)
 }
 
-impl Drop for Answer {
+impl Drop for Response {
     fn drop(&mut self) {
         self.body.zeroize();
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
             .field("endpoint", &self.endpoint)

@@ -4,7 +4,7 @@ use super::Page;
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::loopback) enum Language {
+pub(in crate::callback) enum Language {
     English,
     /// Simplified.
     Chinese,
@@ -21,7 +21,7 @@ pub(super) struct Words {
 impl Language {
     /// The one that the browser's person reads best (RFC 9110 section 12.5.4); English if that
     /// cannot be told.
-    pub(in crate::loopback) fn best(accepted: Option<&str>) -> Self {
+    pub(in crate::callback) fn best(accepted: Option<&str>) -> Self {
         let weight = |wanted: &str| {
             let ranges = accepted.unwrap_or_default().split(',').take(32);
             let weights = ranges.filter_map(|range| {
@@ -46,7 +46,7 @@ impl Language {
     }
 
     /// Its tag (RFC 5646).
-    pub(in crate::loopback) fn tag(self) -> &'static str {
+    pub(in crate::callback) fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::Chinese => "zh-Hans",

@@ -3,10 +3,10 @@
 use reqwest::header::HeaderValue;
 
 use crate::echo::repeats;
-use crate::endpoint::{Endpoint, host_of};
 use crate::error::{Error, ErrorKind};
+use crate::sanitize::{clean, shown};
 use crate::secret::Secret;
-use crate::text::{clean, shown};
+use crate::secure_url::{SecureUrl, host_of};
 
 /// The longest place that is looked at.
 const LONGEST: usize = 2_048;
@@ -16,7 +16,7 @@ const LONGEST: usize = 2_048;
 /// openclaw/openclaw#89389); any other comes from something in between, such as the
 /// sign-in page of a wireless network.
 pub(super) fn redirected(
-    endpoint: &Endpoint,
+    endpoint: &SecureUrl,
     status: u16,
     location: Option<&HeaderValue>,
     secrets: &[Secret],
@@ -29,7 +29,7 @@ pub(super) fn redirected(
     let moved_to = target
         .as_ref()
         .filter(|_| matches!(status, 307 | 308))
-        .and_then(|url| Endpoint::new(url.as_str()).ok())
+        .and_then(|url| SecureUrl::new(url.as_str()).ok())
         .filter(|target| endpoint.may_name(target))
         .filter(|target| !repeats(target.as_str(), secrets));
     let there = target

@@ -20,19 +20,19 @@ const LONGEST: usize = 8_000;
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::Endpoint;
+/// use llm_auth_core::SecureUrl;
 ///
-/// let token = Endpoint::new("https://chat.qwen.ai/api/v1/oauth2/token")?;
+/// let token = SecureUrl::new("https://chat.qwen.ai/api/v1/oauth2/token")?;
 /// let local = token.with_base("http://127.0.0.1:8080")?;
 /// assert_eq!(local.as_str(), "http://127.0.0.1:8080/api/v1/oauth2/token");
-/// assert!(Endpoint::new("http://chat.qwen.ai/token").is_err());
+/// assert!(SecureUrl::new("http://chat.qwen.ai/token").is_err());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub struct Endpoint(Url);
+pub struct SecureUrl(Url);
 
-impl Endpoint {
+impl SecureUrl {
     /// Reads an endpoint.
     ///
     /// # Errors
@@ -160,13 +160,13 @@ impl Endpoint {
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Endpoint({})", self.as_str())
     }
@@ -233,7 +233,7 @@ mod tests {
             "http://[::1]:1/token",
             "http://localhost:1/token",
         ] {
-            assert!(Endpoint::new(good).is_ok(), "{good}");
+            assert!(SecureUrl::new(good).is_ok(), "{good}");
         }
         for bad in [
             "http://example.com/token",
@@ -247,14 +247,14 @@ mod tests {
             "nonsense",
             "",
         ] {
-            let error = Endpoint::new(bad).unwrap_err();
+            let error = SecureUrl::new(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{bad}");
         }
     }
 
     #[test]
     fn a_base_replaces_scheme_host_and_port_and_keeps_the_path() {
-        let endpoint = Endpoint::new("https://account.minimax.io/oauth2/token").unwrap();
+        let endpoint = SecureUrl::new("https://account.minimax.io/oauth2/token").unwrap();
         assert_eq!(
             endpoint
                 .with_base("http://127.0.0.1:4000/")
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_server_on_the_network_names_no_page_inside() {
-        let page = |url| Endpoint::new(url).unwrap();
+        let page = |url| SecureUrl::new(url).unwrap();
         let (vendor, relay, kit) = (
             page("https://vendor.example/device"),
             page("https://10.0.0.5/device"),
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_message_about_a_bad_endpoint_keeps_its_password() {
-        let error = Endpoint::new("https://user:made-up@example.com/").unwrap_err();
+        let error = SecureUrl::new("https://user:made-up@example.com/").unwrap_err();
         assert!(!error.to_string().contains("made-up"), "{error}");
     }
 }

@@ -1,12 +1,12 @@
 //! OAuth error answers, and what they mean at each step.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Answer, Fields};
+use crate::http::{JsonObject, Response};
 
 /// Which step of a session's life an answer belongs to: the same code means different things.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Step {
+pub enum Operation {
     /// The redirect of the authorization endpoint (RFC 6749 section 4.1.2.1).
     Authorization,
     /// The request for a device code (RFC 8628 section 3.1).
@@ -26,13 +26,13 @@ pub enum Step {
 /// What a server gave as its reason, in any of the shapes seen: `{"error": "code"}` (RFC 6749
 /// section 5.2) or Google's `{"error": {"status", "message"}}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     code: String,
     said: String,
     description: Option<String>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// A reason from elsewhere than a JSON body (a redirect, a vendor's own shape).
     #[must_use]
     pub fn new(code: &str, description: Option<&str>) -> Self {
@@ -46,7 +46,7 @@ impl Refusal {
 
     /// The reason in a JSON answer; `None` where there is no `error` member.
     #[must_use]
-    pub fn read(fields: &Fields) -> Option<Self> {
+    pub fn read(fields: &JsonObject) -> Option<Self> {
         if let Some(code) = fields.text("error") {
             return Some(Self::new(code, fields.text("error_description")));
         }
@@ -106,16 +106,15 @@ impl Refusal {
 
     /// What the code means at a step, by the standards.
     #[must_use]
-    pub fn kind(&self, step: Step) -> ErrorKind {
+    pub fn kind(&self, step: Operation) -> ErrorKind {
         match (self.code.as_str(), step) {
-            ("access_denied", Step::Authorization | Step::Exchange | Step::Poll) => {
+            ("access_denied", Operation::Authorization | Operation::Exchange | Operation::Poll) => {
                 ErrorKind::Denied
             }
             // The device code, or the authorization code, is over or never was one.
-            ("expired_token", Step::Poll) | ("invalid_grant", Step::Exchange | Step::Poll) => {
-                ErrorKind::Expired
-            }
-            ("invalid_grant", Step::Refresh) => ErrorKind::RefreshRejected,
+            ("expired_token", Operation::Poll)
+            | ("invalid_grant", Operation::Exchange | Operation::Poll) => ErrorKind::Expired,
+            ("invalid_grant", Operation::Refresh) => ErrorKind::RefreshRejected,
             (
                 "deleted_client"
                 | "invalid_client"
@@ -140,14 +139,14 @@ impl Refusal {
 ///
 /// # Errors
 ///
-/// [`refusal_error`] if the answer holds an `error`, in any status (Qwen sends one with 200);
+/// [`error_for`] if the answer holds an `error`, in any status (Qwen sends one with 200);
 /// what [`reasonless_error`] says if it is not JSON.
-pub fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
+pub fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
     let Ok(fields) = answer.json() else {
         return Err(reasonless_error(step, answer));
     };
-    match Refusal::read(&fields) {
-        Some(refusal) => Err(refusal_error(step, answer, &refusal)),
+    match ErrorResponse::read(&fields) {
+        Some(refusal) => Err(error_for(step, answer, &refusal)),
         None if answer.is_success() => Ok(fields),
         None => Err(reasonless_error(step, answer)),
     }
@@ -158,10 +157,10 @@ pub fn read_answer(step: Step, answer: &Answer) -> Result<Fields> {
 /// A refresh that gets one with 400 or 401 is refused, so that the user hears "sign in again"
 /// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web
 /// page or nothing at all may come from something in between. All others are
-/// [`Answer::unreadable`].
+/// [`Response::unreadable`].
 #[must_use]
-pub fn reasonless_error(step: Step, answer: &Answer) -> Error {
-    if step != Step::Refresh || !is_refusal(answer) {
+pub fn reasonless_error(step: Operation, answer: &Response) -> Error {
+    if step != Operation::Refresh || !is_refusal(answer) {
         return answer.unreadable();
     }
     let (host, status) = (answer.host(), answer.status());
@@ -176,7 +175,7 @@ pub fn reasonless_error(step: Step, answer: &Answer) -> Error {
     )
 }
 
-fn is_refusal(answer: &Answer) -> bool {
+fn is_refusal(answer: &Response) -> bool {
     matches!(answer.status(), 400 | 401)
 }
 
@@ -186,8 +185,8 @@ fn is_refusal(answer: &Answer) -> bool {
 /// is an [`ErrorKind::RefreshRejected`] by its code is a [verdict](Error::is_verdict); a code
 /// that is not OAuth's, with 400 or 401, refuses a refresh too and is none.
 #[must_use]
-pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
-    let foreign = step == Step::Refresh && is_refusal(answer) && !refusal.is_standard();
+pub fn error_for(step: Operation, answer: &Response, refusal: &ErrorResponse) -> Error {
+    let foreign = step == Operation::Refresh && is_refusal(answer) && !refusal.is_standard();
     let kind = match (answer.kind_of_status(), refusal.kind(step)) {
         (None, ErrorKind::Protocol) if foreign => ErrorKind::RefreshRejected,
         (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
@@ -195,11 +194,11 @@ pub fn refusal_error(step: Step, answer: &Answer, refusal: &Refusal) -> Error {
         (_, kind) => kind,
     };
     let what = match step {
-        Step::Authorization | Step::Exchange | Step::Poll => "the sign-in",
-        Step::DeviceAuthorization => "a device code",
-        Step::Refresh => "the renewal",
-        Step::Revocation => "the revocation",
-        Step::UserInfo => "to say who it is",
+        Operation::Authorization | Operation::Exchange | Operation::Poll => "the sign-in",
+        Operation::DeviceAuthorization => "a device code",
+        Operation::Refresh => "the renewal",
+        Operation::Revocation => "the revocation",
+        Operation::UserInfo => "to say who it is",
     };
     let code = answer.words(&refusal.said);
     let mut message = format!("{} refused {what}: {code}", answer.host());
@@ -218,10 +217,10 @@ mod tests {
 
     #[test]
     fn the_same_code_means_different_things_at_different_steps() {
-        let refusal = Refusal::new("INVALID_GRANT", None);
-        assert_eq!(refusal.kind(Step::Refresh), ErrorKind::RefreshRejected);
-        assert_eq!(refusal.kind(Step::Poll), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Step::Exchange), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Step::Revocation), ErrorKind::Protocol);
+        let refusal = ErrorResponse::new("INVALID_GRANT", None);
+        assert_eq!(refusal.kind(Operation::Refresh), ErrorKind::RefreshRejected);
+        assert_eq!(refusal.kind(Operation::Poll), ErrorKind::Expired);
+        assert_eq!(refusal.kind(Operation::Exchange), ErrorKind::Expired);
+        assert_eq!(refusal.kind(Operation::Revocation), ErrorKind::Protocol);
     }
 }

@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 
 use reqwest::Url;
 
-use super::paste::{self, Pasted};
+use super::pasted::{self, Pasted};
 use super::request::Request;
 use crate::error::{Error, ErrorKind};
-use crate::grant::{Refusal, Step};
+use crate::grant::{ErrorResponse, Operation};
+use crate::sanitize::clean;
 use crate::secret::Secret;
-use crate::text::clean;
 
 /// What the answer must carry.
 #[derive(Clone, Debug)]
-pub(super) struct Gate {
+pub(super) struct CallbackValidator {
     host: String,
     path: String,
     state: Secret,
@@ -34,7 +34,7 @@ pub(super) enum Verdict {
 
 /// What a pasted text is.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum PastedVerdict {
     /// The codes that it may hold, the likeliest first; at least one.
     Codes(VecDeque<PastedCode>),
     Ignored(&'static str),
@@ -48,7 +48,7 @@ pub(super) struct PastedCode {
     pub(super) is_alone: bool,
 }
 
-impl Gate {
+impl CallbackValidator {
     pub(super) fn new(
         address: SocketAddr,
         path: &str,
@@ -63,7 +63,7 @@ impl Gate {
         }
     }
 
-    pub(super) fn judge(&self, request: &Request) -> Verdict {
+    pub(super) fn validate(&self, request: &Request) -> Verdict {
         let (authority, path, query) = request.target();
         // Another name for this address means that a page elsewhere sends it (DNS rebinding). A
         // target that names a host itself goes before the field (RFC 9112 section 3.2.2).
@@ -78,35 +78,35 @@ impl Gate {
         if request.method != "GET" {
             return ignored(405, "a request with another method than GET");
         }
-        self.judge_answer(query)
+        self.validate_response(query)
     }
 
     /// What the person pasted: the final URL, which must be of this very sign-in, or the code.
-    pub(super) fn judge_pasted(&self, text: &str) -> Heard {
+    pub(super) fn validate_pasted(&self, text: &str) -> PastedVerdict {
         let mut codes = VecDeque::new();
         let mut ignored = None;
-        for reading in paste::readings(text) {
-            let (verdict, is_alone) = self.judge_reading(reading.expose());
+        for reading in pasted::readings(text) {
+            let (verdict, is_alone) = self.validate_reading(reading.expose());
             match verdict {
                 Verdict::Code(code) => codes.push_back(PastedCode { code, is_alone }),
-                Verdict::Refused(error) => return Heard::Refused(error),
+                Verdict::Refused(error) => return PastedVerdict::Refused(error),
                 Verdict::Ignored { why, .. } => ignored = ignored.or(Some(why)),
             }
         }
         if codes.is_empty() {
-            Heard::Ignored(ignored.unwrap_or("an empty text"))
+            PastedVerdict::Ignored(ignored.unwrap_or("an empty text"))
         } else {
-            Heard::Codes(codes)
+            PastedVerdict::Codes(codes)
         }
     }
 
     /// Also whether it is the code alone.
-    fn judge_reading(&self, text: &str) -> (Verdict, bool) {
+    fn validate_reading(&self, text: &str) -> (Verdict, bool) {
         let verdict = match Pasted::read(text) {
             Pasted::Code(code) => return (Verdict::Code(code), true),
-            Pasted::Answer(query) => self.judge_pasted_answer(&query),
+            Pasted::Response(query) => self.validate_pasted_response(&query),
             Pasted::Url(url) if self.is_mine(&url) => {
-                self.judge_pasted_answer(url.query().unwrap_or_default())
+                self.validate_pasted_response(url.query().unwrap_or_default())
             }
             Pasted::Url(url) if url.query_pairs().any(|(name, _)| name == "redirect_uri") => {
                 ignored(
@@ -120,13 +120,13 @@ impl Gate {
         (verdict, false)
     }
 
-    fn judge_pasted_answer(&self, query: &str) -> Verdict {
+    fn validate_pasted_response(&self, query: &str) -> Verdict {
         // Copied in part: no server said so.
         let answer = Parameters::read(query);
         if answer.is_some_and(|answer| answer.code.is_none() && answer.error.is_none()) {
             return ignored(400, "a pasted URL without a code");
         }
-        self.judge_parameters(query, |expected, named| {
+        self.validate_parameters(query, |expected, named| {
             expected == named || is_miscopied(query, expected, named)
         })
     }
@@ -141,11 +141,15 @@ impl Gate {
     }
 
     /// The parameters of an answer that came by the right way.
-    fn judge_answer(&self, query: &str) -> Verdict {
-        self.judge_parameters(query, |expected, named| expected == named)
+    fn validate_response(&self, query: &str) -> Verdict {
+        self.validate_parameters(query, |expected, named| expected == named)
     }
 
-    fn judge_parameters(&self, query: &str, is_issuer: impl FnOnce(&str, &str) -> bool) -> Verdict {
+    fn validate_parameters(
+        &self,
+        query: &str,
+        is_issuer: impl FnOnce(&str, &str) -> bool,
+    ) -> Verdict {
         let Some(answer) = Parameters::read(query) else {
             return ignored(400, "an answer with a parameter twice");
         };
@@ -235,7 +239,7 @@ impl Parameters {
 
 /// The server's words are untrusted text (RFC 6749 section 4.1.2.1).
 fn refused(code: &str, description: Option<&str>) -> Error {
-    let refusal = Refusal::new(code, description);
+    let refusal = ErrorResponse::new(code, description);
     let mut message = format!(
         "the authorization server refused the sign-in: {}",
         clean(refusal.said(), 80, &[])
@@ -246,7 +250,7 @@ fn refused(code: &str, description: Option<&str>) -> Error {
     {
         message.push_str(&format!(" ({words})"));
     }
-    Error::new(refusal.kind(Step::Authorization), message)
+    Error::new(refusal.kind(Operation::Authorization), message)
 }
 
 #[cfg(test)]
@@ -257,10 +261,10 @@ mod tests {
     fn an_issuer_that_was_copied_in_part_or_with_a_mark_is_no_other_issuer() {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let state = Secret::from("made-up-state");
-        let gate = Gate::new(address, "/cb", &state, Some("https://a.example/t"));
+        let validator = CallbackValidator::new(address, "/cb", &state, Some("https://a.example/t"));
         let counts = |end: &str| {
             let text = format!("http://127.0.0.1:1/cb?code=4/c&state=made-up-state&{end}");
-            matches!(gate.judge_pasted(&text), Heard::Codes(_))
+            matches!(validator.validate_pasted(&text), PastedVerdict::Codes(_))
         };
         for end in [
             "iss=https%3A%2F%2Fa.example%2Ft",
@@ -285,6 +289,9 @@ mod tests {
             assert!(!counts(end), "{end}");
         }
         let query = "code=4/c&state=made-up-state&iss=https://a.exam";
-        assert!(matches!(gate.judge_answer(query), Verdict::Ignored { .. }));
+        assert!(matches!(
+            validator.validate_response(query),
+            Verdict::Ignored { .. }
+        ));
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::clock::{Timestamp, offset};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::sanitize::shown;
 use crate::secret::Secret;
-use crate::text::shown;
+use crate::secure_url::SecureUrl;
 
 /// The longest lifetime that is believed: ten years.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -20,14 +20,14 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 ///
 /// Members that are not asked for are ignored (RFC 6749 section 5.1). All are wiped on drop.
 #[derive(Clone, Default)]
-pub struct Fields {
+pub struct JsonObject {
     members: Map<String, Value>,
     date: Option<Timestamp>,
     secrets: Arc<[Secret]>,
-    sender: Option<Endpoint>,
+    sender: Option<SecureUrl>,
 }
 
-impl Fields {
+impl JsonObject {
     pub(super) fn new(
         members: Map<String, Value>,
         date: Option<Timestamp>,
@@ -46,13 +46,13 @@ impl Fields {
         &self.secrets
     }
 
-    pub(super) fn sent_by(mut self, endpoint: &Endpoint) -> Self {
+    pub(super) fn sent_by(mut self, endpoint: &SecureUrl) -> Self {
         self.sender = Some(endpoint.clone());
         self
     }
 
     /// Whether the server that sent them may name this page to a person's browser.
-    pub(crate) fn may_name(&self, page: &Endpoint) -> bool {
+    pub(crate) fn may_name(&self, page: &SecureUrl) -> bool {
         match &self.sender {
             Some(sender) => sender.may_name(page),
             None => !page.is_internal(),
@@ -154,13 +154,13 @@ impl Fields {
     }
 }
 
-impl Drop for Fields {
+impl Drop for JsonObject {
     fn drop(&mut self) {
         self.members.values_mut().for_each(json::wipe);
     }
 }
 
-impl fmt::Debug for Fields {
+impl fmt::Debug for JsonObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.members.keys()).finish()
     }
@@ -170,8 +170,8 @@ impl fmt::Debug for Fields {
 mod tests {
     use super::*;
 
-    fn fields(json: &str) -> Fields {
-        Fields::new(serde_json::from_str(json).unwrap(), None, Arc::default())
+    fn fields(json: &str) -> JsonObject {
+        JsonObject::new(serde_json::from_str(json).unwrap(), None, Arc::default())
     }
 
     #[test]
