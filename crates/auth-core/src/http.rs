@@ -18,4 +18,5 @@ mod tls;
 pub use client::{HttpClient, HttpClientBuilder};
 pub use form::Form;
 pub use json_object::JsonObject;
+pub use proxy::ProxyUrl;
 pub use response::Response;

@@ -38,7 +38,7 @@ pub use grant::{
     DEFAULT_LIFETIME, ErrorResponse, Operation, Poll, TokenResponse, error_for, read_response,
     reasonless_error,
 };
-pub use http::{Form, HttpClient, HttpClientBuilder, JsonObject, Response};
+pub use http::{Form, HttpClient, HttpClientBuilder, JsonObject, ProxyUrl, Response};
 pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_CALL_LIMIT,
     DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper,

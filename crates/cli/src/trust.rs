@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use llm_auth_core::{Error, ErrorKind, printable};
 
-use crate::environment::CA_FILE;
+use crate::environment::{self, CA_FILE};
 use crate::exit::Failure;
 
 /// The largest file of certificates that is read.
@@ -41,13 +41,14 @@ pub(crate) fn named() -> Vec<Named> {
     if named.is_empty() { blank } else { named }
 }
 
-/// The variables that say whose certificates count, beside or in place of the system's.
+/// The variables that say whose certificates count, beside or in place of the system's. A blank one
+/// of the TLS library's may be the name of a file; an empty one names none.
 pub(crate) fn variables_set() -> Vec<String> {
-    let own = std::env::var_os(CA_FILE).filter(|value| !value.is_empty());
-    let others = named().into_iter().filter(|named| !named.is_blank());
-    let others = others.map(|named| named.variable);
-    let all = own.map(|_set| CA_FILE).into_iter().chain(others);
-    all.map(str::to_owned).collect()
+    let own = environment::text(CA_FILE);
+    let own = (!matches!(own, Ok(None))).then_some(CA_FILE);
+    let set = |variable: &&&str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    let others = VARIABLES.iter().filter(|_| IN_FILES).filter(set).copied();
+    own.into_iter().chain(others).map(str::to_owned).collect()
 }
 
 impl Named {

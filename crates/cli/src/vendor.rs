@@ -2,13 +2,15 @@
 
 mod client_file;
 pub(crate) mod endpoints;
+pub(crate) mod reader;
 pub(crate) mod trust;
 
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 use llm_auth_core::{
-    AuthManager, AuthManagerBuilder, AuthProvider, Error, HttpClient, OAuthToken, Secret,
+    AuthManager, AuthManagerBuilder, AuthProvider, Error, HttpClient, HttpClientBuilder,
+    OAuthToken, Secret, SecureUrl,
 };
 use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, GeminiProviderBuilder, OAuthClient};
 use llm_auth_minimax::{Dialect, MiniMaxProvider, MiniMaxProviderBuilder, Region};
@@ -141,6 +143,20 @@ impl Vendor {
         self.provider_by(http, args, patience)
     }
 
+    /// The same for a stored session: what is secret goes by no way on which the environment lets
+    /// another read it.
+    pub(crate) fn provider_for_stored(
+        self,
+        args: &ProviderArgs,
+        request_timeout: Option<Duration>,
+    ) -> Result<Provider, Failure> {
+        let mut http = network(request_timeout)?;
+        if let Some(why) = reader::doubt(&args.trust)? {
+            http = http.refuse_secrets_by_proxy(why);
+        }
+        self.provider_by(http.build()?, args, None)
+    }
+
     /// The same for questions that nothing is sent for.
     pub(crate) fn offline_provider(self, args: &ProviderArgs) -> Result<Provider, Failure> {
         self.provider_by(HttpClient::default(), args, None)
@@ -230,6 +246,15 @@ impl Vendor {
         trust::check_secret(self, args, &endpoints.token)
     }
 
+    /// Whether a sign-in sends the secret of a client of the user's own.
+    pub(crate) fn sends_client_secret(self, args: &ProviderArgs) -> Result<bool, Failure> {
+        if self != Self::Gemini {
+            return Ok(false);
+        }
+        let client = gemini_client(&Variables::of(self.name()), args)?;
+        Ok(client.is_some_and(|client| client.secret().is_some()))
+    }
+
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
         let misplaced = match self {
             Self::Gemini => args.region.map(|_| "--region is for minimax"),
@@ -241,14 +266,19 @@ impl Vendor {
     }
 }
 
-/// The one client for every request: sign-in, renewal, sign-out and `doctor`.
+/// The client for sign-ins and `doctor`.
 pub(crate) fn http_client(timeout: Option<Duration>) -> Result<HttpClient, Failure> {
+    Ok(network(timeout)?.build()?)
+}
+
+/// The one way to the network: sign-in, refresh, sign-out and `doctor`.
+fn network(timeout: Option<Duration>) -> Result<HttpClientBuilder, Failure> {
     crate::trust::check()?;
-    let mut http = environment::network(HttpClient::builder())?;
-    if let Some(timeout) = timeout {
-        http = http.timeout(timeout);
-    }
-    Ok(http.build()?)
+    let http = environment::network(HttpClient::builder())?;
+    Ok(match timeout {
+        Some(timeout) => http.timeout(timeout),
+        None => http,
+    })
 }
 
 const CLIENT_FILE_ELSEWHERE: &str = "--client-file is for gemini";
@@ -289,6 +319,27 @@ impl Provider {
             Self::Qwen(provider) => provider.check_session(session),
             Self::MiniMax(provider) => provider.check_session(session),
             Self::Gemini(provider) => provider.check_session(session),
+        }
+    }
+
+    /// Where a refresh sends the refresh token of this session.
+    pub(crate) fn refresh_endpoint(&self, session: &OAuthToken) -> Result<SecureUrl, Error> {
+        match self {
+            Self::Qwen(provider) => provider.refresh_endpoint(session),
+            Self::MiniMax(provider) => provider.refresh_endpoint(session),
+            Self::Gemini(provider) => provider.refresh_endpoint(session),
+        }
+    }
+
+    /// Where a revocation sends the tokens of this session; `None` if nothing is sent.
+    pub(crate) fn revocation_endpoint(
+        &self,
+        session: &OAuthToken,
+    ) -> Result<Option<SecureUrl>, Error> {
+        match self {
+            Self::Qwen(_) => Ok(None),
+            Self::MiniMax(provider) => provider.revocation_endpoint(session),
+            Self::Gemini(provider) => provider.revocation_endpoint(session).map(Some),
         }
     }
 

@@ -150,7 +150,7 @@ fn a_session_that_is_taken_over_stays_where_it_was_made() -> TestResult {
     token.metadata.server = Some("127.0.0.1:4000".into());
     let before = token.metadata.clone();
     let own = provider.import_session(token)?;
-    assert_eq!(own.metadata.provider_data, before.context);
+    assert_eq!(own.metadata.provider_data, before.provider_data);
     assert_eq!(own.metadata.server, before.server);
     assert!(
         provider

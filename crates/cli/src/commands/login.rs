@@ -87,6 +87,9 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let provider = vendor.provider(&provider_args, None, args.timeout)?;
     vendor.check_login(&args.provider)?;
     let places = trust::SignIn::judged(vendor, &args.provider)?;
+    if vendor.sends_client_secret(&args.provider)? {
+        places.check_secret_way()?;
+    }
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();

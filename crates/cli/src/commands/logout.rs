@@ -13,7 +13,7 @@ use super::import::{Source, shares_its_grant};
 use crate::exit::{Failure, chain};
 use crate::output::{self, VERSION, say};
 use crate::settings::Settings;
-use crate::vendor::{ProviderArgs, Vendor, trust};
+use crate::vendor::{ProviderArgs, Vendor, reader, trust};
 use crate::{accounts, signals, store, time};
 
 #[derive(Args, Debug)]
@@ -58,15 +58,15 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
     let sharer = before.as_ref().and_then(shares_its_grant);
+    let provider = vendor.provider_for_stored(&args.provider, args.timeout)?;
     if let Some(session) = &before
         && !args.local
         && sharer.is_none()
     {
         trust::check_session(vendor, &args.provider, &key, session)?;
-        trust::check_way(vendor, &args.provider, &key)?;
+        reader::check_revocation(&provider, &args.provider.trust, &key, session)?;
     }
-    let manager = vendor
-        .provider(&args.provider, args.timeout, None)?
+    let manager = provider
         .manager()
         .store(store.clone())
         .account(key.account())

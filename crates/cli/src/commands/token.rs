@@ -13,7 +13,7 @@ use super::SessionArgs;
 use crate::exit::{Failure, login_command};
 use crate::output::{self, VERSION};
 use crate::time::rfc3339;
-use crate::vendor::{Provider, ProviderArgs, trust};
+use crate::vendor::{Provider, ProviderArgs, reader, trust};
 use crate::{accounts, signals, store, text, time};
 
 #[derive(Args, Debug)]
@@ -70,16 +70,19 @@ impl Wanted {
             trust::check_session(vendor, &self.provider, &key, session)?;
         }
         if !self.force_refresh
-            && let Some(token) = good_enough(stored, &key, self.min_validity)?
+            && good_enough(stored.as_ref(), &key, self.min_validity)?
+            && let Some(token) = stored.clone()
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
             self.check(&key, &token)?;
             self.say_if_short(&token);
             return fit_to_send(key, token);
         }
-        trust::check_way(vendor, &self.provider, &key)?;
-        let manager = vendor
-            .provider(&self.provider, self.timeout, None)?
+        let provider = vendor.provider_for_stored(&self.provider, self.timeout)?;
+        if let Some(session) = &stored {
+            reader::check_refresh(&provider, &self.provider.trust, &key, session)?;
+        }
+        let manager = provider
             .manager()
             .store(store.clone())
             .account(key.account())
@@ -155,19 +158,18 @@ fn fit_to_send(key: SessionKey, token: OAuthToken) -> Result<(SessionKey, OAuthT
 
 /// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
 fn good_enough(
-    stored: Option<OAuthToken>,
+    stored: Option<&OAuthToken>,
     key: &SessionKey,
     minimum: Option<Duration>,
-) -> Result<Option<OAuthToken>, Failure> {
+) -> Result<bool, Failure> {
     let stored = stored.ok_or_else(|| {
         Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
     })?;
     let now = SystemClock.now();
-    let good = match minimum {
+    Ok(match minimum {
         None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
         Some(minimum) => stored.lasts(minimum, now),
-    };
-    Ok(Some(stored).filter(|_| good))
+    })
 }
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {

@@ -11,8 +11,9 @@ use llm_auth_core::{OAuthToken, Recipients, SecureUrl, SessionKey, TrustedHost, 
 use serde_json::{Value, json};
 
 use super::endpoints::{self, Entry};
+use super::reader::Reader;
 use super::{Provider, ProviderArgs, Vendor};
-use crate::environment::{Proxy, Variables};
+use crate::environment::Variables;
 use crate::exit::{Failure, chain, quoted};
 use crate::output::VERSION;
 use crate::settings::Settings;
@@ -80,64 +81,6 @@ pub(crate) fn check_session(
         message: format!("{key}: {why}"),
         advice: advice(&set, &refused_hosts(vendor, args, session)?),
     })
-}
-
-/// A proxy of the environment that could read what is sent, because the environment also says
-/// whose certificates count.
-struct Reader {
-    proxy: Proxy,
-    /// The variables that say whose certificates count.
-    authorities: Vec<String>,
-}
-
-impl Reader {
-    /// The one on the way to this vendor, unless a flag or the settings name it.
-    fn find(vendor: Vendor, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
-        let authorities = crate::trust::variables_set();
-        let Some(proxy) = Proxy::find()?.filter(|_| !authorities.is_empty()) else {
-            return Ok(None);
-        };
-        let http = super::http_client(None)?;
-        let entries = endpoints::of(vendor, args, &[args.region()])?;
-        let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
-        let place = SecureUrl::new(&format!("https://{}/", proxy.place()));
-        let is_trusted = |trusted: &TrustedHost| {
-            let place = place.as_ref();
-            place.is_ok_and(|place| trusted.matches(place))
-        };
-        let is_trusted = args.trust.hosts()?.iter().any(is_trusted);
-        Ok((is_taken && !is_trusted).then_some(Self { proxy, authorities }))
-    }
-
-    fn words(&self, what: &str) -> String {
-        format!(
-            "the proxy {} (set by {}) could read {what}, because {} says whose certificates count",
-            self.proxy.shown(),
-            self.proxy.variable,
-            self.authorities.join(" and "),
-        )
-    }
-
-    fn refusal(mut self, what: &str) -> Failure {
-        let message = format!("{}; nothing was sent", self.words(what));
-        self.authorities.insert(0, self.proxy.variable.to_owned());
-        Failure::Config {
-            message,
-            advice: advice(&self.authorities, &[self.proxy.place()]),
-        }
-    }
-}
-
-/// Refuses to send a stored session by a way on which a proxy of the environment could read it.
-pub(crate) fn check_way(
-    vendor: Vendor,
-    args: &ProviderArgs,
-    key: &SessionKey,
-) -> Result<(), Failure> {
-    match Reader::find(vendor, args)? {
-        Some(reader) => Err(reader.refusal(&format!("the session {key}"))),
-        None => Ok(()),
-    }
 }
 
 /// The servers of the environment that this session must not be sent to.
@@ -225,15 +168,19 @@ impl SignIn {
         let is_trusted = foreign
             .iter()
             .all(|entry| recipients.trusts(&entry.endpoint));
-        let reader = Reader::find(vendor, args)?;
-        match reader {
-            // The secret of the user's client goes along.
-            Some(reader) if vendor == Vendor::Gemini => Err(reader.refusal("the client secret")),
-            reader => Ok(Self {
-                foreign,
-                is_trusted,
-                reader,
-            }),
+        let asked = entries.iter().map(|entry| &entry.endpoint);
+        Ok(Self {
+            foreign,
+            is_trusted,
+            reader: Reader::on_the_way(asked, &args.trust)?,
+        })
+    }
+
+    /// Refuses to send the secret of the user's client by a way on which another could read it.
+    pub(crate) fn check_secret_way(&self) -> Result<(), Failure> {
+        match &self.reader {
+            Some(reader) => Err(reader.refusal("the client secret")),
+            None => Ok(()),
         }
     }
 
@@ -255,7 +202,7 @@ impl SignIn {
             "event": "foreign_endpoints",
             "vendor": vendor.name(),
             "endpoints": endpoints,
-            "proxy": self.reader.as_ref().map(|reader| reader.proxy.shown()),
+            "proxy": self.reader.as_ref().and_then(Reader::proxy),
         }))
     }
 
@@ -342,7 +289,7 @@ fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<SecureUrl> {
 }
 
 /// What to do about servers that the variables name, which are `hosts`, with their ports.
-fn advice(set: &[String], hosts: &[String]) -> String {
+pub(super) fn advice(set: &[String], hosts: &[String]) -> String {
     let mut flags: Vec<String> = Vec::new();
     for host in hosts {
         let flag = format!("--trust-endpoint {}", quoted(&printable(host)));

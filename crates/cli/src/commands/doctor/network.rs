@@ -5,6 +5,8 @@ use llm_auth_core::HttpClient;
 use super::{Check, Status};
 use crate::environment::{self, CA_FILE, Proxy};
 use crate::trust::{self, Named};
+use crate::vendor::reader;
+use crate::vendor::trust::TrustArgs;
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![proxy()];
@@ -27,7 +29,19 @@ fn proxy() -> Check {
             if !proxy.except.is_empty() {
                 message.push_str(", nor what NO_PROXY names");
             }
-            Check::new("proxy", Status::Ok, message)
+            let check = match reader::doubt(&TrustArgs::default()) {
+                Ok(Some(why)) => Check::new(
+                    "proxy",
+                    Status::Warn,
+                    format!("{message}; it could read what is sent, because {why}"),
+                )
+                .advice(
+                    "stored sessions are refreshed through it only if it is trusted: \
+                     --trust-endpoint, or \"trusted_endpoints\" in your settings",
+                ),
+                _ => Check::new("proxy", Status::Ok, message),
+            };
+            check
                 .fact("proxy", shown)
                 .fact("variable", variable)
                 .fact("except", proxy.except)
