@@ -6,16 +6,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::answer::Answer;
-use crate::device::Decision;
-use crate::fault::Fault;
-use crate::google;
+use crate::faults::fault::Fault;
+use crate::http::request::Request;
+use crate::http::response::Answer;
 use crate::kit::Kit;
-use crate::page::{self, Tongue, escape};
-use crate::request::Request;
+use crate::oauth::device_code::Decision;
+use crate::pages::document::{self as page, Tongue, escape};
+use crate::provider::{Endpoint, Vendor};
+use crate::provider_kit::VendorKit;
+use crate::providers::gemini as google;
 use crate::settings::Change;
-use crate::vendor::{Endpoint, Vendor};
-use crate::vendor_kit::VendorKit;
 
 pub(crate) fn owns(path: &str) -> bool {
     path == "/" || path == "/testkit" || path.starts_with("/testkit/")

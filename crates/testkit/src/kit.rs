@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::google;
+use crate::provider::Vendor;
+use crate::provider_kit::VendorKit;
+use crate::providers::gemini as google;
 use crate::server;
 use crate::settings::{Approval, Change, Rotation, Settings};
-use crate::vendor::Vendor;
-use crate::vendor_kit::VendorKit;
 
 /// The three vendors on one loopback port. Dropping it stops the server.
 ///

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::cases::table::WireCase;
 use crate::clock::Clock;
-use crate::request::Form;
-use crate::wire_cases::WireCase;
+use crate::http::request::Form;
 
 /// Answers every request, at any path, with what a script says; on a real loopback socket.
 ///

@@ -1,5 +1,7 @@
 //! Accepting connections, and turning HTTP into requests and answers.
 
+pub(crate) mod dispatch;
+
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -17,11 +19,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::answer::Answer;
-use crate::dispatch::{self, Reply};
+use crate::http::request::Request;
+use crate::http::response::Answer;
+use crate::http::stream::SharedStream;
 use crate::kit::Kit;
-use crate::request::Request;
-use crate::stream::SharedStream;
+
+use self::dispatch::Reply;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 

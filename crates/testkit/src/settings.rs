@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vendor::Vendor;
+use crate::provider::Vendor;
 
 /// Who approves a login, and when.
 ///

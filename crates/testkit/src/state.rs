@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::code::{Code, Consent};
 use crate::counters::Counters;
-use crate::device::{Decision, DeviceGrant};
-use crate::fault::Script;
-use crate::grants::{Grants, Renewal};
-use crate::request::Form;
+use crate::faults::fault::Script;
+use crate::http::request::Form;
+use crate::oauth::authorization_code::{Code, Consent};
+use crate::oauth::device_code::{Decision, DeviceGrant};
+use crate::oauth::tokens::{Grants, Renewal};
+use crate::provider::{Endpoint, Vendor};
 use crate::settings::{Approval, Settings};
-use crate::vendor::{Endpoint, Vendor};
 
 #[derive(Debug)]
 pub(crate) struct State {

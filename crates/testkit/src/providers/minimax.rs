@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Judged, Refused};
-use crate::device::{DeviceGrant, Poll};
-use crate::dispatch::Call;
-use crate::grants::{Issued, Renewal};
+use crate::http::request::encode;
+use crate::http::response::{Answer, Judged, Refused};
 use crate::kit::Kit;
-use crate::pkce;
-use crate::qwen::seconds;
-use crate::request::encode;
+use crate::oauth::device_code::{DeviceGrant, Poll};
+use crate::oauth::pkce;
+use crate::oauth::tokens::{Issued, Renewal};
+use crate::providers::qwen::seconds;
+use crate::server::dispatch::Call;
 use crate::settings::{ExpiryUnit, RefusalForm};
 use crate::state::State;
 

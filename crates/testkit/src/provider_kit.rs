@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::counters::Counters;
-use crate::device::Decision;
-use crate::fault::Fault;
+use crate::faults::fault::Fault;
+use crate::oauth::device_code::Decision;
+use crate::provider::{Endpoint, Vendor};
 use crate::settings::{Approval, ExpiryUnit, RefusalForm, Rotation, Settings};
 use crate::state::State;
-use crate::vendor::{Endpoint, Vendor};
 
 /// One simulated vendor: how it behaves, what it saw, what goes wrong next.
 pub struct VendorKit {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::request::Form;
+use crate::http::request::Form;
 
 /// The `code_challenge` of an authorization request, or why it is refused.
 pub(crate) fn challenge(form: &Form) -> Result<String, &'static str> {

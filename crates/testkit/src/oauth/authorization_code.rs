@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::device::Decision;
+use crate::oauth::device_code::Decision;
 use crate::random;
 
 /// What a client asked for at the authorization endpoint.

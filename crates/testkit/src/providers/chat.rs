@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::dispatch::Call;
-use crate::google::api_error;
+use crate::http::response::Answer;
+use crate::provider::{Endpoint, Vendor};
+use crate::providers::gemini::api_error;
+use crate::server::dispatch::Call;
 use crate::state::State;
-use crate::vendor::{Endpoint, Vendor};
 
 /// A chat completion in the vendor's shape; it repeats the last text it was sent.
 pub(crate) fn answer(vendor: Vendor, call: &Call<'_>, state: &mut State) -> Answer {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-const TABLE: &str = include_str!("../wire-cases.jsonl");
+const TABLE: &str = include_str!("../../wire-cases.jsonl");
 
 /// One answer of a vendor, from the table that every client of this workspace is held to.
 #[derive(Clone, Debug, Deserialize)]

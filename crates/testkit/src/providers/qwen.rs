@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Judged, Refused};
-use crate::device::{DeviceGrant, Poll};
-use crate::dispatch::Call;
-use crate::grants::{Issued, Renewal};
-use crate::pkce;
-use crate::request::encode;
+use crate::http::request::encode;
+use crate::http::response::{Answer, Judged, Refused};
+use crate::oauth::device_code::{DeviceGrant, Poll};
+use crate::oauth::pkce;
+use crate::oauth::tokens::{Issued, Renewal};
+use crate::server::dispatch::Call;
 use crate::state::State;
 
 const CLIENT_ID: &str = "f0304373b74a44d2b584a3fb70ca9e56";

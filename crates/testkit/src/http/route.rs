@@ -2,8 +2,8 @@
 
 use hyper::Method;
 
-use crate::request::{Complaint, Form, Request};
-use crate::vendor::{Endpoint, Vendor};
+use crate::http::request::{Complaint, Form, Request};
+use crate::provider::{Endpoint, Vendor};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Door {

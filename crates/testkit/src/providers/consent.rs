@@ -2,13 +2,13 @@
 
 use hyper::Method;
 
-use crate::answer::{Answer, Callback, Judged, Refused};
-use crate::code::{Asked, Code, Consent, is_loopback_redirect};
-use crate::device::Decision;
-use crate::dispatch::Call;
-use crate::google::known_client;
-use crate::page::{self, Tongue};
-use crate::pkce;
+use crate::http::response::{Answer, Callback, Judged, Refused};
+use crate::oauth::authorization_code::{Asked, Code, Consent, is_loopback_redirect};
+use crate::oauth::device_code::Decision;
+use crate::oauth::pkce;
+use crate::pages::document::{self as page, Tongue};
+use crate::providers::gemini::known_client;
+use crate::server::dispatch::Call;
 use crate::settings::Approval;
 use crate::state::State;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+use crate::provider::Vendor;
 use crate::random;
 use crate::settings::{Rotation, Settings};
-use crate::vendor::Vendor;
 
 /// At the end of every refresh token, so that a client that does not form-encode is found out.
 const MUST_BE_ESCAPED: &str = "+/=&%";

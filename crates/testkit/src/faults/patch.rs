@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::answer::Answer;
+use crate::http::response::Answer;
 
 /// What templates are filled with.
 #[derive(Debug)]

@@ -4,14 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-pub(crate) use crate::consent::authorize;
+pub(crate) use crate::providers::consent::authorize;
 
-use crate::answer::{Answer, Judged, Refused};
-use crate::dispatch::Call;
-use crate::grants::{Issued, Renewal};
+use crate::http::request::encode;
+use crate::http::response::{Answer, Judged, Refused};
 use crate::kit::Kit;
-use crate::pkce;
-use crate::request::encode;
+use crate::oauth::pkce;
+use crate::oauth::tokens::{Issued, Renewal};
+use crate::server::dispatch::Call;
 use crate::state::State;
 
 /// A client file of the kind `installed`, as the console hands it out.

@@ -4,17 +4,17 @@ mod words;
 
 use hyper::Method;
 
-use crate::answer::{Answer, Judged};
-use crate::code::Consent;
-use crate::device::Decision;
-use crate::dispatch::Call;
+use crate::http::response::{Answer, Judged};
+use crate::oauth::authorization_code::Consent;
+use crate::oauth::device_code::Decision;
+use crate::provider::Vendor;
 use crate::random;
+use crate::server::dispatch::Call;
 use crate::state::State;
-use crate::vendor::Vendor;
 
 pub(crate) use self::words::Tongue;
 
-const STYLE: &str = include_str!("page/page.css");
+const STYLE: &str = include_str!("page.css");
 
 /// A page with something to say.
 pub(crate) fn message(tongue: Tongue, status: u16, title: &str, text: &str) -> Answer {

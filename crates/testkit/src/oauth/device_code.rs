@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::pkce;
+use crate::oauth::pkce;
 use crate::random;
 use crate::settings::{Approval, Settings};
 
@@ -145,7 +145,7 @@ impl DeviceGrant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vendor::Vendor;
+    use crate::provider::Vendor;
 
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

@@ -2,23 +2,23 @@
 
 use std::sync::PoisonError;
 
-use crate::answer::{Answer, Judged, Refused};
-use crate::chat;
 use crate::control;
-use crate::door::{self, Action, Door};
-use crate::fault::{Fault, Kind, Stage};
-use crate::google;
+use crate::faults::fault::{Fault, Kind, Stage};
+use crate::faults::inject::{self as wire, Acted};
+use crate::faults::patch::{self, Facts};
+use crate::http::request::{Complaint, Form, Request};
+use crate::http::response::{Answer, Judged, Refused};
+use crate::http::route::{self as door, Action, Door};
+use crate::http::stream::SharedStream;
 use crate::kit::Kit;
-use crate::minimax;
-use crate::page::{self, Tongue};
-use crate::patch::{self, Facts};
-use crate::qwen;
-use crate::request::{Complaint, Form, Request};
+use crate::pages::document::{self as page, Tongue};
+use crate::provider::{Endpoint, Vendor};
+use crate::providers::chat;
+use crate::providers::gemini as google;
+use crate::providers::minimax;
+use crate::providers::qwen;
 use crate::settings::Approval;
 use crate::state::State;
-use crate::stream::SharedStream;
-use crate::vendor::{Endpoint, Vendor};
-use crate::wire::{self, Acted};
 
 pub(crate) enum Reply {
     Answer(Box<Answer>),

@@ -1,6 +1,6 @@
 //! The pages in the language of the browser's person.
 
-use crate::request::Request;
+use crate::http::request::Request;
 
 /// English or Simplified Chinese.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::vendor::Endpoint;
+use crate::provider::Endpoint;
 
 /// Something that goes wrong with the next request to an endpoint.
 ///

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::request::encode;
+use crate::http::request::encode;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::answer::Answer;
 use crate::clock::Clock;
-use crate::fault::{Fault, Kind};
-use crate::patch::{self, Facts};
-use crate::stream::SharedStream;
+use crate::faults::fault::{Fault, Kind};
+use crate::faults::patch::{self, Facts};
+use crate::http::response::Answer;
+use crate::http::stream::SharedStream;
 
 const HUGE: usize = 5 * 1024 * 1024;
 

@@ -1,0 +1,3 @@
+//! The pages that a user sees in the browser.
+
+pub(crate) mod document;
