@@ -1,6 +1,17 @@
 //! What every OAuth 2.0 server does, apart from its providers' rules.
 
-pub(crate) mod authorization_code;
-pub(crate) mod device_code;
-pub(crate) mod pkce;
-pub(crate) mod tokens;
+mod authorization_code;
+mod client;
+mod device_code;
+mod pkce;
+mod responses;
+mod tokens;
+
+pub(crate) use authorization_code::{
+    AuthorizationRequest, Code, Consent, Redemption, is_loopback_redirect,
+};
+pub(crate) use client::{Client, public_client};
+pub(crate) use device_code::{Decision, DeviceGrant, Poll};
+pub(crate) use pkce::challenge;
+pub(crate) use responses::{device_authorization, token_response};
+pub(crate) use tokens::{Family, Grants, Issued, RefreshOutcome, TokenFormat};

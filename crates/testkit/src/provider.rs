@@ -1,14 +1,14 @@
-//! Who is simulated, and which of their doors a request came to.
+//! The names of the simulated providers and of their operations.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of the simulated vendors.
+/// One of the simulated providers.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Vendor {
+pub enum Provider {
     /// Qwen: device flow with PKCE.
     Qwen,
     /// MiniMax: user-code device flow with PKCE and an echoed `state`, in three dialects.
@@ -17,7 +17,10 @@ pub enum Vendor {
     Gemini,
 }
 
-impl Vendor {
+impl Provider {
+    /// In the order of the control API.
+    pub(crate) const ALL: [Self; 3] = [Self::Qwen, Self::MiniMax, Self::Gemini];
+
     /// The name used by the control API: `qwen`, `minimax` or `gemini`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -29,28 +32,28 @@ impl Vendor {
     }
 }
 
-impl fmt::Display for Vendor {
+impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A door of a vendor, for scripting faults. In JSON the name is in snake case: `refresh`.
+/// An operation of a provider, for scripting faults. In JSON the name is in snake case: `refresh`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Endpoint {
+pub enum Operation {
     /// Where a device flow starts.
     DeviceAuthorization,
     /// The token endpoint, whatever the grant type.
     Token,
-    /// The token endpoint, asked whether a person has approved a device flow.
+    /// The token endpoint, polled for the approval of a device flow.
     Poll,
     /// The token endpoint, asked to exchange an authorization code.
     Exchange,
     /// The token endpoint, asked to refresh.
     Refresh,
-    /// The page in the browser where a person approves; for Google also the redirect from it.
+    /// The page in the browser where the user approves; for Google also the redirect from it.
     Authorization,
     /// Where a token is revoked.
     Revocation,
@@ -62,14 +65,14 @@ pub enum Endpoint {
     Chat,
 }
 
-impl Endpoint {
+impl Operation {
     /// Whether something scripted for `self` applies to a request that came to `seen`.
     pub(crate) fn covers(self, seen: Self) -> bool {
         self == seen
             || self == Self::Token && matches!(seen, Self::Poll | Self::Exchange | Self::Refresh)
     }
 
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::DeviceAuthorization => "device authorization",
             Self::Token => "token",
@@ -81,6 +84,18 @@ impl Endpoint {
             Self::UserInfo => "userinfo",
             Self::TokenInfo => "tokeninfo",
             Self::Chat => "chat",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_providers_are_listed_in_the_order_of_their_declaration() {
+        for (at, provider) in Provider::ALL.into_iter().enumerate() {
+            assert_eq!(provider as usize, at, "{provider}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One vendor as a test sees it.
+//! One provider as a test sees it.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,37 +7,43 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::counters::Counters;
-use crate::faults::fault::Fault;
-use crate::oauth::device_code::Decision;
-use crate::provider::{Endpoint, Vendor};
-use crate::settings::{Approval, ExpiryUnit, RefusalForm, Rotation, Settings};
+use crate::faults::Fault;
+use crate::oauth::Decision;
+use crate::provider::{Operation, Provider};
+use crate::providers::SimulatedProvider;
+use crate::settings::{Approval, ExpiryUnit, RejectionForm, Rotation};
 use crate::state::State;
 
-/// One simulated vendor: how it behaves, what it saw, what goes wrong next.
-pub struct VendorKit {
-    vendor: Vendor,
+/// One simulated provider: how it behaves, what it saw, what goes wrong next.
+pub struct ProviderKit {
+    simulated: Box<dyn SimulatedProvider>,
     base_url: String,
     state: Mutex<State>,
     changed: Notify,
 }
 
-impl fmt::Debug for VendorKit {
+impl fmt::Debug for ProviderKit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VendorKit")
-            .field("vendor", &self.vendor)
+        f.debug_struct("ProviderKit")
+            .field("simulated", &self.simulated)
             .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }
 }
 
-impl VendorKit {
-    pub(crate) fn new(vendor: Vendor, base_url: &str, settings: Settings) -> Self {
+impl ProviderKit {
+    pub(crate) fn new(simulated: Box<dyn SimulatedProvider>, base_url: &str) -> Self {
+        let state = State::new(simulated.token_format(), simulated.settings(base_url));
         Self {
-            vendor,
+            simulated,
             base_url: base_url.to_owned(),
-            state: Mutex::new(State::new(vendor, settings)),
+            state: Mutex::new(state),
             changed: Notify::new(),
         }
+    }
+
+    pub(crate) fn simulated(&self) -> &dyn SimulatedProvider {
+        &*self.simulated
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -48,13 +54,13 @@ impl VendorKit {
         self.changed.notify_waiters();
     }
 
-    /// Which vendor this is.
+    /// Which provider this is.
     #[must_use]
-    pub fn vendor(&self) -> Vendor {
-        self.vendor
+    pub fn provider(&self) -> Provider {
+        self.simulated.provider()
     }
 
-    /// `http://127.0.0.1:PORT`, the same for all vendors.
+    /// `http://127.0.0.1:PORT`, the same for all providers.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -63,15 +69,10 @@ impl VendorKit {
     /// The URL of an API call that accepts only a live access token.
     #[must_use]
     pub fn chat_url(&self) -> String {
-        let path = match self.vendor {
-            Vendor::Qwen => "/v1/chat/completions",
-            Vendor::MiniMax => "/anthropic/v1/messages",
-            Vendor::Gemini => "/v1beta/models/gemini-testkit:generateContent",
-        };
-        format!("{}{path}", self.base_url)
+        format!("{}{}", self.base_url, self.simulated.chat_path())
     }
 
-    /// What the vendor saw so far.
+    /// What the provider saw so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let state = self.lock();
@@ -81,7 +82,7 @@ impl VendorKit {
         counters
     }
 
-    /// Everything a strict vendor would refuse, in words and without secrets.
+    /// Everything a strict provider would reject, in words and without secrets.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.lock().counters.violations.clone()
@@ -92,7 +93,7 @@ impl VendorKit {
         self.lock().counters = Counters::default();
     }
 
-    /// Waits until the counters satisfy `wanted`; looks after each request. There is no timeout.
+    /// Waits until the counters satisfy `wanted`; checks after each request. There is no timeout.
     pub async fn wait_for(&self, wanted: impl Fn(&Counters) -> bool) -> Counters {
         loop {
             let mut notified = std::pin::pin!(self.changed.notified());
@@ -105,12 +106,12 @@ impl VendorKit {
         }
     }
 
-    /// Scripts a fault for the next request to `endpoint`. Faults apply in the order of scripting.
-    pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
-        self.lock().script.push(endpoint, fault);
+    /// Scripts a fault for the next request of `operation`. Faults apply in the order of scripting.
+    pub fn fault(&self, operation: Operation, fault: Fault) {
+        self.lock().script.push(operation, fault);
     }
 
-    /// Forgets all scripted faults.
+    /// Removes all scripted faults.
     pub fn clear_faults(&self) {
         self.lock().script.clear();
     }
@@ -121,23 +122,23 @@ impl VendorKit {
         self.lock().script.len()
     }
 
-    /// User codes (for Google: names of consent requests) that wait for a person.
+    /// User codes (for Google: names of consent requests) that wait for the user.
     #[must_use]
     pub fn pending_user_codes(&self) -> Vec<String> {
         self.lock().pending()
     }
 
-    /// Approves a login as a person would; `false` if no such code is pending.
+    /// Approves a login as the user would; `false` if no such code is pending.
     pub fn approve(&self, user_code: &str) -> bool {
         self.lock().decide(Some(user_code), Decision::Approved) > 0
     }
 
-    /// Refuses a login as a person would; `false` if no such code is pending.
+    /// Denies a login as the user would; `false` if no such code is pending.
     pub fn deny(&self, user_code: &str) -> bool {
         self.lock().decide(Some(user_code), Decision::Denied) > 0
     }
 
-    /// Approves all pending logins and says how many there were.
+    /// Approves all pending logins and returns how many there were.
     pub fn approve_all(&self) -> usize {
         self.lock().decide(None, Decision::Approved)
     }
@@ -191,7 +192,7 @@ impl VendorKit {
         self.lock().settings.code_lifetime = lifetime;
     }
 
-    /// How long new access tokens live. Default: 3600 s. Answers say whole seconds, at least 1.
+    /// How long new access tokens live. Default: 3600 s. Responses hold whole seconds, at least 1.
     pub fn set_access_lifetime(&self, lifetime: Duration) {
         self.lock().settings.access_lifetime = lifetime;
     }
@@ -212,7 +213,7 @@ impl VendorKit {
         self.lock().settings.reuse_revokes_family = revokes;
     }
 
-    /// The `resource_url` of token answers; `None` leaves it out. Default: where the chat endpoint
+    /// The `resource_url` of token responses; `None` leaves it out. Default: where the chat endpoint
     /// of this server is; for Google none.
     pub fn set_resource_url(&self, url: Option<String>) {
         self.lock().settings.resource_url = url;
@@ -223,17 +224,17 @@ impl VendorKit {
         self.lock().settings.issuer = issuer;
     }
 
-    /// The unit of MiniMax's `expired_in` in token answers. Default: Unix milliseconds.
+    /// The unit of MiniMax's `expired_in` in token responses. Default: Unix milliseconds.
     pub fn set_expiry_unit(&self, unit: ExpiryUnit) {
         self.lock().settings.expiry_unit = unit;
     }
 
-    /// How MiniMax says that a refresh token is dead. Default: an OAuth error body.
-    pub fn set_refusal_form(&self, form: RefusalForm) {
-        self.lock().settings.refusal_form = form;
+    /// How MiniMax rejects a dead refresh token. Default: an OAuth error body.
+    pub fn set_rejection_form(&self, form: RejectionForm) {
+        self.lock().settings.rejection_form = form;
     }
 
-    /// Accepts a client id besides the vendor's own. For MiniMax it speaks the portal's dialect,
+    /// Accepts a client id besides the provider's own. For MiniMax it speaks the portal's dialect,
     /// for Google its secret is the configured one.
     pub fn allow_client(&self, client_id: impl Into<String>) {
         self.lock().more_clients.insert(client_id.into());

@@ -11,7 +11,7 @@ pub(crate) fn hex(bytes: usize) -> String {
     })
 }
 
-/// A code that a person can type: eight letters without vowels.
+/// A code that a user can type: eight letters without vowels.
 pub(crate) fn user_code() -> String {
     const LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
     let mut code: String = fill(8)

@@ -1,4 +1,4 @@
-//! The table of answers that vendors have been seen to send, and what each of them means.
+//! The table of responses that providers have been seen to send, and what each of them means.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,18 @@ use serde::Deserialize;
 
 const TABLE: &str = include_str!("../../wire-cases.jsonl");
 
-/// One answer of a vendor, from the table that every client of this workspace is held to.
+/// One response of a provider, from the table that every client of this workspace is held to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct WireCase {
     /// `gemini`, `minimax` or `qwen`.
-    pub vendor: String,
-    /// What was asked: `device_code`, `poll`, `exchange`, `refresh`, `revoke`, `api`, `callback`,
+    #[serde(rename = "vendor")]
+    pub provider: String,
+    /// The step of the flow: `device_code`, `poll`, `exchange`, `refresh`, `revoke`, `api`, `callback`,
     /// `authorize`, `tokeninfo` or `userinfo`.
     pub step: String,
-    /// The HTTP status; 0 where no answer came. For a `callback`, `body` is the request target
+    /// The HTTP status; 0 if no response came. For a `callback`, `body` is the request target
     /// that reaches the redirect listener.
     pub status: u16,
     /// Headers beside `Content-Type: application/json`.
@@ -24,17 +25,17 @@ pub struct WireCase {
     pub headers: BTreeMap<String, String>,
     /// The body, with `{STATE}` for the `state` of the request and `{NOW_MS+n}` for an instant.
     pub body: String,
-    /// The label of what it means.
+    /// The label of its meaning.
     pub expect: String,
-    /// What this workspace makes of it, where that differs.
+    /// The label in this workspace, if that differs.
     #[serde(default)]
     pub ours: Option<String>,
     /// Why it differs.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Where it was seen.
+    /// The source of the observation.
     pub source: String,
-    /// What else is known of it.
+    /// Further remarks.
     #[serde(default)]
     pub note: Option<String>,
 }
@@ -47,44 +48,19 @@ impl WireCase {
     }
 }
 
-/// The cases of one vendor, in the order of the table.
+/// The cases of one provider, in the order of the table.
 ///
 /// # Panics
 ///
 /// If a line of the table is not a case: the table is part of this crate.
 #[must_use]
 #[expect(clippy::expect_used, reason = "the table is compiled in and tested")]
-pub fn wire_cases(vendor: &str) -> Vec<WireCase> {
+pub fn wire_cases(provider: &str) -> Vec<WireCase> {
     let read = |line| serde_json::from_str(line).expect("a line of the table is a case");
     let cases = TABLE.lines().map(read);
     cases
-        .filter(|case: &WireCase| case.vendor == vendor)
+        .filter(|case: &WireCase| case.provider == provider)
         .collect()
-}
-
-/// The label for what a client made of an answer, given the `Debug` name of its error kind, of
-/// its verdict on an API answer or of its poll result; the name itself if there is no label.
-#[must_use]
-pub fn label_of(name: &str) -> &str {
-    match name {
-        "Config" => "config_error",
-        "Denied" => "denied",
-        "Expired" => "expired",
-        "Fine" => "ok",
-        "Pending" => "pending",
-        "PolicyDenied" => "policy_denied",
-        "Protocol" => "protocol_error",
-        "Quota" => "quota",
-        "RateLimited" => "rate_limited",
-        "Ready" => "token",
-        "Redirected" => "redirect",
-        "RefreshNeeded" => "refresh_needed",
-        "RefreshRejected" => "reauth_required",
-        "SlowDown" => "slow_down",
-        "StateMismatch" => "state_mismatch",
-        "Transient" => "transient",
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -93,7 +69,7 @@ mod tests {
 
     #[test]
     fn no_line_of_the_table_is_lost() {
-        let count = |vendor| wire_cases(vendor).len();
+        let count = |provider| wire_cases(provider).len();
         assert_eq!(TABLE.lines().count(), 90);
         assert_eq!(
             [count("gemini"), count("minimax"), count("qwen")],
@@ -102,9 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_differs_from_the_table_says_why() {
-        for vendor in ["gemini", "minimax", "qwen"] {
-            for case in wire_cases(vendor) {
+    fn a_label_that_differs_has_a_reason() {
+        for provider in ["gemini", "minimax", "qwen"] {
+            for case in wire_cases(provider) {
                 assert_eq!(case.ours.is_some(), case.reason.is_some(), "{case:?}");
                 assert_ne!(case.ours.as_ref(), Some(&case.expect), "{case:?}");
             }

@@ -6,20 +6,18 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::provider::Endpoint;
-
-/// Something that goes wrong with the next request to an endpoint.
+/// Something that goes wrong with the next request of an operation.
 ///
-/// *Before* means that the vendor never processes the request; *after* means that it does (a
-/// refresh token is spent, a code is used up) and the answer is lost or altered.
+/// *Before* means that the provider never processes the request; *after* means that it does (a
+/// refresh token is spent, a code is used up) and the response is lost or altered.
 ///
 /// ```
 /// use llm_auth_testkit::Fault;
 ///
-/// let unavailable = Fault::answer(503, "busy").header("Retry-After", "1").times(2);
-/// let answer_lost_after_rotation = Fault::drop_connection().after();
+/// let unavailable = Fault::response(503, "busy").header("Retry-After", "1").times(2);
+/// let response_lost_after_rotation = Fault::drop_connection().after();
 /// let odd_interval = Fault::patch(serde_json::json!({"interval": 0, "expires_in": "5"}));
-/// # drop((unavailable, answer_lost_after_rotation, odd_interval));
+/// # drop((unavailable, response_lost_after_rotation, odd_interval));
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 pub struct Fault {
@@ -47,7 +45,8 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Kind {
-    Answer {
+    #[serde(rename = "answer")]
+    Response {
         status: u16,
         #[serde(default)]
         headers: BTreeMap<String, String>,
@@ -75,42 +74,42 @@ pub(crate) enum Kind {
 }
 
 impl Fault {
-    /// A fixed answer instead of the vendor's.
+    /// A fixed response instead of the provider's.
     ///
     /// The body may contain `{STATE}` (the `state` of this request, or of the latest one that had
     /// one), `{NOW_MS}`, `{NOW_MS+n}` and `{NOW_MS-n}` (Unix time in milliseconds). The content
     /// type is guessed from the body unless [`Fault::header`] sets it.
     #[must_use]
-    pub fn answer(status: u16, body: impl Into<String>) -> Self {
-        Self::of(Kind::Answer {
+    pub fn response(status: u16, body: impl Into<String>) -> Self {
+        Self::of(Kind::Response {
             status,
             headers: BTreeMap::new(),
             body: body.into(),
         })
     }
 
-    /// Adds a header to a fixed answer; without effect on other faults.
+    /// Adds a header to a fixed response; without effect on other faults.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        if let Kind::Answer { headers, .. } = &mut self.kind {
+        if let Kind::Response { headers, .. } = &mut self.kind {
             headers.insert(name.into(), value.into());
         }
         self
     }
 
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     #[must_use]
     pub fn drop_connection() -> Self {
         Self::of(Kind::Drop)
     }
 
-    /// The connection is reset without an answer.
+    /// The connection is reset without a response.
     #[must_use]
     pub fn reset() -> Self {
         Self::of(Kind::Reset)
     }
 
-    /// The vendor takes its time, then does as always.
+    /// The provider waits, then does as always.
     #[must_use]
     pub fn delay(time: Duration) -> Self {
         Self::of(Kind::Delay {
@@ -118,25 +117,25 @@ impl Fault {
         })
     }
 
-    /// No answer ever comes, and the connection stays open.
+    /// No response ever comes, and the connection stays open.
     #[must_use]
     pub fn hang() -> Self {
         Self::of(Kind::Hang)
     }
 
-    /// Half of the answer, less than its `Content-Length`, then the end of the connection.
+    /// Half of the response, less than its `Content-Length`, then the end of the connection.
     #[must_use]
     pub fn truncated_body() -> Self {
         Self::of(Kind::Truncated)
     }
 
-    /// A chunked answer with a chunk that is none.
+    /// A chunked response with an invalid chunk.
     #[must_use]
     pub fn garbage_chunks() -> Self {
         Self::of(Kind::GarbageChunks)
     }
 
-    /// The answer comes one byte per `interval`.
+    /// The response comes one byte per `interval`.
     #[must_use]
     pub fn slow_body(interval: Duration) -> Self {
         Self::of(Kind::SlowBody {
@@ -144,7 +143,7 @@ impl Fault {
         })
     }
 
-    /// A JSON answer that never ends.
+    /// A JSON response that never ends.
     #[must_use]
     pub fn endless_body() -> Self {
         Self::of(Kind::Endless)
@@ -156,29 +155,29 @@ impl Fault {
         Self::of(Kind::Html)
     }
 
-    /// A JSON answer of five megabytes.
+    /// A JSON response of five megabytes.
     #[must_use]
     pub fn huge_body() -> Self {
         Self::of(Kind::Huge)
     }
 
-    /// The answer claims to be compressed and is not.
+    /// The response claims to be compressed and is not.
     #[must_use]
     pub fn false_gzip() -> Self {
         Self::of(Kind::Gzip)
     }
 
-    /// A JSON merge patch (RFC 7396) on the vendor's answer: `null` removes a field.
+    /// A JSON merge patch (RFC 7396) on the provider's response: `null` removes a field.
     ///
     /// On a redirect back to the client it patches the query. A string that is wholly a
     /// `{NOW_MS+n}` becomes a number, `{STATE}` in a string is filled in. A fault of this kind
-    /// waits for an answer that it can change.
+    /// waits for a response that it can change.
     #[must_use]
     pub fn patch(patch: Value) -> Self {
         Self::of(Kind::Patch { patch })
     }
 
-    /// The request is not processed. The default of all faults that need no real answer.
+    /// The request is not processed. The default of all faults that need no real response.
     #[must_use]
     pub fn before(mut self) -> Self {
         self.stage = Some(Stage::Before);
@@ -230,75 +229,9 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The faults that wait for their requests, in the order they were scripted.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    queue: Vec<(Endpoint, Fault)>,
-}
-
-impl Script {
-    pub(crate) fn push(&mut self, endpoint: Endpoint, fault: Fault) {
-        if fault.times > 0 {
-            self.queue.push((endpoint, fault));
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.queue.clear();
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// The fault for a request, if its turn has come.
-    pub(crate) fn take(&mut self, seen: Endpoint) -> Option<Fault> {
-        let at = self.queue.iter().position(|(e, _)| e.covers(seen))?;
-        let fault = &mut self.queue[at].1;
-        if fault.skip > 0 {
-            fault.skip -= 1;
-            return None;
-        }
-        fault.times -= 1;
-        let taken = fault.clone();
-        if fault.times == 0 {
-            self.queue.remove(at);
-        }
-        Some(taken)
-    }
-
-    /// Takes back a fault that found nothing to change.
-    pub(crate) fn put_back(&mut self, endpoint: Endpoint, mut fault: Fault) {
-        fault.times = 1;
-        self.queue.insert(0, (endpoint, fault));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn faults_apply_in_order_as_often_as_asked_and_only_where_they_belong() {
-        let mut script = Script::default();
-        script.push(Endpoint::Token, Fault::hang().times(2).skip(1));
-        script.push(Endpoint::Poll, Fault::reset());
-        assert!(script.take(Endpoint::Chat).is_none());
-        assert!(script.take(Endpoint::Refresh).is_none());
-        assert!(matches!(
-            script.take(Endpoint::Refresh).unwrap().kind,
-            Kind::Hang
-        ));
-        assert!(matches!(
-            script.take(Endpoint::Poll).unwrap().kind,
-            Kind::Hang
-        ));
-        assert!(matches!(
-            script.take(Endpoint::Poll).unwrap().kind,
-            Kind::Reset
-        ));
-        assert_eq!(script.len(), 0);
-    }
 
     #[test]
     fn a_fault_can_be_written_in_json() {

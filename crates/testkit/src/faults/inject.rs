@@ -5,117 +5,118 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::fault::{Fault, Kind};
+use super::patch::{Template, fill};
 use crate::clock::Clock;
-use crate::faults::fault::{Fault, Kind};
-use crate::faults::patch::{self, Facts};
-use crate::http::response::Answer;
-use crate::http::stream::SharedStream;
+use crate::http::{Response, SharedStream};
 
 const HUGE: usize = 5 * 1024 * 1024;
 
-pub(crate) enum Acted {
-    Answer(Box<Answer>),
-    /// The connection is to be closed; what there was to say has been said.
+pub(crate) enum Injected {
+    Response(Box<Response>),
+    /// The connection is to be closed; nothing more is sent.
     Closed,
     /// Nothing but time has passed.
     Continue,
 }
 
-/// Carries out a fault. `answer` is the vendor's own if the request was processed.
-pub(crate) async fn act(
+/// Carries out a fault. `response` is the provider's own if the request was processed.
+pub(crate) async fn inject(
     fault: &Fault,
-    answer: Option<Answer>,
-    facts: &Facts,
+    response: Option<Response>,
+    template: &Template,
     clock: &Clock,
     stream: &SharedStream,
-) -> Acted {
+) -> Injected {
     let date = clock.http_date();
     match &fault.kind {
-        Kind::Drop => Acted::Closed,
+        Kind::Drop => Injected::Closed,
         Kind::Reset => {
             stream.reset_on_close();
-            Acted::Closed
+            Injected::Closed
         }
         Kind::Hang => std::future::pending().await,
         Kind::Delay { milliseconds } => {
             tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
-            answer.map_or(Acted::Continue, |answer| Acted::Answer(Box::new(answer)))
+            response.map_or(Injected::Continue, |response| {
+                Injected::Response(Box::new(response))
+            })
         }
-        Kind::Answer {
+        Kind::Response {
             status,
             headers,
             body,
-        } => Acted::Answer(Box::new(fixed(*status, headers, &patch::fill(body, facts)))),
-        Kind::Html => Acted::Answer(Box::new(firewall_page())),
+        } => Injected::Response(Box::new(fixed(*status, headers, &fill(body, template)))),
+        Kind::Html => Injected::Response(Box::new(firewall_page())),
         Kind::Huge => {
             let body = json!({"access_token": "x".repeat(HUGE)});
-            Acted::Answer(Box::new(Answer::json(200, &body)))
+            Injected::Response(Box::new(Response::json(200, &body)))
         }
         Kind::Gzip => {
-            let answer = answer.unwrap_or_else(sample);
-            Acted::Answer(Box::new(answer.header("Content-Encoding", "gzip")))
+            let response = response.unwrap_or_else(sample);
+            Injected::Response(Box::new(response.header("Content-Encoding", "gzip")))
         }
         Kind::Truncated => {
-            let answer = answer.unwrap_or_else(sample);
-            let half = answer.body.len() / 2;
-            let bytes = [&head(&answer, &date)[..], &answer.body[..half]].concat();
+            let response = response.unwrap_or_else(sample);
+            let half = response.body.len() / 2;
+            let bytes = [&head(&response, &date)[..], &response.body[..half]].concat();
             closed(stream.send(&bytes).await)
         }
         Kind::GarbageChunks => {
-            let answer = answer.unwrap_or_else(sample);
-            let mut bytes = head_with(&answer, &date, "Transfer-Encoding: chunked").into_bytes();
+            let response = response.unwrap_or_else(sample);
+            let mut bytes = head_with(&response, &date, "Transfer-Encoding: chunked").into_bytes();
             bytes.extend_from_slice(b"5\r\n{\"acc\r\nno such size\r\n");
             closed(stream.send(&bytes).await)
         }
         Kind::SlowBody { milliseconds } => {
-            let answer = answer.unwrap_or_else(sample);
-            closed(drip(&answer, &date, *milliseconds, stream).await)
+            let response = response.unwrap_or_else(sample);
+            closed(drip(&response, &date, *milliseconds, stream).await)
         }
         Kind::Endless => closed(flood(&date, stream).await),
-        // Applied where the vendor's answer is made; here it has nothing to do.
-        Kind::Patch { .. } => {
-            answer.map_or(Acted::Continue, |answer| Acted::Answer(Box::new(answer)))
-        }
+        // The dispatcher applies patches to the provider's response.
+        Kind::Patch { .. } => response.map_or(Injected::Continue, |response| {
+            Injected::Response(Box::new(response))
+        }),
     }
 }
 
-/// What a firewall in front of a vendor says, with status 200.
-pub(crate) fn firewall_page() -> Answer {
+/// The page of a firewall in front of a provider, with status 200.
+pub(crate) fn firewall_page() -> Response {
     let body = "<!doctype html><html><head><meta name=\"aliyun_waf_aa\" content=\"testkit\">\
                 <title>Checking</title></head><body>Please wait.</body></html>";
-    Answer::html(200, body.to_owned())
+    Response::html(200, body.to_owned())
 }
 
-/// A client that hung up ends the fault like everything else.
-fn closed(_sent: std::io::Result<()>) -> Acted {
-    Acted::Closed
+/// Also when the client has hung up.
+fn closed(_sent: std::io::Result<()>) -> Injected {
+    Injected::Closed
 }
 
-fn fixed(status: u16, headers: &BTreeMap<String, String>, body: &str) -> Answer {
+fn fixed(status: u16, headers: &BTreeMap<String, String>, body: &str) -> Response {
     let kind = match body.trim_start().as_bytes().first() {
         Some(b'{' | b'[') => "application/json; charset=utf-8",
         Some(b'<') => "text/html; charset=utf-8",
         Some(_) | None => "text/plain; charset=utf-8",
     };
-    let answer = Answer::new(status, kind, body.to_owned());
-    headers
-        .iter()
-        .fold(answer, |answer, (name, value)| answer.header(name, value))
+    let response = Response::new(status, kind, body.to_owned());
+    headers.iter().fold(response, |response, (name, value)| {
+        response.header(name, value)
+    })
 }
 
-fn sample() -> Answer {
+fn sample() -> Response {
     let body = json!({"access_token": "testkit-not-issued", "expires_in": 3600});
-    Answer::json(200, &body)
+    Response::json(200, &body)
 }
 
 async fn drip(
-    answer: &Answer,
+    response: &Response,
     date: &str,
     milliseconds: u64,
     stream: &SharedStream,
 ) -> std::io::Result<()> {
-    stream.send(&head(answer, date)).await?;
-    for byte in &answer.body {
+    stream.send(&head(response, date)).await?;
+    for byte in &response.body {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         stream.send(&[*byte]).await?;
     }
@@ -132,16 +133,16 @@ async fn flood(date: &str, stream: &SharedStream) -> std::io::Result<()> {
     }
 }
 
-fn head(answer: &Answer, date: &str) -> Vec<u8> {
-    let length = format!("Content-Length: {}", answer.body.len());
-    head_with(answer, date, &length).into_bytes()
+fn head(response: &Response, date: &str) -> Vec<u8> {
+    let length = format!("Content-Length: {}", response.body.len());
+    head_with(response, date, &length).into_bytes()
 }
 
-fn head_with(answer: &Answer, date: &str, line: &str) -> String {
-    let headers = answer.all_headers().into_iter();
+fn head_with(response: &Response, date: &str, line: &str) -> String {
+    let headers = response.all_headers().into_iter();
     let headers: String = headers.map(|(n, v)| format!("{n}: {v}\r\n")).collect();
     format!(
         "HTTP/1.1 {} Testkit\r\nDate: {date}\r\n{headers}{line}\r\nConnection: close\r\n\r\n",
-        answer.status
+        response.status
     )
 }

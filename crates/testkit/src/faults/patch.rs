@@ -1,25 +1,25 @@
-//! Altering an answer: templates, and JSON merge patches on bodies and redirects.
+//! Altering a response: templates, and JSON merge patches on bodies and redirects.
 
 use serde_json::{Map, Value};
 
-use crate::http::response::Answer;
+use crate::http::Response;
 
-/// What templates are filled with.
+/// The values that placeholders stand for.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct Template {
     pub(crate) state: String,
     pub(crate) now_ms: i64,
 }
 
 /// Fills `{STATE}` and `{NOW_MS+n}`; anything else in braces stays as it is.
-pub(crate) fn fill(template: &str, facts: &Facts) -> String {
+pub(super) fn fill(template: &str, values: &Template) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(start) = rest.find('{') {
         text.push_str(&rest[..start]);
         rest = &rest[start..];
         let filled = rest.find('}').and_then(|end| {
-            let value = value_of(&rest[1..end], facts)?;
+            let value = value_of(&rest[1..end], values)?;
             Some((value, end + 1))
         });
         let (value, length) = filled.unwrap_or_else(|| ("{".to_owned(), 1));
@@ -29,27 +29,27 @@ pub(crate) fn fill(template: &str, facts: &Facts) -> String {
     text + rest
 }
 
-fn value_of(name: &str, facts: &Facts) -> Option<String> {
+fn value_of(name: &str, values: &Template) -> Option<String> {
     if name == "STATE" {
-        return Some(facts.state.clone());
+        return Some(values.state.clone());
     }
-    now(name, facts).map(|ms| ms.to_string())
+    now(name, values).map(|ms| ms.to_string())
 }
 
-fn now(name: &str, facts: &Facts) -> Option<i64> {
+fn now(name: &str, values: &Template) -> Option<i64> {
     let shift = name.strip_prefix("NOW_MS")?;
     let shift: i64 = if shift.is_empty() {
         0
     } else {
         shift.parse().ok()?
     };
-    Some(facts.now_ms.saturating_add(shift))
+    Some(values.now_ms.saturating_add(shift))
 }
 
-/// Applies a merge patch; `false` if the answer is neither JSON nor a redirect back.
-pub(crate) fn apply(patch: &Value, answer: &mut Answer, facts: &Facts) -> bool {
-    let patch = filled(patch, facts);
-    if let Some(callback) = &mut answer.callback {
+/// Applies a merge patch; `false` if the response is neither JSON nor a redirect back.
+pub(crate) fn apply_patch(patch: &Value, response: &mut Response, values: &Template) -> bool {
+    let patch = filled(patch, values);
+    if let Some(callback) = &mut response.callback {
         for (name, value) in patch.as_object().into_iter().flatten() {
             callback.parameters.retain(|(seen, _)| seen != name);
             let text = value
@@ -61,24 +61,28 @@ pub(crate) fn apply(patch: &Value, answer: &mut Answer, facts: &Facts) -> bool {
         }
         return true;
     }
-    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else {
         return false;
     };
     merge(&mut body, patch);
-    answer.body = body.to_string().into();
+    response.body = body.to_string().into();
     true
 }
 
-fn filled(value: &Value, facts: &Facts) -> Value {
+fn filled(value: &Value, values: &Template) -> Value {
     match value {
         Value::String(text) => {
             let name = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
-            name.and_then(|name| now(name, facts))
-                .map_or_else(|| Value::from(fill(text, facts)), Value::from)
+            name.and_then(|name| now(name, values))
+                .map_or_else(|| Value::from(fill(text, values)), Value::from)
         }
         Value::Object(fields) => {
             let fields = fields.iter();
-            Value::Object(fields.map(|(k, v)| (k.clone(), filled(v, facts))).collect())
+            Value::Object(
+                fields
+                    .map(|(k, v)| (k.clone(), filled(v, values)))
+                    .collect(),
+            )
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.clone(),
     }
@@ -111,8 +115,8 @@ mod tests {
 
     use super::*;
 
-    fn facts() -> Facts {
-        Facts {
+    fn values() -> Template {
+        Template {
             state: "s1".to_owned(),
             now_ms: 1000,
         }
@@ -122,30 +126,30 @@ mod tests {
     fn templates_are_filled_and_other_braces_stay() {
         let text = r#"{"state":"{STATE}","at":{NOW_MS+5},"was":{NOW_MS-5},"x":{}}"#;
         assert_eq!(
-            fill(text, &facts()),
+            fill(text, &values()),
             r#"{"state":"s1","at":1005,"was":995,"x":{}}"#
         );
     }
 
     #[test]
     fn a_patch_replaces_adds_and_removes_fields() {
-        let mut answer = Answer::json(200, &json!({"a": 1, "b": 2, "c": {"d": 3, "e": 4}}));
+        let mut response = Response::json(200, &json!({"a": 1, "b": 2, "c": {"d": 3, "e": 4}}));
         let patch = json!({"a": null, "b": "5", "c": {"d": null}, "at": "{NOW_MS+1}"});
-        assert!(apply(&patch, &mut answer, &facts()));
-        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert!(apply_patch(&patch, &mut response, &values()));
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(body, json!({"b": "5", "c": {"e": 4}, "at": 1001}));
     }
 
     #[test]
     fn a_patch_changes_the_query_of_a_redirect() {
-        let mut answer =
-            Answer::callback("http://127.0.0.1:1/cb", &[("code", "4/x"), ("state", "s")]);
-        assert!(apply(
+        let mut response =
+            Response::callback("http://127.0.0.1:1/cb", &[("code", "4/x"), ("state", "s")]);
+        assert!(apply_patch(
             &json!({"code": null, "state": "forged"}),
-            &mut answer,
-            &facts()
+            &mut response,
+            &values()
         ));
-        let headers = answer.all_headers();
+        let headers = response.all_headers();
         let location = headers.iter().find(|(name, _)| name == "Location").unwrap();
         assert_eq!(location.1, "http://127.0.0.1:1/cb?state=forged");
     }

@@ -1,12 +1,12 @@
-//! An answer, before it becomes bytes.
+//! A response, before it becomes bytes.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::http::request::encode;
+use super::form::encode;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
@@ -20,7 +20,7 @@ pub(crate) struct Callback {
     pub(crate) parameters: Vec<(String, String)>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Self {
@@ -49,13 +49,13 @@ impl Answer {
     }
 
     pub(crate) fn callback(redirect_uri: &str, parameters: &[(&str, &str)]) -> Self {
-        let mut answer = Self::new(302, "text/plain; charset=utf-8", "");
+        let mut response = Self::new(302, "text/plain; charset=utf-8", "");
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        answer.callback = Some(Callback {
+        response.callback = Some(Callback {
             redirect_uri: redirect_uri.to_owned(),
             parameters: parameters.iter().map(owned).collect(),
         });
-        answer
+        response
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -86,19 +86,28 @@ impl Callback {
     }
 }
 
-/// A handler's answer: what was asked for, or a refusal that counts as a violation.
-pub(crate) type Judged = Result<Answer, Box<Refused>>;
+/// A handler's response, or a rejection that counts as a violation.
+pub(crate) type HandlerResult = Result<Response, Box<Rejected>>;
 
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct Rejected {
     /// In words, without secrets.
     pub(crate) violation: String,
-    pub(crate) answer: Answer,
+    pub(crate) response: Response,
 }
 
-impl Refused {
-    pub(crate) fn new(violation: impl Into<String>, answer: Answer) -> Box<Self> {
+impl Rejected {
+    pub(crate) fn new(violation: impl Into<String>, response: Response) -> Box<Self> {
         let violation = violation.into();
-        Box::new(Self { violation, answer })
+        Box::new(Self {
+            violation,
+            response,
+        })
     }
+}
+
+/// Rejects a request with an error body of RFC 6749 section 5.2.
+pub(crate) fn reject<T>(status: u16, code: &str, why: &str) -> Result<T, Box<Rejected>> {
+    let response = Response::oauth_error(status, code, why);
+    Err(Rejected::new(why, response))
 }

@@ -1,129 +1,100 @@
-//! Which path belongs to whom.
+//! What a path is for: its methods, its parameters, and the operation it counts as.
 
 use hyper::Method;
 
-use crate::http::request::{Complaint, Form, Request};
-use crate::provider::{Endpoint, Vendor};
+use super::form::Form;
+use super::request::{Malformed, Request};
+use crate::provider::Operation;
 
+/// What a path of a provider is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Door {
-    pub(crate) vendor: Vendor,
-    pub(crate) action: Action,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Action {
-    Device,
+pub(crate) enum Route {
+    DeviceAuthorization,
     Token,
-    Revoke,
-    Page,
+    Revocation,
+    /// A revocation that may also carry its token in the query.
+    RevocationByQuery,
+    ApprovalPage,
     TokenInfo,
     UserInfo,
     Chat,
     Models,
-    /// MiniMax's former paths.
+    /// A former path; it only redirects to this one.
     Moved(&'static str),
 }
 
-pub(crate) fn find(path: &str) -> Option<Door> {
-    use Vendor::{Gemini, MiniMax, Qwen};
-    let (vendor, action) = match path {
-        "/api/v1/oauth2/device/code" => (Qwen, Action::Device),
-        "/api/v1/oauth2/token" => (Qwen, Action::Token),
-        "/authorize" => (Qwen, Action::Page),
-        "/v1/chat/completions" => (Qwen, Action::Chat),
-        "/oauth/code" => (MiniMax, Action::Moved("/oauth2/device/code")),
-        "/oauth/token" => (MiniMax, Action::Moved("/oauth2/token")),
-        "/oauth2/device/code" => (MiniMax, Action::Device),
-        "/oauth2/token" => (MiniMax, Action::Token),
-        "/oauth2/revoke" => (MiniMax, Action::Revoke),
-        "/oauth-authorize" => (MiniMax, Action::Page),
-        "/anthropic/v1/messages" => (MiniMax, Action::Chat),
-        "/o/oauth2/v2/auth" => (Gemini, Action::Page),
-        "/token" => (Gemini, Action::Token),
-        "/revoke" => (Gemini, Action::Revoke),
-        "/tokeninfo" => (Gemini, Action::TokenInfo),
-        "/oauth2/v2/userinfo" => (Gemini, Action::UserInfo),
-        "/v1/models" => (Gemini, Action::Models),
-        _ => {
-            let model = path.strip_prefix("/v1beta/models/")?;
-            let model = model.strip_suffix(":generateContent")?;
-            if model.is_empty() || model.contains('/') {
-                return None;
-            }
-            (Gemini, Action::Chat)
-        }
-    };
-    Some(Door { vendor, action })
-}
-
-impl Door {
+impl Route {
     pub(crate) fn methods(self) -> &'static [Method] {
         const GET: &[Method] = &[Method::GET];
         const POST: &[Method] = &[Method::POST];
         const BOTH: &[Method] = &[Method::GET, Method::POST];
-        match self.action {
-            Action::Page | Action::TokenInfo => BOTH,
-            Action::UserInfo | Action::Models => GET,
-            Action::Device | Action::Token | Action::Revoke | Action::Chat | Action::Moved(_) => {
-                POST
-            }
+        match self {
+            Self::ApprovalPage | Self::TokenInfo => BOTH,
+            Self::UserInfo | Self::Models => GET,
+            Self::DeviceAuthorization
+            | Self::Token
+            | Self::Revocation
+            | Self::RevocationByQuery
+            | Self::Chat
+            | Self::Moved(_) => POST,
         }
     }
 
     /// The parameters, read strictly from where they belong.
-    pub(crate) fn form(self, request: &Request) -> Result<Form, Complaint> {
-        let query = || Form::parse(request.query.as_bytes()).map_err(Complaint::Malformed);
+    pub(crate) fn form(self, request: &Request) -> Result<Form, Malformed> {
+        let query = || Form::parse(request.query.as_bytes()).map_err(Malformed::Request);
         let credentials_in_url = !request.query.is_empty() && request.method == Method::POST;
-        match self.action {
-            Action::Device | Action::Token if credentials_in_url => Err(Complaint::Malformed(
-                "parameters in the URL of a credential request".to_owned(),
-            )),
-            // Google's own library revokes with the token in the query.
-            Action::Revoke if self.vendor == Vendor::Gemini && credentials_in_url => query(),
-            Action::Device | Action::Token | Action::Revoke => request.strict_form(),
-            Action::Page if request.method == Method::POST => request.strict_form(),
-            Action::TokenInfo if request.method == Method::POST && !request.body.is_empty() => {
+        match self {
+            Self::DeviceAuthorization | Self::Token if credentials_in_url => Err(
+                Malformed::Request("parameters in the URL of a credential request".to_owned()),
+            ),
+            Self::RevocationByQuery if credentials_in_url => query(),
+            Self::DeviceAuthorization
+            | Self::Token
+            | Self::Revocation
+            | Self::RevocationByQuery => request.strict_form(),
+            Self::ApprovalPage if request.method == Method::POST => request.strict_form(),
+            Self::TokenInfo if request.method == Method::POST && !request.body.is_empty() => {
                 request.strict_form()
             }
-            Action::Page | Action::TokenInfo => query(),
-            Action::UserInfo | Action::Models | Action::Chat => query().and_then(|form| {
-                // RFC 6750 section 2.3 is the one way nobody should use.
+            Self::ApprovalPage | Self::TokenInfo => query(),
+            Self::UserInfo | Self::Models | Self::Chat => query().and_then(|form| {
+                // RFC 6750 section 2.3 advises against it.
                 match form.get("access_token") {
-                    Some(_) => Err(Complaint::Malformed(
+                    Some(_) => Err(Malformed::Request(
                         "an access token in the URL of an API call".to_owned(),
                     )),
                     None => Ok(form),
                 }
             }),
-            Action::Moved(_) => Ok(Form::default()),
+            Self::Moved(_) => Ok(Form::default()),
         }
     }
 
-    pub(crate) fn endpoint(self, request: &Request) -> Endpoint {
-        match self.action {
-            Action::Device => Endpoint::DeviceAuthorization,
-            Action::Token => token_endpoint(&request.body),
-            Action::Revoke => Endpoint::Revocation,
-            Action::Page => Endpoint::Authorization,
-            Action::TokenInfo => Endpoint::TokenInfo,
-            Action::UserInfo => Endpoint::UserInfo,
-            Action::Chat | Action::Models => Endpoint::Chat,
-            Action::Moved(_) => Endpoint::Token,
+    pub(crate) fn operation(self, request: &Request) -> Operation {
+        match self {
+            Self::DeviceAuthorization => Operation::DeviceAuthorization,
+            Self::Token => token_operation(&request.body),
+            Self::Revocation | Self::RevocationByQuery => Operation::Revocation,
+            Self::ApprovalPage => Operation::Authorization,
+            Self::TokenInfo => Operation::TokenInfo,
+            Self::UserInfo => Operation::UserInfo,
+            Self::Chat | Self::Models => Operation::Chat,
+            Self::Moved(_) => Operation::Token,
         }
     }
 }
 
-/// By the grant type, also in a form that is otherwise beyond reading.
-fn token_endpoint(body: &[u8]) -> Endpoint {
+/// By the grant type, also in a form that cannot be read otherwise.
+fn token_operation(body: &[u8]) -> Operation {
     let holds = |text: &str| body.windows(text.len()).any(|part| part == text.as_bytes());
     if holds("grant_type=refresh_token") {
-        Endpoint::Refresh
+        Operation::Refresh
     } else if holds("grant_type=authorization_code") {
-        Endpoint::Exchange
+        Operation::Exchange
     } else if holds("grant_type=urn") {
-        Endpoint::Poll
+        Operation::Poll
     } else {
-        Endpoint::Token
+        Operation::Token
     }
 }

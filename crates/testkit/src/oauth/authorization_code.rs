@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::oauth::device_code::Decision;
+use super::device_code::Decision;
+use super::pkce;
 use crate::random;
 
-/// What a client asked for at the authorization endpoint.
+/// What a client requested at the authorization endpoint.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Asked {
+pub(crate) struct AuthorizationRequest {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     pub(crate) scope: String,
@@ -17,26 +18,26 @@ pub(crate) struct Asked {
     pub(crate) consent: bool,
 }
 
-/// A request that a person has to decide on.
+/// A request that the user has to decide on.
 #[derive(Debug)]
 pub(crate) struct Consent {
     /// Names the request on the page and in the control API.
     pub(crate) id: String,
     pub(crate) csrf: String,
-    pub(crate) asked: Asked,
+    pub(crate) request: AuthorizationRequest,
     pub(crate) decision: Decision,
-    /// The person was sent back to the client.
-    pub(crate) answered: bool,
+    /// The browser was redirected to the client.
+    pub(crate) redirected: bool,
 }
 
 impl Consent {
-    pub(crate) fn new(asked: Asked) -> Self {
+    pub(crate) fn new(request: AuthorizationRequest) -> Self {
         Self {
             id: random::user_code(),
             csrf: random::hex(16),
-            asked,
+            request,
             decision: Decision::Open,
-            answered: false,
+            redirected: false,
         }
     }
 }
@@ -44,7 +45,7 @@ impl Consent {
 #[derive(Debug)]
 pub(crate) struct Code {
     pub(crate) value: String,
-    pub(crate) asked: Asked,
+    pub(crate) request: AuthorizationRequest,
     /// The family that came of it, once exchanged.
     pub(crate) family: Option<u64>,
     created: Instant,
@@ -52,22 +53,58 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    pub(crate) fn new(asked: Asked, lifetime: Duration) -> Self {
+    pub(crate) fn new(request: AuthorizationRequest, lifetime: Duration) -> Self {
         Self {
             value: format!("4/testkit-{}", random::hex(16)),
-            asked,
+            request,
             family: None,
             created: Instant::now(),
             lifetime,
         }
     }
 
-    pub(crate) fn expired(&self) -> bool {
+    fn expired(&self) -> bool {
         self.created.elapsed() >= self.lifetime
+    }
+
+    /// Checks what a client presents with the code (RFC 6749 section 4.1.3).
+    pub(crate) fn redeem(
+        &self,
+        client_id: &str,
+        redirect_uri: Option<&str>,
+        verifier: Option<&str>,
+    ) -> Redemption {
+        if let Some(family) = self.family {
+            return Redemption::UsedBefore { family };
+        }
+        if self.request.client_id != client_id {
+            return Redemption::OtherClient;
+        }
+        if self.expired() {
+            return Redemption::Expired;
+        }
+        if redirect_uri != Some(&self.request.redirect_uri) {
+            return Redemption::OtherRedirect;
+        }
+        match pkce::verify(verifier, &self.request.challenge) {
+            Ok(()) => Redemption::Granted(self.request.clone()),
+            Err(why) => Redemption::BadVerifier(why),
+        }
     }
 }
 
-/// Whether a desktop client may be sent back there: plain `http`, a loopback literal, any port.
+/// The outcome of presenting an authorization code.
+#[derive(Debug)]
+pub(crate) enum Redemption {
+    UsedBefore { family: u64 },
+    OtherClient,
+    Expired,
+    OtherRedirect,
+    BadVerifier(&'static str),
+    Granted(AuthorizationRequest),
+}
+
+/// Whether a desktop client may receive its response there: plain `http`, a loopback literal, any port.
 pub(crate) fn is_loopback_redirect(uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("http://") else {
         return false;

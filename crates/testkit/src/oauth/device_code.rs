@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::oauth::pkce;
+use super::pkce;
 use crate::random;
 use crate::settings::{Approval, Settings};
 
@@ -33,7 +33,7 @@ pub(crate) enum Decision {
     Denied,
 }
 
-/// What a poll deserves.
+/// The outcome of a poll.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Poll {
     OtherClient,
@@ -43,7 +43,8 @@ pub(crate) enum Poll {
     SlowDown,
     Pending,
     Denied,
-    Granted,
+    /// Approved, for this scope.
+    Granted(String),
 }
 
 impl DeviceGrant {
@@ -80,7 +81,7 @@ impl DeviceGrant {
         self.created.elapsed() >= self.lifetime
     }
 
-    pub(crate) fn waits_for_a_person(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         self.decision == Decision::Open && !self.spent && !self.expired()
     }
 
@@ -119,17 +120,17 @@ impl DeviceGrant {
             self.required = self.required.saturating_add(rules.slow_down_step);
             return Poll::SlowDown;
         }
-        match self.settle(rules.approval) {
+        match self.decision_under(rules.approval) {
             Decision::Open => Poll::Pending,
             Decision::Denied => Poll::Denied,
             Decision::Approved => {
                 self.spent = true;
-                Poll::Granted
+                Poll::Granted(self.scope.clone())
             }
         }
     }
 
-    fn settle(&mut self, approval: Approval) -> Decision {
+    fn decision_under(&mut self, approval: Approval) -> Decision {
         self.decide(match approval {
             Approval::Manual => Decision::Open,
             Approval::Auto => Decision::Approved,
@@ -145,13 +146,12 @@ impl DeviceGrant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Vendor;
 
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
     fn rules() -> Settings {
-        Settings::of(Vendor::Qwen, "http://127.0.0.1:1")
+        Settings::default()
     }
 
     fn grant(rules: &Settings) -> DeviceGrant {
@@ -164,8 +164,8 @@ mod tests {
         let mut grant = grant(&rules);
         assert!(!grant.arrives());
         assert!(grant.arrives());
-        let verdict = grant.poll("client", Some(VERIFIER), true, &rules);
-        assert_eq!(verdict, Poll::SlowDown);
+        let outcome = grant.poll("client", Some(VERIFIER), true, &rules);
+        assert_eq!(outcome, Poll::SlowDown);
         assert_eq!(grant.required, Duration::from_secs(7));
     }
 
@@ -175,20 +175,24 @@ mod tests {
         rules.approval = Approval::Auto;
         let mut grant = grant(&rules);
         let mut poll = || grant.poll("client", Some(VERIFIER), false, &rules);
-        assert_eq!((poll(), poll()), (Poll::Granted, Poll::Spent));
+        assert_eq!(
+            (poll(), poll()),
+            (Poll::Granted("scope".to_owned()), Poll::Spent)
+        );
     }
 
     #[test]
-    fn approval_after_two_polls_gives_two_pending_answers() {
+    fn approval_after_two_polls_gives_two_pending_responses() {
         let mut rules = rules();
         rules.approval = Approval::AutoAfterPolls(2);
         let mut grant = grant(&rules);
-        let mut verdicts = Vec::new();
+        let mut outcomes = Vec::new();
         for _ in 0..3 {
             grant.arrives();
-            verdicts.push(grant.poll("client", Some(VERIFIER), false, &rules));
+            outcomes.push(grant.poll("client", Some(VERIFIER), false, &rules));
         }
-        assert_eq!(verdicts, [Poll::Pending, Poll::Pending, Poll::Granted]);
+        let granted = Poll::Granted("scope".to_owned());
+        assert_eq!(outcomes, [Poll::Pending, Poll::Pending, granted]);
     }
 
     #[test]
@@ -197,7 +201,7 @@ mod tests {
         rules.code_lifetime = Duration::ZERO;
         let mut grant = grant(&rules);
         grant.decide(Decision::Approved);
-        let verdict = grant.poll("client", Some(VERIFIER), false, &rules);
-        assert_eq!(verdict, Poll::Expired);
+        let outcome = grant.poll("client", Some(VERIFIER), false, &rules);
+        assert_eq!(outcome, Poll::Expired);
     }
 }

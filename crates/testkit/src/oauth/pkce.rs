@@ -1,12 +1,12 @@
-//! PKCE as the server judges it (RFC 7636), written apart from the client's own code.
+//! PKCE on the side of the server (RFC 7636), written apart from the client's own code.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::request::Form;
+use crate::http::Form;
 
-/// The `code_challenge` of an authorization request, or why it is refused.
+/// The `code_challenge` of an authorization request, or why it is rejected.
 pub(crate) fn challenge(form: &Form) -> Result<String, &'static str> {
     let challenge = form
         .get("code_challenge")
@@ -23,7 +23,7 @@ pub(crate) fn challenge(form: &Form) -> Result<String, &'static str> {
     Ok(challenge.to_owned())
 }
 
-/// Judges a `code_verifier` against the challenge that opened the grant.
+/// Checks a `code_verifier` against the challenge that opened the grant.
 pub(crate) fn verify(verifier: Option<&str>, challenge: &str) -> Result<(), &'static str> {
     let verifier = verifier.ok_or("code_verifier is required")?;
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);

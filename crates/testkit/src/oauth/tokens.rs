@@ -1,9 +1,8 @@
-//! Token families: what was granted, what is spent, what is dead.
+//! Token families: what was granted, what is spent, what is revoked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::provider::Vendor;
 use crate::random;
 use crate::settings::{Rotation, Settings};
 
@@ -12,10 +11,17 @@ const MUST_BE_ESCAPED: &str = "+/=&%";
 
 #[derive(Debug)]
 pub(crate) struct Grants {
-    vendor: Vendor,
+    format: TokenFormat,
     families: BTreeMap<u64, Family>,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
+}
+
+/// How the tokens of a provider begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenFormat {
+    pub(crate) access: &'static str,
+    pub(crate) refresh: &'static str,
 }
 
 /// Everything that descends from one login.
@@ -44,7 +50,7 @@ struct Spent {
     successor: String,
 }
 
-/// Tokens to put into an answer.
+/// Tokens to put into a response.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) family: u64,
@@ -62,9 +68,9 @@ impl Issued {
     }
 }
 
-/// What became of a refresh token that was presented.
+/// The outcome of presenting a refresh token.
 #[derive(Debug)]
-pub(crate) enum Renewal {
+pub(crate) enum RefreshOutcome {
     Fresh(Issued),
     InGrace(Issued),
     Reused { revoked_family: bool },
@@ -74,9 +80,9 @@ pub(crate) enum Renewal {
 }
 
 impl Grants {
-    pub(crate) fn new(vendor: Vendor) -> Self {
+    pub(crate) fn new(format: TokenFormat) -> Self {
         Self {
-            vendor,
+            format,
             families: BTreeMap::new(),
             access: HashMap::new(),
             refresh: HashMap::new(),
@@ -103,13 +109,18 @@ impl Grants {
         self.issue(family, refresh, settings)
     }
 
-    pub(crate) fn renew(&mut self, token: &str, client_id: &str, settings: &Settings) -> Renewal {
+    pub(crate) fn refresh(
+        &mut self,
+        token: &str,
+        client_id: &str,
+        settings: &Settings,
+    ) -> RefreshOutcome {
         let Some(found) = self.refresh.get(token) else {
-            return Renewal::Unknown;
+            return RefreshOutcome::Unknown;
         };
         let id = found.family;
         match self.families.get(&id) {
-            Some(family) if family.client_id != client_id => return Renewal::OtherClient,
+            Some(family) if family.client_id != client_id => return RefreshOutcome::OtherClient,
             Some(family) if !family.revoked => {}
             Some(_) | None => return self.dead(found),
         }
@@ -120,12 +131,12 @@ impl Grants {
                 .get(&successor)
                 .is_some_and(|next| next.spent.is_none());
             if unused && spent.at.elapsed() < settings.grace {
-                return Renewal::InGrace(self.issue(id, Some(successor), settings));
+                return RefreshOutcome::InGrace(self.issue(id, Some(successor), settings));
             }
             let revoked_family = settings.reuse_revokes_family && self.revoke(id);
-            return Renewal::Reused { revoked_family };
+            return RefreshOutcome::Reused { revoked_family };
         }
-        Renewal::Fresh(match settings.rotation {
+        RefreshOutcome::Fresh(match settings.rotation {
             Rotation::Omit => self.issue(id, None, settings),
             Rotation::Keep => self.issue(id, Some(token.to_owned()), settings),
             Rotation::Rotate => {
@@ -142,12 +153,12 @@ impl Grants {
     }
 
     /// A spent token of a dead family is still reuse.
-    fn dead(&self, found: &Refresh) -> Renewal {
+    fn dead(&self, found: &Refresh) -> RefreshOutcome {
         match found.spent {
-            Some(_) => Renewal::Reused {
+            Some(_) => RefreshOutcome::Reused {
                 revoked_family: false,
             },
-            None => Renewal::Revoked,
+            None => RefreshOutcome::Revoked,
         }
     }
 
@@ -184,7 +195,7 @@ impl Grants {
         }
     }
 
-    /// Kills all families; says how many were alive.
+    /// Kills all families; returns how many were alive.
     pub(crate) fn revoke_all(&mut self) -> u64 {
         let ids: Vec<u64> = self.families.keys().copied().collect();
         ids.into_iter().map(|id| u64::from(self.revoke(id))).sum()
@@ -246,11 +257,7 @@ impl Grants {
             self.access.retain(|_, found| found.expires > now);
         }
         let hex = random::hex(16);
-        let access = match self.vendor {
-            Vendor::Qwen => format!("testkit-qwen-access-{hex}"),
-            Vendor::MiniMax => format!("mmoat_testkit_{hex}"),
-            Vendor::Gemini => format!("ya29.testkit-{hex}"),
-        };
+        let access = format!("{}{hex}", self.format.access);
         self.access
             .insert(access.clone(), Access { family, expires });
         let scope = self.families.get(&family).map(|f| f.scope.clone());
@@ -265,11 +272,7 @@ impl Grants {
 
     fn new_refresh(&mut self, family: u64) -> String {
         let hex = random::hex(16);
-        let token = match self.vendor {
-            Vendor::Qwen => format!("testkit-qwen-refresh-{hex}{MUST_BE_ESCAPED}"),
-            Vendor::MiniMax => format!("mmort_testkit_{hex}{MUST_BE_ESCAPED}"),
-            Vendor::Gemini => format!("1//testkit-{hex}{MUST_BE_ESCAPED}"),
-        };
+        let token = format!("{}{hex}{MUST_BE_ESCAPED}", self.format.refresh);
         let spent = None;
         self.refresh
             .insert(token.clone(), Refresh { family, spent });
@@ -281,36 +284,41 @@ impl Grants {
 mod tests {
     use super::*;
 
+    const FORMAT: TokenFormat = TokenFormat {
+        access: "access-",
+        refresh: "refresh-",
+    };
+
     fn opened(settings: &Settings) -> (Grants, String) {
-        let mut grants = Grants::new(Vendor::Qwen);
+        let mut grants = Grants::new(FORMAT);
         let issued = grants.open("client", "scope", true, settings);
         (grants, issued.refresh.unwrap())
     }
 
     fn settings() -> Settings {
-        Settings::of(Vendor::Qwen, "http://127.0.0.1:1")
+        Settings::default()
     }
 
     #[test]
     fn reuse_of_a_spent_token_kills_the_whole_family() {
         let settings = settings();
         let (mut grants, first) = opened(&settings);
-        let Renewal::Fresh(second) = grants.renew(&first, "client", &settings) else {
-            panic!("not renewed");
+        let RefreshOutcome::Fresh(second) = grants.refresh(&first, "client", &settings) else {
+            panic!("not refreshed");
         };
         assert!(grants.live(&second.access).is_some());
-        let reused = grants.renew(&first, "client", &settings);
+        let reused = grants.refresh(&first, "client", &settings);
         assert!(matches!(
             reused,
-            Renewal::Reused {
+            RefreshOutcome::Reused {
                 revoked_family: true
             }
         ));
         assert!(grants.live(&second.access).is_none());
         let successor = second.refresh.unwrap();
         assert!(matches!(
-            grants.renew(&successor, "client", &settings),
-            Renewal::Revoked
+            grants.refresh(&successor, "client", &settings),
+            RefreshOutcome::Revoked
         ));
         assert!(grants.live_families().is_empty());
     }
@@ -320,21 +328,21 @@ mod tests {
         let mut settings = settings();
         settings.grace = Duration::from_secs(600);
         let (mut grants, first) = opened(&settings);
-        let Renewal::Fresh(one) = grants.renew(&first, "client", &settings) else {
-            panic!("not renewed");
+        let RefreshOutcome::Fresh(one) = grants.refresh(&first, "client", &settings) else {
+            panic!("not refreshed");
         };
-        let Renewal::InGrace(two) = grants.renew(&first, "client", &settings) else {
+        let RefreshOutcome::InGrace(two) = grants.refresh(&first, "client", &settings) else {
             panic!("no grace");
         };
         assert_eq!(one.refresh, two.refresh);
         assert!(matches!(
-            grants.renew(&one.refresh.unwrap(), "client", &settings),
-            Renewal::Fresh(_)
+            grants.refresh(&one.refresh.unwrap(), "client", &settings),
+            RefreshOutcome::Fresh(_)
         ));
-        // The successor was used: whoever still holds the first one is not its owner.
+        // The successor was used: another holder of the first one is not its owner.
         assert!(matches!(
-            grants.renew(&first, "client", &settings),
-            Renewal::Reused { .. }
+            grants.refresh(&first, "client", &settings),
+            RefreshOutcome::Reused { .. }
         ));
     }
 
@@ -345,8 +353,9 @@ mod tests {
             settings.rotation = rotation;
             let (mut grants, first) = opened(&settings);
             for _ in 0..3 {
-                let Renewal::Fresh(next) = grants.renew(&first, "client", &settings) else {
-                    panic!("not renewed");
+                let RefreshOutcome::Fresh(next) = grants.refresh(&first, "client", &settings)
+                else {
+                    panic!("not refreshed");
                 };
                 let expected = (rotation == Rotation::Keep).then(|| first.clone());
                 assert_eq!(next.refresh, expected);
@@ -359,8 +368,8 @@ mod tests {
         let settings = settings();
         let (mut grants, first) = opened(&settings);
         assert!(matches!(
-            grants.renew(&first, "other", &settings),
-            Renewal::OtherClient
+            grants.refresh(&first, "other", &settings),
+            RefreshOutcome::OtherClient
         ));
     }
 
@@ -369,7 +378,7 @@ mod tests {
         let mut settings = settings();
         for (lifetime, seconds) in [(0, 1), (200, 1), (1000, 1), (1001, 2), (3_600_000, 3600)] {
             settings.access_lifetime = Duration::from_millis(lifetime);
-            let mut grants = Grants::new(Vendor::Qwen);
+            let mut grants = Grants::new(FORMAT);
             let issued = grants.open("client", "", false, &settings);
             assert_eq!(issued.expires_in(), seconds);
         }

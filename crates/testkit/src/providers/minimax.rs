@@ -1,16 +1,18 @@
-//! MiniMax's authorization server and its three dialects, told apart by the client id.
+//! MiniMax: user-code device flow with PKCE, in three dialects; the client id selects one.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::http::request::encode;
-use crate::http::response::{Answer, Judged, Refused};
-use crate::kit::Kit;
-use crate::oauth::device_code::{DeviceGrant, Poll};
-use crate::oauth::pkce;
-use crate::oauth::tokens::{Issued, Renewal};
-use crate::providers::qwen::seconds;
-use crate::server::dispatch::Call;
-use crate::settings::{ExpiryUnit, RefusalForm};
+use super::chat;
+use super::simulated::SimulatedProvider;
+use crate::http::{Call, HandlerResult, Rejected, Response, Route, encode};
+use crate::oauth::{
+    self, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization, token_response,
+};
+use crate::pages;
+use crate::provider::Provider;
+use crate::settings::{ExpiryUnit, RejectionForm, Settings};
 use crate::state::State;
 
 const PORTAL: &str = "78257093-7e40-4613-99e0-527b14b39113";
@@ -18,6 +20,10 @@ const MMX: &str = "659cf4c1-615c-45f6-a5f6-4bf15eb476e5";
 const CODE: &str = "mcode-public";
 const USER_CODE: &str = "urn:ietf:params:oauth:grant-type:user_code";
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const DEVICE_AUTHORIZATION: &str = "/oauth2/device/code";
+const TOKEN: &str = "/oauth2/token";
+const PAGE: &str = "/oauth-authorize";
+const CHAT: &str = "/anthropic/v1/messages";
 const NO_LONGER: &str = "this refresh token can no longer be used, start a new authorization";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,71 +42,137 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    fn refuse<T>(&self, status: u16, code: &str, why: &str) -> Result<T, Box<Refused>> {
-        Err(Refused::new(why, self.error(status, code, why)))
+    fn reject<T>(&self, status: u16, code: &str, why: &str) -> Result<T, Box<Rejected>> {
+        Err(Rejected::new(why, self.error(status, code, why)))
     }
 
-    fn error(&self, status: u16, code: &str, text: &str) -> Answer {
+    fn error(&self, status: u16, code: &str, text: &str) -> Response {
         let mut body = json!({"error": code, "error_description": text});
         if self.dialect != Dialect::Code {
             body["base_resp"] = base_resp(1000, text);
         }
-        Answer::json(status, &body)
+        Response::json(status, &body)
     }
 }
 
-/// The former paths only point at the new ones.
-pub(crate) fn moved(kit: &Kit, to: &str) -> Answer {
-    let location = format!("{}{to}", kit.base_url);
-    Answer::new(307, "text/plain; charset=utf-8", "").header("Location", &location)
+#[derive(Debug)]
+pub(super) struct MiniMax;
+
+impl SimulatedProvider for MiniMax {
+    fn provider(&self) -> Provider {
+        Provider::MiniMax
+    }
+
+    fn route(&self, path: &str) -> Option<Route> {
+        Some(match path {
+            "/oauth/code" => Route::Moved(DEVICE_AUTHORIZATION),
+            "/oauth/token" => Route::Moved(TOKEN),
+            DEVICE_AUTHORIZATION => Route::DeviceAuthorization,
+            TOKEN => Route::Token,
+            "/oauth2/revoke" => Route::Revocation,
+            PAGE => Route::ApprovalPage,
+            CHAT => Route::Chat,
+            _ => return None,
+        })
+    }
+
+    fn settings(&self, base_url: &str) -> Settings {
+        Settings {
+            code_lifetime: Duration::from_secs(600),
+            resource_url: Some(format!("{base_url}/anthropic")),
+            ..Settings::default()
+        }
+    }
+
+    fn token_format(&self) -> TokenFormat {
+        TokenFormat {
+            access: "mmoat_testkit_",
+            refresh: "mmort_testkit_",
+        }
+    }
+
+    fn chat_path(&self) -> &'static str {
+        CHAT
+    }
+
+    fn env(&self, base_url: &str) -> Vec<(&'static str, String)> {
+        vec![("LLM_AUTH_MINIMAX_BASE_URL", base_url.to_owned())]
+    }
+
+    fn device_authorization(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        device(call, state)
+    }
+
+    fn token(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        token(call, state)
+    }
+
+    fn revocation(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        revoke(call, state)
+    }
+
+    fn approval_page(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        let title = "Sign in to the simulated MiniMax";
+        Ok(pages::device_approval(title, PAGE, call, state))
+    }
+
+    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
+        let key = call.request.header("x-api-key");
+        if chat::family(call.request.bearer().or(key), state).is_none() {
+            let body = json!({"base_resp": base_resp(1004, "not login")});
+            return Err(Response::json(200, &body));
+        }
+        let text = chat::last_message(call)?;
+        let text = chat::reply(self.provider(), &text);
+        let body = json!({
+            "id": "msg_testkit",
+            "type": "message",
+            "role": "assistant",
+            "model": "testkit",
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": "end_turn",
+            "base_resp": base_resp(0, "success"),
+        });
+        Ok(Response::json(200, &body))
+    }
 }
 
-pub(crate) fn device(call: &Call<'_>, state: &mut State) -> Judged {
+fn device(call: &Call<'_>, state: &mut State) -> HandlerResult {
     let client = client(call, state)?;
     let form = call.form;
     let scope = form.get("scope").unwrap_or_default();
-    let challenge = match pkce::challenge(form) {
+    let challenge = match oauth::challenge(form) {
         Ok(challenge) => challenge,
-        Err(why) => return client.refuse(400, "invalid_request", why),
+        Err(why) => return client.reject(400, "invalid_request", why),
     };
     match client.dialect {
         Dialect::Code if !form.has_scope("agent.default") => {
-            return client.refuse(400, "invalid_scope", "scope must hold agent.default");
+            return client.reject(400, "invalid_scope", "scope must hold agent.default");
         }
         Dialect::Code if form.get("audience") != Some("agent-backend") => {
-            return client.refuse(400, "invalid_target", "audience must be agent-backend");
+            return client.reject(400, "invalid_target", "audience must be agent-backend");
         }
         Dialect::Portal | Dialect::Mmx if scope.is_empty() => {
-            return client.refuse(400, "invalid_scope", "scope is required");
+            return client.reject(400, "invalid_scope", "scope is required");
         }
         Dialect::Portal | Dialect::Mmx if form.get("state").is_none() => {
-            return client.refuse(400, "invalid_request", "state is required");
+            return client.reject(400, "invalid_request", "state is required");
         }
         Dialect::Code | Dialect::Portal | Dialect::Mmx => {}
     }
-    let rules = state.settings.clone();
-    let grant = state.add_device(DeviceGrant::new(client.id, scope, challenge, &rules));
-    let page = format!("{}/oauth-authorize", call.kit.base_url);
+    let grant = state.open_device(client.id, scope, challenge);
+    let page = format!("{}{PAGE}", call.base_url);
     if client.dialect == Dialect::Code {
-        return Ok(Answer::json(
-            200,
-            &json!({
-                "device_code": grant.device_code,
-                "user_code": grant.user_code,
-                "verification_uri": page,
-                "expires_in": grant.lifetime.as_secs(),
-                "interval": seconds(grant.interval),
-            }),
-        ));
+        return Ok(Response::json(200, &device_authorization(grant, &page)));
     }
-    let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let code = encode(&grant.user_code);
-    Ok(Answer::json(
+    Ok(Response::json(
         200,
         &json!({
             "user_code": grant.user_code,
             "verification_uri": format!("{page}?user_code={code}&client=testkit"),
-            "expired_in": call.kit.clock.now_ms().saturating_add(millis(grant.lifetime)),
+            "expired_in": call.clock.now_ms().saturating_add(millis(grant.lifetime)),
             "interval": millis(grant.interval),
             "state": form.get("state"),
             "has_benefit": false,
@@ -109,23 +181,23 @@ pub(crate) fn device(call: &Call<'_>, state: &mut State) -> Judged {
     ))
 }
 
-pub(crate) fn token(call: &Call<'_>, state: &mut State) -> Judged {
+fn token(call: &Call<'_>, state: &mut State) -> HandlerResult {
     let client = client(call, state)?;
     match (client.dialect, call.form.get("grant_type")) {
         (_, Some("refresh_token")) => refresh(call, &client, state),
         (Dialect::Portal, Some(USER_CODE)) | (Dialect::Mmx | Dialect::Code, Some(DEVICE_CODE)) => {
             poll(call, &client, state)
         }
-        (_, Some(_)) => client.refuse(
+        (_, Some(_)) => client.reject(
             400,
             "unsupported_grant_type",
             "the grant type is not this client's",
         ),
-        (_, None) => client.refuse(400, "invalid_request", "grant_type is required"),
+        (_, None) => client.reject(400, "invalid_request", "grant_type is required"),
     }
 }
 
-fn poll(call: &Call<'_>, client: &Client<'_>, state: &mut State) -> Judged {
+fn poll(call: &Call<'_>, client: &Client<'_>, state: &mut State) -> HandlerResult {
     // MiniMax Code falls back to the user code when the server gave no device code.
     let named = match client.dialect {
         Dialect::Portal | Dialect::Mmx => call.form.get("user_code"),
@@ -135,135 +207,130 @@ fn poll(call: &Call<'_>, client: &Client<'_>, state: &mut State) -> Judged {
             .or_else(|| call.form.get("user_code")),
     };
     if named.is_none() {
-        return client.refuse(400, "invalid_request", "the code is missing");
+        return client.reject(400, "invalid_request", "the code is missing");
     }
-    let rules = state.settings.clone();
-    let verifier = call.form.get("code_verifier");
-    let Some(grant) = state.device(call.form) else {
-        return client.refuse(400, "invalid_grant", "the code was never issued here");
+    let Some(outcome) = state.poll(call.form, client.id, call.too_fast) else {
+        return client.reject(400, "invalid_grant", "the code was never issued here");
     };
-    let scope = grant.scope.clone();
     let status = |name, number, error, text| Ok(client.progress(name, number, error, text));
-    match grant.poll(client.id, verifier, call.too_fast, &rules) {
-        Poll::OtherClient => client.refuse(400, "invalid_grant", "the code is another client's"),
-        Poll::Spent => client.refuse(400, "invalid_grant", "the code was used before"),
-        Poll::BadVerifier(why) => client.refuse(400, "invalid_grant", why),
+    match outcome {
+        Poll::OtherClient => client.reject(400, "invalid_grant", "the code is another client's"),
+        Poll::Spent => client.reject(400, "invalid_grant", "the code was used before"),
+        Poll::BadVerifier(why) => client.reject(400, "invalid_grant", why),
         Poll::Expired => status("expired", 1000, "expired_token", "the code has expired"),
         Poll::SlowDown => status("slow_down", 0, "slow_down", "polling too fast"),
         Poll::Pending => status("pending", 0, "authorization_pending", "not approved yet"),
         Poll::Denied => status("denied", 1000, "access_denied", "the person said no"),
-        Poll::Granted => {
-            let issued = state.grants.open(client.id, &scope, true, &rules);
-            state.counters.logins_ok += 1;
-            Ok(client.tokens(&issued, call.kit, state))
+        Poll::Granted(scope) => {
+            let issued = state.sign_in(client.id, &scope, true);
+            Ok(client.tokens(&issued, call, state))
         }
     }
 }
 
-fn refresh(call: &Call<'_>, client: &Client<'_>, state: &mut State) -> Judged {
+fn refresh(call: &Call<'_>, client: &Client<'_>, state: &mut State) -> HandlerResult {
     let Some(token) = call.form.get("refresh_token") else {
-        return client.refuse(400, "invalid_request", "refresh_token is required");
+        return client.reject(400, "invalid_request", "refresh_token is required");
     };
     if client.dialect == Dialect::Code {
         if call.form.get("audience") != Some("agent-backend") {
-            return client.refuse(400, "invalid_target", "audience must be agent-backend");
+            return client.reject(400, "invalid_target", "audience must be agent-backend");
         }
         if call.form.get("scope").is_some() && !call.form.has_scope("agent.default") {
-            return client.refuse(400, "invalid_scope", "scope must hold agent.default");
+            return client.reject(400, "invalid_scope", "scope must hold agent.default");
         }
     }
-    let renewal = state.renew(token, client.id);
-    if let Renewal::Fresh(issued) | Renewal::InGrace(issued) = renewal {
-        return Ok(client.tokens(&issued, call.kit, state));
+    let outcome = state.refresh(token, client.id);
+    if let RefreshOutcome::Fresh(issued) | RefreshOutcome::InGrace(issued) = outcome {
+        return Ok(client.tokens(&issued, call, state));
     }
     let form = match client.dialect {
-        Dialect::Code => RefusalForm::OauthError,
-        Dialect::Portal | Dialect::Mmx => state.settings.refusal_form,
+        Dialect::Code => RejectionForm::OauthError,
+        Dialect::Portal | Dialect::Mmx => state.settings.rejection_form,
     };
-    let reused = matches!(renewal, Renewal::Reused { .. });
+    let reused = matches!(outcome, RefreshOutcome::Reused { .. });
     Ok(match form {
-        RefusalForm::OauthError => Answer::oauth_error(400, "invalid_grant", NO_LONGER),
-        RefusalForm::BaseResp => {
-            Answer::json(400, &json!({"base_resp": base_resp(1, "invalid_grant")}))
+        RejectionForm::OauthError => Response::oauth_error(400, "invalid_grant", NO_LONGER),
+        RejectionForm::BaseResp => {
+            Response::json(400, &json!({"base_resp": base_resp(1, "invalid_grant")}))
         }
-        RefusalForm::StatusError => {
+        RejectionForm::StatusError => {
             let word = if reused {
                 "refresh_token_reused"
             } else {
                 "invalid_refresh_token"
             };
             let body = json!({"status": "error", "base_resp": base_resp(5, word)});
-            Answer::json(200, &body)
+            Response::json(200, &body)
         }
     })
 }
 
 /// RFC 7009; only the dialect of MiniMax Code has it.
-pub(crate) fn revoke(call: &Call<'_>, state: &mut State) -> Judged {
+fn revoke(call: &Call<'_>, state: &mut State) -> HandlerResult {
     let client = client(call, state)?;
     if client.dialect != Dialect::Code {
         let why = "revocation is not open to this client";
-        return client.refuse(400, "unauthorized_client", why);
+        return client.reject(400, "unauthorized_client", why);
     }
     let Some(token) = call.form.get("token") else {
-        return client.refuse(400, "invalid_request", "token is required");
+        return client.reject(400, "invalid_request", "token is required");
     };
     let found = state.grants.family_of(token);
     let found = found.map(|(id, family)| (id, family.client_id == client.id));
     match found {
         Some((_, false)) => {
-            return client.refuse(400, "invalid_grant", "the token is another client's");
+            return client.reject(400, "invalid_grant", "the token is another client's");
         }
         Some((family, true)) => {
-            state.counters.families_revoked += u64::from(state.grants.revoke(family));
+            state.revoke(family);
         }
         // A token that is not known is as good as revoked (RFC 7009 section 2.2).
         None => {}
     }
-    Ok(Answer::json(200, &json!({})))
+    Ok(Response::json(200, &json!({})))
 }
 
 impl Client<'_> {
     /// How a device flow stands: a `status` with 200, or an error body of RFC 8628.
-    fn progress(&self, status: &str, number: i64, error: &str, text: &str) -> Answer {
+    fn progress(&self, status: &str, number: i64, error: &str, text: &str) -> Response {
         if self.dialect == Dialect::Code {
-            return Answer::oauth_error(400, error, text);
+            return Response::oauth_error(400, error, text);
         }
         let message = if number == 0 { "success" } else { error };
         let body = json!({"status": status, "base_resp": base_resp(number, message)});
-        Answer::json(200, &body)
+        Response::json(200, &body)
     }
 
-    fn tokens(&self, issued: &Issued, kit: &Kit, state: &State) -> Answer {
-        let mut body = json!({"access_token": issued.access});
-        let seconds = i64::try_from(issued.expires_in()).unwrap_or(i64::MAX);
+    fn tokens(&self, issued: &Issued, call: &Call<'_>, state: &State) -> Response {
         if self.dialect == Dialect::Code {
-            body["token_type"] = json!("Bearer");
-            body["expires_in"] = json!(seconds);
-            body["scope"] = json!(issued.scope);
-        } else {
-            let now_ms = kit.clock.now_ms();
-            let lifetime_ms = i64::try_from(issued.lifetime.as_millis()).unwrap_or(i64::MAX);
-            body["status"] = json!("success");
-            body["expired_in"] = json!(match state.settings.expiry_unit {
+            return Response::json(200, &token_response(issued));
+        }
+        let seconds = i64::try_from(issued.expires_in()).unwrap_or(i64::MAX);
+        let lifetime_ms = i64::try_from(issued.lifetime.as_millis()).unwrap_or(i64::MAX);
+        let now_ms = call.clock.now_ms();
+        let mut body = json!({
+            "access_token": issued.access,
+            "status": "success",
+            "expired_in": match state.settings.expiry_unit {
                 ExpiryUnit::EpochMillis => now_ms.saturating_add(lifetime_ms),
                 ExpiryUnit::EpochSeconds => (now_ms / 1000).saturating_add(seconds),
                 ExpiryUnit::RelativeSeconds => seconds,
-            });
-            body["notification_message"] = json!("Signed in at the simulated MiniMax.");
-            body["base_resp"] = base_resp(0, "success");
-            if let Some(url) = &state.settings.resource_url {
-                body["resource_url"] = json!(url);
-            }
+            },
+            "notification_message": "Signed in at the simulated MiniMax.",
+            "base_resp": base_resp(0, "success"),
+        });
+        if let Some(url) = &state.settings.resource_url {
+            body["resource_url"] = json!(url);
         }
         if let Some(refresh) = &issued.refresh {
             body["refresh_token"] = json!(refresh);
         }
-        Answer::json(200, &body)
+        Response::json(200, &body)
     }
 }
 
-fn client<'a>(call: &Call<'a>, state: &State) -> Result<Client<'a>, Box<Refused>> {
+fn client<'a>(call: &Call<'a>, state: &State) -> Result<Client<'a>, Box<Rejected>> {
     let id = call.form.get("client_id").unwrap_or_default();
     let dialect = match id {
         PORTAL => Dialect::Portal,
@@ -272,8 +339,8 @@ fn client<'a>(call: &Call<'a>, state: &State) -> Result<Client<'a>, Box<Refused>
         other if state.more_clients.contains(other) => Dialect::Portal,
         _ => {
             let why = "client_id is missing or unknown";
-            let answer = Answer::oauth_error(401, "invalid_client", why);
-            return Err(Refused::new(why, answer));
+            let response = Response::oauth_error(401, "invalid_client", why);
+            return Err(Rejected::new(why, response));
         }
     };
     Ok(Client { id, dialect })

@@ -1,209 +1,208 @@
-//! From a request to an answer: find the door, count, fault, judge, fault again.
+//! From a request to a response: find the route, count, inject faults, call the provider.
 
 use std::sync::PoisonError;
 
 use crate::control;
-use crate::faults::fault::{Fault, Kind, Stage};
-use crate::faults::inject::{self as wire, Acted};
-use crate::faults::patch::{self, Facts};
-use crate::http::request::{Complaint, Form, Request};
-use crate::http::response::{Answer, Judged, Refused};
-use crate::http::route::{self as door, Action, Door};
-use crate::http::stream::SharedStream;
-use crate::kit::Kit;
-use crate::pages::document::{self as page, Tongue};
-use crate::provider::{Endpoint, Vendor};
-use crate::providers::chat;
-use crate::providers::gemini as google;
-use crate::providers::minimax;
-use crate::providers::qwen;
-use crate::settings::Approval;
+use crate::faults::{Fault, Injected, Kind, Stage, Template, apply_patch, inject};
+use crate::http::{Call, Form, HandlerResult, Malformed, Request, Response, Route, SharedStream};
+use crate::pages;
+use crate::provider::Operation;
+use crate::provider_kit::ProviderKit;
+use crate::providers::SimulatedProvider;
+use crate::shared::Shared;
 use crate::state::State;
 
-pub(crate) enum Reply {
-    Answer(Box<Answer>),
+pub(super) enum Outcome {
+    Response(Box<Response>),
     Closed,
 }
 
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(Box::new(answer))
+impl From<Response> for Outcome {
+    fn from(response: Response) -> Self {
+        Self::Response(Box::new(response))
     }
 }
 
-/// A request with what is known about it, as the vendors' handlers see it.
-#[derive(Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) kit: &'a Kit,
-    pub(crate) request: &'a Request,
-    pub(crate) form: &'a Form,
-    pub(crate) endpoint: Endpoint,
-    /// A poll that came sooner than the interval allows.
-    pub(crate) too_fast: bool,
-}
-
-pub(crate) async fn reply(kit: &Kit, request: &Request, stream: &SharedStream) -> Reply {
+pub(super) async fn respond(shared: &Shared, request: &Request, stream: &SharedStream) -> Outcome {
     if control::owns(&request.path) {
-        return control::answer(kit, request).into();
+        return control::respond(shared, request).into();
     }
-    let Some(door) = door::find(&request.path) else {
-        return unknown(kit, request).into();
+    let Some((kit, route)) = shared.route(&request.path) else {
+        return unknown(shared, request).into();
     };
-    let reply = visit(kit, door, request, stream).await;
-    kit.vendor(door.vendor).wake_waiters();
-    reply
+    let outcome = handle(shared, kit, route, request, stream).await;
+    kit.wake_waiters();
+    outcome
 }
 
-fn unknown(kit: &Kit, request: &Request) -> Answer {
-    // Browsers ask for it unasked.
+fn unknown(shared: &Shared, request: &Request) -> Response {
+    // Browsers request it by themselves.
     if request.path == "/favicon.ico" {
-        return Answer::new(204, "image/x-icon", "");
+        return Response::new(204, "image/x-icon", "");
     }
-    let mut unknown = kit.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut unknown = shared
+        .unknown
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     if unknown.len() < 1000 {
         unknown.push(format!("{} {}", request.method, request.path));
     }
-    Answer::new(
+    Response::new(
         404,
         "text/plain; charset=utf-8",
         "No vendor has this path.\n",
     )
 }
 
-async fn visit(kit: &Kit, door: Door, request: &Request, stream: &SharedStream) -> Reply {
-    let vendor = kit.vendor(door.vendor);
-    let endpoint = door.endpoint(request);
-    if !door.methods().contains(&request.method) {
+async fn handle(
+    shared: &Shared,
+    kit: &ProviderKit,
+    route: Route,
+    request: &Request,
+    stream: &SharedStream,
+) -> Outcome {
+    let operation = route.operation(request);
+    if !route.methods().contains(&request.method) {
         let words = format!("method {} is not allowed", request.method);
-        vendor.lock().violation(endpoint, &words);
-        return Answer::new(405, "text/plain; charset=utf-8", "Method not allowed.\n").into();
+        kit.lock().violation(operation, &words);
+        return Response::new(405, "text/plain; charset=utf-8", "Method not allowed.\n").into();
     }
-    let form = door.form(request);
+    let form = route.form(request);
     let empty = Form::default();
     let known = form.as_ref().unwrap_or(&empty);
 
-    let (too_fast, fault, facts, approval) = {
-        let mut state = vendor.lock();
-        let too_fast = state.arrives(endpoint, known);
-        if let Err(complaint) = &form {
-            state.violation(endpoint, complaint.words());
-            state.counters.chats_refused += u64::from(endpoint == Endpoint::Chat);
+    let (too_fast, fault, template, approval) = {
+        let mut state = kit.lock();
+        let too_fast = state.arrives(operation, known);
+        if let Err(malformed) = &form {
+            state.violation(operation, malformed.description());
+            state.counters.chats_refused += u64::from(operation == Operation::Chat);
         }
-        let fault = state.script.take(endpoint);
+        let fault = state.script.take(operation);
         state.counters.faults += u64::from(fault.is_some());
-        let facts = Facts {
+        let template = Template {
             state: state.last_state.clone(),
-            now_ms: kit.clock.now_ms(),
+            now_ms: shared.clock.now_ms(),
         };
-        (too_fast, fault, facts, state.settings.approval)
+        (too_fast, fault, template, state.settings.approval)
     };
-    vendor.wake_waiters();
+    kit.wake_waiters();
     let (before, after) = match fault {
         Some(fault) if fault.stage() == Stage::Before => (Some(fault), None),
         other => (None, other),
     };
     if let Some(fault) = before {
-        match wire::act(&fault, None, &facts, &kit.clock, stream).await {
-            Acted::Answer(answer) => return Reply::Answer(answer),
-            Acted::Closed => return Reply::Closed,
-            Acted::Continue => {}
+        match inject(&fault, None, &template, &shared.clock, stream).await {
+            Injected::Response(response) => return Outcome::Response(response),
+            Injected::Closed => return Outcome::Closed,
+            Injected::Continue => {}
         }
     }
-    if let (Vendor::Gemini, Action::Page, Approval::AutoAfter(time)) =
-        (door.vendor, door.action, approval)
+    let simulated = kit.simulated();
+    if route == Route::ApprovalPage
+        && let Some(delay) = simulated.page_delay(approval)
     {
-        tokio::time::sleep(time).await;
+        tokio::time::sleep(delay).await;
     }
     let call = Call {
-        kit,
+        base_url: &shared.base_url,
+        clock: &shared.clock,
         request,
         form: known,
-        endpoint,
+        operation,
         too_fast,
     };
-    let answer = match &form {
-        Ok(_) => settle(&call, door, &mut vendor.lock()),
-        Err(complaint) => malformed(door, complaint),
+    let response = match &form {
+        Ok(_) => call_provider(simulated, route, &call, &mut kit.lock()),
+        Err(error) => malformed(simulated, route, error),
     };
     match after {
-        Some(fault) => damage(&call, door, fault, answer, &facts, stream).await,
-        None => answer.into(),
+        Some(fault) => apply_fault(kit, &call, fault, response, &template, stream).await,
+        None => response.into(),
     }
 }
 
-/// The vendor's answer; a refusal is also written down.
-fn settle(call: &Call<'_>, door: Door, state: &mut State) -> Answer {
-    judge(call, door, state).unwrap_or_else(|refused| {
-        state.violation(call.endpoint, &refused.violation);
-        refused.answer
+/// The provider's response; a rejection is also recorded.
+fn call_provider(
+    simulated: &dyn SimulatedProvider,
+    route: Route,
+    call: &Call<'_>,
+    state: &mut State,
+) -> Response {
+    let result = call_handler(simulated, route, call, state);
+    result.unwrap_or_else(|rejected| {
+        state.violation(call.operation, &rejected.violation);
+        rejected.response
     })
 }
 
-fn judge(call: &Call<'_>, door: Door, state: &mut State) -> Judged {
-    if door.action == Action::Page && !call.request.host_is_loopback() {
-        let words = "This page answers only to a loopback host name.";
-        return Ok(page::message(
-            Tongue::of(call.request),
-            421,
-            "Misdirected request",
-            words,
-        ));
-    }
-    match (door.vendor, door.action) {
-        (Vendor::Qwen, Action::Device) => qwen::device(call, state),
-        (Vendor::Qwen, Action::Token) => qwen::token(call, state),
-        (Vendor::MiniMax, Action::Device) => minimax::device(call, state),
-        (Vendor::MiniMax, Action::Token) => minimax::token(call, state),
-        (Vendor::MiniMax, Action::Revoke) => minimax::revoke(call, state),
-        (_, Action::Moved(to)) => Ok(minimax::moved(call.kit, to)),
-        (Vendor::Gemini, Action::Page) => google::authorize(call, state),
-        (Vendor::Gemini, Action::Token) => google::token(call, state),
-        (Vendor::Gemini, Action::Revoke) => google::revoke(call, state),
-        (_, Action::TokenInfo) => Ok(google::token_info(call, state)),
-        (_, Action::UserInfo) => Ok(google::user_info(call, state)),
-        (vendor, Action::Page) => page::device_approval(vendor, call, state),
-        (vendor, Action::Chat) => Ok(chat::answer(vendor, call, state)),
-        (_, Action::Models) => Ok(chat::models(call, state)),
-        (Vendor::Gemini, Action::Device) | (Vendor::Qwen, Action::Revoke) => {
-            let answer = Answer::new(404, "text/plain; charset=utf-8", "Not here.\n");
-            Err(Refused::new("no such endpoint", answer))
-        }
-    }
-}
-
-fn malformed(door: Door, complaint: &Complaint) -> Answer {
-    match (door.vendor, door.action, complaint) {
-        (_, Action::Page, _) => page::message(
-            Tongue::English,
-            400,
-            "Error 400: invalid_request",
-            complaint.words(),
-        ),
-        (Vendor::Qwen, _, Complaint::NoUserAgent) => wire::firewall_page(),
-        (Vendor::Qwen | Vendor::MiniMax | Vendor::Gemini, _, _) => {
-            Answer::oauth_error(400, "invalid_request", complaint.words())
-        }
-    }
-}
-
-async fn damage(
+fn call_handler(
+    simulated: &dyn SimulatedProvider,
+    route: Route,
     call: &Call<'_>,
-    door: Door,
-    fault: Fault,
-    mut answer: Answer,
-    facts: &Facts,
-    stream: &SharedStream,
-) -> Reply {
-    if let Kind::Patch { patch } = &fault.kind {
-        if !patch::apply(patch, &mut answer, facts) {
-            let mut state = call.kit.vendor(door.vendor).lock();
-            state.counters.faults -= 1;
-            state.script.put_back(call.endpoint, fault);
+    state: &mut State,
+) -> HandlerResult {
+    match route {
+        Route::ApprovalPage if !call.request.host_is_loopback() => {
+            let words = "This page answers only to a loopback host name.";
+            Ok(pages::message(421, "Misdirected request", words))
         }
-        return answer.into();
+        Route::ApprovalPage => simulated.approval_page(call, state),
+        Route::DeviceAuthorization => simulated.device_authorization(call, state),
+        Route::Token => simulated.token(call, state),
+        Route::Revocation | Route::RevocationByQuery => simulated.revocation(call, state),
+        Route::TokenInfo => simulated.token_info(call, state),
+        Route::UserInfo => simulated.user_info(call, state),
+        Route::Chat => Ok(count(simulated.chat(call, state), state)),
+        Route::Models => Ok(count(simulated.models(call, state), state)),
+        Route::Moved(path) => {
+            let location = format!("{}{path}", call.base_url);
+            let response = Response::new(307, "text/plain; charset=utf-8", "");
+            Ok(response.header("Location", &location))
+        }
     }
-    match wire::act(&fault, Some(answer), facts, &call.kit.clock, stream).await {
-        Acted::Answer(answer) => Reply::Answer(answer),
-        Acted::Closed | Acted::Continue => Reply::Closed,
+}
+
+/// Counts an API call as accepted or rejected.
+fn count(result: Result<Response, Response>, state: &mut State) -> Response {
+    match result {
+        Ok(response) => {
+            state.counters.chats_ok += 1;
+            response
+        }
+        Err(response) => {
+            state.counters.chats_refused += 1;
+            response
+        }
+    }
+}
+
+fn malformed(simulated: &dyn SimulatedProvider, route: Route, error: &Malformed) -> Response {
+    if route == Route::ApprovalPage {
+        return pages::message(400, "Error 400: invalid_request", error.description());
+    }
+    simulated.malformed(error)
+}
+
+/// Applies a fault to the provider's response.
+async fn apply_fault(
+    kit: &ProviderKit,
+    call: &Call<'_>,
+    fault: Fault,
+    mut response: Response,
+    template: &Template,
+    stream: &SharedStream,
+) -> Outcome {
+    if let Kind::Patch { patch } = &fault.kind {
+        if !apply_patch(patch, &mut response, template) {
+            let mut state = kit.lock();
+            state.counters.faults -= 1;
+            state.script.put_back(call.operation, fault);
+        }
+        return response.into();
+    }
+    match inject(&fault, Some(response), template, call.clock, stream).await {
+        Injected::Response(response) => Outcome::Response(response),
+        Injected::Closed | Injected::Continue => Outcome::Closed,
     }
 }

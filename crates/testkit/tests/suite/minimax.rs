@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_testkit::{ExpiryUnit, RefusalForm, Testkit};
+use llm_auth_testkit::{ExpiryUnit, RejectionForm, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -201,21 +201,21 @@ async fn pending_slow_down_denied_and_expired_are_states_with_status_200() {
 async fn a_spent_refresh_token_is_refused_in_each_of_three_ways() {
     let kit = automatic().await;
     for (form, status, at, word) in [
-        (RefusalForm::OauthError, 400, "/error", "invalid_grant"),
+        (RejectionForm::OauthError, 400, "/error", "invalid_grant"),
         (
-            RefusalForm::BaseResp,
+            RejectionForm::BaseResp,
             400,
             "/base_resp/status_msg",
             "invalid_grant",
         ),
         (
-            RefusalForm::StatusError,
+            RejectionForm::StatusError,
             200,
             "/base_resp/status_msg",
             "refresh_token_reused",
         ),
     ] {
-        kit.minimax().set_refusal_form(form);
+        kit.minimax().set_rejection_form(form);
         let first = text(&login(&kit).await, "refresh_token");
         assert_eq!(refresh(&kit, &first).await.0, 200);
         let (seen, body) = refresh(&kit, &first).await;
