@@ -12,11 +12,12 @@ use tokio::sync::oneshot;
 use crate::oauth::Client;
 use crate::provider::Provider;
 use crate::provider_kit::ProviderKit;
+use crate::providers::{Configuration, StandardProvider};
 use crate::server;
 use crate::settings::{Approval, Change, Rotation};
 use crate::shared::Shared;
 
-/// The three providers on one loopback port. Dropping it stops the server.
+/// The providers on one loopback port. Dropping it stops the server.
 ///
 /// The server runs on a separate thread, so a test may block (on a child process, for example) without
 /// stopping it.
@@ -66,6 +67,12 @@ impl Testkit {
     #[must_use]
     pub fn gemini(&self) -> &ProviderKit {
         self.provider(Provider::Gemini)
+    }
+
+    /// The provider that a test configures with [`TestkitBuilder::standard`].
+    #[must_use]
+    pub fn standard(&self) -> &ProviderKit {
+        self.provider(Provider::Standard)
     }
 
     /// The provider of that name.
@@ -133,7 +140,7 @@ impl Drop for Testkit {
 pub struct TestkitBuilder {
     port: u16,
     change: Change,
-    google_client: Client,
+    configuration: Configuration,
 }
 
 impl Default for TestkitBuilder {
@@ -141,9 +148,12 @@ impl Default for TestkitBuilder {
         Self {
             port: 0,
             change: Change::default(),
-            google_client: Client {
-                id: "testkit.apps.googleusercontent.com".to_owned(),
-                secret: "testkit-not-a-secret".to_owned(),
+            configuration: Configuration {
+                google_client: Client {
+                    id: "testkit.apps.googleusercontent.com".to_owned(),
+                    secret: "testkit-not-a-secret".to_owned(),
+                },
+                standard: StandardProvider::default(),
             },
         }
     }
@@ -202,10 +212,17 @@ impl TestkitBuilder {
     /// The Google client that is accepted.
     #[must_use]
     pub fn google_client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.google_client = Client {
+        self.configuration.google_client = Client {
             id: id.into(),
             secret: secret.into(),
         };
+        self
+    }
+
+    /// The standard provider. Default: [`StandardProvider::default`].
+    #[must_use]
+    pub fn standard(mut self, provider: StandardProvider) -> Self {
+        self.configuration.standard = provider;
         self
     }
 
@@ -231,7 +248,7 @@ impl TestkitBuilder {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let base_url = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
-        let shared = Arc::new(Shared::new(base_url, self.google_client, &self.change));
+        let shared = Arc::new(Shared::new(base_url, self.configuration, &self.change));
         let (stop, stopped) = oneshot::channel();
         let thread = server::spawn(listener, Arc::clone(&shared), stopped)?;
         Ok(Testkit {

@@ -25,5 +25,6 @@ pub use faults::Fault;
 pub use kit::{Testkit, TestkitBuilder};
 pub use provider::{Operation, Provider};
 pub use provider_kit::ProviderKit;
+pub use providers::StandardProvider;
 pub use scripted::{ScriptedRequest, ScriptedResponse, ScriptedServer};
 pub use settings::{Approval, ExpiryUnit, RejectionForm, Rotation};

@@ -12,6 +12,6 @@ pub(crate) use authorization_code::{
 };
 pub(crate) use client::{Client, public_client};
 pub(crate) use device_code::{Decision, DeviceGrant, Poll};
-pub(crate) use pkce::challenge;
+pub(crate) use pkce::{challenge, challenge_if_any};
 pub(crate) use responses::{device_authorization, token_response};
 pub(crate) use tokens::{Family, Grants, Issued, RefreshOutcome, TokenFormat};

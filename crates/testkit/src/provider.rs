@@ -15,19 +15,22 @@ pub enum Provider {
     MiniMax,
     /// Google for Gemini: authorization code with PKCE and a loopback redirect.
     Gemini,
+    /// A provider that follows the RFCs, with the paths and rules that a test configures.
+    Standard,
 }
 
 impl Provider {
-    /// In the order of the control API.
-    pub(crate) const ALL: [Self; 3] = [Self::Qwen, Self::MiniMax, Self::Gemini];
+    /// In the order of declaration.
+    pub(crate) const ALL: [Self; 4] = [Self::Qwen, Self::MiniMax, Self::Gemini, Self::Standard];
 
-    /// The name used by the control API: `qwen`, `minimax` or `gemini`.
+    /// The name used by the control API: `qwen`, `minimax`, `gemini` or `standard`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Qwen => "qwen",
             Self::MiniMax => "minimax",
             Self::Gemini => "gemini",
+            Self::Standard => "standard",
         }
     }
 }

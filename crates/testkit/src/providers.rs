@@ -6,6 +6,7 @@ mod gemini;
 mod minimax;
 mod qwen;
 mod simulated;
+mod standard;
 
 use gemini::Gemini;
 use minimax::MiniMax;
@@ -15,13 +16,25 @@ use crate::oauth::Client;
 use crate::provider::Provider;
 
 pub(crate) use simulated::SimulatedProvider;
+pub use standard::StandardProvider;
 
-/// The provider of that name, with Google's client for the one that needs it.
-pub(crate) fn simulated(provider: Provider, google: &Client) -> Box<dyn SimulatedProvider> {
+/// What the providers are made of that can be configured.
+#[derive(Clone, Debug)]
+pub(crate) struct Configuration {
+    pub(crate) google_client: Client,
+    pub(crate) standard: StandardProvider,
+}
+
+/// The provider of that name.
+pub(crate) fn simulated(
+    provider: Provider,
+    configuration: &Configuration,
+) -> Box<dyn SimulatedProvider> {
     match provider {
         Provider::Qwen => Box::new(Qwen),
         Provider::MiniMax => Box::new(MiniMax),
-        Provider::Gemini => Box::new(Gemini::new(google.clone())),
+        Provider::Gemini => Box::new(Gemini::new(configuration.google_client.clone())),
+        Provider::Standard => Box::new(configuration.standard.clone()),
     }
 }
 

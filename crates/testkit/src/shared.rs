@@ -7,7 +7,7 @@ use crate::http::Route;
 use crate::oauth::Client;
 use crate::provider::Provider;
 use crate::provider_kit::ProviderKit;
-use crate::providers::{client_file, simulated};
+use crate::providers::{Configuration, client_file, simulated};
 use crate::settings::Change;
 
 #[derive(Debug)]
@@ -21,15 +21,15 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(base_url: String, google_client: Client, change: &Change) -> Self {
+    pub(crate) fn new(base_url: String, configuration: Configuration, change: &Change) -> Self {
         let providers = Provider::ALL.map(|provider| {
-            let kit = ProviderKit::new(simulated(provider, &google_client), &base_url);
+            let kit = ProviderKit::new(simulated(provider, &configuration), &base_url);
             kit.lock().settings.apply(change);
             kit
         });
         Self {
             clock: Clock::default(),
-            google_client,
+            google_client: configuration.google_client,
             unknown: Mutex::default(),
             providers: providers.into(),
             base_url,
@@ -44,9 +44,10 @@ impl Shared {
         &self.providers
     }
 
-    /// The provider that has a path, and what the path is for.
+    /// The provider that has a path, and what the path is for. The paths of the standard provider,
+    /// which a test may have configured, go before those of the others.
     pub(crate) fn route(&self, path: &str) -> Option<(&ProviderKit, Route)> {
-        let mut kits = self.providers.iter();
+        let mut kits = self.providers.iter().rev();
         kits.find_map(|kit| Some((kit, kit.simulated().route(path)?)))
     }
 

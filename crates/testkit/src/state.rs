@@ -83,7 +83,7 @@ impl State {
         &mut self,
         client_id: &str,
         scope: &str,
-        challenge: String,
+        challenge: Option<String>,
     ) -> &DeviceGrant {
         if self.devices.len() >= 10_000 {
             self.devices.drain(..5_000);

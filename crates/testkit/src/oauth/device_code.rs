@@ -17,7 +17,7 @@ pub(crate) struct DeviceGrant {
     /// As announced; the required one may have grown since.
     pub(crate) interval: Duration,
     pub(crate) lifetime: Duration,
-    challenge: String,
+    challenge: Option<String>,
     created: Instant,
     required: Duration,
     last_poll: Option<Instant>,
@@ -48,7 +48,12 @@ pub(crate) enum Poll {
 }
 
 impl DeviceGrant {
-    pub(crate) fn new(client_id: &str, scope: &str, challenge: String, rules: &Settings) -> Self {
+    pub(crate) fn new(
+        client_id: &str,
+        scope: &str,
+        challenge: Option<String>,
+        rules: &Settings,
+    ) -> Self {
         Self {
             client_id: client_id.to_owned(),
             scope: scope.to_owned(),
@@ -113,7 +118,12 @@ impl DeviceGrant {
         if self.expired() {
             return Poll::Expired;
         }
-        if let Err(why) = pkce::verify(verifier, &self.challenge) {
+        let verified = match (&self.challenge, verifier) {
+            (Some(challenge), _) => pkce::verify(verifier, challenge),
+            (None, Some(_)) => Err("code_verifier without a code_challenge"),
+            (None, None) => Ok(()),
+        };
+        if let Err(why) = verified {
             return Poll::BadVerifier(why);
         }
         if too_fast {
@@ -155,7 +165,7 @@ mod tests {
     }
 
     fn grant(rules: &Settings) -> DeviceGrant {
-        DeviceGrant::new("client", "scope", CHALLENGE.to_owned(), rules)
+        DeviceGrant::new("client", "scope", Some(CHALLENGE.to_owned()), rules)
     }
 
     #[test]

@@ -23,6 +23,15 @@ pub(crate) fn challenge(form: &Form) -> Result<String, &'static str> {
     Ok(challenge.to_owned())
 }
 
+/// The `code_challenge` of a request that may do without, or why it is rejected.
+pub(crate) fn challenge_if_any(form: &Form) -> Result<Option<String>, &'static str> {
+    let names = ["code_challenge", "code_challenge_method"];
+    if names.iter().all(|name| form.get(name).is_none()) {
+        return Ok(None);
+    }
+    challenge(form).map(Some)
+}
+
 /// Checks a `code_verifier` against the challenge that opened the grant.
 pub(crate) fn verify(verifier: Option<&str>, challenge: &str) -> Result<(), &'static str> {
     let verifier = verifier.ok_or("code_verifier is required")?;

@@ -1,6 +1,6 @@
 //! What the chat endpoints have in common. They repeat the last text they were sent.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{Call, Response};
 use crate::oauth::Family;
@@ -36,4 +36,29 @@ pub(super) fn last_message(call: &Call<'_>) -> Result<String, Response> {
 /// What the model replies.
 pub(super) fn reply(provider: Provider, text: &str) -> String {
     format!("The simulated {provider} heard: {text}")
+}
+
+/// A chat completion in the shape of OpenAI.
+pub(super) fn completion(
+    provider: Provider,
+    call: &Call<'_>,
+    state: &mut State,
+) -> Result<Response, Response> {
+    if family(call.request.bearer(), state).is_none() {
+        let error = json!({
+            "code": "invalid_api_key",
+            "message": "invalid access token or token expired",
+            "type": "invalid_request_error",
+        });
+        return Err(Response::json(401, &json!({"error": error})));
+    }
+    let text = last_message(call)?;
+    let message = json!({"role": "assistant", "content": reply(provider, &text)});
+    let body = json!({
+        "id": "chatcmpl-testkit",
+        "object": "chat.completion",
+        "model": "testkit",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    });
+    Ok(Response::json(200, &body))
 }

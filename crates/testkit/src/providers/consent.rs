@@ -8,12 +8,12 @@ use crate::state::State;
 
 /// Where the user decides.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ConsentPage {
-    pub(super) title: &'static str,
-    pub(super) path: &'static str,
+pub(super) struct ConsentPage<'a> {
+    pub(super) title: &'a str,
+    pub(super) path: &'a str,
 }
 
-impl ConsentPage {
+impl ConsentPage<'_> {
     /// Shows a valid request, or redirects if it is decided.
     pub(super) fn show(self, request: AuthorizationRequest, state: &mut State) -> Response {
         let same = |consent: &Consent| !consent.redirected && consent.request == request;

@@ -17,7 +17,7 @@ use crate::provider::Provider;
 use crate::settings::{Approval, Rotation, Settings};
 use crate::state::State;
 
-const CONSENT: ConsentPage = ConsentPage {
+const CONSENT: ConsentPage<'static> = ConsentPage {
     title: "Sign in to the simulated Google",
     path: "/o/oauth2/v2/auth",
 };
@@ -77,7 +77,7 @@ impl SimulatedProvider for Gemini {
         }
     }
 
-    fn chat_path(&self) -> &'static str {
+    fn chat_path(&self) -> &str {
         CHAT
     }
 
@@ -89,7 +89,7 @@ impl SimulatedProvider for Gemini {
         ]
     }
 
-    fn page_delay(&self, approval: Approval) -> Option<Duration> {
+    fn page_delay(&self, _path: &str, approval: Approval) -> Option<Duration> {
         match approval {
             Approval::AutoAfter(time) => Some(time),
             Approval::Manual | Approval::Auto | Approval::AutoAfterPolls(_) | Approval::Deny => {

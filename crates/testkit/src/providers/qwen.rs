@@ -55,7 +55,7 @@ impl SimulatedProvider for Qwen {
         }
     }
 
-    fn chat_path(&self) -> &'static str {
+    fn chat_path(&self) -> &str {
         CHAT
     }
 
@@ -78,7 +78,7 @@ impl SimulatedProvider for Qwen {
             return reject(400, "invalid_scope", "scope is missing or unknown");
         }
         let challenge = oauth::challenge(call.form).or_else(invalid)?;
-        let grant = state.open_device(client, scope, challenge);
+        let grant = state.open_device(client, scope, Some(challenge));
         let page = format!("{}{PAGE}", call.base_url);
         let mut body = device_authorization(grant, &page);
         let code = encode(&grant.user_code);
@@ -106,27 +106,7 @@ impl SimulatedProvider for Qwen {
     }
 
     fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-        if chat::family(call.request.bearer(), state).is_none() {
-            let error = json!({
-                "code": "invalid_api_key",
-                "message": "invalid access token or token expired",
-                "type": "invalid_request_error",
-            });
-            return Err(Response::json(401, &json!({"error": error})));
-        }
-        let text = chat::last_message(call)?;
-        let content = chat::reply(self.provider(), &text);
-        let body = json!({
-            "id": "chatcmpl-testkit",
-            "object": "chat.completion",
-            "model": "testkit",
-            "choices": [{
-                "index": 0,
-                "message": {"role": "assistant", "content": content},
-                "finish_reason": "stop",
-            }],
-        });
-        Ok(Response::json(200, &body))
+        chat::completion(self.provider(), call, state)
     }
 }
 

@@ -25,13 +25,15 @@ pub(crate) trait SimulatedProvider: fmt::Debug + Send + Sync {
     fn token_format(&self) -> TokenFormat;
 
     /// The path of an API call that accepts only a live access token.
-    fn chat_path(&self) -> &'static str;
+    fn chat_path(&self) -> &str;
 
     /// The environment variables that make the `llm-auth` command use this server.
-    fn env(&self, base_url: &str) -> Vec<(&'static str, String)>;
+    fn env(&self, _base_url: &str) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
-    /// How long the approval page waits before it decides by itself.
-    fn page_delay(&self, _approval: Approval) -> Option<Duration> {
+    /// How long the page of this path waits before it decides by itself.
+    fn page_delay(&self, _path: &str, _approval: Approval) -> Option<Duration> {
         None
     }
 

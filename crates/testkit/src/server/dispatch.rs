@@ -100,7 +100,7 @@ async fn handle(
     }
     let simulated = kit.simulated();
     if route == Route::ApprovalPage
-        && let Some(delay) = simulated.page_delay(approval)
+        && let Some(delay) = simulated.page_delay(&request.path, approval)
     {
         tokio::time::sleep(delay).await;
     }
