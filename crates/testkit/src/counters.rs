@@ -1,14 +1,14 @@
-//! What a provider saw.
+//! Counts of what a provider received.
 
 use serde::Serialize;
 
-/// What one provider saw since the start or the last reset.
+/// What one provider received since the start or the last reset.
 ///
 /// Requests are counted when they arrive, also when a scripted fault swallows them.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Device flows asked for.
+    /// Device flows started.
     pub device_requests: u64,
     /// Requests to the approval page; an open page of the code flow reloads every few seconds.
     pub authorizations: u64,

@@ -19,8 +19,8 @@ use crate::shared::Shared;
 
 /// The providers on one loopback port. Dropping it stops the server.
 ///
-/// The server runs on a separate thread, so a test may block (on a child process, for example) without
-/// stopping it.
+/// The server runs on a separate thread, so a test may block, for example on a child process,
+/// without stopping it.
 #[derive(Debug)]
 pub struct Testkit {
     shared: Arc<Shared>,

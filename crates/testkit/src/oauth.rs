@@ -1,4 +1,4 @@
-//! What every OAuth 2.0 server does, apart from its providers' rules.
+//! The parts of an OAuth 2.0 server that all providers share.
 
 mod authorization_code;
 mod client;

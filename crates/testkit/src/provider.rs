@@ -46,30 +46,30 @@ impl fmt::Display for Provider {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operation {
-    /// Where a device flow starts.
+    /// The start of a device flow.
     DeviceAuthorization,
-    /// The token endpoint, whatever the grant type.
+    /// The token endpoint, for any grant type.
     Token,
-    /// The token endpoint, polled for the approval of a device flow.
+    /// A poll of a device flow at the token endpoint.
     Poll,
-    /// The token endpoint, asked to exchange an authorization code.
+    /// The exchange of an authorization code at the token endpoint.
     Exchange,
-    /// The token endpoint, asked to refresh.
+    /// A refresh at the token endpoint.
     Refresh,
-    /// The page in the browser where the user approves; for Google also the redirect from it.
+    /// The approval page in the browser; in the code flow also its redirect.
     Authorization,
-    /// Where a token is revoked.
+    /// The revocation of a token.
     Revocation,
-    /// Who is signed in.
+    /// The userinfo endpoint.
     UserInfo,
-    /// What a token is worth.
+    /// The tokeninfo endpoint.
     TokenInfo,
-    /// The API that accepts an access token.
+    /// An API call with an access token.
     Chat,
 }
 
 impl Operation {
-    /// Whether something scripted for `self` applies to a request that came to `seen`.
+    /// Whether a fault that is scripted for `self` applies to a request of `seen`.
     pub(crate) fn covers(self, seen: Self) -> bool {
         self == seen
             || self == Self::Token && matches!(seen, Self::Poll | Self::Exchange | Self::Refresh)

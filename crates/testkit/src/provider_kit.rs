@@ -14,7 +14,7 @@ use crate::providers::SimulatedProvider;
 use crate::settings::{Approval, ExpiryUnit, RejectionForm, Rotation};
 use crate::state::State;
 
-/// One simulated provider: how it behaves, what it saw, what goes wrong next.
+/// One simulated provider: how it behaves, what it received, what goes wrong next.
 pub struct ProviderKit {
     simulated: Box<dyn SimulatedProvider>,
     base_url: String,
@@ -72,7 +72,7 @@ impl ProviderKit {
         format!("{}{}", self.base_url, self.simulated.chat_path())
     }
 
-    /// What the provider saw so far.
+    /// What the provider received so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let state = self.lock();
@@ -186,8 +186,8 @@ impl ProviderKit {
         self.lock().settings.slow_down_step = step;
     }
 
-    /// How long new device or authorization codes live. Default: Qwen 1800 s, MiniMax 600 s,
-    /// Google 60 s.
+    /// How long new device or authorization codes live. Default: Qwen 1800 s, Google 60 s,
+    /// others 600 s.
     pub fn set_code_lifetime(&self, lifetime: Duration) {
         self.lock().settings.code_lifetime = lifetime;
     }
@@ -213,13 +213,14 @@ impl ProviderKit {
         self.lock().settings.reuse_revokes_family = revokes;
     }
 
-    /// The `resource_url` of token responses; `None` leaves it out. Default: where the chat endpoint
-    /// of this server is; for Google none.
+    /// The `resource_url` of Qwen's and MiniMax's token responses; `None` leaves it out. Default:
+    /// the API of this server.
     pub fn set_resource_url(&self, url: Option<String>) {
         self.lock().settings.resource_url = url;
     }
 
-    /// The `iss` of Google's redirect; `None` leaves it out. Default: `https://accounts.google.com`.
+    /// The `iss` of the code flow's redirect; `None` leaves it out. Default: for Google
+    /// `https://accounts.google.com`, for others none.
     pub fn set_issuer(&self, issuer: Option<String>) {
         self.lock().settings.issuer = issuer;
     }
@@ -234,8 +235,8 @@ impl ProviderKit {
         self.lock().settings.rejection_form = form;
     }
 
-    /// Accepts a client id besides the provider's own. For MiniMax it speaks the portal's dialect,
-    /// for Google its secret is the configured one.
+    /// Accepts a client id besides the provider's own. For MiniMax it has the portal's dialect; if
+    /// the provider's client has a secret, it has the same one.
     pub fn allow_client(&self, client_id: impl Into<String>) {
         self.lock().more_clients.insert(client_id.into());
     }

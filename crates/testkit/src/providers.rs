@@ -1,4 +1,4 @@
-//! The simulated providers: one file each, and what they have in common.
+//! The simulated providers, and what they share.
 
 mod chat;
 mod consent;
@@ -18,7 +18,7 @@ use crate::provider::Provider;
 pub(crate) use simulated::SimulatedProvider;
 pub use standard::StandardProvider;
 
-/// What the providers are made of that can be configured.
+/// The configurable parts of the providers.
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration {
     pub(crate) google_client: Client,

@@ -22,7 +22,7 @@ pub(crate) fn user_code() -> String {
     code
 }
 
-/// Random bytes, or distinct ones when the system has none to give.
+/// Random bytes, or distinct ones if the system has none.
 fn fill(length: usize) -> Vec<u8> {
     static SPARE: AtomicU64 = AtomicU64::new(1);
     let mut bytes = vec![0; length];

@@ -1,4 +1,4 @@
-//! A server that sends what a script holds.
+//! A server that sends the responses of a script.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,9 +13,9 @@ use crate::cases::WireCase;
 use crate::clock::Clock;
 use crate::http::Form;
 
-/// Responds to every request, at any path, as a script says; on a real loopback socket.
+/// Sends the responses of a script, at any path; on a real loopback socket.
 ///
-/// The responses come in order, and the last one again and again. Status 0 drops the connection.
+/// The responses come in order, then the last one repeats. Status 0 drops the connection.
 /// In a body, `{STATE}` becomes the `state` parameter of the request and `{NOW_MS+n}` the
 /// instant `n` milliseconds from now. Must be started in a tokio runtime; ends when dropped.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Everything a provider remembers.
+//! The state of a provider.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,8 @@ pub(crate) struct State {
     pub(crate) devices: Vec<DeviceGrant>,
     pub(crate) consents: Vec<Consent>,
     pub(crate) codes: Vec<Code>,
-    /// Clients that were given offline access before: they get no second refresh token unasked.
+    /// Clients that were given offline access before: they get another refresh token only with new
+    /// consent.
     pub(crate) consented: HashSet<String>,
     /// Client ids accepted besides the provider's own.
     pub(crate) more_clients: HashSet<String>,

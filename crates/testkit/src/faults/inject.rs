@@ -1,4 +1,4 @@
-//! Carrying out a fault, down to bytes that no HTTP library would send.
+//! Carries out faults, down to bytes that no HTTP library would send.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) enum Injected {
     Response(Box<Response>),
     /// The connection is to be closed; nothing more is sent.
     Closed,
-    /// Nothing but time has passed.
+    /// The request goes on, after a delay.
     Continue,
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn firewall_page() -> Response {
     Response::html(200, body.to_owned())
 }
 
-/// Also when the client has hung up.
+/// The connection ends, also if the client has closed it.
 fn closed(_sent: std::io::Result<()>) -> Injected {
     Injected::Closed
 }

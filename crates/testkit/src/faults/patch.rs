@@ -1,4 +1,4 @@
-//! Altering a response: templates, and JSON merge patches on bodies and redirects.
+//! Alters responses: templates, and JSON merge patches on bodies and redirects.
 
 use serde_json::{Map, Value};
 

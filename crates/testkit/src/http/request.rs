@@ -1,4 +1,4 @@
-//! A request as it came.
+//! A request as the client sent it.
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
@@ -31,7 +31,7 @@ impl Request {
         essence.trim().to_ascii_lowercase()
     }
 
-    /// Whether the `Host` is a loopback name: a page of another origin cannot rebind to us.
+    /// Whether the `Host` is a loopback name: this prevents DNS rebinding.
     pub(crate) fn host_is_loopback(&self) -> bool {
         let host = self.header("host").unwrap_or_default();
         let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);

@@ -10,7 +10,7 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
-    /// Where the browser is sent back to, kept in parts so that a fault can patch them.
+    /// The redirect to the client, in parts so that a fault can patch them.
     pub(crate) callback: Option<Callback>,
 }
 
@@ -65,7 +65,7 @@ impl Response {
         self
     }
 
-    /// All headers, with `Location` if the browser is sent back.
+    /// All headers, with `Location` if it is a redirect.
     pub(crate) fn all_headers(&self) -> Vec<(String, String)> {
         let location = self.callback.as_ref().map(Callback::location);
         let location = location.map(|location| ("Location".to_owned(), location));

@@ -21,7 +21,7 @@ pub(crate) struct AuthorizationRequest {
 /// A request that the user has to decide on.
 #[derive(Debug)]
 pub(crate) struct Consent {
-    /// Names the request on the page and in the control API.
+    /// The name of the request on the page and in the control API.
     pub(crate) id: String,
     pub(crate) csrf: String,
     pub(crate) request: AuthorizationRequest,
@@ -46,7 +46,7 @@ impl Consent {
 pub(crate) struct Code {
     pub(crate) value: String,
     pub(crate) request: AuthorizationRequest,
-    /// The family that came of it, once exchanged.
+    /// The token family issued for it, after the exchange.
     pub(crate) family: Option<u64>,
     created: Instant,
     lifetime: Duration,

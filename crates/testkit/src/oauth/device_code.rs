@@ -14,7 +14,7 @@ pub(crate) struct DeviceGrant {
     pub(crate) user_code: String,
     /// The anti-CSRF value of the approval page.
     pub(crate) csrf: String,
-    /// As announced; the required one may have grown since.
+    /// As announced; each `slow_down` makes the required one longer.
     pub(crate) interval: Duration,
     pub(crate) lifetime: Duration,
     challenge: Option<String>,
@@ -90,7 +90,7 @@ impl DeviceGrant {
         self.decision == Decision::Open && !self.spent && !self.expired()
     }
 
-    /// Notes that a poll arrived; `true` if it came sooner than allowed.
+    /// Records a poll; `true` if it came sooner than allowed.
     pub(crate) fn arrives(&mut self) -> bool {
         let now = Instant::now();
         self.polls = self.polls.saturating_add(1);

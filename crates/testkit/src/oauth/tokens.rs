@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::random;
 use crate::settings::{Rotation, Settings};
 
-/// At the end of every refresh token, so that a client that does not form-encode is found out.
+/// The end of every refresh token: a client that does not form-encode it fails.
 const MUST_BE_ESCAPED: &str = "+/=&%";
 
 #[derive(Debug)]
@@ -17,14 +17,14 @@ pub(crate) struct Grants {
     refresh: HashMap<String, Refresh>,
 }
 
-/// How the tokens of a provider begin.
+/// The prefixes of the tokens of a provider.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenFormat {
     pub(crate) access: &'static str,
     pub(crate) refresh: &'static str,
 }
 
-/// Everything that descends from one login.
+/// All tokens of one login.
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) client_id: String,

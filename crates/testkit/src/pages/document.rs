@@ -11,7 +11,7 @@ pub(crate) fn message(status: u16, title: &str, text: &str) -> Response {
     document(status, title, &format!("<p>{text}</p>"), "'none'")
 }
 
-/// What is asked for, with a button to approve and one to deny.
+/// The facts of a request, with a button to approve and one to deny.
 pub(super) fn decision_form(
     action: &str,
     facts: &[(&str, &str)],

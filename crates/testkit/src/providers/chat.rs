@@ -1,4 +1,4 @@
-//! What the chat endpoints have in common. They repeat the last text they were sent.
+//! The parts that the chat endpoints share. Each repeats the last text of the request.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::oauth::Family;
 use crate::provider::{Operation, Provider};
 use crate::state::State;
 
-/// The body of a request that is not a chat, as the description of the error.
+/// Describes the error of a request that is not a chat.
 pub(super) const NOT_A_CHAT: &str = "the body is not a chat request";
 
 /// The family of a live access token. A request without a token is a violation.
@@ -33,7 +33,7 @@ pub(super) fn last_message(call: &Call<'_>) -> Result<String, Response> {
     find().ok_or_else(|| Response::oauth_error(400, "invalid_request", NOT_A_CHAT))
 }
 
-/// What the model replies.
+/// The reply of the model.
 pub(super) fn reply(provider: Provider, text: &str) -> String {
     format!("The simulated {provider} heard: {text}")
 }

@@ -28,7 +28,7 @@ async fn signed_in() -> (Testkit, String) {
 }
 
 #[tokio::test]
-async fn a_fixed_answer_comes_as_often_as_asked_and_spends_nothing() {
+async fn a_fixed_response_comes_as_often_as_asked_and_spends_nothing() {
     let (kit, token) = signed_in().await;
     let busy = Fault::response(503, "{\"at\":{NOW_MS+5},\"state\":\"{STATE}\"}");
     let busy = busy.header("Retry-After", "7").times(2);
@@ -47,7 +47,7 @@ async fn a_fixed_answer_comes_as_often_as_asked_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_lost_before_processing_spends_nothing_and_one_lost_after_does() {
+async fn a_response_lost_before_processing_spends_nothing_and_one_lost_after_does() {
     for fault in [Fault::drop_connection(), Fault::reset()] {
         let (kit, token) = signed_in().await;
         kit.qwen().fault(Operation::Refresh, fault.clone());

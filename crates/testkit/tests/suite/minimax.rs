@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::common::{
-    CHALLENGE, Fields, VERIFIER, answer, ask, automatic, header, post, request, text, with,
+    CHALLENGE, Fields, VERIFIER, ask, automatic, header, post, request, send, text, with,
 };
 
 const DEVICE: &str = "/oauth2/device/code";
@@ -87,7 +87,7 @@ async fn the_portal_speaks_of_states_and_milliseconds() {
         request(&kit, Method::POST, path).bearer_auth(&access),
         request(&kit, Method::POST, path).header("x-api-key", &access),
     ] {
-        let (_, said) = answer(call.json(&body)).await;
+        let (_, said) = send(call.json(&body)).await;
         let said = said.pointer("/content/0/text").unwrap();
         assert_eq!(said, "The simulated minimax heard: hi");
     }
@@ -226,12 +226,12 @@ async fn a_spent_refresh_token_is_refused_in_each_of_three_ways() {
 }
 
 #[tokio::test]
-async fn a_dead_token_is_answered_with_status_200_and_a_code() {
+async fn a_dead_token_gets_status_200_and_a_code() {
     let kit = automatic().await;
     let access = text(&login(&kit).await, "access_token");
     kit.expire_everything();
     let call = request(&kit, Method::POST, "/anthropic/v1/messages").bearer_auth(access);
-    let (status, body) = answer(call.json(&json!({"messages": []}))).await;
+    let (status, body) = send(call.json(&json!({"messages": []}))).await;
     assert_eq!(
         (status, &body["base_resp"]["status_code"]),
         (200, &json!(1004))

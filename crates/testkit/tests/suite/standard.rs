@@ -7,7 +7,7 @@ use reqwest::{Method, Response, Url};
 use serde_json::{Value, json};
 
 use crate::common::{
-    CHALLENGE, VERIFIER, answer, ask, automatic, header, hidden, post, request, text,
+    CHALLENGE, VERIFIER, ask, automatic, header, hidden, post, request, send, text,
 };
 
 const CLIENT: &str = "testkit-client";
@@ -45,7 +45,7 @@ async fn refresh(kit: &Testkit, token: &str) -> (u16, Value) {
 }
 
 async fn user_info(kit: &Testkit, token: &str) -> (u16, Value) {
-    answer(request(kit, Method::GET, "/standard/userinfo").bearer_auth(token)).await
+    send(request(kit, Method::GET, "/standard/userinfo").bearer_auth(token)).await
 }
 
 async fn get(kit: &Testkit, path: &str, parameters: &[(&str, &str)]) -> Response {
@@ -81,7 +81,7 @@ async fn a_device_login_a_refresh_and_a_revocation_leave_no_violation() {
     let chat = request(&kit, Method::POST, "/standard/v1/chat/completions")
         .bearer_auth(text(&fresh, "access_token"))
         .json(&json!({"messages": [{"role": "user", "content": "hello"}]}));
-    let (status, reply) = answer(chat).await;
+    let (status, reply) = send(chat).await;
     let content = &reply["choices"][0]["message"]["content"];
     let expected = "The simulated standard heard: hello";
     assert_eq!((status, content), (200, &json!(expected)));
