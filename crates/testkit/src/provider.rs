@@ -20,18 +20,18 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// In the order of declaration.
-    pub(crate) const ALL: [Self; 4] = [Self::Qwen, Self::MiniMax, Self::Gemini, Self::Standard];
+    /// Every provider with its name, in the order of declaration.
+    pub(crate) const ALL: [(Self, &str); 4] = [
+        (Self::Qwen, "qwen"),
+        (Self::MiniMax, "minimax"),
+        (Self::Gemini, "gemini"),
+        (Self::Standard, "standard"),
+    ];
 
     /// The name used by the control API: `qwen`, `minimax`, `gemini` or `standard`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Qwen => "qwen",
-            Self::MiniMax => "minimax",
-            Self::Gemini => "gemini",
-            Self::Standard => "standard",
-        }
+        Self::ALL[self as usize].1
     }
 }
 
@@ -96,9 +96,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_providers_are_listed_in_the_order_of_their_declaration() {
-        for (at, provider) in Provider::ALL.into_iter().enumerate() {
+    fn all_providers_are_listed_in_order_and_under_their_name_in_json() {
+        for (at, (provider, name)) in Provider::ALL.into_iter().enumerate() {
             assert_eq!(provider as usize, at, "{provider}");
+            assert_eq!(serde_json::json!(provider), name);
         }
     }
 }

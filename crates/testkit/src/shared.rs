@@ -22,7 +22,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(base_url: String, configuration: Configuration, change: &Change) -> Self {
-        let providers = Provider::ALL.map(|provider| {
+        let providers = Provider::ALL.map(|(provider, _)| {
             let kit = ProviderKit::new(simulated(provider, &configuration), &base_url);
             kit.lock().settings.apply(change);
             kit
