@@ -11,7 +11,7 @@ use llm_auth_gemini::{
     AuthProvider as _, Error, GeminiEndpoints, GeminiProvider, HttpClient, OAuthToken, Result,
     SCOPE_EMAIL, SecureUrl,
 };
-use llm_auth_testkit::{ScriptedAnswer, ScriptedServer, WireCase, label_of, wire_cases};
+use llm_auth_testkit::{ScriptedResponse, ScriptedServer, WireCase, label_of, wire_cases};
 
 const TOKEN: &str = r#"{"access_token":"made-up","refresh_token":"made-up","expires_in":3600}"#;
 
@@ -68,7 +68,7 @@ async fn authorize() -> String {
 }
 
 async fn callback(target: &str) -> String {
-    let server = ScriptedServer::start([ScriptedAnswer::json(200, TOKEN)])
+    let server = ScriptedServer::start([ScriptedResponse::json(200, TOKEN)])
         .await
         .unwrap();
     let sign_in = begin(&provider_at(server.base_url(), "id", "made-up").build()).await;
@@ -96,7 +96,7 @@ async fn callback(target: &str) -> String {
 /// Google's device flow cannot serve Gemini (its scopes are not allowed there), so this crate
 /// has none; its answers are read by the core, as any server's.
 async fn device(case: &WireCase) -> String {
-    let server = ScriptedServer::start([ScriptedAnswer::from(case)])
+    let server = ScriptedServer::start([ScriptedResponse::from(case)])
         .await
         .unwrap();
     let endpoint = SecureUrl::new(&format!("{}/device", server.base_url())).unwrap();
@@ -118,7 +118,7 @@ async fn device(case: &WireCase) -> String {
 }
 
 async fn at_provider(case: &WireCase) -> Result<&'static str> {
-    let server = ScriptedServer::start([ScriptedAnswer::from(case)])
+    let server = ScriptedServer::start([ScriptedResponse::from(case)])
         .await
         .unwrap();
     let provider = provider_at(server.base_url(), "id", "made-up").build();
@@ -151,7 +151,7 @@ async fn at_provider(case: &WireCase) -> Result<&'static str> {
 
 /// A sign-in whose last question, who it is, gets the scripted answer.
 async fn userinfo(server: &ScriptedServer) -> Result<&'static str> {
-    let tokens = ScriptedServer::start([ScriptedAnswer::json(200, TOKEN)])
+    let tokens = ScriptedServer::start([ScriptedResponse::json(200, TOKEN)])
         .await
         .unwrap();
     let mut endpoints = GeminiEndpoints::default().with_base(server.base_url())?;

@@ -7,7 +7,7 @@ use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, ErrorKind, HttpClient, MiniMaxEndpoints, MiniMaxProvider,
     OAuthToken, Region,
 };
-use llm_auth_testkit::{ScriptedAnswer, ScriptedServer};
+use llm_auth_testkit::{ScriptedResponse, ScriptedServer};
 
 type TestResult = Result<(), Box<dyn StdError>>;
 
@@ -36,7 +36,7 @@ async fn a_session_is_renewed_where_it_was_made() -> TestResult {
             "account.minimax.cn",
         ),
     ] {
-        let proxy = ScriptedServer::start([ScriptedAnswer::json(403, "")]).await?;
+        let proxy = ScriptedServer::start([ScriptedResponse::json(403, "")]).await?;
         let http = HttpClient::builder().proxy(proxy.base_url(), "").build()?;
         let provider = MiniMaxProvider::builder().http(http).build();
         let result = provider.refresh(&session(context, resource_url)).await;
@@ -55,7 +55,7 @@ async fn a_session_is_renewed_where_it_was_made() -> TestResult {
 #[tokio::test]
 async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_session() -> TestResult {
     let body = r#"{"access_token":"x","expired_in":60}"#;
-    let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
+    let server = ScriptedServer::start([ScriptedResponse::json(200, body)]).await?;
     let endpoints = MiniMaxEndpoints::default().with_base(server.base_url())?;
     let provider = MiniMaxProvider::builder()
         .endpoints(endpoints)
@@ -75,7 +75,7 @@ async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_sessi
 #[tokio::test]
 async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> TestResult {
     let body = r#"{"access_token":"x","expired_in":60}"#;
-    let server = ScriptedServer::start([ScriptedAnswer::json(200, body)]).await?;
+    let server = ScriptedServer::start([ScriptedResponse::json(200, body)]).await?;
     let endpoints = MiniMaxEndpoints::new(Region::Global, Dialect::MiniMaxCode);
     let endpoints = endpoints.with_base(server.base_url())?;
     let provider = MiniMaxProvider::builder().endpoints(endpoints).build();
@@ -120,7 +120,7 @@ fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResul
 /// A proxy sees which host is asked for, and lets nothing through.
 #[tokio::test]
 async fn a_token_endpoint_set_alone_takes_no_revocation_along() -> TestResult {
-    let proxy = ScriptedServer::start([ScriptedAnswer::json(403, "")]).await?;
+    let proxy = ScriptedServer::start([ScriptedResponse::json(403, "")]).await?;
     let mut endpoints = MiniMaxEndpoints::default();
     endpoints.token = SecureUrl::new("https://relay.example/oauth2/token")?;
     let provider = MiniMaxProvider::builder()

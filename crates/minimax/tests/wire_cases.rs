@@ -6,7 +6,7 @@ use llm_auth_core::{ApiResponse, Poll, Timestamp};
 use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, MiniMaxEndpoints, MiniMaxProvider, OAuthToken, Region,
 };
-use llm_auth_testkit::{ScriptedAnswer, ScriptedServer, WireCase, label_of, wire_cases};
+use llm_auth_testkit::{ScriptedResponse, ScriptedServer, WireCase, label_of, wire_cases};
 
 #[tokio::test]
 async fn every_line_of_the_table_means_what_it_says() -> Result<(), Box<dyn StdError>> {
@@ -27,9 +27,9 @@ async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
     }
     let dialect = dialect_of(case);
     // A poll needs a user code first, and a server that gives one.
-    let codes = ScriptedServer::start([ScriptedAnswer::json(200, DEVICE)]).await?;
+    let codes = ScriptedServer::start([ScriptedResponse::json(200, DEVICE)]).await?;
     let (device, pkce) = at(codes.base_url(), dialect)?.request_device_code().await?;
-    let server = ScriptedServer::start([ScriptedAnswer::from(case)]).await?;
+    let server = ScriptedServer::start([ScriptedResponse::from(case)]).await?;
     let provider = at(server.base_url(), dialect)?;
     let done = match case.step.as_str() {
         "device_code" => provider.request_device_code().await.map(|_| "device_code"),

@@ -6,36 +6,34 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::answer::Answer;
-use crate::device::Decision;
-use crate::fault::Fault;
-use crate::google;
-use crate::kit::Kit;
-use crate::page::{self, Tongue, escape};
-use crate::request::Request;
+use crate::faults::Fault;
+use crate::http::{Request, Response};
+use crate::oauth::Decision;
+use crate::pages::{document, escape};
+use crate::provider::{Operation, Provider};
+use crate::provider_kit::ProviderKit;
 use crate::settings::Change;
-use crate::vendor::{Endpoint, Vendor};
-use crate::vendor_kit::VendorKit;
+use crate::shared::Shared;
 
 pub(crate) fn owns(path: &str) -> bool {
     path == "/" || path == "/testkit" || path.starts_with("/testkit/")
 }
 
-pub(crate) fn answer(kit: &Kit, request: &Request) -> Answer {
+pub(crate) fn respond(shared: &Shared, request: &Request) -> Response {
     if !request.host_is_loopback() {
-        return Answer::oauth_error(421, "misdirected", "only for a loopback host name");
+        return Response::oauth_error(421, "misdirected", "only for a loopback host name");
     }
     let get = request.method == Method::GET;
     match (get, request.path.as_str()) {
-        (true, "/" | "/testkit" | "/testkit/") => index(kit),
-        (true, "/testkit/state") => Answer::json(200, &state(kit)),
+        (true, "/" | "/testkit" | "/testkit/") => index(shared),
+        (true, "/testkit/state") => Response::json(200, &state(shared)),
         (true, "/testkit/client_secret.json") => {
-            Answer::new(200, "application/json", google::client_file(kit))
+            Response::new(200, "application/json", shared.client_file())
         }
-        (true, _) => Answer::oauth_error(404, "not_found", "no such control path"),
-        (false, path) => match order(kit, request, path) {
-            Ok(done) => Answer::json(200, &done),
-            Err(why) => Answer::oauth_error(400, "invalid_request", &why),
+        (true, _) => Response::oauth_error(404, "not_found", "no such control path"),
+        (false, path) => match execute(shared, request, path) {
+            Ok(done) => Response::json(200, &done),
+            Err(why) => Response::oauth_error(400, "invalid_request", &why),
         },
     }
 }
@@ -46,102 +44,106 @@ struct Approve {
     user_code: Option<String>,
     #[serde(default)]
     deny: bool,
-    vendor: Option<Vendor>,
+    #[serde(rename = "vendor")]
+    provider: Option<Provider>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Which {
-    vendor: Option<Vendor>,
+struct Selection {
+    #[serde(rename = "vendor")]
+    provider: Option<Provider>,
 }
 
 #[derive(Deserialize)]
 struct Scripted {
-    vendor: Vendor,
-    endpoint: Option<Endpoint>,
+    #[serde(rename = "vendor")]
+    provider: Provider,
+    #[serde(rename = "endpoint")]
+    operation: Option<Operation>,
     fault: Option<Fault>,
     times: Option<u32>,
     #[serde(default)]
     clear: bool,
 }
 
-fn order(kit: &Kit, request: &Request, path: &str) -> Result<Value, String> {
+fn execute(shared: &Shared, request: &Request, path: &str) -> Result<Value, String> {
     if request.method != Method::POST {
         return Err("use GET or POST".to_owned());
     }
-    // Browsers name the origin of every page that posts; programs name none.
-    let own = |origin: &str| origin == kit.base_url;
+    // Browsers send the origin of every page that posts; programs send none.
+    let own = |origin: &str| origin == shared.base_url;
     if request.headers.contains_key("origin") && !request.header("origin").is_some_and(own) {
         return Err("a page of another origin must not give orders".to_owned());
     }
     match path {
         "/testkit/approve" => {
-            let order: Approve = read(request)?;
-            let decision = if order.deny {
+            let command: Approve = read(request)?;
+            let decision = if command.deny {
                 Decision::Denied
             } else {
                 Decision::Approved
             };
-            let code = order.user_code.as_deref();
-            let vendors = chosen(kit, order.vendor).into_iter();
-            let decided: usize = vendors.map(|v| v.lock().decide(code, decision)).sum();
+            let code = command.user_code.as_deref();
+            let kits = chosen(shared, command.provider).into_iter();
+            let decided: usize = kits.map(|kit| kit.lock().decide(code, decision)).sum();
             if code.is_some() && decided == 0 {
                 return Err("no such user code is pending".to_owned());
             }
             Ok(json!({"decided": decided}))
         }
         "/testkit/expire" => {
-            let order: Which = read(request)?;
-            for vendor in chosen(kit, order.vendor) {
-                vendor.expire_access_tokens();
+            let command: Selection = read(request)?;
+            for kit in chosen(shared, command.provider) {
+                kit.expire_access_tokens();
             }
             Ok(json!({"ok": true}))
         }
         "/testkit/revoke" => {
-            let order: Which = read(request)?;
-            let vendors = chosen(kit, order.vendor).into_iter();
-            let revoked: u64 = vendors.map(|vendor| vendor.lock().revoke_all()).sum();
+            let command: Selection = read(request)?;
+            let kits = chosen(shared, command.provider).into_iter();
+            let revoked: u64 = kits.map(|kit| kit.lock().revoke_all()).sum();
             Ok(json!({"revoked": revoked}))
         }
         "/testkit/reset" => {
-            let order: Which = read(request)?;
-            for vendor in chosen(kit, order.vendor) {
-                vendor.reset_counters();
+            let command: Selection = read(request)?;
+            for kit in chosen(shared, command.provider) {
+                kit.reset_counters();
             }
-            if let (None, Ok(mut unknown)) = (order.vendor, kit.unknown.lock()) {
+            if let (None, Ok(mut unknown)) = (command.provider, shared.unknown.lock()) {
                 unknown.clear();
             }
             Ok(json!({"ok": true}))
         }
         "/testkit/settings" => {
             let change: Change = read(request)?;
-            for vendor in chosen(kit, change.vendor) {
-                vendor.lock().settings.apply(&change);
+            for kit in chosen(shared, change.provider) {
+                kit.lock().settings.apply(&change);
             }
             if let Some(seconds) = change.date_offset_seconds {
-                kit.clock.set_offset_seconds(seconds);
+                shared.clock.set_offset_seconds(seconds);
             }
             Ok(json!({"ok": true}))
         }
-        "/testkit/faults" => script(kit, read(request)?),
+        "/testkit/faults" => script(shared, read(request)?),
         _ => Err("no such control path".to_owned()),
     }
 }
 
-fn script(kit: &Kit, order: Scripted) -> Result<Value, String> {
-    let vendor = kit.vendor(order.vendor);
-    if order.clear {
-        vendor.clear_faults();
+fn script(shared: &Shared, command: Scripted) -> Result<Value, String> {
+    let kit = shared.provider(command.provider);
+    if command.clear {
+        kit.clear_faults();
     }
-    match (order.endpoint, order.fault) {
-        (Some(endpoint), Some(mut fault)) => {
-            fault.times = order.times.unwrap_or(fault.times);
-            vendor.fault(endpoint, fault);
+    match (command.operation, command.fault) {
+        (Some(operation), Some(mut fault)) => {
+            fault.times = command.times.unwrap_or(fault.times);
+            kit.fault(operation, fault);
         }
-        (None, None) if order.clear => {}
+        (None, None) if command.clear => {}
         _ => return Err("endpoint and fault are required".to_owned()),
     }
-    Ok(json!({"faults_left": vendor.faults_left()}))
+    Ok(json!({"faults_left": kit.faults_left()}))
 }
 
 /// An empty body is an empty object.
@@ -154,21 +156,21 @@ fn read<T: DeserializeOwned>(request: &Request) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|e| e.to_string())
 }
 
-fn chosen(kit: &Kit, vendor: Option<Vendor>) -> Vec<&VendorKit> {
-    match vendor {
-        Some(vendor) => vec![kit.vendor(vendor)],
-        None => kit.vendors().to_vec(),
+fn chosen(shared: &Shared, provider: Option<Provider>) -> Vec<&ProviderKit> {
+    match provider {
+        Some(provider) => vec![shared.provider(provider)],
+        None => shared.providers().iter().collect(),
     }
 }
 
-fn state(kit: &Kit) -> Value {
+fn state(shared: &Shared) -> Value {
     let mut all = json!({
-        "base_url": kit.base_url,
-        "unknown_paths": kit.unknown_paths(),
+        "base_url": shared.base_url,
+        "unknown_paths": shared.unknown_paths(),
     });
-    for vendor in kit.vendors() {
-        let counters = vendor.counters();
-        let state = vendor.lock();
+    for kit in shared.providers() {
+        let counters = kit.counters();
+        let state = kit.lock();
         let families: Vec<Value> = state
             .grants
             .live_families()
@@ -183,7 +185,7 @@ fn state(kit: &Kit) -> Value {
                 })
             })
             .collect();
-        all[vendor.vendor().name()] = json!({
+        all[kit.provider().name()] = json!({
             "counters": counters,
             "families": families,
             "pending": state.pending(),
@@ -193,7 +195,7 @@ fn state(kit: &Kit) -> Value {
     all
 }
 
-/// Enough to tell tokens apart, too little to use one.
+/// Enough to distinguish tokens, too little to use one.
 fn fingerprints(tokens: &[String]) -> Vec<String> {
     let fingerprint = |token: &String| {
         let digest = Sha256::digest(token);
@@ -203,15 +205,15 @@ fn fingerprints(tokens: &[String]) -> Vec<String> {
     tokens.iter().map(fingerprint).collect()
 }
 
-fn index(kit: &Kit) -> Answer {
-    let env = kit.env().into_iter();
+fn index(shared: &Shared) -> Response {
+    let env = shared.env().into_iter();
     let exports: String = env.map(|(k, v)| format!("export {k}='{v}'\n")).collect();
-    let pending: String = kit
-        .vendors()
+    let pending: String = shared
+        .providers()
         .iter()
-        .flat_map(|vendor| {
-            let codes = vendor.pending_user_codes().into_iter();
-            codes.map(|code| format!("<li>{}: <code>{code}</code></li>", vendor.vendor()))
+        .flat_map(|kit| {
+            let codes = kit.pending_user_codes().into_iter();
+            codes.map(|code| format!("<li>{}: <code>{code}</code></li>", kit.provider()))
         })
         .collect();
     let body = format!(
@@ -223,7 +225,7 @@ fn index(kit: &Kit) -> Answer {
         escape(&exports),
         escape(CONTROL)
     );
-    page::document(Tongue::English, 200, "llm-auth-testkit", &body, "'self'")
+    document(200, "llm-auth-testkit", &body, "'self'")
 }
 
 const CONTROL: &str = "GET  /testkit/state               counters, live families, pending codes

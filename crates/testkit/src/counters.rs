@@ -1,18 +1,18 @@
-//! What a vendor saw.
+//! Counts of what a provider received.
 
 use serde::Serialize;
 
-/// What one vendor saw since the start or the last reset.
+/// What one provider received since the start or the last reset.
 ///
 /// Requests are counted when they arrive, also when a scripted fault swallows them.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Device flows asked for.
+    /// Device flows started.
     pub device_requests: u64,
     /// Requests to the approval page; an open page of the code flow reloads every few seconds.
     pub authorizations: u64,
-    /// Questions whether a device flow was approved.
+    /// Polls of device flows.
     pub polls: u64,
     /// Polls that came sooner than the interval allowed.
     pub too_fast: u64,
@@ -22,7 +22,7 @@ pub struct Counters {
     pub logins_ok: u64,
     /// Refresh requests seen.
     pub refreshes: u64,
-    /// Refresh requests answered with a token (by the server; a fault may have lost the answer).
+    /// Refresh requests that got a token (from the server; a fault may have lost the response).
     pub refresh_ok: u64,
     /// Refresh requests that repeated a spent token within the grace window; part of `refresh_ok`.
     pub refresh_in_grace: u64,
@@ -36,21 +36,21 @@ pub struct Counters {
     pub revocations: u64,
     /// API calls accepted.
     pub chats_ok: u64,
-    /// API calls refused.
+    /// API calls rejected.
     pub chats_refused: u64,
-    /// Questions who is signed in.
+    /// Userinfo requests seen.
     pub userinfo: u64,
-    /// Questions what a token is worth.
+    /// Tokeninfo requests seen.
     pub tokeninfo: u64,
     /// Scripted faults that were applied.
     pub faults: u64,
-    /// Everything a strict vendor would refuse, in words and without secrets.
+    /// Everything a strict provider would reject, in words and without secrets.
     pub violations: Vec<String>,
 }
 
 impl Counters {
     pub(crate) fn violation(&mut self, words: String) {
-        // A client gone wild must not fill the memory of the judge.
+        // A client in a loop must not fill the memory of the server.
         if self.violations.len() < 1000 {
             self.violations.push(words);
         }

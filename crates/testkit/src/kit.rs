@@ -3,42 +3,30 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
-use crate::google;
+use crate::oauth::Client;
+use crate::provider::Provider;
+use crate::provider_kit::ProviderKit;
+use crate::providers::{Configuration, StandardProvider};
 use crate::server;
-use crate::settings::{Approval, Change, Rotation, Settings};
-use crate::vendor::Vendor;
-use crate::vendor_kit::VendorKit;
+use crate::settings::{Approval, Change, Rotation};
+use crate::shared::Shared;
 
-/// The three vendors on one loopback port. Dropping it stops the server.
+/// The providers on one loopback port. Dropping it stops the server.
 ///
-/// The server runs on a thread of its own, so a test may block (on a child process, say) without
-/// stopping it.
+/// The server runs on a separate thread, so a test may block, for example on a child process,
+/// without stopping it.
 #[derive(Debug)]
 pub struct Testkit {
-    kit: Arc<Kit>,
+    shared: Arc<Shared>,
     // Dropped first: the thread ends when the sender is gone.
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the server and its owner share.
-#[derive(Debug)]
-pub(crate) struct Kit {
-    pub(crate) base_url: String,
-    pub(crate) clock: Clock,
-    pub(crate) google_client_id: String,
-    pub(crate) google_client_secret: String,
-    pub(crate) unknown: Mutex<Vec<String>>,
-    qwen: VendorKit,
-    minimax: VendorKit,
-    gemini: VendorKit,
 }
 
 impl Testkit {
@@ -51,83 +39,89 @@ impl Testkit {
         Self::builder().start().await
     }
 
-    /// Settings for the start; most can be changed per vendor while the server runs.
+    /// Settings for the start; most can be changed per provider while the server runs.
     #[must_use]
     pub fn builder() -> TestkitBuilder {
         TestkitBuilder::default()
     }
 
-    /// `http://127.0.0.1:PORT`, the base of all vendors.
+    /// `http://127.0.0.1:PORT`, the base of all providers.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        &self.kit.base_url
+        &self.shared.base_url
     }
 
     /// Qwen.
     #[must_use]
-    pub fn qwen(&self) -> &VendorKit {
-        &self.kit.qwen
+    pub fn qwen(&self) -> &ProviderKit {
+        self.provider(Provider::Qwen)
     }
 
     /// MiniMax.
     #[must_use]
-    pub fn minimax(&self) -> &VendorKit {
-        &self.kit.minimax
+    pub fn minimax(&self) -> &ProviderKit {
+        self.provider(Provider::MiniMax)
     }
 
     /// Google, for Gemini.
     #[must_use]
-    pub fn gemini(&self) -> &VendorKit {
-        &self.kit.gemini
+    pub fn gemini(&self) -> &ProviderKit {
+        self.provider(Provider::Gemini)
     }
 
-    /// The vendor of that name.
+    /// The provider that a test configures with [`TestkitBuilder::standard`].
     #[must_use]
-    pub fn vendor(&self, vendor: Vendor) -> &VendorKit {
-        self.kit.vendor(vendor)
+    pub fn standard(&self) -> &ProviderKit {
+        self.provider(Provider::Standard)
+    }
+
+    /// The provider of that name.
+    #[must_use]
+    pub fn provider(&self, provider: Provider) -> &ProviderKit {
+        self.shared.provider(provider)
     }
 
     /// Google's client id. Default: `testkit.apps.googleusercontent.com`.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.kit.google_client_id
+        &self.shared.google_client.id
     }
 
     /// Google's client secret. Default: `testkit-not-a-secret`.
     #[must_use]
     pub fn client_secret(&self) -> &str {
-        &self.kit.google_client_secret
+        &self.shared.google_client.secret
     }
 
     /// A Google client file of the kind `installed` that points at this server.
     #[must_use]
     pub fn client_secret_json(&self) -> String {
-        google::client_file(&self.kit)
+        self.shared.client_file()
     }
 
     /// The environment variables that make the `llm-auth` command use this server.
     #[must_use]
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        self.kit.env()
+        self.shared.env()
     }
 
-    /// All access tokens of all vendors die at once; refresh tokens stay.
+    /// All access tokens of all providers die at once; refresh tokens stay.
     pub fn expire_everything(&self) {
-        for vendor in self.kit.vendors() {
-            vendor.expire_access_tokens();
+        for provider in self.shared.providers() {
+            provider.expire_access_tokens();
         }
     }
 
     /// Sets the server's clock wrong by this many seconds: its `Date` header, MiniMax's absolute
     /// times and `{NOW_MS}`. Default: 0. How long tokens live does not change.
     pub fn set_date_offset(&self, seconds: i64) {
-        self.kit.clock.set_offset_seconds(seconds);
+        self.shared.clock.set_offset_seconds(seconds);
     }
 
-    /// Requests to paths that no vendor has, as `METHOD path`; a query is left out.
+    /// Requests to paths that no provider has, as `METHOD path`; a query is left out.
     #[must_use]
     pub fn unknown_paths(&self) -> Vec<String> {
-        self.kit.unknown_paths()
+        self.shared.unknown_paths()
     }
 }
 
@@ -141,46 +135,12 @@ impl Drop for Testkit {
     }
 }
 
-impl Kit {
-    pub(crate) fn vendor(&self, vendor: Vendor) -> &VendorKit {
-        match vendor {
-            Vendor::Qwen => &self.qwen,
-            Vendor::MiniMax => &self.minimax,
-            Vendor::Gemini => &self.gemini,
-        }
-    }
-
-    pub(crate) fn vendors(&self) -> [&VendorKit; 3] {
-        [&self.qwen, &self.minimax, &self.gemini]
-    }
-
-    pub(crate) fn unknown_paths(&self) -> Vec<String> {
-        let unknown = self.unknown.lock();
-        unknown.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
-        let url = || self.base_url.clone();
-        vec![
-            ("LLM_AUTH_QWEN_BASE_URL", url()),
-            ("LLM_AUTH_MINIMAX_BASE_URL", url()),
-            ("LLM_AUTH_GEMINI_BASE_URL", url()),
-            ("LLM_AUTH_GEMINI_CLIENT_ID", self.google_client_id.clone()),
-            (
-                "LLM_AUTH_GEMINI_CLIENT_SECRET",
-                self.google_client_secret.clone(),
-            ),
-        ]
-    }
-}
-
 /// Settings for the start of a [`Testkit`].
 #[derive(Clone, Debug)]
 pub struct TestkitBuilder {
     port: u16,
     change: Change,
-    google_client_id: String,
-    google_client_secret: String,
+    configuration: Configuration,
 }
 
 impl Default for TestkitBuilder {
@@ -188,8 +148,13 @@ impl Default for TestkitBuilder {
         Self {
             port: 0,
             change: Change::default(),
-            google_client_id: "testkit.apps.googleusercontent.com".to_owned(),
-            google_client_secret: "testkit-not-a-secret".to_owned(),
+            configuration: Configuration {
+                google_client: Client {
+                    id: "testkit.apps.googleusercontent.com".to_owned(),
+                    secret: "testkit-not-a-secret".to_owned(),
+                },
+                standard: StandardProvider::default(),
+            },
         }
     }
 }
@@ -247,8 +212,17 @@ impl TestkitBuilder {
     /// The Google client that is accepted.
     #[must_use]
     pub fn google_client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.google_client_id = id.into();
-        self.google_client_secret = secret.into();
+        self.configuration.google_client = Client {
+            id: id.into(),
+            secret: secret.into(),
+        };
+        self
+    }
+
+    /// The standard provider. Default: [`StandardProvider::default`].
+    #[must_use]
+    pub fn standard(mut self, provider: StandardProvider) -> Self {
+        self.configuration.standard = provider;
         self
     }
 
@@ -274,25 +248,11 @@ impl TestkitBuilder {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let base_url = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
-        let vendor = |vendor| {
-            let mut settings = Settings::of(vendor, &base_url);
-            settings.apply(&self.change);
-            VendorKit::new(vendor, &base_url, settings)
-        };
-        let kit = Arc::new(Kit {
-            clock: Clock::default(),
-            qwen: vendor(Vendor::Qwen),
-            minimax: vendor(Vendor::MiniMax),
-            gemini: vendor(Vendor::Gemini),
-            google_client_id: self.google_client_id,
-            google_client_secret: self.google_client_secret,
-            unknown: Mutex::default(),
-            base_url,
-        });
+        let shared = Arc::new(Shared::new(base_url, self.configuration, &self.change));
         let (stop, stopped) = oneshot::channel();
-        let thread = server::spawn(listener, Arc::clone(&kit), stopped)?;
+        let thread = server::spawn(listener, Arc::clone(&shared), stopped)?;
         Ok(Testkit {
-            kit,
+            shared,
             stop: Some(stop),
             thread: Some(thread),
         })

@@ -1,4 +1,4 @@
-//! The simulated vendors as a program of their own.
+//! The simulated providers as a separate program.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -64,8 +64,8 @@ fn run(options: Options) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(until_told(options.until_stdin_closes));
-    // A read of standard input may still be blocked; nobody waits for it.
+    let ended = runtime.block_on(until_stopped(options.until_stdin_closes));
+    // A read of standard input may still be blocked; the shutdown does not wait for it.
     runtime.shutdown_background();
     ended
 }
@@ -85,14 +85,14 @@ fn explain(kit: &Testkit) {
 }
 
 /// Waits for an interrupt, a request to terminate, or the end of standard input.
-async fn until_told(until_stdin_closes: bool) -> io::Result<()> {
-    let mut told = std::pin::pin!(signalled());
+async fn until_stopped(until_stdin_closes: bool) -> io::Result<()> {
+    let mut signal = std::pin::pin!(signalled());
     let mut closed = std::pin::pin!(stdin_closed());
     std::future::poll_fn(|cx| {
         if until_stdin_closes && closed.as_mut().poll(cx).is_ready() {
             return std::task::Poll::Ready(Ok(()));
         }
-        told.as_mut().poll(cx)
+        signal.as_mut().poll(cx)
     })
     .await
 }
@@ -110,8 +110,8 @@ async fn signalled() -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     std::future::poll_fn(|cx| {
-        let told = terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready();
-        if told {
+        let arrived = terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready();
+        if arrived {
             std::task::Poll::Ready(())
         } else {
             std::task::Poll::Pending

@@ -11,7 +11,7 @@ pub(crate) fn hex(bytes: usize) -> String {
     })
 }
 
-/// A code that a person can type: eight letters without vowels.
+/// A code that a user can type: eight letters without vowels.
 pub(crate) fn user_code() -> String {
     const LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
     let mut code: String = fill(8)
@@ -22,7 +22,7 @@ pub(crate) fn user_code() -> String {
     code
 }
 
-/// Random bytes, or distinct ones when the system has none to give.
+/// Random bytes, or distinct ones if the system has none.
 fn fill(length: usize) -> Vec<u8> {
     static SPARE: AtomicU64 = AtomicU64::new(1);
     let mut bytes = vec![0; length];

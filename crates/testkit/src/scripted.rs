@@ -1,4 +1,4 @@
-//! A server that knows nothing and says what it was told to say.
+//! A server that sends the responses of a script.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,13 +9,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::cases::WireCase;
 use crate::clock::Clock;
-use crate::request::Form;
-use crate::wire_cases::WireCase;
+use crate::http::Form;
 
-/// Answers every request, at any path, with what a script says; on a real loopback socket.
+/// Sends the responses of a script, at any path; on a real loopback socket.
 ///
-/// The answers come in order, and the last one again and again. Status 0 drops the connection.
+/// The responses come in order, then the last one repeats. Status 0 drops the connection.
 /// In a body, `{STATE}` becomes the `state` parameter of the request and `{NOW_MS+n}` the
 /// instant `n` milliseconds from now. Must be started in a tokio runtime; ends when dropped.
 #[derive(Debug)]
@@ -25,16 +25,16 @@ pub struct ScriptedServer {
     task: JoinHandle<()>,
 }
 
-/// One answer of a [`ScriptedServer`].
+/// One response of a [`ScriptedServer`].
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct ScriptedAnswer {
+pub struct ScriptedResponse {
     status: u16,
     headers: BTreeMap<String, String>,
     body: String,
 }
 
-/// One request that a [`ScriptedServer`] got.
+/// One request that a [`ScriptedServer`] received.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ScriptedRequest {
@@ -49,16 +49,16 @@ pub struct ScriptedRequest {
 }
 
 impl ScriptedServer {
-    /// Binds a free port and starts answering.
+    /// Binds a free port and starts serving.
     ///
     /// # Errors
     ///
     /// If no loopback port can be bound.
-    pub async fn start(answers: impl IntoIterator<Item = ScriptedAnswer>) -> io::Result<Self> {
+    pub async fn start(responses: impl IntoIterator<Item = ScriptedResponse>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let seen = Arc::default();
-        let script: Vec<_> = answers.into_iter().collect();
+        let script: Vec<_> = responses.into_iter().collect();
         let task = tokio::spawn(serve(listener, script, Arc::clone(&seen)));
         Ok(Self {
             base_url,
@@ -73,7 +73,7 @@ impl ScriptedServer {
         &self.base_url
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     #[must_use]
     pub fn requests(&self) -> Vec<ScriptedRequest> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,8 +87,8 @@ impl Drop for ScriptedServer {
     }
 }
 
-impl ScriptedAnswer {
-    /// An answer in JSON.
+impl ScriptedResponse {
+    /// A response in JSON.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         let body = body.into();
         let json = ("content-type".to_owned(), "application/json".to_owned());
@@ -120,11 +120,13 @@ impl ScriptedAnswer {
     }
 }
 
-impl From<&WireCase> for ScriptedAnswer {
+impl From<&WireCase> for ScriptedResponse {
     fn from(case: &WireCase) -> Self {
         let start = Self::json(case.status, &case.body);
         let headers = case.headers.iter();
-        headers.fold(start, |answer, (name, value)| answer.header(name, value))
+        headers.fold(start, |response, (name, value)| {
+            response.header(name, value)
+        })
     }
 }
 
@@ -148,13 +150,13 @@ impl ScriptedRequest {
 
 async fn serve(
     listener: TcpListener,
-    script: Vec<ScriptedAnswer>,
+    script: Vec<ScriptedResponse>,
     seen: Arc<Mutex<Vec<ScriptedRequest>>>,
 ) {
     let mut script = script.iter().peekable();
     let mut last = None;
     while let Ok((mut stream, _)) = listener.accept().await {
-        // A connection without a request is a client that changed its mind.
+        // Without a request the client has closed the connection.
         let Some(request) = read(&mut stream).await else {
             continue;
         };
@@ -162,9 +164,9 @@ async fn serve(
         seen.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(request.clone());
-        if let Some(answer) = last.filter(|answer| answer.status != 0) {
-            // The client may be gone, which is its own business.
-            drop(stream.write_all(&answer.bytes(&request)).await);
+        if let Some(response) = last.filter(|response| response.status != 0) {
+            // The client may be gone.
+            drop(stream.write_all(&response.bytes(&request)).await);
             drop(stream.shutdown().await);
         }
     }
@@ -182,7 +184,7 @@ async fn read(stream: &mut TcpStream) -> Option<ScriptedRequest> {
     }
 }
 
-/// The request, once it is there in full.
+/// The request, once it is complete.
 fn parse(bytes: &[u8]) -> Option<ScriptedRequest> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

@@ -1,4 +1,6 @@
-//! Accepting connections, and turning HTTP into requests and answers.
+//! Accepts connections, and turns HTTP into requests and responses.
+
+mod dispatch;
 
 use std::convert::Infallible;
 use std::io;
@@ -8,27 +10,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::answer::Answer;
-use crate::dispatch::{self, Reply};
-use crate::kit::Kit;
-use crate::request::Request;
-use crate::stream::SharedStream;
+use crate::http::{Request, Response, SharedStream};
+use crate::shared::Shared;
+use dispatch::Outcome;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Serves on a thread of its own until the sender of `stopped` is gone.
+/// Serves on a separate thread until the sender of `stopped` is gone.
 pub(crate) fn spawn(
     listener: std::net::TcpListener,
-    kit: Arc<Kit>,
+    shared: Arc<Shared>,
     stopped: oneshot::Receiver<Infallible>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -41,38 +41,41 @@ pub(crate) fn spawn(
     Builder::new()
         .name("llm-auth-testkit".to_owned())
         .spawn(move || {
-            runtime.spawn(accept(listener, kit));
-            // Never a value: only the end of the sender is waited for.
+            runtime.spawn(accept(listener, shared));
+            // No value ever comes: this waits for the end of the sender.
             let _gone = runtime.block_on(stopped);
         })
 }
 
-async fn accept(listener: TcpListener, kit: Arc<Kit>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _peer)) => {
-                // Small answers must not wait for acknowledgements; without it they only are slower.
+                // Small responses must not wait for acknowledgements. A failure only makes them slower.
                 drop(stream.set_nodelay(true));
-                tokio::spawn(converse(SharedStream::new(stream), Arc::clone(&kit)));
+                tokio::spawn(serve_connection(
+                    SharedStream::new(stream),
+                    Arc::clone(&shared),
+                ));
             }
-            // Out of descriptors, say: give the others time to close.
+            // Out of descriptors, for example: give the others time to close.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn converse(stream: SharedStream, kit: Arc<Kit>) {
+async fn serve_connection(stream: SharedStream, shared: Arc<Shared>) {
     let socket = stream.clone();
     let service = service_fn(move |request| {
-        let (kit, socket) = (Arc::clone(&kit), socket.clone());
-        async move { serve(request, &kit, &socket).await }
+        let (shared, socket) = (Arc::clone(&shared), socket.clone());
+        async move { serve(request, &shared, &socket).await }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // A connection that fails concerns only its client.
+    // A failed connection affects only its client.
     drop(connection.await);
 }
 
-/// Not an error of ours: a fault has closed the connection.
+/// A fault has closed the connection.
 #[derive(Debug)]
 struct Closed;
 
@@ -86,12 +89,12 @@ impl std::error::Error for Closed {}
 
 async fn serve(
     request: hyper::Request<Incoming>,
-    kit: &Kit,
+    shared: &Shared,
     stream: &SharedStream,
-) -> Result<Response<Full<Bytes>>, Closed> {
+) -> Result<hyper::Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
-    let answer = match Limited::new(body, BODY_LIMIT).collect().await {
-        Err(_) => Answer::new(413, "text/plain", "The body is too large.\n"),
+    let response = match Limited::new(body, BODY_LIMIT).collect().await {
+        Err(_) => Response::new(413, "text/plain", "The body is too large.\n"),
         Ok(body) => {
             let request = Request {
                 method: head.method,
@@ -100,26 +103,26 @@ async fn serve(
                 headers: head.headers,
                 body: body.to_bytes(),
             };
-            match dispatch::reply(kit, &request, stream).await {
-                Reply::Answer(answer) => *answer,
-                Reply::Closed => return Err(Closed),
+            match dispatch::respond(shared, &request, stream).await {
+                Outcome::Response(response) => *response,
+                Outcome::Closed => return Err(Closed),
             }
         }
     };
-    Ok(response(answer, &kit.clock.http_date()))
+    Ok(encode(response, &shared.clock.http_date()))
 }
 
-fn response(answer: Answer, date: &str) -> Response<Full<Bytes>> {
-    let headers = answer.all_headers();
-    let mut response = Response::new(Full::new(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+fn encode(response: Response, date: &str) -> hyper::Response<Full<Bytes>> {
+    let headers = response.all_headers();
+    let mut encoded = hyper::Response::new(Full::new(response.body));
+    *encoded.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let date = ("Date".to_owned(), date.to_owned());
     for (name, value) in std::iter::once(date).chain(headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-            response.headers_mut().insert(name, value);
+            encoded.headers_mut().insert(name, value);
         }
     }
-    response
+    encoded
 }

@@ -1,10 +1,10 @@
-//! How a vendor behaves.
+//! How a provider behaves.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vendor::Vendor;
+use crate::provider::Provider;
 
 /// Who approves a login, and when.
 ///
@@ -14,16 +14,16 @@ use crate::vendor::Vendor;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Approval {
-    /// A person on the approval page, or a call to `approve` or `deny`.
+    /// The user on the approval page, or a call to `approve` or `deny`.
     #[default]
     Manual,
     /// At once: the first poll succeeds, the authorization page redirects straight away.
     Auto,
     /// By itself after this time.
     AutoAfter(#[serde(with = "seconds")] Duration),
-    /// By itself after this many pending answers; in the code flow at once.
+    /// By itself after this many pending responses; in the code flow at once.
     AutoAfterPolls(u32),
-    /// Every login is refused.
+    /// Every login is denied.
     Deny,
 }
 
@@ -32,15 +32,15 @@ pub enum Approval {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rotation {
-    /// It is spent, and the answer carries its successor.
+    /// It is spent, and the response carries its successor.
     Rotate,
-    /// It stays valid and is repeated in the answer.
+    /// It stays valid and is repeated in the response.
     Keep,
-    /// It stays valid and the answer does not mention it.
+    /// It stays valid and the response does not mention it.
     Omit,
 }
 
-/// The unit of MiniMax's `expired_in` in token answers. In JSON the name is in snake case.
+/// The unit of MiniMax's `expired_in` in token responses. In JSON the name is in snake case.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -54,11 +54,11 @@ pub enum ExpiryUnit {
     RelativeSeconds,
 }
 
-/// How MiniMax says that a refresh token is dead. In JSON the name is in snake case.
+/// How MiniMax rejects a dead refresh token. In JSON the name is in snake case.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum RefusalForm {
+pub enum RejectionForm {
     /// Status 400 with an `invalid_grant` error body.
     #[default]
     OauthError,
@@ -81,51 +81,45 @@ pub(crate) struct Settings {
     pub(crate) resource_url: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) expiry_unit: ExpiryUnit,
-    pub(crate) refusal_form: RefusalForm,
+    pub(crate) rejection_form: RejectionForm,
 }
 
-impl Settings {
-    pub(crate) fn of(vendor: Vendor, base_url: &str) -> Self {
+impl Default for Settings {
+    fn default() -> Self {
         Self {
             approval: Approval::Manual,
             interval: Duration::from_secs(2),
             slow_down_step: Duration::from_secs(5),
-            code_lifetime: Duration::from_secs(match vendor {
-                Vendor::Qwen => 1800,
-                Vendor::MiniMax => 600,
-                Vendor::Gemini => 60,
-            }),
+            code_lifetime: Duration::from_secs(600),
             access_lifetime: Duration::from_secs(3600),
-            rotation: match vendor {
-                Vendor::Qwen | Vendor::MiniMax => Rotation::Rotate,
-                Vendor::Gemini => Rotation::Omit,
-            },
+            rotation: Rotation::Rotate,
             grace: Duration::ZERO,
             reuse_revokes_family: true,
-            resource_url: match vendor {
-                Vendor::Qwen => Some(base_url.to_owned()),
-                Vendor::MiniMax => Some(format!("{base_url}/anthropic")),
-                Vendor::Gemini => None,
-            },
-            issuer: (vendor == Vendor::Gemini).then(|| "https://accounts.google.com".to_owned()),
+            resource_url: None,
+            issuer: None,
             expiry_unit: ExpiryUnit::default(),
-            refusal_form: RefusalForm::default(),
+            rejection_form: RejectionForm::default(),
         }
     }
+}
 
+impl Settings {
     pub(crate) fn apply(&mut self, change: &Change) {
         set(&mut self.approval, change.approval);
-        set(&mut self.interval, change.interval_seconds.map(long));
-        set(&mut self.slow_down_step, change.slow_down_seconds.map(long));
-        let lifetime = change.code_lifetime_seconds.map(long);
+        set(&mut self.interval, change.interval_seconds.map(duration));
+        set(
+            &mut self.slow_down_step,
+            change.slow_down_seconds.map(duration),
+        );
+        let lifetime = change.code_lifetime_seconds.map(duration);
         set(&mut self.code_lifetime, lifetime);
-        let lifetime = change.access_lifetime_seconds.map(long);
+        let lifetime = change.access_lifetime_seconds.map(duration);
         set(&mut self.access_lifetime, lifetime);
         set(&mut self.rotation, change.rotation);
-        set(&mut self.grace, change.grace_seconds.map(long));
+        set(&mut self.grace, change.grace_seconds.map(duration));
         set(&mut self.reuse_revokes_family, change.reuse_revokes_family);
         set(&mut self.expiry_unit, change.expiry_unit);
-        set(&mut self.refusal_form, change.refusal_form);
+        set(&mut self.rejection_form, change.rejection_form);
         let none_if_empty = |text: String| Some(text).filter(|text| !text.is_empty());
         let url = change.resource_url.clone().map(none_if_empty);
         set(&mut self.resource_url, url);
@@ -133,9 +127,9 @@ impl Settings {
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+fn set<T>(setting: &mut T, value: Option<T>) {
     if let Some(value) = value {
-        *place = value;
+        *setting = value;
     }
 }
 
@@ -143,7 +137,8 @@ fn set<T>(place: &mut T, value: Option<T>) {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    pub(crate) vendor: Option<Vendor>,
+    #[serde(rename = "vendor")]
+    pub(crate) provider: Option<Provider>,
     pub(crate) approval: Option<Approval>,
     pub(crate) interval_seconds: Option<f64>,
     pub(crate) slow_down_seconds: Option<f64>,
@@ -152,17 +147,18 @@ pub(crate) struct Change {
     pub(crate) rotation: Option<Rotation>,
     pub(crate) grace_seconds: Option<f64>,
     pub(crate) reuse_revokes_family: Option<bool>,
-    /// An empty string leaves the field out of answers.
+    /// An empty string leaves the field out of responses.
     pub(crate) resource_url: Option<String>,
     /// An empty string leaves `iss` out of the redirect.
     pub(crate) issuer: Option<String>,
     pub(crate) expiry_unit: Option<ExpiryUnit>,
-    pub(crate) refusal_form: Option<RefusalForm>,
+    #[serde(rename = "refusal_form")]
+    pub(crate) rejection_form: Option<RejectionForm>,
     pub(crate) date_offset_seconds: Option<i64>,
 }
 
-/// A length from a number of seconds; nonsense counts as zero.
-pub(crate) fn long(seconds: f64) -> Duration {
+/// A duration from a number of seconds; an invalid one counts as zero.
+pub(crate) fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
@@ -176,6 +172,6 @@ mod seconds {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        f64::deserialize(from).map(super::long)
+        f64::deserialize(from).map(super::duration)
     }
 }

@@ -1,15 +1,16 @@
-//! Everything a vendor remembers.
+//! The state of a provider.
 
 use std::collections::HashSet;
 
-use crate::code::{Code, Consent};
 use crate::counters::Counters;
-use crate::device::{Decision, DeviceGrant};
-use crate::fault::Script;
-use crate::grants::{Grants, Renewal};
-use crate::request::Form;
+use crate::faults::Script;
+use crate::http::Form;
+use crate::oauth::{
+    AuthorizationRequest, Code, Consent, Decision, DeviceGrant, Grants, Issued, Poll, Redemption,
+    RefreshOutcome, TokenFormat,
+};
+use crate::provider::Operation;
 use crate::settings::{Approval, Settings};
-use crate::vendor::{Endpoint, Vendor};
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -20,21 +21,22 @@ pub(crate) struct State {
     pub(crate) devices: Vec<DeviceGrant>,
     pub(crate) consents: Vec<Consent>,
     pub(crate) codes: Vec<Code>,
-    /// Clients that were given offline access before: they get no second refresh token unasked.
+    /// Clients that were given offline access before: they get another refresh token only with new
+    /// consent.
     pub(crate) consented: HashSet<String>,
-    /// Client ids accepted besides the vendor's own.
+    /// Client ids accepted besides the provider's own.
     pub(crate) more_clients: HashSet<String>,
-    /// The latest `state` seen, for `{STATE}` in scripted answers.
+    /// The latest `state` seen, for `{STATE}` in scripted responses.
     pub(crate) last_state: String,
 }
 
 impl State {
-    pub(crate) fn new(vendor: Vendor, settings: Settings) -> Self {
+    pub(crate) fn new(format: TokenFormat, settings: Settings) -> Self {
         Self {
             settings,
             counters: Counters::default(),
             script: Script::default(),
-            grants: Grants::new(vendor),
+            grants: Grants::new(format),
             devices: Vec::new(),
             consents: Vec::new(),
             codes: Vec::new(),
@@ -44,27 +46,27 @@ impl State {
         }
     }
 
-    /// Counts a request at the door; `true` if it is a poll that came too soon.
-    pub(crate) fn arrives(&mut self, endpoint: Endpoint, form: &Form) -> bool {
+    /// Counts a request on arrival; `true` if it is a poll that came too soon.
+    pub(crate) fn arrives(&mut self, operation: Operation, form: &Form) -> bool {
         if let Some(state) = form.get("state") {
             state.clone_into(&mut self.last_state);
         }
         let counters = &mut self.counters;
-        match endpoint {
-            Endpoint::DeviceAuthorization => counters.device_requests += 1,
-            Endpoint::Authorization => counters.authorizations += 1,
-            Endpoint::Exchange => counters.exchanges += 1,
-            Endpoint::Refresh => counters.refreshes += 1,
-            Endpoint::Revocation => counters.revocations += 1,
-            Endpoint::UserInfo => counters.userinfo += 1,
-            Endpoint::TokenInfo => counters.tokeninfo += 1,
-            Endpoint::Token | Endpoint::Chat => {}
-            Endpoint::Poll => {
+        match operation {
+            Operation::DeviceAuthorization => counters.device_requests += 1,
+            Operation::Authorization => counters.authorizations += 1,
+            Operation::Exchange => counters.exchanges += 1,
+            Operation::Refresh => counters.refreshes += 1,
+            Operation::Revocation => counters.revocations += 1,
+            Operation::UserInfo => counters.userinfo += 1,
+            Operation::TokenInfo => counters.tokeninfo += 1,
+            Operation::Token | Operation::Chat => {}
+            Operation::Poll => {
                 counters.polls += 1;
                 let too_fast = self.device(form).is_some_and(DeviceGrant::arrives);
                 if too_fast {
                     self.counters.too_fast += 1;
-                    self.violation(endpoint, "came sooner than the interval allows");
+                    self.violation(operation, "came sooner than the interval allows");
                 }
                 return too_fast;
             }
@@ -72,13 +74,29 @@ impl State {
         false
     }
 
-    pub(crate) fn violation(&mut self, endpoint: Endpoint, words: &str) {
+    pub(crate) fn violation(&mut self, operation: Operation, words: &str) {
         self.counters
-            .violation(format!("{}: {words}", endpoint.words()));
+            .violation(format!("{}: {words}", operation.description()));
+    }
+
+    /// Starts a device flow.
+    pub(crate) fn open_device(
+        &mut self,
+        client_id: &str,
+        scope: &str,
+        challenge: Option<String>,
+    ) -> &DeviceGrant {
+        if self.devices.len() >= 10_000 {
+            self.devices.drain(..5_000);
+        }
+        let grant = DeviceGrant::new(client_id, scope, challenge, &self.settings);
+        let at = self.devices.len();
+        self.devices.push(grant);
+        &self.devices[at]
     }
 
     /// The device flow that a poll names, by device code or user code.
-    pub(crate) fn device(&mut self, form: &Form) -> Option<&mut DeviceGrant> {
+    fn device(&mut self, form: &Form) -> Option<&mut DeviceGrant> {
         let device_code = form.get("device_code");
         let user_code = form.get("user_code");
         let mut devices = self.devices.iter_mut().rev();
@@ -89,28 +107,59 @@ impl State {
         })
     }
 
+    /// The outcome of a poll; `None` if its code was never issued here.
+    pub(crate) fn poll(&mut self, form: &Form, client_id: &str, too_fast: bool) -> Option<Poll> {
+        let settings = self.settings.clone();
+        let verifier = form.get("code_verifier");
+        let grant = self.device(form)?;
+        Some(grant.poll(client_id, verifier, too_fast, &settings))
+    }
+
     pub(crate) fn device_by_user_code(&mut self, user_code: &str) -> Option<&mut DeviceGrant> {
         let mut devices = self.devices.iter_mut().rev();
         devices.find(|grant| grant.user_code.eq_ignore_ascii_case(user_code))
     }
 
-    pub(crate) fn add_device(&mut self, grant: DeviceGrant) -> &DeviceGrant {
-        if self.devices.len() >= 10_000 {
-            self.devices.drain(..5_000);
+    /// Exchanges an authorization code; `None` if it was never issued here.
+    pub(crate) fn redeem(&mut self, form: &Form, client_id: &str) -> Option<Redemption> {
+        let value = form.get("code")?;
+        let code = self.codes.iter().find(|code| code.value == value)?;
+        let (redirect_uri, verifier) = (form.get("redirect_uri"), form.get("code_verifier"));
+        let redemption = code.redeem(client_id, redirect_uri, verifier);
+        if let Redemption::UsedBefore { family } = redemption {
+            // RFC 6749 section 4.1.2: using a code twice revokes the tokens issued for it.
+            self.revoke(family);
         }
-        let at = self.devices.len();
-        self.devices.push(grant);
-        &self.devices[at]
+        Some(redemption)
     }
 
-    /// The user codes (for Google: the names of consent requests) that wait for a person.
+    /// Completes a login of the code flow that [`State::redeem`] granted.
+    pub(crate) fn exchange(&mut self, form: &Form, request: &AuthorizationRequest) -> Issued {
+        let first = request.offline && self.consented.insert(request.client_id.clone());
+        let with_refresh = request.offline && (request.consent || first);
+        let issued = self.sign_in(&request.client_id, &request.scope, with_refresh);
+        let value = form.get("code");
+        if let Some(code) = self.codes.iter_mut().find(|c| Some(&*c.value) == value) {
+            code.family = Some(issued.family);
+        }
+        issued
+    }
+
+    /// Completes a login.
+    pub(crate) fn sign_in(&mut self, client_id: &str, scope: &str, with_refresh: bool) -> Issued {
+        self.counters.logins_ok += 1;
+        let settings = &self.settings;
+        self.grants.open(client_id, scope, with_refresh, settings)
+    }
+
+    /// The user codes (for Google: the names of consent requests) that wait for the user.
     pub(crate) fn pending(&self) -> Vec<String> {
-        // A vendor that decides by itself waits for nobody.
+        // A provider that decides by itself waits for no user.
         if !matches!(self.settings.approval, Approval::Manual) {
             return Vec::new();
         }
-        let devices = self.devices.iter().filter(|d| d.waits_for_a_person());
-        let consents = self.consents.iter().filter(|c| !c.answered);
+        let devices = self.devices.iter().filter(|d| d.is_pending());
+        let consents = self.consents.iter().filter(|c| !c.redirected);
         let open = consents.filter(|c| c.decision == Decision::Open);
         devices
             .map(|grant| grant.user_code.clone())
@@ -118,18 +167,18 @@ impl State {
             .collect()
     }
 
-    /// Decides one pending login, or all; says how many it decided.
+    /// Decides one pending login, or all; returns how many it decided.
     pub(crate) fn decide(&mut self, user_code: Option<&str>, decision: Decision) -> usize {
         let wanted = |code: &str| user_code.is_none_or(|want| want.eq_ignore_ascii_case(code));
         let mut decided = 0;
         for grant in &mut self.devices {
-            if grant.waits_for_a_person() && wanted(&grant.user_code) {
+            if grant.is_pending() && wanted(&grant.user_code) {
                 grant.decide(decision);
                 decided += 1;
             }
         }
         for consent in &mut self.consents {
-            if consent.decision == Decision::Open && !consent.answered && wanted(&consent.id) {
+            if consent.decision == Decision::Open && !consent.redirected && wanted(&consent.id) {
                 consent.decision = decision;
                 decided += 1;
             }
@@ -138,33 +187,43 @@ impl State {
     }
 
     /// Refreshes, and counts what happened.
-    pub(crate) fn renew(&mut self, token: &str, client_id: &str) -> Renewal {
-        let renewal = self.grants.renew(token, client_id, &self.settings);
+    pub(crate) fn refresh(&mut self, token: &str, client_id: &str) -> RefreshOutcome {
+        let outcome = self.grants.refresh(token, client_id, &self.settings);
         let counters = &mut self.counters;
-        match &renewal {
-            Renewal::Fresh(_) => counters.refresh_ok += 1,
-            Renewal::InGrace(_) => {
+        match &outcome {
+            RefreshOutcome::Fresh(_) => counters.refresh_ok += 1,
+            RefreshOutcome::InGrace(_) => {
                 counters.refresh_ok += 1;
                 counters.refresh_in_grace += 1;
             }
-            Renewal::Reused { revoked_family } => {
+            RefreshOutcome::Reused { revoked_family } => {
                 counters.reuse += 1;
                 counters.families_revoked += u64::from(*revoked_family);
-                self.violation(Endpoint::Refresh, "the refresh token was spent before");
+                self.violation(Operation::Refresh, "the refresh token was spent before");
             }
-            Renewal::OtherClient => {
+            RefreshOutcome::OtherClient => {
                 self.violation(
-                    Endpoint::Refresh,
+                    Operation::Refresh,
                     "the refresh token belongs to another client",
                 );
             }
-            Renewal::Unknown => {
-                self.violation(Endpoint::Refresh, "the refresh token was never issued here");
+            RefreshOutcome::Unknown => {
+                self.violation(
+                    Operation::Refresh,
+                    "the refresh token was never issued here",
+                );
             }
             // Not the client's fault: the control API, a revocation, or a sibling's reuse did it.
-            Renewal::Revoked => {}
+            RefreshOutcome::Revoked => {}
         }
-        renewal
+        outcome
+    }
+
+    /// Revokes a family; `false` if it was revoked already.
+    pub(crate) fn revoke(&mut self, family: u64) -> bool {
+        let revoked = self.grants.revoke(family);
+        self.counters.families_revoked += u64::from(revoked);
+        revoked
     }
 
     pub(crate) fn revoke_all(&mut self) -> u64 {

@@ -18,3 +18,5 @@ mod google;
 mod minimax;
 #[path = "suite/qwen.rs"]
 mod qwen;
+#[path = "suite/standard.rs"]
+mod standard;

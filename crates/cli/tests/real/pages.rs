@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout};
 
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::Value;
 
 use crate::common::{Done, User};
@@ -105,8 +105,8 @@ fn approved_in_the_dark_and_in_chinese() {
     tab.dark();
     tab.speak("zh-CN,zh;q=0.9,en;q=0.8");
     assert!(tab.go(&login.text("url")));
-    assert_eq!(tab.heading(), "登录模拟的 Google");
-    tab.picture("approval-dark-chinese");
+    assert_eq!(tab.heading(), "Sign in to the simulated Google");
+    tab.picture("approval-dark");
     tab.press(APPROVE);
     assert_eq!(tab.heading(), "已授权");
     assert_eq!(tab.value("document.documentElement.lang"), "zh-Hans");
@@ -175,7 +175,7 @@ fn an_exchange_that_fails_is_told_in_the_browser_too() {
     };
     user.kit
         .gemini()
-        .fault(Endpoint::Exchange, Fault::answer(503, "busy").times(9));
+        .fault(Operation::Exchange, Fault::response(503, "busy").times(9));
     tab.dark();
     assert!(tab.go(&login.text("url")));
     tab.press(APPROVE);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::{Value, json};
 
 use crate::common::{Done, User, browse, read, with_browser};
@@ -14,7 +14,7 @@ const EMAIL_SCOPE: &str =
 /// Signs in to Gemini as a person of this address.
 fn sign_in_as(user: &User, email: &str, args: &[&str]) -> Done {
     let person = Fault::patch(json!({"email": email, "verified_email": true}));
-    user.kit.gemini().fault(Endpoint::UserInfo, person);
+    user.kit.gemini().fault(Operation::UserInfo, person);
     let args = [&["login", "gemini", "--json"], args].concat();
     let child = user
         .command(&args)
@@ -99,7 +99,7 @@ fn who_does_not_say_who_they_are_throws_nobody_out() {
     let mias = fs::read(user.file("gemini", "default")).unwrap();
     // An address that nobody verified names nobody.
     let person = Fault::patch(json!({"email": "mia@example.com", "verified_email": false}));
-    user.kit.gemini().fault(Endpoint::UserInfo, person);
+    user.kit.gemini().fault(Operation::UserInfo, person);
     let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("did not say who signed in"), "{done:?}");
@@ -129,7 +129,7 @@ fn of_two_first_sign_ins_at_once_of_two_people_neither_is_lost() {
         let person = json!({"email": people.next(), "verified_email": true});
         user.kit
             .gemini()
-            .fault(Endpoint::UserInfo, Fault::patch(person));
+            .fault(Operation::UserInfo, Fault::patch(person));
         browse(&url);
         assert_eq!(user.kit.gemini().approve_all(), 1);
         browse(&url);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use llm_auth_testkit::{Approval, Counters, Testkit, VendorKit};
+use llm_auth_testkit::{Approval, Counters, ProviderKit, Testkit};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -216,7 +216,7 @@ pub(crate) fn expire(file: &Path) {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the vendor has seen this; a process that died never lets it.
-pub(crate) fn wait_for(vendor: &VendorKit, seen: impl Fn(&Counters) -> bool) -> Counters {
+pub(crate) fn wait_for(vendor: &ProviderKit, seen: impl Fn(&Counters) -> bool) -> Counters {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

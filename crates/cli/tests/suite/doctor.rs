@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Fault, Operation};
 use serde_json::Value;
 
 use crate::common::{Done, User, read};
@@ -64,8 +64,8 @@ fn an_endpoint_that_has_moved_is_named_with_its_new_address_and_the_variable_to_
     let user = User::new();
     user.sign_in(&["qwen"]);
     let before = fs::read(user.file("qwen", "default")).unwrap();
-    let moved = Fault::answer(307, "").header("Location", "https://new.example/oauth2/device");
-    user.kit.qwen().fault(Endpoint::DeviceAuthorization, moved);
+    let moved = Fault::response(307, "").header("Location", "https://new.example/oauth2/device");
+    user.kit.qwen().fault(Operation::DeviceAuthorization, moved);
     let done = user.run(&["doctor", "--json"]);
     assert_eq!(done.code, Some(1), "{done:?}");
     assert_eq!(done.json()["ok"], false);
@@ -84,8 +84,8 @@ fn a_web_page_with_status_200_is_told_as_one() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let before = fs::read(user.file("qwen", "default")).unwrap();
-    for place in [Endpoint::DeviceAuthorization, Endpoint::Token] {
-        let page = Fault::answer(
+    for place in [Operation::DeviceAuthorization, Operation::Token] {
+        let page = Fault::response(
             200,
             "<html><body>Please sign in to the network</body></html>",
         );
@@ -125,14 +125,14 @@ fn an_endpoint_in_trouble_is_a_warning_and_one_that_is_gone_a_failure() {
     let user = User::new();
     user.kit
         .qwen()
-        .fault(Endpoint::DeviceAuthorization, Fault::answer(503, "busy"));
+        .fault(Operation::DeviceAuthorization, Fault::response(503, "busy"));
     let done = user.run(&["doctor", "qwen", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let check = endpoint(&done, "qwen", "device authorization endpoint");
     assert_eq!(check["status"], "warn");
     user.kit
         .qwen()
-        .fault(Endpoint::DeviceAuthorization, Fault::answer(404, "{}"));
+        .fault(Operation::DeviceAuthorization, Fault::response(404, "{}"));
     let done = user.run(&["doctor", "qwen", "--json"]);
     assert_eq!(done.code, Some(1), "{done:?}");
     let check = endpoint(&done, "qwen", "device authorization endpoint");
@@ -197,8 +197,8 @@ fn a_corrupt_session_is_named_and_the_others_are_counted() {
 #[test]
 fn offline_nothing_is_sent() {
     let user = User::new();
-    for place in [Endpoint::DeviceAuthorization, Endpoint::Token] {
-        user.kit.qwen().fault(place, Fault::answer(404, "{}"));
+    for place in [Operation::DeviceAuthorization, Operation::Token] {
+        user.kit.qwen().fault(place, Fault::response(404, "{}"));
     }
     let done = user.run(&["doctor", "qwen", "--offline", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -293,7 +293,7 @@ fn what_is_no_oauth_endpoint_is_not_called_one() {
     ] {
         user.kit
             .qwen()
-            .fault(Endpoint::Token, Fault::answer(status, body));
+            .fault(Operation::Token, Fault::response(status, body));
         let done = user.run(&["doctor", "qwen", "--json"]);
         let check = endpoint(&done, "qwen", "token endpoint");
         assert_eq!(check["status"], verdict, "{status} {body}: {check}");
@@ -309,8 +309,8 @@ fn a_page_that_leads_to_another_host_is_a_warning_and_to_its_own_none() {
         (301, "/signin", "ok"),
         (308, "/signin", "ok"),
     ] {
-        let leads = Fault::answer(status, "").header("Location", location);
-        user.kit.gemini().fault(Endpoint::Authorization, leads);
+        let leads = Fault::response(status, "").header("Location", location);
+        user.kit.gemini().fault(Operation::Authorization, leads);
         let done = user.run(&["doctor", "gemini", "--json"]);
         let check = endpoint(&done, "gemini", "authorization endpoint");
         assert_eq!(check["status"], verdict, "{status} {location}: {check}");

@@ -1,17 +1,17 @@
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::json;
 
 use crate::common::User;
 
 #[test]
 fn what_the_server_says_to_a_renewal_decides_the_exit_code() {
-    let busy = || Fault::answer(503, "busy").times(9);
-    let error = |status, code: &str| Fault::answer(status, json!({"error": code}).to_string());
-    let moved = Fault::answer(308, "").header("Location", "/elsewhere");
+    let busy = || Fault::response(503, "busy").times(9);
+    let error = |status, code: &str| Fault::response(status, json!({"error": code}).to_string());
+    let moved = Fault::response(308, "").header("Location", "/elsewhere");
     for (fault, code, word) in [
         (busy(), 4, "qwen"),
         (
-            Fault::answer(429, "").header("Retry-After", "120"),
+            Fault::response(429, "").header("Retry-After", "120"),
             4,
             "qwen",
         ),
@@ -25,7 +25,7 @@ fn what_the_server_says_to_a_renewal_decides_the_exit_code() {
         let before = user.stored("qwen");
         let what = format!("{fault:?}");
         // Some of these are asked again before they are told.
-        user.kit.qwen().fault(Endpoint::Refresh, fault.times(9));
+        user.kit.qwen().fault(Operation::Refresh, fault.times(9));
         let done = user.run(&["token", "qwen"]);
         assert_eq!(done.code, Some(code), "{what}: {done:?}");
         done.assert_failed(code, word);
@@ -57,7 +57,7 @@ fn a_lost_answer_after_the_rotation_ends_with_sign_in_again_and_an_intact_file()
     let before = user.stored("qwen");
     user.kit
         .qwen()
-        .fault(Endpoint::Refresh, Fault::drop_connection().after());
+        .fault(Operation::Refresh, Fault::drop_connection().after());
     user.run(&["token", "qwen"]).assert_failed(3, "was lost");
     let after = user.stored("qwen");
     assert_eq!(after["access"], before["access"]);

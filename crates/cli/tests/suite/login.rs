@@ -1,7 +1,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 
 use crate::common::{User, read, wait_for};
 
@@ -55,7 +55,7 @@ fn json_events_tell_the_whole_sign_in_and_no_token() {
     let user = User::with(Approval::AutoAfterPolls(1));
     user.kit
         .minimax()
-        .fault(Endpoint::Poll, Fault::answer(503, "busy"));
+        .fault(Operation::Poll, Fault::response(503, "busy"));
     let done = user.run(&["login", "minimax", "--json", "--account", "work"]);
     let events = done.events();
     assert!(events.iter().all(|event| event["v"] == 1), "{events:?}");

@@ -1,7 +1,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Fault, Operation};
 use serde_json::{Value, json};
 
 use crate::common::{Done, User, browse};
@@ -18,7 +18,7 @@ fn an_odd_interval_or_lifetime_neither_panics_nor_polls_too_fast() {
         let user = User::new();
         user.kit
             .qwen()
-            .fault(Endpoint::DeviceAuthorization, Fault::patch(patch.clone()));
+            .fault(Operation::DeviceAuthorization, Fault::patch(patch.clone()));
         let done = user.run(&["login", "qwen"]);
         assert_eq!(done.code, Some(0), "{patch}: {done:?}");
         assert_eq!(user.kit.qwen().counters().too_fast, 0, "{patch}");
@@ -37,7 +37,7 @@ fn a_hostile_page_is_neither_shown_nor_opened() {
         let patch = json!({"verification_uri": page, "verification_uri_complete": null});
         user.kit
             .qwen()
-            .fault(Endpoint::DeviceAuthorization, Fault::patch(patch));
+            .fault(Operation::DeviceAuthorization, Fault::patch(patch));
         let done = user.run(&["login", "qwen"]);
         done.assert_failed(1, "page");
         assert_eq!(user.kit.qwen().counters().polls, 0);
@@ -56,11 +56,11 @@ fn what_steers_a_terminal_never_reaches_it() {
     });
     user.kit
         .qwen()
-        .fault(Endpoint::DeviceAuthorization, Fault::patch(patch));
+        .fault(Operation::DeviceAuthorization, Fault::patch(patch));
     let refusal = json!({"error": "access_denied", "error_description": "no\u{1b}[2J\u{202e}"});
     user.kit
         .qwen()
-        .fault(Endpoint::Poll, Fault::answer(400, refusal.to_string()));
+        .fault(Operation::Poll, Fault::response(400, refusal.to_string()));
     let done = user.run(&["login", "qwen"]);
     assert_eq!(done.code, Some(5), "{done:?}");
     let odd = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
@@ -73,7 +73,7 @@ fn an_answer_with_another_state_is_refused() {
     let patch = Fault::patch(json!({"state": "forged"}));
     user.kit
         .minimax()
-        .fault(Endpoint::DeviceAuthorization, patch);
+        .fault(Operation::DeviceAuthorization, patch);
     user.run(&["login", "minimax"]).assert_failed(1, "state");
     assert_eq!(user.kit.minimax().counters().polls, 0);
 }
@@ -116,13 +116,13 @@ fn trouble_and_slow_down_during_the_wait_do_not_end_a_login() {
     let qwen = user.kit.qwen();
     qwen.set_slow_down_step(Duration::ZERO);
     qwen.fault(
-        Endpoint::Poll,
-        Fault::answer(502, "<html>bad gateway</html>"),
+        Operation::Poll,
+        Fault::response(502, "<html>bad gateway</html>"),
     );
-    qwen.fault(Endpoint::Poll, Fault::reset());
+    qwen.fault(Operation::Poll, Fault::reset());
     qwen.fault(
-        Endpoint::Poll,
-        Fault::answer(400, r#"{"error":"authorization_pending"}"#),
+        Operation::Poll,
+        Fault::response(400, r#"{"error":"authorization_pending"}"#),
     );
     let done = user.run(&["login", "qwen", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -139,17 +139,17 @@ fn a_firewall_page_in_place_of_a_code_is_temporary() {
     let user = User::new();
     user.kit
         .qwen()
-        .fault(Endpoint::DeviceAuthorization, Fault::html());
+        .fault(Operation::DeviceAuthorization, Fault::html());
     user.run(&["login", "qwen"]).assert_failed(4, "127.0.0.1");
 }
 
 #[test]
 fn an_endpoint_that_has_moved_is_named_and_not_followed() {
     let user = User::new();
-    let moved = Fault::answer(307, "").header("Location", "/elsewhere");
+    let moved = Fault::response(307, "").header("Location", "/elsewhere");
     user.kit
         .minimax()
-        .fault(Endpoint::DeviceAuthorization, moved);
+        .fault(Operation::DeviceAuthorization, moved);
     user.run(&["login", "minimax"])
         .assert_failed(1, "/elsewhere");
 }

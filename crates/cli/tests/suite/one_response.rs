@@ -1,14 +1,14 @@
 //! What one odd response does to a session, and what it gets told to the user.
 
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::json;
 
 use crate::common::{Done, User};
 
 /// Every refresh gets this.
 fn refuses(user: &User, status: u16, body: &str) {
-    let fault = Fault::answer(status, body).times(99);
-    user.kit.qwen().fault(Endpoint::Refresh, fault);
+    let fault = Fault::response(status, body).times(99);
+    user.kit.qwen().fault(Operation::Refresh, fault);
 }
 
 #[test]
@@ -21,8 +21,8 @@ fn a_refusal_that_is_no_oauth_error_is_told_and_asked_for_again() {
         (401, r#"{"message":"who are you"}"#),
     ] {
         let user = User::with_expired_session("qwen");
-        let fault = Fault::answer(status, body).times(2);
-        user.kit.qwen().fault(Endpoint::Refresh, fault);
+        let fault = Fault::response(status, body).times(2);
+        user.kit.qwen().fault(Operation::Refresh, fault);
         user.run(&["token", "qwen"]).assert_failed(3, "127.0.0.1");
         user.run(&["token", "qwen", "--force-refresh"])
             .assert_failed(3, "127.0.0.1");
@@ -50,11 +50,14 @@ fn an_oauth_error_is_remembered() {
 #[test]
 fn after_a_2xx_response_a_refresh_token_is_not_sent_again_by_the_same_call() {
     for (fault, code) in [
-        (Fault::answer(200, "not json"), 3),
-        (Fault::answer(204, ""), 3),
-        (Fault::answer(200, "?").header("Content-Encoding", "br"), 3),
+        (Fault::response(200, "not json"), 3),
+        (Fault::response(204, ""), 3),
         (
-            Fault::answer(200, "?").header("Content-Encoding", "gzip"),
+            Fault::response(200, "?").header("Content-Encoding", "br"),
+            3,
+        ),
+        (
+            Fault::response(200, "?").header("Content-Encoding", "gzip"),
             3,
         ),
         // These come from something in between, or may come whole if asked once more.
@@ -67,7 +70,7 @@ fn after_a_2xx_response_a_refresh_token_is_not_sent_again_by_the_same_call() {
         let seen = user.kit.qwen().counters().faults;
         user.kit
             .qwen()
-            .fault(Endpoint::Refresh, fault.clone().times(9));
+            .fault(Operation::Refresh, fault.clone().times(9));
         let done = user.run(&["token", "qwen"]);
         assert_eq!(done.code, Some(code), "{fault:?}: {done:?}");
         let asked = || user.kit.qwen().counters().faults - seen;
@@ -86,21 +89,21 @@ fn after_a_2xx_response_a_refresh_token_is_not_sent_again_by_the_same_call() {
 #[test]
 fn after_a_2xx_response_no_code_is_sent_again() {
     for fault in [
-        Fault::answer(200, "not json"),
-        Fault::answer(200, "?").header("Content-Encoding", "zstd"),
+        Fault::response(200, "not json"),
+        Fault::response(200, "?").header("Content-Encoding", "zstd"),
         Fault::truncated_body(),
         Fault::garbage_chunks(),
     ] {
         let user = User::new();
         user.kit
             .qwen()
-            .fault(Endpoint::Poll, fault.clone().times(9));
+            .fault(Operation::Poll, fault.clone().times(9));
         let done = user.run(&["login", "qwen"]);
         assert_eq!(done.code, Some(4), "{fault:?}: {done:?}");
         assert_eq!(user.kit.qwen().counters().faults, 1, "{fault:?}");
         user.kit
             .gemini()
-            .fault(Endpoint::Exchange, fault.clone().times(9));
+            .fault(Operation::Exchange, fault.clone().times(9));
         let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
         assert_eq!(done.code, Some(4), "{fault:?}: {done:?}");
         assert_eq!(user.kit.gemini().counters().faults, 1, "{fault:?}");
@@ -112,7 +115,7 @@ fn a_false_content_coding_does_not_lose_what_the_vendor_gave() {
     let user = User::with_expired_session("qwen");
     user.kit
         .qwen()
-        .fault(Endpoint::Refresh, Fault::false_gzip());
+        .fault(Operation::Refresh, Fault::false_gzip());
     let done = user.run(&["token", "qwen"]);
     assert_eq!(done.code, Some(0), "{done:?}");
 }
@@ -120,11 +123,11 @@ fn a_false_content_coding_does_not_lose_what_the_vendor_gave() {
 #[test]
 fn a_sign_in_that_runs_out_in_server_trouble_does_not_blame_the_user() {
     for (fault, code, said) in [
-        (Fault::answer(503, "busy"), 4, "127.0.0.1"),
-        (Fault::answer(429, "slow"), 4, "127.0.0.1"),
+        (Fault::response(503, "busy"), 4, "127.0.0.1"),
+        (Fault::response(429, "slow"), 4, "127.0.0.1"),
         (Fault::html(), 4, "web page"),
         (
-            Fault::answer(400, r#"{"error":"authorization_pending"}"#),
+            Fault::response(400, r#"{"error":"authorization_pending"}"#),
             5,
             "nobody approved",
         ),
@@ -133,8 +136,8 @@ fn a_sign_in_that_runs_out_in_server_trouble_does_not_blame_the_user() {
         let lifetime = Fault::patch(json!({"expires_in": 1, "interval": 0.1}));
         user.kit
             .qwen()
-            .fault(Endpoint::DeviceAuthorization, lifetime);
-        user.kit.qwen().fault(Endpoint::Poll, fault.times(99));
+            .fault(Operation::DeviceAuthorization, lifetime);
+        user.kit.qwen().fault(Operation::Poll, fault.times(99));
         user.run(&["login", "qwen"]).assert_failed(code, said);
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Fault, Operation};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -111,7 +111,7 @@ impl Company {
     fn names_page(&self, page: &str) {
         let patch = json!({"verification_uri": page, "verification_uri_complete": page});
         let qwen = self.user.kit.qwen();
-        qwen.fault(Endpoint::DeviceAuthorization, Fault::patch(patch));
+        qwen.fault(Operation::DeviceAuthorization, Fault::patch(patch));
     }
 
     fn tunnels(&self) -> usize {

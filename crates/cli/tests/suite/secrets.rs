@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::Value;
 
 use crate::common::{Done, User};
@@ -71,8 +71,8 @@ fn the_loudest_log_shows_no_secret() {
             "minimax" => user.kit.minimax(),
             _ => user.kit.gemini(),
         };
-        kit.fault(Endpoint::Refresh, Fault::answer(503, "busy"));
-        kit.fault(Endpoint::Refresh, Fault::truncated_body());
+        kit.fault(Operation::Refresh, Fault::response(503, "busy"));
+        kit.fault(Operation::Refresh, Fault::truncated_body());
         let failed = loud(&["token", vendor, "--json"]);
         said.push_str(&failed.err);
         secrets.extend(tokens(&user.stored(vendor)));
@@ -111,7 +111,7 @@ fn a_server_that_repeats_a_secret_is_not_quoted() {
     );
     user.kit
         .qwen()
-        .fault(Endpoint::Refresh, Fault::answer(400, body).times(9));
+        .fault(Operation::Refresh, Fault::response(400, body).times(9));
     let done = user.run(&["token", "qwen", "--json", "-vv"]);
     assert_eq!(done.code, Some(3), "{done:?}");
     for secret in &secrets {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Fault, Operation};
 use serde_json::{Value, json};
 
 use crate::common::{User, expire, read};
@@ -61,7 +61,7 @@ fn a_renewed_file_of_gochat_keeps_its_members_and_types() {
         } else {
             user.kit.minimax()
         };
-        kit.fault(Endpoint::Refresh, Fault::answer(200, answer.to_string()));
+        kit.fault(Operation::Refresh, Fault::response(200, answer.to_string()));
         let done = user.run(&["token", vendor, "--store", file.to_str().unwrap()]);
         assert_eq!(
             (done.code, done.out.as_str()),

@@ -1,7 +1,7 @@
 use std::process::Child;
 use std::time::Duration;
 
-use llm_auth_testkit::{Approval, Endpoint, Fault};
+use llm_auth_testkit::{Approval, Fault, Operation};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{Done, User, wait_for};
@@ -53,7 +53,7 @@ fn a_renewal_that_has_begun_is_stored_before_a_signal_ends_the_command() {
         let user = User::with_expired_session("qwen");
         let before = user.stored("qwen");
         let late = Fault::delay(Duration::from_millis(700)).after();
-        user.kit.qwen().fault(Endpoint::Refresh, late);
+        user.kit.qwen().fault(Operation::Refresh, late);
         let child = user.start(&["token", "qwen"]);
         wait_for(user.kit.qwen(), |seen| seen.refreshes > 0);
         send(&child, signal);
@@ -73,7 +73,7 @@ fn a_renewal_that_has_begun_is_stored_before_a_signal_ends_the_command() {
 fn a_second_signal_ends_the_command_at_once() {
     let_children_hear();
     let user = User::with_expired_session("qwen");
-    user.kit.qwen().fault(Endpoint::Refresh, Fault::hang());
+    user.kit.qwen().fault(Operation::Refresh, Fault::hang());
     let mut child = user.start(&["token", "qwen"]);
     wait_for(user.kit.qwen(), |seen| seen.refreshes > 0);
     send(&child, Signal::INT);

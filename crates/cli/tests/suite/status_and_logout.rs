@@ -1,4 +1,4 @@
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Fault, Operation};
 
 use crate::common::User;
 
@@ -119,7 +119,7 @@ fn a_vendor_that_does_not_confirm_does_not_stop_a_logout() {
     user.sign_in(&["gemini"]);
     user.kit
         .gemini()
-        .fault(Endpoint::Revocation, Fault::answer(503, "busy").times(9));
+        .fault(Operation::Revocation, Fault::response(503, "busy").times(9));
     let done = user.run(&["logout", "gemini", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("did not confirm"), "{done:?}");
@@ -130,15 +130,15 @@ fn a_vendor_that_does_not_confirm_does_not_stop_a_logout() {
 #[test]
 fn whatever_the_vendor_says_a_logout_clears_the_session_here() {
     for refusal in [
-        Fault::answer(503, "busy").times(9),
-        Fault::answer(400, "{\"error\":\"invalid_token\"}").times(9),
-        Fault::answer(200, "<html>sign in to the network</html>").times(9),
+        Fault::response(503, "busy").times(9),
+        Fault::response(400, "{\"error\":\"invalid_token\"}").times(9),
+        Fault::response(200, "<html>sign in to the network</html>").times(9),
         Fault::drop_connection().times(9),
     ] {
         let user = User::new();
         user.sign_in(&["gemini"]);
         let shown = format!("{refusal:?}");
-        user.kit.gemini().fault(Endpoint::Revocation, refusal);
+        user.kit.gemini().fault(Operation::Revocation, refusal);
         let done = user.run(&["logout", "gemini", "--json"]);
         assert_eq!(done.code, Some(0), "{shown}: {done:?}");
         assert!(!user.file("gemini", "default").exists(), "{shown}");

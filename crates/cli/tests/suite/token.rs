@@ -1,6 +1,6 @@
 use std::process::Stdio;
 
-use llm_auth_testkit::{Endpoint, Fault};
+use llm_auth_testkit::{Fault, Operation};
 
 use crate::common::{Done, User, wait_for};
 
@@ -118,7 +118,7 @@ fn twenty_processes_on_an_expired_session_cause_one_renewal() {
 #[test]
 fn a_renewal_of_another_process_is_waited_for_no_longer_than_asked() {
     let user = User::with_expired_session("qwen");
-    user.kit.qwen().fault(Endpoint::Refresh, Fault::hang());
+    user.kit.qwen().fault(Operation::Refresh, Fault::hang());
     let mut holder = user.start(&["token", "qwen"]);
     wait_for(user.kit.qwen(), |seen| seen.refreshes > 0);
     let done = user.run(&["token", "qwen", "--timeout", "0.3"]);
@@ -138,7 +138,7 @@ fn a_vendor_that_does_not_answer_in_time_is_temporary() {
     let user = User::with_expired_session("minimax");
     user.kit
         .minimax()
-        .fault(Endpoint::Refresh, Fault::hang().times(9));
+        .fault(Operation::Refresh, Fault::hang().times(9));
     let done = user.run(&["token", "minimax", "--timeout", "0.3"]);
     done.assert_failed(4, "did not answer in time (0.3 s)");
     assert!(done.err.contains("--timeout SECONDS"), "{done:?}");

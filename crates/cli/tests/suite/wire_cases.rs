@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use llm_auth_testkit::{ScriptedAnswer, ScriptedServer, WireCase, wire_cases};
+use llm_auth_testkit::{ScriptedResponse, ScriptedServer, WireCase, wire_cases};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -65,7 +65,7 @@ fn every_line_of_the_table_is_run_or_has_a_reason_not_to_be() {
 #[tokio::test]
 async fn the_answer_to_a_request_for_a_device_code_decides_the_exit_code() {
     play(lines("device_code"), |scene| {
-        let done = scene.run(&["login", &scene.case.vendor]);
+        let done = scene.run(&["login", &scene.case.provider]);
         scene.assert_login(&done, ACCESS_AFTERWARDS);
         assert_eq!(done.out, "");
         let polls = usize::from(scene.exit_code() == 0);
@@ -77,7 +77,7 @@ async fn the_answer_to_a_request_for_a_device_code_decides_the_exit_code() {
 #[tokio::test]
 async fn the_answer_to_a_poll_ends_a_login_with_its_exit_code_or_lets_it_go_on() {
     play(lines("poll"), |scene| {
-        let done = scene.run(&["login", &scene.case.vendor]);
+        let done = scene.run(&["login", &scene.case.provider]);
         let goes_on = scene.exit_code() == 0 && scene.case.label() != "token";
         let access = if goes_on {
             ACCESS_AFTERWARDS
@@ -99,7 +99,7 @@ async fn the_answer_to_a_renewal_decides_the_exit_code_and_never_costs_the_sessi
     play(lines("refresh"), |scene| {
         let old = json!({"access": OLD_ACCESS, "refresh": OLD_REFRESH, "expires": 1000});
         std::fs::write(scene.file(), old.to_string()).unwrap();
-        let done = scene.run(&["token", &scene.case.vendor]);
+        let done = scene.run(&["token", &scene.case.provider]);
         scene.assert_code(&done);
         let stored = read(&scene.file());
         if scene.exit_code() == 0 {
@@ -168,7 +168,7 @@ async fn a_revocation_that_is_confirmed_forgets_the_session() {
     play(lines("revoke"), |scene| {
         let old = json!({"access": OLD_ACCESS, "refresh": OLD_REFRESH, "expires": 1000});
         std::fs::write(scene.file(), old.to_string()).unwrap();
-        let done = scene.run(&["logout", &scene.case.vendor]);
+        let done = scene.run(&["logout", &scene.case.provider]);
         scene.assert_code(&done);
         assert!(done.err.contains("confirmed"), "{done:?}");
         assert!(!scene.file().exists());
@@ -210,17 +210,17 @@ struct Scene {
 impl Scene {
     async fn set(case: WireCase) -> Self {
         let (line, granted) = (
-            ScriptedAnswer::from(&case),
-            ScriptedAnswer::json(200, GRANTED),
+            ScriptedResponse::from(&case),
+            ScriptedResponse::json(200, GRANTED),
         );
-        let device = match case.vendor.as_str() {
+        let device = match case.provider.as_str() {
             "minimax" => DEVICE_MINIMAX,
             _ => DEVICE_QWEN,
         };
         let script = match case.step.as_str() {
             "callback" => vec![granted],
             "device_code" => vec![line, granted],
-            "poll" => vec![ScriptedAnswer::json(200, device), line, granted],
+            "poll" => vec![ScriptedResponse::json(200, device), line, granted],
             "userinfo" => vec![granted, line],
             _ => vec![line],
         };
@@ -263,12 +263,12 @@ impl Scene {
             // A login that never ends is a failure and no reason to wait.
             command.args(["--timeout", "60"]);
         }
-        let vendor = self.case.vendor.to_ascii_uppercase();
+        let vendor = self.case.provider.to_ascii_uppercase();
         command.env(
             format!("LLM_AUTH_{vendor}_BASE_URL"),
             self.server.base_url(),
         );
-        if self.case.vendor == "gemini" {
+        if self.case.provider == "gemini" {
             command.env("LLM_AUTH_GEMINI_CLIENT_ID", "client");
             command.env("LLM_AUTH_GEMINI_CLIENT_SECRET", "made-up-client-secret");
         }
@@ -300,7 +300,7 @@ impl Scene {
     fn assert_code(&self, done: &Done) {
         match self.exit_code() {
             0 => assert_eq!(done.code, Some(0), "{done:?}"),
-            code => done.assert_failed(code, &self.case.vendor),
+            code => done.assert_failed(code, &self.case.provider),
         }
         self.assert_no_secret(done);
     }
@@ -356,7 +356,7 @@ fn why_not(case: &WireCase) -> Option<&'static str> {
     // An answer to MiniMax Code has no state, and a token of its own scope only is good for it.
     let stateless = case.body.contains("\"device_code\"");
     let other_scope = case.body.contains("\"scope\":\"other\"");
-    match (case.vendor.as_str(), case.step.as_str()) {
+    match (case.provider.as_str(), case.step.as_str()) {
         (_, "api") => Some(NO_API_CALLS),
         ("gemini", "authorize") => Some(IN_THE_BROWSER),
         ("gemini", "device_code" | "poll") => Some(NO_DEVICE_FLOW),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_testkit::{Endpoint, Fault, Rotation};
+use llm_auth_testkit::{Fault, Operation, Rotation};
 use serde_json::json;
 
 use crate::process::Done;
@@ -33,7 +33,7 @@ struct Scene {
 }
 
 fn scene(round: &Round, grace: bool) -> Check<Scene> {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     if grace {
         world.server().set_grace(Duration::from_secs(3600));
     }
@@ -70,7 +70,7 @@ impl Scene {
     ) -> Check<Done> {
         let world = &self.world;
         for fault in faults {
-            world.server().fault(Endpoint::Refresh, fault);
+            world.server().fault(Operation::Refresh, fault);
         }
         let done = world.run_command(command)?;
         let end = match done.code {
@@ -112,7 +112,7 @@ impl Scene {
     /// The vendor asks for no request for a while: no process makes one, unless a user demands it.
     fn play_wait(&self, round: &mut Round, name: &str, fault: Fault) -> Check<Done> {
         let world = &self.world;
-        world.server().fault(Endpoint::Refresh, fault);
+        world.server().fault(Operation::Refresh, fault);
         let done = world.run(&world.token(ACCOUNT, &[]))?;
         ensure!(done.code == Some(4), "{name}: {}", world.tell(&done));
         self.asked_on_demand_only(name, 4)?;
@@ -182,14 +182,14 @@ pub(crate) fn lost(round: &mut Round) -> Check {
         ("cut short", Fault::truncated_body()),
         (
             "502 in its place",
-            Fault::answer(502, "bad gateway").after(),
+            Fault::response(502, "bad gateway").after(),
         ),
         ("HTML in its place", Fault::html().after()),
     ];
     let (name, fault) = round.random.one_of(&cases).clone();
     let scene = scene(round, false)?;
     let world = &scene.world;
-    world.server().fault(Endpoint::Refresh, fault);
+    world.server().fault(Operation::Refresh, fault);
     let mut done = world.run(&world.token(ACCOUNT, &[]))?;
     if done.code == Some(4) {
         // After a 2xx the token is not sent again by the same call; the next one learns that it
@@ -216,7 +216,7 @@ pub(crate) fn lost_in_grace(round: &mut Round) -> Check {
         ("bad chunk", Fault::garbage_chunks().after()),
         (
             "502 in its place",
-            Fault::answer(502, "bad gateway").after(),
+            Fault::response(502, "bad gateway").after(),
         ),
         ("HTML in its place", Fault::html().after()),
     ];
@@ -255,7 +255,7 @@ pub(crate) fn broken(round: &mut Round) -> Check {
 /// F8: the vendor says that it cannot now.
 pub(crate) fn unavailable(round: &mut Round) -> Check {
     let status = *round.random.one_of(&[500, 502, 503, 429]);
-    let fault = Fault::answer(status, "not now");
+    let fault = Fault::response(status, "not now");
     let (name, fault, end) = match round.random.below(4) {
         0 => (format!("{status} once"), fault, End::Fine),
         1 => (format!("{status} ever"), fault.times(EVER), End::Temporary),
@@ -291,17 +291,17 @@ pub(crate) fn captive(round: &mut Round) -> Check {
         ("HTML", Fault::html(), End::Temporary),
         (
             "302",
-            Fault::answer(302, "").header(place.0, place.1),
+            Fault::response(302, "").header(place.0, place.1),
             End::Temporary,
         ),
         (
             "303",
-            Fault::answer(303, "").header(place.0, place.1),
+            Fault::response(303, "").header(place.0, place.1),
             End::Temporary,
         ),
         (
             "307",
-            Fault::answer(307, "").header(place.0, place.1),
+            Fault::response(307, "").header(place.0, place.1),
             End::Failed,
         ),
     ];
@@ -335,9 +335,9 @@ pub(crate) fn swollen(round: &mut Round) -> Check {
             Fault::false_gzip(),
             &[End::Fine, End::Temporary, End::Failed],
         ),
-        ("deep", Fault::answer(200, deep), &[End::Over]),
-        ("nothing", Fault::answer(200, ""), &[End::Over]),
-        ("BOM", Fault::answer(200, "\u{feff}[]"), &[End::Over]),
+        ("deep", Fault::response(200, deep), &[End::Over]),
+        ("nothing", Fault::response(200, ""), &[End::Over]),
+        ("BOM", Fault::response(200, "\u{feff}[]"), &[End::Over]),
     ];
     let at = usize::try_from(round.index).unwrap() % cases.len();
     let (name, fault, ends) = cases[at].clone();
@@ -403,7 +403,7 @@ pub(crate) fn odd_expiry(round: &mut Round) -> Check {
     let patch = json!({"expires_in": value, "expired_in": value});
     world
         .server()
-        .fault(Endpoint::Refresh, Fault::patch(patch).times(EVER));
+        .fault(Operation::Refresh, Fault::patch(patch).times(EVER));
     let mut last = None;
     for call in 1..=3 {
         let done = world.run(&world.token(ACCOUNT, &[]))?;

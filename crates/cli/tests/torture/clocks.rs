@@ -10,7 +10,7 @@ use crate::world::{ACCOUNT, World};
 
 /// F16: each refusal by the API costs one renewal and no more.
 pub(crate) fn forced(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     world.give_session(ACCOUNT)?;
     for call in 1..=4 {
         world.server().expire_access_tokens();
@@ -32,7 +32,7 @@ pub(crate) fn faked(round: &mut Round) -> Check {
     if !Path::new("/usr/bin/faketime").exists() {
         return Err(Stop::Skipped("faketime is not installed".into()));
     }
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     // With the command's own expiry, one hour from now.
     world.sign_in(ACCOUNT)?;
     let far = ["faketime", "--exclude-monotonic", "-f", "+10y"];
@@ -61,7 +61,7 @@ pub(crate) fn faked(round: &mut Round) -> Check {
 pub(crate) fn jumping(round: &mut Round) -> Check {
     const HOUR: i64 = 3600;
     const YEARS: i64 = 315_360_000;
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     world.sign_in(ACCOUNT)?;
     let mut ahead = 0;
     for now_ahead in shuffled(round, [HOUR, -HOUR, YEARS, -YEARS, 0]) {
@@ -113,7 +113,7 @@ fn shuffled<T, const N: usize>(round: &mut Round, all: [T; N]) -> Vec<T> {
 
 /// F17: the clock that is wrong is the vendor's.
 pub(crate) fn vendor_shifted(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     let wrong = [3600, -3600, 315_360_000, -315_360_000];
     let seconds = *round.random.one_of(&wrong);
     // A device code with an absolute end (MiniMax) may be over at once: that is told at sign-in.

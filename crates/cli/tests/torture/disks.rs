@@ -25,7 +25,7 @@ struct Disk {
 }
 
 fn disk(round: &Round, options: &str) -> Check<Disk> {
-    let mut world = World::new(round.vendor())?;
+    let mut world = World::new(round.provider())?;
     let root = world.folder.path().join("disk");
     let mount = Mount::memory(&root, options)?;
     world.home = root.join("home");
@@ -94,7 +94,7 @@ pub(crate) fn no_inode(round: &mut Round) -> Check {
 
 /// F19: the system ends the process at the octet that is too much, or refuses to write it.
 pub(crate) fn file_size_limit(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let sizes = [0, 1, 100, 400, 1000, 4096, 16_384, 65_536];
     let size = *round.random.one_of(&sizes);
@@ -126,7 +126,7 @@ pub(crate) fn file_size_limit(round: &mut Round) -> Check {
 
 /// F20: nothing can be written at all.
 pub(crate) fn read_only(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let words = world.token(ACCOUNT, &[]);
     let done = if geteuid().is_root() {
@@ -153,7 +153,7 @@ pub(crate) fn read_only(round: &mut Round) -> Check {
 
 /// F20: the one file cannot be replaced.
 pub(crate) fn immutable(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let frozen = Frozen::new(&world.file(ACCOUNT))?;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
@@ -167,7 +167,7 @@ pub(crate) fn immutable(round: &mut Round) -> Check {
 
 /// F21: a file that is a mount point, as containers have it.
 pub(crate) fn mounted_file(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let file = world.file(ACCOUNT);
     let mount = Mount::bind(&file, &file)?;

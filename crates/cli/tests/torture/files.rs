@@ -11,7 +11,7 @@ use crate::world::{ACCOUNT, World};
 
 /// F21: what a link points to is replaced, and the link stays.
 pub(crate) fn link(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let file = world.file(ACCOUNT);
     let real = world.folder.path().join("elsewhere");
     std::fs::create_dir(&real)?;
@@ -53,10 +53,10 @@ pub(crate) fn modes(round: &mut Round) -> Check {
 }
 
 fn umask(round: &Round, umask: &str) -> Check<String> {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     let script = format!("umask {umask}; exec \"$@\"");
     let launcher = ["bash", "-c", &script, "torture"];
-    let login = ["login", world.vendor.name(), "--no-browser"];
+    let login = ["login", world.provider.name(), "--no-browser"];
     let done = world.run_command(&mut world.launched_by(&launcher, &login))?;
     ensure!(done.code == Some(0), "{}", world.tell(&done));
     world.check_modes()?;
@@ -68,7 +68,7 @@ fn umask(round: &Round, umask: &str) -> Check<String> {
 }
 
 fn wide(round: &Round) -> Check<String> {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let file = world.file(ACCOUNT);
     std::fs::set_permissions(&file, Permissions::from_mode(0o644))?;
     for folder in [file.with_file_name(""), world.home.join("sessions")] {
@@ -81,14 +81,14 @@ fn wide(round: &Round) -> Check<String> {
 
 /// Where everybody may replace files, nothing is spent.
 fn for_everybody(round: &Round) -> Check<String> {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let folder = world.folder.path().join("everybody");
     std::fs::create_dir(&folder)?;
     let file = folder.join("session.json");
     std::fs::copy(world.file(ACCOUNT), &file)?;
     std::fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
     let place = file.to_string_lossy().into_owned();
-    let words = ["token", world.vendor.name(), "--store", &place];
+    let words = ["token", world.provider.name(), "--store", &place];
     let done = world.run(&words)?;
     ensure!(done.code == Some(1), "{}", world.tell(&done));
     ensure_kept!(world.refreshes() == 0, "the refresh token was spent");
@@ -104,7 +104,7 @@ fn for_everybody(round: &Round) -> Check<String> {
 
 /// F24: never overwritten, never a reason to fail elsewhere.
 pub(crate) fn corrupt(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     for account in ["broken", "fine"] {
         world.give_session(account)?;
     }
@@ -152,7 +152,7 @@ pub(crate) fn corrupt(round: &mut Round) -> Check {
     );
     let login = [
         "login",
-        world.vendor.name(),
+        world.provider.name(),
         "--no-browser",
         "--account",
         "broken",
@@ -173,7 +173,7 @@ pub(crate) fn corrupt(round: &mut Round) -> Check {
 
 /// F24: what is odd but whole is read, and what we do not know survives a renewal (N8).
 pub(crate) fn odd_but_whole(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let mut json = world.session(ACCOUNT)?.json;
     let newer = json!({"deep": [1, {"x": null}], "text": "ü\u{1F600}"});
     json["of_a_newer_version"] = newer.clone();

@@ -12,7 +12,7 @@ use crate::world::{ACCOUNT, World};
 
 /// F18: others wait no longer than they were told to, and then say for whom.
 pub(crate) fn stopped(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let mut wire = world.wire()?;
     let answered = round.random.happens(50);
     if answered {
@@ -56,7 +56,7 @@ pub(crate) fn stopped(round: &mut Round) -> Check {
 /// F18: it sleeps past its own time limit while the answer waits, as in a suspended computer.
 /// The vendor has grace: without it, what a request that timed out has done cannot be known.
 pub(crate) fn overslept(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     world.server().set_grace(Duration::from_secs(3600));
     let mut wire = world.wire()?;
     wire.hold_answers();
@@ -81,7 +81,7 @@ pub(crate) fn overslept(round: &mut Round) -> Check {
 
 /// F22: the lock dies with its holder.
 pub(crate) fn dead(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let mut wire = world.wire()?;
     wire.hold_requests();
     let holder = start(&mut world.command_via(&wire, &world.token(ACCOUNT, &[])));
@@ -105,7 +105,7 @@ pub(crate) fn dead(round: &mut Round) -> Check {
 
 /// F22: neither the age nor the content of a lock file means anything, and it is not deleted.
 pub(crate) fn left_behind(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let lock = world.lock_file(ACCOUNT);
     let mine = std::process::id().to_string();
     let contents = [

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use llm_auth_testkit::{Endpoint, Fault, Vendor};
+use llm_auth_testkit::{Fault, Operation, Provider};
 use nix::errno::Errno;
 
 use crate::attach::WAITING;
@@ -150,10 +150,10 @@ pub(crate) fn killed_late(round: &mut Round) -> Check {
 
 /// The server rotates at once, and then takes this long for its response.
 fn traced(plan: Plan, slow: Duration) -> Check<(World, Done, Seen)> {
-    let world = World::with_expired_session(Vendor::Qwen)?;
+    let world = World::with_expired_session(Provider::Qwen)?;
     if !slow.is_zero() {
         let slow = Fault::delay(slow).after();
-        world.server().fault(Endpoint::Refresh, slow);
+        world.server().fault(Operation::Refresh, slow);
     }
     let words = world.token(ACCOUNT, &[]);
     let launcher = ["sh", "-c", WAITING, "torture"];

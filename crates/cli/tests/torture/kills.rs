@@ -43,7 +43,7 @@ struct Plan {
 
 /// With a grace window every session must survive every kill (N5 never happens, F6).
 pub(crate) fn with_grace(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     world.server().set_grace(Duration::from_secs(3600));
     world.give_session(ACCOUNT)?;
     world.expire(ACCOUNT)?;
@@ -67,7 +67,7 @@ pub(crate) fn with_grace(round: &mut Round) -> Check {
 
 /// Without one a session may be lost only in the one way that N5 allows, and that is told.
 pub(crate) fn without_grace(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     for account in [ACCOUNT, OTHER] {
         world.give_session(account)?;
     }

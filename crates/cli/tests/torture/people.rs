@@ -27,10 +27,10 @@ fn at_the_lock(world: &World, running: &Running) -> Check {
 
 /// After a logout nothing rises again, whatever was under way.
 pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let mut wire = world.wire()?;
     let renewal = renewing(&world, &wire)?;
-    let logout = world.start(&["logout", world.vendor.name()]);
+    let logout = world.start(&["logout", world.provider.name()]);
     let waiting = world.start(&world.token(ACCOUNT, &[]));
     for one in [&logout, &waiting] {
         at_the_lock(&world, one)?;
@@ -67,9 +67,9 @@ pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
 
 /// The session of the login stays, whether it began before the renewal or in its midst.
 pub(crate) fn login_during_renewal(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let mut wire = world.wire()?;
-    let words = ["login", world.vendor.name(), "--no-browser"];
+    let words = ["login", world.provider.name(), "--no-browser"];
     let in_its_midst = (round.index / 2).is_multiple_of(2);
     let (login, renewal) = if in_its_midst {
         let renewal = renewing(&world, &wire)?;
@@ -116,8 +116,8 @@ pub(crate) fn login_during_renewal(round: &mut Round) -> Check {
 
 /// One of them is the last.
 pub(crate) fn two_logins(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
-    let words = ["login", world.vendor.name(), "--no-browser"];
+    let world = World::new(round.provider())?;
+    let words = ["login", world.provider.name(), "--no-browser"];
     let logins = [world.start(&words), world.start(&words)];
     for login in logins {
         let done = world.finish(login)?;

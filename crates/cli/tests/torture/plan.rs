@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use llm_auth_testkit::Vendor;
+use llm_auth_testkit::Provider;
 use nix::libc;
 
 use crate::arguments::Arguments;
@@ -308,7 +308,7 @@ impl Work<'_> {
 
 /// How long a renewal takes with two others beside it: the time to kill in.
 fn measure_pace() -> Check<Duration> {
-    let world = World::new(Vendor::Qwen)?;
+    let world = World::new(Provider::Qwen)?;
     world.give_session(ACCOUNT)?;
     let mut times = Vec::new();
     for _ in 0..3 {

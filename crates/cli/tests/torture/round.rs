@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use llm_auth_testkit::Vendor;
+use llm_auth_testkit::Provider;
 
 use crate::random::Random;
 
@@ -68,11 +68,11 @@ pub(crate) struct Tally {
 
 impl Round {
     /// Qwen and MiniMax in turn: both rotate.
-    pub(crate) fn vendor(&self) -> Vendor {
+    pub(crate) fn provider(&self) -> Provider {
         if self.index.is_multiple_of(2) {
-            Vendor::Qwen
+            Provider::Qwen
         } else {
-            Vendor::MiniMax
+            Provider::MiniMax
         }
     }
 

@@ -8,7 +8,7 @@ use std::process::{ChildStdin, Stdio};
 use std::time::Duration;
 
 use llm_auth_core::{Clock as _, SystemClock};
-use llm_auth_testkit::{Endpoint, Fault, Vendor};
+use llm_auth_testkit::{Fault, Operation, Provider};
 
 use crate::injector::next_call;
 use crate::process::{Done, Running, start};
@@ -21,9 +21,9 @@ const SERVER_TAKES: Duration = Duration::from_millis(300);
 const LEFT: Duration = Duration::from_secs(61);
 
 pub(crate) fn expired() -> Check<World> {
-    let world = World::with_expired_session(Vendor::Qwen)?;
+    let world = World::with_expired_session(Provider::Qwen)?;
     let slow = Fault::delay(SERVER_TAKES).after().times(99);
-    world.server().fault(Endpoint::Refresh, slow);
+    world.server().fault(Operation::Refresh, slow);
     Ok(world)
 }
 

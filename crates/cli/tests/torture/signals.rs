@@ -14,7 +14,7 @@ const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (S
 
 /// Anywhere between the start of the process and its end.
 pub(crate) fn at_any_moment(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let (signal, code) = *round.random.one_of(&SIGNALS);
     let mut wire = world.wire()?;
@@ -30,7 +30,7 @@ pub(crate) fn at_any_moment(round: &mut Round) -> Check {
 
 /// The vendor has rotated, and the answer arrives around the signal.
 pub(crate) fn answer_on_its_way(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let (signal, code) = *round.random.one_of(&SIGNALS);
     let mut wire = world.wire()?;

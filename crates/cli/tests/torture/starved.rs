@@ -1,6 +1,6 @@
 //! F42: hardly a file descriptor to spare.
 
-use llm_auth_testkit::Vendor;
+use llm_auth_testkit::Provider;
 use nix::errno::Errno;
 
 use crate::injector::{next_call, words_of};
@@ -12,7 +12,7 @@ const LIMITS: std::ops::RangeInclusive<u64> = 6..=20;
 
 /// `ulimit -n`.
 pub(crate) fn descriptors(round: &mut Round) -> Check {
-    let world = World::with_expired_session(Vendor::Qwen)?;
+    let world = World::with_expired_session(Provider::Qwen)?;
     let span = LIMITS.end() - LIMITS.start() + 1;
     let offset = if round.long {
         round.index % span

@@ -12,14 +12,14 @@ const GATHERING: Duration = Duration::from_secs(15);
 
 /// F1: everybody finds the session expired; some say that the API refused the token.
 pub(crate) fn one_session(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let many = 50;
     storm(round, &world, &[ACCOUNT], many, 30)
 }
 
 /// F2: the same with accounts that have nothing to do with each other.
 pub(crate) fn many_accounts(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     let accounts = ["a", "b", "c", "d", "e"];
     for account in accounts {
         world.give_session(account)?;
@@ -38,7 +38,7 @@ pub(crate) fn many_accounts(round: &mut Round) -> Check {
 
 /// F16: the token is good by the clock, but the API said 401 to all of them.
 pub(crate) fn refused_by_the_api(round: &mut Round) -> Check {
-    let world = World::new(round.vendor())?;
+    let world = World::new(round.provider())?;
     world.give_session(ACCOUNT)?;
     world.server().expire_access_tokens();
     storm(round, &world, &[ACCOUNT], 30, 100)

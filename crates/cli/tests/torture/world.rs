@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use llm_auth_testkit::{Approval, Counters, Testkit, Vendor, VendorKit};
+use llm_auth_testkit::{Approval, Counters, Provider, ProviderKit, Testkit};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -32,7 +32,7 @@ const PKCE: (&str, &str) = (
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) kit: Testkit,
-    pub(crate) vendor: Vendor,
+    pub(crate) provider: Provider,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) home: PathBuf,
     secrets: Mutex<BTreeSet<String>>,
@@ -55,14 +55,14 @@ fn trusting<'a>(words: &[&'a str], base: &'a str) -> Vec<&'a str> {
 
 impl World {
     /// A vendor that rotates and revokes, approves at once, and nobody signed in.
-    pub(crate) fn new(vendor: Vendor) -> Check<Self> {
+    pub(crate) fn new(provider: Provider) -> Check<Self> {
         let folder = tempfile::Builder::new().prefix("torture-").tempdir()?;
         let kit = Testkit::builder()
             .approval(Approval::Auto)
             .interval(INTERVAL);
         Ok(Self {
             kit: kit.start_blocking()?,
-            vendor,
+            provider,
             ledger: Arc::default(),
             home: folder.path().join("home"),
             secrets: Mutex::default(),
@@ -71,15 +71,15 @@ impl World {
     }
 
     /// Signed in, and the access token is past its expiry.
-    pub(crate) fn with_expired_session(vendor: Vendor) -> Check<Self> {
-        let world = Self::new(vendor)?;
+    pub(crate) fn with_expired_session(provider: Provider) -> Check<Self> {
+        let world = Self::new(provider)?;
         world.give_session(ACCOUNT)?;
         world.expire(ACCOUNT)?;
         Ok(world)
     }
 
-    pub(crate) fn server(&self) -> &VendorKit {
-        self.kit.vendor(self.vendor)
+    pub(crate) fn server(&self) -> &ProviderKit {
+        self.kit.provider(self.provider)
     }
 
     pub(crate) fn wire(&self) -> Check<Wire> {
@@ -142,7 +142,7 @@ impl World {
 
     /// `token VENDOR --account ACCOUNT` and more words.
     pub(crate) fn token<'a>(&self, account: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        let words = ["token", self.vendor.name(), "--account", account];
+        let words = ["token", self.provider.name(), "--account", account];
         [&words[..], more].concat()
     }
 
@@ -187,8 +187,8 @@ impl World {
     /// A session from the vendor's own doors, written as the command writes it: the command
     /// polls no faster than twice a second.
     pub(crate) fn give_session(&self, account: &str) -> Check<Session> {
-        let metadata = match self.vendor {
-            Vendor::Qwen => json!({"provider": "qwen"}),
+        let metadata = match self.provider {
+            Provider::Qwen => json!({"provider": "qwen"}),
             _ => json!({
                 "provider": "minimax",
                 "context": {"client_id": MINIMAX_CLIENT, "dialect": "openclaw", "region": "global"},
@@ -219,8 +219,8 @@ impl World {
     fn grant(&self) -> Check<Pair> {
         let server = self.server();
         server.set_interval(Duration::ZERO);
-        let (doors, client, code, grant_type) = match self.vendor {
-            Vendor::Qwen => (
+        let (doors, client, code, grant_type) = match self.provider {
+            Provider::Qwen => (
                 ["/api/v1/oauth2/device/code", "/api/v1/oauth2/token"],
                 QWEN_CLIENT,
                 "device_code",
@@ -257,7 +257,7 @@ impl World {
 
     /// Through the command.
     pub(crate) fn sign_in(&self, account: &str) -> Check<Session> {
-        let words = ["login", self.vendor.name(), "--no-browser"];
+        let words = ["login", self.provider.name(), "--no-browser"];
         let done = self.run(&[&words[..], &["--account", account]].concat())?;
         ensure!(done.code == Some(0), "login: {}", self.tell(&done));
         let session = self.session(account)?;
@@ -275,7 +275,7 @@ impl World {
     }
 
     pub(crate) fn file(&self, account: &str) -> PathBuf {
-        let folder = self.home.join("sessions").join(self.vendor.name());
+        let folder = self.home.join("sessions").join(self.provider.name());
         folder.join(format!("{account}.json"))
     }
 

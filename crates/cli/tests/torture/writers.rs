@@ -12,7 +12,7 @@ use crate::world::{ACCOUNT, QWEN_CLIENT, World};
 
 /// F12: a program that knows nothing of our lock renews while our request is on its way.
 pub(crate) fn renews_in_between(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let grace = round.random.happens(50);
     if grace {
         world.server().set_grace(Duration::from_secs(3600));
@@ -79,7 +79,7 @@ fn renew_like_go(world: &World, session: &Session) -> Check<Pair> {
 
 /// F13: exit 3, marked and not erased, said by `status`, and not asked about again.
 pub(crate) fn refused_for_good(round: &mut Round) -> Check {
-    let world = World::with_expired_session(round.vendor())?;
+    let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     world.server().revoke_families();
     for call in 1..=2 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use llm_auth_core::{ManualClock, PollSchedule, Timestamp};
 use llm_auth_minimax::{Dialect, Error, MiniMaxEndpoints, MiniMaxProvider, Region};
-use llm_auth_testkit::{ScriptedAnswer, ScriptedServer};
+use llm_auth_testkit::{ScriptedResponse, ScriptedServer};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -16,7 +16,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_790_000_000_000)
 pub(crate) async fn says<const N: usize>(
     script: [(u16, &str); N],
 ) -> std::io::Result<ScriptedServer> {
-    ScriptedServer::start(script.map(|(status, body)| ScriptedAnswer::json(status, body))).await
+    ScriptedServer::start(script.map(|(status, body)| ScriptedResponse::json(status, body))).await
 }
 
 pub(crate) fn at(server: &ScriptedServer, dialect: Dialect) -> Result<MiniMaxProvider, Error> {

@@ -33,7 +33,7 @@ pub(crate) fn post(kit: &Testkit, path: &str, form: &[(&str, &str)]) -> RequestB
 }
 
 /// Status and JSON body (`null` if there is none).
-pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
+pub(crate) async fn send(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     let body = response.bytes().await.unwrap();
@@ -41,7 +41,7 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
 }
 
 pub(crate) async fn ask(kit: &Testkit, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-    answer(post(kit, path, form)).await
+    send(post(kit, path, form)).await
 }
 
 /// The form with one field replaced, added, or (without a value) taken out.

@@ -4,7 +4,7 @@ use llm_auth_testkit::Testkit;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{CHALLENGE, Fields, answer, ask, automatic, request, text};
+use crate::common::{CHALLENGE, Fields, ask, automatic, request, send, text};
 use crate::qwen::login;
 
 fn device_form() -> Fields<'static> {
@@ -17,11 +17,11 @@ fn device_form() -> Fields<'static> {
 }
 
 async fn order(kit: &Testkit, path: &str, body: Value) -> (u16, Value) {
-    answer(request(kit, Method::POST, path).json(&body)).await
+    send(request(kit, Method::POST, path).json(&body)).await
 }
 
 async fn state(kit: &Testkit) -> Value {
-    answer(request(kit, Method::GET, "/testkit/state")).await.1
+    send(request(kit, Method::GET, "/testkit/state")).await.1
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn pending_logins_are_listed_and_decided() {
     assert_eq!(order(&kit, "/testkit/approve", deny).await.0, 400);
     ask(&kit, "/api/v1/oauth2/device/code", &device_form()).await;
     let empty = request(&kit, Method::POST, "/testkit/approve");
-    assert_eq!(answer(empty).await.1["decided"], 1);
+    assert_eq!(send(empty).await.1["decided"], 1);
     assert_eq!(state(&kit).await["qwen"]["pending"], json!([]));
 }
 
@@ -111,13 +111,13 @@ async fn settings_and_faults_are_taken_as_json() {
 async fn a_foreign_page_cannot_give_orders() {
     let kit = automatic().await;
     let rebound = request(&kit, Method::GET, "/testkit/state").header("host", "evil.example");
-    assert_eq!(answer(rebound).await.0, 421);
+    assert_eq!(send(rebound).await.0, 421);
     for origin in ["https://evil.example", "null"] {
         let order = request(&kit, Method::POST, "/testkit/revoke").body("{}");
-        assert_eq!(answer(order.header("origin", origin)).await.0, 400);
+        assert_eq!(send(order.header("origin", origin)).await.0, 400);
     }
     let own = request(&kit, Method::POST, "/testkit/revoke").header("origin", kit.base_url());
-    assert_eq!(answer(own).await.0, 200);
+    assert_eq!(send(own).await.0, 200);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use llm_auth_testkit::{Endpoint, Fault, Testkit};
+use llm_auth_testkit::{Fault, Operation, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,11 +28,11 @@ async fn signed_in() -> (Testkit, String) {
 }
 
 #[tokio::test]
-async fn a_fixed_answer_comes_as_often_as_asked_and_spends_nothing() {
+async fn a_fixed_response_comes_as_often_as_asked_and_spends_nothing() {
     let (kit, token) = signed_in().await;
-    let busy = Fault::answer(503, "{\"at\":{NOW_MS+5},\"state\":\"{STATE}\"}");
+    let busy = Fault::response(503, "{\"at\":{NOW_MS+5},\"state\":\"{STATE}\"}");
     let busy = busy.header("Retry-After", "7").times(2);
-    kit.qwen().fault(Endpoint::Refresh, busy);
+    kit.qwen().fault(Operation::Refresh, busy);
     for _ in 0..2 {
         let request = post(&kit, TOKEN, &refresh_form(&token));
         let response = request.send().await.unwrap();
@@ -47,14 +47,14 @@ async fn a_fixed_answer_comes_as_often_as_asked_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_lost_before_processing_spends_nothing_and_one_lost_after_does() {
+async fn a_response_lost_before_processing_spends_nothing_and_one_lost_after_does() {
     for fault in [Fault::drop_connection(), Fault::reset()] {
         let (kit, token) = signed_in().await;
-        kit.qwen().fault(Endpoint::Refresh, fault.clone());
+        kit.qwen().fault(Operation::Refresh, fault.clone());
         let send = || post(&kit, TOKEN, &refresh_form(&token)).send();
         assert!(send().await.is_err());
         assert_eq!(kit.qwen().counters().refresh_ok, 0);
-        kit.qwen().fault(Endpoint::Token, fault.after());
+        kit.qwen().fault(Operation::Token, fault.after());
         assert!(send().await.is_err());
         assert_eq!(kit.qwen().counters().refresh_ok, 1);
         assert!(!kit.qwen().live_refresh_tokens().contains(&token));
@@ -67,7 +67,7 @@ async fn an_answer_lost_before_processing_spends_nothing_and_one_lost_after_does
 async fn a_reset_connection_is_reset_and_a_dropped_one_closed() {
     let (kit, token) = signed_in().await;
     for (fault, reset) in [(Fault::reset(), true), (Fault::drop_connection(), false)] {
-        kit.qwen().fault(Endpoint::Refresh, fault);
+        kit.qwen().fault(Operation::Refresh, fault);
         let request = post(&kit, TOKEN, &refresh_form(&token));
         let error = request.send().await.unwrap_err();
         let mut cause: Option<&dyn Error> = Some(&error);
@@ -86,21 +86,21 @@ async fn damaged_bodies_are_damaged() {
     let (kit, _) = signed_in().await;
     let form = refresh_form("unknown");
     for fault in [Fault::truncated_body(), Fault::garbage_chunks()] {
-        kit.qwen().fault(Endpoint::Token, fault);
+        kit.qwen().fault(Operation::Token, fault);
         let response = post(&kit, TOKEN, &form).send().await.unwrap();
         assert!(!header(&response, "date").is_empty());
         assert!(response.bytes().await.is_err());
     }
-    kit.qwen().fault(Endpoint::Token, Fault::huge_body());
+    kit.qwen().fault(Operation::Token, Fault::huge_body());
     let response = post(&kit, TOKEN, &form).send().await.unwrap();
     assert!(response.bytes().await.unwrap().len() > 5_000_000);
-    kit.qwen().fault(Endpoint::Token, Fault::html());
+    kit.qwen().fault(Operation::Token, Fault::html());
     let response = post(&kit, TOKEN, &form).send().await.unwrap();
     assert_eq!(
         header(&response, "content-type"),
         "text/html; charset=utf-8"
     );
-    kit.qwen().fault(Endpoint::Token, Fault::false_gzip());
+    kit.qwen().fault(Operation::Token, Fault::false_gzip());
     let response = post(&kit, TOKEN, &form).send().await.unwrap();
     assert_eq!(header(&response, "content-encoding"), "gzip");
     assert_eq!(response.status(), 400);
@@ -109,7 +109,7 @@ async fn damaged_bodies_are_damaged() {
 #[tokio::test]
 async fn endless_and_slow_bodies_come_in_pieces() {
     let (kit, token) = signed_in().await;
-    kit.qwen().fault(Endpoint::Token, Fault::endless_body());
+    kit.qwen().fault(Operation::Token, Fault::endless_body());
     let mut response = post(&kit, TOKEN, &refresh_form("x")).send().await.unwrap();
     let mut read = 0;
     while read < 3_000_000 {
@@ -117,7 +117,7 @@ async fn endless_and_slow_bodies_come_in_pieces() {
     }
     drop(response);
     let slow = Fault::slow_body(Duration::from_millis(1));
-    kit.qwen().fault(Endpoint::Token, slow);
+    kit.qwen().fault(Operation::Token, slow);
     let response = post(&kit, TOKEN, &refresh_form(&token))
         .send()
         .await
@@ -129,14 +129,14 @@ async fn endless_and_slow_bodies_come_in_pieces() {
 #[tokio::test]
 async fn a_hang_lasts_until_the_client_gives_up() {
     let (kit, token) = signed_in().await;
-    kit.qwen().fault(Endpoint::Refresh, Fault::hang());
+    kit.qwen().fault(Operation::Refresh, Fault::hang());
     let request = post(&kit, TOKEN, &refresh_form(&token));
     let waiting = tokio::spawn(request.send());
     kit.qwen().wait_for(|seen| seen.refreshes == 1).await;
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
     let delay = Fault::delay(Duration::from_millis(1));
-    kit.qwen().fault(Endpoint::Refresh, delay);
+    kit.qwen().fault(Operation::Refresh, delay);
     assert_eq!(ask(&kit, TOKEN, &refresh_form(&token)).await.0, 200);
 }
 
@@ -145,7 +145,7 @@ async fn a_patch_makes_odd_fields_out_of_real_ones() {
     let (kit, token) = signed_in().await;
     let odd =
         json!({"expires_in": "5", "scope": null, "resource_url": "{STATE}", "x": "{NOW_MS-1}"});
-    kit.qwen().fault(Endpoint::Refresh, Fault::patch(odd));
+    kit.qwen().fault(Operation::Refresh, Fault::patch(odd));
     let (status, body) = ask(&kit, TOKEN, &refresh_form(&token)).await;
     assert_eq!((status, &body["expires_in"]), (200, &json!("5")));
     assert_eq!((&body["scope"], body["x"].is_i64()), (&Value::Null, true));
@@ -156,7 +156,7 @@ async fn a_patch_makes_odd_fields_out_of_real_ones() {
 async fn a_patch_waits_for_the_redirect_that_it_can_change() {
     let kit = automatic().await;
     let forged = Fault::patch(json!({"state": "forged", "iss": null}));
-    kit.gemini().fault(Endpoint::Authorization, forged);
+    kit.gemini().fault(Operation::Authorization, forged);
     let refused = request(&kit, Method::GET, "/o/oauth2/v2/auth").send();
     assert_eq!(refused.await.unwrap().status(), 400);
     assert_eq!(kit.gemini().faults_left(), 1);

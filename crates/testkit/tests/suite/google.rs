@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::common::{
-    CHALLENGE, Fields, VERIFIER, answer, ask, automatic, header, hidden, request, text, with,
+    CHALLENGE, Fields, VERIFIER, ask, automatic, header, hidden, request, send, text, with,
 };
 
 const AUTH: &str = "/o/oauth2/v2/auth";
@@ -111,7 +111,7 @@ async fn a_login_a_call_a_refresh_and_a_revocation_leave_no_violation() {
     let chat = || request(&kit, Method::POST, path).bearer_auth(&access);
     let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
     let call = chat().header("x-goog-user-project", "p").json(&body);
-    let (status, said) = answer(call).await;
+    let (status, said) = send(call).await;
     let said = said.pointer("/candidates/0/content/parts/0/text");
     assert_eq!(
         (status, said),
@@ -119,13 +119,13 @@ async fn a_login_a_call_a_refresh_and_a_revocation_leave_no_violation() {
     );
 
     let (status, who) =
-        answer(request(&kit, Method::GET, "/oauth2/v2/userinfo").bearer_auth(&access)).await;
+        send(request(&kit, Method::GET, "/oauth2/v2/userinfo").bearer_auth(&access)).await;
     assert_eq!(
         (status, &who["email"]),
         (200, &json!("person@testkit.example"))
     );
     let info = request(&kit, Method::POST, "/tokeninfo").bearer_auth(&access);
-    assert_eq!(answer(info).await.1["aud"], ID);
+    assert_eq!(send(info).await.1["aud"], ID);
 
     assert_eq!(ask(&kit, "/revoke", &[("token", &*refresh)]).await.0, 200);
     assert_eq!(ask(&kit, "/revoke", &[("token", &*refresh)]).await.0, 400);
@@ -285,13 +285,13 @@ async fn the_api_wants_a_live_token_the_scope_and_a_project() {
     let narrow = text(&narrow, "access_token");
     let models = |token: &str| request(&kit, Method::GET, "/v1/models").bearer_auth(token);
     let with_project = |token: &str| models(token).header("x-goog-user-project", "p");
-    assert_eq!(answer(with_project(&access)).await.0, 200);
-    assert_eq!(answer(models(&access)).await.0, 403);
-    assert_eq!(answer(with_project(&narrow)).await.0, 403);
+    assert_eq!(send(with_project(&access)).await.0, 200);
+    assert_eq!(send(models(&access)).await.0, 403);
+    assert_eq!(send(with_project(&narrow)).await.0, 403);
     kit.expire_everything();
-    assert_eq!(answer(with_project(&access)).await.0, 401);
+    assert_eq!(send(with_project(&access)).await.0, 401);
     let in_url = format!("/v1/models?access_token={access}");
-    assert_eq!(answer(request(&kit, Method::GET, &in_url)).await.0, 400);
+    assert_eq!(send(request(&kit, Method::GET, &in_url)).await.0, 400);
     let seen = kit.gemini().counters();
     assert_eq!(seen.chats_ok, 1);
     assert_eq!(
@@ -313,5 +313,5 @@ async fn the_client_file_points_here() {
         format!("{}/token", kit.base_url())
     );
     let served = request(&kit, Method::GET, "/testkit/client_secret.json");
-    assert_eq!(answer(served).await.1, file);
+    assert_eq!(send(served).await.1, file);
 }

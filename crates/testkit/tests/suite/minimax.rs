@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use llm_auth_testkit::{ExpiryUnit, RefusalForm, Testkit};
+use llm_auth_testkit::{ExpiryUnit, RejectionForm, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::common::{
-    CHALLENGE, Fields, VERIFIER, answer, ask, automatic, header, post, request, text, with,
+    CHALLENGE, Fields, VERIFIER, ask, automatic, header, post, request, send, text, with,
 };
 
 const DEVICE: &str = "/oauth2/device/code";
@@ -87,7 +87,7 @@ async fn the_portal_speaks_of_states_and_milliseconds() {
         request(&kit, Method::POST, path).bearer_auth(&access),
         request(&kit, Method::POST, path).header("x-api-key", &access),
     ] {
-        let (_, said) = answer(call.json(&body)).await;
+        let (_, said) = send(call.json(&body)).await;
         let said = said.pointer("/content/0/text").unwrap();
         assert_eq!(said, "The simulated minimax heard: hi");
     }
@@ -201,21 +201,21 @@ async fn pending_slow_down_denied_and_expired_are_states_with_status_200() {
 async fn a_spent_refresh_token_is_refused_in_each_of_three_ways() {
     let kit = automatic().await;
     for (form, status, at, word) in [
-        (RefusalForm::OauthError, 400, "/error", "invalid_grant"),
+        (RejectionForm::OauthError, 400, "/error", "invalid_grant"),
         (
-            RefusalForm::BaseResp,
+            RejectionForm::BaseResp,
             400,
             "/base_resp/status_msg",
             "invalid_grant",
         ),
         (
-            RefusalForm::StatusError,
+            RejectionForm::StatusError,
             200,
             "/base_resp/status_msg",
             "refresh_token_reused",
         ),
     ] {
-        kit.minimax().set_refusal_form(form);
+        kit.minimax().set_rejection_form(form);
         let first = text(&login(&kit).await, "refresh_token");
         assert_eq!(refresh(&kit, &first).await.0, 200);
         let (seen, body) = refresh(&kit, &first).await;
@@ -226,12 +226,12 @@ async fn a_spent_refresh_token_is_refused_in_each_of_three_ways() {
 }
 
 #[tokio::test]
-async fn a_dead_token_is_answered_with_status_200_and_a_code() {
+async fn a_dead_token_gets_status_200_and_a_code() {
     let kit = automatic().await;
     let access = text(&login(&kit).await, "access_token");
     kit.expire_everything();
     let call = request(&kit, Method::POST, "/anthropic/v1/messages").bearer_auth(access);
-    let (status, body) = answer(call.json(&json!({"messages": []}))).await;
+    let (status, body) = send(call.json(&json!({"messages": []}))).await;
     assert_eq!(
         (status, &body["base_resp"]["status_code"]),
         (200, &json!(1004))

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::common::{
-    CHALLENGE, Fields, VERIFIER, answer, ask, automatic, hidden, post, request, text, with,
+    CHALLENGE, Fields, VERIFIER, ask, automatic, hidden, post, request, send, text, with,
 };
 
 const DEVICE: &str = "/api/v1/oauth2/device/code";
@@ -59,7 +59,7 @@ async fn refresh(kit: &Testkit, token: &str) -> (u16, Value) {
 
 async fn chat(kit: &Testkit, token: &str) -> (u16, Value) {
     let request = request(kit, Method::POST, "/v1/chat/completions").bearer_auth(token);
-    answer(request.json(&json!({"messages": [{"role": "user", "content": "hello"}]}))).await
+    send(request.json(&json!({"messages": [{"role": "user", "content": "hello"}]}))).await
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn intervals_below_a_second_are_announced_as_fractions() {
 }
 
 #[tokio::test]
-async fn without_a_user_agent_there_is_a_page_instead_of_an_answer() {
+async fn without_a_user_agent_there_is_a_page_instead_of_a_response_in_json() {
     let kit = automatic().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("{}{DEVICE}", kit.base_url());
@@ -247,10 +247,10 @@ async fn what_is_not_a_strict_form_is_refused() {
     let twice = [device_form(), vec![("scope", "openid")]].concat();
     assert_eq!(ask(&kit, DEVICE, &twice).await.0, 400);
     let json = request(&kit, Method::POST, DEVICE).json(&json!({"client_id": CLIENT}));
-    assert_eq!(answer(json).await.0, 400);
-    assert_eq!(answer(request(&kit, Method::GET, DEVICE)).await.0, 405);
+    assert_eq!(send(json).await.0, 400);
+    assert_eq!(send(request(&kit, Method::GET, DEVICE)).await.0, 405);
     let in_url = post(&kit, &format!("{TOKEN}?x=1"), &refresh_form("t"));
-    assert_eq!(answer(in_url).await.0, 400);
+    assert_eq!(send(in_url).await.0, 400);
     assert_eq!(
         kit.qwen().violations(),
         [
@@ -270,7 +270,7 @@ async fn a_refresh_token_that_was_not_escaped_is_refused() {
     let request = request(&kit, Method::POST, TOKEN)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(raw);
-    assert_eq!(answer(request).await.0, 400);
+    assert_eq!(send(request).await.0, 400);
     assert_eq!(kit.qwen().counters().refreshes, 1);
     assert_eq!(kit.qwen().violations().len(), 1);
     assert_eq!(refresh(&kit, &token).await.0, 200);

@@ -1,0 +1,15 @@
+//! HTTP messages: what a client sent, where it goes, and what goes back.
+
+mod call;
+mod form;
+mod request;
+mod response;
+mod route;
+mod stream;
+
+pub(crate) use call::Call;
+pub(crate) use form::{Form, encode};
+pub(crate) use request::{Malformed, Request};
+pub(crate) use response::{Callback, HandlerResult, Rejected, Response, reject};
+pub(crate) use route::Route;
+pub(crate) use stream::SharedStream;

@@ -1,0 +1,137 @@
+//! A provider that follows the RFCs: device flow (RFC 8628), code flow with PKCE (RFC 6749,
+//! RFC 7636), refresh with rotation, revocation (RFC 7009) and userinfo. A test configures it.
+
+mod authorize;
+mod client;
+mod config;
+mod token;
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::json;
+
+pub use config::StandardProvider;
+
+use super::chat;
+use super::consent::ConsentPage;
+use super::simulated::SimulatedProvider;
+use crate::http::{Call, HandlerResult, Rejected, Response, Route, encode, reject};
+use crate::oauth::{TokenFormat, challenge_if_any, device_authorization};
+use crate::pages;
+use crate::provider::Provider;
+use crate::settings::{Approval, Settings};
+use crate::state::State;
+
+const TITLE: &str = "Sign in to the simulated provider";
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+impl SimulatedProvider for StandardProvider {
+    fn provider(&self) -> Provider {
+        Provider::Standard
+    }
+
+    fn route(&self, path: &str) -> Option<Route> {
+        let routes = [
+            (&self.device_authorization_path, Route::DeviceAuthorization),
+            (&self.verification_path, Route::ApprovalPage),
+            (&self.authorization_path, Route::ApprovalPage),
+            (&self.token_path, Route::Token),
+            (&self.revocation_path, Route::Revocation),
+            (&self.user_info_path, Route::UserInfo),
+            (&self.chat_path, Route::Chat),
+        ];
+        let mut routes = routes.into_iter();
+        routes.find_map(|(own, route)| (own == path).then_some(route))
+    }
+
+    fn settings(&self, _base_url: &str) -> Settings {
+        Settings::default()
+    }
+
+    fn token_format(&self) -> TokenFormat {
+        TokenFormat {
+            access: "testkit-access-",
+            refresh: "testkit-refresh-",
+        }
+    }
+
+    fn chat_path(&self) -> &str {
+        &self.chat_path
+    }
+
+    fn page_delay(&self, path: &str, approval: Approval) -> Option<Duration> {
+        match approval {
+            Approval::AutoAfter(time) if path == self.authorization_path => Some(time),
+            _ => None,
+        }
+    }
+
+    fn device_authorization(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        let client = self.client(call, state)?;
+        let scope = match self.granted_scope(call.form) {
+            Ok(scope) => scope,
+            Err((code, why)) => return reject(400, code, &why),
+        };
+        let challenge =
+            challenge_if_any(call.form).or_else(|why| reject(400, "invalid_request", why))?;
+        let grant = state.open_device(&client, &scope, challenge);
+        let page = format!("{}{}", call.base_url, self.verification_path);
+        let mut body = device_authorization(grant, &page);
+        let code = encode(&grant.user_code);
+        body["verification_uri_complete"] = json!(format!("{page}?user_code={code}"));
+        Ok(Response::json(200, &body))
+    }
+
+    fn token(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        let client = self.client(call, state)?;
+        match call.form.get("grant_type") {
+            Some(DEVICE_CODE) => token::poll(call, &client, state),
+            Some("authorization_code") => token::exchange(call, &client, state),
+            Some("refresh_token") => token::refresh(call, &client, state),
+            Some(_) => {
+                let why = "the grant type is not supported";
+                reject(400, "unsupported_grant_type", why)
+            }
+            None => reject(400, "invalid_request", "grant_type is required"),
+        }
+    }
+
+    fn revocation(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        let client = self.client(call, state)?;
+        token::revoke(call, &client, state)
+    }
+
+    fn approval_page(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        if call.request.path == self.verification_path {
+            let path = &self.verification_path;
+            return Ok(pages::device_approval(TITLE, path, call, state));
+        }
+        let page = ConsentPage {
+            title: TITLE,
+            path: &self.authorization_path,
+        };
+        if call.request.method == Method::POST {
+            return Ok(page.decide(call, state));
+        }
+        let request = authorize::read(self, call, state)?;
+        Ok(page.show(request, state))
+    }
+
+    fn user_info(&self, call: &Call<'_>, state: &State) -> HandlerResult {
+        let token = call.request.bearer();
+        if token.is_some_and(|token| state.grants.live(token).is_some()) {
+            return Ok(Response::json(200, &self.user));
+        }
+        let response = Response::oauth_error(401, "invalid_token", "the access token is not live")
+            .header("WWW-Authenticate", "Bearer error=\"invalid_token\"");
+        match token {
+            Some(_) => Ok(response),
+            None => Err(Rejected::new("no access token", response)),
+        }
+    }
+
+    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
+        chat::completion(self.provider(), call, state)
+    }
+}

@@ -1,0 +1,180 @@
+//! What a test configures.
+
+use serde_json::{Value, json};
+
+use crate::http::Form;
+
+/// A provider that follows the RFCs, with the paths and rules that a test configures.
+///
+/// It has the device flow, the code flow with PKCE, refresh, revocation and userinfo. The paths
+/// go before those of the other providers. The client is public unless it has a secret; PKCE is
+/// required in the code flow, and checked in the device flow if the client uses it.
+///
+/// ```
+/// use llm_auth_testkit::{Approval, StandardProvider, Testkit};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let acme = StandardProvider::new("acme-cli")
+///     .device_authorization_path("/oauth/device")
+///     .token_path("/oauth/token")
+///     .scopes(["openid", "inference"]);
+/// let kit = Testkit::builder()
+///     .approval(Approval::Auto)
+///     .standard(acme)
+///     .start_blocking()?;
+/// assert_eq!(kit.standard().counters().logins_ok, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct StandardProvider {
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<String>,
+    pub(super) device_authorization_path: String,
+    pub(super) verification_path: String,
+    pub(super) authorization_path: String,
+    pub(super) token_path: String,
+    pub(super) revocation_path: String,
+    pub(super) user_info_path: String,
+    pub(super) chat_path: String,
+    pub(super) redirect_uris: Vec<String>,
+    pub(super) user: Value,
+    scopes: Vec<String>,
+    parameters: Vec<(String, String)>,
+}
+
+impl Default for StandardProvider {
+    /// The public client `testkit-client`.
+    fn default() -> Self {
+        Self::new("testkit-client")
+    }
+}
+
+impl StandardProvider {
+    /// A provider with a public client, and with paths under `/standard`.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        let path = |name: &str| format!("/standard/{name}");
+        Self {
+            client_id: client_id.into(),
+            client_secret: None,
+            device_authorization_path: path("device/code"),
+            verification_path: path("device"),
+            authorization_path: path("authorize"),
+            token_path: path("token"),
+            revocation_path: path("revoke"),
+            user_info_path: path("userinfo"),
+            chat_path: path("v1/chat/completions"),
+            redirect_uris: Vec::new(),
+            user: json!({
+                "sub": "testkit-user",
+                "name": "Testkit Person",
+                "email": "person@testkit.example",
+            }),
+            scopes: Vec::new(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// The secret of the client, in the body or by `Basic`. Default: none.
+    #[must_use]
+    pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// The path where a device flow starts. Default: `/standard/device/code`.
+    #[must_use]
+    pub fn device_authorization_path(mut self, path: impl Into<String>) -> Self {
+        self.device_authorization_path = path.into();
+        self
+    }
+
+    /// The path of the page where the user enters a code. Default: `/standard/device`.
+    #[must_use]
+    pub fn verification_path(mut self, path: impl Into<String>) -> Self {
+        self.verification_path = path.into();
+        self
+    }
+
+    /// The path where the code flow starts. Default: `/standard/authorize`.
+    #[must_use]
+    pub fn authorization_path(mut self, path: impl Into<String>) -> Self {
+        self.authorization_path = path.into();
+        self
+    }
+
+    /// The path of the token endpoint. Default: `/standard/token`.
+    #[must_use]
+    pub fn token_path(mut self, path: impl Into<String>) -> Self {
+        self.token_path = path.into();
+        self
+    }
+
+    /// The path of the revocation endpoint. Default: `/standard/revoke`.
+    #[must_use]
+    pub fn revocation_path(mut self, path: impl Into<String>) -> Self {
+        self.revocation_path = path.into();
+        self
+    }
+
+    /// The path of the userinfo endpoint. Default: `/standard/userinfo`.
+    #[must_use]
+    pub fn user_info_path(mut self, path: impl Into<String>) -> Self {
+        self.user_info_path = path.into();
+        self
+    }
+
+    /// The path of an API call in the shape of OpenAI. Default: `/standard/v1/chat/completions`.
+    #[must_use]
+    pub fn chat_path(mut self, path: impl Into<String>) -> Self {
+        self.chat_path = path.into();
+        self
+    }
+
+    /// A redirect URI that is accepted besides those of a loopback address, if it is equal.
+    #[must_use]
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// The scopes that exist; a request without a scope gets all. Default: any scope.
+    #[must_use]
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A parameter that the requests of both flows must start with, such as an audience.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// The userinfo response.
+    #[must_use]
+    pub fn user(mut self, user: Value) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// The scope of a request that starts a login, or the error code and why.
+    pub(super) fn granted_scope(&self, form: &Form) -> Result<String, (&'static str, String)> {
+        for (name, value) in &self.parameters {
+            if form.get(name) != Some(value) {
+                return Err(("invalid_request", format!("{name} must be {value}")));
+            }
+        }
+        let Some(scope) = form.get("scope") else {
+            return Ok(self.scopes.join(" "));
+        };
+        let known = |one: &str| self.scopes.is_empty() || self.scopes.iter().any(|s| s == one);
+        if scope.split(' ').all(known) {
+            Ok(scope.to_owned())
+        } else {
+            Err(("invalid_scope", "the scope is unknown".to_owned()))
+        }
+    }
+}

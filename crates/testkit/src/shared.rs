@@ -1,0 +1,68 @@
+//! What the server and its owner share.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::http::Route;
+use crate::oauth::Client;
+use crate::provider::Provider;
+use crate::provider_kit::ProviderKit;
+use crate::providers::{Configuration, client_file, simulated};
+use crate::settings::Change;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) base_url: String,
+    pub(crate) clock: Clock,
+    pub(crate) google_client: Client,
+    pub(crate) unknown: Mutex<Vec<String>>,
+    /// In the order of [`Provider::ALL`].
+    providers: Vec<ProviderKit>,
+}
+
+impl Shared {
+    pub(crate) fn new(base_url: String, configuration: Configuration, change: &Change) -> Self {
+        let providers = Provider::ALL.map(|(provider, _)| {
+            let kit = ProviderKit::new(simulated(provider, &configuration), &base_url);
+            kit.lock().settings.apply(change);
+            kit
+        });
+        Self {
+            clock: Clock::default(),
+            google_client: configuration.google_client,
+            unknown: Mutex::default(),
+            providers: providers.into(),
+            base_url,
+        }
+    }
+
+    pub(crate) fn provider(&self, provider: Provider) -> &ProviderKit {
+        &self.providers[provider as usize]
+    }
+
+    pub(crate) fn providers(&self) -> &[ProviderKit] {
+        &self.providers
+    }
+
+    /// The provider that has a path, and what the path is for. The paths of the standard provider,
+    /// which a test may have configured, go before those of the others.
+    pub(crate) fn route(&self, path: &str) -> Option<(&ProviderKit, Route)> {
+        let mut kits = self.providers.iter().rev();
+        kits.find_map(|kit| Some((kit, kit.simulated().route(path)?)))
+    }
+
+    pub(crate) fn unknown_paths(&self) -> Vec<String> {
+        let unknown = self.unknown.lock();
+        unknown.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn client_file(&self) -> String {
+        client_file(&self.base_url, &self.google_client)
+    }
+
+    pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
+        let kits = self.providers.iter();
+        kits.flat_map(|kit| kit.simulated().env(&self.base_url))
+            .collect()
+    }
+}
