@@ -55,7 +55,7 @@ pub trait StoreGuard: Debug + Send {
     /// and before a person is asked. What can fail fails here.
     ///
     /// `noted` is what is stored, `None` if nothing is. If a refresh begins there is a note of
-    /// intent in it, [`SessionMetadata::intent`](crate::SessionMetadata::intent) about the refresh token
+    /// intent in it, [`SessionMetadata::in_progress`](crate::SessionMetadata::in_progress) about the refresh token
     /// that is about to be spent: the [`load`](Self::load) of any later holder of the lock returns
     /// the note with the session, until another session is stored. The note must survive the death
     /// of this process; a power cut may take it away. What was stored before must survive both.
