@@ -30,6 +30,9 @@ mod exit_codes;
 #[path = "suite/files.rs"]
 mod files;
 #[cfg(unix)]
+#[path = "suite/golden.rs"]
+mod golden;
+#[cfg(unix)]
 #[path = "suite/hearing.rs"]
 mod hearing;
 #[path = "suite/hostile_env.rs"]

@@ -33,6 +33,7 @@ pub(super) struct Row {
     api_ignored: Option<String>,
     identity: Option<String>,
     signed_in_at: Option<String>,
+    #[serde(rename = "renewed_at")]
     refreshed_at: Option<String>,
     last_failure: Option<Failed>,
     clock_offset_seconds: Option<i64>,
