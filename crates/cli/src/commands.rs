@@ -14,14 +14,14 @@ mod token;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use clap_complete::ArgValueCompleter;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::exit::{self, Reporter};
+use crate::args::SessionArgs;
+use crate::error;
 use crate::logging;
-use crate::store;
-use crate::text::not_a_name;
-use crate::vendor::Vendor;
+use crate::report::Reporter;
+use crate::session::directories;
+use crate::system::core_dumps;
 
 const AFTER_HELP: &str = "\
 Begin with `llm-auth login`, or `llm-auth demo` to see it all without any account; `llm-auth doctor`
@@ -83,48 +83,12 @@ enum Command {
     Demo(demo::DemoArgs),
 }
 
-/// Which session a command is about.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct SessionArgs {
-    /// The vendor.
-    #[arg(value_enum, ignore_case = true)]
-    pub(crate) vendor: Vendor,
-
-    #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-}
-
-/// Where sessions are kept, and which of them is meant.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct PlaceArgs {
-    /// Which of several accounts at the vendor, by name or by its owner's verified identity
-    /// [default: the current one].
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_parser = account_name,
-        add = ArgValueCompleter::new(shell::accounts_like)
-    )]
-    pub(crate) account: Option<String>,
-
-    /// Keep the session in this one JSON file (which gochat can share).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<PathBuf>,
-}
-
-fn account_name(name: &str) -> Result<String, String> {
-    match not_a_name(name) {
-        Some(why) => Err(format!("the name {why}")),
-        None => Ok(name.to_owned()),
-    }
-}
-
 impl Cli {
     /// Does what was asked; the exit code.
     pub(crate) fn run(self) -> u8 {
-        crate::limits::not_dumpable_unless_descriptors_are_read();
+        core_dumps::not_dumpable_unless_descriptors_are_read();
         if let Some(directory) = self.trusted_settings {
-            store::name_trusted_home(directory);
+            directories::name_trusted_home(directory);
         }
         let reporter = self.command.reporter();
         let done = logging::start(self.verbose).and_then(|()| match self.command {
@@ -137,12 +101,12 @@ impl Cli {
             Command::Exec(args) => exec::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Completions(args) => shell::completions(&args),
-            Command::Man(args) => shell::man(&args),
+            Command::Man(args) => shell::man(&args, Self::command()),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
         });
         match done {
-            Ok(()) => exit::DONE,
+            Ok(()) => error::DONE,
             Err(failure) => reporter.report(&failure),
         }
     }

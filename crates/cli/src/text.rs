@@ -60,3 +60,15 @@ pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
     });
     tokens.next().or_else(|| notes.next())
 }
+
+/// The most that is shown of a text that a file or a server holds.
+const MOST_SHOWN: usize = 500;
+
+/// Text of a file or a server as a person and a program see it: printable, and not endless.
+pub(crate) fn shown(text: &str) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

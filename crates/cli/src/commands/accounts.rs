@@ -1,22 +1,23 @@
 //! `llm-auth accounts` and `llm-auth switch`.
 
 use clap::{Args, ValueEnum as _};
-use clap_complete::ArgValueCompleter;
 use llm_auth_core::{
     Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock,
     printable,
 };
 use serde::Serialize;
 
-use super::status::state_of;
-use super::{PlaceArgs, SessionArgs, shell};
-use crate::accounts;
-use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
-use crate::screen::{columns, padded};
-use crate::settings::Settings;
-use crate::store;
-use crate::vendor::Vendor;
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::Vendor;
+use crate::session::directories;
+use crate::session::resolve;
+use crate::session::selector::PlaceArgs;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::text::shown;
+use crate::ui::streams::{self, VERSION, say};
+use crate::ui::width::{columns, padded};
 
 #[derive(Args, Debug)]
 pub(crate) struct AccountsArgs {
@@ -36,7 +37,6 @@ pub(crate) struct SwitchArgs {
     vendor: Vendor,
 
     /// The account, or the identity of its owner; it may be left out where there are two.
-    #[arg(add = ArgValueCompleter::new(shell::accounts_like))]
     account: Option<String>,
 
     /// Write one JSON object.
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     }
     accounts.sort_by(|a, b| (a.vendor, &a.account).cmp(&(b.vendor, &b.account)));
     if args.json {
-        return output::json(&Report {
+        return streams::json(&Report {
             v: VERSION,
             accounts,
         });
@@ -110,31 +110,31 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     let width = accounts.iter().map(|account| columns(&account.account));
     let width = width.max().unwrap_or_default();
     for account in &accounts {
-        output::answer(&account.line(width))?;
+        streams::answer(&account.line(width))?;
     }
     Ok(())
 }
 
 pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     let (vendor, store) = (args.vendor, all()?);
-    let known = accounts::of(vendor, &store)?;
+    let known = resolve::of(vendor, &store)?;
     if known.is_empty() {
         let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
         return Err(error
-            .with_session(&accounts::key(vendor, DEFAULT_ACCOUNT))
+            .with_session(&resolve::key(vendor, DEFAULT_ACCOUNT))
             .into());
     }
     let wanted = match &args.account {
-        Some(name) => accounts::named(vendor, name, &store)?,
+        Some(name) => resolve::named(vendor, name, &store)?,
         None => the_other(vendor, &known, &store)
-            .ok_or_else(|| Failure::WhichToSwitch(accounts::which(vendor, &known)))?,
+            .ok_or_else(|| Failure::WhichToSwitch(resolve::which(vendor, &known)))?,
     };
     if !known.contains(&wanted) {
         return Err(Failure::WhichToSwitch(format!(
             "there is no account {} at {}: {}",
             printable(wanted.account()),
             vendor.title(),
-            accounts::which(vendor, &known)
+            resolve::which(vendor, &known)
         )));
     }
     Settings::set_current(vendor.name(), wanted.account())?;
@@ -146,7 +146,7 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     if !args.json {
         return Ok(());
     }
-    output::json(&serde_json::json!({
+    streams::json(&serde_json::json!({
         "v": VERSION,
         "event": "switched",
         "vendor": vendor.name(),
@@ -155,8 +155,8 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
 }
 
 fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
-    let current = accounts::current(vendor, store).ok();
-    let accounts = accounts::of(vendor, store)?.into_iter().map(|key| {
+    let current = resolve::current(vendor, store).ok();
+    let accounts = resolve::of(vendor, store)?.into_iter().map(|key| {
         let read = store.read(&key);
         let now = SystemClock.now();
         let (state, identity) = match read {
@@ -169,7 +169,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
             vendor: vendor.name(),
             current: current.as_ref() == Some(&key),
             account: printable(key.account()),
-            identity: identity.as_deref().map(output::shown),
+            identity: identity.as_deref().map(shown),
             state,
         }
     });
@@ -178,7 +178,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
 
 /// Of two accounts the one that is not the current one, of one that one.
 fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Option<SessionKey> {
-    let current = accounts::current(vendor, store).ok();
+    let current = resolve::current(vendor, store).ok();
     match known {
         [only] => Some(only.clone()),
         [first, second] if current.as_ref() == Some(first) => Some(second.clone()),
@@ -188,7 +188,7 @@ fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Op
 }
 
 fn all() -> Result<FileTokenStore, Failure> {
-    store::open(&PlaceArgs::default())
+    directories::open(&PlaceArgs::default())
 }
 
 impl Account {

@@ -1,9 +1,9 @@
 //! `llm-auth demo`: the main job with nothing but this binary.
 
+mod approver;
+mod checks;
 mod http;
-mod person;
-mod proof;
-mod stand;
+mod provider;
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use llm_auth_core::{Clock as _, ManualClock, SystemClock, Timestamp};
 use llm_auth_testkit::Testkit;
 use tokio::task::JoinSet;
 
-use self::person::Person;
-use self::proof::Proof;
-use self::stand::{Stand, VENDORS};
-use crate::exit::Failure;
-use crate::output;
-use crate::signals;
+use self::approver::Person;
+use self::checks::Proof;
+use self::provider::{Stand, VENDORS};
+use crate::error::Failure;
+use crate::system::signals;
+use crate::ui::streams;
 
 /// How long the person at a terminal has for looking at the page.
 const PAUSE: Duration = Duration::from_secs(4);
@@ -46,10 +46,10 @@ struct Narrator {
 impl Narrator {
     fn tell(self, line: &str) -> Result<(), Failure> {
         if self.json {
-            output::say(line);
+            streams::say(line);
             return Ok(());
         }
-        output::answer(line)
+        streams::answer(line)
     }
 }
 

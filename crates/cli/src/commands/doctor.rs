@@ -13,13 +13,13 @@ use llm_auth_core::printable;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::PlaceArgs;
-use crate::exit::Failure;
-use crate::output::{self, VERSION};
-use crate::place::{Opening, Place};
-use crate::signals;
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, Vendor};
+use crate::session::selector::PlaceArgs;
+use crate::system::location::{Opening, Place};
+use crate::system::signals;
 use crate::time;
-use crate::vendor::{ProviderArgs, Vendor};
+use crate::ui::streams::{self, VERSION};
 
 /// How long an endpoint may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         .filter(|check| check.status == Status::Fail)
         .count();
     if args.json {
-        output::json(&Report {
+        streams::json(&Report {
             v: VERSION,
             ok: failed == 0,
             checks,

@@ -13,13 +13,18 @@ use serde_json::{Value, json};
 
 use self::foreign::Foreign;
 use super::login::{self, LoginArgs};
-use super::{PlaceArgs, SessionArgs};
-use crate::accounts::{self, IMPORTED_FROM};
-use crate::exit::{Failure, quoted};
-use crate::output::{self, VERSION, say, shown};
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{Provider, ProviderArgs, Vendor};
+use crate::session::directories;
+use crate::session::resolve::{self, IMPORTED_FROM};
+use crate::session::selector::PlaceArgs;
+use crate::shell_quote::quoted;
+use crate::system::signals;
+use crate::text;
+use crate::text::shown;
 use crate::time::{self, rfc3339};
-use crate::vendor::{Provider, ProviderArgs, Vendor};
-use crate::{signals, store, text};
+use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
@@ -169,8 +174,8 @@ fn taken_over(args: &ImportArgs, found: &Foreign) -> Result<(Provider, OAuthToke
 fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
     let title = source.title();
     let session = session(args, &found);
-    let store = store::open(&session.place)?;
-    let key = accounts::meant_for_login(&session, &store)?;
+    let store = directories::open(&session.place)?;
+    let key = resolve::meant_for_login(&session, &store)?;
     // No other account would do for what cannot be taken over at all.
     let (provider, mut token) = taken_over(args, &found)?;
     nothing_is_lost(&store, &key)?;
@@ -220,7 +225,7 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     if !args.json {
         return Ok(());
     }
-    output::json(&json!({
+    streams::json(&json!({
         "v": VERSION,
         "event": "imported",
         "source": source.name(),
@@ -252,7 +257,7 @@ fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failu
 
 /// A session goes to no account that is named after another person than its file says.
 fn of_the_person(key: &SessionKey, found: &Foreign) -> Result<(), Failure> {
-    if !accounts::is_of_another(key, found.identity.as_deref()) {
+    if !resolve::is_of_another(key, found.identity.as_deref()) {
         return Ok(());
     }
     let owner = shown(found.identity.as_deref().unwrap_or_default());

@@ -1,7 +1,7 @@
 //! `llm-auth login`.
 
+mod ask_provider;
 mod sign_in;
-mod which;
 
 use std::time::Duration;
 
@@ -10,14 +10,19 @@ use llm_auth_core::{Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClo
 use serde_json::json;
 
 use self::sign_in::{Login, SignedIn};
-use super::{PlaceArgs, SessionArgs};
-use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
-use crate::place::Place;
-use crate::terminal::Terminal;
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, Vendor, trust};
+use crate::session::directories;
+use crate::session::resolve;
+use crate::session::selector::PlaceArgs;
+use crate::system::location::Place;
+use crate::system::signals;
+use crate::time;
 use crate::time::rfc3339;
-use crate::vendor::{ProviderArgs, Vendor, trust};
-use crate::{accounts, signals, store, terminal, time};
+use crate::ui::login_prompt;
+use crate::ui::login_prompt::Terminal;
+use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
@@ -65,22 +70,22 @@ impl LoginArgs {
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
-    terminal::mend();
+    login_prompt::mend();
     let vendor = match args.vendor {
         Some(vendor) => vendor,
-        None => which::ask()?,
+        None => ask_provider::ask()?,
     };
     let session = SessionArgs {
         vendor,
         place: args.place.clone(),
     };
-    let store = store::open(&session.place)?;
-    let key = accounts::meant_for_login(&session, &store)?;
+    let store = directories::open(&session.place)?;
+    let key = resolve::meant_for_login(&session, &store)?;
     let provider_args = ProviderArgs {
         login_hint: [session.place.account.as_deref(), Some(key.account())]
             .into_iter()
             .flatten()
-            .find(|name| accounts::is_address(name))
+            .find(|name| resolve::is_address(name))
             .map(str::to_owned),
         ..args.provider.clone()
     };
@@ -90,7 +95,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
-    let is_named = accounts::is_named(&session, before.as_ref())?;
+    let is_named = resolve::is_named(&session, before.as_ref())?;
     let is_one_file = session.place.store.is_some();
     let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
 
@@ -104,7 +109,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let work = async {
         login.check_store().await?;
         if let Some(event) = places.event(vendor).filter(|_| args.json) {
-            output::json(&event)?;
+            streams::json(&event)?;
         }
         terminal.title(&format!("Sign in to {}", vendor.title()));
         if let Some(line) = places.line(vendor) {
@@ -158,7 +163,7 @@ fn conclude(
         }
     });
     let kept_aside = was_corrupt
-        .then(|| store::kept_aside(&store.path(key)))
+        .then(|| directories::kept_aside(&store.path(key)))
         .flatten();
     if let Some(aside) = &kept_aside {
         say(&format!(
@@ -173,7 +178,7 @@ fn conclude(
     if !json {
         return Ok(());
     }
-    output::json(&json!({
+    streams::json(&json!({
         "v": VERSION,
         "event": "signed_in",
         "vendor": vendor.name(),

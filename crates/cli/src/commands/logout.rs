@@ -8,13 +8,16 @@ use llm_auth_core::{
 };
 use serde_json::json;
 
-use super::SessionArgs;
 use super::import::{Source, shares_its_grant};
-use crate::exit::{Failure, chain};
-use crate::output::{self, VERSION, say};
-use crate::settings::Settings;
-use crate::vendor::{ProviderArgs, Vendor, trust};
-use crate::{accounts, signals, store, time};
+use crate::args::SessionArgs;
+use crate::error::{Failure, chain};
+use crate::providers::{ProviderArgs, Vendor, trust};
+use crate::session::directories;
+use crate::session::resolve;
+use crate::session::settings::Settings;
+use crate::system::signals;
+use crate::time;
+use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct LogoutArgs {
@@ -48,12 +51,12 @@ struct Outcome {
 
 pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let vendor = args.session.vendor;
-    let mut store = store::open(&args.session.place)?;
+    let mut store = directories::open(&args.session.place)?;
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
-    let key = accounts::meant(&args.session, &store)?;
-    let was_current = accounts::current(vendor, &store).is_ok_and(|current| current == key);
+    let key = resolve::meant(&args.session, &store)?;
+    let was_current = resolve::current(vendor, &store).is_ok_and(|current| current == key);
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
@@ -76,7 +79,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let work = async { Ok(forget(&manager, vendor, args.local, sharer).await?) };
     let outcome = signals::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
-        .then(|| store::kept_aside(&store.path(&key)))
+        .then(|| directories::kept_aside(&store.path(&key)))
         .flatten();
     say(&outcome.message);
     if let Some(aside) = &kept_aside {
@@ -99,7 +102,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     if !args.json {
         return Ok(());
     }
-    output::json(&json!({
+    streams::json(&json!({
         "v": VERSION,
         "event": "signed_out",
         "vendor": key.provider(),
@@ -187,7 +190,7 @@ fn current_now(vendor: Vendor, key: &SessionKey, store: &FileTokenStore) -> Opti
     if let Err(failure) = Settings::forget_current(vendor.name(), key.account()) {
         say(&failure.message());
     }
-    let current = accounts::current(vendor, store).ok()?;
+    let current = resolve::current(vendor, store).ok()?;
     let is_other = current != *key && store.path(&current).exists();
     is_other.then(|| printable(current.account()))
 }

@@ -5,19 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use clap::{Args, CommandFactory as _, ValueEnum as _};
+use clap::{Args, ValueEnum as _};
+use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate};
 use clap_mangen::Man;
 
 mod manual;
 
-use super::{Cli, PlaceArgs};
-use crate::exit::Failure;
-use crate::files;
-use crate::output;
-use crate::vendor::Vendor;
-use crate::{accounts, store};
+use crate::error::Failure;
+use crate::providers::Vendor;
+use crate::session::directories;
+use crate::session::resolve;
+use crate::session::selector::PlaceArgs;
+use crate::system::files;
+use crate::ui::streams;
 
 /// How a shell asks this program for completions.
 pub(crate) const COMPLETE: &str = "LLM_AUTH_COMPLETE";
@@ -50,17 +52,30 @@ pub(crate) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-/// Answers the shell, if it is one that asks; then the process ends here.
-pub(crate) fn answer_shell() {
+/// Answers the shell, if it is one that asks; then the process ends here. `command` is what is
+/// completed.
+pub(crate) fn answer_shell(command: fn() -> clap::Command) {
     // Most often nobody asks, and then it costs nothing.
     let Some(shell) = std::env::var_os(COMPLETE) else {
         return;
     };
     let _asked_once = ASKING.set(shell);
-    CompleteEnv::with_factory(Cli::command)
+    CompleteEnv::with_factory(|| with_accounts(command()))
         .var(COMPLETE)
         .bin("llm-auth")
         .complete();
+}
+
+/// The command with the stored accounts as candidates wherever an account is named.
+fn with_accounts(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|part| {
+        if part.get_arguments().all(|arg| arg.get_id() != "account") {
+            return part;
+        }
+        part.mut_arg("account", |arg| {
+            arg.add(ArgValueCompleter::new(accounts_like))
+        })
+    })
 }
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
@@ -75,7 +90,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     if args.shell == "bash" {
         script.extend_from_slice(FOR_BASH);
     }
-    output::document(&script)
+    streams::document(&script)
 }
 
 /// Bash would take the address of an account's owner apart, and it inserts names as they are: with
@@ -102,18 +117,18 @@ fi
 "#;
 
 /// The accounts that begin so, of all vendors.
-pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
+fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     let begun = unquoted(&begun.to_string_lossy());
     let quoted: fn(&str) -> String = match ASKING.get().and_then(|shell| shell.to_str()) {
         Some("powershell" | "pwsh") => quoted_for_powershell,
         // The others quote what they insert, bash by our script.
         _ => str::to_owned,
     };
-    let Ok(store) = store::open(&PlaceArgs::default()) else {
+    let Ok(store) = directories::open(&PlaceArgs::default()) else {
         return Vec::new();
     };
     let of = |vendor: &Vendor| {
-        let keys = accounts::of(*vendor, &store).unwrap_or_default();
+        let keys = resolve::of(*vendor, &store).unwrap_or_default();
         let names = keys.into_iter().map(|key| key.account().to_owned());
         names.map(|name| (name, vendor.title())).collect::<Vec<_>>()
     };
@@ -160,12 +175,13 @@ fn quoted_for_powershell(name: &str) -> String {
     }
 }
 
-pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
+/// Prints the page of `command`, or writes the pages of all its parts.
+pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<(), Failure> {
     // The page of a command says all that `help` would.
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.dir else {
-        return output::document(&page(command).map_err(Failure::Output)?);
+        return streams::document(&page(command).map_err(Failure::Output)?);
     };
     files::check_path("--dir", folder)?;
     let written = write(&command, folder);

@@ -5,20 +5,19 @@ mod vendors;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey,
-    SystemClock, Timestamp, printable,
+    Clock as _, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable,
 };
 use serde::Serialize;
 
 use self::row::Row;
 use self::vendors::Vendors;
-use super::PlaceArgs;
-use crate::accounts::is_called;
-use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
-use crate::store;
-use crate::vendor::Vendor;
-use crate::vendor::trust::TrustArgs;
+use crate::error::Failure;
+use crate::providers::Vendor;
+use crate::providers::trust::TrustArgs;
+use crate::session::directories;
+use crate::session::resolve::is_called;
+use crate::session::selector::PlaceArgs;
+use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -48,10 +47,10 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
-    let store = store::open(&args.place)?;
+    let store = directories::open(&args.place)?;
     let rows = rows(args, &store)?;
     if args.json {
-        output::json(&Report {
+        streams::json(&Report {
             v: VERSION,
             sessions: &rows,
         })?;
@@ -73,10 +72,10 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
     }
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
-            output::answer("")?;
+            streams::answer("")?;
         }
         for line in row.lines() {
-            output::answer(&printable(&line))?;
+            streams::answer(&printable(&line))?;
         }
     }
     Ok(())
@@ -130,17 +129,4 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
         }
     }
     Ok(rows)
-}
-
-/// The state of a session in one word.
-pub(crate) fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
-    if token.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now) {
-        "valid"
-    } else if token.is_refused() {
-        "refused"
-    } else if token.refresh.is_some() {
-        "renewable"
-    } else {
-        "expired"
-    }
 }

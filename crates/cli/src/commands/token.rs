@@ -9,12 +9,18 @@ use llm_auth_core::{
 };
 use serde_json::{Map, json};
 
-use super::SessionArgs;
-use crate::exit::{Failure, login_command};
-use crate::output::{self, VERSION};
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{Provider, ProviderArgs, trust};
+use crate::report::login_command;
+use crate::session::directories;
+use crate::session::resolve;
+use crate::system::signals;
+use crate::text;
+use crate::text::shown;
+use crate::time;
 use crate::time::rfc3339;
-use crate::vendor::{Provider, ProviderArgs, trust};
-use crate::{accounts, signals, store, text, time};
+use crate::ui::streams::{self, VERSION};
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -58,8 +64,8 @@ impl Wanted {
     /// The session, renewed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
         self.session.vendor.check_flags(&self.provider)?;
-        let mut store = store::open(&self.session.place)?;
-        let key = accounts::meant(&self.session, &store)?;
+        let mut store = directories::open(&self.session.place)?;
+        let key = resolve::meant(&self.session, &store)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
@@ -100,7 +106,7 @@ impl Wanted {
         let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
         self.check(&key, &token)?;
         if time::has_expired(&token) {
-            output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+            streams::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
         } else {
             self.say_if_short(&token);
         }
@@ -124,7 +130,7 @@ impl Wanted {
         if let Some(minimum) = self.min_validity
             && !token.is_valid_for(minimum, now)
         {
-            output::say(&format!(
+            streams::say(&format!(
                 "llm-auth: {}'s tokens do not live for {}; this one is good for {}",
                 self.session.vendor.title(),
                 time::length(minimum),
@@ -172,21 +178,21 @@ fn good_enough(
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
     if !args.json {
-        return output::answer(token.access.expose());
+        return streams::answer(token.access.expose());
     }
     let Wanted {
         session, provider, ..
     } = &args.wanted;
     let provider: Provider = session.vendor.offline_provider(provider)?;
     if let Some(ignored) = provider.ignored_api(token) {
-        output::say(&format!("llm-auth: {ignored}"));
+        streams::say(&format!("llm-auth: {ignored}"));
     }
     let headers: Map<String, serde_json::Value> = provider
         .api_headers(token)?
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    output::json(&json!({
+    streams::json(&json!({
         "v": VERSION,
         "vendor": key.provider(),
         "account": key.account(),
@@ -194,7 +200,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "token_type": "Bearer",
         "expires_at": rfc3339(token.expires_at),
         "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope.as_deref().map(output::shown),
+        "scope": token.scope.as_deref().map(shown),
         "api_base": provider.api_base(token),
         "headers": headers,
     }))

@@ -7,13 +7,15 @@ use llm_auth_minimax::Region;
 use tokio::task::JoinSet;
 
 use super::{Check, DoctorArgs, PATIENCE, Status};
-use crate::environment::{CA_FILE, Proxy, Variables};
-use crate::exit::{chain, proxy_advice};
+use crate::error::chain;
+use crate::providers::endpoints::{self, Entry, Kind};
+use crate::providers::{ProviderArgs, Vendor, http_client};
+use crate::report::proxy_advice;
+use crate::session::directories;
+use crate::session::resolve;
+use crate::system::certificates;
+use crate::system::env::{CA_FILE, Proxy, Variables};
 use crate::time::length;
-use crate::trust;
-use crate::vendor::endpoints::{self, Entry, Kind};
-use crate::vendor::{ProviderArgs, Vendor, http_client};
-use crate::{accounts, store};
 
 /// A clock that is further off than this is worth a word; sessions make up for it.
 const CLOCK_LIMIT: i64 = 30;
@@ -74,9 +76,9 @@ fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
     if args.provider.region.is_some() || vendor != Vendor::MiniMax {
         return regions;
     }
-    let store = store::open(&args.place).ok();
+    let store = directories::open(&args.place).ok();
     let stored = store.iter().flat_map(|store| {
-        let keys = accounts::of(vendor, store).unwrap_or_default();
+        let keys = resolve::of(vendor, store).unwrap_or_default();
         keys.into_iter()
             .filter_map(|key| store.read(&key).ok().flatten())
     });
@@ -228,11 +230,11 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
             moved_to: Some(place.to_owned()),
         };
     }
-    let words = chain(error) + &trust::words(error).unwrap_or_default();
+    let words = chain(error) + &certificates::words(error).unwrap_or_default();
     let lower = words.to_ascii_lowercase();
     let proxy = Proxy::find().ok().flatten();
     let proxy = proxy.filter(|_| !entry.endpoint.is_loopback());
-    let advice = if let Some(advice) = trust::advice(error) {
+    let advice = if let Some(advice) = certificates::advice(error) {
         advice
     } else if error.is_about_proxy() {
         proxy_advice()

@@ -3,19 +3,19 @@
 use llm_auth_core::HttpClient;
 
 use super::{Check, Status};
-use crate::environment::{self, CA_FILE, Proxy};
-use crate::trust::{self, Named};
+use crate::system::certificates::{self, Named};
+use crate::system::env::{self, CA_FILE, Proxy};
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![proxy()];
     checks.extend(ca());
-    checks.extend(trust::named().iter().map(system_ca));
+    checks.extend(certificates::named().iter().map(system_ca));
     checks
 }
 
 fn proxy() -> Check {
     let found = Proxy::find().and_then(|proxy| {
-        environment::with_proxy(HttpClient::builder())?;
+        env::with_proxy(HttpClient::builder())?;
         Ok(proxy)
     });
     match found {
@@ -37,12 +37,12 @@ fn proxy() -> Check {
 
 /// `None` where only the system's certificates are trusted.
 fn ca() -> Option<Check> {
-    let named = environment::path(CA_FILE);
+    let named = env::path(CA_FILE);
     let file = match &named {
         Ok(file) => file.clone()?,
         Err(failure) => return Some(Check::failed("ca", failure).fact("variable", CA_FILE)),
     };
-    let check = match environment::with_ca(HttpClient::builder()) {
+    let check = match env::with_ca(HttpClient::builder()) {
         Ok(_usable) => {
             let message = format!("the certificates of {} are trusted too", file.display());
             Check::new("ca", Status::Ok, message)

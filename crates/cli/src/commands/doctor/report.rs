@@ -3,10 +3,10 @@
 use console::Style;
 
 use super::{Check, Status};
-use crate::exit::Failure;
-use crate::output::{answer, columns_of_stdout};
-use crate::screen::arrow;
-use crate::terminal::wrapped;
+use crate::error::Failure;
+use crate::ui::streams::{answer, columns_of_stdout};
+use crate::ui::symbols::arrow;
+use crate::ui::width::wrapped;
 
 /// Under the word that says how it is.
 const INDENT: usize = 6;

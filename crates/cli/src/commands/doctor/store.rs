@@ -8,13 +8,15 @@ use clap::ValueEnum as _;
 use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemClock};
 
 use super::{Check, Status};
-use crate::accounts::is_called;
-use crate::commands::PlaceArgs;
-use crate::commands::status::state_of;
-use crate::exit::{Failure, advice_for_unreadable, chain, quoted};
-use crate::settings::Settings;
-use crate::store;
-use crate::vendor::Vendor;
+use crate::error::{Failure, chain};
+use crate::providers::Vendor;
+use crate::report::advice_for_unreadable;
+use crate::session::directories;
+use crate::session::resolve::is_called;
+use crate::session::selector::PlaceArgs;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::shell_quote::quoted;
 
 pub(super) fn checks(place: &PlaceArgs, vendor: Option<Vendor>) -> Vec<Check> {
     match looked_at(place, vendor) {
@@ -24,10 +26,10 @@ pub(super) fn checks(place: &PlaceArgs, vendor: Option<Vendor>) -> Vec<Check> {
 }
 
 fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
-    let store = store::open(place)?;
+    let store = directories::open(place)?;
     let folder = match &place.store {
         Some(file) => folder_of(file),
-        None => store::folder()?,
+        None => directories::folder()?,
     };
     let mut checks = vec![writable(&folder, place)];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();

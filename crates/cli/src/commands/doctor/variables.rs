@@ -7,10 +7,10 @@ use llm_auth_core::printable;
 
 use super::{Check, Status};
 use crate::commands::{exec, shell};
-use crate::environment::{CA_FILE, Variables};
 use crate::logging;
-use crate::store;
-use crate::vendor::Vendor;
+use crate::providers::Vendor;
+use crate::session::directories;
+use crate::system::env::{CA_FILE, Variables};
 
 /// Every end of a vendor's variable, whether or not that vendor has it.
 const ENDS: [&str; 11] = [
@@ -44,7 +44,7 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn is_known(name: &str) -> bool {
     [
-        store::HOME,
+        directories::HOME,
         logging::VARIABLE,
         CA_FILE,
         exec::VARIABLE,

@@ -9,9 +9,9 @@ use llm_auth_minimax::Dialect;
 use serde_json::{Map, Value};
 
 use super::ImportArgs;
-use crate::exit::Failure;
-use crate::files;
-use crate::vendor::{ProviderArgs, RegionName, Vendor};
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, RegionName, Vendor};
+use crate::system::files;
 
 /// What was found, in our terms.
 #[derive(Debug)]

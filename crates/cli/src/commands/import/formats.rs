@@ -8,10 +8,10 @@ use llm_auth_minimax::Dialect;
 
 use super::Source;
 use super::foreign::{Foreign, Members, cannot};
-use crate::environment;
-use crate::exit::Failure;
-use crate::files;
-use crate::vendor::{RegionName, Vendor};
+use crate::error::Failure;
+use crate::providers::{RegionName, Vendor};
+use crate::system::env;
+use crate::system::files;
 
 pub(super) fn find(
     source: Source,
@@ -28,7 +28,7 @@ pub(super) fn find(
         }
         (None, Source::Gcloud) => vec![gcloud_place()?],
         (None, Source::GeminiCli) => {
-            let home = environment::path("GEMINI_CLI_HOME")?.map_or_else(home, Ok)?;
+            let home = env::path("GEMINI_CLI_HOME")?.map_or_else(home, Ok)?;
             vec![home.join(".gemini/oauth_creds.json")]
         }
         (None, Source::Gochat) => {
@@ -221,13 +221,10 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
 }
 
 fn gcloud_place() -> Result<PathBuf, Failure> {
-    if let Some(file) = environment::path("GOOGLE_APPLICATION_CREDENTIALS")? {
+    if let Some(file) = env::path("GOOGLE_APPLICATION_CREDENTIALS")? {
         return Ok(file);
     }
-    let folder = match (
-        environment::path("CLOUDSDK_CONFIG")?,
-        environment::path("APPDATA")?,
-    ) {
+    let folder = match (env::path("CLOUDSDK_CONFIG")?, env::path("APPDATA")?) {
         (Some(folder), _) => folder,
         (None, Some(roaming)) if cfg!(windows) => roaming.join("gcloud"),
         (None, _) => home()?.join(".config/gcloud"),
@@ -236,7 +233,7 @@ fn gcloud_place() -> Result<PathBuf, Failure> {
 }
 
 fn folder(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
-    match environment::path(variable)? {
+    match env::path(variable)? {
         Some(folder) => Ok(folder),
         None => Ok(home()?.join(below_home)),
     }

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::foreign::Foreign;
 use super::{ImportArgs, Source, taken_over};
-use crate::exit::{Failure, quoted};
-use crate::output::{self, VERSION, answer, shown};
-use crate::screen::arrow;
+use crate::error::Failure;
+use crate::shell_quote::quoted;
+use crate::text::shown;
 use crate::time::rfc3339;
+use crate::ui::streams::{self, VERSION, answer};
+use crate::ui::symbols::arrow;
 
 /// Whose it is, what sharing it would mean, and what can be done. Nothing secret, and nothing
 /// is changed.
@@ -91,7 +93,7 @@ fn obstacle(args: &ImportArgs, found: &Foreign) -> Option<String> {
 
 fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<(), Failure> {
     let token = found.token.as_ref();
-    output::json(&json!({
+    streams::json(&json!({
         "v": VERSION,
         "event": "found",
         "source": source.name(),

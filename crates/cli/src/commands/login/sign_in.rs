@@ -7,12 +7,13 @@ use llm_auth_core::{
     Timestamp, printable,
 };
 
-use crate::accounts;
-use crate::commands::status::state_of;
-use crate::exit::{Failure, quoted};
-use crate::settings::Settings;
-use crate::terminal::Terminal;
-use crate::vendor::{Provider, Vendor};
+use crate::error::Failure;
+use crate::providers::{Provider, Vendor};
+use crate::session::resolve;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::shell_quote::quoted;
+use crate::ui::login_prompt::Terminal;
 
 /// More accounts of one name than anybody has.
 const MOST_NAMES: usize = 1000;
@@ -108,7 +109,7 @@ impl Login {
         // Where the account is not named, what is stored there decides.
         let is_decided_by_name = self.is_named || self.before.is_none();
         let is_of_another =
-            is_decided_by_name && accounts::is_of_another(&key, token.notes.identity.as_deref());
+            is_decided_by_name && resolve::is_of_another(&key, token.notes.identity.as_deref());
         if is_of_another {
             key = self.true_account(&token)?;
             let account = printable(key.account());
@@ -195,19 +196,19 @@ impl Login {
     /// The one that belongs to this person already, else a new one.
     fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
         // A folder that cannot be listed is no reason to lose a session: a free name is found.
-        let accounts = accounts::of(self.vendor, &self.store).unwrap_or_default();
+        let accounts = resolve::of(self.vendor, &self.store).unwrap_or_default();
         let owner = token.notes.identity.as_deref();
-        let known = owner.and_then(|owner| accounts::of_identity(&accounts, owner, &self.store));
+        let known = owner.and_then(|owner| resolve::of_identity(&accounts, owner, &self.store));
         if let Some(known) = known.filter(|known| *known != self.key) {
             return known;
         }
         let name = printable(owner.unwrap_or(DEFAULT_ACCOUNT)).to_lowercase();
-        let mut key = accounts::key(self.vendor, &name);
+        let mut key = resolve::key(self.vendor, &name);
         for number in 2..MOST_NAMES {
             if !self.store.path(&key).exists() {
                 break;
             }
-            key = accounts::key(self.vendor, &format!("{name}-{number}"));
+            key = resolve::key(self.vendor, &format!("{name}-{number}"));
         }
         key
     }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark};
 use serde::Serialize;
 
-use super::state_of;
 use super::vendors::Vendors;
-use crate::accounts::IMPORTED_FROM;
-use crate::commands::{PlaceArgs, SessionArgs};
-use crate::exit::{advice_for_unreadable, chain, login_command};
-use crate::output::shown;
-use crate::screen::arrow;
+use crate::args::SessionArgs;
+use crate::error::chain;
+use crate::providers::Vendor;
+use crate::report::{advice_for_unreadable, login_command};
+use crate::session::resolve::IMPORTED_FROM;
+use crate::session::selector::PlaceArgs;
+use crate::session::state::state_of;
+use crate::text::shown;
 use crate::time::{length, rfc3339};
-use crate::vendor::Vendor;
+use crate::ui::symbols::arrow;
 
 /// One session as it is stored. Nothing in it is secret.
 #[derive(Default, Serialize)]

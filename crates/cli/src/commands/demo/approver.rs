@@ -1,0 +1,106 @@
+//! Who approves the sign-ins of the demo: the person at the terminal, or nobody but us.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use llm_auth_core::{LoginEvent, UserPrompt};
+use llm_auth_testkit::Testkit;
+
+use super::{Narrator, http};
+use crate::providers::Vendor;
+use crate::ui::login_prompt::Terminal;
+
+/// Approves in the person's stead, after a pause in which they may do it themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    kit: Arc<Testkit>,
+    pause: Duration,
+    narrator: Narrator,
+}
+
+/// Shows a sign-in as `llm-auth login` does, and has the person act.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    person: Person,
+    vendor: Vendor,
+    terminal: Terminal,
+}
+
+impl Person {
+    pub(super) fn new(kit: Arc<Testkit>, pause: Duration, narrator: Narrator) -> Self {
+        Self {
+            kit,
+            pause,
+            narrator,
+        }
+    }
+
+    /// The prompt for a sign-in at this vendor.
+    pub(super) fn at(&self, vendor: Vendor) -> Prompt {
+        Prompt {
+            person: self.clone(),
+            vendor,
+            terminal: Terminal::of_demo(self.narrator.json),
+        }
+    }
+
+    fn announce(&self) {
+        // The listener's own failure ends the demo at the next line it writes.
+        let _unheard = self.narrator.tell(&if self.pause.is_zero() {
+            "(The demo plays the person and approves by itself.)".to_owned()
+        } else {
+            let seconds = self.pause.as_secs();
+            format!("(Approve it there, or wait: the demo does it in {seconds} seconds.)")
+        });
+    }
+
+    fn enter_code(self, vendor: Vendor, code: String) {
+        let _acts = thread::spawn(move || {
+            thread::sleep(self.pause);
+            let kit = match vendor {
+                Vendor::Qwen => self.kit.qwen(),
+                Vendor::MiniMax => self.kit.minimax(),
+                Vendor::Gemini => self.kit.gemini(),
+            };
+            kit.approve(&code);
+        });
+    }
+
+    /// What a browser does: the page, the button, the redirect back.
+    fn browse(self, url: String) {
+        let _acts = thread::spawn(move || {
+            let Ok(_page) = http::get(&url) else { return };
+            thread::sleep(self.pause);
+            if self.kit.gemini().approve_all() == 0 {
+                // The person was faster.
+                return;
+            }
+            if let Ok(http::Response {
+                location: Some(back),
+                ..
+            }) = http::get(&url)
+            {
+                let _seen = http::get(&back);
+            }
+        });
+    }
+}
+
+impl UserPrompt for Prompt {
+    fn notify(&self, event: &LoginEvent<'_>) {
+        self.terminal.notify(event);
+        let person = self.person.clone();
+        match event {
+            LoginEvent::DeviceCode { device, .. } => {
+                person.announce();
+                person.enter_code(self.vendor, device.user_code.clone());
+            }
+            LoginEvent::AuthorizationUrl { url, .. } => {
+                person.announce();
+                person.browse((*url).to_owned());
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! One simulated vendor, with the manager of a session at it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use llm_auth_core::{AuthManager, FileTokenStore, ManualClock, OAuthToken, printable};
+use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, OAuthClient};
+use llm_auth_minimax::{MiniMaxEndpoints, MiniMaxProvider};
+use llm_auth_qwen::{QwenEndpoints, QwenProvider};
+use llm_auth_testkit::{Counters, Testkit};
+use serde_json::{Value, json};
+
+use super::http;
+use crate::error::Failure;
+
+use crate::providers::{Provider, Vendor};
+
+pub(super) const VENDORS: [Vendor; 3] = [Vendor::Qwen, Vendor::MiniMax, Vendor::Gemini];
+
+const QUESTION: &str = "is anybody there?";
+
+pub(super) struct Stand {
+    pub(super) vendor: Vendor,
+    pub(super) manager: AuthManager,
+    provider: Provider,
+    store: FileTokenStore,
+}
+
+impl Stand {
+    /// Made of nothing but the vendor's address and what is on disk.
+    pub(super) fn new(
+        vendor: Vendor,
+        kit: &Testkit,
+        clock: &Arc<ManualClock>,
+        folder: &Path,
+    ) -> Result<Self, Failure> {
+        let base = kit.base_url();
+        let own_clock = Arc::<ManualClock>::clone(clock);
+        let provider = match vendor {
+            Vendor::Qwen => Provider::Qwen(
+                QwenProvider::builder()
+                    .endpoints(QwenEndpoints::default().with_base(base)?)
+                    .clock(own_clock)
+                    .build(),
+            ),
+            Vendor::MiniMax => Provider::MiniMax(
+                MiniMaxProvider::builder()
+                    .endpoints(MiniMaxEndpoints::default().with_base(base)?)
+                    .clock(own_clock)
+                    .build(),
+            ),
+            Vendor::Gemini => Provider::Gemini(
+                GeminiProvider::builder()
+                    .client(OAuthClient::from_json(kit.client_secret_json().as_bytes())?)
+                    .endpoints(GeminiEndpoints::default().with_base(base)?)
+                    .quota_project("demo-project")
+                    .clock(own_clock)
+                    .build(),
+            ),
+        };
+        let store = FileTokenStore::folder(folder.join("sessions"));
+        let manager = provider
+            .clone()
+            .manager()
+            .store(store.clone())
+            .clock(Arc::<ManualClock>::clone(clock))
+            .build();
+        Ok(Self {
+            vendor,
+            manager,
+            provider,
+            store,
+        })
+    }
+
+    /// How a person signs in here.
+    pub(super) fn flow(&self) -> &'static str {
+        match self.vendor {
+            Vendor::Qwen => "device flow with PKCE",
+            Vendor::MiniMax => "user code flow with PKCE and state",
+            Vendor::Gemini => "authorization code flow with PKCE, state and a loopback redirect",
+        }
+    }
+
+    pub(super) fn file(&self) -> PathBuf {
+        self.store.path(self.manager.key())
+    }
+
+    pub(super) fn seen(&self, kit: &Testkit) -> Counters {
+        match self.vendor {
+            Vendor::Qwen => kit.qwen().counters(),
+            Vendor::MiniMax => kit.minimax().counters(),
+            Vendor::Gemini => kit.gemini().counters(),
+        }
+    }
+
+    /// Whether nobody else can read the file, where the system knows modes.
+    pub(super) fn is_private(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| {
+                let metadata = path.metadata().ok()?;
+                Some(metadata.permissions().mode() & 0o777)
+            };
+            let file = self.file();
+            mode(&file) == Some(0o600) && file.parent().and_then(mode) == Some(0o700)
+        }
+        #[cfg(not(unix))]
+        true
+    }
+
+    /// An API call, as a program does it: status, and what the answer says.
+    pub(super) fn call(&self, token: &OAuthToken) -> Result<(u16, String), Failure> {
+        let base = self.provider.api_base(token).unwrap_or_default();
+        let message = json!({"role": "user", "content": QUESTION});
+        let (path, body) = match self.vendor {
+            Vendor::Qwen => (
+                "/chat/completions",
+                json!({"model": "coder-model", "messages": [message]}),
+            ),
+            Vendor::MiniMax => (
+                "/v1/messages",
+                json!({"model": "MiniMax-M2", "max_tokens": 50, "messages": [message]}),
+            ),
+            Vendor::Gemini => (
+                "/v1beta/models/gemini-testkit:generateContent",
+                json!({"contents": [{"parts": [{"text": QUESTION}]}]}),
+            ),
+        };
+        let mut headers = self.provider.api_headers(token)?;
+        headers.push(("Authorization", format!("Bearer {}", token.access.expose())));
+        let url = format!("{base}{path}");
+        let response = http::post_json(&url, &headers, body.to_string().as_bytes())
+            .map_err(|error| Failure::Demo(format!("the API call failed: {error}")))?;
+        Ok((response.status, words(&response.body)))
+    }
+
+    /// Whether it was an answer of the model (MiniMax refuses with status 200).
+    pub(super) fn accepts(&self, status: u16, said: &str) -> bool {
+        status == 200 && said.contains(QUESTION)
+    }
+}
+
+/// The text of an answer or of a refusal, in the three vendors' shapes.
+fn words(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let places = [
+        "/choices/0/message/content",
+        "/content/0/text",
+        "/candidates/0/content/parts/0/text",
+        "/error/message",
+        "/base_resp/status_msg",
+    ];
+    let found = places
+        .iter()
+        .find_map(|place| body.pointer(place)?.as_str());
+    printable(found.unwrap_or("(no words)"))
+}

@@ -1,0 +1,376 @@
+//! Which servers may have the credentials of the user, whatever the environment says.
+//!
+//! Variables may come from a project's `.env`. They say where a new sign-in goes, and nothing of
+//! what is there already: a stored session, the secret of the user's client. For those a flag of
+//! the call or the user's own settings count alone.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost, printable};
+use serde_json::{Value, json};
+
+use super::endpoints::{self, Entry};
+use super::{Provider, ProviderArgs, Vendor};
+use crate::error::{Failure, chain};
+use crate::session::directories;
+use crate::session::settings::Settings;
+use crate::shell_quote::quoted;
+use crate::system::env::{Proxy, Variables};
+use crate::ui::streams::VERSION;
+
+/// The variables of a vendor that say where its servers are.
+const PLACES: [&str; 6] = [
+    "BASE_URL",
+    "AUTHORIZATION_ENDPOINT",
+    "DEVICE_AUTHORIZATION_ENDPOINT",
+    "TOKEN_ENDPOINT",
+    "REVOCATION_ENDPOINT",
+    "USERINFO_ENDPOINT",
+];
+
+/// What a call says about servers that are not the vendor's own.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TrustArgs {
+    /// Send credentials to this server (HOST or HOST:PORT) too, if the environment names it as an
+    /// endpoint, or the vendor as its API; may be given several times.
+    #[arg(long = "trust-endpoint", value_name = "HOST", value_parser = host)]
+    trusted: Vec<TrustedHost>,
+}
+
+fn host(text: &str) -> Result<TrustedHost, String> {
+    text.parse::<TrustedHost>().map_err(|error| chain(&error))
+}
+
+impl TrustArgs {
+    /// Those of the flags and of the user's own settings.
+    pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
+        let mut hosts = self.trusted.clone();
+        if let Some(Ok(settings)) = Settings::of_user() {
+            hosts.extend(settings.trusted_endpoints()?);
+        }
+        Ok(hosts)
+    }
+}
+
+/// The variables that are set and say where this vendor's servers are.
+pub(crate) fn places_set(vendor: Vendor) -> Vec<String> {
+    let variables = Variables::of(vendor.name());
+    let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));
+    let set = PLACES.iter().filter(is_set);
+    set.map(|last| variables.name(last)).collect()
+}
+
+/// Refuses to use a stored session if the environment would take it to another server than the one
+/// that issued it.
+pub(crate) fn check_session(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    key: &SessionKey,
+    session: &OAuthToken,
+) -> Result<(), Failure> {
+    let set = places_set(vendor);
+    if set.is_empty() {
+        return Ok(());
+    }
+    let provider = vendor.offline_provider(args)?;
+    let Some(why) = refused(vendor, &provider, session) else {
+        return Ok(());
+    };
+    Err(Failure::Config {
+        message: format!("{key}: {why}"),
+        advice: advice(&set, &refused_hosts(vendor, args, session)?),
+    })
+}
+
+/// A proxy of the environment that could read what is sent, because the environment also says
+/// whose certificates count.
+struct Reader {
+    proxy: Proxy,
+    /// The variables that say whose certificates count.
+    authorities: Vec<String>,
+}
+
+impl Reader {
+    /// The one on the way to this vendor, unless a flag or the settings name it.
+    fn find(vendor: Vendor, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
+        let authorities = crate::system::certificates::variables_set();
+        let Some(proxy) = Proxy::find()?.filter(|_| !authorities.is_empty()) else {
+            return Ok(None);
+        };
+        let http = super::http_client(None)?;
+        let entries = endpoints::of(vendor, args, &[args.region()])?;
+        let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
+        let place = Endpoint::new(&format!("https://{}/", proxy.place()));
+        let is_trusted = |trusted: &TrustedHost| {
+            let place = place.as_ref();
+            place.is_ok_and(|place| trusted.matches(place))
+        };
+        let is_trusted = args.trust.hosts()?.iter().any(is_trusted);
+        Ok((is_taken && !is_trusted).then_some(Self { proxy, authorities }))
+    }
+
+    fn words(&self, what: &str) -> String {
+        format!(
+            "the proxy {} (set by {}) could read {what}, because {} says whose certificates count",
+            self.proxy.shown(),
+            self.proxy.variable,
+            self.authorities.join(" and "),
+        )
+    }
+
+    fn refusal(mut self, what: &str) -> Failure {
+        let message = format!("{}; nothing was sent", self.words(what));
+        self.authorities.insert(0, self.proxy.variable.to_owned());
+        Failure::Config {
+            message,
+            advice: advice(&self.authorities, &[self.proxy.place()]),
+        }
+    }
+}
+
+/// Refuses to send a stored session by a way on which a proxy of the environment could read it.
+pub(crate) fn check_way(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    key: &SessionKey,
+) -> Result<(), Failure> {
+    match Reader::find(vendor, args)? {
+        Some(reader) => Err(reader.refusal(&format!("the session {key}"))),
+        None => Ok(()),
+    }
+}
+
+/// The servers of the environment that this session must not be sent to.
+fn refused_hosts(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    session: &OAuthToken,
+) -> Result<Vec<String>, Failure> {
+    let recipients = recipients(vendor, args)?;
+    let entries = endpoints::of(vendor, args, &[args.region()])?;
+    let is_refused = |entry: &&Entry| match entry.variable {
+        "TOKEN_ENDPOINT" | "REVOCATION_ENDPOINT" => {
+            recipients.permit(session, &entry.endpoint).is_err()
+        }
+        "USERINFO_ENDPOINT" => recipients.permit_access(session, &entry.endpoint).is_err(),
+        // Only a sign-in asks the others.
+        _ => false,
+    };
+    let refused = entries.iter().filter(is_refused);
+    let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
+    // The API is there too, wherever the endpoints are.
+    let base = Variables::of(vendor.name()).endpoint("BASE_URL")?;
+    let base = base.filter(|base| recipients.permit_access(session, base).is_err());
+    hosts.extend(base.map(|base| base.host()));
+    Ok(hosts)
+}
+
+/// Why this session is not used in this environment, if so.
+pub(crate) fn refused(vendor: Vendor, provider: &Provider, session: &OAuthToken) -> Option<String> {
+    let set = places_set(vendor);
+    if set.is_empty() {
+        return None;
+    }
+    let error = provider.check_session(session).err()?;
+    Some(format!("{} (set by {})", chain(&error), set.join(", ")))
+}
+
+/// What a sign-in sends, and to whom, judged before it begins.
+pub(crate) struct SignIn {
+    /// Those that are not the vendor's own.
+    foreign: Vec<Entry>,
+    /// Whether a flag or the settings name all of those, so that no program needs to hear it.
+    is_trusted: bool,
+    /// A proxy that could read it.
+    reader: Option<Reader>,
+}
+
+impl SignIn {
+    /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
+    /// secret of the user's client, or what another server issues during the sign-in.
+    pub(crate) fn judged(vendor: Vendor, args: &ProviderArgs) -> Result<Self, Failure> {
+        let entries = endpoints::of(vendor, args, &[args.region()])?;
+        let recipients = recipients(vendor, args)?;
+        let served = Recipients::of_vendor(serving(vendor, args));
+        let is_own = |entry: &Entry| {
+            let gets_the_grant =
+                ["TOKEN_ENDPOINT", "REVOCATION_ENDPOINT"].contains(&entry.variable);
+            recipients.owns(&entry.endpoint) || !gets_the_grant && served.owns(&entry.endpoint)
+        };
+        let foreign: Vec<Entry> = entries
+            .iter()
+            .filter(|entry| !is_own(entry))
+            .cloned()
+            .collect();
+        let first = entries.first().map(|entry| entry.endpoint.base());
+        for entry in &foreign {
+            let is_sent_to = ["TOKEN_ENDPOINT", "USERINFO_ENDPOINT"].contains(&entry.variable);
+            let is_of_first = first == Some(entry.endpoint.base());
+            if is_sent_to && !is_of_first && !recipients.trusts(&entry.endpoint) {
+                return Err(Failure::Config {
+                    message: format!(
+                        "{}: this sign-in begins at {}, and what it brings would go to {}; nothing \
+                         was sent",
+                        vendor.name(),
+                        first.as_deref().map(bare).unwrap_or_default(),
+                        entry.endpoint.host(),
+                    ),
+                    advice: advice(
+                        &entry.set_by.clone().into_iter().collect::<Vec<_>>(),
+                        &[entry.endpoint.host()],
+                    ),
+                });
+            }
+        }
+        let is_trusted = foreign
+            .iter()
+            .all(|entry| recipients.trusts(&entry.endpoint));
+        let reader = Reader::find(vendor, args)?;
+        match reader {
+            // The secret of the user's client goes along.
+            Some(reader) if vendor == Vendor::Gemini => Err(reader.refusal("the client secret")),
+            reader => Ok(Self {
+                foreign,
+                is_trusted,
+                reader,
+            }),
+        }
+    }
+
+    /// The same for a program, unless the user has said already that these servers are meant.
+    pub(crate) fn event(&self, vendor: Vendor) -> Option<Value> {
+        if self.is_trusted && self.reader.is_none() {
+            return None;
+        }
+        let endpoint = |entry: &Entry| {
+            json!({
+                "name": entry.name,
+                "endpoint": entry.endpoint.as_str(),
+                "set_by": entry.set_by,
+            })
+        };
+        let endpoints: Vec<Value> = self.foreign.iter().map(endpoint).collect();
+        Some(json!({
+            "v": VERSION,
+            "event": "foreign_endpoints",
+            "vendor": vendor.name(),
+            "endpoints": endpoints,
+            "proxy": self.reader.as_ref().map(|reader| reader.proxy.shown()),
+        }))
+    }
+
+    /// One line that says that the sign-in leaves the vendor's own servers.
+    pub(crate) fn line(&self, vendor: Vendor) -> Option<String> {
+        let mut places: Vec<String> = Vec::new();
+        for entry in &self.foreign {
+            let set_by = entry.set_by.as_deref().unwrap_or("the environment");
+            let place = format!("{} (set by {set_by})", entry.endpoint.host());
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let foreign = (!places.is_empty()).then(|| {
+            format!(
+                "This sign-in does not go to {}'s own servers but to {}.",
+                vendor.title(),
+                places.join(" and ")
+            )
+        });
+        let reader = self.reader.as_ref();
+        let reader = reader.map(|reader| format!("Note: {}.", reader.words("this sign-in")));
+        let lines: Vec<String> = foreign.into_iter().chain(reader).collect();
+        (!lines.is_empty()).then(|| lines.join(" "))
+    }
+}
+
+/// Whether the secret of the user's client may be sent to this token endpoint.
+pub(super) fn check_secret(
+    vendor: Vendor,
+    args: &ProviderArgs,
+    token_endpoint: &Endpoint,
+) -> Result<(), Failure> {
+    let recipients = recipients(vendor, args)?;
+    if recipients.owns(token_endpoint) || recipients.trusts(token_endpoint) {
+        return Ok(());
+    }
+    let own = own(vendor, args);
+    Err(Failure::Config {
+        message: format!(
+            "{}: the client secret is for {}, and was not sent to {} (set by {})",
+            vendor.name(),
+            own.first().map(Endpoint::host).unwrap_or_default(),
+            token_endpoint.host(),
+            places_set(vendor).join(", "),
+        ),
+        advice: advice(&places_set(vendor), &[token_endpoint.host()]),
+    })
+}
+
+fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure> {
+    Ok(Recipients::of_vendor(own(vendor, args)).trusting(&args.trust.hosts()?))
+}
+
+/// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
+/// the environment says, the token endpoint first.
+fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+    match vendor {
+        Vendor::Qwen => {
+            let known = llm_auth_qwen::QwenEndpoints::default();
+            vec![known.token, known.device_authorization]
+        }
+        Vendor::MiniMax => {
+            let known = llm_auth_minimax::MiniMaxEndpoints::new(args.region(), args.dialect);
+            let revocation = known.revocation.into_iter();
+            let own = [known.token, known.device_authorization].into_iter();
+            own.chain(revocation).collect()
+        }
+        Vendor::Gemini => {
+            let known = llm_auth_gemini::GeminiEndpoints::default();
+            vec![known.token, known.revocation]
+        }
+    }
+}
+
+/// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
+fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
+    let mut serving = own(vendor, args);
+    if vendor == Vendor::Gemini {
+        let known = llm_auth_gemini::GeminiEndpoints::default();
+        serving.extend([known.userinfo, known.authorization]);
+    }
+    serving
+}
+
+/// What to do about servers that the variables name, which are `hosts`, with their ports.
+fn advice(set: &[String], hosts: &[String]) -> String {
+    let mut flags: Vec<String> = Vec::new();
+    for host in hosts {
+        let flag = format!("--trust-endpoint {}", quoted(&printable(host)));
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    let (server, it) = match flags.len() {
+        0 | 1 => ("that server", "it"),
+        _ => ("those servers", "them"),
+    };
+    let file = settings_file().map_or_else(
+        || "your settings".to_owned(),
+        |file| file.display().to_string(),
+    );
+    format!(
+        "unset {}; or, if you know {server} and trust {it}, add {}, or list {it} under \
+         \"trusted_endpoints\" in {file}",
+        set.join(" and "),
+        flags.join(" ")
+    )
+}
+
+fn settings_file() -> Option<PathBuf> {
+    Some(directories::trusted_home()?.join("settings.json"))
+}
+
+fn bare(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, host)| host)
+}

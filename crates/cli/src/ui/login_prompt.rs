@@ -1,0 +1,426 @@
+//! What a person, or a program with `--json`, sees of a sign-in.
+
+mod countdown;
+mod instructions;
+mod paste_input;
+mod qr;
+
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use llm_auth_core::{
+    DeviceAuthorization, ErrorKind, LoginEvent, Secret, UserPrompt, async_trait, printable,
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval};
+
+use self::countdown::{Ignored, Wait, rounded};
+use self::instructions::{Paste, Room, WaysBack};
+use self::paste_input::Pastes;
+use crate::error::{Failure, kind_name};
+use crate::system::location::{Opening, Place};
+use crate::system::signals;
+use crate::system::signals::Stops;
+use crate::time::length;
+use crate::ui::browser;
+use crate::ui::browser::RedirectFile;
+use crate::ui::streams::Screen;
+use crate::ui::streams::{self, VERSION};
+use crate::ui::tty;
+use crate::ui::width::wrapped;
+
+/// Clears up what an earlier sign-in left behind when it was killed: a terminal that does not show
+/// what is typed, and the file that leads a browser to its page.
+pub(crate) fn mend() {
+    RedirectFile::remove_left_behind();
+    if tty::mend() {
+        streams::on_stderr().steer(paste_input::PLAIN_PASTES);
+        tracing::debug!("the terminal did not show what is typed; it was reset");
+    }
+}
+
+/// What is said where pasting helps no more.
+const EXHAUSTED: &str = "No more addresses are tried: press Ctrl-C and run `llm-auth login` again.";
+
+/// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    json: bool,
+    place: Place,
+    opening: Opening,
+    /// A person or a program may paste; not in a demonstration.
+    takes_pastes: bool,
+    screen: &'static Screen,
+    pastes: OnceLock<Option<Pastes>>,
+    wait: Mutex<Wait>,
+    /// What the browser was asked to open, if that is a file of ours.
+    redirect: Mutex<Option<RedirectFile>>,
+    cut_off: Mutex<Option<Failure>>,
+    cut_off_now: Notify,
+}
+
+impl Terminal {
+    /// `json` writes events to standard output too; `wish` is what the flags say of a browser.
+    pub(crate) fn new(json: bool, place: Place, wish: Option<bool>) -> Self {
+        Self {
+            json,
+            opening: place.opening(wish),
+            place,
+            takes_pastes: true,
+            ..Self::with_screen(streams::on_stderr())
+        }
+    }
+
+    /// Plain lines on standard output, or on standard error, for a demonstration.
+    pub(crate) fn of_demo(on_stderr: bool) -> Self {
+        Self::with_screen(if on_stderr {
+            streams::on_stderr()
+        } else {
+            streams::on_stdout()
+        })
+    }
+
+    fn with_screen(screen: &'static Screen) -> Self {
+        Self {
+            json: false,
+            // As at a desk: the demonstration speaks of no other place.
+            place: Place {
+                display: true,
+                ..Place::default()
+            },
+            opening: Opening::Show(None),
+            takes_pastes: false,
+            screen,
+            pastes: OnceLock::new(),
+            wait: Mutex::default(),
+            redirect: Mutex::new(None),
+            cut_off: Mutex::new(None),
+            cut_off_now: Notify::new(),
+        }
+    }
+
+    /// Waits until standard output cannot be written any more: nobody is left to sign in for.
+    pub(crate) async fn cut_off(&self) -> Failure {
+        loop {
+            let failure = self
+                .cut_off
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(failure) = failure {
+                return failure;
+            }
+            self.cut_off_now.notified().await;
+        }
+    }
+
+    /// Counts down as long as it is polled, and gives the terminal back when Ctrl-Z is pressed.
+    ///
+    /// The call itself takes over Ctrl-Z, before the first poll: a sign-in that is polled first
+    /// changes the terminal.
+    pub(crate) fn attend(&self) -> impl Future<Output = Infallible> {
+        let mut stops = Stops::listen();
+        async move {
+            let mut seconds = interval(Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    _ = seconds.tick() => {}
+                    stops = stops.next() => if stops {
+                        self.give_back();
+                        signals::stop_this_process();
+                    },
+                }
+                self.take_a_turn();
+            }
+        }
+    }
+
+    /// What is due each second: the terminal's modes, a hint, the line that counts down.
+    fn take_a_turn(&self) {
+        if let Some(Some(pastes)) = self.pastes.get() {
+            pastes.attend();
+        }
+        let hint = self.wait().take_hint(Instant::now());
+        if let Some(hint) = hint {
+            self.say(hint);
+        }
+        self.draw_status();
+    }
+
+    /// What it is about, in one line.
+    pub(crate) fn title(&self, text: &str) {
+        self.screen.line(&self.screen.strong(text));
+    }
+
+    /// Tells something about the sign-in.
+    pub(crate) fn say(&self, text: &str) {
+        for line in wrapped(text, Room::of(self.screen).width) {
+            self.screen.line(&line);
+        }
+    }
+
+    /// Leaves the terminal as it was, and no file behind.
+    pub(crate) fn end(&self) {
+        self.give_back();
+        self.tell_dropped();
+        let redirect = self.redirect.lock();
+        drop(redirect.unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Leaves the terminal as it was; the sign-in may go on.
+    fn give_back(&self) {
+        self.screen.clear_status();
+        if let Some(Some(pastes)) = self.pastes.get() {
+            pastes.end();
+        }
+    }
+
+    fn event(&self, name: &str, mut fields: Value) {
+        if !self.json {
+            return;
+        }
+        fields["v"] = VERSION.into();
+        fields["event"] = name.into();
+        if let Err(failure) = streams::event(&fields) {
+            *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+            self.cut_off_now.notify_one();
+        }
+    }
+
+    fn show_device(&self, device: &DeviceAuthorization) {
+        self.event(
+            "device_code",
+            json!({
+                "user_code": device.user_code,
+                "verification_uri": device.verification_uri,
+                "verification_uri_complete": device.verification_uri_complete,
+                "url": device.best_uri(),
+                "expires_in_seconds": device.expires_in.as_secs(),
+                "interval_seconds": device.interval.map(|interval| interval.as_secs_f64()),
+            }),
+        );
+        self.say_why_not_opened();
+        let room = Room::of(self.screen);
+        let strong = |text: &str| self.screen.strong(text);
+        self.show(
+            instructions::device(device, room, strong),
+            device.best_uri(),
+        );
+        self.wait().prepare(
+            "Nothing yet. Does the page show the code above, and was it approved there, not only \
+             signed in to? For a new code, stop this and begin again.",
+            false,
+        );
+        self.open(device.best_uri());
+    }
+
+    fn show_authorization(&self, url: &str, redirect_uri: &str, expires_in: Duration) {
+        self.event(
+            "authorization_url",
+            json!({
+                "url": url,
+                "redirect_uri": redirect_uri,
+                "expires_in_seconds": expires_in.as_secs(),
+            }),
+        );
+        let start = || {
+            let pastes = self.takes_pastes.then(|| Pastes::start(self.screen));
+            pastes.flatten()
+        };
+        let pastes = self.pastes.get_or_init(start).as_ref();
+        let by_hand = pastes.is_some_and(Pastes::are_by_hand);
+        let back = WaysBack {
+            place: &self.place,
+            redirect_uri,
+            paste: match pastes {
+                Some(pastes) if by_hand => Paste::ByHand {
+                    unseen: pastes.are_unseen(),
+                },
+                Some(_) => Paste::FromPipe,
+                None => Paste::Never,
+            },
+        };
+        self.say_why_not_opened();
+        self.show(
+            instructions::authorization(url, back, Room::of(self.screen)),
+            url,
+        );
+        let hint = if by_hand {
+            "Nothing yet. Was everything approved in the browser? If it ended on a page that cannot \
+             be reached, paste the address of that page here and press Enter."
+        } else {
+            "Nothing yet. Was everything approved in the browser, and can it reach this computer?"
+        };
+        self.wait().prepare(hint, by_hand);
+        self.open(url);
+        self.remind(expires_in);
+    }
+
+    fn show(&self, lines: Vec<String>, page: &str) {
+        for line in lines {
+            if line == page {
+                self.screen.line(&self.screen.address(&line));
+            } else {
+                self.screen.line(&line);
+            }
+        }
+    }
+
+    fn say_why_not_opened(&self) {
+        if let Opening::Show(Some(why)) = self.opening {
+            self.say(why);
+        }
+    }
+
+    /// The page stands in the terminal by now, whatever becomes of this.
+    fn open(&self, url: &str) {
+        if self.opening != Opening::Open {
+            return;
+        }
+        let file = self.place.opens_files().then(|| RedirectFile::new(url));
+        let file = match file.transpose() {
+            Ok(file) => file,
+            Err(error) => {
+                self.say(&format!(
+                    "No browser is opened, for the file that leads it to the page cannot be \
+                     written ({error}): open the page yourself."
+                ));
+                return;
+            }
+        };
+        self.say("Your browser is asked to open it.");
+        let (screen, width) = (self.screen, Room::of(self.screen).width);
+        let wanted = self.place.browser.as_deref();
+        let cause = wanted.map(|wanted| format!(" (BROWSER is {})", printable(wanted)));
+        browser::open(url, wanted, file.as_ref(), move || {
+            let text = format!(
+                "No browser could be opened{}: open the page yourself.",
+                cause.unwrap_or_default()
+            );
+            for line in wrapped(&text, width) {
+                screen.line(&line);
+            }
+        });
+        *self.redirect.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    fn remind(&self, left: Duration) {
+        let is_due = self.wait().remind(left, Instant::now());
+        if self.screen.is_live() {
+            self.draw_status();
+        } else if is_due {
+            let left = length(Duration::from_secs(rounded(left)));
+            self.say(&format!("Waiting for you; {left} left."));
+        }
+    }
+
+    fn draw_status(&self) {
+        let columns = self.screen.size().map_or(0, |(columns, _)| columns);
+        let line = self.wait().line(Instant::now(), columns);
+        if let Some(line) = line {
+            self.screen.show_status(&line);
+        }
+    }
+
+    /// Says how many events of what is not the answer were left out, if any were since.
+    fn tell_dropped(&self) {
+        let dropped = std::mem::take(&mut self.wait().dropped);
+        if dropped > 0 {
+            self.event("ignored_more", json!({"dropped": dropped}));
+        }
+    }
+
+    fn ignored(&self, why: &str, pasted: bool) {
+        let telling = self.wait().ignored();
+        if telling == Ignored::Tell {
+            self.event("ignored", json!({"why": why, "pasted": pasted}));
+        } else {
+            self.wait().dropped += 1;
+        }
+        match telling {
+            Ignored::Tell if pasted && self.wait().is_exhausted() => {
+                self.say(&format!("That is not tried ({why}). {EXHAUSTED}"));
+            }
+            Ignored::Tell if pasted => self.say(&format!(
+                "That was not it ({why}). Copy the whole address of the page that the browser ends \
+                 on; the sign-in goes on."
+            )),
+            Ignored::Tell => self.say(&format!(
+                "Something that is not the answer came ({why}); the sign-in goes on."
+            )),
+            Ignored::TellTheLast => {
+                self.say("More that is not the answer came; no more is told of it.");
+            }
+            Ignored::Silent => {}
+        }
+    }
+
+    fn wait(&self) -> MutexGuard<'_, Wait> {
+        self.wait.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl UserPrompt for Terminal {
+    fn notify(&self, event: &LoginEvent<'_>) {
+        match event {
+            LoginEvent::DeviceCode { device, .. } => self.show_device(device),
+            LoginEvent::AuthorizationUrl {
+                url,
+                redirect_uri,
+                expires_in,
+                ..
+            } => self.show_authorization(url, redirect_uri, *expires_in),
+            LoginEvent::Answered => {
+                self.tell_dropped();
+                self.event("answered", json!({}));
+                self.wait().answered();
+                self.draw_status();
+            }
+            LoginEvent::Waiting { left, .. } => {
+                self.tell_dropped();
+                self.event("waiting", json!({"left_seconds": rounded(*left)}));
+                self.remind(*left);
+            }
+            LoginEvent::SlowedDown { interval, .. } => {
+                let seconds = interval.as_secs_f64();
+                self.event("slowed_down", json!({"interval_seconds": seconds}));
+                self.say(&format!(
+                    "The vendor wants fewer questions: one every {} from now on.",
+                    length(*interval)
+                ));
+            }
+            LoginEvent::Trouble { error, .. } => {
+                let message = crate::error::chain(error);
+                let kind = kind_name(error.kind());
+                self.event("trouble", json!({"kind": kind, "message": message}));
+                self.say(&format!("{message}; the sign-in goes on."));
+                if self.wait().is_exhausted() {
+                    self.say(EXHAUSTED);
+                } else if error.kind() == ErrorKind::Expired {
+                    // Of a sign-in that goes on only a pasted code can be over.
+                    self.say(
+                        "What was pasted may have been cut: copy the whole address of the page \
+                         that the browser ends on, up to its very end, and paste that.",
+                    );
+                }
+            }
+            LoginEvent::PastesExhausted => {
+                self.event("pastes_exhausted", json!({}));
+                self.wait().exhaust();
+                self.draw_status();
+            }
+            LoginEvent::Ignored { why, pasted, .. } => self.ignored(why, *pasted),
+            _ => {}
+        }
+    }
+
+    async fn pasted(&self) -> Secret {
+        match self.pastes.get() {
+            Some(Some(pastes)) => pastes.next().await,
+            _ => std::future::pending().await,
+        }
+    }
+}
