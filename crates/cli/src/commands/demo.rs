@@ -18,7 +18,7 @@ use self::approver::Person;
 use self::checks::Proof;
 use self::provider::{Stand, VENDORS};
 use crate::error::Failure;
-use crate::system::signals;
+use crate::session::runtime;
 use crate::ui::streams;
 
 /// How long the person at a terminal has for looking at the page.
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         advice: "it needs a loopback port and a folder for temporary files".into(),
     })?;
     let interrupted = || "interrupted; nothing of the demo is left".to_owned();
-    signals::run(Vec::new, stage.play(), interrupted)
+    runtime::run(Vec::new, stage.play(), interrupted)
 }
 
 impl Stage {

@@ -15,10 +15,11 @@ use serde_json::{Map, Value};
 
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, Vendor};
+use crate::session::runtime;
 use crate::session::selector::PlaceArgs;
-use crate::system::location::{Opening, Place};
-use crate::system::signals;
+use crate::system::location::Place;
 use crate::time;
+use crate::ui::browser::opening::Opening;
 use crate::ui::streams::{self, VERSION};
 
 /// How long an endpoint may take to answer.
@@ -89,7 +90,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     checks.extend(store::checks(&args.place, args.vendor));
     let asked = async { Ok(endpoints::checks(args, &vendors).await) };
     let interrupted = || "interrupted; nothing was changed".to_owned();
-    checks.extend(signals::run(Vec::new, asked, interrupted)?);
+    checks.extend(runtime::run(Vec::new, asked, interrupted)?);
     let failed = checks
         .iter()
         .filter(|check| check.status == Status::Fail)
@@ -111,7 +112,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
 
 /// Where a sign-in would happen, and what that means for it.
 fn place(place: &Place) -> Check {
-    let way = match place.opening(None) {
+    let way = match Opening::at(place, None) {
         Opening::Open => "a sign-in opens a browser",
         Opening::Show(_) => "a sign-in shows the page to open and takes a pasted answer",
     };

@@ -18,9 +18,9 @@ use crate::error::Failure;
 use crate::providers::{Provider, ProviderArgs, Vendor};
 use crate::session::directories;
 use crate::session::resolve::{self, IMPORTED_FROM};
+use crate::session::runtime;
 use crate::session::selector::PlaceArgs;
 use crate::shell_quote::quoted;
-use crate::system::signals;
 use crate::text;
 use crate::text::shown;
 use crate::time::{self, rfc3339};
@@ -197,7 +197,7 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
         // Somebody may sign in there at the same moment.
         Ok(manager.adopt_if(token, |stored| stored.is_none()).await?)
     };
-    let token = signals::run(|| vec![manager.clone()], work, interrupted)?
+    let token = runtime::run(|| vec![manager.clone()], work, interrupted)?
         .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;
     let file = store.path(&key).display().to_string();
     let owner = found.identity.as_deref().map(shown);

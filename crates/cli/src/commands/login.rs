@@ -15,9 +15,9 @@ use crate::error::Failure;
 use crate::providers::{ProviderArgs, Vendor, trust};
 use crate::session::directories;
 use crate::session::resolve;
+use crate::session::runtime;
 use crate::session::selector::PlaceArgs;
 use crate::system::location::Place;
-use crate::system::signals;
 use crate::time;
 use crate::time::rfc3339;
 use crate::ui::login_prompt;
@@ -126,7 +126,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             never = terminal.attend() => match never {},
         }
     };
-    let signed_in = signals::run(|| login.managers(), work, interrupted);
+    let signed_in = runtime::run(|| login.managers(), work, interrupted);
     terminal.end();
     conclude(args.json, vendor, &login.store, was_corrupt, &signed_in?)
 }

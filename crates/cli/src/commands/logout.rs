@@ -14,8 +14,8 @@ use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, Vendor, trust};
 use crate::session::directories;
 use crate::session::resolve;
+use crate::session::runtime;
 use crate::session::settings::Settings;
-use crate::system::signals;
 use crate::time;
 use crate::ui::streams::{self, VERSION, say};
 
@@ -73,11 +73,11 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .manager()
         .store(store.clone())
         .account(key.account())
-        .call_limit(signals::call_limit(args.timeout))
+        .call_limit(runtime::call_limit(args.timeout))
         .build();
     let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
     let work = async { Ok(forget(&manager, vendor, args.local, sharer).await?) };
-    let outcome = signals::run(|| vec![manager.clone()], work, interrupted)?;
+    let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
         .then(|| directories::kept_aside(&store.path(&key)))
         .flatten();

@@ -15,7 +15,7 @@ use crate::providers::{Provider, ProviderArgs, trust};
 use crate::report::login_command;
 use crate::session::directories;
 use crate::session::resolve;
-use crate::system::signals;
+use crate::session::runtime;
 use crate::text;
 use crate::text::shown;
 use crate::time;
@@ -89,7 +89,7 @@ impl Wanted {
             .manager()
             .store(store.clone())
             .account(key.account())
-            .call_limit(signals::call_limit(self.timeout))
+            .call_limit(runtime::call_limit(self.timeout))
             .build();
         let renewed_before = renewed_at(&store, &key);
         let interrupted = || {
@@ -103,7 +103,7 @@ impl Wanted {
                 )
             }
         };
-        let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
+        let token = runtime::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
         self.check(&key, &token)?;
         if time::has_expired(&token) {
             streams::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));

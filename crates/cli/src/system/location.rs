@@ -8,7 +8,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use crate::system::env;
-use crate::ui::browser;
 
 /// What is known of the place, and the person's wish.
 #[derive(Clone, Debug, Default)]
@@ -33,15 +32,6 @@ pub(crate) struct Ssh {
     user: Option<String>,
 }
 
-/// Whether a browser is opened.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Opening {
-    /// It is.
-    Open,
-    /// It is not, for a reason worth saying if there is one.
-    Show(Option<&'static str>),
-}
-
 impl Place {
     pub(crate) fn detect() -> Self {
         let variable = env::value;
@@ -64,48 +54,6 @@ impl Place {
                 || any(&["DISPLAY", "WAYLAND_DISPLAY"]),
             browser: variable("BROWSER").and_then(|browser| browser.into_string().ok()),
             terminal: std::io::stderr().is_terminal(),
-        }
-    }
-
-    /// Whether to open a browser: as the flags wish, else where one can be seen. A `BROWSER`
-    /// reaches the person also from afar (editors set it in their remote terminals).
-    pub(crate) fn opening(&self, wish: Option<bool>) -> Opening {
-        match wish {
-            Some(true) => return Opening::Open,
-            Some(false) => return Opening::Show(None),
-            None => {}
-        }
-        if let Some(browser) = &self.browser {
-            return if browser::are_text_browsers(browser) {
-                Opening::Show(Some(
-                    "BROWSER names a text browser, which cannot show such a page: open it in another \
-                     one.",
-                ))
-            } else {
-                Opening::Open
-            };
-        }
-        if self.ssh.is_some() {
-            return Opening::Show(Some(
-                "You are connected over SSH, so no browser is opened here: use the one on your own \
-                 computer.",
-            ));
-        }
-        if self.container && !self.display {
-            return Opening::Show(Some(
-                "This is a container without a screen, so no browser is opened: use the one on your \
-                 own computer.",
-            ));
-        }
-        if !self.display {
-            return Opening::Show(Some(
-                "There is no screen here, so no browser is opened: use one on any computer.",
-            ));
-        }
-        if self.terminal {
-            Opening::Open
-        } else {
-            Opening::Show(None)
         }
     }
 
@@ -233,21 +181,6 @@ mod tests {
         }
     }
 
-    fn shows(opening: &Opening, word: &str) -> bool {
-        matches!(opening, Opening::Show(Some(why)) if why.contains(word))
-    }
-
-    #[test]
-    fn a_browser_is_opened_where_one_can_be_seen_and_else_it_is_said_why_not() {
-        assert_eq!(desk().opening(None), Opening::Open);
-        assert!(shows(&over_ssh().opening(None), "SSH"));
-        let mut place = desk();
-        place.display = false;
-        assert!(shows(&place.opening(None), "no screen"));
-        place.container = true;
-        assert!(shows(&place.opening(None), "container"));
-    }
-
     #[test]
     fn a_container_on_a_kernel_of_wsl_has_no_way_to_windows() {
         let kernel = "Linux version 5.15.0-microsoft-standard-WSL2";
@@ -276,22 +209,6 @@ mod tests {
         for variable in ["container", "KUBERNETES_SERVICE_HOST"] {
             assert_eq!(system((variable, "x"), "", kernel), (true, false));
         }
-    }
-
-    #[test]
-    fn flags_go_before_the_place_and_the_place_before_nothing() {
-        assert_eq!(desk().opening(Some(false)), Opening::Show(None));
-        assert_eq!(over_ssh().opening(Some(true)), Opening::Open);
-    }
-
-    #[test]
-    fn the_variable_browser_is_respected_from_afar_too() {
-        let mut place = over_ssh();
-        place.browser = Some("/opt/editor/bin/open-on-client".into());
-        assert_eq!(place.opening(None), Opening::Open);
-        assert_eq!(place.opening(Some(false)), Opening::Show(None));
-        place.browser = Some("/usr/bin/w3m -o x".into());
-        assert!(shows(&place.opening(None), "text browser"));
     }
 
     #[cfg(unix)]

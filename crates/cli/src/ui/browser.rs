@@ -1,34 +1,18 @@
 //! Opening a page in the person's browser: a convenience that may fail.
 
+mod choice;
+pub(crate) mod opening;
 mod redirect;
 mod words;
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use llm_auth_core::Endpoint;
 
+use self::choice::{is_file, is_text_browser};
 pub(crate) use self::redirect::RedirectFile;
 use self::words::{programs, words};
 use crate::system::env::without_secrets;
-
-/// Those that fight for the terminal and run none of the scripts of a sign-in page, and what is
-/// no browser at all.
-const TEXT_BROWSERS: [&str; 13] = [
-    "browsh",
-    "carbonyl",
-    "curl",
-    "elinks",
-    "eww",
-    "links",
-    "links2",
-    "lynx",
-    "netrik",
-    "retawq",
-    "w3m",
-    "wget",
-    "www-browser",
-];
 
 /// Asks for it in a thread of its own, because a launcher may hang; `failed` is called there if
 /// none takes the page. `wanted` is the text of the variable `BROWSER`: programs with their
@@ -84,19 +68,6 @@ fn is_script_of(program: &str, page: &str) -> bool {
     page.contains('&') && words(program, is_file).iter().any(is_script)
 }
 
-/// Whether `BROWSER` names nothing that could show such a page.
-pub(crate) fn are_text_browsers(wanted: &str) -> bool {
-    let programs = programs(wanted, is_file);
-    programs.iter().all(|program| is_text_browser(program))
-}
-
-fn is_text_browser(program: &str) -> bool {
-    let words = words(program, is_file);
-    let first = words.first().map(String::as_str).unwrap_or_default();
-    let name = first.rsplit('/').next().unwrap_or_default();
-    TEXT_BROWSERS.contains(&name)
-}
-
 /// `%s` is where the page stands, else it comes last.
 fn command(program: &str, url: &str) -> Command {
     let mut words = words(program, is_file).into_iter();
@@ -110,10 +81,6 @@ fn command(program: &str, url: &str) -> Command {
         command.arg(url);
     }
     command
-}
-
-fn is_file(path: &str) -> bool {
-    Path::new(path).is_file()
 }
 
 /// It gets nothing of this terminal: neither its input nor its Ctrl-C, and it writes nothing.
@@ -175,21 +142,6 @@ mod tests {
         ] {
             assert_eq!(is_script_of(program, "https://v.example/?a&b"), expected);
             assert!(!is_script_of(program, "https://v.example/?a"));
-        }
-    }
-
-    #[test]
-    fn a_text_browser_is_known_wherever_it_stands() {
-        for wanted in [
-            "w3m",
-            "/usr/bin/lynx -nopause",
-            "netrik:w3m %s",
-            "'/opt/a b/w3m'",
-        ] {
-            assert!(are_text_browsers(wanted), "{wanted}");
-        }
-        for wanted in ["firefox", "w3m:firefox", "/opt/links-of-mine/open"] {
-            assert!(!are_text_browsers(wanted), "{wanted}");
         }
     }
 }

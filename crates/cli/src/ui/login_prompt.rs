@@ -20,12 +20,13 @@ use self::countdown::{Ignored, Wait, rounded};
 use self::instructions::{Paste, Room, WaysBack};
 use self::paste_input::Pastes;
 use crate::error::{Failure, kind_name};
-use crate::system::location::{Opening, Place};
+use crate::system::location::Place;
 use crate::system::signals;
 use crate::system::signals::Stops;
 use crate::time::length;
 use crate::ui::browser;
 use crate::ui::browser::RedirectFile;
+use crate::ui::browser::opening::Opening;
 use crate::ui::streams::Screen;
 use crate::ui::streams::{self, VERSION};
 use crate::ui::tty;
@@ -66,7 +67,7 @@ impl Terminal {
     pub(crate) fn new(json: bool, place: Place, wish: Option<bool>) -> Self {
         Self {
             json,
-            opening: place.opening(wish),
+            opening: Opening::at(&place, wish),
             place,
             takes_pastes: true,
             ..Self::with_screen(streams::on_stderr())
