@@ -11,7 +11,6 @@ use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::directories;
-use crate::session::resolve;
 use crate::session::selector::PlaceArgs;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
@@ -117,24 +116,24 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
 
 pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     let (vendor, store) = (args.vendor, all()?);
-    let known = resolve::of(vendor, &store)?;
+    let known = vendor.accounts(&store).stored()?;
     if known.is_empty() {
         let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
         return Err(error
-            .with_session(&resolve::key(vendor, DEFAULT_ACCOUNT))
+            .with_session(&vendor.accounts(&store).key(DEFAULT_ACCOUNT))
             .into());
     }
     let wanted = match &args.account {
-        Some(name) => resolve::named(vendor, name, &store)?,
+        Some(name) => vendor.accounts(&store).by_name(name)?,
         None => the_other(vendor, &known, &store)
-            .ok_or_else(|| Failure::WhichToSwitch(resolve::which(vendor, &known)))?,
+            .ok_or_else(|| Failure::WhichToSwitch(vendor.accounts(&store).ambiguous(&known)))?,
     };
     if !known.contains(&wanted) {
         return Err(Failure::WhichToSwitch(format!(
             "there is no account {} at {}: {}",
             printable(wanted.account()),
             vendor.title(),
-            resolve::which(vendor, &known)
+            vendor.accounts(&store).ambiguous(&known)
         )));
     }
     Settings::set_current(vendor.name(), wanted.account())?;
@@ -155,8 +154,8 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
 }
 
 fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
-    let current = resolve::current(vendor, store).ok();
-    let accounts = resolve::of(vendor, store)?.into_iter().map(|key| {
+    let current = vendor.accounts(store).current().ok();
+    let accounts = vendor.accounts(store).stored()?.into_iter().map(|key| {
         let read = store.read(&key);
         let now = SystemClock.now();
         let (state, identity) = match read {
@@ -178,7 +177,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
 
 /// Of two accounts the one that is not the current one, of one that one.
 fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Option<SessionKey> {
-    let current = resolve::current(vendor, store).ok();
+    let current = vendor.accounts(store).current().ok();
     match known {
         [only] => Some(only.clone()),
         [first, second] if current.as_ref() == Some(first) => Some(second.clone()),

@@ -175,7 +175,10 @@ fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Fa
     let title = source.title();
     let session = session(args, &found);
     let store = directories::open(&session.place)?;
-    let key = resolve::meant_for_login(&session, &store)?;
+    let key = session
+        .vendor
+        .accounts(&store)
+        .meant_for_login(&session.place)?;
     // No other account would do for what cannot be taken over at all.
     let (provider, mut token) = taken_over(args, &found)?;
     nothing_is_lost(&store, &key)?;

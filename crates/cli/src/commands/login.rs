@@ -80,7 +80,10 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         place: args.place.clone(),
     };
     let store = directories::open(&session.place)?;
-    let key = resolve::meant_for_login(&session, &store)?;
+    let key = session
+        .vendor
+        .accounts(&store)
+        .meant_for_login(&session.place)?;
     let provider_args = ProviderArgs {
         login_hint: [session.place.account.as_deref(), Some(key.account())]
             .into_iter()
@@ -95,7 +98,9 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
-    let is_named = resolve::is_named(&session, before.as_ref())?;
+    let is_named = vendor
+        .accounts(&store)
+        .is_named(&session.place, before.as_ref())?;
     let is_one_file = session.place.store.is_some();
     let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
 

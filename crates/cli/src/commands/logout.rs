@@ -13,7 +13,6 @@ use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, Vendor, trust};
 use crate::session::directories;
-use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::settings::Settings;
 use crate::time;
@@ -55,8 +54,15 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
-    let key = resolve::meant(&args.session, &store)?;
-    let was_current = resolve::current(vendor, &store).is_ok_and(|current| current == key);
+    let key = args
+        .session
+        .vendor
+        .accounts(&store)
+        .meant(&args.session.place)?;
+    let was_current = vendor
+        .accounts(&store)
+        .current()
+        .is_ok_and(|current| current == key);
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
@@ -190,7 +196,7 @@ fn current_now(vendor: Vendor, key: &SessionKey, store: &FileTokenStore) -> Opti
     if let Err(failure) = Settings::forget_current(vendor.name(), key.account()) {
         say(&failure.message());
     }
-    let current = resolve::current(vendor, store).ok()?;
+    let current = vendor.accounts(store).current().ok()?;
     let is_other = current != *key && store.path(&current).exists();
     is_other.then(|| printable(current.account()))
 }

@@ -16,7 +16,6 @@ mod manual;
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::directories;
-use crate::session::resolve;
 use crate::session::selector::PlaceArgs;
 use crate::system::files;
 use crate::ui::streams;
@@ -128,7 +127,7 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
         return Vec::new();
     };
     let of = |vendor: &Vendor| {
-        let keys = resolve::of(*vendor, &store).unwrap_or_default();
+        let keys = vendor.accounts(&store).stored().unwrap_or_default();
         let names = keys.into_iter().map(|key| key.account().to_owned());
         names.map(|name| (name, vendor.title())).collect::<Vec<_>>()
     };

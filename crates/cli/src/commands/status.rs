@@ -13,7 +13,7 @@ use self::row::Row;
 use self::vendors::Vendors;
 use crate::error::Failure;
 use crate::providers::Vendor;
-use crate::providers::trust::TrustArgs;
+use crate::providers::TrustArgs;
 use crate::session::directories;
 use crate::session::resolve::is_called;
 use crate::session::selector::PlaceArgs;

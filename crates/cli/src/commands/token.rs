@@ -14,7 +14,6 @@ use crate::error::Failure;
 use crate::providers::{Provider, ProviderArgs, trust};
 use crate::report::login_command;
 use crate::session::directories;
-use crate::session::resolve;
 use crate::session::runtime;
 use crate::text;
 use crate::text::shown;
@@ -65,7 +64,11 @@ impl Wanted {
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
         self.session.vendor.check_flags(&self.provider)?;
         let mut store = directories::open(&self.session.place)?;
-        let key = resolve::meant(&self.session, &store)?;
+        let key = self
+            .session
+            .vendor
+            .accounts(&store)
+            .meant(&self.session.place)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }

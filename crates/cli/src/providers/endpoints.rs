@@ -7,7 +7,8 @@ use llm_auth_gemini::{GeminiEndpoints, SCOPE_EMAIL};
 use llm_auth_minimax::{Dialect, MiniMaxEndpoints, Region};
 use llm_auth_qwen::QwenEndpoints;
 
-use super::{ProviderArgs, Vendor};
+use super::args::ProviderArgs;
+use super::name::Vendor;
 use crate::error::Failure;
 use crate::system::env::Variables;
 

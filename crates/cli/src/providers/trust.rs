@@ -4,62 +4,19 @@
 //! what is there already: a stored session, the secret of the user's client. For those a flag of
 //! the call or the user's own settings count alone.
 
-use std::path::PathBuf;
-
-use clap::Args;
-use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost, printable};
+use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost};
 use serde_json::{Value, json};
 
+use super::args::ProviderArgs;
+use super::build::http_client;
 use super::endpoints::{self, Entry};
-use super::{Provider, ProviderArgs, Vendor};
+use super::name::Vendor;
+use super::provider::Provider;
+use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
-use crate::session::directories;
-use crate::session::settings::Settings;
-use crate::shell_quote::quoted;
+use crate::system::certificates;
 use crate::system::env::{Proxy, Variables};
 use crate::ui::streams::VERSION;
-
-/// The variables of a vendor that say where its servers are.
-const PLACES: [&str; 6] = [
-    "BASE_URL",
-    "AUTHORIZATION_ENDPOINT",
-    "DEVICE_AUTHORIZATION_ENDPOINT",
-    "TOKEN_ENDPOINT",
-    "REVOCATION_ENDPOINT",
-    "USERINFO_ENDPOINT",
-];
-
-/// What a call says about servers that are not the vendor's own.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct TrustArgs {
-    /// Send credentials to this server (HOST or HOST:PORT) too, if the environment names it as an
-    /// endpoint, or the vendor as its API; may be given several times.
-    #[arg(long = "trust-endpoint", value_name = "HOST", value_parser = host)]
-    trusted: Vec<TrustedHost>,
-}
-
-fn host(text: &str) -> Result<TrustedHost, String> {
-    text.parse::<TrustedHost>().map_err(|error| chain(&error))
-}
-
-impl TrustArgs {
-    /// Those of the flags and of the user's own settings.
-    pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
-        let mut hosts = self.trusted.clone();
-        if let Some(Ok(settings)) = Settings::of_user() {
-            hosts.extend(settings.trusted_endpoints()?);
-        }
-        Ok(hosts)
-    }
-}
-
-/// The variables that are set and say where this vendor's servers are.
-pub(crate) fn places_set(vendor: Vendor) -> Vec<String> {
-    let variables = Variables::of(vendor.name());
-    let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));
-    let set = PLACES.iter().filter(is_set);
-    set.map(|last| variables.name(last)).collect()
-}
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
 /// that issued it.
@@ -94,11 +51,11 @@ struct Reader {
 impl Reader {
     /// The one on the way to this vendor, unless a flag or the settings name it.
     fn find(vendor: Vendor, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
-        let authorities = crate::system::certificates::variables_set();
+        let authorities = certificates::variables_set();
         let Some(proxy) = Proxy::find()?.filter(|_| !authorities.is_empty()) else {
             return Ok(None);
         };
-        let http = super::http_client(None)?;
+        let http = http_client(None)?;
         let entries = endpoints::of(vendor, args, &[args.region()])?;
         let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
         let place = Endpoint::new(&format!("https://{}/", proxy.place()));
@@ -282,93 +239,6 @@ impl SignIn {
         let lines: Vec<String> = foreign.into_iter().chain(reader).collect();
         (!lines.is_empty()).then(|| lines.join(" "))
     }
-}
-
-/// Whether the secret of the user's client may be sent to this token endpoint.
-pub(super) fn check_secret(
-    vendor: Vendor,
-    args: &ProviderArgs,
-    token_endpoint: &Endpoint,
-) -> Result<(), Failure> {
-    let recipients = recipients(vendor, args)?;
-    if recipients.owns(token_endpoint) || recipients.trusts(token_endpoint) {
-        return Ok(());
-    }
-    let own = own(vendor, args);
-    Err(Failure::Config {
-        message: format!(
-            "{}: the client secret is for {}, and was not sent to {} (set by {})",
-            vendor.name(),
-            own.first().map(Endpoint::host).unwrap_or_default(),
-            token_endpoint.host(),
-            places_set(vendor).join(", "),
-        ),
-        advice: advice(&places_set(vendor), &[token_endpoint.host()]),
-    })
-}
-
-fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure> {
-    Ok(Recipients::of_vendor(own(vendor, args)).trusting(&args.trust.hosts()?))
-}
-
-/// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
-/// the environment says, the token endpoint first.
-fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
-    match vendor {
-        Vendor::Qwen => {
-            let known = llm_auth_qwen::QwenEndpoints::default();
-            vec![known.token, known.device_authorization]
-        }
-        Vendor::MiniMax => {
-            let known = llm_auth_minimax::MiniMaxEndpoints::new(args.region(), args.dialect);
-            let revocation = known.revocation.into_iter();
-            let own = [known.token, known.device_authorization].into_iter();
-            own.chain(revocation).collect()
-        }
-        Vendor::Gemini => {
-            let known = llm_auth_gemini::GeminiEndpoints::default();
-            vec![known.token, known.revocation]
-        }
-    }
-}
-
-/// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
-fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
-    let mut serving = own(vendor, args);
-    if vendor == Vendor::Gemini {
-        let known = llm_auth_gemini::GeminiEndpoints::default();
-        serving.extend([known.userinfo, known.authorization]);
-    }
-    serving
-}
-
-/// What to do about servers that the variables name, which are `hosts`, with their ports.
-fn advice(set: &[String], hosts: &[String]) -> String {
-    let mut flags: Vec<String> = Vec::new();
-    for host in hosts {
-        let flag = format!("--trust-endpoint {}", quoted(&printable(host)));
-        if !flags.contains(&flag) {
-            flags.push(flag);
-        }
-    }
-    let (server, it) = match flags.len() {
-        0 | 1 => ("that server", "it"),
-        _ => ("those servers", "them"),
-    };
-    let file = settings_file().map_or_else(
-        || "your settings".to_owned(),
-        |file| file.display().to_string(),
-    );
-    format!(
-        "unset {}; or, if you know {server} and trust {it}, add {}, or list {it} under \
-         \"trusted_endpoints\" in {file}",
-        set.join(" and "),
-        flags.join(" ")
-    )
-}
-
-fn settings_file() -> Option<PathBuf> {
-    Some(directories::trusted_home()?.join("settings.json"))
 }
 
 fn bare(origin: &str) -> &str {

@@ -12,7 +12,6 @@ use crate::providers::endpoints::{self, Entry, Kind};
 use crate::providers::{ProviderArgs, Vendor, http_client};
 use crate::report::proxy_advice;
 use crate::session::directories;
-use crate::session::resolve;
 use crate::system::certificates;
 use crate::system::env::{CA_FILE, Proxy, Variables};
 use crate::time::length;
@@ -78,7 +77,7 @@ fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
     }
     let store = directories::open(&args.place).ok();
     let stored = store.iter().flat_map(|store| {
-        let keys = resolve::of(vendor, store).unwrap_or_default();
+        let keys = vendor.accounts(store).stored().unwrap_or_default();
         keys.into_iter()
             .filter_map(|key| store.read(&key).ok().flatten())
     });

@@ -196,19 +196,20 @@ impl Login {
     /// The one that belongs to this person already, else a new one.
     fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
         // A folder that cannot be listed is no reason to lose a session: a free name is found.
-        let accounts = resolve::of(self.vendor, &self.store).unwrap_or_default();
+        let accounts = self.vendor.accounts(&self.store);
+        let stored = accounts.stored().unwrap_or_default();
         let owner = token.notes.identity.as_deref();
-        let known = owner.and_then(|owner| resolve::of_identity(&accounts, owner, &self.store));
+        let known = owner.and_then(|owner| resolve::of_identity(&stored, owner, &self.store));
         if let Some(known) = known.filter(|known| *known != self.key) {
             return known;
         }
         let name = printable(owner.unwrap_or(DEFAULT_ACCOUNT)).to_lowercase();
-        let mut key = resolve::key(self.vendor, &name);
+        let mut key = accounts.key(&name);
         for number in 2..MOST_NAMES {
             if !self.store.path(&key).exists() {
                 break;
             }
-            key = resolve::key(self.vendor, &format!("{name}-{number}"));
+            key = accounts.key(&format!("{name}-{number}"));
         }
         key
     }

@@ -5,9 +5,9 @@ use std::cell::OnceCell;
 use clap::ValueEnum as _;
 use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
 
-use crate::providers::trust::{self, TrustArgs};
+use crate::providers::TrustArgs;
+use crate::providers::trust;
 use crate::providers::{Provider, ProviderArgs, Vendor};
-use crate::session::resolve;
 
 /// All vendors; nothing is looked up before it is asked for.
 pub(super) struct Vendors<'a> {
@@ -49,7 +49,7 @@ impl<'a> Vendors<'a> {
     /// Whether it is the one that is meant where no account is named.
     pub(super) fn is_current(&self, key: &SessionKey) -> bool {
         self.named(key.provider()).is_some_and(|known| {
-            let current = || resolve::current(known.vendor, self.store).ok();
+            let current = || known.vendor.accounts(self.store).current().ok();
             known.current.get_or_init(current).as_ref() == Some(key)
         })
     }

@@ -1,0 +1,164 @@
+//! How a provider is made of the environment and the flags.
+
+use std::time::Duration;
+
+use llm_auth_core::{HttpClient, Secret};
+use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, GeminiProviderBuilder, OAuthClient};
+use llm_auth_minimax::{MiniMaxProvider, MiniMaxProviderBuilder};
+use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
+
+use super::args::ProviderArgs;
+use super::endpoints;
+use super::name::Vendor;
+use super::provider::Provider;
+use super::recipients::check_secret;
+use crate::error::Failure;
+use crate::system::certificates;
+use crate::system::env::{self, Variables};
+
+impl Vendor {
+    /// The provider as the flags and the environment want it. `patience` bounds a sign-in.
+    pub(crate) fn provider(
+        self,
+        args: &ProviderArgs,
+        request_timeout: Option<Duration>,
+        patience: Option<Duration>,
+    ) -> Result<Provider, Failure> {
+        let http = http_client(request_timeout)?;
+        self.provider_by(http, args, patience)
+    }
+
+    /// The same for questions that nothing is sent for.
+    pub(crate) fn offline_provider(self, args: &ProviderArgs) -> Result<Provider, Failure> {
+        self.provider_by(HttpClient::default(), args, None)
+    }
+
+    fn provider_by(
+        self,
+        http: HttpClient,
+        args: &ProviderArgs,
+        patience: Option<Duration>,
+    ) -> Result<Provider, Failure> {
+        self.check_flags(args)?;
+        let variables = Variables::of(self.name());
+        let trusted = args.trust.hosts()?;
+        Ok(match self {
+            Self::Qwen => {
+                let builder = QwenProvider::builder()
+                    .endpoints(endpoints::qwen(&variables, patience)?)
+                    .http(http);
+                let trust = QwenProviderBuilder::trust_endpoint;
+                Provider::Qwen(trusted.into_iter().fold(builder, trust).build())
+            }
+            Self::MiniMax => {
+                let endpoints =
+                    endpoints::minimax(&variables, args.region(), args.dialect, patience)?;
+                let builder = MiniMaxProvider::builder().endpoints(endpoints).http(http);
+                let trust = MiniMaxProviderBuilder::trust_endpoint;
+                Provider::MiniMax(trusted.into_iter().fold(builder, trust).build())
+            }
+            Self::Gemini => {
+                let endpoints = endpoints::gemini(&variables)?;
+                let client = gemini_client(&variables, args)?
+                    .filter(|client| self.may_have(client, args, &endpoints));
+                let mut builder = GeminiProvider::builder().endpoints(endpoints).http(http);
+                let trust = GeminiProviderBuilder::trust_endpoint;
+                builder = trusted.into_iter().fold(builder, trust);
+                if let Some(client) = client {
+                    builder = builder.client(client);
+                }
+                if let Some(project) = variables.word("QUOTA_PROJECT")? {
+                    builder = builder.quota_project(project);
+                }
+                if let Some(patience) = patience {
+                    builder = builder.timeout(patience);
+                }
+                if let Some(address) = &args.login_hint {
+                    builder = builder.login_hint(address);
+                }
+                Provider::Gemini(builder.build())
+            }
+        })
+    }
+
+    /// Whether the token endpoint may have the secret of the user's client. That of a session that
+    /// is taken over goes where the session goes.
+    fn may_have(
+        self,
+        client: &OAuthClient,
+        args: &ProviderArgs,
+        endpoints: &GeminiEndpoints,
+    ) -> bool {
+        args.client.is_some()
+            || client.secret().is_none()
+            || check_secret(self, args, &endpoints.token).is_ok()
+    }
+
+    /// Refuses a sign-in that lacks what this vendor needs, or that would send the secret of the
+    /// user's client elsewhere, before anything is done.
+    pub(crate) fn check_login(self, args: &ProviderArgs) -> Result<(), Failure> {
+        if self != Self::Gemini {
+            return Ok(());
+        }
+        let variables = Variables::of(self.name());
+        let Some(client) = gemini_client(&variables, args)? else {
+            return Err(Failure::Config {
+                message: "gemini: there is no OAuth client to sign in with".into(),
+                advice:
+                    "make an OAuth client of type \"Desktop app\" in the Google Cloud console, \
+                         then run `llm-auth login gemini --client-file client_secret.json`"
+                        .into(),
+            });
+        };
+        let endpoints = endpoints::gemini(&variables)?;
+        if self.may_have(&client, args, &endpoints) {
+            return Ok(());
+        }
+        check_secret(self, args, &endpoints.token)
+    }
+
+    pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
+        let misplaced = match self {
+            Self::Gemini => args.region.map(|_| "--region is for minimax"),
+            Self::MiniMax => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),
+            Self::Qwen if args.region.is_some() => Some("--region is for minimax"),
+            Self::Qwen => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),
+        };
+        misplaced.map_or(Ok(()), |why| Err(Failure::Usage(why.into())))
+    }
+}
+
+/// The one client for every request: sign-in, renewal, sign-out and `doctor`.
+pub(crate) fn http_client(timeout: Option<Duration>) -> Result<HttpClient, Failure> {
+    certificates::check()?;
+    let mut http = env::network(HttpClient::builder())?;
+    if let Some(timeout) = timeout {
+        http = http.timeout(timeout);
+    }
+    http.build()
+        .map_err(|error| certificates::explained(&error).unwrap_or_else(|| error.into()))
+}
+
+const CLIENT_FILE_ELSEWHERE: &str = "--client-file is for gemini";
+
+/// The client of the file, else of the variables.
+fn gemini_client(
+    variables: &Variables,
+    args: &ProviderArgs,
+) -> Result<Option<OAuthClient>, Failure> {
+    if let Some(client) = &args.client {
+        return Ok(Some(client.clone()));
+    }
+    if let Some(file) = &args.client_file {
+        return file.client().map(Some);
+    }
+    let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
+    match (variables.word("CLIENT_ID")?, secret) {
+        (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(env::not_valid(
+            &variables.name("CLIENT_SECRET"),
+            &format!("{} is not set", variables.name("CLIENT_ID")),
+        )),
+    }
+}

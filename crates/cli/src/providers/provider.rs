@@ -1,0 +1,95 @@
+//! A provider of any name, and what its sessions need.
+
+use std::time::Duration;
+
+use llm_auth_core::{AuthManager, AuthManagerBuilder, AuthProvider, Error, OAuthToken};
+use llm_auth_gemini::GeminiProvider;
+use llm_auth_minimax::MiniMaxProvider;
+use llm_auth_qwen::QwenProvider;
+
+use super::name::Vendor;
+use crate::error::Failure;
+use crate::text::not_a_word;
+
+/// The provider of one vendor.
+#[derive(Clone, Debug)]
+pub(crate) enum Provider {
+    Qwen(QwenProvider),
+    MiniMax(MiniMaxProvider),
+    Gemini(GeminiProvider),
+}
+
+impl Provider {
+    /// A session of tokens that another program obtained.
+    pub(crate) fn take_over(&self, token: OAuthToken) -> Result<OAuthToken, Failure> {
+        Ok(match self {
+            Self::Qwen(provider) => provider.take_over(token),
+            Self::MiniMax(provider) => provider.take_over(token)?,
+            Self::Gemini(provider) => provider.take_over(token)?,
+        })
+    }
+
+    /// A manager for sessions of this provider.
+    pub(crate) fn manager(self) -> AuthManagerBuilder {
+        let builder = match self {
+            Self::Qwen(provider) => AuthManager::builder(provider),
+            Self::MiniMax(provider) => AuthManager::builder(provider),
+            Self::Gemini(provider) => AuthManager::builder(provider),
+        };
+        // A command lives for one call: there is no traffic to renew beside.
+        builder.advisory_window(Duration::ZERO)
+    }
+
+    /// Whether a session may be sent to the endpoints of this provider.
+    pub(crate) fn check_session(&self, session: &OAuthToken) -> Result<(), Error> {
+        match self {
+            Self::Qwen(provider) => provider.check_session(session),
+            Self::MiniMax(provider) => provider.check_session(session),
+            Self::Gemini(provider) => provider.check_session(session),
+        }
+    }
+
+    /// What is said of a session that names an API to which its access token must not go.
+    pub(crate) fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
+        let (title, host) = match self {
+            Self::Qwen(provider) => (Vendor::Qwen.title(), provider.ignored_api(session)?),
+            Self::MiniMax(provider) => (Vendor::MiniMax.title(), provider.ignored_api(session)?),
+            Self::Gemini(_) => return None,
+        };
+        Some(format!(
+            "the session names {host} as its API, which is none of {title}'s hosts: not used \
+             (--trust-endpoint {host} uses it)"
+        ))
+    }
+
+    /// The base URL of the API that a session's access token is for.
+    pub(crate) fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        match self {
+            Self::Qwen(provider) => provider.api_base(token),
+            Self::MiniMax(provider) => provider.api_base(token),
+            Self::Gemini(provider) => provider.api_base(token),
+        }
+    }
+
+    /// The headers that an API call needs beside `Authorization`.
+    pub(crate) fn api_headers(
+        &self,
+        token: &OAuthToken,
+    ) -> Result<Vec<(&'static str, String)>, Failure> {
+        Ok(match self {
+            Self::Qwen(provider) => provider.api_headers(),
+            Self::MiniMax(_) => Vec::new(),
+            Self::Gemini(provider) => {
+                // One of a damaged or strange file is no header.
+                let project = provider.quota_project(token);
+                if let Some(why) = project.and_then(not_a_word) {
+                    return Err(Failure::Config {
+                        message: format!("gemini: the quota project that is stored {why}"),
+                        advice: "set LLM_AUTH_GEMINI_QUOTA_PROJECT, or sign in again".into(),
+                    });
+                }
+                provider.api_headers(token)?
+            }
+        })
+    }
+}
