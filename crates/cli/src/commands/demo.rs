@@ -3,6 +3,7 @@
 mod approver;
 mod checks;
 mod http;
+mod output;
 mod provider;
 
 use std::io::IsTerminal as _;
@@ -16,10 +17,10 @@ use tokio::task::JoinSet;
 
 use self::approver::Person;
 use self::checks::Proof;
+use self::output::Narrator;
 use self::provider::{Stand, VENDORS};
 use crate::error::Failure;
 use crate::session::runtime;
-use crate::ui::streams;
 
 /// How long the person at a terminal has for looking at the page.
 const PAUSE: Duration = Duration::from_secs(4);
@@ -35,22 +36,6 @@ pub(crate) struct DemoArgs {
     /// Write what was proved as one JSON object; the story goes to standard error.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Where the story is told.
-#[derive(Clone, Copy, Debug)]
-struct Narrator {
-    json: bool,
-}
-
-impl Narrator {
-    fn tell(self, line: &str) -> Result<(), Failure> {
-        if self.json {
-            streams::say(line);
-            return Ok(());
-        }
-        streams::answer(line)
-    }
 }
 
 /// The simulated vendors, a clock that both sides go by, and a folder of their own.

@@ -4,6 +4,7 @@ mod countdown;
 mod instructions;
 mod paste_input;
 mod qr;
+mod size;
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,8 +18,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
 use self::countdown::{Ignored, Wait, rounded};
-use self::instructions::{Paste, Room, WaysBack};
+use self::instructions::{Paste, WaysBack};
 use self::paste_input::Pastes;
+use self::size::Room;
 use crate::error::{Failure, kind_name};
 use crate::system::location::Place;
 use crate::system::signals;

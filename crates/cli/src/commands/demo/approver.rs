@@ -7,7 +7,8 @@ use std::time::Duration;
 use llm_auth_core::{LoginEvent, UserPrompt};
 use llm_auth_testkit::Testkit;
 
-use super::{Narrator, http};
+use super::http;
+use super::output::Narrator;
 use crate::providers::Vendor;
 use crate::ui::login_prompt::Terminal;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Narrator;
+use super::output::Narrator;
 use crate::error::Failure;
 use crate::ui::streams::{self, VERSION};
 

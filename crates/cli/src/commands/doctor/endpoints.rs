@@ -6,7 +6,8 @@ use llm_auth_core::{Answer, Clock as _, Error, ErrorKind, Form, HttpClient, Syst
 use llm_auth_minimax::Region;
 use tokio::task::JoinSet;
 
-use super::{Check, DoctorArgs, PATIENCE, Status};
+use super::args::DoctorArgs;
+use super::check::{Check, Status};
 use crate::error::chain;
 use crate::providers::endpoints::{self, Entry, Kind};
 use crate::providers::{ProviderArgs, Vendor, http_client};
@@ -15,6 +16,9 @@ use crate::session::directories;
 use crate::system::certificates;
 use crate::system::env::{CA_FILE, Proxy, Variables};
 use crate::time::length;
+
+/// How long an endpoint may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A clock that is further off than this is worth a word; sessions make up for it.
 const CLOCK_LIMIT: i64 = 30;

@@ -2,7 +2,7 @@
 
 use llm_auth_core::HttpClient;
 
-use super::{Check, Status};
+use super::check::{Check, Status};
 use crate::system::certificates::{self, Named};
 use crate::system::env::{self, CA_FILE, Proxy};
 

@@ -2,7 +2,7 @@
 
 use console::Style;
 
-use super::{Check, Status};
+use super::check::{Check, Status};
 use crate::error::Failure;
 use crate::ui::streams::{answer, columns_of_stdout};
 use crate::ui::symbols::arrow;

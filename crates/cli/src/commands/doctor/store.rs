@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum as _;
 use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemClock};
 
-use super::{Check, Status};
+use super::check::{Check, Status};
 use crate::error::{Failure, chain};
 use crate::providers::Vendor;
 use crate::report::advice_for_unreadable;

@@ -5,7 +5,7 @@ use std::env;
 use clap::ValueEnum as _;
 use llm_auth_core::printable;
 
-use super::{Check, Status};
+use super::check::{Check, Status};
 use crate::commands::{exec, shell};
 use crate::logging;
 use crate::providers::Vendor;

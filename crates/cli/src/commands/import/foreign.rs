@@ -8,7 +8,7 @@ use llm_auth_gemini::OAuthClient;
 use llm_auth_minimax::Dialect;
 use serde_json::{Map, Value};
 
-use super::ImportArgs;
+use super::args::ImportArgs;
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, RegionName, Vendor};
 use crate::system::files;

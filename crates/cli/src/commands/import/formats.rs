@@ -6,8 +6,8 @@ use llm_auth_core::{OAuthToken, Secret, Timestamp};
 use llm_auth_gemini::OAuthClient;
 use llm_auth_minimax::Dialect;
 
-use super::Source;
 use super::foreign::{Foreign, Members, cannot};
+use super::source::Source;
 use crate::error::Failure;
 use crate::providers::{RegionName, Vendor};
 use crate::system::env;

@@ -3,8 +3,10 @@
 use llm_auth_core::{Clock as _, SystemClock, printable};
 use serde_json::json;
 
+use super::args::ImportArgs;
 use super::foreign::Foreign;
-use super::{ImportArgs, Source, taken_over};
+use super::source::Source;
+use super::take_over::taken_over;
 use crate::error::Failure;
 use crate::shell_quote::quoted;
 use crate::text::shown;

@@ -5,25 +5,3 @@ mod device_flow;
 
 pub(crate) use self::browser_flow::{Paste, WaysBack, authorization};
 pub(crate) use self::device_flow::device;
-use crate::ui::streams::Screen;
-
-/// How much room there is for lines, and of which kind.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    pub(crate) blocks: bool,
-    pub(crate) colour: bool,
-}
-
-impl Room {
-    pub(crate) fn of(screen: &Screen) -> Self {
-        let (width, height) = screen.size().unwrap_or((usize::MAX, 0));
-        Self {
-            width,
-            height,
-            blocks: screen.has_blocks(),
-            colour: screen.has_colour(),
-        }
-    }
-}

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::Room;
 use crate::system::location::Place;
+use crate::ui::login_prompt::size::Room;
 use crate::ui::width::wrapped;
 
 /// What else can be done where the browser does not reach this computer.

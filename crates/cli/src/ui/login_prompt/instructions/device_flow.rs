@@ -2,8 +2,8 @@
 
 use llm_auth_core::DeviceAuthorization;
 
-use super::Room;
 use crate::ui::login_prompt::qr;
+use crate::ui::login_prompt::size::Room;
 use crate::ui::width::{columns, wrapped};
 
 /// Columns between a QR code and the words beside it.

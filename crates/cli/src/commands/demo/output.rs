@@ -1,0 +1,20 @@
+//! Where the demo prints its story.
+
+use crate::error::Failure;
+use crate::ui::streams;
+
+/// Where the story is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Narrator {
+    pub(super) json: bool,
+}
+
+impl Narrator {
+    pub(super) fn tell(self, line: &str) -> Result<(), Failure> {
+        if self.json {
+            streams::say(line);
+            return Ok(());
+        }
+        streams::answer(line)
+    }
+}
