@@ -16,11 +16,11 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::args::SessionArgs;
 use crate::error;
 use crate::logging;
 use crate::report::Reporter;
 use crate::session::directories;
+use crate::session::selector::PlaceArgs;
 use crate::system::core_dumps;
 
 const AFTER_HELP: &str = "\
@@ -116,22 +116,28 @@ impl Command {
     fn reporter(&self) -> Reporter {
         match self {
             Self::Login(args) => match args.vendor {
-                Some(vendor) => Reporter::for_events(
-                    args.json,
-                    &SessionArgs {
-                        vendor,
-                        place: args.place.clone(),
-                    },
-                ),
+                Some(vendor) => Reporter::for_events(args.json, vendor, &args.place),
                 None => Reporter::without_session(args.json),
             },
-            Self::Token(args) => Reporter::for_answer(args.json, &args.wanted.session),
-            Self::Exec(args) => Reporter::for_answer(args.json, &args.wanted.session),
-            Self::Logout(args) => Reporter::for_events(args.json, &args.session),
+            Self::Token(args) => Reporter::for_answer(
+                args.json,
+                args.wanted.session.vendor,
+                &args.wanted.session.place,
+            ),
+            Self::Exec(args) => Reporter::for_answer(
+                args.json,
+                args.wanted.session.vendor,
+                &args.wanted.session.place,
+            ),
+            Self::Logout(args) => {
+                Reporter::for_events(args.json, args.session.vendor, &args.session.place)
+            }
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
-            Self::Switch(args) => Reporter::for_events(args.json, &args.session()),
+            Self::Switch(args) => {
+                Reporter::for_events(args.json, args.vendor, &PlaceArgs::default())
+            }
             Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
             Self::Doctor(args) => Reporter::without_session(args.json),
             Self::Demo(args) => Reporter::without_session(args.json),

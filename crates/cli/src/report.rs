@@ -10,7 +10,6 @@ use serde_json::json;
 
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use self::advice::{config_advice, store_advice};
-use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::selector::PlaceArgs;
@@ -24,7 +23,8 @@ use crate::ui::symbols::arrow;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     json: Form,
-    session: Option<SessionArgs>,
+    /// The session that the command is about.
+    session: Option<(Vendor, PlaceArgs)>,
     /// The command has the flag --timeout for its requests.
     has_timeout: bool,
 }
@@ -38,19 +38,19 @@ enum Form {
 
 impl Reporter {
     /// For a command that writes events or one object: errors are events too.
-    pub(crate) fn for_events(json: bool, session: &SessionArgs) -> Self {
+    pub(crate) fn for_events(json: bool, vendor: Vendor, place: &PlaceArgs) -> Self {
         Self {
             json: if json { Form::Event } else { Form::None },
-            session: Some(session.clone()),
+            session: Some((vendor, place.clone())),
             has_timeout: false,
         }
     }
 
     /// For a command whose answer is one object: `{"error": {..}}` stands in its place.
-    pub(crate) fn for_answer(json: bool, session: &SessionArgs) -> Self {
+    pub(crate) fn for_answer(json: bool, vendor: Vendor, place: &PlaceArgs) -> Self {
         Self {
             json: if json { Form::Answer } else { Form::None },
-            session: Some(session.clone()),
+            session: Some((vendor, place.clone())),
             has_timeout: true,
         }
     }
@@ -109,8 +109,8 @@ impl Reporter {
             "advice": advice,
             "exit_code": failure.code(),
         });
-        if let Some(session) = &self.session {
-            fields["vendor"] = session.vendor.name().into();
+        if let Some((vendor, _)) = &self.session {
+            fields["vendor"] = vendor.name().into();
         }
         // Standard output may be what failed; the exit code says the rest.
         let _unheard = match self.json {
@@ -145,28 +145,27 @@ impl Reporter {
 
     /// The command that signs in to the very account that failed.
     fn login(&self, error: &Error) -> String {
-        let Some(session) = &self.session else {
+        let Some((vendor, place)) = &self.session else {
             return "llm-auth login".to_owned();
         };
-        let mut session = session.clone();
-        let PlaceArgs { account, store } = &mut session.place;
-        if let (None, None, Some(key)) = (&account, store, error.session())
+        let mut place = place.clone();
+        if let (None, None, Some(key)) = (&place.account, &place.store, error.session())
             && key.account() != DEFAULT_ACCOUNT
         {
-            *account = Some(printable(key.account()));
+            place.account = Some(printable(key.account()));
         }
-        login_command(&session)
+        login_command(*vendor, &place)
     }
 
     fn store_advice(&self, error: &Error) -> String {
-        let place = self.session.as_ref().map(|session| &session.place);
+        let place = self.session.as_ref().map(|(_, place)| place);
         let is_file = place.is_some_and(|place| place.store.is_some());
         store_advice(error, is_file).into()
     }
 
     fn advice_for(&self, error: &Error) -> String {
         let login = self.login(error);
-        let vendor = self.session.as_ref().map(|session| session.vendor);
+        let vendor = self.session.as_ref().map(|(vendor, _)| *vendor);
         let variables = vendor.map_or("*", Vendor::name).to_ascii_uppercase();
         match error.kind() {
             ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
@@ -209,7 +208,7 @@ impl Reporter {
                 }
             },
             ErrorKind::Config => {
-                let place = self.session.as_ref().map(|session| &session.place);
+                let place = self.session.as_ref().map(|(_, place)| place);
                 config_advice(error, &variables, place)
             }
             ErrorKind::Redirected => format!(
@@ -230,9 +229,9 @@ impl Reporter {
 }
 
 /// The command that signs in to this session, fit for a shell.
-pub(crate) fn login_command(session: &SessionArgs) -> String {
-    let mut command = format!("llm-auth login {}", session.vendor.name());
-    let PlaceArgs { account, store } = &session.place;
+pub(crate) fn login_command(vendor: Vendor, place: &PlaceArgs) -> String {
+    let mut command = format!("llm-auth login {}", vendor.name());
+    let PlaceArgs { account, store } = place;
     if let Some(account) = account {
         command.push_str(&format!(" --account {}", quoted(account)));
     }
@@ -255,7 +254,7 @@ mod tests {
         let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
         let advice = |vendor| {
             let place = PlaceArgs::default();
-            let reporter = Reporter::for_events(false, &SessionArgs { vendor, place });
+            let reporter = Reporter::for_events(false, vendor, &place);
             reporter.advice(&expired).unwrap()
         };
         assert!(advice(Vendor::Gemini).contains("--timeout SECONDS waits longer"));

@@ -7,7 +7,6 @@ use llm_auth_core::{
 };
 use serde::Serialize;
 
-use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::directories;
@@ -33,7 +32,7 @@ pub(crate) struct AccountsArgs {
 pub(crate) struct SwitchArgs {
     /// The vendor.
     #[arg(value_enum, ignore_case = true)]
-    vendor: Vendor,
+    pub(crate) vendor: Vendor,
 
     /// The account, or the identity of its owner; it may be left out where there are two.
     account: Option<String>,
@@ -41,15 +40,6 @@ pub(crate) struct SwitchArgs {
     /// Write one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-impl SwitchArgs {
-    pub(crate) fn session(&self) -> SessionArgs {
-        SessionArgs {
-            vendor: self.vendor,
-            place: PlaceArgs::default(),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -123,7 +123,10 @@ impl Wanted {
         };
         Err(Failure::Config {
             message: format!("{key}: the access token that is stored {why}"),
-            advice: format!("sign in again with `{}`", login_command(&self.session)),
+            advice: format!(
+                "sign in again with `{}`",
+                login_command(self.session.vendor, &self.session.place)
+            ),
         })
     }
 

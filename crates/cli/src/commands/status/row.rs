@@ -6,7 +6,6 @@ use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, To
 use serde::Serialize;
 
 use super::vendors::Vendors;
-use crate::args::SessionArgs;
 use crate::error::chain;
 use crate::providers::Vendor;
 use crate::report::{advice_for_unreadable, login_command};
@@ -271,12 +270,12 @@ fn advice(
     let noted = token.notes.provider.as_deref();
     let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
     let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
-    let session = SessionArgs {
-        vendor,
-        place: PlaceArgs {
-            account: account.filter(|_| place.store.is_none()),
-            store: place.store.clone(),
-        },
+    let session = PlaceArgs {
+        account: account.filter(|_| place.store.is_none()),
+        store: place.store.clone(),
     };
-    Some(format!("sign in again with `{}`", login_command(&session)))
+    Some(format!(
+        "sign in again with `{}`",
+        login_command(vendor, &session)
+    ))
 }
