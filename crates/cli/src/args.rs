@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::providers::Vendor;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 
 /// Which session a command is about.
 #[derive(Args, Clone, Debug)]
@@ -13,5 +13,5 @@ pub(crate) struct SessionArgs {
     pub(crate) vendor: Vendor,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) selector: SessionSelector,
 }

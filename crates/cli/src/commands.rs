@@ -20,7 +20,7 @@ use crate::error;
 use crate::logging;
 use crate::report::Reporter;
 use crate::session::directories;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::system::core_dumps;
 
 const AFTER_HELP: &str = "\
@@ -116,27 +116,27 @@ impl Command {
     fn reporter(&self) -> Reporter {
         match self {
             Self::Login(args) => match args.vendor {
-                Some(vendor) => Reporter::for_events(args.json, vendor, &args.place),
+                Some(vendor) => Reporter::for_events(args.json, vendor, &args.selector),
                 None => Reporter::without_session(args.json),
             },
             Self::Token(args) => Reporter::for_answer(
                 args.json,
                 args.wanted.session.vendor,
-                &args.wanted.session.place,
+                &args.wanted.session.selector,
             ),
             Self::Exec(args) => Reporter::for_answer(
                 args.json,
                 args.wanted.session.vendor,
-                &args.wanted.session.place,
+                &args.wanted.session.selector,
             ),
             Self::Logout(args) => {
-                Reporter::for_events(args.json, args.session.vendor, &args.session.place)
+                Reporter::for_events(args.json, args.session.vendor, &args.session.selector)
             }
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
             Self::Switch(args) => {
-                Reporter::for_events(args.json, args.vendor, &PlaceArgs::default())
+                Reporter::for_events(args.json, args.vendor, &SessionSelector::default())
             }
             Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
             Self::Doctor(args) => Reporter::without_session(args.json),

@@ -33,9 +33,9 @@ pub(crate) enum Failure {
     /// It was called in a way that makes no sense.
     Usage(String),
     /// Of several accounts none was named.
-    Which(String),
+    AmbiguousAccount(String),
     /// The same where the name is no flag.
-    WhichToSwitch(String),
+    AmbiguousSwitch(String),
     /// Something that was asked about cannot be used without a sign-in, or not at all.
     NotUsable { message: String, advice: String },
 }
@@ -55,7 +55,7 @@ impl Failure {
             | Self::Demo(_)
             | Self::NotFound { .. }
             | Self::Output(_) => OTHER,
-            Self::Usage(_) | Self::Which(_) | Self::WhichToSwitch(_) => USAGE,
+            Self::Usage(_) | Self::AmbiguousAccount(_) | Self::AmbiguousSwitch(_) => USAGE,
             Self::NotUsable { .. } => SIGN_IN,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
             Self::Session(error) => match error.kind() {
@@ -78,7 +78,7 @@ impl Failure {
             Self::Output(_) => "output",
             Self::Signal { .. } => "interrupted",
             Self::NotUsable { .. } => kind_name(ErrorKind::NotSignedIn),
-            Self::Usage(_) | Self::Which(_) | Self::WhichToSwitch(_) => "usage",
+            Self::Usage(_) | Self::AmbiguousAccount(_) | Self::AmbiguousSwitch(_) => "usage",
             Self::Session(error) => kind_name(error.kind()),
         }
     }
@@ -94,8 +94,8 @@ impl Failure {
             | Self::Demo(message)
             | Self::Signal { message, .. }
             | Self::Usage(message)
-            | Self::Which(message)
-            | Self::WhichToSwitch(message) => message.clone(),
+            | Self::AmbiguousAccount(message)
+            | Self::AmbiguousSwitch(message) => message.clone(),
             Self::Output(error) => format!("cannot write to standard output: {error}"),
             Self::Session(error) => chain(error),
         }

@@ -12,7 +12,7 @@ pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use self::advice::{config_advice, store_advice};
 use crate::error::Failure;
 use crate::providers::Vendor;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::shell_quote::quoted;
 use crate::system::certificates;
 use crate::time;
@@ -24,7 +24,7 @@ use crate::ui::symbols::arrow;
 pub(crate) struct Reporter {
     json: Form,
     /// The session that the command is about.
-    session: Option<(Vendor, PlaceArgs)>,
+    session: Option<(Vendor, SessionSelector)>,
     /// The command has the flag --timeout for its requests.
     has_timeout: bool,
 }
@@ -38,19 +38,19 @@ enum Form {
 
 impl Reporter {
     /// For a command that writes events or one object: errors are events too.
-    pub(crate) fn for_events(json: bool, vendor: Vendor, place: &PlaceArgs) -> Self {
+    pub(crate) fn for_events(json: bool, vendor: Vendor, selector: &SessionSelector) -> Self {
         Self {
             json: if json { Form::Event } else { Form::None },
-            session: Some((vendor, place.clone())),
+            session: Some((vendor, selector.clone())),
             has_timeout: false,
         }
     }
 
     /// For a command whose answer is one object: `{"error": {..}}` stands in its place.
-    pub(crate) fn for_answer(json: bool, vendor: Vendor, place: &PlaceArgs) -> Self {
+    pub(crate) fn for_answer(json: bool, vendor: Vendor, selector: &SessionSelector) -> Self {
         Self {
             json: if json { Form::Answer } else { Form::None },
-            session: Some((vendor, place.clone())),
+            session: Some((vendor, selector.clone())),
             has_timeout: true,
         }
     }
@@ -131,9 +131,9 @@ impl Reporter {
             Failure::Config { advice, .. }
             | Failure::NotFound { advice, .. }
             | Failure::NotUsable { advice, .. } => Some(advice.clone()),
-            Failure::WhichToSwitch(_) => Some("name it behind the vendor".into()),
+            Failure::AmbiguousSwitch(_) => Some("name it behind the vendor".into()),
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
-            Failure::Which(_) => Some(
+            Failure::AmbiguousAccount(_) => Some(
                 "with --account NAME, or make it the current one with `llm-auth switch`".into(),
             ),
             Failure::Checks(_) | Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => {
@@ -145,21 +145,21 @@ impl Reporter {
 
     /// The command that signs in to the very account that failed.
     fn login(&self, error: &Error) -> String {
-        let Some((vendor, place)) = &self.session else {
+        let Some((vendor, selector)) = &self.session else {
             return "llm-auth login".to_owned();
         };
-        let mut place = place.clone();
-        if let (None, None, Some(key)) = (&place.account, &place.store, error.session())
+        let mut selector = selector.clone();
+        if let (None, None, Some(key)) = (&selector.account, &selector.store, error.session())
             && key.account() != DEFAULT_ACCOUNT
         {
-            place.account = Some(printable(key.account()));
+            selector.account = Some(printable(key.account()));
         }
-        login_command(*vendor, &place)
+        login_command(*vendor, &selector)
     }
 
     fn store_advice(&self, error: &Error) -> String {
-        let place = self.session.as_ref().map(|(_, place)| place);
-        let is_file = place.is_some_and(|place| place.store.is_some());
+        let selector = self.session.as_ref().map(|(_, selector)| selector);
+        let is_file = selector.is_some_and(|selector| selector.store.is_some());
         store_advice(error, is_file).into()
     }
 
@@ -208,8 +208,8 @@ impl Reporter {
                 }
             },
             ErrorKind::Config => {
-                let place = self.session.as_ref().map(|(_, place)| place);
-                config_advice(error, &variables, place)
+                let selector = self.session.as_ref().map(|(_, selector)| selector);
+                config_advice(error, &variables, selector)
             }
             ErrorKind::Redirected => format!(
                 "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
@@ -229,9 +229,9 @@ impl Reporter {
 }
 
 /// The command that signs in to this session, fit for a shell.
-pub(crate) fn login_command(vendor: Vendor, place: &PlaceArgs) -> String {
+pub(crate) fn login_command(vendor: Vendor, selector: &SessionSelector) -> String {
     let mut command = format!("llm-auth login {}", vendor.name());
-    let PlaceArgs { account, store } = place;
+    let SessionSelector { account, store } = selector;
     if let Some(account) = account {
         command.push_str(&format!(" --account {}", quoted(account)));
     }
@@ -253,8 +253,8 @@ mod tests {
     fn what_cannot_be_followed_is_not_advised() {
         let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
         let advice = |vendor| {
-            let place = PlaceArgs::default();
-            let reporter = Reporter::for_events(false, vendor, &place);
+            let selector = SessionSelector::default();
+            let reporter = Reporter::for_events(false, vendor, &selector);
             reporter.advice(&expired).unwrap()
         };
         assert!(advice(Vendor::Gemini).contains("--timeout SECONDS waits longer"));

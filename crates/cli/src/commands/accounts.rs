@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::directories;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
 use crate::text::shown;
@@ -116,10 +116,10 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     let wanted = match &args.account {
         Some(name) => vendor.accounts(&store).by_name(name)?,
         None => the_other(vendor, &known, &store)
-            .ok_or_else(|| Failure::WhichToSwitch(vendor.accounts(&store).ambiguous(&known)))?,
+            .ok_or_else(|| Failure::AmbiguousSwitch(vendor.accounts(&store).ambiguous(&known)))?,
     };
     if !known.contains(&wanted) {
-        return Err(Failure::WhichToSwitch(format!(
+        return Err(Failure::AmbiguousSwitch(format!(
             "there is no account {} at {}: {}",
             printable(wanted.account()),
             vendor.title(),
@@ -177,7 +177,7 @@ fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Op
 }
 
 fn all() -> Result<FileTokenStore, Failure> {
-    directories::open(&PlaceArgs::default())
+    directories::open(&SessionSelector::default())
 }
 
 impl Account {

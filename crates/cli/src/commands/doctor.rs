@@ -16,7 +16,7 @@ use self::check::{Check, Status};
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::runtime;
-use crate::system::location::Place;
+use crate::system::location::Location;
 use crate::ui::browser::opening::Opening;
 use crate::ui::streams::{self, VERSION};
 
@@ -32,10 +32,10 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         Some(vendor) => vec![vendor],
         None => Vendor::value_variants().to_vec(),
     };
-    let mut checks = vec![place(&Place::detect())];
+    let mut checks = vec![location(&Location::detect())];
     checks.extend(variables::checks());
     checks.extend(network::checks());
-    checks.extend(store::checks(&args.place, args.vendor));
+    checks.extend(store::checks(&args.selector, args.vendor));
     let asked = async { Ok(endpoints::checks(args, &vendors).await) };
     let interrupted = || "interrupted; nothing was changed".to_owned();
     checks.extend(runtime::run(Vec::new, asked, interrupted)?);
@@ -59,14 +59,14 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
 }
 
 /// Where a sign-in would happen, and what that means for it.
-fn place(place: &Place) -> Check {
-    let way = match Opening::at(place, None) {
+fn location(location: &Location) -> Check {
+    let way = match Opening::at(location, None) {
         Opening::Open => "a sign-in opens a browser",
         Opening::Show(_) => "a sign-in shows the page to open and takes a pasted answer",
     };
-    Check::new("place", Status::Ok, format!("{}: {way}", place.words()))
-        .fact("ssh", place.ssh.is_some())
-        .fact("wsl", place.wsl)
-        .fact("container", place.container)
-        .fact("display", place.display)
+    Check::new("place", Status::Ok, format!("{}: {way}", location.words()))
+        .fact("ssh", location.ssh.is_some())
+        .fact("wsl", location.wsl)
+        .fact("container", location.container)
+        .fact("display", location.display)
 }

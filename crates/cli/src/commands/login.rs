@@ -16,12 +16,12 @@ use crate::providers::{ProviderArgs, Vendor, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
-use crate::session::selector::PlaceArgs;
-use crate::system::location::Place;
+use crate::session::selector::SessionSelector;
+use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
 use crate::ui::login_prompt;
-use crate::ui::login_prompt::Terminal;
+use crate::ui::login_prompt::LoginPrompt;
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct LoginArgs {
     pub(crate) vendor: Option<Vendor>,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) selector: SessionSelector,
 
     #[command(flatten)]
     provider: ProviderArgs,
@@ -59,7 +59,7 @@ impl LoginArgs {
     pub(crate) fn new(session: SessionArgs, provider: ProviderArgs, json: bool) -> Self {
         Self {
             vendor: Some(session.vendor),
-            place: session.place,
+            selector: session.selector,
             provider,
             json,
             browser: false,
@@ -77,15 +77,15 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let session = SessionArgs {
         vendor,
-        place: args.place.clone(),
+        selector: args.selector.clone(),
     };
-    let store = directories::open(&session.place)?;
+    let store = directories::open(&session.selector)?;
     let key = session
         .vendor
         .accounts(&store)
-        .meant_for_login(&session.place)?;
+        .meant_for_login(&session.selector)?;
     let provider_args = ProviderArgs {
-        login_hint: [session.place.account.as_deref(), Some(key.account())]
+        login_hint: [session.selector.account.as_deref(), Some(key.account())]
             .into_iter()
             .flatten()
             .find(|name| resolve::is_address(name))
@@ -100,15 +100,15 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let before = before.ok().flatten();
     let is_named = vendor
         .accounts(&store)
-        .is_named(&session.place, before.as_ref())?;
-    let is_one_file = session.place.store.is_some();
+        .is_named(&session.selector, before.as_ref())?;
+    let is_one_file = session.selector.store.is_some();
     let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
-    let terminal = Terminal::new(args.json, Place::detect(), wish);
+    let prompt = LoginPrompt::new(args.json, Location::detect(), wish);
     let began = SystemClock.now();
     let interrupted = || {
-        terminal.end();
+        prompt.end();
         login.after_interruption(began)
     };
     let work = async {
@@ -116,23 +116,23 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         if let Some(event) = places.event(vendor).filter(|_| args.json) {
             streams::json(&event)?;
         }
-        terminal.title(&format!("Sign in to {}", vendor.title()));
+        prompt.title(&format!("Sign in to {}", vendor.title()));
         if let Some(line) = places.line(vendor) {
-            terminal.say(&line);
+            prompt.say(&line);
         }
-        terminal.say(vendor.state_of_affairs());
+        prompt.say(vendor.availability());
         if let Some(notice) = login.notice() {
-            terminal.say(&notice);
+            prompt.say(&notice);
         }
         tokio::select! {
             biased;
-            signed_in = login.sign_in(&terminal) => signed_in,
-            failure = terminal.cut_off() => Err(failure),
-            never = terminal.attend() => match never {},
+            signed_in = login.sign_in(&prompt) => signed_in,
+            failure = prompt.cut_off() => Err(failure),
+            never = prompt.attend() => match never {},
         }
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
-    terminal.end();
+    prompt.end();
     conclude(args.json, vendor, &login.store, was_corrupt, &signed_in?)
 }
 

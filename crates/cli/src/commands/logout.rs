@@ -50,7 +50,7 @@ struct Outcome {
 
 pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let vendor = args.session.vendor;
-    let mut store = directories::open(&args.session.place)?;
+    let mut store = directories::open(&args.session.selector)?;
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .session
         .vendor
         .accounts(&store)
-        .meant(&args.session.place)?;
+        .meant(&args.session.selector)?;
     let was_current = vendor
         .accounts(&store)
         .current()
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
             aside.display()
         ));
     }
-    let current = match args.session.place.store {
+    let current = match args.session.selector.store {
         Some(_) => None,
         None => current_now(vendor, &key, &store).filter(|_| was_current),
     };

@@ -16,7 +16,7 @@ mod manual;
 use crate::error::Failure;
 use crate::providers::Vendor;
 use crate::session::directories;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::system::files;
 use crate::ui::streams;
 
@@ -123,7 +123,7 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
         // The others quote what they insert, bash by our script.
         _ => str::to_owned,
     };
-    let Ok(store) = directories::open(&PlaceArgs::default()) else {
+    let Ok(store) = directories::open(&SessionSelector::default()) else {
         return Vec::new();
     };
     let of = |vendor: &Vendor| {

@@ -16,7 +16,7 @@ use crate::providers::TrustArgs;
 use crate::providers::Vendor;
 use crate::session::directories;
 use crate::session::resolve::is_called;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct StatusArgs {
     vendor: Option<Vendor>,
 
     #[command(flatten)]
-    place: PlaceArgs,
+    selector: SessionSelector,
 
     #[command(flatten)]
     trust: TrustArgs,
@@ -47,7 +47,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
-    let store = directories::open(&args.place)?;
+    let store = directories::open(&args.selector)?;
     let rows = rows(args, &store)?;
     if args.json {
         streams::json(&Report {
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
 
 fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
-        let is_part = args.vendor.is_some() || args.place.account.is_some();
+        let is_part = args.vendor.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
         say(if others {
             "nobody is signed in there; `llm-auth status` shows all"
@@ -105,12 +105,12 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
 /// The sessions to look at: those of the folder, or the one of the file.
 fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
-    let wanted = args.place.account.as_deref();
+    let wanted = args.selector.account.as_deref();
     let vendors = Vendors::new(store, &args.trust);
-    if args.place.store.is_some() {
+    if args.selector.store.is_some() {
         let vendor = args.vendor.map_or("", Vendor::name);
         let key = SessionKey::new(vendor, wanted.unwrap_or_default());
-        let row = Row::of(&args.place, store, &vendors, &key, now);
+        let row = Row::of(&args.selector, store, &vendors, &key, now);
         return Ok(row.into_iter().collect());
     }
     let mut rows = Vec::new();
@@ -122,7 +122,7 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
             Ok(keys) => rows.extend(
                 keys.iter()
                     .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
-                    .filter_map(|key| Row::of(&args.place, store, &vendors, key, now)),
+                    .filter_map(|key| Row::of(&args.selector, store, &vendors, key, now)),
             ),
             // The other vendors' sessions are not affected.
             Err(error) => rows.push(Row::of_unreadable_vendor(&provider, &error)),

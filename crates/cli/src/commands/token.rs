@@ -63,12 +63,12 @@ impl Wanted {
     /// The session, renewed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
         self.session.vendor.check_flags(&self.provider)?;
-        let mut store = directories::open(&self.session.place)?;
+        let mut store = directories::open(&self.session.selector)?;
         let key = self
             .session
             .vendor
             .accounts(&store)
-            .meant(&self.session.place)?;
+            .meant(&self.session.selector)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
@@ -125,7 +125,7 @@ impl Wanted {
             message: format!("{key}: the access token that is stored {why}"),
             advice: format!(
                 "sign in again with `{}`",
-                login_command(self.session.vendor, &self.session.place)
+                login_command(self.session.vendor, &self.session.selector)
             ),
         })
     }

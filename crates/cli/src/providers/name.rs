@@ -48,7 +48,7 @@ impl Vendor {
     }
 
     /// What a sign-in is good for today, said before a person takes the trouble.
-    pub(crate) fn state_of_affairs(self) -> &'static str {
+    pub(crate) fn availability(self) -> &'static str {
         match self {
             Self::Qwen => {
                 "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the API \

@@ -5,25 +5,29 @@ use std::io;
 
 use llm_auth_core::{Error, ErrorKind};
 
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::system::env::Proxy;
 
 /// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
-pub(crate) fn advice_for_unreadable(error: &Error, place: &PlaceArgs) -> &'static str {
+pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -> &'static str {
     match error.kind() {
         ErrorKind::Corrupt => "look at the file, or sign in again, which keeps it aside",
-        _ => store_advice(error, place.store.is_some()),
+        _ => store_advice(error, selector.store.is_some()),
     }
 }
 
 /// What to do about the credentials, the settings or the session of a call that is not right;
 /// `variables` begins the names of the vendor's variables.
-pub(super) fn config_advice(error: &Error, variables: &str, place: Option<&PlaceArgs>) -> String {
+pub(super) fn config_advice(
+    error: &Error,
+    variables: &str,
+    selector: Option<&SessionSelector>,
+) -> String {
     if error.is_about_proxy() {
         return proxy_advice();
     }
     if error.is_about_foreign_session() {
-        let takes_file = place.is_some_and(|place| place.store.is_some());
+        let takes_file = selector.is_some_and(|selector| selector.store.is_some());
         return match takes_file {
             true => "name another file with --store, or the vendor and account that it holds",
             false => "move that file back to where it belongs, or aside",
@@ -110,10 +114,12 @@ mod tests {
     fn a_file_of_another_user_is_not_signed_in_over() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         let foreign = Error::new(ErrorKind::Store, "cannot read").with_source(denied);
-        let advice = advice_for_unreadable(&foreign, &PlaceArgs::default());
+        let advice = advice_for_unreadable(&foreign, &SessionSelector::default());
         assert!(advice.contains("owns the file") && !advice.contains("sign in"));
         assert!(!advice.contains("--store"));
         let damaged = Error::new(ErrorKind::Corrupt, "no JSON");
-        assert!(advice_for_unreadable(&damaged, &PlaceArgs::default()).contains("sign in again"));
+        assert!(
+            advice_for_unreadable(&damaged, &SessionSelector::default()).contains("sign in again")
+        );
     }
 }

@@ -7,7 +7,7 @@ use etcetera::BaseStrategy as _;
 use llm_auth_core::FileTokenStore;
 
 use crate::error::Failure;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::system::env;
 use crate::system::files;
 
@@ -18,8 +18,8 @@ pub(crate) const HOME: &str = "LLM_AUTH_HOME";
 static TRUSTED_HOME: OnceLock<PathBuf> = OnceLock::new();
 
 /// The store that was asked for: one file, or the folder of all sessions.
-pub(crate) fn open(place: &PlaceArgs) -> Result<FileTokenStore, Failure> {
-    match &place.store {
+pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
+    match &selector.store {
         Some(file) if file.as_os_str().is_empty() => {
             Err(Failure::Usage("--store needs the name of a file".into()))
         }

@@ -6,7 +6,7 @@ use llm_auth_core::{
 };
 
 use crate::error::Failure;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
 use crate::system::env::{Variables, not_valid};
@@ -39,8 +39,8 @@ impl<'a> Accounts<'a> {
     }
 
     /// The session that the flags, the environment or else the settings mean.
-    pub(crate) fn meant(self, selector: &PlaceArgs) -> Result<SessionKey, Failure> {
-        let PlaceArgs {
+    pub(crate) fn meant(self, selector: &SessionSelector) -> Result<SessionKey, Failure> {
+        let SessionSelector {
             account,
             store: file,
         } = selector;
@@ -65,13 +65,13 @@ impl<'a> Accounts<'a> {
 
     /// The same for a sign-in: an account that happens to be the only one is meant only where its
     /// session is over, for else the sign-in might be another's.
-    pub(crate) fn meant_for_login(self, selector: &PlaceArgs) -> Result<SessionKey, Failure> {
+    pub(crate) fn meant_for_login(self, selector: &SessionSelector) -> Result<SessionKey, Failure> {
         let meant = match self.meant(selector) {
             // None of them, then.
-            Err(Failure::Which(_)) => self.key(DEFAULT_ACCOUNT),
+            Err(Failure::AmbiguousAccount(_)) => self.key(DEFAULT_ACCOUNT),
             meant => meant?,
         };
-        let PlaceArgs {
+        let SessionSelector {
             account,
             store: file,
         } = selector;
@@ -86,10 +86,10 @@ impl<'a> Accounts<'a> {
     /// means that person.
     pub(crate) fn is_named(
         self,
-        selector: &PlaceArgs,
+        selector: &SessionSelector,
         before: Option<&OAuthToken>,
     ) -> Result<bool, Failure> {
-        let PlaceArgs { account, store } = selector;
+        let SessionSelector { account, store } = selector;
         let name = match account {
             Some(name) => Some(name.clone()),
             None => self.of_environment()?,
@@ -124,7 +124,7 @@ impl<'a> Accounts<'a> {
             (_, 1) => Ok(stored.remove(0)),
             (Err(failure), _) => Err(failure),
             (Ok(_), _) if stored.contains(&default) => Ok(default),
-            (Ok(_), _) => Err(Failure::Which(self.ambiguous(&stored))),
+            (Ok(_), _) => Err(Failure::AmbiguousAccount(self.ambiguous(&stored))),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::text::not_a_name;
 
 /// Where sessions are kept, and which of them is meant.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct PlaceArgs {
+pub(crate) struct SessionSelector {
     /// Which of several accounts at the vendor, by name or by its owner's verified identity
     /// [default: the current one].
     #[arg(long, value_name = "NAME", value_parser = account_name)]

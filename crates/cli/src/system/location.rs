@@ -11,7 +11,7 @@ use crate::system::env;
 
 /// What is known of the place, and the person's wish.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     /// `Some` if the person came over SSH.
     pub(crate) ssh: Option<Ssh>,
     pub(crate) container: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Ssh {
     user: Option<String>,
 }
 
-impl Place {
+impl Location {
     pub(crate) fn detect() -> Self {
         let variable = env::value;
         let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
@@ -166,16 +166,16 @@ impl Ssh {
 mod tests {
     use super::*;
 
-    fn desk() -> Place {
-        Place {
+    fn desk() -> Location {
+        Location {
             display: true,
             terminal: true,
-            ..Place::default()
+            ..Location::default()
         }
     }
 
-    fn over_ssh() -> Place {
-        Place {
+    fn over_ssh() -> Location {
+        Location {
             ssh: Some(Ssh::default()),
             ..desk()
         }
@@ -215,26 +215,26 @@ mod tests {
     #[test]
     fn a_file_is_opened_where_its_name_means_something() {
         assert!(desk().opens_files());
-        let with_browser = |place: Place| Place {
+        let with_browser = |location: Location| Location {
             browser: Some("firefox %s".into()),
-            ..place
+            ..location
         };
         assert!(with_browser(desk()).opens_files());
         assert!(!with_browser(over_ssh()).opens_files());
         // The screen is another one's, but the launcher runs here.
         assert!(over_ssh().opens_files());
-        for place in [
-            Place {
+        for location in [
+            Location {
                 wsl: true,
                 ..desk()
             },
-            with_browser(Place {
+            with_browser(Location {
                 container: true,
                 ..desk()
             }),
-            with_browser(Place::default()),
+            with_browser(Location::default()),
         ] {
-            assert!(!place.opens_files(), "{place:?}");
+            assert!(!location.opens_files(), "{location:?}");
         }
     }
 

@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use self::countdown::{Ignored, Wait, rounded};
-use self::instructions::{Paste, WaysBack};
-use self::paste_input::Pastes;
-use self::size::Room;
+use self::countdown::{Countdown, Ignored, rounded};
+use self::instructions::{CallbackHelp, Paste};
+use self::paste_input::PasteInput;
+use self::size::Size;
 use crate::error::{Failure, kind_name};
-use crate::system::location::Place;
+use crate::system::location::Location;
 use crate::system::signals;
 use crate::system::signals::Stops;
 use crate::time::length;
@@ -49,28 +49,28 @@ const EXHAUSTED: &str = "No more addresses are tried: press Ctrl-C and run `llm-
 
 /// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
 #[derive(Debug)]
-pub(crate) struct Terminal {
+pub(crate) struct LoginPrompt {
     json: bool,
-    place: Place,
+    location: Location,
     opening: Opening,
     /// A person or a program may paste; not in a demonstration.
     takes_pastes: bool,
     screen: &'static Screen,
-    pastes: OnceLock<Option<Pastes>>,
-    wait: Mutex<Wait>,
+    input: OnceLock<Option<PasteInput>>,
+    countdown: Mutex<Countdown>,
     /// What the browser was asked to open, if that is a file of ours.
     redirect: Mutex<Option<RedirectFile>>,
     cut_off: Mutex<Option<Failure>>,
     cut_off_now: Notify,
 }
 
-impl Terminal {
+impl LoginPrompt {
     /// `json` writes events to standard output too; `wish` is what the flags say of a browser.
-    pub(crate) fn new(json: bool, place: Place, wish: Option<bool>) -> Self {
+    pub(crate) fn new(json: bool, location: Location, wish: Option<bool>) -> Self {
         Self {
             json,
-            opening: Opening::at(&place, wish),
-            place,
+            opening: Opening::at(&location, wish),
+            location,
             takes_pastes: true,
             ..Self::with_screen(streams::on_stderr())
         }
@@ -89,15 +89,15 @@ impl Terminal {
         Self {
             json: false,
             // As at a desk: the demonstration speaks of no other place.
-            place: Place {
+            location: Location {
                 display: true,
-                ..Place::default()
+                ..Location::default()
             },
             opening: Opening::Show(None),
             takes_pastes: false,
             screen,
-            pastes: OnceLock::new(),
-            wait: Mutex::default(),
+            input: OnceLock::new(),
+            countdown: Mutex::default(),
             redirect: Mutex::new(None),
             cut_off: Mutex::new(None),
             cut_off_now: Notify::new(),
@@ -142,10 +142,10 @@ impl Terminal {
 
     /// What is due each second: the terminal's modes, a hint, the line that counts down.
     fn take_a_turn(&self) {
-        if let Some(Some(pastes)) = self.pastes.get() {
-            pastes.attend();
+        if let Some(Some(input)) = self.input.get() {
+            input.attend();
         }
-        let hint = self.wait().take_hint(Instant::now());
+        let hint = self.countdown().take_hint(Instant::now());
         if let Some(hint) = hint {
             self.say(hint);
         }
@@ -159,7 +159,7 @@ impl Terminal {
 
     /// Tells something about the sign-in.
     pub(crate) fn say(&self, text: &str) {
-        for line in wrapped(text, Room::of(self.screen).width) {
+        for line in wrapped(text, Size::of(self.screen).width) {
             self.screen.line(&line);
         }
     }
@@ -175,8 +175,8 @@ impl Terminal {
     /// Leaves the terminal as it was; the sign-in may go on.
     fn give_back(&self) {
         self.screen.clear_status();
-        if let Some(Some(pastes)) = self.pastes.get() {
-            pastes.end();
+        if let Some(Some(input)) = self.input.get() {
+            input.end();
         }
     }
 
@@ -205,13 +205,13 @@ impl Terminal {
             }),
         );
         self.say_why_not_opened();
-        let room = Room::of(self.screen);
+        let size = Size::of(self.screen);
         let strong = |text: &str| self.screen.strong(text);
         self.show(
-            instructions::device(device, room, strong),
+            instructions::device(device, size, strong),
             device.best_uri(),
         );
-        self.wait().prepare(
+        self.countdown().prepare(
             "Nothing yet. Does the page show the code above, and was it approved there, not only \
              signed in to? For a new code, stop this and begin again.",
             false,
@@ -229,17 +229,17 @@ impl Terminal {
             }),
         );
         let start = || {
-            let pastes = self.takes_pastes.then(|| Pastes::start(self.screen));
-            pastes.flatten()
+            let input = self.takes_pastes.then(|| PasteInput::start(self.screen));
+            input.flatten()
         };
-        let pastes = self.pastes.get_or_init(start).as_ref();
-        let by_hand = pastes.is_some_and(Pastes::are_by_hand);
-        let back = WaysBack {
-            place: &self.place,
+        let input = self.input.get_or_init(start).as_ref();
+        let by_hand = input.is_some_and(PasteInput::is_by_hand);
+        let back = CallbackHelp {
+            location: &self.location,
             redirect_uri,
-            paste: match pastes {
-                Some(pastes) if by_hand => Paste::ByHand {
-                    unseen: pastes.are_unseen(),
+            paste: match input {
+                Some(input) if by_hand => Paste::ByHand {
+                    hidden: input.is_hidden(),
                 },
                 Some(_) => Paste::FromPipe,
                 None => Paste::Never,
@@ -247,7 +247,7 @@ impl Terminal {
         };
         self.say_why_not_opened();
         self.show(
-            instructions::authorization(url, back, Room::of(self.screen)),
+            instructions::authorization(url, back, Size::of(self.screen)),
             url,
         );
         let hint = if by_hand {
@@ -256,7 +256,7 @@ impl Terminal {
         } else {
             "Nothing yet. Was everything approved in the browser, and can it reach this computer?"
         };
-        self.wait().prepare(hint, by_hand);
+        self.countdown().prepare(hint, by_hand);
         self.open(url);
         self.remind(expires_in);
     }
@@ -282,7 +282,7 @@ impl Terminal {
         if self.opening != Opening::Open {
             return;
         }
-        let file = self.place.opens_files().then(|| RedirectFile::new(url));
+        let file = self.location.opens_files().then(|| RedirectFile::new(url));
         let file = match file.transpose() {
             Ok(file) => file,
             Err(error) => {
@@ -294,8 +294,8 @@ impl Terminal {
             }
         };
         self.say("Your browser is asked to open it.");
-        let (screen, width) = (self.screen, Room::of(self.screen).width);
-        let wanted = self.place.browser.as_deref();
+        let (screen, width) = (self.screen, Size::of(self.screen).width);
+        let wanted = self.location.browser.as_deref();
         let cause = wanted.map(|wanted| format!(" (BROWSER is {})", printable(wanted)));
         browser::open(url, wanted, file.as_ref(), move || {
             let text = format!(
@@ -310,7 +310,7 @@ impl Terminal {
     }
 
     fn remind(&self, left: Duration) {
-        let is_due = self.wait().remind(left, Instant::now());
+        let is_due = self.countdown().remind(left, Instant::now());
         if self.screen.is_live() {
             self.draw_status();
         } else if is_due {
@@ -321,7 +321,7 @@ impl Terminal {
 
     fn draw_status(&self) {
         let columns = self.screen.size().map_or(0, |(columns, _)| columns);
-        let line = self.wait().line(Instant::now(), columns);
+        let line = self.countdown().line(Instant::now(), columns);
         if let Some(line) = line {
             self.screen.show_status(&line);
         }
@@ -329,21 +329,21 @@ impl Terminal {
 
     /// Says how many events of what is not the answer were left out, if any were since.
     fn tell_dropped(&self) {
-        let dropped = std::mem::take(&mut self.wait().dropped);
+        let dropped = std::mem::take(&mut self.countdown().dropped);
         if dropped > 0 {
             self.event("ignored_more", json!({"dropped": dropped}));
         }
     }
 
     fn ignored(&self, why: &str, pasted: bool) {
-        let telling = self.wait().ignored();
+        let telling = self.countdown().ignored();
         if telling == Ignored::Tell {
             self.event("ignored", json!({"why": why, "pasted": pasted}));
         } else {
-            self.wait().dropped += 1;
+            self.countdown().dropped += 1;
         }
         match telling {
-            Ignored::Tell if pasted && self.wait().is_exhausted() => {
+            Ignored::Tell if pasted && self.countdown().is_exhausted() => {
                 self.say(&format!("That is not tried ({why}). {EXHAUSTED}"));
             }
             Ignored::Tell if pasted => self.say(&format!(
@@ -360,13 +360,15 @@ impl Terminal {
         }
     }
 
-    fn wait(&self) -> MutexGuard<'_, Wait> {
-        self.wait.lock().unwrap_or_else(PoisonError::into_inner)
+    fn countdown(&self) -> MutexGuard<'_, Countdown> {
+        self.countdown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl UserPrompt for Terminal {
+impl UserPrompt for LoginPrompt {
     fn notify(&self, event: &LoginEvent<'_>) {
         match event {
             LoginEvent::DeviceCode { device, .. } => self.show_device(device),
@@ -379,7 +381,7 @@ impl UserPrompt for Terminal {
             LoginEvent::Answered => {
                 self.tell_dropped();
                 self.event("answered", json!({}));
-                self.wait().answered();
+                self.countdown().answered();
                 self.draw_status();
             }
             LoginEvent::Waiting { left, .. } => {
@@ -400,7 +402,7 @@ impl UserPrompt for Terminal {
                 let kind = kind_name(error.kind());
                 self.event("trouble", json!({"kind": kind, "message": message}));
                 self.say(&format!("{message}; the sign-in goes on."));
-                if self.wait().is_exhausted() {
+                if self.countdown().is_exhausted() {
                     self.say(EXHAUSTED);
                 } else if error.kind() == ErrorKind::Expired {
                     // Of a sign-in that goes on only a pasted code can be over.
@@ -412,7 +414,7 @@ impl UserPrompt for Terminal {
             }
             LoginEvent::PastesExhausted => {
                 self.event("pastes_exhausted", json!({}));
-                self.wait().exhaust();
+                self.countdown().exhaust();
                 self.draw_status();
             }
             LoginEvent::Ignored { why, pasted, .. } => self.ignored(why, *pasted),
@@ -421,8 +423,8 @@ impl UserPrompt for Terminal {
     }
 
     async fn pasted(&self) -> Secret {
-        match self.pastes.get() {
-            Some(Some(pastes)) => pastes.next().await,
+        match self.input.get() {
+            Some(Some(input)) => input.next().await,
             _ => std::future::pending().await,
         }
     }

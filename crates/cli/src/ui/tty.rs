@@ -1,10 +1,10 @@
 //! Whose the terminal is at this moment, and whether it shows what is typed.
 
 #[cfg(unix)]
-pub(crate) use unix::{Unseen, is_ours, mend};
+pub(crate) use unix::{HiddenInput, is_ours, mend};
 
 #[cfg(not(unix))]
-pub(crate) use other::{Unseen, is_ours, mend};
+pub(crate) use other::{HiddenInput, is_ours, mend};
 
 #[cfg(unix)]
 mod unix {
@@ -59,11 +59,11 @@ mod unix {
     /// What is typed is not shown and comes byte by byte, as long as this lives. The keys that
     /// make signals do so still.
     #[derive(Debug)]
-    pub(crate) struct Unseen {
+    pub(crate) struct HiddenInput {
         before: Termios,
     }
 
-    impl Unseen {
+    impl HiddenInput {
         /// `None` where it cannot be hidden.
         pub(crate) fn begin() -> Option<Self> {
             let before = tcgetattr(stdin()).ok()?;
@@ -89,7 +89,7 @@ mod unix {
         tcsetattr(stdin(), OptionalActions::Drain, &quiet).ok()
     }
 
-    impl Drop for Unseen {
+    impl Drop for HiddenInput {
         /// What was typed and not read goes too: a shell must not take half a code for a command.
         fn drop(&mut self) {
             // A terminal that is somebody else's by now has the modes that they gave it.
@@ -112,9 +112,9 @@ mod other {
 
     /// There is no such mode here.
     #[derive(Debug)]
-    pub(crate) struct Unseen;
+    pub(crate) struct HiddenInput;
 
-    impl Unseen {
+    impl HiddenInput {
         pub(crate) fn begin() -> Option<Self> {
             None
         }

@@ -8,47 +8,43 @@ use llm_auth_core::{LoginEvent, UserPrompt};
 use llm_auth_testkit::Testkit;
 
 use super::http;
-use super::output::Narrator;
+use super::output::Output;
 use crate::providers::Vendor;
-use crate::ui::login_prompt::Terminal;
+use crate::ui::login_prompt::LoginPrompt;
 
 /// Approves in the person's stead, after a pause in which they may do it themselves.
 #[derive(Clone, Debug)]
-pub(super) struct Person {
+pub(super) struct Approver {
     kit: Arc<Testkit>,
     pause: Duration,
-    narrator: Narrator,
+    output: Output,
 }
 
 /// Shows a sign-in as `llm-auth login` does, and has the person act.
 #[derive(Debug)]
 pub(super) struct Prompt {
-    person: Person,
+    approver: Approver,
     vendor: Vendor,
-    terminal: Terminal,
+    prompt: LoginPrompt,
 }
 
-impl Person {
-    pub(super) fn new(kit: Arc<Testkit>, pause: Duration, narrator: Narrator) -> Self {
-        Self {
-            kit,
-            pause,
-            narrator,
-        }
+impl Approver {
+    pub(super) fn new(kit: Arc<Testkit>, pause: Duration, output: Output) -> Self {
+        Self { kit, pause, output }
     }
 
     /// The prompt for a sign-in at this vendor.
     pub(super) fn at(&self, vendor: Vendor) -> Prompt {
         Prompt {
-            person: self.clone(),
+            approver: self.clone(),
             vendor,
-            terminal: Terminal::of_demo(self.narrator.json),
+            prompt: LoginPrompt::of_demo(self.output.json),
         }
     }
 
     fn announce(&self) {
         // The listener's own failure ends the demo at the next line it writes.
-        let _unheard = self.narrator.tell(&if self.pause.is_zero() {
+        let _unheard = self.output.print(&if self.pause.is_zero() {
             "(The demo plays the person and approves by itself.)".to_owned()
         } else {
             let seconds = self.pause.as_secs();
@@ -90,16 +86,16 @@ impl Person {
 
 impl UserPrompt for Prompt {
     fn notify(&self, event: &LoginEvent<'_>) {
-        self.terminal.notify(event);
-        let person = self.person.clone();
+        self.prompt.notify(event);
+        let approver = self.approver.clone();
         match event {
             LoginEvent::DeviceCode { device, .. } => {
-                person.announce();
-                person.enter_code(self.vendor, device.user_code.clone());
+                approver.announce();
+                approver.enter_code(self.vendor, device.user_code.clone());
             }
             LoginEvent::AuthorizationUrl { url, .. } => {
-                person.announce();
-                person.browse((*url).to_owned());
+                approver.announce();
+                approver.browse((*url).to_owned());
             }
             _ => {}
         }

@@ -5,12 +5,12 @@ use crate::ui::streams;
 
 /// Where the story is told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Narrator {
+pub(super) struct Output {
     pub(super) json: bool,
 }
 
-impl Narrator {
-    pub(super) fn tell(self, line: &str) -> Result<(), Failure> {
+impl Output {
+    pub(super) fn print(self, line: &str) -> Result<(), Failure> {
         if self.json {
             streams::say(line);
             return Ok(());

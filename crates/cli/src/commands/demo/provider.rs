@@ -19,14 +19,14 @@ pub(super) const VENDORS: [Vendor; 3] = [Vendor::Qwen, Vendor::MiniMax, Vendor::
 
 const QUESTION: &str = "is anybody there?";
 
-pub(super) struct Stand {
+pub(super) struct DemoProvider {
     pub(super) vendor: Vendor,
     pub(super) manager: AuthManager,
     provider: Provider,
     store: FileTokenStore,
 }
 
-impl Stand {
+impl DemoProvider {
     /// Made of nothing but the vendor's address and what is on disk.
     pub(super) fn new(
         vendor: Vendor,

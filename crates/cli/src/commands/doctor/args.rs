@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::providers::{ProviderArgs, Vendor};
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::time;
 
 #[derive(Args, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct DoctorArgs {
     pub(super) vendor: Option<Vendor>,
 
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) selector: SessionSelector,
 
     #[command(flatten)]
     pub(super) provider: ProviderArgs,

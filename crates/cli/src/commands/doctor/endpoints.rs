@@ -34,9 +34,8 @@ pub(super) async fn checks(args: &DoctorArgs, vendors: &[Vendor]) -> Vec<Check> 
     let mut checks = Vec::new();
     let mut entries = Vec::new();
     for vendor in vendors {
-        checks.push(
-            Check::new("state_of_affairs", Status::Note, vendor.state_of_affairs()).of(*vendor),
-        );
+        checks
+            .push(Check::new("state_of_affairs", Status::Note, vendor.availability()).of(*vendor));
         checks.extend(client(*vendor, &args.provider));
         match endpoints::of(*vendor, &args.provider, &regions(args, *vendor)) {
             Ok(found) => entries.extend(found.into_iter().map(|entry| (*vendor, entry))),
@@ -79,7 +78,7 @@ fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
     if args.provider.region.is_some() || vendor != Vendor::MiniMax {
         return regions;
     }
-    let store = directories::open(&args.place).ok();
+    let store = directories::open(&args.selector).ok();
     let stored = store.iter().flat_map(|store| {
         let keys = vendor.accounts(store).stored().unwrap_or_default();
         keys.into_iter()

@@ -13,30 +13,30 @@ use crate::providers::Vendor;
 use crate::report::advice_for_unreadable;
 use crate::session::directories;
 use crate::session::resolve::is_called;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
 use crate::shell_quote::quoted;
 
-pub(super) fn checks(place: &PlaceArgs, vendor: Option<Vendor>) -> Vec<Check> {
-    match looked_at(place, vendor) {
+pub(super) fn checks(selector: &SessionSelector, vendor: Option<Vendor>) -> Vec<Check> {
+    match looked_at(selector, vendor) {
         Ok(checks) => checks,
         Err(failure) => vec![Check::failed("store", &failure)],
     }
 }
 
-fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
-    let store = directories::open(place)?;
-    let folder = match &place.store {
+fn looked_at(selector: &SessionSelector, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
+    let store = directories::open(selector)?;
+    let folder = match &selector.store {
         Some(file) => folder_of(file),
         None => directories::folder()?,
     };
-    let mut checks = vec![writable(&folder, place)];
+    let mut checks = vec![writable(&folder, selector)];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for provider in providers(&store, place, vendor)? {
-        let keys = match &place.store {
+    for provider in providers(&store, selector, vendor)? {
+        let keys = match &selector.store {
             Some(_) => {
-                let account = place.account.as_deref().unwrap_or_default();
+                let account = selector.account.as_deref().unwrap_or_default();
                 Ok(vec![SessionKey::new(&provider, account)])
             }
             None => store.sessions_of(&provider),
@@ -44,11 +44,11 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
         match keys {
             Ok(keys) => {
                 let is_meant = |key: &&SessionKey| {
-                    let wanted = place.account.as_deref();
+                    let wanted = selector.account.as_deref();
                     wanted.is_none_or(|name| is_called(key, &store, name))
                 };
                 for key in keys.iter().filter(is_meant) {
-                    checks.extend(session(&store, place, key, &mut states));
+                    checks.extend(session(&store, selector, key, &mut states));
                 }
             }
             Err(error) => checks.push(
@@ -59,7 +59,7 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
         }
     }
     checks.push(summary(&states));
-    if place.store.is_none() {
+    if selector.store.is_none() {
         checks.extend(settings(vendor));
     }
     Ok(checks)
@@ -67,12 +67,12 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
 
 fn providers(
     store: &FileTokenStore,
-    place: &PlaceArgs,
+    selector: &SessionSelector,
     vendor: Option<Vendor>,
 ) -> Result<Vec<String>, Failure> {
     Ok(match vendor {
         Some(vendor) => vec![vendor.name().to_owned()],
-        None if place.store.is_some() => vec![String::new()],
+        None if selector.store.is_some() => vec![String::new()],
         None => store.providers()?,
     })
 }
@@ -80,7 +80,7 @@ fn providers(
 /// What is worth a word about one session; it is counted under its state.
 fn session(
     store: &FileTokenStore,
-    place: &PlaceArgs,
+    selector: &SessionSelector,
     key: &SessionKey,
     states: &mut BTreeMap<&'static str, usize>,
 ) -> Vec<Check> {
@@ -101,7 +101,7 @@ fn session(
                         .at(key.provider())
                         .advice(format!(
                             "sign in again; `{}` names the command",
-                            status(place)
+                            status(selector)
                         )),
                 );
             }
@@ -111,7 +111,7 @@ fn session(
                 .at(key.provider())
                 .advice(format!(
                     "{}; other sessions are not affected",
-                    advice_for_unreadable(&error, place)
+                    advice_for_unreadable(&error, selector)
                 )),
         ),
     }
@@ -120,8 +120,8 @@ fn session(
 }
 
 /// The command that shows these sessions, fit for a shell.
-fn status(place: &PlaceArgs) -> String {
-    match &place.store {
+fn status(selector: &SessionSelector) -> String {
+    match &selector.store {
         Some(file) => format!(
             "llm-auth status --store {}",
             quoted(&file.display().to_string())
@@ -154,19 +154,19 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 /// Proved by a file that comes and goes; no session is touched.
-fn writable(folder: &Path, place: &PlaceArgs) -> Check {
-    let elsewhere = match place.store {
+fn writable(folder: &Path, selector: &SessionSelector) -> Check {
+    let elsewhere = match selector.store {
         Some(_) => "name another file with --store",
         None => "move the sessions with LLM_AUTH_HOME",
     };
     let shown = folder.display().to_string();
     let mut above = folder
         .ancestors()
-        .map(|place| match place.as_os_str().is_empty() {
+        .map(|above| match above.as_os_str().is_empty() {
             true => Path::new("."),
-            false => place,
+            false => above,
         });
-    let existing = above.find(|place| place.symlink_metadata().is_ok());
+    let existing = above.find(|above| above.symlink_metadata().is_ok());
     let existing = existing.unwrap_or_else(|| Path::new("."));
     if !existing.is_dir() {
         let message = format!("{} is no folder", existing.display());

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::source::Source;
 use crate::providers::{ProviderArgs, Vendor};
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
@@ -23,7 +23,7 @@ pub(crate) struct ImportArgs {
     pub(super) vendor: Option<Vendor>,
 
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) selector: SessionSelector,
 
     #[command(flatten)]
     pub(super) provider: ProviderArgs,

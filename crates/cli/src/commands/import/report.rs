@@ -123,10 +123,10 @@ fn command(args: &ImportArgs, source: Source) -> String {
     if let Some(vendor) = args.vendor {
         flag("vendor", vendor.name());
     }
-    if let Some(account) = &args.place.account {
+    if let Some(account) = &args.selector.account {
         flag("account", account);
     }
-    if let Some(store) = &args.place.store {
+    if let Some(store) = &args.selector.store {
         flag("store", &store.display().to_string());
     }
     if let Some(region) = args.provider.region {

@@ -45,11 +45,11 @@ pub(super) fn taken_over(
 pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
     let title = source.title();
     let session = session(args, &found);
-    let store = directories::open(&session.place)?;
+    let store = directories::open(&session.selector)?;
     let key = session
         .vendor
         .accounts(&store)
-        .meant_for_login(&session.place)?;
+        .meant_for_login(&session.selector)?;
     // No other account would do for what cannot be taken over at all.
     let (provider, mut token) = taken_over(args, &found)?;
     nothing_is_lost(&store, &key)?;
@@ -158,6 +158,6 @@ fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {
 pub(super) fn session(args: &ImportArgs, found: &Foreign) -> SessionArgs {
     SessionArgs {
         vendor: found.vendor,
-        place: args.place.clone(),
+        selector: args.selector.clone(),
     }
 }

@@ -13,7 +13,7 @@ use crate::session::resolve;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
 use crate::shell_quote::quoted;
-use crate::ui::login_prompt::Terminal;
+use crate::ui::login_prompt::LoginPrompt;
 
 /// More accounts of one name than anybody has.
 const MOST_NAMES: usize = 1000;
@@ -101,9 +101,9 @@ impl Login {
         Ok(self.manager(&self.key).check_store().await?)
     }
 
-    pub(super) async fn sign_in(&self, terminal: &Terminal) -> Result<SignedIn, Failure> {
+    pub(super) async fn sign_in(&self, prompt: &LoginPrompt) -> Result<SignedIn, Failure> {
         let manager = self.manager(&self.key);
-        let signed_in = manager.provider().authenticate(terminal).await;
+        let signed_in = manager.provider().authenticate(prompt).await;
         let token = signed_in.map_err(|error| error.with_session(&self.key))?;
         let mut key = self.key.clone();
         // Where the account is not named, what is stored there decides.
@@ -113,7 +113,7 @@ impl Login {
         if is_of_another {
             key = self.true_account(&token)?;
             let account = printable(key.account());
-            terminal.say(&format!(
+            prompt.say(&format!(
                 "You signed in as {}, not as {}: the session is stored as account {account}.",
                 printable(token.notes.identity.as_deref().unwrap_or_default()),
                 printable(self.key.account()),
@@ -124,12 +124,12 @@ impl Login {
             if let Some(signed_in) = self.stored(&key, &token).await? {
                 // For one call another account was named: that says nothing of the next ones.
                 if key != self.key && !(is_of_another && self.is_named) {
-                    self.make_current(&key, terminal);
+                    self.make_current(&key, prompt);
                 }
                 return Ok(signed_in);
             }
             if key == self.key {
-                terminal.say(&self.why_not_there(&token));
+                prompt.say(&self.why_not_there(&token));
             }
             key = self.account_of_its_own(&token);
         }
@@ -214,10 +214,10 @@ impl Login {
         key
     }
 
-    fn make_current(&self, key: &SessionKey, terminal: &Terminal) {
+    fn make_current(&self, key: &SessionKey, prompt: &LoginPrompt) {
         let account = printable(key.account());
         // The sign-in itself is done and stored.
-        terminal.say(
+        prompt.say(
             &match Settings::set_current(self.vendor.name(), key.account()) {
                 Ok(()) if !self.store.path(&self.key).exists() => {
                     format!("The current account is now {account}.")

@@ -10,7 +10,7 @@ use crate::error::chain;
 use crate::providers::Vendor;
 use crate::report::{advice_for_unreadable, login_command};
 use crate::session::resolve::IMPORTED_FROM;
-use crate::session::selector::PlaceArgs;
+use crate::session::selector::SessionSelector;
 use crate::session::state::state_of;
 use crate::text::shown;
 use crate::time::{length, rfc3339};
@@ -61,7 +61,7 @@ struct Failed {
 impl Row {
     /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
     pub(super) fn of(
-        place: &PlaceArgs,
+        selector: &SessionSelector,
         store: &FileTokenStore,
         vendors: &Vendors<'_>,
         key: &SessionKey,
@@ -71,14 +71,14 @@ impl Row {
         let row = Self {
             vendor: vendor.map(shown),
             account: shown(key.account()),
-            current: place.store.is_none() && vendors.is_current(key),
+            current: selector.store.is_none() && vendors.is_current(key),
             store: store.path(key).display().to_string(),
             ..Self::default()
         };
         match store.read(key) {
             Ok(None) => None,
-            Ok(Some(token)) => Some(row.filled(place, vendors, key, &token, now)),
-            Err(error) => Some(row.unreadable(&error, place)),
+            Ok(Some(token)) => Some(row.filled(selector, vendors, key, &token, now)),
+            Err(error) => Some(row.unreadable(&error, selector)),
         }
     }
 
@@ -86,13 +86,13 @@ impl Row {
     pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
         Self {
             vendor: Some(shown(provider)),
-            ..Self::default().unreadable(error, &PlaceArgs::default())
+            ..Self::default().unreadable(error, &SessionSelector::default())
         }
     }
 
     fn filled(
         self,
-        place: &PlaceArgs,
+        selector: &SessionSelector,
         vendors: &Vendors<'_>,
         key: &SessionKey,
         token: &OAuthToken,
@@ -141,7 +141,7 @@ impl Row {
             may_be_spent: token.may_be_spent(),
             refused: token.is_refused(),
             imported_from: notes.context.get(IMPORTED_FROM).map(|name| shown(name)),
-            advice: advice(place, key, token, now),
+            advice: advice(selector, key, token, now),
             error: match other_account {
                 Some(account) => Some(format!("the file is of the account {}", shown(account))),
                 None => foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
@@ -151,11 +151,11 @@ impl Row {
         }
     }
 
-    fn unreadable(self, error: &Error, place: &PlaceArgs) -> Self {
+    fn unreadable(self, error: &Error, selector: &SessionSelector) -> Self {
         Self {
             state: "unreadable",
             error: Some(chain(error)),
-            advice: Some(advice_for_unreadable(error, place).into()),
+            advice: Some(advice_for_unreadable(error, selector).into()),
             ..self
         }
     }
@@ -258,7 +258,7 @@ fn reason_of(token: &OAuthToken) -> Option<&TokenMark> {
 
 /// What the person should do, if anything.
 fn advice(
-    place: &PlaceArgs,
+    selector: &SessionSelector,
     key: &SessionKey,
     token: &OAuthToken,
     now: Timestamp,
@@ -270,9 +270,9 @@ fn advice(
     let noted = token.notes.provider.as_deref();
     let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
     let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
-    let session = PlaceArgs {
-        account: account.filter(|_| place.store.is_none()),
-        store: place.store.clone(),
+    let session = SessionSelector {
+        account: account.filter(|_| selector.store.is_none()),
+        store: selector.store.clone(),
     };
     Some(format!(
         "sign in again with `{}`",

@@ -1,7 +1,7 @@
 //! The decision whether a sign-in opens a browser.
 
 use super::choice::are_text_browsers;
-use crate::system::location::Place;
+use crate::system::location::Location;
 
 /// Whether a browser is opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,13 +15,13 @@ pub(crate) enum Opening {
 impl Opening {
     /// Whether to open a browser: as the flags wish, else where one can be seen. A `BROWSER`
     /// reaches the person also from afar (editors set it in their remote terminals).
-    pub(crate) fn at(place: &Place, wish: Option<bool>) -> Self {
+    pub(crate) fn at(location: &Location, wish: Option<bool>) -> Self {
         match wish {
             Some(true) => return Self::Open,
             Some(false) => return Self::Show(None),
             None => {}
         }
-        if let Some(wanted) = &place.browser {
+        if let Some(wanted) = &location.browser {
             return if are_text_browsers(wanted) {
                 Self::Show(Some(
                     "BROWSER names a text browser, which cannot show such a page: open it in another \
@@ -31,24 +31,24 @@ impl Opening {
                 Self::Open
             };
         }
-        if place.ssh.is_some() {
+        if location.ssh.is_some() {
             return Self::Show(Some(
                 "You are connected over SSH, so no browser is opened here: use the one on your own \
                  computer.",
             ));
         }
-        if place.container && !place.display {
+        if location.container && !location.display {
             return Self::Show(Some(
                 "This is a container without a screen, so no browser is opened: use the one on your \
                  own computer.",
             ));
         }
-        if !place.display {
+        if !location.display {
             return Self::Show(Some(
                 "There is no screen here, so no browser is opened: use one on any computer.",
             ));
         }
-        if place.terminal {
+        if location.terminal {
             Self::Open
         } else {
             Self::Show(None)
@@ -61,16 +61,16 @@ mod tests {
     use super::*;
     use crate::system::location::Ssh;
 
-    fn desk() -> Place {
-        Place {
+    fn desk() -> Location {
+        Location {
             display: true,
             terminal: true,
-            ..Place::default()
+            ..Location::default()
         }
     }
 
-    fn over_ssh() -> Place {
-        Place {
+    fn over_ssh() -> Location {
+        Location {
             ssh: Some(Ssh::default()),
             ..desk()
         }
@@ -84,11 +84,11 @@ mod tests {
     fn a_browser_is_opened_where_one_can_be_seen_and_else_it_is_said_why_not() {
         assert_eq!(Opening::at(&desk(), None), Opening::Open);
         assert!(shows(&Opening::at(&over_ssh(), None), "SSH"));
-        let mut place = desk();
-        place.display = false;
-        assert!(shows(&Opening::at(&place, None), "no screen"));
-        place.container = true;
-        assert!(shows(&Opening::at(&place, None), "container"));
+        let mut location = desk();
+        location.display = false;
+        assert!(shows(&Opening::at(&location, None), "no screen"));
+        location.container = true;
+        assert!(shows(&Opening::at(&location, None), "container"));
     }
 
     #[test]
@@ -99,11 +99,11 @@ mod tests {
 
     #[test]
     fn the_variable_browser_is_respected_from_afar_too() {
-        let mut place = over_ssh();
-        place.browser = Some("/opt/editor/bin/open-on-client".into());
-        assert_eq!(Opening::at(&place, None), Opening::Open);
-        assert_eq!(Opening::at(&place, Some(false)), Opening::Show(None));
-        place.browser = Some("/usr/bin/w3m -o x".into());
-        assert!(shows(&Opening::at(&place, None), "text browser"));
+        let mut location = over_ssh();
+        location.browser = Some("/opt/editor/bin/open-on-client".into());
+        assert_eq!(Opening::at(&location, None), Opening::Open);
+        assert_eq!(Opening::at(&location, Some(false)), Opening::Show(None));
+        location.browser = Some("/usr/bin/w3m -o x".into());
+        assert!(shows(&Opening::at(&location, None), "text browser"));
     }
 }

@@ -17,7 +17,7 @@ const WIDE: usize = 61;
 
 /// What is known of the waiting.
 #[derive(Debug, Default)]
-pub(super) struct Wait {
+pub(super) struct Countdown {
     ends: Option<Instant>,
     began: Option<Instant>,
     last_told: Option<Duration>,
@@ -40,7 +40,7 @@ pub(super) enum Ignored {
     Silent,
 }
 
-impl Wait {
+impl Countdown {
     /// What to say after a long time, and whether the person can paste.
     pub(super) fn prepare(&mut self, hint: &'static str, takes_pastes: bool) {
         self.hint = Some(hint);
@@ -151,46 +151,46 @@ mod tests {
 
     #[test]
     fn the_line_fits_and_says_what_can_be_done() {
-        let (mut wait, now) = (Wait::default(), Instant::now());
-        assert_eq!(wait.line(now, 80), None);
-        wait.prepare("", true);
-        wait.remind(300 * SECOND, now);
+        let (mut countdown, now) = (Countdown::default(), Instant::now());
+        assert_eq!(countdown.line(now, 80), None);
+        countdown.prepare("", true);
+        countdown.remind(300 * SECOND, now);
         assert_eq!(
-            wait.line(now + SECOND, 40).unwrap(),
+            countdown.line(now + SECOND, 40).unwrap(),
             "Paste or wait: 4:59 left. Ctrl-C stops."
         );
-        assert!(wait.line(now, 80).unwrap().starts_with("Paste here"));
-        wait.answered();
-        assert!(wait.line(now, 40).unwrap().starts_with("The answer"));
+        assert!(countdown.line(now, 80).unwrap().starts_with("Paste here"));
+        countdown.answered();
+        assert!(countdown.line(now, 40).unwrap().starts_with("The answer"));
         // A code that was none: the waiting goes on.
-        wait.remind(200 * SECOND, now);
-        assert!(wait.line(now, 40).unwrap().contains("3:20 left"));
+        countdown.remind(200 * SECOND, now);
+        assert!(countdown.line(now, 40).unwrap().contains("3:20 left"));
         // No more of them is tried, so none is asked for.
-        wait.prepare("Paste it", true);
-        wait.exhaust();
+        countdown.prepare("Paste it", true);
+        countdown.exhaust();
         for columns in [40, 80] {
-            let line = wait.line(now, columns).unwrap();
+            let line = countdown.line(now, columns).unwrap();
             assert_eq!(line, "Waiting: 3:20 left. Ctrl-C stops.");
         }
-        assert_eq!(wait.take_hint(now + 150 * SECOND), None);
+        assert_eq!(countdown.take_hint(now + 150 * SECOND), None);
     }
 
     #[test]
     fn what_to_check_is_said_once_after_a_long_time_or_half_of_a_short_one() {
         for (whole, early, late) in [(1800, 89, 90), (60, 29, 30)] {
-            let (mut wait, now) = (Wait::default(), Instant::now());
-            wait.prepare("look", false);
-            wait.remind(whole * SECOND, now);
-            assert_eq!(wait.take_hint(now + early * SECOND), None);
-            assert_eq!(wait.take_hint(now + late * SECOND), Some("look"));
-            assert_eq!(wait.take_hint(now + (late + 1) * SECOND), None);
+            let (mut countdown, now) = (Countdown::default(), Instant::now());
+            countdown.prepare("look", false);
+            countdown.remind(whole * SECOND, now);
+            assert_eq!(countdown.take_hint(now + early * SECOND), None);
+            assert_eq!(countdown.take_hint(now + late * SECOND), Some("look"));
+            assert_eq!(countdown.take_hint(now + (late + 1) * SECOND), None);
         }
     }
 
     #[test]
     fn a_flood_is_not_told_to_the_end() {
-        let mut wait = Wait::default();
-        let told: Vec<_> = (0..12).map(|_| wait.ignored()).collect();
+        let mut countdown = Countdown::default();
+        let told: Vec<_> = (0..12).map(|_| countdown.ignored()).collect();
         assert_eq!(
             told.iter().filter(|told| **told == Ignored::Tell).count(),
             8

@@ -3,5 +3,5 @@
 mod browser_flow;
 mod device_flow;
 
-pub(crate) use self::browser_flow::{Paste, WaysBack, authorization};
+pub(crate) use self::browser_flow::{CallbackHelp, Paste, authorization};
 pub(crate) use self::device_flow::device;

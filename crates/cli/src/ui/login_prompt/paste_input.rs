@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::ui::streams::Screen;
-use crate::ui::tty::{self, Unseen};
+use crate::ui::tty::{self, HiddenInput};
 
 /// Asks the terminal to mark where a paste begins and ends, and not to do so any more.
 const MARKED_PASTES: &str = "\x1b[?2004h";
@@ -23,7 +23,7 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Reads lines of standard input in a thread of its own: such a read cannot be called off.
 #[derive(Debug)]
-pub(super) struct Pastes {
+pub(super) struct PasteInput {
     lines: Mutex<Receiver<Secret>>,
     from_terminal: bool,
     screen: &'static Screen,
@@ -35,15 +35,15 @@ pub(super) struct Pastes {
 /// The terminal as a paste needs it; as it was when this is dropped.
 #[derive(Debug)]
 struct Hidden {
-    unseen: Unseen,
+    input: HiddenInput,
     screen: &'static Screen,
 }
 
 impl Hidden {
     fn begin(screen: &'static Screen) -> Option<Self> {
-        let unseen = Unseen::begin()?;
+        let input = HiddenInput::begin()?;
         screen.steer(MARKED_PASTES);
-        Some(Self { unseen, screen })
+        Some(Self { input, screen })
     }
 }
 
@@ -53,7 +53,7 @@ impl Drop for Hidden {
     }
 }
 
-impl Pastes {
+impl PasteInput {
     /// `None` where nothing can be pasted.
     pub(super) fn start(screen: &'static Screen) -> Option<Self> {
         let from_terminal = stdin().is_terminal();
@@ -67,24 +67,24 @@ impl Pastes {
             true => source::read_terminal(&say, &asked),
             false => read_lines(&say, is_of_an_answer),
         });
-        let pastes = Self {
+        let input = Self {
             lines: Mutex::new(lines),
             from_terminal,
             screen,
             hidden: Lock::new(None),
             is_for_us,
         };
-        pastes.attend();
-        Some(pastes)
+        input.attend();
+        Some(input)
     }
 
     /// Whether a person can paste, be it that the terminal is somebody else's at this moment.
-    pub(super) fn are_by_hand(&self) -> bool {
+    pub(super) fn is_by_hand(&self) -> bool {
         self.from_terminal
     }
 
     /// Whether what is pasted is hidden.
-    pub(super) fn are_unseen(&self) -> bool {
+    pub(super) fn is_hidden(&self) -> bool {
         self.hidden().is_some()
     }
 
@@ -95,7 +95,7 @@ impl Pastes {
         self.is_for_us.store(is_for_us, Ordering::SeqCst);
         match &*hidden {
             _ if !is_for_us => *hidden = None,
-            Some(hidden) => hidden.unseen.keep(),
+            Some(hidden) => hidden.input.keep(),
             None => *hidden = Hidden::begin(self.screen),
         }
     }

@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use crate::system::location::Place;
-use crate::ui::login_prompt::size::Room;
+use crate::system::location::Location;
+use crate::ui::login_prompt::size::Size;
 use crate::ui::width::wrapped;
 
 /// What else can be done where the browser does not reach this computer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WaysBack<'a> {
-    pub(crate) place: &'a Place,
+pub(crate) struct CallbackHelp<'a> {
+    pub(crate) location: &'a Location,
     pub(crate) redirect_uri: &'a str,
     pub(crate) paste: Paste,
 }
@@ -17,24 +17,24 @@ pub(crate) struct WaysBack<'a> {
 /// Whether the answer can be given by standard input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Paste {
-    ByHand { unseen: bool },
+    ByHand { hidden: bool },
     FromPipe,
     Never,
 }
 
-pub(crate) fn authorization(url: &str, back: WaysBack<'_>, room: Room) -> Vec<String> {
+pub(crate) fn authorization(url: &str, help: CallbackHelp<'_>, size: Size) -> Vec<String> {
     let mut lines = vec![String::new()];
-    let say = |lines: &mut Vec<String>, text: &str| lines.extend(wrapped(text, room.width));
+    let say = |lines: &mut Vec<String>, text: &str| lines.extend(wrapped(text, size.width));
     say(&mut lines, "Open this page in a browser:");
     lines.extend([String::new(), url.to_owned(), String::new()]);
-    if back.place.is_remote() {
-        from_afar(&mut lines, back, room);
+    if help.location.is_remote() {
+        from_afar(&mut lines, help, size);
     } else {
         say(
             &mut lines,
-            &format!("The answer comes back to {}.", back.redirect_uri),
+            &format!("The answer comes back to {}.", help.redirect_uri),
         );
-        if let Paste::ByHand { .. } = back.paste {
+        if let Paste::ByHand { .. } = help.paste {
             say(
                 &mut lines,
                 "Should the browser end on a page that cannot be reached, paste the address of that \
@@ -52,20 +52,20 @@ struct Way {
     command: Option<String>,
 }
 
-fn from_afar(lines: &mut Vec<String>, back: WaysBack<'_>, room: Room) {
-    let ways = ways(back);
+fn from_afar(lines: &mut Vec<String>, help: CallbackHelp<'_>, size: Size) {
+    let ways = ways(help);
     let many = ways.len() > 1;
     let text = format!(
         "In the end the browser goes to {}, which means this computer: on yours, that page does not \
          load.{}",
-        back.redirect_uri,
+        help.redirect_uri,
         if many {
             " Finish in one of two ways:"
         } else {
             ""
         }
     );
-    lines.extend(wrapped(&text, room.width));
+    lines.extend(wrapped(&text, size.width));
     lines.push(String::new());
     for (at, way) in ways.iter().enumerate() {
         let mark = if many {
@@ -74,7 +74,7 @@ fn from_afar(lines: &mut Vec<String>, back: WaysBack<'_>, room: Room) {
             String::new()
         };
         let indent = mark.len();
-        let words = wrapped(&way.words, room.width.saturating_sub(indent));
+        let words = wrapped(&way.words, size.width.saturating_sub(indent));
         for (row, line) in words.iter().enumerate() {
             let mark = if row == 0 { mark.as_str() } else { "" };
             lines.push(format!("{mark:indent$}{line}"));
@@ -86,15 +86,15 @@ fn from_afar(lines: &mut Vec<String>, back: WaysBack<'_>, room: Room) {
     }
 }
 
-fn ways(back: WaysBack<'_>) -> Vec<Way> {
+fn ways(help: CallbackHelp<'_>) -> Vec<Way> {
     let mut ways = Vec::new();
     let mut add = |words, command| ways.push(Way { words, command });
-    match back.paste {
-        Paste::ByHand { unseen } => add(
+    match help.paste {
+        Paste::ByHand { hidden } => add(
             format!(
                 "Copy its address all the same, paste it here and press Enter{}. The code in it \
                  alone will do too.",
-                if unseen { " (it is not shown)" } else { "" }
+                if hidden { " (it is not shown)" } else { "" }
             ),
             None,
         ),
@@ -104,15 +104,15 @@ fn ways(back: WaysBack<'_>) -> Vec<Way> {
         ),
         Paste::Never => {}
     }
-    let before = match back.paste {
+    let before = match help.paste {
         Paste::Never => "Before",
         _ => "Or, before",
     };
-    let Some(address) = address_of(back.redirect_uri) else {
+    let Some(address) = address_of(help.redirect_uri) else {
         return ways;
     };
     let port = address.port();
-    ways.push(match &back.place.ssh {
+    ways.push(match &help.location.ssh {
         Some(ssh) => Way {
             words: format!(
                 "{before} you open the page, run this on your own computer, with the name by which \
@@ -144,8 +144,8 @@ mod tests {
 
     const URL: &str = "https://accounts.example.com/o/oauth2/v2/auth?response_type=code&client_id=made-up&state=made-up-state&code_challenge=made-up-challenge";
 
-    fn room(width: usize, height: usize) -> Room {
-        Room {
+    fn size(width: usize, height: usize) -> Size {
+        Size {
             width,
             height,
             blocks: false,
@@ -153,19 +153,19 @@ mod tests {
         }
     }
 
-    fn back(place: &Place) -> WaysBack<'_> {
-        WaysBack {
-            place,
+    fn help(location: &Location) -> CallbackHelp<'_> {
+        CallbackHelp {
+            location,
             redirect_uri: "http://127.0.0.1:4711/oauth2callback",
-            paste: Paste::ByHand { unseen: true },
+            paste: Paste::ByHand { hidden: true },
         }
     }
 
     #[test]
     fn the_url_stands_whole_on_its_line_in_any_width() {
-        let place = Place::default();
+        let location = Location::default();
         for width in [20, 40, 80, usize::MAX] {
-            let lines = authorization(URL, back(&place), room(width, 24));
+            let lines = authorization(URL, help(&location), size(width, 24));
             assert_eq!(lines.iter().filter(|line| *line == URL).count(), 1);
             for line in lines.iter().filter(|line| line.contains(' ')) {
                 assert!(line.starts_with("ssh ") || columns(line) < width, "{line}");
@@ -175,24 +175,24 @@ mod tests {
 
     #[test]
     fn from_afar_both_ways_back_are_told() {
-        let mut place = Place {
+        let mut location = Location {
             ssh: Some(Ssh::default()),
-            ..Place::default()
+            ..Location::default()
         };
-        let text = authorization(URL, back(&place), room(80, 24)).join("\n");
+        let text = authorization(URL, help(&location), size(80, 24)).join("\n");
         assert!(text.contains("paste") && text.contains("ssh -N -L 4711:127.0.0.1:4711"));
-        place.ssh = None;
-        let text = authorization(URL, back(&place), room(80, 24)).join("\n");
+        location.ssh = None;
+        let text = authorization(URL, help(&location), size(80, 24)).join("\n");
         assert!(text.contains("paste") && text.contains("forward port 4711"));
     }
 
     #[test]
     fn at_a_desk_the_tunnel_is_no_topic() {
-        let place = Place {
+        let location = Location {
             display: true,
-            ..Place::default()
+            ..Location::default()
         };
-        let text = authorization(URL, back(&place), room(80, 24)).join("\n");
+        let text = authorization(URL, help(&location), size(80, 24)).join("\n");
         assert!(!text.contains("ssh") && text.contains("paste"));
     }
 }

@@ -3,7 +3,7 @@
 use llm_auth_core::DeviceAuthorization;
 
 use crate::ui::login_prompt::qr;
-use crate::ui::login_prompt::size::Room;
+use crate::ui::login_prompt::size::Size;
 use crate::ui::width::{columns, wrapped};
 
 /// Columns between a QR code and the words beside it.
@@ -17,7 +17,7 @@ const ROWS_OF_CODE: usize = 5;
 /// whole, whatever the width: a terminal folds it and still copies it in one piece.
 pub(crate) fn device(
     device: &DeviceAuthorization,
-    room: Room,
+    size: Size,
     strong: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let (code, plain) = (&device.user_code, &device.verification_uri);
@@ -36,7 +36,7 @@ pub(crate) fn device(
     let mut end = Vec::new();
     if complete {
         let one_line = format!("Or enter it at {plain}");
-        if columns(&one_line) < room.width {
+        if columns(&one_line) < size.width {
             end.push(one_line);
         } else {
             end.extend(["Or enter it at".to_owned(), plain.clone()]);
@@ -44,11 +44,11 @@ pub(crate) fn device(
     }
     end.push(String::new());
     let mut lines = vec![String::new()];
-    lines.extend(wrapped("Open this page in a browser:", room.width));
+    lines.extend(wrapped("Open this page in a browser:", size.width));
     lines.extend([String::new(), page.to_owned()]);
-    match picture(page, room, end.len()) {
+    match picture(page, size, end.len()) {
         Some(Picture::Beside { width, lines: rows }) => {
-            let beside = room.width - width - GAP;
+            let beside = size.width - width - GAP;
             words.extend(wrapped("Or scan this with a phone.", beside));
             words.push(String::new());
             words.extend(wrapped(compare, beside));
@@ -57,12 +57,12 @@ pub(crate) fn device(
         }
         Some(Picture::Above { lines: rows }) => {
             lines.extend(rows);
-            lines.extend(wrapped(compare, room.width));
+            lines.extend(wrapped(compare, size.width));
             lines.extend([String::new(), code_line, String::new()]);
         }
         None => {
             lines.push(String::new());
-            lines.extend(wrapped(compare, room.width));
+            lines.extend(wrapped(compare, size.width));
             lines.extend([String::new(), code_line]);
             if complete {
                 lines.push(String::new());
@@ -80,19 +80,19 @@ enum Picture {
 }
 
 /// `below` is how many lines come after it.
-fn picture(uri: &str, room: Room, below: usize) -> Option<Picture> {
-    if !room.blocks {
+fn picture(uri: &str, size: Size, below: usize) -> Option<Picture> {
+    if !size.blocks {
         return None;
     }
     let width = columns(qr::lines(uri, false)?.first()?);
-    let lines = qr::lines(uri, room.colour)?;
-    let page = columns(uri).div_ceil(room.width.max(1));
+    let lines = qr::lines(uri, size.colour)?;
+    let page = columns(uri).div_ceil(size.width.max(1));
     // The line that changes stands last.
     let height = page + lines.len() + below + 1;
-    if width + GAP + NARROWEST <= room.width && height <= room.height {
+    if width + GAP + NARROWEST <= size.width && height <= size.height {
         return Some(Picture::Beside { width, lines });
     }
-    let fits = width < room.width && height + ROWS_OF_CODE <= room.height;
+    let fits = width < size.width && height + ROWS_OF_CODE <= size.height;
     fits.then_some(Picture::Above { lines })
 }
 
