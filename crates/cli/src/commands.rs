@@ -115,28 +115,28 @@ impl Cli {
 impl Command {
     fn reporter(&self) -> Reporter {
         match self {
-            Self::Login(args) => match args.vendor {
-                Some(vendor) => Reporter::for_events(args.json, vendor, &args.selector),
+            Self::Login(args) => match args.provider {
+                Some(provider) => Reporter::for_events(args.json, provider, &args.selector),
                 None => Reporter::without_session(args.json),
             },
             Self::Token(args) => Reporter::for_answer(
                 args.json,
-                args.wanted.session.vendor,
+                args.wanted.session.provider,
                 &args.wanted.session.selector,
             ),
             Self::Exec(args) => Reporter::for_answer(
                 args.json,
-                args.wanted.session.vendor,
+                args.wanted.session.provider,
                 &args.wanted.session.selector,
             ),
             Self::Logout(args) => {
-                Reporter::for_events(args.json, args.session.vendor, &args.session.selector)
+                Reporter::for_events(args.json, args.session.provider, &args.session.selector)
             }
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
             Self::Switch(args) => {
-                Reporter::for_events(args.json, args.vendor, &SessionSelector::default())
+                Reporter::for_events(args.json, args.provider, &SessionSelector::default())
             }
             Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
             Self::Doctor(args) => Reporter::without_session(args.json),

@@ -1,8 +1,8 @@
 //! The providers that can be signed in to, and what makes one of the environment and the flags.
 
 mod args;
-mod build;
 mod client_file;
+mod configure;
 pub(crate) mod endpoints;
 mod name;
 mod provider;
@@ -10,6 +10,6 @@ mod recipients;
 pub(crate) mod trust;
 
 pub(crate) use self::args::{ProviderArgs, RegionName, TrustArgs};
-pub(crate) use self::build::http_client;
-pub(crate) use self::name::Vendor;
+pub(crate) use self::configure::http_client;
+pub(crate) use self::name::ProviderName;
 pub(crate) use self::provider::Provider;

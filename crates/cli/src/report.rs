@@ -11,7 +11,7 @@ use serde_json::json;
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use self::advice::{config_advice, store_advice};
 use crate::error::Failure;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::session::selector::SessionSelector;
 use crate::shell_quote::quoted;
 use crate::system::certificates;
@@ -24,7 +24,7 @@ use crate::ui::symbols::arrow;
 pub(crate) struct Reporter {
     json: Form,
     /// The session that the command is about.
-    session: Option<(Vendor, SessionSelector)>,
+    session: Option<(ProviderName, SessionSelector)>,
     /// The command has the flag --timeout for its requests.
     has_timeout: bool,
 }
@@ -38,19 +38,27 @@ enum Form {
 
 impl Reporter {
     /// For a command that writes events or one object: errors are events too.
-    pub(crate) fn for_events(json: bool, vendor: Vendor, selector: &SessionSelector) -> Self {
+    pub(crate) fn for_events(
+        json: bool,
+        provider: ProviderName,
+        selector: &SessionSelector,
+    ) -> Self {
         Self {
             json: if json { Form::Event } else { Form::None },
-            session: Some((vendor, selector.clone())),
+            session: Some((provider, selector.clone())),
             has_timeout: false,
         }
     }
 
     /// For a command whose answer is one object: `{"error": {..}}` stands in its place.
-    pub(crate) fn for_answer(json: bool, vendor: Vendor, selector: &SessionSelector) -> Self {
+    pub(crate) fn for_answer(
+        json: bool,
+        provider: ProviderName,
+        selector: &SessionSelector,
+    ) -> Self {
         Self {
             json: if json { Form::Answer } else { Form::None },
-            session: Some((vendor, selector.clone())),
+            session: Some((provider, selector.clone())),
             has_timeout: true,
         }
     }
@@ -109,8 +117,8 @@ impl Reporter {
             "advice": advice,
             "exit_code": failure.code(),
         });
-        if let Some((vendor, _)) = &self.session {
-            fields["vendor"] = vendor.name().into();
+        if let Some((provider, _)) = &self.session {
+            fields["vendor"] = provider.name().into();
         }
         // Standard output may be what failed; the exit code says the rest.
         let _unheard = match self.json {
@@ -145,7 +153,7 @@ impl Reporter {
 
     /// The command that signs in to the very account that failed.
     fn login(&self, error: &Error) -> String {
-        let Some((vendor, selector)) = &self.session else {
+        let Some((provider, selector)) = &self.session else {
             return "llm-auth login".to_owned();
         };
         let mut selector = selector.clone();
@@ -154,7 +162,7 @@ impl Reporter {
         {
             selector.account = Some(printable(key.account()));
         }
-        login_command(*vendor, &selector)
+        login_command(*provider, &selector)
     }
 
     fn store_advice(&self, error: &Error) -> String {
@@ -165,17 +173,19 @@ impl Reporter {
 
     fn advice_for(&self, error: &Error) -> String {
         let login = self.login(error);
-        let vendor = self.session.as_ref().map(|(vendor, _)| *vendor);
-        let variables = vendor.map_or("*", Vendor::name).to_ascii_uppercase();
+        let provider = self.session.as_ref().map(|(provider, _)| *provider);
+        let variables = provider
+            .map_or("*", ProviderName::name)
+            .to_ascii_uppercase();
         match error.kind() {
             ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
             ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
             ErrorKind::Denied => format!("if that was a mistake, run `{login}` again"),
             ErrorKind::Expired => {
                 // A vendor's code has an end of its own, which no flag moves.
-                let longer = match vendor {
-                    Some(Vendor::Gemini) => "; --timeout SECONDS waits longer",
-                    Some(Vendor::Qwen | Vendor::MiniMax) => {
+                let longer = match provider {
+                    Some(ProviderName::Gemini) => "; --timeout SECONDS waits longer",
+                    Some(ProviderName::Qwen | ProviderName::MiniMax) => {
                         ", before the vendor's code ends (or the time of --timeout, if it was given)"
                     }
                     None => "",
@@ -194,7 +204,7 @@ impl Reporter {
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
                 None => {
-                    let vendor = vendor.map(|vendor| format!(" {}", vendor.name()));
+                    let provider = provider.map(|provider| format!(" {}", provider.name()));
                     format!(
                         "try again later{}; nothing that is stored was changed. `llm-auth doctor{}` \
                          finds what stands in the way",
@@ -203,7 +213,7 @@ impl Reporter {
                         } else {
                             ""
                         },
-                        vendor.unwrap_or_default()
+                        provider.unwrap_or_default()
                     )
                 }
             },
@@ -229,8 +239,8 @@ impl Reporter {
 }
 
 /// The command that signs in to this session, fit for a shell.
-pub(crate) fn login_command(vendor: Vendor, selector: &SessionSelector) -> String {
-    let mut command = format!("llm-auth login {}", vendor.name());
+pub(crate) fn login_command(provider: ProviderName, selector: &SessionSelector) -> String {
+    let mut command = format!("llm-auth login {}", provider.name());
     let SessionSelector { account, store } = selector;
     if let Some(account) = account {
         command.push_str(&format!(" --account {}", quoted(account)));
@@ -252,13 +262,13 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_is_not_advised() {
         let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
-        let advice = |vendor| {
+        let advice = |provider| {
             let selector = SessionSelector::default();
-            let reporter = Reporter::for_events(false, vendor, &selector);
+            let reporter = Reporter::for_events(false, provider, &selector);
             reporter.advice(&expired).unwrap()
         };
-        assert!(advice(Vendor::Gemini).contains("--timeout SECONDS waits longer"));
-        assert!(!advice(Vendor::Qwen).contains("waits longer"));
+        assert!(advice(ProviderName::Gemini).contains("--timeout SECONDS waits longer"));
+        assert!(!advice(ProviderName::Qwen).contains("waits longer"));
 
         let trouble = Failure::from(Error::new(ErrorKind::Transient, "x"));
         let advice = Reporter::without_session(false).advice(&trouble).unwrap();

@@ -8,7 +8,7 @@ use llm_auth_core::{
 use serde::Serialize;
 
 use crate::error::Failure;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
@@ -20,8 +20,8 @@ use crate::ui::width::{columns, padded};
 #[derive(Args, Debug)]
 pub(crate) struct AccountsArgs {
     /// Only accounts at this vendor.
-    #[arg(value_enum, ignore_case = true)]
-    vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    provider: Option<ProviderName>,
 
     /// Write one JSON object.
     #[arg(long)]
@@ -31,8 +31,8 @@ pub(crate) struct AccountsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
     /// The vendor.
-    #[arg(value_enum, ignore_case = true)]
-    pub(crate) vendor: Vendor,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(crate) provider: ProviderName,
 
     /// The account, or the identity of its owner; it may be left out where there are two.
     account: Option<String>,
@@ -51,7 +51,8 @@ struct Report {
 /// One stored account. Nothing in it is secret.
 #[derive(Serialize)]
 struct Account {
-    vendor: &'static str,
+    #[serde(rename = "vendor")]
+    provider: &'static str,
     account: String,
     current: bool,
     identity: Option<String>,
@@ -60,19 +61,19 @@ struct Account {
 
 pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     let store = all()?;
-    let vendors = match &args.vendor {
-        Some(vendor) => std::slice::from_ref(vendor),
-        None => Vendor::value_variants(),
+    let providers = match &args.provider {
+        Some(provider) => std::slice::from_ref(provider),
+        None => ProviderName::value_variants(),
     };
     let mut accounts = Vec::new();
-    for vendor in vendors {
-        match list(*vendor, &store) {
+    for provider in providers {
+        match list(*provider, &store) {
             Ok(found) => accounts.extend(found),
             // The other vendors' are not affected.
             Err(failure) => say(&failure.message()),
         }
     }
-    accounts.sort_by(|a, b| (a.vendor, &a.account).cmp(&(b.vendor, &b.account)));
+    accounts.sort_by(|a, b| (a.provider, &a.account).cmp(&(b.provider, &b.account)));
     if args.json {
         return streams::json(&Report {
             v: VERSION,
@@ -80,12 +81,12 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
         });
     }
     if accounts.is_empty() {
-        let others = args.vendor.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
-        say(&match args.vendor {
-            Some(vendor) => format!(
+        let others = args.provider.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
+        say(&match args.provider {
+            Some(provider) => format!(
                 "no account at {} is signed in; `llm-auth login {}` starts{}",
-                vendor.title(),
-                vendor.name(),
+                provider.title(),
+                provider.name(),
                 if others {
                     ", `llm-auth accounts` shows the others"
                 } else {
@@ -105,32 +106,32 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
-    let (vendor, store) = (args.vendor, all()?);
-    let known = vendor.accounts(&store).stored()?;
+    let (provider, store) = (args.provider, all()?);
+    let known = provider.accounts(&store).stored()?;
     if known.is_empty() {
         let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
         return Err(error
-            .with_session(&vendor.accounts(&store).key(DEFAULT_ACCOUNT))
+            .with_session(&provider.accounts(&store).key(DEFAULT_ACCOUNT))
             .into());
     }
     let wanted = match &args.account {
-        Some(name) => vendor.accounts(&store).by_name(name)?,
-        None => the_other(vendor, &known, &store)
-            .ok_or_else(|| Failure::AmbiguousSwitch(vendor.accounts(&store).ambiguous(&known)))?,
+        Some(name) => provider.accounts(&store).by_name(name)?,
+        None => the_other(provider, &known, &store)
+            .ok_or_else(|| Failure::AmbiguousSwitch(provider.accounts(&store).ambiguous(&known)))?,
     };
     if !known.contains(&wanted) {
         return Err(Failure::AmbiguousSwitch(format!(
             "there is no account {} at {}: {}",
             printable(wanted.account()),
-            vendor.title(),
-            vendor.accounts(&store).ambiguous(&known)
+            provider.title(),
+            provider.accounts(&store).ambiguous(&known)
         )));
     }
-    Settings::set_current(vendor.name(), wanted.account())?;
+    Settings::set_current(provider.name(), wanted.account())?;
     say(&format!(
         "{} is now the current account of {}.",
         printable(wanted.account()),
-        vendor.title()
+        provider.title()
     ));
     if !args.json {
         return Ok(());
@@ -138,14 +139,14 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     streams::json(&serde_json::json!({
         "v": VERSION,
         "event": "switched",
-        "vendor": vendor.name(),
+        "vendor": provider.name(),
         "account": wanted.account(),
     }))
 }
 
-fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
-    let current = vendor.accounts(store).current().ok();
-    let accounts = vendor.accounts(store).stored()?.into_iter().map(|key| {
+fn list(provider: ProviderName, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
+    let current = provider.accounts(store).current().ok();
+    let accounts = provider.accounts(store).stored()?.into_iter().map(|key| {
         let read = store.read(&key);
         let now = SystemClock.now();
         let (state, identity) = match read {
@@ -155,7 +156,7 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
             Err(_) => ("unreadable", None),
         };
         Account {
-            vendor: vendor.name(),
+            provider: provider.name(),
             current: current.as_ref() == Some(&key),
             account: printable(key.account()),
             identity: identity.as_deref().map(shown),
@@ -166,8 +167,12 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
 }
 
 /// Of two accounts the one that is not the current one, of one that one.
-fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Option<SessionKey> {
-    let current = vendor.accounts(store).current().ok();
+fn the_other(
+    provider: ProviderName,
+    known: &[SessionKey],
+    store: &FileTokenStore,
+) -> Option<SessionKey> {
+    let current = provider.accounts(store).current().ok();
     match known {
         [only] => Some(only.clone()),
         [first, second] if current.as_ref() == Some(first) => Some(second.clone()),
@@ -186,7 +191,7 @@ impl Account {
         let identity = self.identity.as_deref().unwrap_or_default();
         let line = format!(
             "{mark} {:<8} {}  {:<10} {identity}",
-            self.vendor,
+            self.provider,
             padded(&self.account, width),
             self.state
         );

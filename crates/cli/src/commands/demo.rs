@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use self::approver::Approver;
 use self::checks::Checks;
 use self::output::Output;
-use self::provider::{DemoProvider, VENDORS};
+use self::provider::{DemoProvider, PROVIDERS};
 use crate::error::Failure;
 use crate::session::runtime;
 
@@ -101,9 +101,8 @@ impl Demo {
     }
 
     fn providers(&self) -> Result<Vec<DemoProvider>, Failure> {
-        let provider =
-            |vendor| DemoProvider::new(vendor, &self.kit, &self.clock, self.folder.path());
-        VENDORS.into_iter().map(provider).collect()
+        let provider = |name| DemoProvider::new(name, &self.kit, &self.clock, self.folder.path());
+        PROVIDERS.into_iter().map(provider).collect()
     }
 
     async fn sign_in(
@@ -112,12 +111,12 @@ impl Demo {
         checks: &mut Checks,
     ) -> Result<(), Failure> {
         for provider in providers {
-            let title = provider.vendor.title();
+            let title = provider.name.title();
             self.output
                 .print(&format!("\n== Sign in to {title} ({})", provider.flow()))?;
             let token = provider
                 .manager
-                .login(&self.approver.at(provider.vendor))
+                .login(&self.approver.at(provider.name))
                 .await?;
             self.output.print(&format!(
                 "Signed in; stored in {}.",
@@ -146,7 +145,7 @@ impl Demo {
             let token = provider.manager.token().await?;
             let (status, said) = provider.call(&token)?;
             self.output
-                .print(&format!("{:<8} {status} {said}", provider.vendor.name()))?;
+                .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
             accepted += usize::from(provider.accepts(status, &said));
         }
         checks.check(
@@ -171,7 +170,7 @@ impl Demo {
             };
             let (status, said) = provider.call(&old)?;
             self.output
-                .print(&format!("{:<8} {status} {said}", provider.vendor.name()))?;
+                .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
             refused += usize::from(!provider.accepts(status, &said));
         }
         checks.check(
@@ -271,7 +270,7 @@ impl Demo {
                 "the vendor has no way to be told"
             };
             self.output
-                .print(&format!("{:<8} forgotten; {told}", provider.vendor.name()))?;
+                .print(&format!("{:<8} forgotten; {told}", provider.name.name()))?;
         }
         let gone = providers.iter().all(|provider| !provider.file().exists());
         checks.check("signed out: no session is left on disk".into(), gone);

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(crate) use self::args::DoctorArgs;
 use self::check::{Check, Status};
 use crate::error::Failure;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::session::runtime;
 use crate::system::location::Location;
 use crate::ui::browser::opening::Opening;
@@ -28,15 +28,15 @@ struct Report {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
-    let vendors: Vec<Vendor> = match args.vendor {
-        Some(vendor) => vec![vendor],
-        None => Vendor::value_variants().to_vec(),
+    let providers: Vec<ProviderName> = match args.provider {
+        Some(provider) => vec![provider],
+        None => ProviderName::value_variants().to_vec(),
     };
     let mut checks = vec![location(&Location::detect())];
     checks.extend(variables::checks());
     checks.extend(network::checks());
-    checks.extend(store::checks(&args.selector, args.vendor));
-    let asked = async { Ok(endpoints::checks(args, &vendors).await) };
+    checks.extend(store::checks(&args.selector, args.provider));
+    let asked = async { Ok(endpoints::checks(args, &providers).await) };
     let interrupted = || "interrupted; nothing was changed".to_owned();
     checks.extend(runtime::run(Vec::new, asked, interrupted)?);
     let failed = checks

@@ -62,7 +62,10 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     let wanted = &args.wanted;
     if let Some(name) = &args.api_base_env {
-        let provider = wanted.session.vendor.offline_provider(&wanted.provider)?;
+        let provider = wanted
+            .session
+            .provider
+            .configure_offline(&wanted.provider_args)?;
         if let Some(ignored) = provider.ignored_api(&token) {
             say(&format!("llm-auth: {ignored}"));
         }

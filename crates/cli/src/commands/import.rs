@@ -17,7 +17,7 @@ pub(super) use self::source::Source;
 use self::take_over::{session, take_over};
 use super::login::{self, LoginArgs};
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, Vendor};
+use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::resolve::IMPORTED_FROM;
 use crate::ui::streams::say;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
     let Some(source) = args.source else {
         return look_everywhere(args);
     };
-    let found = || formats::find(source, args.file.as_deref(), args.vendor);
+    let found = || formats::find(source, args.file.as_deref(), args.provider);
     let choice = match (args.take_over, args.sign_in) {
         (true, _) => Choice::TakeOver,
         (_, true) => Choice::SignIn,
@@ -46,11 +46,15 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
         Choice::Leave => Ok(()),
         Choice::SignIn => {
             let found = found()?;
-            let provider = ProviderArgs {
-                region: args.provider.region.or(found.region),
-                ..args.provider.clone()
+            let provider_args = ProviderArgs {
+                region: args.provider_args.region.or(found.region),
+                ..args.provider_args.clone()
             };
-            login::run(&LoginArgs::new(session(args, &found), provider, args.json))
+            login::run(&LoginArgs::new(
+                session(args, &found),
+                provider_args,
+                args.json,
+            ))
         }
         // What was read before the person thought about it may be spent by now.
         Choice::TakeOver => take_over(args, source, found()?),
@@ -98,6 +102,6 @@ fn ask() -> Choice {
 /// The program that goes on with the grant of a session that was taken over from it.
 pub(super) fn shares_its_grant(token: &OAuthToken) -> Option<Source> {
     let name = token.notes.context.get(IMPORTED_FROM)?;
-    let is_shared = token.notes.provider.as_deref() == Some(Vendor::Gemini.name());
-    is_shared.then(|| Source::named(name)).flatten()
+    let is_shared = token.notes.provider.as_deref() == Some(ProviderName::Gemini.name());
+    is_shared.then(|| Source::from_name(name)).flatten()
 }

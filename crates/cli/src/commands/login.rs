@@ -12,7 +12,7 @@ use serde_json::json;
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, Vendor, trust};
+use crate::providers::{ProviderArgs, ProviderName, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -27,14 +27,14 @@ use crate::ui::streams::{self, VERSION, say};
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
     /// The vendor; a person at a terminal is asked if it is left out.
-    #[arg(value_enum, ignore_case = true)]
-    pub(crate) vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(crate) provider: Option<ProviderName>,
 
     #[command(flatten)]
     pub(crate) selector: SessionSelector,
 
     #[command(flatten)]
-    provider: ProviderArgs,
+    provider_args: ProviderArgs,
 
     /// Write one JSON event a line to standard output.
     #[arg(long)]
@@ -56,11 +56,11 @@ pub(crate) struct LoginArgs {
 
 impl LoginArgs {
     /// A sign-in as another command begins it.
-    pub(crate) fn new(session: SessionArgs, provider: ProviderArgs, json: bool) -> Self {
+    pub(crate) fn new(session: SessionArgs, provider_args: ProviderArgs, json: bool) -> Self {
         Self {
-            vendor: Some(session.vendor),
+            provider: Some(session.provider),
             selector: session.selector,
-            provider,
+            provider_args,
             json,
             browser: false,
             no_browser: false,
@@ -71,17 +71,17 @@ impl LoginArgs {
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     login_prompt::mend();
-    let vendor = match args.vendor {
-        Some(vendor) => vendor,
+    let provider = match args.provider {
+        Some(provider) => provider,
         None => ask_provider::ask()?,
     };
     let session = SessionArgs {
-        vendor,
+        provider,
         selector: args.selector.clone(),
     };
     let store = directories::open(&session.selector)?;
     let key = session
-        .vendor
+        .provider
         .accounts(&store)
         .meant_for_login(&session.selector)?;
     let provider_args = ProviderArgs {
@@ -90,19 +90,27 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             .flatten()
             .find(|name| resolve::is_address(name))
             .map(str::to_owned),
-        ..args.provider.clone()
+        ..args.provider_args.clone()
     };
-    let provider = vendor.provider(&provider_args, None, args.timeout)?;
-    vendor.check_login(&args.provider)?;
-    let places = trust::SignIn::judged(vendor, &args.provider)?;
+    let configured = provider.configure(&provider_args, None, args.timeout)?;
+    provider.check_login(&args.provider_args)?;
+    let places = trust::SignIn::judged(provider, &args.provider_args)?;
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
-    let is_named = vendor
+    let is_explicit = provider
         .accounts(&store)
-        .is_named(&session.selector, before.as_ref())?;
+        .is_explicit(&session.selector, before.as_ref())?;
     let is_one_file = session.selector.store.is_some();
-    let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
+    let login = Login::new(
+        provider,
+        configured,
+        key,
+        store,
+        is_explicit,
+        is_one_file,
+        before,
+    );
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let prompt = LoginPrompt::new(args.json, Location::detect(), wish);
@@ -113,14 +121,14 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let work = async {
         login.check_store().await?;
-        if let Some(event) = places.event(vendor).filter(|_| args.json) {
+        if let Some(event) = places.event(provider).filter(|_| args.json) {
             streams::json(&event)?;
         }
-        prompt.title(&format!("Sign in to {}", vendor.title()));
-        if let Some(line) = places.line(vendor) {
+        prompt.title(&format!("Sign in to {}", provider.title()));
+        if let Some(line) = places.line(provider) {
             prompt.say(&line);
         }
-        prompt.say(vendor.availability());
+        prompt.say(provider.availability());
         if let Some(notice) = login.notice() {
             prompt.say(&notice);
         }
@@ -133,13 +141,13 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
-    conclude(args.json, vendor, &login.store, was_corrupt, &signed_in?)
+    conclude(args.json, provider, &login.store, was_corrupt, &signed_in?)
 }
 
 /// Says who is signed in, where it is stored and until when; never a token.
 fn conclude(
     json: bool,
-    vendor: Vendor,
+    provider: ProviderName,
     store: &FileTokenStore,
     was_corrupt: bool,
     signed_in: &SignedIn,
@@ -155,7 +163,7 @@ fn conclude(
         .unwrap_or_default();
     say(&format!(
         "Signed in to {}{as_whom}. The session is stored in {file}.",
-        vendor.title()
+        provider.title()
     ));
     let until = expires_at.as_deref().unwrap_or("the end of all calendars");
     say(&match token.refresh {
@@ -178,7 +186,7 @@ fn conclude(
     }
     let notification = token.notification.as_deref().map(printable);
     if let Some(message) = &notification {
-        say(&format!("{} says: {message}", vendor.title()));
+        say(&format!("{} says: {message}", provider.title()));
     }
     if !json {
         return Ok(());
@@ -186,7 +194,7 @@ fn conclude(
     streams::json(&json!({
         "v": VERSION,
         "event": "signed_in",
-        "vendor": vendor.name(),
+        "vendor": provider.name(),
         "account": key.account(),
         "store": file,
         "identity": who,

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
-use crate::providers::{ProviderArgs, Vendor, trust};
+use crate::providers::{ProviderArgs, ProviderName, trust};
 use crate::session::directories;
 use crate::session::runtime;
 use crate::session::settings::Settings;
@@ -24,7 +24,7 @@ pub(crate) struct LogoutArgs {
     pub(crate) session: SessionArgs,
 
     #[command(flatten)]
-    provider: ProviderArgs,
+    provider_args: ProviderArgs,
 
     /// Forget it here only, and tell the vendor nothing.
     #[arg(long)]
@@ -49,17 +49,17 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
-    let vendor = args.session.vendor;
+    let provider = args.session.provider;
     let mut store = directories::open(&args.session.selector)?;
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
     let key = args
         .session
-        .vendor
+        .provider
         .accounts(&store)
         .meant(&args.session.selector)?;
-    let was_current = vendor
+    let was_current = provider
         .accounts(&store)
         .current()
         .is_ok_and(|current| current == key);
@@ -71,18 +71,18 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         && !args.local
         && sharer.is_none()
     {
-        trust::check_session(vendor, &args.provider, &key, session)?;
-        trust::check_way(vendor, &args.provider, &key)?;
+        trust::check_session(provider, &args.provider_args, &key, session)?;
+        trust::check_way(provider, &args.provider_args, &key)?;
     }
-    let manager = vendor
-        .provider(&args.provider, args.timeout, None)?
+    let manager = provider
+        .configure(&args.provider_args, args.timeout, None)?
         .manager()
         .store(store.clone())
         .account(key.account())
         .call_limit(runtime::call_limit(args.timeout))
         .build();
     let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
-    let work = async { Ok(forget(&manager, vendor, args.local, sharer).await?) };
+    let work = async { Ok(forget(&manager, provider, args.local, sharer).await?) };
     let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
         .then(|| directories::kept_aside(&store.path(&key)))
@@ -97,12 +97,12 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     }
     let current = match args.session.selector.store {
         Some(_) => None,
-        None => current_now(vendor, &key, &store).filter(|_| was_current),
+        None => current_now(provider, &key, &store).filter(|_| was_current),
     };
     if let Some(account) = &current {
         say(&format!(
             "Where no account of {} is named, {account} is meant now.",
-            vendor.title()
+            provider.title()
         ));
     }
     if !args.json {
@@ -123,7 +123,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
 
 async fn forget(
     manager: &AuthManager,
-    vendor: Vendor,
+    provider: ProviderName,
     local: bool,
     sharer: Option<Source>,
 ) -> Result<Outcome, llm_auth_core::Error> {
@@ -168,21 +168,21 @@ async fn forget(
         ),
         Some(Ok(Revocation::Confirmed)) => (
             "confirmed",
-            format!("signed out, and {} confirmed it", vendor.title()),
+            format!("signed out, and {} confirmed it", provider.title()),
         ),
         Some(Ok(_)) => (
             "not_supported",
             format!(
                 "forgotten here. {} has no way to be told, so whoever has a copy of the tokens can \
                  use them until they expire",
-                vendor.title()
+                provider.title()
             ),
         ),
         Some(Err(error)) => (
             "not_confirmed",
             format!(
                 "forgotten here, but {} did not confirm that the session is over: {}",
-                vendor.title(),
+                provider.title(),
                 chain(&error)
             ),
         ),
@@ -191,12 +191,12 @@ async fn forget(
 }
 
 /// The account that is meant from now on where none is named.
-fn current_now(vendor: Vendor, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
+fn current_now(provider: ProviderName, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
     // The sign-out itself is done.
-    if let Err(failure) = Settings::forget_current(vendor.name(), key.account()) {
+    if let Err(failure) = Settings::forget_current(provider.name(), key.account()) {
         say(&failure.message());
     }
-    let current = vendor.accounts(store).current().ok()?;
+    let current = provider.accounts(store).current().ok()?;
     let is_other = current != *key && store.path(&current).exists();
     is_other.then(|| printable(current.account()))
 }

@@ -14,7 +14,7 @@ use clap_mangen::Man;
 mod manual;
 
 use crate::error::Failure;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::system::files;
@@ -126,25 +126,27 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     let Ok(store) = directories::open(&SessionSelector::default()) else {
         return Vec::new();
     };
-    let of = |vendor: &Vendor| {
-        let keys = vendor.accounts(&store).stored().unwrap_or_default();
+    let of = |provider: &ProviderName| {
+        let keys = provider.accounts(&store).stored().unwrap_or_default();
         let names = keys.into_iter().map(|key| key.account().to_owned());
-        names.map(|name| (name, vendor.title())).collect::<Vec<_>>()
+        names
+            .map(|name| (name, provider.title()))
+            .collect::<Vec<_>>()
     };
     // Vendors may have accounts of the same name, which is offered once.
-    let mut vendors_of: Vec<(String, Vec<&str>)> = Vec::new();
-    for (name, vendor) in Vendor::value_variants().iter().flat_map(of) {
-        match vendors_of.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, vendors)) => vendors.push(vendor),
-            None => vendors_of.push((name, vec![vendor])),
+    let mut providers_of: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, provider) in ProviderName::value_variants().iter().flat_map(of) {
+        match providers_of.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, providers)) => providers.push(provider),
+            None => providers_of.push((name, vec![provider])),
         }
     }
-    vendors_of
+    providers_of
         .into_iter()
         // Shells take them by lines.
         .filter(|(name, _)| name.starts_with(&begun) && !name.contains(char::is_control))
-        .map(|(name, vendors)| {
-            let help = vendors.join(", ");
+        .map(|(name, providers)| {
+            let help = providers.join(", ");
             CompletionCandidate::new(quoted(&name)).help(Some(help.into()))
         })
         .collect()

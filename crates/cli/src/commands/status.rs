@@ -1,7 +1,7 @@
 //! `llm-auth status`.
 
+mod providers;
 mod row;
-mod vendors;
 
 use clap::Args;
 use llm_auth_core::{
@@ -9,11 +9,11 @@ use llm_auth_core::{
 };
 use serde::Serialize;
 
+use self::providers::Providers;
 use self::row::Row;
-use self::vendors::Vendors;
 use crate::error::Failure;
+use crate::providers::ProviderName;
 use crate::providers::TrustArgs;
-use crate::providers::Vendor;
 use crate::session::directories;
 use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
@@ -22,8 +22,8 @@ use crate::ui::streams::{self, VERSION, say};
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// Only sessions at this vendor.
-    #[arg(value_enum, ignore_case = true)]
-    vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    provider: Option<ProviderName>,
 
     #[command(flatten)]
     selector: SessionSelector,
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
 
 fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
-        let is_part = args.vendor.is_some() || args.selector.account.is_some();
+        let is_part = args.provider.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
         say(if others {
             "nobody is signed in there; `llm-auth status` shows all"
@@ -94,7 +94,7 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
     Err(Failure::NotUsable {
         message: format!(
             "{} ({}) is {}",
-            row.vendor.as_deref().unwrap_or("the session"),
+            row.provider.as_deref().unwrap_or("the session"),
             row.account,
             row.state
         ),
@@ -106,26 +106,29 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
 fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
     let wanted = args.selector.account.as_deref();
-    let vendors = Vendors::new(store, &args.trust);
+    let providers = Providers::new(store, &args.trust);
     if args.selector.store.is_some() {
-        let vendor = args.vendor.map_or("", Vendor::name);
-        let key = SessionKey::new(vendor, wanted.unwrap_or_default());
-        let row = Row::of(&args.selector, store, &vendors, &key, now);
+        let provider = args.provider.map_or("", ProviderName::name);
+        let key = SessionKey::new(provider, wanted.unwrap_or_default());
+        let row = Row::of(&args.selector, store, &providers, &key, now);
         return Ok(row.into_iter().collect());
     }
     let mut rows = Vec::new();
     for provider in store.providers()? {
-        if args.vendor.is_some_and(|vendor| vendor.name() != provider) {
+        if args
+            .provider
+            .is_some_and(|wanted| wanted.name() != provider)
+        {
             continue;
         }
         match store.sessions_of(&provider) {
             Ok(keys) => rows.extend(
                 keys.iter()
                     .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
-                    .filter_map(|key| Row::of(&args.selector, store, &vendors, key, now)),
+                    .filter_map(|key| Row::of(&args.selector, store, &providers, key, now)),
             ),
             // The other vendors' sessions are not affected.
-            Err(error) => rows.push(Row::of_unreadable_vendor(&provider, &error)),
+            Err(error) => rows.push(Row::of_unreadable_provider(&provider, &error)),
         }
     }
     Ok(rows)

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{Provider, ProviderArgs, trust};
+use crate::providers::{ProviderArgs, trust};
 use crate::report::login_command;
 use crate::session::directories;
 use crate::session::runtime;
@@ -38,7 +38,7 @@ pub(crate) struct Wanted {
     pub(crate) session: SessionArgs,
 
     #[command(flatten)]
-    pub(crate) provider: ProviderArgs,
+    pub(crate) provider_args: ProviderArgs,
 
     /// How long the token must still be good [default: 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
@@ -62,21 +62,21 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 impl Wanted {
     /// The session, renewed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
-        self.session.vendor.check_flags(&self.provider)?;
+        self.session.provider.check_flags(&self.provider_args)?;
         let mut store = directories::open(&self.session.selector)?;
         let key = self
             .session
-            .vendor
+            .provider
             .accounts(&store)
             .meant(&self.session.selector)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
-        let vendor = self.session.vendor;
+        let provider = self.session.provider;
         let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
         if let Some(session) = &stored {
             session.check_owner(&key, || store.path(&key).display().to_string())?;
-            trust::check_session(vendor, &self.provider, &key, session)?;
+            trust::check_session(provider, &self.provider_args, &key, session)?;
         }
         if !self.force_refresh
             && let Some(token) = good_enough(stored, &key, self.min_validity)?
@@ -86,9 +86,9 @@ impl Wanted {
             self.say_if_short(&token);
             return fit_to_send(key, token);
         }
-        trust::check_way(vendor, &self.provider, &key)?;
-        let manager = vendor
-            .provider(&self.provider, self.timeout, None)?
+        trust::check_way(provider, &self.provider_args, &key)?;
+        let manager = provider
+            .configure(&self.provider_args, self.timeout, None)?
             .manager()
             .store(store.clone())
             .account(key.account())
@@ -125,7 +125,7 @@ impl Wanted {
             message: format!("{key}: the access token that is stored {why}"),
             advice: format!(
                 "sign in again with `{}`",
-                login_command(self.session.vendor, &self.session.selector)
+                login_command(self.session.provider, &self.session.selector)
             ),
         })
     }
@@ -138,7 +138,7 @@ impl Wanted {
         {
             streams::say(&format!(
                 "llm-auth: {}'s tokens do not live for {}; this one is good for {}",
-                self.session.vendor.title(),
+                self.session.provider.title(),
                 time::length(minimum),
                 time::length(token.expires_in(now))
             ));
@@ -187,13 +187,15 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         return streams::answer(token.access.expose());
     }
     let Wanted {
-        session, provider, ..
+        session,
+        provider_args,
+        ..
     } = &args.wanted;
-    let provider: Provider = session.vendor.offline_provider(provider)?;
-    if let Some(ignored) = provider.ignored_api(token) {
+    let configured = session.provider.configure_offline(provider_args)?;
+    if let Some(ignored) = configured.ignored_api(token) {
         streams::say(&format!("llm-auth: {ignored}"));
     }
-    let headers: Map<String, serde_json::Value> = provider
+    let headers: Map<String, serde_json::Value> = configured
         .api_headers(token)?
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
@@ -207,7 +209,7 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "expires_at": rfc3339(token.expires_at),
         "expires_at_ms": token.expires_at.as_unix_millis(),
         "scope": token.scope.as_deref().map(shown),
-        "api_base": provider.api_base(token),
+        "api_base": configured.api_base(token),
         "headers": headers,
     }))
 }

@@ -1,4 +1,4 @@
-//! The endpoints of each vendor as the environment wants them.
+//! The endpoints of each provider as the environment sets them.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use llm_auth_minimax::{Dialect, MiniMaxEndpoints, Region};
 use llm_auth_qwen::QwenEndpoints;
 
 use super::args::ProviderArgs;
-use super::name::Vendor;
+use super::name::ProviderName;
 use crate::error::Failure;
 use crate::system::env::Variables;
 
-/// One endpoint of a vendor, and how it can be asked without a credential.
+/// One endpoint of a provider, and how it can be asked without a credential.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     /// As the RFCs call it.
@@ -36,13 +36,13 @@ pub(crate) enum Kind {
     Resource,
 }
 
-/// All that sessions at this vendor, in these regions, talk to.
+/// All that sessions of this provider, in these regions, talk to.
 pub(crate) fn of(
-    vendor: Vendor,
+    provider: ProviderName,
     args: &ProviderArgs,
     regions: &[Region],
 ) -> Result<Vec<Entry>, Failure> {
-    let variables = Variables::of(vendor.name());
+    let variables = Variables::of(provider.name());
     let mut entries: Vec<Entry> = Vec::new();
     let mut add = |name, variable, endpoint: &Endpoint, kind| {
         if entries.iter().all(|entry| entry.endpoint != *endpoint) {
@@ -61,8 +61,8 @@ pub(crate) fn of(
     );
     const TOKEN: (&str, &str) = ("token endpoint", "TOKEN_ENDPOINT");
     const REVOCATION: (&str, &str) = ("revocation endpoint", "REVOCATION_ENDPOINT");
-    match vendor {
-        Vendor::Qwen => {
+    match provider {
+        ProviderName::Qwen => {
             let endpoints = qwen(&variables, None)?;
             add(
                 DEVICE.0,
@@ -72,7 +72,7 @@ pub(crate) fn of(
             );
             add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
         }
-        Vendor::MiniMax => {
+        ProviderName::MiniMax => {
             for region in regions {
                 let endpoints = minimax(&variables, *region, args.dialect, None)?;
                 add(
@@ -87,7 +87,7 @@ pub(crate) fn of(
                 }
             }
         }
-        Vendor::Gemini => {
+        ProviderName::Gemini => {
             let endpoints = gemini(&variables)?;
             let page = "authorization endpoint";
             add(

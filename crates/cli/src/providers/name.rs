@@ -5,9 +5,9 @@ use llm_auth_core::FileTokenStore;
 
 use crate::session::resolve::Accounts;
 
-/// A vendor that can be signed in to.
+/// A provider that can be signed in to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Vendor {
+pub(crate) enum ProviderName {
     Qwen,
     #[value(name = "minimax")]
     MiniMax,
@@ -15,7 +15,7 @@ pub(crate) enum Vendor {
     Gemini,
 }
 
-impl Vendor {
+impl ProviderName {
     /// The name as it is typed and stored.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -34,12 +34,12 @@ impl Vendor {
         }
     }
 
-    /// The vendor of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// The provider of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::value_variants()
             .iter()
             .copied()
-            .find(|vendor| vendor.name() == name)
+            .find(|provider| provider.name() == name)
     }
 
     /// Its accounts in this store.
@@ -47,7 +47,7 @@ impl Vendor {
         Accounts::new(self.name(), self.title(), store)
     }
 
-    /// What a sign-in is good for today, said before a person takes the trouble.
+    /// What a sign-in is good for today; a sign-in prints it before it begins.
     pub(crate) fn availability(self) -> &'static str {
         match self {
             Self::Qwen => {

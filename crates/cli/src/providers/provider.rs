@@ -7,11 +7,11 @@ use llm_auth_gemini::GeminiProvider;
 use llm_auth_minimax::MiniMaxProvider;
 use llm_auth_qwen::QwenProvider;
 
-use super::name::Vendor;
+use super::name::ProviderName;
 use crate::error::Failure;
 use crate::text::not_a_word;
 
-/// The provider of one vendor.
+/// A provider as the environment and the flags configure it.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {
     Qwen(QwenProvider),
@@ -52,8 +52,11 @@ impl Provider {
     /// What is said of a session that names an API to which its access token must not go.
     pub(crate) fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
         let (title, host) = match self {
-            Self::Qwen(provider) => (Vendor::Qwen.title(), provider.ignored_api(session)?),
-            Self::MiniMax(provider) => (Vendor::MiniMax.title(), provider.ignored_api(session)?),
+            Self::Qwen(provider) => (ProviderName::Qwen.title(), provider.ignored_api(session)?),
+            Self::MiniMax(provider) => (
+                ProviderName::MiniMax.title(),
+                provider.ignored_api(session)?,
+            ),
             Self::Gemini(_) => return None,
         };
         Some(format!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use llm_auth_core::{Endpoint, Recipients, printable};
 
 use super::args::ProviderArgs;
-use super::name::Vendor;
+use super::name::ProviderName;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::shell_quote::quoted;
@@ -22,8 +22,8 @@ const PLACES: [&str; 6] = [
 ];
 
 /// The variables that are set and say where this vendor's servers are.
-pub(crate) fn places_set(vendor: Vendor) -> Vec<String> {
-    let variables = Variables::of(vendor.name());
+pub(crate) fn places_set(provider: ProviderName) -> Vec<String> {
+    let variables = Variables::of(provider.name());
     let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));
     let set = PLACES.iter().filter(is_set);
     set.map(|last| variables.name(last)).collect()
@@ -31,46 +31,49 @@ pub(crate) fn places_set(vendor: Vendor) -> Vec<String> {
 
 /// Whether the secret of the user's client may be sent to this token endpoint.
 pub(super) fn check_secret(
-    vendor: Vendor,
+    provider: ProviderName,
     args: &ProviderArgs,
     token_endpoint: &Endpoint,
 ) -> Result<(), Failure> {
-    let recipients = recipients(vendor, args)?;
+    let recipients = recipients(provider, args)?;
     if recipients.owns(token_endpoint) || recipients.trusts(token_endpoint) {
         return Ok(());
     }
-    let own = own(vendor, args);
+    let own = own(provider, args);
     Err(Failure::Config {
         message: format!(
             "{}: the client secret is for {}, and was not sent to {} (set by {})",
-            vendor.name(),
+            provider.name(),
             own.first().map(Endpoint::host).unwrap_or_default(),
             token_endpoint.host(),
-            places_set(vendor).join(", "),
+            places_set(provider).join(", "),
         ),
-        advice: advice(&places_set(vendor), &[token_endpoint.host()]),
+        advice: advice(&places_set(provider), &[token_endpoint.host()]),
     })
 }
 
-pub(super) fn recipients(vendor: Vendor, args: &ProviderArgs) -> Result<Recipients, Failure> {
-    Ok(Recipients::of_vendor(own(vendor, args)).trusting(&args.trust.hosts()?))
+pub(super) fn recipients(
+    provider: ProviderName,
+    args: &ProviderArgs,
+) -> Result<Recipients, Failure> {
+    Ok(Recipients::of_vendor(own(provider, args)).trusting(&args.trust.hosts()?))
 }
 
 /// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
 /// the environment says, the token endpoint first.
-fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
-    match vendor {
-        Vendor::Qwen => {
+fn own(provider: ProviderName, args: &ProviderArgs) -> Vec<Endpoint> {
+    match provider {
+        ProviderName::Qwen => {
             let known = llm_auth_qwen::QwenEndpoints::default();
             vec![known.token, known.device_authorization]
         }
-        Vendor::MiniMax => {
+        ProviderName::MiniMax => {
             let known = llm_auth_minimax::MiniMaxEndpoints::new(args.region(), args.dialect);
             let revocation = known.revocation.into_iter();
             let own = [known.token, known.device_authorization].into_iter();
             own.chain(revocation).collect()
         }
-        Vendor::Gemini => {
+        ProviderName::Gemini => {
             let known = llm_auth_gemini::GeminiEndpoints::default();
             vec![known.token, known.revocation]
         }
@@ -78,9 +81,9 @@ fn own(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
 }
 
 /// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
-pub(super) fn serving(vendor: Vendor, args: &ProviderArgs) -> Vec<Endpoint> {
-    let mut serving = own(vendor, args);
-    if vendor == Vendor::Gemini {
+pub(super) fn serving(provider: ProviderName, args: &ProviderArgs) -> Vec<Endpoint> {
+    let mut serving = own(provider, args);
+    if provider == ProviderName::Gemini {
         let known = llm_auth_gemini::GeminiEndpoints::default();
         serving.extend([known.userinfo, known.authorization]);
     }

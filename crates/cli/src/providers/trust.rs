@@ -8,9 +8,9 @@ use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost};
 use serde_json::{Value, json};
 
 use super::args::ProviderArgs;
-use super::build::http_client;
+use super::configure::http_client;
 use super::endpoints::{self, Entry};
-use super::name::Vendor;
+use super::name::ProviderName;
 use super::provider::Provider;
 use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
@@ -21,22 +21,22 @@ use crate::ui::streams::VERSION;
 /// Refuses to use a stored session if the environment would take it to another server than the one
 /// that issued it.
 pub(crate) fn check_session(
-    vendor: Vendor,
+    provider: ProviderName,
     args: &ProviderArgs,
     key: &SessionKey,
     session: &OAuthToken,
 ) -> Result<(), Failure> {
-    let set = places_set(vendor);
+    let set = places_set(provider);
     if set.is_empty() {
         return Ok(());
     }
-    let provider = vendor.offline_provider(args)?;
-    let Some(why) = refused(vendor, &provider, session) else {
+    let configured = provider.configure_offline(args)?;
+    let Some(why) = refused(provider, &configured, session) else {
         return Ok(());
     };
     Err(Failure::Config {
         message: format!("{key}: {why}"),
-        advice: advice(&set, &refused_hosts(vendor, args, session)?),
+        advice: advice(&set, &refused_hosts(provider, args, session)?),
     })
 }
 
@@ -50,13 +50,13 @@ struct Reader {
 
 impl Reader {
     /// The one on the way to this vendor, unless a flag or the settings name it.
-    fn find(vendor: Vendor, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
+    fn find(provider: ProviderName, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
         let authorities = certificates::variables_set();
         let Some(proxy) = Proxy::find()?.filter(|_| !authorities.is_empty()) else {
             return Ok(None);
         };
         let http = http_client(None)?;
-        let entries = endpoints::of(vendor, args, &[args.region()])?;
+        let entries = endpoints::of(provider, args, &[args.region()])?;
         let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
         let place = Endpoint::new(&format!("https://{}/", proxy.place()));
         let is_trusted = |trusted: &TrustedHost| {
@@ -88,11 +88,11 @@ impl Reader {
 
 /// Refuses to send a stored session by a way on which a proxy of the environment could read it.
 pub(crate) fn check_way(
-    vendor: Vendor,
+    provider: ProviderName,
     args: &ProviderArgs,
     key: &SessionKey,
 ) -> Result<(), Failure> {
-    match Reader::find(vendor, args)? {
+    match Reader::find(provider, args)? {
         Some(reader) => Err(reader.refusal(&format!("the session {key}"))),
         None => Ok(()),
     }
@@ -100,12 +100,12 @@ pub(crate) fn check_way(
 
 /// The servers of the environment that this session must not be sent to.
 fn refused_hosts(
-    vendor: Vendor,
+    provider: ProviderName,
     args: &ProviderArgs,
     session: &OAuthToken,
 ) -> Result<Vec<String>, Failure> {
-    let recipients = recipients(vendor, args)?;
-    let entries = endpoints::of(vendor, args, &[args.region()])?;
+    let recipients = recipients(provider, args)?;
+    let entries = endpoints::of(provider, args, &[args.region()])?;
     let is_refused = |entry: &&Entry| match entry.variable {
         "TOKEN_ENDPOINT" | "REVOCATION_ENDPOINT" => {
             recipients.permit(session, &entry.endpoint).is_err()
@@ -117,19 +117,23 @@ fn refused_hosts(
     let refused = entries.iter().filter(is_refused);
     let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
     // The API is there too, wherever the endpoints are.
-    let base = Variables::of(vendor.name()).endpoint("BASE_URL")?;
+    let base = Variables::of(provider.name()).endpoint("BASE_URL")?;
     let base = base.filter(|base| recipients.permit_access(session, base).is_err());
     hosts.extend(base.map(|base| base.host()));
     Ok(hosts)
 }
 
 /// Why this session is not used in this environment, if so.
-pub(crate) fn refused(vendor: Vendor, provider: &Provider, session: &OAuthToken) -> Option<String> {
-    let set = places_set(vendor);
+pub(crate) fn refused(
+    provider: ProviderName,
+    configured: &Provider,
+    session: &OAuthToken,
+) -> Option<String> {
+    let set = places_set(provider);
     if set.is_empty() {
         return None;
     }
-    let error = provider.check_session(session).err()?;
+    let error = configured.check_session(session).err()?;
     Some(format!("{} (set by {})", chain(&error), set.join(", ")))
 }
 
@@ -146,10 +150,10 @@ pub(crate) struct SignIn {
 impl SignIn {
     /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
     /// secret of the user's client, or what another server issues during the sign-in.
-    pub(crate) fn judged(vendor: Vendor, args: &ProviderArgs) -> Result<Self, Failure> {
-        let entries = endpoints::of(vendor, args, &[args.region()])?;
-        let recipients = recipients(vendor, args)?;
-        let served = Recipients::of_vendor(serving(vendor, args));
+    pub(crate) fn judged(provider: ProviderName, args: &ProviderArgs) -> Result<Self, Failure> {
+        let entries = endpoints::of(provider, args, &[args.region()])?;
+        let recipients = recipients(provider, args)?;
+        let served = Recipients::of_vendor(serving(provider, args));
         let is_own = |entry: &Entry| {
             let gets_the_grant =
                 ["TOKEN_ENDPOINT", "REVOCATION_ENDPOINT"].contains(&entry.variable);
@@ -169,7 +173,7 @@ impl SignIn {
                     message: format!(
                         "{}: this sign-in begins at {}, and what it brings would go to {}; nothing \
                          was sent",
-                        vendor.name(),
+                        provider.name(),
                         first.as_deref().map(bare).unwrap_or_default(),
                         entry.endpoint.host(),
                     ),
@@ -183,10 +187,12 @@ impl SignIn {
         let is_trusted = foreign
             .iter()
             .all(|entry| recipients.trusts(&entry.endpoint));
-        let reader = Reader::find(vendor, args)?;
+        let reader = Reader::find(provider, args)?;
         match reader {
             // The secret of the user's client goes along.
-            Some(reader) if vendor == Vendor::Gemini => Err(reader.refusal("the client secret")),
+            Some(reader) if provider == ProviderName::Gemini => {
+                Err(reader.refusal("the client secret"))
+            }
             reader => Ok(Self {
                 foreign,
                 is_trusted,
@@ -196,7 +202,7 @@ impl SignIn {
     }
 
     /// The same for a program, unless the user has said already that these servers are meant.
-    pub(crate) fn event(&self, vendor: Vendor) -> Option<Value> {
+    pub(crate) fn event(&self, provider: ProviderName) -> Option<Value> {
         if self.is_trusted && self.reader.is_none() {
             return None;
         }
@@ -211,14 +217,14 @@ impl SignIn {
         Some(json!({
             "v": VERSION,
             "event": "foreign_endpoints",
-            "vendor": vendor.name(),
+            "vendor": provider.name(),
             "endpoints": endpoints,
             "proxy": self.reader.as_ref().map(|reader| reader.proxy.shown()),
         }))
     }
 
     /// One line that says that the sign-in leaves the vendor's own servers.
-    pub(crate) fn line(&self, vendor: Vendor) -> Option<String> {
+    pub(crate) fn line(&self, provider: ProviderName) -> Option<String> {
         let mut places: Vec<String> = Vec::new();
         for entry in &self.foreign {
             let set_by = entry.set_by.as_deref().unwrap_or("the environment");
@@ -230,7 +236,7 @@ impl SignIn {
         let foreign = (!places.is_empty()).then(|| {
             format!(
                 "This sign-in does not go to {}'s own servers but to {}.",
-                vendor.title(),
+                provider.title(),
                 places.join(" and ")
             )
         });

@@ -84,7 +84,7 @@ impl<'a> Accounts<'a> {
 
     /// Whether somebody named the account itself, so that no other one will do. Who names a person
     /// means that person.
-    pub(crate) fn is_named(
+    pub(crate) fn is_explicit(
         self,
         selector: &SessionSelector,
         before: Option<&OAuthToken>,

@@ -59,10 +59,10 @@ impl Settings {
     }
 
     /// The account that was made the current one of a vendor, if any was.
-    pub(crate) fn current(&self, vendor: &str) -> Result<Option<&str>, Failure> {
+    pub(crate) fn current(&self, provider: &str) -> Result<Option<&str>, Failure> {
         let account = match self.members.get(CURRENT) {
             None | Some(Value::Null) => None,
-            Some(Value::Object(current)) => current.get(vendor),
+            Some(Value::Object(current)) => current.get(provider),
             Some(_) => {
                 return Err(unreadable(
                     &self.file,
@@ -76,7 +76,7 @@ impl Settings {
             Some(Value::String(account)) => Ok(Some(account)),
             Some(_) => Err(unreadable(
                 &self.file,
-                &format!("the current account of {vendor} is no text"),
+                &format!("the current account of {provider} is no text"),
                 OF_ACCOUNTS,
             )),
         }
@@ -103,22 +103,22 @@ impl Settings {
     }
 
     /// Remembers which account of a vendor is the current one.
-    pub(crate) fn set_current(vendor: &str, account: &str) -> Result<(), Failure> {
+    pub(crate) fn set_current(provider: &str, account: &str) -> Result<(), Failure> {
         change(|current| {
-            let before = current.insert(vendor.to_owned(), account.into());
+            let before = current.insert(provider.to_owned(), account.into());
             before.as_ref().and_then(Value::as_str) != Some(account)
         })
     }
 
     /// Forgets the current account of a vendor, if it is this one.
-    pub(crate) fn forget_current(vendor: &str, account: &str) -> Result<(), Failure> {
-        if Self::load()?.current(vendor)? != Some(account) {
+    pub(crate) fn forget_current(provider: &str, account: &str) -> Result<(), Failure> {
+        if Self::load()?.current(provider)? != Some(account) {
             return Ok(());
         }
         change(|current| {
-            let is_still = current.get(vendor).and_then(Value::as_str) == Some(account);
+            let is_still = current.get(provider).and_then(Value::as_str) == Some(account);
             if is_still {
-                current.remove(vendor);
+                current.remove(provider);
             }
             is_still
         })

@@ -24,33 +24,35 @@ const IN_FILES: bool = cfg!(all(
 
 /// A variable that names certificates.
 #[derive(Debug)]
-pub(crate) struct Named {
-    pub(crate) variable: &'static str,
+pub(crate) struct CertificateVariable {
+    pub(crate) name: &'static str,
     value: OsString,
 }
 
 /// Those that are set. An empty or a blank one counts as not set beside one that names something;
 /// alone it counts, for the TLS library takes it for a name and then has no certificates at all.
-pub(crate) fn named() -> Vec<Named> {
-    let variables = VARIABLES.iter().filter(|_| IN_FILES);
-    let set = variables.filter_map(|variable| {
-        let value = std::env::var_os(variable)?;
-        Some(Named { variable, value })
+pub(crate) fn variables() -> Vec<CertificateVariable> {
+    let known = VARIABLES.iter().filter(|_| IN_FILES);
+    let set = known.filter_map(|name| {
+        let value = std::env::var_os(name)?;
+        Some(CertificateVariable { name, value })
     });
-    let (blank, named): (Vec<_>, Vec<_>) = set.partition(Named::is_blank);
+    let (blank, named): (Vec<_>, Vec<_>) = set.partition(CertificateVariable::is_blank);
     if named.is_empty() { blank } else { named }
 }
 
 /// The variables that say whose certificates count, beside or in place of the system's.
 pub(crate) fn variables_set() -> Vec<String> {
     let own = std::env::var_os(CA_FILE).filter(|value| !value.is_empty());
-    let others = named().into_iter().filter(|named| !named.is_blank());
-    let others = others.map(|named| named.variable);
+    let others = variables()
+        .into_iter()
+        .filter(|variable| !variable.is_blank());
+    let others = others.map(|variable| variable.name);
     let all = own.map(|_set| CA_FILE).into_iter().chain(others);
     all.map(str::to_owned).collect()
 }
 
-impl Named {
+impl CertificateVariable {
     pub(crate) fn shown(&self) -> String {
         printable(&self.value.to_string_lossy())
     }
@@ -83,7 +85,7 @@ impl Named {
     }
 
     fn is_directory(&self) -> bool {
-        self.variable == "SSL_CERT_DIR"
+        self.name == "SSL_CERT_DIR"
     }
 
     fn places(&self) -> Vec<PathBuf> {
@@ -112,20 +114,18 @@ impl Named {
 /// asked before a client is built, and so before any lock is held. What is not there, or holds no
 /// certificate, is an error of the library.
 pub(crate) fn check() -> Result<(), Failure> {
-    for named in named() {
-        let misfit = named.places().into_iter().find_map(|place| {
+    for variable in variables() {
+        let misfit = variable.places().into_iter().find_map(|place| {
             let found = std::fs::metadata(&place).ok()?;
             let shown = printable(&place.display().to_string());
-            let why = named.misfit(&found)?;
-            Some(format!("{}={shown} {why}", named.variable))
+            let why = variable.misfit(&found)?;
+            Some(format!("{}={shown} {why}", variable.name))
         });
         if let Some(message) = misfit {
-            let variable = named.variable;
+            let name = variable.name;
             return Err(Failure::Config {
                 message,
-                advice: format!(
-                    "correct {variable}, or unset it to use the package ca-certificates"
-                ),
+                advice: format!("correct {name}, or unset it to use the package ca-certificates"),
             });
         }
     }
@@ -143,23 +143,23 @@ pub(crate) fn explained(error: &Error) -> Option<Failure> {
 /// Whether it is not the network but what this computer trusts that stands in the way: no
 /// certificate at all, or others than the system's own.
 fn is_broken(error: &Error) -> bool {
-    error.is_about_trust() && (error.kind() == ErrorKind::System || !named().is_empty())
+    error.is_about_trust() && (error.kind() == ErrorKind::System || !variables().is_empty())
 }
 
 /// What is said behind the message of such an error: the variables that are set.
 pub(crate) fn words(error: &Error) -> Option<String> {
-    let named = named();
-    if !is_broken(error) || named.is_empty() {
+    let set = variables();
+    if !is_broken(error) || set.is_empty() {
         return None;
     }
-    let named: Vec<_> = named
+    let named: Vec<_> = set
         .iter()
-        .map(|named| {
-            let why = named.trouble().map(|why| format!(", which {why}"));
+        .map(|variable| {
+            let why = variable.trouble().map(|why| format!(", which {why}"));
             format!(
                 "{}={}{}",
-                named.variable,
-                named.shown().trim(),
+                variable.name,
+                variable.shown().trim(),
                 why.unwrap_or_default()
             )
         })
@@ -172,10 +172,10 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
     if !is_broken(error) {
         return None;
     }
-    let named = named();
-    let variables: Vec<_> = named.iter().map(|named| named.variable).collect();
-    let it = if named.len() > 1 { "them" } else { "it" };
-    Some(if named.is_empty() {
+    let set = variables();
+    let names: Vec<_> = set.iter().map(|variable| variable.name).collect();
+    let it = if set.len() > 1 { "them" } else { "it" };
+    Some(if set.is_empty() {
         "install the package ca-certificates, which puts them into /etc/ssl/certs, or name a \
          file of them with SSL_CERT_FILE"
             .into()
@@ -184,7 +184,7 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
             "correct {}, or unset {it} to use those of the package ca-certificates (in \
              /etc/ssl/certs); to trust a company's authority beside them, name its \
              certificates with {CA_FILE}",
-            variables.join(" and ")
+            names.join(" and ")
         )
     })
 }

@@ -110,16 +110,16 @@ pub(crate) fn not_valid(name: &str, why: &str) -> Failure {
     }
 }
 
-/// The variables of one vendor: `LLM_AUTH_QWEN_...`.
+/// The variables of one provider: `LLM_AUTH_QWEN_...`.
 #[derive(Debug)]
 pub(crate) struct Variables {
     prefix: String,
 }
 
 impl Variables {
-    pub(crate) fn of(vendor: &str) -> Self {
+    pub(crate) fn of(provider: &str) -> Self {
         Self {
-            prefix: format!("LLM_AUTH_{}", vendor.to_ascii_uppercase()),
+            prefix: format!("LLM_AUTH_{}", provider.to_ascii_uppercase()),
         }
     }
 

@@ -9,7 +9,7 @@ use llm_auth_testkit::Testkit;
 
 use super::http;
 use super::output::Output;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::ui::login_prompt::LoginPrompt;
 
 /// Approves in the person's stead, after a pause in which they may do it themselves.
@@ -24,7 +24,7 @@ pub(super) struct Approver {
 #[derive(Debug)]
 pub(super) struct Prompt {
     approver: Approver,
-    vendor: Vendor,
+    provider: ProviderName,
     prompt: LoginPrompt,
 }
 
@@ -34,10 +34,10 @@ impl Approver {
     }
 
     /// The prompt for a sign-in at this vendor.
-    pub(super) fn at(&self, vendor: Vendor) -> Prompt {
+    pub(super) fn at(&self, provider: ProviderName) -> Prompt {
         Prompt {
             approver: self.clone(),
-            vendor,
+            provider,
             prompt: LoginPrompt::of_demo(self.output.json),
         }
     }
@@ -52,13 +52,13 @@ impl Approver {
         });
     }
 
-    fn enter_code(self, vendor: Vendor, code: String) {
+    fn enter_code(self, provider: ProviderName, code: String) {
         let _acts = thread::spawn(move || {
             thread::sleep(self.pause);
-            let kit = match vendor {
-                Vendor::Qwen => self.kit.qwen(),
-                Vendor::MiniMax => self.kit.minimax(),
-                Vendor::Gemini => self.kit.gemini(),
+            let kit = match provider {
+                ProviderName::Qwen => self.kit.qwen(),
+                ProviderName::MiniMax => self.kit.minimax(),
+                ProviderName::Gemini => self.kit.gemini(),
             };
             kit.approve(&code);
         });
@@ -91,7 +91,7 @@ impl UserPrompt for Prompt {
         match event {
             LoginEvent::DeviceCode { device, .. } => {
                 approver.announce();
-                approver.enter_code(self.vendor, device.user_code.clone());
+                approver.enter_code(self.provider, device.user_code.clone());
             }
             LoginEvent::AuthorizationUrl { url, .. } => {
                 approver.announce();

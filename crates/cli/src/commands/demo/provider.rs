@@ -1,4 +1,4 @@
-//! One simulated vendor, with the manager of a session at it.
+//! One simulated provider, with the manager of a session at it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,43 +13,47 @@ use serde_json::{Value, json};
 use super::http;
 use crate::error::Failure;
 
-use crate::providers::{Provider, Vendor};
+use crate::providers::{Provider, ProviderName};
 
-pub(super) const VENDORS: [Vendor; 3] = [Vendor::Qwen, Vendor::MiniMax, Vendor::Gemini];
+pub(super) const PROVIDERS: [ProviderName; 3] = [
+    ProviderName::Qwen,
+    ProviderName::MiniMax,
+    ProviderName::Gemini,
+];
 
 const QUESTION: &str = "is anybody there?";
 
 pub(super) struct DemoProvider {
-    pub(super) vendor: Vendor,
+    pub(super) name: ProviderName,
     pub(super) manager: AuthManager,
-    provider: Provider,
+    configured: Provider,
     store: FileTokenStore,
 }
 
 impl DemoProvider {
     /// Made of nothing but the vendor's address and what is on disk.
     pub(super) fn new(
-        vendor: Vendor,
+        name: ProviderName,
         kit: &Testkit,
         clock: &Arc<ManualClock>,
         folder: &Path,
     ) -> Result<Self, Failure> {
         let base = kit.base_url();
         let own_clock = Arc::<ManualClock>::clone(clock);
-        let provider = match vendor {
-            Vendor::Qwen => Provider::Qwen(
+        let configured = match name {
+            ProviderName::Qwen => Provider::Qwen(
                 QwenProvider::builder()
                     .endpoints(QwenEndpoints::default().with_base(base)?)
                     .clock(own_clock)
                     .build(),
             ),
-            Vendor::MiniMax => Provider::MiniMax(
+            ProviderName::MiniMax => Provider::MiniMax(
                 MiniMaxProvider::builder()
                     .endpoints(MiniMaxEndpoints::default().with_base(base)?)
                     .clock(own_clock)
                     .build(),
             ),
-            Vendor::Gemini => Provider::Gemini(
+            ProviderName::Gemini => Provider::Gemini(
                 GeminiProvider::builder()
                     .client(OAuthClient::from_json(kit.client_secret_json().as_bytes())?)
                     .endpoints(GeminiEndpoints::default().with_base(base)?)
@@ -59,26 +63,28 @@ impl DemoProvider {
             ),
         };
         let store = FileTokenStore::folder(folder.join("sessions"));
-        let manager = provider
+        let manager = configured
             .clone()
             .manager()
             .store(store.clone())
             .clock(Arc::<ManualClock>::clone(clock))
             .build();
         Ok(Self {
-            vendor,
+            name,
             manager,
-            provider,
+            configured,
             store,
         })
     }
 
     /// How a person signs in here.
     pub(super) fn flow(&self) -> &'static str {
-        match self.vendor {
-            Vendor::Qwen => "device flow with PKCE",
-            Vendor::MiniMax => "user code flow with PKCE and state",
-            Vendor::Gemini => "authorization code flow with PKCE, state and a loopback redirect",
+        match self.name {
+            ProviderName::Qwen => "device flow with PKCE",
+            ProviderName::MiniMax => "user code flow with PKCE and state",
+            ProviderName::Gemini => {
+                "authorization code flow with PKCE, state and a loopback redirect"
+            }
         }
     }
 
@@ -87,10 +93,10 @@ impl DemoProvider {
     }
 
     pub(super) fn seen(&self, kit: &Testkit) -> Counters {
-        match self.vendor {
-            Vendor::Qwen => kit.qwen().counters(),
-            Vendor::MiniMax => kit.minimax().counters(),
-            Vendor::Gemini => kit.gemini().counters(),
+        match self.name {
+            ProviderName::Qwen => kit.qwen().counters(),
+            ProviderName::MiniMax => kit.minimax().counters(),
+            ProviderName::Gemini => kit.gemini().counters(),
         }
     }
 
@@ -112,23 +118,23 @@ impl DemoProvider {
 
     /// An API call, as a program does it: status, and what the answer says.
     pub(super) fn call(&self, token: &OAuthToken) -> Result<(u16, String), Failure> {
-        let base = self.provider.api_base(token).unwrap_or_default();
+        let base = self.configured.api_base(token).unwrap_or_default();
         let message = json!({"role": "user", "content": QUESTION});
-        let (path, body) = match self.vendor {
-            Vendor::Qwen => (
+        let (path, body) = match self.name {
+            ProviderName::Qwen => (
                 "/chat/completions",
                 json!({"model": "coder-model", "messages": [message]}),
             ),
-            Vendor::MiniMax => (
+            ProviderName::MiniMax => (
                 "/v1/messages",
                 json!({"model": "MiniMax-M2", "max_tokens": 50, "messages": [message]}),
             ),
-            Vendor::Gemini => (
+            ProviderName::Gemini => (
                 "/v1beta/models/gemini-testkit:generateContent",
                 json!({"contents": [{"parts": [{"text": QUESTION}]}]}),
             ),
         };
-        let mut headers = self.provider.api_headers(token)?;
+        let mut headers = self.configured.api_headers(token)?;
         headers.push(("Authorization", format!("Bearer {}", token.access.expose())));
         let url = format!("{base}{path}");
         let response = http::post_json(&url, &headers, body.to_string().as_bytes())

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::providers::{ProviderArgs, Vendor};
+use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::selector::SessionSelector;
 use crate::time;
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
     /// Only this vendor.
-    #[arg(value_enum, ignore_case = true)]
-    pub(super) vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(super) provider: Option<ProviderName>,
 
     #[command(flatten)]
     pub(super) selector: SessionSelector,
 
     #[command(flatten)]
-    pub(super) provider: ProviderArgs,
+    pub(super) provider_args: ProviderArgs,
 
     /// Send nothing.
     #[arg(long)]

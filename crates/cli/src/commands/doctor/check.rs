@@ -5,14 +5,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
     pub(super) id: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) vendor: Option<String>,
+    #[serde(rename = "vendor", skip_serializing_if = "Option::is_none")]
+    pub(super) provider: Option<String>,
     pub(super) status: Status,
     pub(super) message: String,
     pub(super) advice: Option<String>,
@@ -33,7 +33,7 @@ impl Check {
     pub(super) fn new(id: &'static str, status: Status, message: impl Into<String>) -> Self {
         Self {
             id,
-            vendor: None,
+            provider: None,
             status,
             message: message.into(),
             advice: None,
@@ -50,16 +50,16 @@ impl Check {
         }
     }
 
-    pub(super) fn of(self, vendor: Vendor) -> Self {
-        self.at(vendor.name())
+    pub(super) fn of(self, provider: ProviderName) -> Self {
+        self.at(provider.name())
     }
 
-    pub(super) fn at(mut self, vendor: &str) -> Self {
+    pub(super) fn at(mut self, provider: &str) -> Self {
         // A message of its own may name the vendor first, which is said of every check.
-        if let Some(rest) = self.message.strip_prefix(&format!("{vendor}: ")) {
+        if let Some(rest) = self.message.strip_prefix(&format!("{provider}: ")) {
             self.message = rest.to_owned();
         }
-        self.vendor = Some(printable(vendor)).filter(|name| !name.is_empty());
+        self.provider = Some(printable(provider)).filter(|name| !name.is_empty());
         self
     }
 

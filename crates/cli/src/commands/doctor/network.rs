@@ -3,13 +3,13 @@
 use llm_auth_core::HttpClient;
 
 use super::check::{Check, Status};
-use crate::system::certificates::{self, Named};
+use crate::system::certificates::{self, CertificateVariable};
 use crate::system::env::{self, CA_FILE, Proxy};
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![proxy()];
     checks.extend(ca());
-    checks.extend(certificates::named().iter().map(system_ca));
+    checks.extend(certificates::variables().iter().map(system_ca));
     checks
 }
 
@@ -53,9 +53,9 @@ fn ca() -> Option<Check> {
 }
 
 /// What stands in the place of the system's own certificates.
-fn system_ca(named: &Named) -> Check {
-    let (variable, shown) = (named.variable, named.shown());
-    let check = match named.trouble() {
+fn system_ca(set: &CertificateVariable) -> Check {
+    let (variable, shown) = (set.name, set.shown());
+    let check = match set.trouble() {
         None => Check::new(
             "system_ca",
             Status::Ok,

@@ -34,8 +34,8 @@ pub(super) fn print(checks: &[Check]) -> Result<(), Failure> {
 
 impl Check {
     fn text(&self) -> String {
-        match &self.vendor {
-            Some(vendor) => format!("{vendor}: {}", self.message),
+        match &self.provider {
+            Some(provider) => format!("{provider}: {}", self.message),
             None => format!("{}: {}", self.id.replace('_', " "), self.message),
         }
     }

@@ -9,7 +9,7 @@ use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemCl
 
 use super::check::{Check, Status};
 use crate::error::{Failure, chain};
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::report::advice_for_unreadable;
 use crate::session::directories;
 use crate::session::resolve::is_called;
@@ -18,14 +18,17 @@ use crate::session::settings::Settings;
 use crate::session::state::state_of;
 use crate::shell_quote::quoted;
 
-pub(super) fn checks(selector: &SessionSelector, vendor: Option<Vendor>) -> Vec<Check> {
-    match looked_at(selector, vendor) {
+pub(super) fn checks(selector: &SessionSelector, provider: Option<ProviderName>) -> Vec<Check> {
+    match looked_at(selector, provider) {
         Ok(checks) => checks,
         Err(failure) => vec![Check::failed("store", &failure)],
     }
 }
 
-fn looked_at(selector: &SessionSelector, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
+fn looked_at(
+    selector: &SessionSelector,
+    provider: Option<ProviderName>,
+) -> Result<Vec<Check>, Failure> {
     let store = directories::open(selector)?;
     let folder = match &selector.store {
         Some(file) => folder_of(file),
@@ -33,7 +36,7 @@ fn looked_at(selector: &SessionSelector, vendor: Option<Vendor>) -> Result<Vec<C
     };
     let mut checks = vec![writable(&folder, selector)];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for provider in providers(&store, selector, vendor)? {
+    for provider in providers(&store, selector, provider)? {
         let keys = match &selector.store {
             Some(_) => {
                 let account = selector.account.as_deref().unwrap_or_default();
@@ -60,7 +63,7 @@ fn looked_at(selector: &SessionSelector, vendor: Option<Vendor>) -> Result<Vec<C
     }
     checks.push(summary(&states));
     if selector.store.is_none() {
-        checks.extend(settings(vendor));
+        checks.extend(settings(provider));
     }
     Ok(checks)
 }
@@ -68,10 +71,10 @@ fn looked_at(selector: &SessionSelector, vendor: Option<Vendor>) -> Result<Vec<C
 fn providers(
     store: &FileTokenStore,
     selector: &SessionSelector,
-    vendor: Option<Vendor>,
+    provider: Option<ProviderName>,
 ) -> Result<Vec<String>, Failure> {
-    Ok(match vendor {
-        Some(vendor) => vec![vendor.name().to_owned()],
+    Ok(match provider {
+        Some(provider) => vec![provider.name().to_owned()],
         None if selector.store.is_some() => vec![String::new()],
         None => store.providers()?,
     })
@@ -131,11 +134,11 @@ fn status(selector: &SessionSelector) -> String {
 }
 
 /// Whether the settings can be read, for the vendors that are looked at.
-fn settings(vendor: Option<Vendor>) -> Option<Check> {
-    let wanted = vendor.as_ref().map(std::slice::from_ref);
+fn settings(provider: Option<ProviderName>) -> Option<Check> {
+    let wanted = provider.as_ref().map(std::slice::from_ref);
     let read = Settings::load().and_then(|settings| {
-        for vendor in wanted.unwrap_or_else(|| Vendor::value_variants()) {
-            settings.current(vendor.name())?;
+        for provider in wanted.unwrap_or_else(|| ProviderName::value_variants()) {
+            settings.current(provider.name())?;
         }
         Ok(())
     });

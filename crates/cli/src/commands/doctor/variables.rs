@@ -8,7 +8,7 @@ use llm_auth_core::printable;
 use super::check::{Check, Status};
 use crate::commands::{exec, shell};
 use crate::logging;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::session::directories;
 use crate::system::env::{CA_FILE, Variables};
 
@@ -51,8 +51,8 @@ fn is_known(name: &str) -> bool {
         shell::COMPLETE,
     ]
     .contains(&name)
-        || Vendor::value_variants().iter().any(|vendor| {
-            let variables = Variables::of(vendor.name());
+        || ProviderName::value_variants().iter().any(|provider| {
+            let variables = Variables::of(provider.name());
             ENDS.iter().any(|end| variables.name(end) == name)
         })
 }

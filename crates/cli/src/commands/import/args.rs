@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::source::Source;
-use crate::providers::{ProviderArgs, Vendor};
+use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::selector::SessionSelector;
 
 #[derive(Args, Debug)]
@@ -19,14 +19,14 @@ pub(crate) struct ImportArgs {
     pub(super) file: Option<PathBuf>,
 
     /// The vendor, where the file does not say it (gochat).
-    #[arg(long, value_enum, ignore_case = true)]
-    pub(super) vendor: Option<Vendor>,
+    #[arg(long = "vendor", value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(super) provider: Option<ProviderName>,
 
     #[command(flatten)]
     pub(super) selector: SessionSelector,
 
     #[command(flatten)]
-    pub(super) provider: ProviderArgs,
+    pub(super) provider_args: ProviderArgs,
 
     /// Copy the session: from then on llm-auth is its one owner.
     #[arg(long, conflicts_with = "sign_in", requires = "source")]

@@ -9,16 +9,16 @@ use llm_auth_minimax::Dialect;
 use super::foreign::{Foreign, Members, cannot};
 use super::source::Source;
 use crate::error::Failure;
-use crate::providers::{RegionName, Vendor};
+use crate::providers::{ProviderName, RegionName};
 use crate::system::env;
 use crate::system::files;
 
 pub(super) fn find(
     source: Source,
     file: Option<&Path>,
-    vendor: Option<Vendor>,
+    provider: Option<ProviderName>,
 ) -> Result<Foreign, Failure> {
-    if vendor.is_some() && source != Source::Gochat {
+    if provider.is_some() && source != Source::Gochat {
         return Err(Failure::Usage("--vendor is for gochat".into()));
     }
     let places = match (file, source) {
@@ -49,7 +49,7 @@ pub(super) fn find(
         let found = match source {
             Source::Gcloud => gcloud(&members).map(Some),
             Source::GeminiCli => Ok(Some(gemini_cli(&members))),
-            Source::Gochat => gochat(members, vendor).map(Some),
+            Source::Gochat => gochat(members, provider).map(Some),
             Source::Mmx => mmx(&members),
             Source::QwenCode => qwen_code(&members).map(Some),
         };
@@ -84,7 +84,7 @@ fn qwen_code(members: &Members) -> Result<Foreign, Failure> {
     token.resource_url = members.printable("resource_url");
     Ok(Foreign {
         token: Some(token),
-        ..Foreign::new(members.file(), Vendor::Qwen)
+        ..Foreign::new(members.file(), ProviderName::Qwen)
     })
 }
 
@@ -115,17 +115,17 @@ fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
         identity: oauth.printable("account"),
         region: Some(region),
         dialect: Dialect::Mmx,
-        ..Foreign::new(members.file(), Vendor::MiniMax)
+        ..Foreign::new(members.file(), ProviderName::MiniMax)
     }))
 }
 
 /// Our own form, which began as gochat's.
-fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> {
+fn gochat(members: Members, provider: Option<ProviderName>) -> Result<Foreign, Failure> {
     let file = members.file().to_owned();
     let token: OAuthToken = serde_json::from_value(members.into_value())
         .map_err(|_quotes_the_file| cannot(&file, "is no token file of gochat"))?;
-    let said = token.notes.provider.as_deref().map(Vendor::named);
-    let vendor = match (said, vendor) {
+    let said = token.notes.provider.as_deref().map(ProviderName::from_name);
+    let provider = match (said, provider) {
         (Some(Some(said)), None) => said,
         (Some(Some(said)), Some(wanted)) if said == wanted => said,
         (None, Some(wanted)) => wanted,
@@ -143,9 +143,9 @@ fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> 
     Ok(Foreign {
         identity: token.notes.identity.clone(),
         token: Some(token),
-        rotates: vendor != Vendor::Gemini,
+        rotates: provider != ProviderName::Gemini,
         refusal,
-        ..Foreign::new(&file, vendor)
+        ..Foreign::new(&file, provider)
     })
 }
 
@@ -169,7 +169,7 @@ fn gemini_cli(members: &Members) -> Foreign {
              (google-gemini/gemini-cli#25648)"
                 .into(),
         ),
-        ..Foreign::new(members.file(), Vendor::Gemini)
+        ..Foreign::new(members.file(), ProviderName::Gemini)
     }
 }
 
@@ -216,7 +216,7 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
         identity: members.printable("account"),
         rotates: false,
         client: Some(client),
-        ..Foreign::new(members.file(), Vendor::Gemini)
+        ..Foreign::new(members.file(), ProviderName::Gemini)
     })
 }
 

@@ -66,7 +66,7 @@ fn summary(source: Source, found: &Foreign) -> String {
     format!(
         "{} has a session at {}{}, in {}.",
         source.title(),
-        found.vendor.title(),
+        found.provider.title(),
         owner.unwrap_or_default(),
         printable(&found.file.display().to_string())
     )
@@ -100,7 +100,7 @@ fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<()
         "event": "found",
         "source": source.name(),
         "file": found.file.display().to_string(),
-        "vendor": found.vendor.name(),
+        "vendor": found.provider.name(),
         "identity": found.identity.as_deref().map(shown),
         "expires_at": found.expiry().and_then(rfc3339),
         "renewable": token.is_some_and(|token| token.refresh.is_some()),
@@ -120,8 +120,8 @@ fn command(args: &ImportArgs, source: Source) -> String {
     if let Some(file) = &args.file {
         flag("file", &file.display().to_string());
     }
-    if let Some(vendor) = args.vendor {
-        flag("vendor", vendor.name());
+    if let Some(provider) = args.provider {
+        flag("vendor", provider.name());
     }
     if let Some(account) = &args.selector.account {
         flag("account", account);
@@ -129,10 +129,10 @@ fn command(args: &ImportArgs, source: Source) -> String {
     if let Some(store) = &args.selector.store {
         flag("store", &store.display().to_string());
     }
-    if let Some(region) = args.provider.region {
+    if let Some(region) = args.provider_args.region {
         flag("region", region.name());
     }
-    if let Some(file) = &args.provider.client_file {
+    if let Some(file) = &args.provider_args.client_file {
         flag("client-file", &file.path().display().to_string());
     }
     command

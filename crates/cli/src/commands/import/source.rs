@@ -18,7 +18,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         let known = Self::value_variants().iter().copied();
         known.into_iter().find(|source| source.name() == name)
     }

@@ -30,8 +30,10 @@ pub(super) fn taken_over(
         (Some(why), _) => return Err(refused(why)),
         (None, None) => return Err(refused("it holds no tokens")),
     };
-    let provider = found.vendor.provider(&found.provider(args), None, None)?;
-    let mut token = provider.take_over(token)?;
+    let configured = found
+        .provider
+        .configure(&found.provider_args(args), None, None)?;
+    let mut token = configured.take_over(token)?;
     if let Some(why) = text::not_a_session(&token) {
         return Err(refused(&why));
     }
@@ -39,7 +41,7 @@ pub(super) fn taken_over(
     token.notification = token.notification.as_deref().map(shown);
     // Nobody vouches for what the file says of its owner.
     token.notes.identity = None;
-    Ok((provider, token))
+    Ok((configured, token))
 }
 
 pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
@@ -47,20 +49,20 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     let session = session(args, &found);
     let store = directories::open(&session.selector)?;
     let key = session
-        .vendor
+        .provider
         .accounts(&store)
         .meant_for_login(&session.selector)?;
     // No other account would do for what cannot be taken over at all.
-    let (provider, mut token) = taken_over(args, &found)?;
+    let (configured, mut token) = taken_over(args, &found)?;
     nothing_is_lost(&store, &key)?;
     of_the_person(&key, &found)?;
     if found.rotates {
         one_owner(&store, &key, &token)?;
     }
-    let ignored = provider.ignored_api(&token);
+    let ignored = configured.ignored_api(&token);
     let name = source.name().to_owned();
     token.notes.context.insert(IMPORTED_FROM.to_owned(), name);
-    let manager = provider
+    let manager = configured
         .manager()
         .store(store.clone())
         .account(key.account())
@@ -86,7 +88,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     if found.rotates {
         say(&format!(
             "Sign out of {} in {title}, or never start it again with this account.",
-            found.vendor.title()
+            found.provider.title()
         ));
     } else {
         say(&format!(
@@ -157,7 +159,7 @@ fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {
 
 pub(super) fn session(args: &ImportArgs, found: &Foreign) -> SessionArgs {
     SessionArgs {
-        vendor: found.vendor,
+        provider: found.provider,
         selector: args.selector.clone(),
     }
 }

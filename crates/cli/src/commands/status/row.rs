@@ -5,9 +5,9 @@ use std::time::Duration;
 use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenMark};
 use serde::Serialize;
 
-use super::vendors::Vendors;
+use super::providers::Providers;
 use crate::error::chain;
-use crate::providers::Vendor;
+use crate::providers::ProviderName;
 use crate::report::{advice_for_unreadable, login_command};
 use crate::session::resolve::IMPORTED_FROM;
 use crate::session::selector::SessionSelector;
@@ -19,7 +19,8 @@ use crate::ui::symbols::arrow;
 /// One session as it is stored. Nothing in it is secret.
 #[derive(Default, Serialize)]
 pub(super) struct Row {
-    pub(super) vendor: Option<String>,
+    #[serde(rename = "vendor")]
+    pub(super) provider: Option<String>,
     pub(super) account: String,
     store: String,
     pub(super) state: &'static str,
@@ -63,29 +64,29 @@ impl Row {
     pub(super) fn of(
         selector: &SessionSelector,
         store: &FileTokenStore,
-        vendors: &Vendors<'_>,
+        providers: &Providers<'_>,
         key: &SessionKey,
         now: Timestamp,
     ) -> Option<Self> {
-        let vendor = Some(key.provider()).filter(|name| !name.is_empty());
+        let provider = Some(key.provider()).filter(|name| !name.is_empty());
         let row = Self {
-            vendor: vendor.map(shown),
+            provider: provider.map(shown),
             account: shown(key.account()),
-            current: selector.store.is_none() && vendors.is_current(key),
+            current: selector.store.is_none() && providers.is_current(key),
             store: store.path(key).display().to_string(),
             ..Self::default()
         };
         match store.read(key) {
             Ok(None) => None,
-            Ok(Some(token)) => Some(row.filled(selector, vendors, key, &token, now)),
+            Ok(Some(token)) => Some(row.filled(selector, providers, key, &token, now)),
             Err(error) => Some(row.unreadable(&error, selector)),
         }
     }
 
     /// For all that might be in a folder that cannot be listed.
-    pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
+    pub(super) fn of_unreadable_provider(provider: &str, error: &Error) -> Self {
         Self {
-            vendor: Some(shown(provider)),
+            provider: Some(shown(provider)),
             ..Self::default().unreadable(error, &SessionSelector::default())
         }
     }
@@ -93,14 +94,14 @@ impl Row {
     fn filled(
         self,
         selector: &SessionSelector,
-        vendors: &Vendors<'_>,
+        providers: &Providers<'_>,
         key: &SessionKey,
         token: &OAuthToken,
         now: Timestamp,
     ) -> Self {
         let notes = &token.notes;
         let owner = notes.provider.as_deref().map(shown);
-        let vendor = owner.clone().or_else(|| self.vendor.clone());
+        let provider = owner.clone().or_else(|| self.provider.clone());
         let foreign = !key.provider().is_empty()
             && owner
                 .as_deref()
@@ -115,9 +116,9 @@ impl Row {
             .expires_at
             .as_unix_millis()
             .saturating_sub(by_server.as_unix_millis());
-        let api = vendor
+        let api = provider
             .as_deref()
-            .map(|vendor| vendors.api(vendor, token))
+            .map(|provider| providers.api(provider, token))
             .unwrap_or_default();
         Self {
             state: state_of(token, now),
@@ -146,7 +147,7 @@ impl Row {
                 Some(account) => Some(format!("the file is of the account {}", shown(account))),
                 None => foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
             },
-            vendor,
+            provider,
             ..self
         }
     }
@@ -162,8 +163,8 @@ impl Row {
 
     /// The row for a person.
     pub(super) fn lines(&self) -> Vec<String> {
-        let vendor = self.vendor.as_deref().unwrap_or("(vendor not noted)");
-        let mut head = vendor.to_owned();
+        let provider = self.provider.as_deref().unwrap_or("(vendor not noted)");
+        let mut head = provider.to_owned();
         if !self.account.is_empty() {
             head.push_str(&format!("  {}", self.account));
         }
@@ -268,7 +269,7 @@ fn advice(
         return None;
     }
     let noted = token.notes.provider.as_deref();
-    let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
+    let provider = ProviderName::from_name(noted.unwrap_or_else(|| key.provider()))?;
     let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
     let session = SessionSelector {
         account: account.filter(|_| selector.store.is_none()),
@@ -276,6 +277,6 @@ fn advice(
     };
     Some(format!(
         "sign in again with `{}`",
-        login_command(vendor, &session)
+        login_command(provider, &session)
     ))
 }

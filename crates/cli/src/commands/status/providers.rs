@@ -1,4 +1,4 @@
-//! What the rows of one vendor have in common, found out once for all of them.
+//! What the rows of one provider have in common, found out once for all of them.
 
 use std::cell::OnceCell;
 
@@ -7,10 +7,10 @@ use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
 use crate::providers::trust;
-use crate::providers::{Provider, ProviderArgs, Vendor};
+use crate::providers::{Provider, ProviderArgs, ProviderName};
 
-/// All vendors; nothing is looked up before it is asked for.
-pub(super) struct Vendors<'a> {
+/// All providers; nothing is looked up before it is asked for.
+pub(super) struct Providers<'a> {
     store: &'a FileTokenStore,
     trust: &'a TrustArgs,
     known: Vec<Known>,
@@ -27,17 +27,17 @@ pub(super) struct Api {
 }
 
 struct Known {
-    vendor: Vendor,
+    name: ProviderName,
     current: OnceCell<Option<SessionKey>>,
-    provider: OnceCell<Option<Provider>>,
+    configured: OnceCell<Option<Provider>>,
 }
 
-impl<'a> Vendors<'a> {
+impl<'a> Providers<'a> {
     pub(super) fn new(store: &'a FileTokenStore, trust: &'a TrustArgs) -> Self {
-        let known = Vendor::value_variants().iter().map(|vendor| Known {
-            vendor: *vendor,
+        let known = ProviderName::value_variants().iter().map(|name| Known {
+            name: *name,
             current: OnceCell::new(),
-            provider: OnceCell::new(),
+            configured: OnceCell::new(),
         });
         Self {
             store,
@@ -48,36 +48,36 @@ impl<'a> Vendors<'a> {
 
     /// Whether it is the one that is meant where no account is named.
     pub(super) fn is_current(&self, key: &SessionKey) -> bool {
-        self.named(key.provider()).is_some_and(|known| {
-            let current = || known.vendor.accounts(self.store).current().ok();
+        self.find(key.provider()).is_some_and(|known| {
+            let current = || known.name.accounts(self.store).current().ok();
             known.current.get_or_init(current).as_ref() == Some(key)
         })
     }
 
-    /// Where the access token may go, as the vendor's provider has it; nothing if the environment
+    /// Where the access token may go, as the provider is configured; nothing if the environment
     /// makes no provider, which `token` and `login` report.
-    pub(super) fn api(&self, vendor: &str, token: &OAuthToken) -> Api {
-        let Some(known) = self.named(vendor) else {
+    pub(super) fn api(&self, name: &str, token: &OAuthToken) -> Api {
+        let Some(known) = self.find(name) else {
             return Api::default();
         };
-        let provider = || {
+        let configure = || {
             let args = ProviderArgs {
                 trust: self.trust.clone(),
                 ..ProviderArgs::default()
             };
-            known.vendor.offline_provider(&args).ok()
+            known.name.configure_offline(&args).ok()
         };
-        let Some(provider) = known.provider.get_or_init(provider) else {
+        let Some(configured) = known.configured.get_or_init(configure) else {
             return Api::default();
         };
         Api {
-            base: provider.api_base(token),
-            refused: trust::refused(known.vendor, provider, token),
-            ignored: provider.ignored_api(token),
+            base: configured.api_base(token),
+            refused: trust::refused(known.name, configured, token),
+            ignored: configured.ignored_api(token),
         }
     }
 
-    fn named(&self, name: &str) -> Option<&Known> {
-        self.known.iter().find(|known| known.vendor.name() == name)
+    fn find(&self, name: &str) -> Option<&Known> {
+        self.known.iter().find(|known| known.name.name() == name)
     }
 }

@@ -9,31 +9,31 @@ use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
 
 use super::args::ProviderArgs;
 use super::endpoints;
-use super::name::Vendor;
+use super::name::ProviderName;
 use super::provider::Provider;
 use super::recipients::check_secret;
 use crate::error::Failure;
 use crate::system::certificates;
 use crate::system::env::{self, Variables};
 
-impl Vendor {
+impl ProviderName {
     /// The provider as the flags and the environment want it. `patience` bounds a sign-in.
-    pub(crate) fn provider(
+    pub(crate) fn configure(
         self,
         args: &ProviderArgs,
         request_timeout: Option<Duration>,
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
         let http = http_client(request_timeout)?;
-        self.provider_by(http, args, patience)
+        self.configure_with(http, args, patience)
     }
 
     /// The same for questions that nothing is sent for.
-    pub(crate) fn offline_provider(self, args: &ProviderArgs) -> Result<Provider, Failure> {
-        self.provider_by(HttpClient::default(), args, None)
+    pub(crate) fn configure_offline(self, args: &ProviderArgs) -> Result<Provider, Failure> {
+        self.configure_with(HttpClient::default(), args, None)
     }
 
-    fn provider_by(
+    fn configure_with(
         self,
         http: HttpClient,
         args: &ProviderArgs,
