@@ -1,6 +1,7 @@
 //! What can be asked of the command; one file for each.
 
 mod accounts;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod examples;
@@ -23,10 +24,15 @@ use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::system::core_dumps;
 
-const AFTER_HELP: &str = "\
+#[cfg(feature = "demo")]
+const BEGIN: &str = "\
 Begin with `llm-auth login`, or `llm-auth demo` to see it all without any account; `llm-auth doctor`
-finds what stands in the way.
+finds what stands in the way.";
 
+#[cfg(not(feature = "demo"))]
+const BEGIN: &str = "Begin with `llm-auth login`; `llm-auth doctor` finds what stands in the way.";
+
+const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: try again,
 5 denied or the code expired, 126/127 exec cannot run or find the command,
 129/130/131/143 hung up, interrupted, quit, terminated.
@@ -35,7 +41,7 @@ Standard output carries only the answer; LLM_AUTH_HOME moves the folder of the s
 
 /// Sign in to AI vendors and hand the access token to scripts.
 #[derive(Debug, Parser)]
-#[command(name = "llm-auth", version, after_help = AFTER_HELP)]
+#[command(name = "llm-auth", version, after_help = format!("{BEGIN}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -80,6 +86,7 @@ enum Command {
     /// Print the manual page, or write those of all commands.
     Man(shell::ManArgs),
     /// Show the whole job with simulated vendors on this computer; touches no real session.
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
 }
 
@@ -103,6 +110,7 @@ impl Cli {
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args, Self::command()),
             Command::Doctor(args) => doctor::run(&args),
+            #[cfg(feature = "demo")]
             Command::Demo(args) => demo::run(&args),
         });
         match done {
@@ -140,6 +148,7 @@ impl Command {
             }
             Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
             Self::Doctor(args) => Reporter::without_session(args.json),
+            #[cfg(feature = "demo")]
             Self::Demo(args) => Reporter::without_session(args.json),
         }
     }

@@ -25,6 +25,7 @@ pub(crate) enum Failure {
     /// Checks of `doctor` failed; the report says which.
     Checks(usize),
     /// The demo did not prove what it set out to prove.
+    #[cfg(feature = "demo")]
     Demo(String),
     /// Standard output could not be written.
     Output(io::Error),
@@ -50,11 +51,11 @@ impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Checks(_)
-            | Self::Config { .. }
-            | Self::Demo(_)
-            | Self::NotFound { .. }
-            | Self::Output(_) => OTHER,
+            Self::Checks(_) | Self::Config { .. } | Self::NotFound { .. } | Self::Output(_) => {
+                OTHER
+            }
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => OTHER,
             Self::Usage(_) | Self::AmbiguousAccount(_) | Self::AmbiguousSwitch(_) => USAGE,
             Self::NotUsable { .. } => SIGN_IN,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
@@ -73,6 +74,7 @@ impl Failure {
             Self::Command { .. } => "command",
             Self::Checks(_) => "checks",
             Self::Config { .. } => "config",
+            #[cfg(feature = "demo")]
             Self::Demo(_) => "demo",
             Self::NotFound { .. } => "not_found",
             Self::Output(_) => "output",
@@ -91,11 +93,12 @@ impl Failure {
             Self::Config { message, .. }
             | Self::NotFound { message, .. }
             | Self::NotUsable { message, .. }
-            | Self::Demo(message)
             | Self::Signal { message, .. }
             | Self::Usage(message)
             | Self::AmbiguousAccount(message)
             | Self::AmbiguousSwitch(message) => message.clone(),
+            #[cfg(feature = "demo")]
+            Self::Demo(message) => message.clone(),
             Self::Output(error) => format!("cannot write to standard output: {error}"),
             Self::Session(error) => chain(error),
         }

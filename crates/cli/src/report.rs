@@ -144,9 +144,9 @@ impl Reporter {
             Failure::AmbiguousAccount(_) => Some(
                 "with --account NAME, or make it the current one with `llm-auth switch`".into(),
             ),
-            Failure::Checks(_) | Failure::Demo(_) | Failure::Output(_) | Failure::Signal { .. } => {
-                None
-            }
+            Failure::Checks(_) | Failure::Output(_) | Failure::Signal { .. } => None,
+            #[cfg(feature = "demo")]
+            Failure::Demo(_) => None,
             Failure::Session(error) => Some(self.advice_for(error)),
         }
     }

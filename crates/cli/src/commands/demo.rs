@@ -143,7 +143,7 @@ impl Demo {
         let mut accepted = 0;
         for provider in providers {
             let token = provider.manager.token().await?;
-            let (status, said) = provider.call(&token)?;
+            let (status, said) = provider.call(&token).await?;
             self.output
                 .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
             accepted += usize::from(provider.accepts(status, &said));
@@ -168,7 +168,7 @@ impl Demo {
             let Some(old) = provider.manager.load().await? else {
                 continue;
             };
-            let (status, said) = provider.call(&old)?;
+            let (status, said) = provider.call(&old).await?;
             self.output
                 .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
             refused += usize::from(!provider.accepts(status, &said));

@@ -77,6 +77,7 @@ impl LoginPrompt {
     }
 
     /// Plain lines on standard output, or on standard error, for a demonstration.
+    #[cfg(feature = "demo")]
     pub(crate) fn of_demo(on_stderr: bool) -> Self {
         Self::with_screen(if on_stderr {
             streams::on_stderr()

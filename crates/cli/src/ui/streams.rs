@@ -112,6 +112,7 @@ static STDERR: LazyLock<Screen> = LazyLock::new(|| {
     }
 });
 
+#[cfg(feature = "demo")]
 static STDOUT: LazyLock<Screen> = LazyLock::new(|| {
     Screen::lines(|line| {
         let _told_at_the_next_answer = answer(line);
@@ -125,6 +126,7 @@ pub(crate) fn on_stderr() -> &'static Screen {
 }
 
 /// Plain lines on standard output.
+#[cfg(feature = "demo")]
 pub(crate) fn on_stdout() -> &'static Screen {
     &STDOUT
 }

@@ -1,11 +1,11 @@
 //! Who approves the sign-ins of the demo: the person at the terminal, or nobody but us.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use llm_auth_core::{LoginEvent, UserPrompt};
 use llm_auth_testkit::Testkit;
+use tokio::time::sleep;
 
 use super::http;
 use super::output::Output;
@@ -53,8 +53,8 @@ impl Approver {
     }
 
     fn enter_code(self, provider: ProviderName, code: String) {
-        let _acts = thread::spawn(move || {
-            thread::sleep(self.pause);
+        let _acts = tokio::spawn(async move {
+            sleep(self.pause).await;
             let kit = match provider {
                 ProviderName::Qwen => self.kit.qwen(),
                 ProviderName::MiniMax => self.kit.minimax(),
@@ -66,9 +66,11 @@ impl Approver {
 
     /// What a browser does: the page, the button, the redirect back.
     fn browse(self, url: String) {
-        let _acts = thread::spawn(move || {
-            let Ok(_page) = http::get(&url) else { return };
-            thread::sleep(self.pause);
+        let _acts = tokio::spawn(async move {
+            let Ok(_page) = http::get(&url).await else {
+                return;
+            };
+            sleep(self.pause).await;
             if self.kit.gemini().approve_all() == 0 {
                 // The person was faster.
                 return;
@@ -76,9 +78,9 @@ impl Approver {
             if let Ok(http::Response {
                 location: Some(back),
                 ..
-            }) = http::get(&url)
+            }) = http::get(&url).await
             {
-                let _seen = http::get(&back);
+                let _seen = http::get(&back).await;
             }
         });
     }

@@ -117,7 +117,7 @@ impl DemoProvider {
     }
 
     /// An API call, as a program does it: status, and what the answer says.
-    pub(super) fn call(&self, token: &OAuthToken) -> Result<(u16, String), Failure> {
+    pub(super) async fn call(&self, token: &OAuthToken) -> Result<(u16, String), Failure> {
         let base = self.configured.api_base(token).unwrap_or_default();
         let message = json!({"role": "user", "content": QUESTION});
         let (path, body) = match self.name {
@@ -137,7 +137,8 @@ impl DemoProvider {
         let mut headers = self.configured.api_headers(token)?;
         headers.push(("Authorization", format!("Bearer {}", token.access.expose())));
         let url = format!("{base}{path}");
-        let response = http::post_json(&url, &headers, body.to_string().as_bytes())
+        let response = http::post_json(&url, &headers, body.to_string())
+            .await
             .map_err(|error| Failure::Demo(format!("the API call failed: {error}")))?;
         Ok((response.status, words(&response.body)))
     }
