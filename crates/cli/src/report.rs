@@ -6,7 +6,6 @@ pub(crate) mod usage;
 use std::path::Path;
 
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, printable};
-use serde_json::json;
 
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use self::advice::{config_advice, store_advice};
@@ -16,7 +15,8 @@ use crate::session::selector::SessionSelector;
 use crate::shell_quote::quoted;
 use crate::system::certificates;
 use crate::time;
-use crate::ui::streams::{self, VERSION};
+use crate::ui::events::{ErrorReport, Event};
+use crate::ui::streams;
 use crate::ui::symbols::arrow;
 
 /// Tells of a failure in the form that the command was asked to speak.
@@ -110,24 +110,18 @@ impl Reporter {
             // The report has told them.
             return;
         }
-        let mut fields = json!({
-            "v": VERSION,
-            "kind": failure.kind(),
-            "message": message,
-            "advice": advice,
-            "exit_code": failure.code(),
-        });
-        if let Some((provider, _)) = &self.session {
-            fields["vendor"] = provider.name().into();
-        }
+        let report = ErrorReport {
+            kind: failure.kind(),
+            message,
+            advice,
+            exit_code: failure.code(),
+            provider: self.session.as_ref().map(|(provider, _)| provider.name()),
+        };
         // Standard output may be what failed; the exit code says the rest.
         let _unheard = match self.json {
             Form::None => Ok(()),
-            Form::Answer => streams::json(&json!({"v": VERSION, "error": fields})),
-            Form::Event => {
-                fields["event"] = "error".into();
-                streams::json(&fields)
-            }
+            Form::Answer => report.print(),
+            Form::Event => Event::Error(report).print(),
         };
     }
 

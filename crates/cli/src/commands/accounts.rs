@@ -14,6 +14,7 @@ use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
 use crate::text::shown;
+use crate::ui::events::Event;
 use crate::ui::streams::{self, VERSION, say};
 use crate::ui::width::{columns, padded};
 
@@ -136,12 +137,11 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     if !args.json {
         return Ok(());
     }
-    streams::json(&serde_json::json!({
-        "v": VERSION,
-        "event": "switched",
-        "vendor": provider.name(),
-        "account": wanted.account(),
-    }))
+    Event::Switched {
+        provider: provider.name(),
+        account: wanted.account(),
+    }
+    .print()
 }
 
 fn list(provider: ProviderName, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {

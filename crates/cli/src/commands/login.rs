@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable};
-use serde_json::json;
 
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
@@ -20,9 +19,10 @@ use crate::session::selector::SessionSelector;
 use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
+use crate::ui::events::Event;
 use crate::ui::login_prompt;
 use crate::ui::login_prompt::LoginPrompt;
-use crate::ui::streams::{self, VERSION, say};
+use crate::ui::streams::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
@@ -122,7 +122,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let work = async {
         login.check_store().await?;
         if let Some(event) = places.event(provider).filter(|_| args.json) {
-            streams::json(&event)?;
+            event.print()?;
         }
         prompt.title(&format!("Sign in to {}", provider.title()));
         if let Some(line) = places.line(provider) {
@@ -191,21 +191,20 @@ fn conclude(
     if !json {
         return Ok(());
     }
-    streams::json(&json!({
-        "v": VERSION,
-        "event": "signed_in",
-        "vendor": provider.name(),
-        "account": key.account(),
-        "store": file,
-        "identity": who,
-        "expires_at": expires_at,
-        "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope.as_deref().map(printable),
-        "api_base": manager.provider().api_base(token),
-        "notification": notification,
-        "replaced": signed_in.replaced,
-        "kept_aside": kept_aside.map(|path| path.display().to_string()),
-    }))
+    Event::SignedIn {
+        provider: provider.name(),
+        account: key.account(),
+        store: &file,
+        identity: who,
+        expires_at,
+        expires_at_ms: token.expires_at.as_unix_millis(),
+        scope: token.scope.as_deref().map(printable),
+        api_base: manager.provider().api_base(token),
+        notification,
+        replaced: signed_in.replaced,
+        kept_aside: kept_aside.map(|path| path.display().to_string()),
+    }
+    .print()
 }
 
 fn file(store: &FileTokenStore, key: &SessionKey) -> String {

@@ -6,7 +6,6 @@ use clap::Args;
 use llm_auth_core::{
     AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, printable,
 };
-use serde_json::json;
 
 use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
@@ -16,7 +15,8 @@ use crate::session::directories;
 use crate::session::runtime;
 use crate::session::settings::Settings;
 use crate::time;
-use crate::ui::streams::{self, VERSION, say};
+use crate::ui::events::Event;
+use crate::ui::streams::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct LogoutArgs {
@@ -108,17 +108,16 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     if !args.json {
         return Ok(());
     }
-    streams::json(&json!({
-        "v": VERSION,
-        "event": "signed_out",
-        "vendor": key.provider(),
-        "account": key.account(),
-        "was_signed_in": outcome.was_signed_in,
-        "revocation": outcome.revocation,
-        "message": outcome.message,
-        "kept_aside": kept_aside.map(|path| path.display().to_string()),
-        "current": current,
-    }))
+    Event::SignedOut {
+        provider: key.provider(),
+        account: key.account(),
+        was_signed_in: outcome.was_signed_in,
+        revocation: outcome.revocation,
+        message: &outcome.message,
+        kept_aside: kept_aside.map(|path| path.display().to_string()),
+        current: current.as_deref(),
+    }
+    .print()
 }
 
 async fn forget(

@@ -5,7 +5,6 @@
 //! the call or the user's own settings count alone.
 
 use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost};
-use serde_json::{Value, json};
 
 use super::args::ProviderArgs;
 use super::configure::http_client;
@@ -16,7 +15,7 @@ use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
 use crate::system::certificates;
 use crate::system::env::{Proxy, Variables};
-use crate::ui::streams::VERSION;
+use crate::ui::events::{Event, ForeignEndpoint};
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
 /// that issued it.
@@ -202,25 +201,20 @@ impl SignIn {
     }
 
     /// The same for a program, unless the user has said already that these servers are meant.
-    pub(crate) fn event(&self, provider: ProviderName) -> Option<Value> {
+    pub(crate) fn event(&self, provider: ProviderName) -> Option<Event<'_>> {
         if self.is_trusted && self.reader.is_none() {
             return None;
         }
-        let endpoint = |entry: &Entry| {
-            json!({
-                "name": entry.name,
-                "endpoint": entry.endpoint.as_str(),
-                "set_by": entry.set_by,
-            })
-        };
-        let endpoints: Vec<Value> = self.foreign.iter().map(endpoint).collect();
-        Some(json!({
-            "v": VERSION,
-            "event": "foreign_endpoints",
-            "vendor": provider.name(),
-            "endpoints": endpoints,
-            "proxy": self.reader.as_ref().map(|reader| reader.proxy.shown()),
-        }))
+        let endpoints = self.foreign.iter().map(|entry| ForeignEndpoint {
+            name: entry.name,
+            endpoint: entry.endpoint.as_str(),
+            set_by: entry.set_by.as_deref(),
+        });
+        Some(Event::ForeignEndpoints {
+            provider: provider.name(),
+            endpoints: endpoints.collect(),
+            proxy: self.reader.as_ref().map(|reader| reader.proxy.shown()),
+        })
     }
 
     /// One line that says that the sign-in leaves the vendor's own servers.

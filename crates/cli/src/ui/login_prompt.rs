@@ -13,7 +13,6 @@ use std::time::Duration;
 use llm_auth_core::{
     DeviceAuthorization, ErrorKind, LoginEvent, Secret, UserPrompt, async_trait, printable,
 };
-use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
@@ -29,8 +28,9 @@ use crate::time::length;
 use crate::ui::browser;
 use crate::ui::browser::RedirectFile;
 use crate::ui::browser::opening::Opening;
+use crate::ui::events::Event;
+use crate::ui::streams;
 use crate::ui::streams::Screen;
-use crate::ui::streams::{self, VERSION};
 use crate::ui::tty;
 use crate::ui::width::wrapped;
 
@@ -181,30 +181,25 @@ impl LoginPrompt {
         }
     }
 
-    fn event(&self, name: &str, mut fields: Value) {
+    fn event(&self, event: &Event<'_>) {
         if !self.json {
             return;
         }
-        fields["v"] = VERSION.into();
-        fields["event"] = name.into();
-        if let Err(failure) = streams::event(&fields) {
+        if let Err(failure) = event.send() {
             *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
             self.cut_off_now.notify_one();
         }
     }
 
     fn show_device(&self, device: &DeviceAuthorization) {
-        self.event(
-            "device_code",
-            json!({
-                "user_code": device.user_code,
-                "verification_uri": device.verification_uri,
-                "verification_uri_complete": device.verification_uri_complete,
-                "url": device.best_uri(),
-                "expires_in_seconds": device.expires_in.as_secs(),
-                "interval_seconds": device.interval.map(|interval| interval.as_secs_f64()),
-            }),
-        );
+        self.event(&Event::DeviceCode {
+            user_code: &device.user_code,
+            verification_uri: &device.verification_uri,
+            verification_uri_complete: device.verification_uri_complete.as_deref(),
+            url: device.best_uri(),
+            expires_in_seconds: device.expires_in.as_secs(),
+            interval_seconds: device.interval.map(|interval| interval.as_secs_f64()),
+        });
         self.say_why_not_opened();
         let size = Size::of(self.screen);
         let strong = |text: &str| self.screen.strong(text);
@@ -221,14 +216,11 @@ impl LoginPrompt {
     }
 
     fn show_authorization(&self, url: &str, redirect_uri: &str, expires_in: Duration) {
-        self.event(
-            "authorization_url",
-            json!({
-                "url": url,
-                "redirect_uri": redirect_uri,
-                "expires_in_seconds": expires_in.as_secs(),
-            }),
-        );
+        self.event(&Event::AuthorizationUrl {
+            url,
+            redirect_uri,
+            expires_in_seconds: expires_in.as_secs(),
+        });
         let start = || {
             let input = self.takes_pastes.then(|| PasteInput::start(self.screen));
             input.flatten()
@@ -332,14 +324,14 @@ impl LoginPrompt {
     fn tell_dropped(&self) {
         let dropped = std::mem::take(&mut self.countdown().dropped);
         if dropped > 0 {
-            self.event("ignored_more", json!({"dropped": dropped}));
+            self.event(&Event::IgnoredMore { dropped });
         }
     }
 
     fn ignored(&self, why: &str, pasted: bool) {
         let telling = self.countdown().ignored();
         if telling == Ignored::Tell {
-            self.event("ignored", json!({"why": why, "pasted": pasted}));
+            self.event(&Event::Ignored { why, pasted });
         } else {
             self.countdown().dropped += 1;
         }
@@ -381,18 +373,21 @@ impl UserPrompt for LoginPrompt {
             } => self.show_authorization(url, redirect_uri, *expires_in),
             LoginEvent::Answered => {
                 self.tell_dropped();
-                self.event("answered", json!({}));
+                self.event(&Event::Answered {});
                 self.countdown().answered();
                 self.draw_status();
             }
             LoginEvent::Waiting { left, .. } => {
                 self.tell_dropped();
-                self.event("waiting", json!({"left_seconds": rounded(*left)}));
+                self.event(&Event::Waiting {
+                    left_seconds: rounded(*left),
+                });
                 self.remind(*left);
             }
             LoginEvent::SlowedDown { interval, .. } => {
-                let seconds = interval.as_secs_f64();
-                self.event("slowed_down", json!({"interval_seconds": seconds}));
+                self.event(&Event::SlowedDown {
+                    interval_seconds: interval.as_secs_f64(),
+                });
                 self.say(&format!(
                     "The vendor wants fewer questions: one every {} from now on.",
                     length(*interval)
@@ -401,7 +396,10 @@ impl UserPrompt for LoginPrompt {
             LoginEvent::Trouble { error, .. } => {
                 let message = crate::error::chain(error);
                 let kind = kind_name(error.kind());
-                self.event("trouble", json!({"kind": kind, "message": message}));
+                self.event(&Event::Trouble {
+                    kind,
+                    message: &message,
+                });
                 self.say(&format!("{message}; the sign-in goes on."));
                 if self.countdown().is_exhausted() {
                     self.say(EXHAUSTED);
@@ -414,7 +412,7 @@ impl UserPrompt for LoginPrompt {
                 }
             }
             LoginEvent::PastesExhausted => {
-                self.event("pastes_exhausted", json!({}));
+                self.event(&Event::PastesExhausted {});
                 self.countdown().exhaust();
                 self.draw_status();
             }

@@ -31,8 +31,8 @@ pub(crate) fn document(text: &[u8]) -> Result<(), Failure> {
 /// Writes an event of something that goes on; that its reader has gone away is a failure, since
 /// nothing needs to go on then.
 pub(crate) fn event(value: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
-    write(&[line.as_bytes(), b"\n"])
+    let value = serde_json::to_value(value).map_err(|error| Failure::Output(error.into()))?;
+    write(&[value.to_string().as_bytes(), b"\n"])
 }
 
 fn unless_closed(written: Result<(), Failure>) -> Result<(), Failure> {

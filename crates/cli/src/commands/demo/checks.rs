@@ -1,10 +1,8 @@
 //! What the demo claims, and whether it held.
 
-use serde_json::json;
-
 use super::output::Output;
 use crate::error::Failure;
-use crate::ui::streams::{self, VERSION};
+use crate::ui::events::{Claim, Event};
 
 #[derive(Debug, Default)]
 pub(super) struct Checks {
@@ -24,16 +22,15 @@ impl Checks {
         }
         let broken = self.checks.iter().filter(|(_, holds)| !holds).count();
         if output.json {
-            let checks = self.checks.iter();
-            let checks: Vec<_> = checks
-                .map(|(what, holds)| json!({"claim": what, "holds": holds}))
-                .collect();
-            streams::json(&json!({
-                "v": VERSION,
-                "event": "demo",
-                "ok": broken == 0,
-                "claims": checks,
-            }))?;
+            let claims = self.checks.iter().map(|(claim, holds)| Claim {
+                claim,
+                holds: *holds,
+            });
+            Event::Demo {
+                ok: broken == 0,
+                claims: claims.collect(),
+            }
+            .print()?;
         }
         if broken > 0 {
             let all = self.checks.len();

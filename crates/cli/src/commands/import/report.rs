@@ -1,7 +1,6 @@
 //! What is told of another program's session before anything is done with it.
 
 use llm_auth_core::{Clock as _, SystemClock, printable};
-use serde_json::json;
 
 use super::args::ImportArgs;
 use super::foreign::Foreign;
@@ -11,7 +10,8 @@ use crate::error::Failure;
 use crate::shell_quote::quoted;
 use crate::text::shown;
 use crate::time::rfc3339;
-use crate::ui::streams::{self, VERSION, answer};
+use crate::ui::events::Event;
+use crate::ui::streams::answer;
 use crate::ui::symbols::arrow;
 
 /// Whose it is, what sharing it would mean, and what can be done. Nothing secret, and nothing
@@ -95,20 +95,19 @@ fn obstacle(args: &ImportArgs, found: &Foreign) -> Option<String> {
 
 fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<(), Failure> {
     let token = found.token.as_ref();
-    streams::json(&json!({
-        "v": VERSION,
-        "event": "found",
-        "source": source.name(),
-        "file": found.file.display().to_string(),
-        "vendor": found.provider.name(),
-        "identity": found.identity.as_deref().map(shown),
-        "expires_at": found.expiry().and_then(rfc3339),
-        "renewable": token.is_some_and(|token| token.refresh.is_some()),
-        "rotates": found.rotates,
-        "readable_by_others": found.readable_by_others().is_some(),
-        "can_be_taken_over": obstacle.is_none(),
-        "why_not": obstacle,
-    }))
+    Event::Found {
+        source: source.name(),
+        file: found.file.display().to_string(),
+        provider: found.provider.name(),
+        identity: found.identity.as_deref().map(shown),
+        expires_at: found.expiry().and_then(rfc3339),
+        renewable: token.is_some_and(|token| token.refresh.is_some()),
+        rotates: found.rotates,
+        readable_by_others: found.readable_by_others().is_some(),
+        can_be_taken_over: obstacle.is_none(),
+        why_not: obstacle,
+    }
+    .print()
 }
 
 /// This very command again, fit for a shell.

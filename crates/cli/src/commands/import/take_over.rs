@@ -1,7 +1,6 @@
 //! Taking over the session of another program.
 
 use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey};
-use serde_json::{Value, json};
 
 use super::args::ImportArgs;
 use super::foreign::Foreign;
@@ -14,7 +13,8 @@ use crate::session::{directories, runtime};
 use crate::shell_quote::quoted;
 use crate::text::{self, shown};
 use crate::time::{self, rfc3339};
-use crate::ui::streams::{self, VERSION, say};
+use crate::ui::events::Event;
+use crate::ui::streams::say;
 
 /// The session as this program would keep it, or why it cannot.
 pub(super) fn taken_over(
@@ -101,15 +101,14 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     if !args.json {
         return Ok(());
     }
-    streams::json(&json!({
-        "v": VERSION,
-        "event": "imported",
-        "source": source.name(),
-        "vendor": key.provider(),
-        "account": key.account(),
-        "store": file,
-        "expires_at": rfc3339(token.expires_at).map_or(Value::Null, Value::from),
-    }))
+    Event::Imported {
+        source: source.name(),
+        provider: key.provider(),
+        account: key.account(),
+        store: &file,
+        expires_at: rfc3339(token.expires_at),
+    }
+    .print()
 }
 
 /// A session that is stored is not replaced by a copy of somebody else's.
