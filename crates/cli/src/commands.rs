@@ -1,4 +1,4 @@
-//! What can be asked of the command; one file for each.
+//! The subcommands, one file each.
 
 mod accounts;
 #[cfg(feature = "demo")]

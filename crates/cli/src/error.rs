@@ -1,4 +1,4 @@
-//! What went wrong, and which exit code that is.
+//! Failures of a command, with their messages, kinds and exit codes.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Tracing, when it is asked for.
+//! Log lines on standard error, with `-v` or `LLM_AUTH_LOG`.
 
 use std::io;
 

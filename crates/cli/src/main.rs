@@ -1,8 +1,10 @@
 //! The command `llm-auth`: sign in to AI vendors, and hand the access token to scripts.
 //!
-//! Standard output carries the answer and nothing else; what a person is to read goes to
-//! standard error. The command alone reads the environment, opens a browser and says what to
-//! do about an error: the libraries below it do none of these.
+//! Only results go to standard output; messages for the user go to standard error. Only the command
+//! reads the environment, opens a browser and prints advice on errors: the libraries below it do not.
+//!
+//! The modules, from the bottom: `text`, `time`, `shell_quote` and `error`; `system`; `ui`; `session`
+//! and `logging`; `providers`; `args` and `report`; `commands`. None imports one above it.
 
 mod args;
 mod commands;

@@ -1,4 +1,4 @@
-//! The providers that can be signed in to, and what makes one of the environment and the flags.
+//! The providers that can be signed in to, and their configuration by the environment and the flags.
 
 mod args;
 mod client_file;

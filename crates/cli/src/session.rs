@@ -1,4 +1,4 @@
-//! Where sessions are kept, and which of them is meant.
+//! The stored sessions: where they are, and which of them a command is about.
 
 pub(crate) mod directories;
 pub(crate) mod resolve;

@@ -1,4 +1,4 @@
-//! What the operating system and the environment of this process say.
+//! The operating system and the environment of this process.
 
 pub(crate) mod certificates;
 pub(crate) mod core_dumps;

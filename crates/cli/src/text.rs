@@ -1,4 +1,4 @@
-//! Whether what a file or a variable holds can be what it is meant to be.
+//! Checks of text from files and variables: tokens, words, names.
 
 use llm_auth_core::{OAuthToken, printable};
 

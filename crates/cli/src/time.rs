@@ -1,4 +1,4 @@
-//! Instants and lengths in words.
+//! Instants and durations as text.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `llm-auth completions` and `llm-auth man`: what a shell and `man` want to know.
+//! `llm-auth completions` and `llm-auth man`: what shells and `man` read.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,4 +1,4 @@
-//! How a provider is made of the environment and the flags.
+//! The configuration of a provider by the environment and the flags.
 
 use std::time::Duration;
 

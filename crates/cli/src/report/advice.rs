@@ -1,4 +1,4 @@
-//! What to do about files that cannot be used, by what the system says of them.
+//! Advice on files and settings that cannot be used, by the error of the system.
 
 use std::error::Error as _;
 use std::io;

@@ -1,4 +1,4 @@
-//! What is said where the command was called in a way that makes no sense, or asked for help.
+//! The report of a call with wrong arguments, and the output of `--help` and `--version`.
 
 use clap::error::ErrorKind;
 use llm_auth_core::printable;

@@ -1,4 +1,4 @@
-//! Where the sessions are kept.
+//! The directories of the sessions and of the settings.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Which of several accounts at a vendor is meant.
+//! The choice among several accounts at a provider.
 
 use llm_auth_core::{
     Clock as _, DEFAULT_ACCOUNT, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,

@@ -1,4 +1,4 @@
-//! The asynchronous part of a command: a runtime, and an orderly end on a signal.
+//! The runtime of a command, which finishes and stores what has begun when a signal ends it.
 
 use std::io;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which session is meant, as the flags name it.
+//! The session that the flags name.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What is remembered between commands beside the sessions: which account is the current one.
+//! The file `settings.json`: the current account of each provider, and the trusted endpoints.
 
 use std::fs::{File, TryLockError};
 use std::io;

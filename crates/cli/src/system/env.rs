@@ -1,4 +1,4 @@
-//! The environment variables, which only the command reads.
+//! The environment variables, which only the command reads, never the libraries.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

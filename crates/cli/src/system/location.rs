@@ -1,5 +1,5 @@
-//! Where the person is: over SSH, in WSL, in a container, before a screen or not. It decides how
-//! a sign-in is shown, and what is said about it.
+//! The location of the user: over SSH, in WSL, in a container, with or without a display. This
+//! module does not decide what a sign-in shows.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Opening a page in the person's browser: a convenience that may fail.
+//! Opening a page in the user's browser: a convenience that may fail.
 
 mod choice;
 pub(crate) mod opening;

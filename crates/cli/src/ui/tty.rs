@@ -1,4 +1,5 @@
-//! Whose the terminal is at this moment, and whether it shows what is typed.
+//! The modes of the terminal: whether this process is in its foreground, and whether it shows what
+//! is typed.
 
 #[cfg(unix)]
 pub(crate) use unix::{HiddenInput, is_ours, mend};

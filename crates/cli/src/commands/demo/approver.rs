@@ -1,4 +1,4 @@
-//! Who approves the sign-ins of the demo: the person at the terminal, or nobody but us.
+//! The approval of the demo's sign-ins, after a pause in which the user can do it.
 
 use std::sync::Arc;
 use std::time::Duration;

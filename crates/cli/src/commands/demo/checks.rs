@@ -1,4 +1,4 @@
-//! What the demo claims, and whether it held.
+//! The checks of the demo, and whether they hold.
 
 use super::output::Output;
 use crate::error::Failure;

@@ -1,4 +1,4 @@
-//! The endpoints of each vendor, asked without any credential, and the clock by their answers.
+//! The endpoints of each provider, requested without any credential, and the clock by the responses.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The way out: proxy and certificates.
+//! The proxy and the certificates.
 
 use llm_auth_core::HttpClient;
 

@@ -1,4 +1,4 @@
-//! The checks for a person.
+//! The checks as text.
 
 use console::Style;
 

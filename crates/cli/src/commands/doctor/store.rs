@@ -1,4 +1,4 @@
-//! Where the sessions are kept: can it be written, can they be read, who holds a lock.
+//! The store: whether it can be written, whether sessions can be read, and which process holds a lock.
 
 use std::collections::BTreeMap;
 use std::io;

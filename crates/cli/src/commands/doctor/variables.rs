@@ -1,4 +1,4 @@
-//! Variables that look like ours and that nobody reads.
+//! Variables that begin as ours do but are not known.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! What is told of another program's session before anything is done with it.
+//! The report on another program's session, before anything is done with it.
 
 use llm_auth_core::{Clock as _, SystemClock, printable};
 

@@ -1,4 +1,4 @@
-//! What the rows of one provider have in common, found out once for all of them.
+//! What the rows of one provider have in common, looked up once for all of them.
 
 use std::cell::OnceCell;
 

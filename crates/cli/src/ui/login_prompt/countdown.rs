@@ -1,4 +1,4 @@
-//! How long the person has, and what is said meanwhile.
+//! The time that is left for a sign-in, and the line that counts it down.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What stands in the terminal while a person signs in, as lines.
+//! The instructions of a sign-in, as lines.
 
 mod browser_flow;
 mod device_flow;

@@ -1,4 +1,4 @@
-//! What the person pastes while a sign-in waits for the browser.
+//! The addresses and codes that a user pastes while a sign-in waits for the browser.
 
 #[cfg(unix)]
 mod typed;

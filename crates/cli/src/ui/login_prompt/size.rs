@@ -1,4 +1,4 @@
-//! The room that a terminal has.
+//! The size of the terminal, and what it can show.
 
 use crate::ui::streams::Screen;
 

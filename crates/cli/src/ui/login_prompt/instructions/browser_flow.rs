@@ -1,4 +1,4 @@
-//! The page of a sign-in in the browser, and how its answer finds the way back.
+//! The instructions of a sign-in in the browser: its page, and how the response comes back.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! The page and the code of a device sign-in.
+//! The instructions of a device sign-in: its page and its code.
 
 use llm_auth_core::DeviceAuthorization;
 
