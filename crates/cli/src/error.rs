@@ -14,7 +14,7 @@ const NOT_APPROVED: u8 = 5;
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The libraries say so.
+    /// The libraries returned it.
     Session(Error),
     /// The environment, a flag's file or the machine is not as it must be.
     Config { message: String, advice: String },
@@ -24,18 +24,18 @@ pub(crate) enum Failure {
     Command { code: u8, message: Option<String> },
     /// Checks of `doctor` failed; the report says which.
     Checks(usize),
-    /// The demo did not prove what it set out to prove.
+    /// A check of the demo did not hold.
     #[cfg(feature = "demo")]
     Demo(String),
     /// Standard output could not be written.
     Output(io::Error),
-    /// The person or the system wants it to end; `code` is 128 and the signal's number.
+    /// The user or the system ends it; `code` is 128 and the signal's number.
     Signal { code: u8, message: String },
-    /// It was called in a way that makes no sense.
+    /// The arguments make no sense.
     Usage(String),
-    /// Of several accounts none was named.
+    /// Several accounts match, and none was named.
     AmbiguousAccount(String),
-    /// The same where the name is no flag.
+    /// The same if the name is no flag.
     AmbiguousSwitch(String),
     /// Something that was asked about cannot be used without a sign-in, or not at all.
     NotUsable { message: String, advice: String },

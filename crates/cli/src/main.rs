@@ -1,10 +1,11 @@
 //! The command `llm-auth`: sign in to AI vendors, and hand the access token to scripts.
 //!
-//! Only results go to standard output; messages for the user go to standard error. Only the command
-//! reads the environment, opens a browser and prints advice on errors: the libraries below it do not.
+//! Only results go to standard output; messages for the user go to standard error. Only the
+//! command reads the environment, opens a browser and prints advice on errors: the libraries below
+//! it do not.
 //!
-//! The modules, from the bottom: `text`, `time`, `shell_quote` and `error`; `system`; `ui`; `session`
-//! and `logging`; `providers`; `args` and `report`; `commands`. None imports one above it.
+//! The modules, from the bottom: `text`, `time`, `shell_quote` and `error`; `system`; `ui`;
+//! `session` and `logging`; `providers`; `args` and `report`; `commands`. None imports one above it.
 
 mod args;
 mod commands;

@@ -1,4 +1,5 @@
-//! The providers that can be signed in to, and their configuration by the environment and the flags.
+//! The providers that can be signed in to, and their configuration by the environment and the
+//! flags.
 
 mod args;
 mod client_file;

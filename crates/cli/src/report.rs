@@ -19,7 +19,7 @@ use crate::ui::events::{ErrorReport, Event};
 use crate::ui::streams;
 use crate::ui::symbols::arrow;
 
-/// Tells of a failure in the form that the command was asked to speak.
+/// Reports a failure in the form that the command writes.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     json: Form,
@@ -72,7 +72,7 @@ impl Reporter {
         }
     }
 
-    /// For a program that called a command in a way that makes no sense.
+    /// For a call with wrong arguments.
     pub(crate) fn for_usage(is_answer: bool) -> Self {
         Self {
             json: if is_answer { Form::Answer } else { Form::Event },
@@ -81,7 +81,7 @@ impl Reporter {
         }
     }
 
-    /// Says it; the exit code.
+    /// Prints the failure and returns the exit code.
     pub(crate) fn report(&self, failure: &Failure) -> u8 {
         if let Failure::Command {
             code,

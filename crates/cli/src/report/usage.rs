@@ -7,8 +7,8 @@ use crate::error::{Failure, USAGE};
 use crate::report::Reporter;
 use crate::ui::streams::{self, say};
 
-/// Prints the error and returns the exit code; `command` is what was called. With `--json` it prints
-/// JSON too, since programs read it.
+/// Prints the error and returns the exit code; `command` is what was called. With `--json` it
+/// prints JSON too, since programs read it.
 pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
     if !error.use_stderr() {
         // Help or a version, for somebody who may have gone away.
@@ -28,7 +28,7 @@ pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
     code
 }
 
-/// `None` where nobody asked for JSON, as far as the call can be understood.
+/// `None` without `--json`, as far as the call can be understood.
 fn reporter(command: clap::Command) -> Option<Reporter> {
     let call = command.ignore_errors(true);
     let call = call.try_get_matches_from(std::env::args_os()).ok()?;

@@ -38,7 +38,7 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The session that the flags, the environment or else the settings mean.
+    /// The session that the flags, the environment or, if neither names one, the settings mean.
     pub(crate) fn meant(self, selector: &SessionSelector) -> Result<SessionKey, Failure> {
         let SessionSelector {
             account,
@@ -63,8 +63,8 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The same for a sign-in: an account that happens to be the only one is meant only where its
-    /// session is over, for else the sign-in might be another's.
+    /// The same for a sign-in: an account that happens to be the only one is meant only if its
+    /// session is over, because the sign-in may belong to another user.
     pub(crate) fn meant_for_login(self, selector: &SessionSelector) -> Result<SessionKey, Failure> {
         let meant = match self.meant(selector) {
             // None of them, then.
@@ -82,8 +82,8 @@ impl<'a> Accounts<'a> {
         Ok(self.key(DEFAULT_ACCOUNT))
     }
 
-    /// Whether somebody named the account itself, so that no other one will do. Who names a person
-    /// means that person.
+    /// Whether the account itself was named, so that no other one will do. An account named by its
+    /// e-mail address matches only that user.
     pub(crate) fn is_explicit(
         self,
         selector: &SessionSelector,
@@ -102,8 +102,8 @@ impl<'a> Accounts<'a> {
         })
     }
 
-    /// The current account of a vendor: the one that the environment names, or that `switch` or a
-    /// sign-in made it, else the default one, else the only one.
+    /// The current account: the one that the environment names, or that `switch` or a sign-in made
+    /// it; otherwise the default one, otherwise the only one.
     pub(crate) fn current(self) -> Result<SessionKey, Failure> {
         if let Some(name) = self.of_environment()? {
             return self.by_name(&name);
@@ -128,7 +128,7 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The account of that name, or else the one whose verified identity it is.
+    /// The account of that name, otherwise the one whose verified identity it is.
     pub(crate) fn by_name(self, name: &str) -> Result<SessionKey, Failure> {
         let by_name = self.key(name);
         if self.store.path(&by_name).exists() {
@@ -144,7 +144,7 @@ impl<'a> Accounts<'a> {
             .unwrap_or(by_name))
     }
 
-    /// All accounts of a vendor that are stored.
+    /// All stored accounts.
     pub(crate) fn stored(self) -> Result<Vec<SessionKey>, Failure> {
         Ok(self.store.sessions_of(self.provider)?)
     }
@@ -153,7 +153,7 @@ impl<'a> Accounts<'a> {
         SessionKey::new(self.provider, account)
     }
 
-    /// What is asked of a person who has to name one.
+    /// The message that asks the user to name one of these.
     pub(crate) fn ambiguous(self, stored: &[SessionKey]) -> String {
         let names: Vec<String> = stored.iter().map(|key| printable(key.account())).collect();
         format!(

@@ -43,7 +43,7 @@ mod unix {
         }
     }
 
-    /// Ctrl-Z, and whoever lets the process go on.
+    /// Ctrl-Z, and the signal that continues the process.
     pub(crate) struct Stops {
         stop: Option<Signal>,
         go_on: Option<Signal>,
@@ -77,7 +77,7 @@ mod unix {
         }
     }
 
-    /// Comes back when somebody lets it go on.
+    /// Returns when the process is continued.
     pub(crate) fn stop_this_process() {
         if can_be_continued() {
             let _always_possible = kill_process(getpid(), Number::STOP);

@@ -100,7 +100,7 @@ impl LoginPrompt {
         }
     }
 
-    /// Waits until standard output cannot be written any more: nobody is left to sign in for.
+    /// Waits until standard output cannot be written any more: no program reads the sign-in then.
     pub(crate) async fn cut_off(&self) -> Failure {
         loop {
             let failure = self

@@ -100,7 +100,7 @@ impl DemoProvider {
         }
     }
 
-    /// Whether nobody else can read the file, where the system knows modes.
+    /// Whether no other user can read the file, if the system has file modes.
     pub(super) fn is_private(&self) -> bool {
         #[cfg(unix)]
         {

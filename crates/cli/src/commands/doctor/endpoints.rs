@@ -1,4 +1,5 @@
-//! The endpoints of each provider, requested without any credential, and the clock by the responses.
+//! The endpoints of each provider, requested without any credential, and the clock by the
+//! responses.
 
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
     Some(check)
 }
 
-/// The regions that somebody is signed in to, beside the one that the flags name.
+/// The regions of the stored sessions, beside the one that the flags name.
 fn regions(args: &DoctorArgs, provider: ProviderName) -> Vec<Region> {
     let wanted = args
         .provider_args

@@ -1,4 +1,5 @@
-//! The store: whether it can be written, whether sessions can be read, and which process holds a lock.
+//! The store: whether it can be written, whether sessions can be read, and which process holds a
+//! lock.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -238,7 +239,7 @@ fn wide_rights(_folder: &Path) -> Option<u32> {
     None
 }
 
-/// Whether somebody holds the lock of a session right now; the lock is not touched.
+/// Whether a process holds the lock of a session right now; the lock is not touched.
 fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
     let holder = match store.lock_holder(key) {
         Ok(LockHolder::Nobody) => return None,

@@ -18,7 +18,7 @@ use crate::system::files;
 pub(super) struct Foreign {
     pub(super) file: PathBuf,
     pub(super) provider: ProviderName,
-    /// Who it says it is; nobody vouches for it.
+    /// The identity in the file, which is not verified.
     pub(super) identity: Option<String>,
     /// `None` where nothing could be used anyway.
     pub(super) token: Option<OAuthToken>,

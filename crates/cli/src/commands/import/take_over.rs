@@ -111,7 +111,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     .print()
 }
 
-/// A session that is stored is not replaced by a copy of somebody else's.
+/// A stored session is not replaced by a copy of another program's.
 fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failure> {
     match store.read(key) {
         Ok(None) => Ok(()),

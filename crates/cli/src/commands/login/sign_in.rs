@@ -15,7 +15,7 @@ use crate::session::state::state_of;
 use crate::shell_quote::quoted;
 use crate::ui::login_prompt::LoginPrompt;
 
-/// More accounts of one name than anybody has.
+/// More accounts of one name than any user has.
 const MOST_NAMES: usize = 1000;
 
 pub(super) struct Login {

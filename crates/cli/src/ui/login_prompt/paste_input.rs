@@ -78,7 +78,7 @@ impl PasteInput {
         Some(input)
     }
 
-    /// Whether a person can paste, be it that the terminal is somebody else's at this moment.
+    /// Whether a user can paste, even if another job has the terminal at this moment.
     pub(super) fn is_by_hand(&self) -> bool {
         self.from_terminal
     }
