@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask <task>`. As few dependencies as possible: none.
+//! The project's own tasks: `cargo xtask <task>`. Few dependencies: it is built before all else.
 #![allow(
     clippy::print_stderr,
     clippy::print_stdout,
@@ -14,6 +14,7 @@ mod publish;
 mod run;
 mod screenshots;
 mod test_all;
+mod tidy;
 mod torture;
 
 use std::process::ExitCode;
@@ -29,9 +30,10 @@ fn main() -> ExitCode {
         "publish" => publish::run(),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
+        "tidy" => tidy::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!(
-            "no task {task:?}; there are: bench, deny, features, measure, model, publish, screenshots, test-all, torture"
+            "no task {task:?}; there are: bench, deny, features, measure, model, publish, screenshots, test-all, tidy, torture"
         )),
     };
     match done {

@@ -19,3 +19,4 @@ pub use answer::Answer;
 pub use client::{HttpClient, HttpClientBuilder};
 pub use fields::Fields;
 pub use form::Form;
+pub use proxy::ProxyUrl;

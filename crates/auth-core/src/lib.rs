@@ -37,7 +37,7 @@ pub use grant::{
     DEFAULT_LIFETIME, Poll, Refusal, Step, TokenAnswer, read_answer, reasonless_error,
     refusal_error,
 };
-pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder};
+pub use http::{Answer, Fields, Form, HttpClient, HttpClientBuilder, ProxyUrl};
 #[cfg(feature = "loopback")]
 pub use loopback::{LoopbackListener, Redirect};
 pub use manager::{

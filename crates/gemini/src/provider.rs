@@ -233,6 +233,27 @@ impl GeminiProvider {
 
     /// Of refresh tokens and of the client secret: where Google issues and revokes tokens, and no
     /// host that serves others of its APIs.
+    /// Where a refresh sends the refresh token of this session.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the session may not be sent there.
+    pub fn refresh_endpoint(&self, session: &OAuthToken) -> Result<Endpoint> {
+        let recipients = self.recipients();
+        recipients.permit(session, &self.endpoints.token).cloned()
+    }
+
+    /// Where a revocation sends the tokens of this session.
+    ///
+    /// # Errors
+    ///
+    /// As [`refresh_endpoint`](Self::refresh_endpoint).
+    pub fn revocation_endpoint(&self, session: &OAuthToken) -> Result<Endpoint> {
+        let recipients = self.recipients();
+        let endpoint = &self.endpoints.revocation;
+        recipients.permit(session, endpoint).cloned()
+    }
+
     fn recipients(&self) -> Recipients {
         let known = GeminiEndpoints::default();
         Recipients::of_vendor([known.token, known.revocation]).trusting(&self.trusted)
@@ -335,7 +356,7 @@ impl AuthProvider for GeminiProvider {
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let refresh = current.refresh_token()?;
         let recipients = self.recipients();
-        let endpoint = recipients.permit(current, &self.endpoints.token)?;
+        let endpoint = &self.refresh_endpoint(current)?;
         let remembered = current.notes.context.get(CLIENT_ID);
         let client = match (remembered, &self.client) {
             (Some(id), _) => client_form(id, current.notes.client_secret.as_ref()),
@@ -373,8 +394,7 @@ impl AuthProvider for GeminiProvider {
     }
 
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
-        let recipients = self.recipients();
-        let endpoint = recipients.permit(token, &self.endpoints.revocation)?;
+        let endpoint = &self.revocation_endpoint(token)?;
         // Revoking the refresh token ends the grant, and with it every access token.
         let credential = token.refresh.as_ref().unwrap_or(&token.access);
         let mut form = Form::new()

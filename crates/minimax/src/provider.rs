@@ -190,6 +190,30 @@ impl MiniMaxProvider {
     }
 
     /// Where sessions of the region and dialect of these endpoints may be sent.
+    /// Where a refresh sends the refresh token of this session.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the session may not be sent there, or names a region or dialect
+    /// that is not known.
+    pub fn refresh_endpoint(&self, session: &OAuthToken) -> Result<Endpoint> {
+        let endpoints = session::endpoints_of(session, &self.endpoints)?;
+        let recipients = self.recipients(&endpoints);
+        recipients.permit(session, &endpoints.token).cloned()
+    }
+
+    /// Where a revocation sends the tokens of this session; `None` if nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`refresh_endpoint`](Self::refresh_endpoint).
+    pub fn revocation_endpoint(&self, session: &OAuthToken) -> Result<Option<Endpoint>> {
+        let endpoints = session::endpoints_of(session, &self.endpoints)?;
+        let recipients = self.recipients(&endpoints);
+        let permit = |endpoint| recipients.permit(session, endpoint).cloned();
+        endpoints.revocation.as_ref().map(permit).transpose()
+    }
+
     fn recipients(&self, endpoints: &MiniMaxEndpoints) -> Recipients {
         let known = MiniMaxEndpoints::new(endpoints.region, endpoints.dialect);
         let own = [known.token, known.api_base].into_iter();
@@ -224,8 +248,7 @@ impl AuthProvider for MiniMaxProvider {
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let refresh = current.refresh_token()?;
         let endpoints = session::endpoints_of(current, &self.endpoints)?;
-        let recipients = self.recipients(&endpoints);
-        let endpoint = recipients.permit(current, &endpoints.token)?;
+        let endpoint = &self.refresh_endpoint(current)?;
         let mut form = Form::new()
             .text("grant_type", "refresh_token")
             .text("client_id", &endpoints.client_id)
@@ -247,11 +270,9 @@ impl AuthProvider for MiniMaxProvider {
     /// revoked, where there is one (RFC 7009 section 2.1).
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
         let endpoints = session::endpoints_of(token, &self.endpoints)?;
-        let Some(revocation) = &endpoints.revocation else {
+        let Some(revocation) = &self.revocation_endpoint(token)? else {
             return Ok(Revocation::NotSupported);
         };
-        let recipients = self.recipients(&endpoints);
-        let revocation = recipients.permit(token, revocation)?;
         let (hint, secret) = match &token.refresh {
             Some(refresh) => ("refresh_token", refresh),
             None => ("access_token", &token.access),

@@ -89,6 +89,16 @@ impl QwenProvider {
         (!self.believes(session, &named)).then(|| named.host())
     }
 
+    /// Where a refresh sends the refresh token of this session.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the session may not be sent there.
+    pub fn refresh_endpoint(&self, session: &OAuthToken) -> Result<Endpoint> {
+        let recipients = self.recipients();
+        recipients.permit(session, &self.endpoints.token).cloned()
+    }
+
     fn recipients(&self) -> Recipients {
         let known = QwenEndpoints::default();
         Recipients::of_vendor([known.token, known.api_base]).trusting(&self.trusted)
@@ -199,8 +209,7 @@ impl AuthProvider for QwenProvider {
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let refresh = current.refresh_token()?;
-        let endpoint = self.recipients();
-        let endpoint = endpoint.permit(current, &self.endpoints.token)?;
+        let endpoint = &self.refresh_endpoint(current)?;
         // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
         let client_id = current.notes.context.get(CLIENT_ID);
         let form = Form::new()

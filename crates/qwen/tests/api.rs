@@ -1,6 +1,6 @@
 //! Where the access token may go, and what an API answer says about it.
 
-use llm_auth_core::{ApiAnswer, ApiVerdict, Timestamp};
+use llm_auth_core::{ApiAnswer, ApiVerdict, Endpoint, Timestamp};
 use llm_auth_qwen::{AuthProvider as _, Error, OAuthToken, QwenEndpoints, QwenProvider};
 
 const DEFAULT: &str = "https://dashscope.aliyuncs.com/compatible-mode/v1";
@@ -49,6 +49,30 @@ fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
         assert_eq!(provider.api_base(&session), None, "it is of Qwen");
         let base = provider.api_base(&session.made_at(&token));
         assert_eq!(base.as_deref(), Some(expected), "{named}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_api_base_that_is_set_gets_its_version_too() -> Result<(), Error> {
+    for (set, base) in [
+        ("http://127.0.0.1:4000", "http://127.0.0.1:4000/v1"),
+        ("http://127.0.0.1:4000/v1", "http://127.0.0.1:4000/v1"),
+        ("http://127.0.0.1:4000/v1/", "http://127.0.0.1:4000/v1"),
+        ("http://127.0.0.1:4000/v12", "http://127.0.0.1:4000/v12/v1"),
+        (
+            "http://127.0.0.1:4000/mode",
+            "http://127.0.0.1:4000/mode/v1",
+        ),
+    ] {
+        let mut endpoints = QwenEndpoints::default().with_base("http://127.0.0.1:4000")?;
+        endpoints.api_base = Endpoint::new(set)?;
+        let token = endpoints.token.clone();
+        let provider = QwenProvider::builder().endpoints(endpoints).build();
+        for named in [None, Some("https://evil.example")] {
+            let base_of = provider.api_base(&session(named).made_at(&token));
+            assert_eq!(base_of.as_deref(), Some(base), "{set}");
+        }
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::dns::Resolver;
 use super::failure::{no_answer, no_answer_through, too_long};
 use super::form::{Form, bearer};
 use super::no_proxy::NoProxy;
-use super::proxy::proxy_host;
+use super::proxy::ProxyUrl;
 use super::redirect::redirected;
 use super::retry_after;
 use super::tls;
@@ -32,9 +32,6 @@ use crate::text::printable;
 const BODY_LIMIT: usize = 1024 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// The kinds of proxy that the HTTP library knows.
-const PROXY_SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 
 /// Talks to credential endpoints: TLS except on loopback, no redirects, a User-Agent, bounded
 /// in time and size.
@@ -87,6 +84,8 @@ pub struct HttpClientBuilder {
     timeout: Duration,
     connect_timeout: Duration,
     proxy: Option<(String, String)>,
+    /// Why no secret goes through the proxy.
+    secrets_refused: Option<String>,
     ca_pem: Vec<Vec<u8>>,
     clock: Arc<dyn Clock>,
 }
@@ -100,6 +99,7 @@ impl HttpClient {
             timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             proxy: None,
+            secrets_refused: None,
             ca_pem: Vec::new(),
             clock: Arc::new(SystemClock),
         }
@@ -118,18 +118,42 @@ impl HttpClient {
         form: &Form,
         headers: &[(&'static str, String)],
     ) -> Result<Answer> {
+        let secrets = form.secrets();
+        if !secrets.is_empty() {
+            self.check_way(endpoint)?;
+        }
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, FORM)
             .body(form.body());
-        self.send(endpoint, request, headers, form.secrets()).await
+        self.send(endpoint, request, headers, secrets).await
     }
 
-    /// Whether requests to this endpoint take the proxy of the settings.
+    /// The proxy of the settings, if requests to this endpoint take it.
     #[must_use]
-    pub fn uses_proxy(&self, endpoint: &Endpoint) -> bool {
-        self.inner.settings.proxy_for(endpoint).is_some()
+    pub fn proxy_for(&self, endpoint: &Endpoint) -> Option<ProxyUrl> {
+        self.inner.settings.proxy_for(endpoint)
+    }
+
+    /// Checks that what is secret may be sent to this endpoint by the way that requests take.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it would pass a proxy that
+    /// [`refuse_secrets_by_proxy`](HttpClientBuilder::refuse_secrets_by_proxy) is about.
+    fn check_way(&self, endpoint: &Endpoint) -> Result<()> {
+        let settings = &self.inner.settings;
+        let Some(why) = &settings.secrets_refused else {
+            return Ok(());
+        };
+        match settings.proxy_for(endpoint) {
+            None => Ok(()),
+            Some(proxy) => Err(Error::new(
+                ErrorKind::Config,
+                format!("the proxy {proxy} could read what is sent ({why}); nothing was sent"),
+            )),
+        }
     }
 
     /// Asks without any credential, to see whether somebody answers.
@@ -187,6 +211,7 @@ impl HttpClient {
         access: &Secret,
         hidden: &[Secret],
     ) -> Result<Answer> {
+        self.check_way(endpoint)?;
         let request = request.header(AUTHORIZATION, bearer(access)?);
         let secrets = [std::slice::from_ref(access), hidden].concat();
         self.send(endpoint, request, &[], secrets).await
@@ -307,7 +332,7 @@ impl HttpClient {
     fn no_answer(&self, endpoint: &Endpoint, source: reqwest::Error) -> Error {
         let patience = self.inner.settings.timeout;
         match self.inner.settings.proxy_for(endpoint) {
-            Some(proxy) => no_answer_through(&proxy_host(proxy), endpoint, patience, source),
+            Some(proxy) => no_answer_through(&proxy.host(), endpoint, patience, source),
             None => no_answer(endpoint.host(), patience, source),
         }
     }
@@ -362,6 +387,15 @@ impl HttpClientBuilder {
         self
     }
 
+    /// Sends nothing secret through the proxy, for the reason given, such as "the environment says
+    /// whose certificates count": such a proxy could read it. Secrets go through it by default,
+    /// inside TLS.
+    #[must_use]
+    pub fn refuse_secrets_by_proxy(mut self, why: impl Into<String>) -> Self {
+        self.secrets_refused = Some(why.into());
+        self
+    }
+
     /// Certificates in PEM form to trust beside those of the operating system.
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -397,11 +431,12 @@ impl HttpClientBuilder {
         })
     }
 
-    /// The URL of the proxy through which this endpoint is asked.
-    fn proxy_for(&self, endpoint: &Endpoint) -> Option<&str> {
+    /// The proxy through which this endpoint is asked.
+    fn proxy_for(&self, endpoint: &Endpoint) -> Option<ProxyUrl> {
         let (url, except) = self.proxy.as_ref()?;
         let is_direct = endpoint.is_loopback() || NoProxy::read(except).has(endpoint.url());
-        (!is_direct).then_some(url)
+        // One that is no URL is an error of `build`.
+        (!is_direct).then(|| ProxyUrl::new(url).ok()).flatten()
     }
 
     fn build_client(&self, with_proxy: bool) -> Result<reqwest::Client> {
@@ -437,21 +472,10 @@ impl HttpClientBuilder {
                  with or without a port",
             ));
         }
-        let url = url.trim();
+        let url = ProxyUrl::new(url)?.url().clone();
         // The URL may hold a password: the cause is not kept.
         let no_url = |_source| Error::new(ErrorKind::Config, "the proxy is not a URL");
         let proxy = reqwest::Proxy::all(url).map_err(no_url)?;
-        // One of another kind would be passed by in silence.
-        let scheme = url.split_once("://").map_or("http", |(scheme, _)| scheme);
-        if !PROXY_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "the proxy is of a kind that is not known: there are {}",
-                    PROXY_SCHEMES.join(", ")
-                ),
-            ));
-        }
         Ok(Some(proxy))
     }
 

@@ -47,6 +47,12 @@ impl TrustedHost {
             && url.host_str() == Some(&self.host)
             && url.port().unwrap_or(default) == self.port.unwrap_or(default)
     }
+
+    /// Whether it is this host on this port; 443 is meant if none is named.
+    pub(crate) fn is(&self, scheme: &str, host: &str, port: u16) -> bool {
+        let same_scheme = self.scheme.as_deref().is_none_or(|own| own == scheme);
+        same_scheme && self.host == host && self.port.unwrap_or(443) == port
+    }
 }
 
 impl FromStr for TrustedHost {

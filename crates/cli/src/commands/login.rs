@@ -95,6 +95,9 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let configured = provider.configure(&provider_args, None, args.timeout)?;
     provider.check_login(&args.provider_args)?;
     let places = trust::SignIn::judged(provider, &args.provider_args)?;
+    if provider.sends_client_secret(&args.provider_args)? {
+        places.check_secret_way()?;
+    }
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();

@@ -10,7 +10,7 @@ use llm_auth_core::{
 use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
-use crate::providers::{ProviderArgs, ProviderName, trust};
+use crate::providers::{ProviderArgs, ProviderName, reader, trust};
 use crate::session::directories;
 use crate::session::runtime;
 use crate::session::settings::Settings;
@@ -67,15 +67,15 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
     let sharer = before.as_ref().and_then(shares_its_grant);
+    let configured = provider.configure_for_stored(&args.provider_args, args.timeout)?;
     if let Some(session) = &before
         && !args.local
         && sharer.is_none()
     {
         trust::check_session(provider, &args.provider_args, &key, session)?;
-        trust::check_way(provider, &args.provider_args, &key)?;
+        reader::check_revocation(&configured, &args.provider_args.trust, &key, session)?;
     }
-    let manager = provider
-        .configure(&args.provider_args, args.timeout, None)?
+    let manager = configured
         .manager()
         .store(store.clone())
         .account(key.account())

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, trust};
+use crate::providers::{ProviderArgs, reader, trust};
 use crate::report::login_command;
 use crate::session::directories;
 use crate::session::runtime;
@@ -79,16 +79,19 @@ impl Wanted {
             trust::check_session(provider, &self.provider_args, &key, session)?;
         }
         if !self.force_refresh
-            && let Some(token) = good_enough(stored, &key, self.min_validity)?
+            && good_enough(stored.as_ref(), &key, self.min_validity)?
+            && let Some(token) = stored.clone()
         {
             tracing::debug!(%key, "what is stored is good enough; nothing is sent");
             self.check(&key, &token)?;
             self.say_if_short(&token);
             return fit_to_send(key, token);
         }
-        trust::check_way(provider, &self.provider_args, &key)?;
-        let manager = provider
-            .configure(&self.provider_args, self.timeout, None)?
+        let configured = provider.configure_for_stored(&self.provider_args, self.timeout)?;
+        if let Some(session) = &stored {
+            reader::check_refresh(&configured, &self.provider_args.trust, &key, session)?;
+        }
+        let manager = configured
             .manager()
             .store(store.clone())
             .account(key.account())
@@ -167,19 +170,18 @@ fn fit_to_send(key: SessionKey, token: OAuthToken) -> Result<(SessionKey, OAuthT
 
 /// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
 fn good_enough(
-    stored: Option<OAuthToken>,
+    stored: Option<&OAuthToken>,
     key: &SessionKey,
     minimum: Option<Duration>,
-) -> Result<Option<OAuthToken>, Failure> {
+) -> Result<bool, Failure> {
     let stored = stored.ok_or_else(|| {
         Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
     })?;
     let now = SystemClock.now();
-    let good = match minimum {
+    Ok(match minimum {
         None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
         Some(minimum) => stored.lasts(minimum, now),
-    };
-    Ok(Some(stored).filter(|_| good))
+    })
 }
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {

@@ -9,11 +9,12 @@ use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
 
 use super::args::ProviderArgs;
 use super::endpoints;
+use super::http::{build, http_client, network};
 use super::name::ProviderName;
 use super::provider::Provider;
+use super::reader;
 use super::recipients::check_secret;
 use crate::error::Failure;
-use crate::system::certificates;
 use crate::system::env::{self, Variables};
 
 impl ProviderName {
@@ -26,6 +27,20 @@ impl ProviderName {
     ) -> Result<Provider, Failure> {
         let http = http_client(request_timeout)?;
         self.configure_with(http, args, patience)
+    }
+
+    /// The same for a stored session: what is secret goes by no way on which the environment lets
+    /// another read it.
+    pub(crate) fn configure_for_stored(
+        self,
+        args: &ProviderArgs,
+        request_timeout: Option<Duration>,
+    ) -> Result<Provider, Failure> {
+        let mut http = network(request_timeout)?;
+        if let Some(why) = reader::doubt(&args.trust)? {
+            http = http.refuse_secrets_by_proxy(why);
+        }
+        self.configure_with(build(http)?, args, None)
     }
 
     /// The same for questions that nothing is sent for.
@@ -117,6 +132,15 @@ impl ProviderName {
         check_secret(self, args, &endpoints.token)
     }
 
+    /// Whether a sign-in sends the secret of a client of the user's own.
+    pub(crate) fn sends_client_secret(self, args: &ProviderArgs) -> Result<bool, Failure> {
+        if self != Self::Gemini {
+            return Ok(false);
+        }
+        let client = gemini_client(&Variables::of(self.name()), args)?;
+        Ok(client.is_some_and(|client| client.secret().is_some()))
+    }
+
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
         let misplaced = match self {
             Self::Gemini => args.region.map(|_| "--region is for minimax"),
@@ -126,17 +150,6 @@ impl ProviderName {
         };
         misplaced.map_or(Ok(()), |why| Err(Failure::Usage(why.into())))
     }
-}
-
-/// The one client for every request: sign-in, renewal, sign-out and `doctor`.
-pub(crate) fn http_client(timeout: Option<Duration>) -> Result<HttpClient, Failure> {
-    certificates::check()?;
-    let mut http = env::network(HttpClient::builder())?;
-    if let Some(timeout) = timeout {
-        http = http.timeout(timeout);
-    }
-    http.build()
-        .map_err(|error| certificates::explained(&error).unwrap_or_else(|| error.into()))
 }
 
 const CLIENT_FILE_ELSEWHERE: &str = "--client-file is for gemini";

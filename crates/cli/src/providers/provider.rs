@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{AuthManager, AuthManagerBuilder, AuthProvider, Error, OAuthToken};
+use llm_auth_core::{AuthManager, AuthManagerBuilder, AuthProvider, Endpoint, Error, OAuthToken};
 use llm_auth_gemini::GeminiProvider;
 use llm_auth_minimax::MiniMaxProvider;
 use llm_auth_qwen::QwenProvider;
@@ -46,6 +46,27 @@ impl Provider {
             Self::Qwen(provider) => provider.check_session(session),
             Self::MiniMax(provider) => provider.check_session(session),
             Self::Gemini(provider) => provider.check_session(session),
+        }
+    }
+
+    /// Where a refresh sends the refresh token of this session.
+    pub(crate) fn refresh_endpoint(&self, session: &OAuthToken) -> Result<Endpoint, Error> {
+        match self {
+            Self::Qwen(provider) => provider.refresh_endpoint(session),
+            Self::MiniMax(provider) => provider.refresh_endpoint(session),
+            Self::Gemini(provider) => provider.refresh_endpoint(session),
+        }
+    }
+
+    /// Where a revocation sends the tokens of this session; `None` if nothing is sent.
+    pub(crate) fn revocation_endpoint(
+        &self,
+        session: &OAuthToken,
+    ) -> Result<Option<Endpoint>, Error> {
+        match self {
+            Self::Qwen(_) => Ok(None),
+            Self::MiniMax(provider) => provider.revocation_endpoint(session),
+            Self::Gemini(provider) => provider.revocation_endpoint(session).map(Some),
         }
     }
 

@@ -4,17 +4,16 @@
 //! what is there already: a stored session, the secret of the user's client. For those a flag of
 //! the call or the user's own settings count alone.
 
-use llm_auth_core::{Endpoint, OAuthToken, Recipients, SessionKey, TrustedHost};
+use llm_auth_core::{OAuthToken, Recipients, SessionKey};
 
 use super::args::ProviderArgs;
-use super::configure::http_client;
 use super::endpoints::{self, Entry};
 use super::name::ProviderName;
 use super::provider::Provider;
+use super::reader::Reader;
 use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
-use crate::system::certificates;
-use crate::system::env::{Proxy, Variables};
+use crate::system::env::Variables;
 use crate::ui::events::{Event, ForeignEndpoint};
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
@@ -37,64 +36,6 @@ pub(crate) fn check_session(
         message: format!("{key}: {why}"),
         advice: advice(&set, &refused_hosts(provider, args, session)?),
     })
-}
-
-/// A proxy of the environment that could read what is sent, because the environment also says
-/// whose certificates count.
-struct Reader {
-    proxy: Proxy,
-    /// The variables that say whose certificates count.
-    authorities: Vec<String>,
-}
-
-impl Reader {
-    /// The one on the way to this vendor, unless a flag or the settings name it.
-    fn find(provider: ProviderName, args: &ProviderArgs) -> Result<Option<Self>, Failure> {
-        let authorities = certificates::variables_set();
-        let Some(proxy) = Proxy::find()?.filter(|_| !authorities.is_empty()) else {
-            return Ok(None);
-        };
-        let http = http_client(None)?;
-        let entries = endpoints::of(provider, args, &[args.region()])?;
-        let is_taken = entries.iter().any(|entry| http.uses_proxy(&entry.endpoint));
-        let place = Endpoint::new(&format!("https://{}/", proxy.place()));
-        let is_trusted = |trusted: &TrustedHost| {
-            let place = place.as_ref();
-            place.is_ok_and(|place| trusted.matches(place))
-        };
-        let is_trusted = args.trust.hosts()?.iter().any(is_trusted);
-        Ok((is_taken && !is_trusted).then_some(Self { proxy, authorities }))
-    }
-
-    fn words(&self, what: &str) -> String {
-        format!(
-            "the proxy {} (set by {}) could read {what}, because {} says whose certificates count",
-            self.proxy.shown(),
-            self.proxy.variable,
-            self.authorities.join(" and "),
-        )
-    }
-
-    fn refusal(mut self, what: &str) -> Failure {
-        let message = format!("{}; nothing was sent", self.words(what));
-        self.authorities.insert(0, self.proxy.variable.to_owned());
-        Failure::Config {
-            message,
-            advice: advice(&self.authorities, &[self.proxy.place()]),
-        }
-    }
-}
-
-/// Refuses to send a stored session by a way on which a proxy of the environment could read it.
-pub(crate) fn check_way(
-    provider: ProviderName,
-    args: &ProviderArgs,
-    key: &SessionKey,
-) -> Result<(), Failure> {
-    match Reader::find(provider, args)? {
-        Some(reader) => Err(reader.refusal(&format!("the session {key}"))),
-        None => Ok(()),
-    }
 }
 
 /// The servers of the environment that this session must not be sent to.
@@ -186,17 +127,19 @@ impl SignIn {
         let is_trusted = foreign
             .iter()
             .all(|entry| recipients.trusts(&entry.endpoint));
-        let reader = Reader::find(provider, args)?;
-        match reader {
-            // The secret of the user's client goes along.
-            Some(reader) if provider == ProviderName::Gemini => {
-                Err(reader.refusal("the client secret"))
-            }
-            reader => Ok(Self {
-                foreign,
-                is_trusted,
-                reader,
-            }),
+        let asked = entries.iter().map(|entry| &entry.endpoint);
+        Ok(Self {
+            foreign,
+            is_trusted,
+            reader: Reader::on_the_way(asked, &args.trust)?,
+        })
+    }
+
+    /// Refuses to send the secret of the user's client by a way on which another could read it.
+    pub(crate) fn check_secret_way(&self) -> Result<(), Failure> {
+        match &self.reader {
+            Some(reader) => Err(reader.refusal("the client secret")),
+            None => Ok(()),
         }
     }
 
@@ -213,7 +156,7 @@ impl SignIn {
         Some(Event::ForeignEndpoints {
             provider: provider.name(),
             endpoints: endpoints.collect(),
-            proxy: self.reader.as_ref().map(|reader| reader.proxy.shown()),
+            proxy: self.reader.as_ref().and_then(Reader::proxy),
         })
     }
 

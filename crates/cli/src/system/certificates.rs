@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use llm_auth_core::{Error, ErrorKind, printable};
 
 use crate::error::{Failure, chain};
-use crate::system::env::CA_FILE;
+use crate::system::env::{self, CA_FILE};
 
 /// The largest file of certificates that is read.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -41,15 +41,14 @@ pub(crate) fn variables() -> Vec<CertificateVariable> {
     if named.is_empty() { blank } else { named }
 }
 
-/// The variables that say whose certificates count, beside or in place of the system's.
+/// The variables that say whose certificates count, beside or in place of the system's. A blank one
+/// of the TLS library's may be the name of a file; an empty one names none.
 pub(crate) fn variables_set() -> Vec<String> {
-    let own = std::env::var_os(CA_FILE).filter(|value| !value.is_empty());
-    let others = variables()
-        .into_iter()
-        .filter(|variable| !variable.is_blank());
-    let others = others.map(|variable| variable.name);
-    let all = own.map(|_set| CA_FILE).into_iter().chain(others);
-    all.map(str::to_owned).collect()
+    let own = env::text(CA_FILE);
+    let own = (!matches!(own, Ok(None))).then_some(CA_FILE);
+    let set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let others = VARIABLES.iter().filter(|_| IN_FILES).filter(set).copied();
+    own.into_iter().chain(others).map(str::to_owned).collect()
 }
 
 impl CertificateVariable {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use llm_auth_core::{Endpoint, Error, HttpClientBuilder, printable};
+use llm_auth_core::{Endpoint, Error, HttpClientBuilder, ProxyUrl, printable};
 
 use crate::error::{Failure, chain};
 use crate::system::files;
@@ -208,24 +208,17 @@ impl Proxy {
         }))
     }
 
-    /// The URL without user and password, also where it is not written as it should be.
-    pub(crate) fn shown(&self) -> String {
-        let scheme = self
-            .url
-            .split_once("://")
-            .map_or("http", |(scheme, _)| scheme);
-        printable(&format!("{scheme}://{}", self.place()))
+    /// What requests go through.
+    pub(crate) fn url(&self) -> Result<ProxyUrl, Failure> {
+        ProxyUrl::new(&self.url).map_err(|error| not_valid(self.variable, &chain(&error)))
     }
 
-    /// Host and port, as they are written.
-    pub(crate) fn place(&self) -> String {
-        let rest = self
-            .url
-            .split_once("://")
-            .map_or(&*self.url, |(_, rest)| rest);
-        let host = rest.rsplit('@').next().unwrap_or_default();
-        let end = host.find(['/', '?', '#']).unwrap_or(host.len());
-        host[..end].to_owned()
+    /// The URL without user and password.
+    pub(crate) fn shown(&self) -> String {
+        match self.url() {
+            Ok(url) => url.to_string(),
+            Err(_wrong) => "(no URL of a proxy)".to_owned(),
+        }
     }
 }
 

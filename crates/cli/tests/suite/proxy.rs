@@ -93,6 +93,16 @@ impl Company {
         command
     }
 
+    /// Without a word about certificates, and Gemini at its own servers.
+    fn doubtful(&self, args: &[&str]) -> Command {
+        let mut command = self.command(args);
+        command
+            .current_dir(self.user.folder.path())
+            .env_remove("LLM_AUTH_CA_FILE")
+            .env_remove("LLM_AUTH_GEMINI_BASE_URL");
+        command
+    }
+
     fn run(&self, args: &[&str]) -> Done {
         self.command(args).output().unwrap().into()
     }
@@ -165,6 +175,14 @@ fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authorit
     );
 }
 
+/// Commands that would send what is stored.
+const SENDING: [&[&str]; 4] = [
+    &["token", "qwen"],
+    &["token", "qwen", "--force-refresh"],
+    &["exec", "qwen", "--", "env"],
+    &["login", "gemini"],
+];
+
 #[test]
 fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     let company = Company::new();
@@ -172,28 +190,23 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
     company.user.expire("qwen");
     let (stored, before) = (company.user.stored("qwen"), company.tunnels());
-    for (variable, also) in [
-        ("LLM_AUTH_CA_FILE", ""),
-        ("SSL_CERT_FILE", ""),
-        ("SSL_CERT_FILE", "LLM_AUTH_CA_FILE"),
+    // The TLS library takes a blank for the name of a file.
+    let blank = company.user.folder.path().join(" ");
+    fs::copy(&company.ca, &blank).unwrap();
+    let ca = company.ca.as_os_str();
+    for variables in [
+        &[("LLM_AUTH_CA_FILE", ca)][..],
+        &[("SSL_CERT_FILE", ca)],
+        &[("SSL_CERT_FILE", ca), ("LLM_AUTH_CA_FILE", ca)],
+        &[("SSL_CERT_FILE", " ".as_ref())],
+        &[("SSL_CERT_DIR", ".".as_ref())],
     ] {
-        for args in [
-            &["token", "qwen"][..],
-            &["token", "qwen", "--force-refresh"],
-            &["exec", "qwen", "--", "env"],
-            &["logout", "qwen"],
-            &["login", "gemini"],
-        ] {
-            let mut command = company.command(args);
-            command.env_remove("LLM_AUTH_CA_FILE");
-            // Its own servers, which the refusal keeps this from.
-            command.env_remove("LLM_AUTH_GEMINI_BASE_URL");
-            for name in [variable, also].iter().filter(|name| !name.is_empty()) {
-                command.env(name, &company.ca);
-            }
+        for args in SENDING {
+            let mut command = company.doubtful(args);
+            command.envs(variables.iter().copied());
             let done = Done::from(command.output().unwrap());
             done.assert_failed(1, "could read");
-            for named in ["HTTPS_PROXY", variable, &company.proxy.to_string()] {
+            for named in ["HTTPS_PROXY", variables[0].0, &company.proxy.to_string()] {
                 assert!(done.err.contains(named), "{named}: {done:?}");
             }
             assert!(!done.err.contains("made-up-password"), "{done:?}");
@@ -202,9 +215,81 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     assert_eq!(company.tunnels(), before, "nothing went through");
     assert_eq!(company.user.stored("qwen"), stored);
     // Without a word about certificates it is a tunnel and no more.
+    let done = Done::from(company.doubtful(&["token", "qwen"]).output().unwrap());
+    done.assert_failed(4, "");
+    // Qwen is told nothing when its session is forgotten.
+    assert_eq!(company.run(&["logout", "qwen"]).code, Some(0));
+    assert_eq!(company.tunnels(), before);
+}
+
+#[test]
+fn the_way_is_judged_by_the_server_that_the_session_is_sent_to() {
+    let company = Company::new();
+    let session = json!({
+        "access": "made-up-access", "refresh": "made-up-refresh", "expires": 1,
+        "llm_auth": {
+            "provider": "minimax", "account": "default",
+            "server": "https://account.minimaxi.com", "context": {"region": "cn"},
+        },
+    });
+    let file = company.user.file("minimax", "default");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, session.to_string()).unwrap();
+    let mut command = company.doubtful(&["token", "minimax"]);
+    command
+        .env_remove("LLM_AUTH_MINIMAX_BASE_URL")
+        .env("LLM_AUTH_CA_FILE", &company.ca)
+        .env("NO_PROXY", "account.minimax.io");
+    let done = Done::from(command.output().unwrap());
+    done.assert_failed(1, "could read the session minimax");
+    assert_eq!(company.tunnels(), 0);
+}
+
+#[test]
+fn no_host_stands_for_another_that_a_proxy_is_at() {
+    let company = Company::new();
+    company.names_page("https://vendor.example/device");
+    assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
+    company.user.expire("qwen");
+    let before = company.tunnels();
+    let (proxy, port) = (company.proxy, company.proxy.port());
+    for (url, trusted) in [
+        (format!("http://{proxy}/@relay.example"), "relay.example"),
+        (format!("http://{proxy}\\@relay.example"), "relay.example"),
+        (format!("http://{proxy}?@relay.example"), "relay.example"),
+        (format!("http://{proxy}#@relay.example"), "relay.example"),
+        (format!("socks5h://{proxy}/@relay.example"), "relay.example"),
+        (format!("http:/{proxy}"), "http"),
+        (format!("http://{proxy}"), "127.0.0.1"),
+        (format!("http://{proxy}"), "relay.example"),
+        (format!("http://{proxy}"), &format!("localhost:{port}")),
+        (format!("http://{proxy}"), &format!("https://{proxy}")),
+    ] {
+        let mut command = company.command(&["token", "qwen", "--trust-endpoint", trusted]);
+        command.env("HTTPS_PROXY", &url);
+        let done = Done::from(command.output().unwrap());
+        done.assert_failed(1, "");
+        assert_eq!(company.tunnels(), before, "{url}: {done:?}");
+    }
+}
+
+#[test]
+fn a_searched_domain_and_certificates_of_the_environment_are_a_way_round_too() {
+    let company = Company::new();
+    company.names_page("https://vendor.example/device");
+    assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
+    company.user.expire("qwen");
     let mut command = company.command(&["token", "qwen"]);
-    command.env_remove("LLM_AUTH_CA_FILE");
-    Done::from(command.output().unwrap()).assert_failed(4, "");
+    command
+        .env_remove("HTTPS_PROXY")
+        .env("LOCALDOMAIN", "evil.example")
+        .env("RES_OPTIONS", "ndots:9");
+    let done = Done::from(command.output().unwrap());
+    done.assert_failed(1, "LOCALDOMAIN");
+    assert!(
+        done.err.contains("unset LOCALDOMAIN and LLM_AUTH_CA_FILE"),
+        "{done:?}"
+    );
 }
 
 #[test]

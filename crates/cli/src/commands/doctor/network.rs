@@ -3,6 +3,7 @@
 use llm_auth_core::HttpClient;
 
 use super::check::{Check, Status};
+use crate::providers::{TrustArgs, reader};
 use crate::system::certificates::{self, CertificateVariable};
 use crate::system::env::{self, CA_FILE, Proxy};
 
@@ -27,7 +28,19 @@ fn proxy() -> Check {
             if !proxy.except.is_empty() {
                 message.push_str(", nor what NO_PROXY names");
             }
-            Check::new("proxy", Status::Ok, message)
+            let check = match reader::doubt(&TrustArgs::default()) {
+                Ok(Some(why)) => Check::new(
+                    "proxy",
+                    Status::Warn,
+                    format!("{message}; it could read what is sent, because {why}"),
+                )
+                .advice(
+                    "stored sessions are refreshed through it only if it is trusted: \
+                     --trust-endpoint, or \"trusted_endpoints\" in your settings",
+                ),
+                _ => Check::new("proxy", Status::Ok, message),
+            };
+            check
                 .fact("proxy", shown)
                 .fact("variable", variable)
                 .fact("except", proxy.except)
