@@ -17,8 +17,8 @@ pub(crate) const VARIABLE: &str = "LLM_AUTH_LOG";
 
 /// Sends the events of our own crates to standard error.
 ///
-/// Only ours: they are written to tell no secret, and nobody vouches for those of the HTTP
-/// and TLS libraries, whatever the directives ask for.
+/// Only ours, whichever the directives name: our log lines hold no secret; those of the HTTP and
+/// TLS libraries might.
 pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
     let directives = match (env::text(VARIABLE)?, verbose) {
         (Some(directives), _) => directives,
@@ -56,7 +56,7 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         .log_internal_errors(false)
         .with_writer(|| Lines)
         .with_filter(ours);
-    // It fails only where tracing was set up before, and nobody did.
+    // It fails only if tracing was set up before, which it was not.
     let _set_up_before = tracing_subscriber::registry()
         .with(wanted)
         .with(lines)

@@ -5,7 +5,8 @@
 //! it do not.
 //!
 //! The modules, from the bottom: `text`, `time`, `shell_quote` and `error`; `system`; `ui`;
-//! `session` and `logging`; `providers`; `args` and `report`; `commands`. None imports one above it.
+//! `session` and `logging`; `providers`; `args` and `report`; `commands`. No module imports one
+//! above it.
 
 mod args;
 mod commands;

@@ -38,12 +38,12 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
 }
 
-/// The simulated vendors, a clock that both sides go by, and a folder of their own.
+/// The simulated vendors, a clock that both sides go by, and a directory for the sessions.
 struct Demo {
     kit: Arc<Testkit>,
     clock: Arc<ManualClock>,
     began: Timestamp,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     approver: Approver,
     output: Output,
 }
@@ -76,7 +76,7 @@ impl Demo {
             kit,
             clock: Arc::new(ManualClock::new(began)),
             began,
-            folder: tempfile::tempdir()?,
+            directory: tempfile::tempdir()?,
         })
     }
 
@@ -101,7 +101,8 @@ impl Demo {
     }
 
     fn providers(&self) -> Result<Vec<DemoProvider>, Failure> {
-        let provider = |name| DemoProvider::new(name, &self.kit, &self.clock, self.folder.path());
+        let provider =
+            |name| DemoProvider::new(name, &self.kit, &self.clock, self.directory.path());
         PROVIDERS.into_iter().map(provider).collect()
     }
 

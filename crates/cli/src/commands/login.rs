@@ -147,7 +147,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     conclude(args.json, provider, &login.store, was_corrupt, &signed_in?)
 }
 
-/// Says who is signed in, where it is stored and until when; never a token.
+/// Prints who is signed in, the file of the session and its expiry; never a token.
 fn conclude(
     json: bool,
     provider: ProviderName,

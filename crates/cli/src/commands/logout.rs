@@ -132,7 +132,7 @@ async fn forget(
         revocation,
         message: format!("{key}: {message}"),
     };
-    let nobody = || {
+    let not_signed_in = || {
         outcome(
             false,
             "none",
@@ -141,7 +141,7 @@ async fn forget(
     };
     if local || sharer.is_some() {
         if !manager.forget().await? {
-            return Ok(nobody());
+            return Ok(not_signed_in());
         }
         let message = match sharer {
             Some(program) => format!(
@@ -158,7 +158,7 @@ async fn forget(
         ..
     } = manager.logout().await?;
     if !was_signed_in {
-        return Ok(nobody());
+        return Ok(not_signed_in());
     }
     let (word, message) = match revocation {
         None => (
@@ -189,7 +189,7 @@ async fn forget(
     Ok(outcome(true, word, message))
 }
 
-/// The account that is meant from now on where none is named.
+/// The account that is meant from now on if none is named.
 fn current_now(provider: ProviderName, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
     // The sign-out itself is done.
     if let Err(failure) = Settings::forget_current(provider.name(), key.account()) {

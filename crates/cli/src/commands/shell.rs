@@ -54,7 +54,7 @@ pub(crate) struct ManArgs {
 /// Answers the shell, if it is one that asks; then the process ends here. `command` is what is
 /// completed.
 pub(crate) fn answer_shell(command: fn() -> clap::Command) {
-    // Most often nobody asks, and then it costs nothing.
+    // Most often no shell asks, and then it costs nothing.
     let Some(shell) = std::env::var_os(COMPLETE) else {
         return;
     };
@@ -181,24 +181,27 @@ pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<(), Failure>
     // The page of a command says all that `help` would.
     let mut command = command.disable_help_subcommand(true);
     command.build();
-    let Some(folder) = &args.dir else {
+    let Some(directory) = &args.dir else {
         return streams::document(&page(command).map_err(Failure::Output)?);
     };
-    files::check_path("--dir", folder)?;
-    let written = write(&command, folder);
+    files::check_path("--dir", directory)?;
+    let written = write(&command, directory);
     written.map_err(|error| Failure::Config {
-        message: format!("cannot write the pages into {}: {error}", folder.display()),
+        message: format!(
+            "cannot write the pages into {}: {error}",
+            directory.display()
+        ),
         advice: "name a folder that can be written".into(),
     })
 }
 
-fn write(command: &clap::Command, folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("llm-auth.1"), page(command.clone())?)?;
+fn write(command: &clap::Command, directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("llm-auth.1"), page(command.clone())?)?;
     for part in command.get_subcommands() {
         let name = format!("llm-auth-{}", part.get_name());
         let part = part.clone().display_name(&name);
-        std::fs::write(folder.join(format!("{name}.1")), page(part)?)?;
+        std::fs::write(directory.join(format!("{name}.1")), page(part)?)?;
     }
     Ok(())
 }

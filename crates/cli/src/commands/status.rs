@@ -102,7 +102,7 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
     })
 }
 
-/// The sessions to look at: those of the folder, or the one of the file.
+/// The sessions to look at: those of the directory, or the one of the file.
 fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
     let wanted = args.selector.account.as_deref();

@@ -171,7 +171,7 @@ fn with_patience(schedule: PollSchedule, patience: Option<Duration>) -> PollSche
     }
 }
 
-/// With the address beside the library's scope: accounts are told apart by their owners, and
+/// With the address beside the library's scope: it distinguishes accounts by their owners, and
 /// `status` says who it is.
 pub(super) fn gemini(variables: &Variables) -> Result<GeminiEndpoints, Failure> {
     let mut endpoints = variables.rebase(GeminiEndpoints::default(), GeminiEndpoints::with_base)?;

@@ -70,7 +70,7 @@ impl Provider {
         }
     }
 
-    /// What is said of a session that names an API to which its access token must not go.
+    /// The message on a session that names an API to which its access token must not go.
     pub(crate) fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
         let (title, host) = match self {
             Self::Qwen(provider) => (ProviderName::Qwen.title(), provider.ignored_api(session)?),

@@ -1,8 +1,7 @@
 //! Who could read what is sent, by the word of the environment.
 //!
-//! Whose certificates count is said by variables too. Together with one that leads requests to
-//! another computer they make it a reader of all that is sent, as the proxies of many companies
-//! are.
+//! Variables set whose certificates count, too. Together with one that leads requests to another
+//! computer they make it a reader of all that is sent, as the proxies of many companies are.
 
 use std::env;
 

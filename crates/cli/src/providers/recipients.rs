@@ -1,4 +1,4 @@
-//! The servers that may have credentials, whatever the environment says.
+//! The servers that may have credentials, independent of the environment.
 
 use std::path::PathBuf;
 
@@ -59,8 +59,8 @@ pub(super) fn recipients(
     Ok(Recipients::of_vendor(own(provider, args)).trusting(&args.trust.hosts()?))
 }
 
-/// The vendor's own endpoints that may have codes, refresh tokens and the client secret, whatever
-/// the environment says, the token endpoint first.
+/// The vendor's own endpoints that may have codes, refresh tokens and the client secret,
+/// independent of the environment, the token endpoint first.
 fn own(provider: ProviderName, args: &ProviderArgs) -> Vec<Endpoint> {
     match provider {
         ProviderName::Qwen => {

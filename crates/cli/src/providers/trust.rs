@@ -1,4 +1,4 @@
-//! Which servers may have the credentials of the user, whatever the environment says.
+//! Which servers may have the credentials of the user, independent of the environment.
 //!
 //! Variables may come from a project's `.env`. They say where a new sign-in goes, and nothing of
 //! what is there already: a stored session, the secret of the user's client. For those a flag of

@@ -11,7 +11,7 @@ use crate::ui::streams::{self, say};
 /// prints JSON too, since programs read it.
 pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
     if !error.use_stderr() {
-        // Help or a version, for somebody who may have gone away.
+        // Help or a version, for a reader that may have gone away.
         return u8::from(
             error
                 .print()

@@ -17,7 +17,7 @@ pub(crate) const HOME: &str = "LLM_AUTH_HOME";
 /// Where a call says that the trusted settings are; the tests of this command do.
 static TRUSTED_HOME: OnceLock<PathBuf> = OnceLock::new();
 
-/// The store that was asked for: one file, or the folder of all sessions.
+/// The store that was asked for: one file, or the directory of all sessions.
 pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
     match &selector.store {
         Some(file) if file.as_os_str().is_empty() => {
@@ -27,12 +27,12 @@ pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure
             files::check_path("--store", file)?;
             Ok(FileTokenStore::file(file))
         }
-        None => Ok(FileTokenStore::folder(folder()?)),
+        None => Ok(FileTokenStore::folder(sessions()?)),
     }
 }
 
-/// The folder of all sessions.
-pub(crate) fn folder() -> Result<PathBuf, Failure> {
+/// The directory of all sessions.
+pub(crate) fn sessions() -> Result<PathBuf, Failure> {
     Ok(home()?.join("sessions"))
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
         .max()
 }
 
-/// The folder of everything that this command keeps.
+/// The directory of everything that this command keeps.
 pub(crate) fn home() -> Result<PathBuf, Failure> {
     match env::own_path(HOME)? {
         Some(home) => Ok(home),
@@ -61,7 +61,7 @@ pub(crate) fn home() -> Result<PathBuf, Failure> {
 /// The same where no variable of ours moves it.
 fn home_of_user() -> Result<PathBuf, Failure> {
     match etcetera::base_strategy::choose_native_strategy() {
-        Ok(folders) => Ok(folders.data_dir().join("llm-auth")),
+        Ok(strategy) => Ok(strategy.data_dir().join("llm-auth")),
         Err(_no_home) => Err(Failure::Config {
             message: "cannot find a home folder for the sessions".into(),
             advice: format!("set {HOME} to a folder, or name a file with --store"),

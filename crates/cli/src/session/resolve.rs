@@ -117,7 +117,7 @@ impl<'a> Accounts<'a> {
             return Ok(self.key(account));
         }
         let default = self.key(DEFAULT_ACCOUNT);
-        // A folder that cannot be listed has no account that could be meant instead.
+        // A directory that cannot be listed has no account that could be meant instead.
         let mut stored = self.stored().unwrap_or_default();
         match (chosen, stored.len()) {
             (_, 0) => Ok(default),

@@ -20,7 +20,7 @@ const TRUSTED: &str = "trusted_endpoints";
 /// How long another command may take to write the file.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// The file `settings.json` in the home folder. What this version does not know is written back.
+/// The file `settings.json` in the home directory. What this version does not know is written back.
 #[derive(Debug)]
 pub(crate) struct Settings {
     file: PathBuf,

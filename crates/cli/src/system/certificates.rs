@@ -145,7 +145,7 @@ fn is_broken(error: &Error) -> bool {
     error.is_about_trust() && (error.kind() == ErrorKind::System || !variables().is_empty())
 }
 
-/// What is said behind the message of such an error: the variables that are set.
+/// What follows the message of such an error: the variables that are set.
 pub(crate) fn words(error: &Error) -> Option<String> {
     let set = variables();
     if !is_broken(error) || set.is_empty() {

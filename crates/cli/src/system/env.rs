@@ -101,7 +101,7 @@ pub(crate) fn own_path(name: &str) -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-/// What is said of a variable whose value cannot be used. The value is not repeated: it may be
+/// The failure of a variable whose value cannot be used. The value is not repeated: it may be
 /// a secret in the wrong place.
 pub(crate) fn not_valid(name: &str, why: &str) -> Failure {
     Failure::Config {

@@ -16,7 +16,7 @@ pub(crate) fn scheme_of(path: &Path) -> Option<String> {
     (!is_drive).then(|| scheme.to_owned())
 }
 
-/// What is said of a URL where a path is wanted. The value is not repeated: there may be a
+/// The reason why a URL is not taken for a path. The value is not repeated: there may be a
 /// password in it.
 pub(crate) fn no_path(scheme: &str) -> String {
     if scheme.eq_ignore_ascii_case("file") {

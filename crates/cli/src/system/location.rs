@@ -20,7 +20,7 @@ pub(crate) struct Location {
     pub(crate) display: bool,
     /// The variable `BROWSER` names something that opens pages, wherever that is.
     pub(crate) browser: Option<String>,
-    /// Somebody reads standard error on a terminal.
+    /// Standard error is a terminal.
     pub(crate) terminal: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::system::env::without_secrets;
 
 /// Asks for it in a thread of its own, because a launcher may hang; `failed` is called there if
 /// none takes the page. `wanted` is the text of the variable `BROWSER`: programs with their
-/// arguments, separated by colons, the best first. `file` leads to the page; where there is one,
+/// arguments, separated by colons, the best first. `file` leads to the page; if it is given,
 /// launchers get it in place of the page, since other users can read their arguments.
 ///
 /// Only `https` and loopback pages: a server named it. No shell is involved.
@@ -68,7 +68,7 @@ fn is_script_of(program: &str, page: &str) -> bool {
     page.contains('&') && words(program, is_file).iter().any(is_script)
 }
 
-/// `%s` is where the page stands, else it comes last.
+/// The page replaces `%s`, otherwise it is the last argument.
 fn command(program: &str, url: &str) -> Command {
     let mut words = words(program, is_file).into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());

@@ -202,7 +202,7 @@ impl LoginPrompt {
         }
     }
 
-    /// The page stands in the terminal by now, whatever becomes of this.
+    /// The page stands in the terminal by now, so this may fail.
     fn open(&self, url: &str) {
         if self.opening != Opening::Open {
             return;

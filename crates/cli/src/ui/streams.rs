@@ -73,13 +73,13 @@ fn visible(value: Value) -> Value {
     }
 }
 
-/// The width of standard output; `None` where it is no terminal, and lines may be of any length.
+/// The width of standard output; `None` if it is no terminal, and lines may be of any length.
 pub(crate) fn columns_of_stdout() -> Option<usize> {
     let (_rows, columns) = Term::stdout().size_checked()?;
     Some(usize::from(columns))
 }
 
-/// Says a line to the person. Nobody listening is no reason to stop.
+/// Prints a line for the user. A reader that has gone away is no reason to stop.
 pub(crate) fn say(text: &str) {
     for line in text.split('\n') {
         on_stderr().line(&printable(line));
@@ -89,7 +89,7 @@ pub(crate) fn say(text: &str) {
 /// Where lines are shown.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    /// A terminal whose last line can be drawn anew.
+    /// A terminal whose last line can be drawn again.
     live: Option<Term>,
     plain: fn(&str),
     colour: bool,
@@ -106,8 +106,8 @@ static STDERR: LazyLock<Screen> = LazyLock::new(|| {
         live: live.then_some(term),
         blocks: live && speaks_utf8(),
         ..Screen::lines(|line| {
-            // Nobody listening is no reason to stop.
-            let _nobody_listens: io::Result<()> = writeln!(stderr().lock(), "{line}");
+            // A reader that has gone away is no reason to stop.
+            let _no_reader: io::Result<()> = writeln!(stderr().lock(), "{line}");
         })
     }
 });
@@ -185,16 +185,16 @@ impl Screen {
         let status = self.status();
         let mut drawn = String::new();
         if !status.is_empty() {
-            drawn.push_str(ANEW);
+            drawn.push_str(CLEAR_LINE);
         }
         let _infallible = write!(drawn, "{line}\r\n{status}");
         draw(term, &drawn);
     }
 
-    /// Draws the last line anew; says nothing where there is no such line.
+    /// Draws the last line again; prints nothing without such a line.
     pub(crate) fn show_status(&self, text: &str) {
         let Some(term) = &self.live else { return };
-        // Over the line that somebody types to a shell, nothing is drawn.
+        // Nothing is drawn over the line that a user types to a shell.
         if !tty::is_ours(stderr()) {
             return;
         }
@@ -204,7 +204,7 @@ impl Screen {
         let text: String = text.chars().take(room).collect();
         let mut status = self.status();
         if *status != text {
-            draw(term, &format!("{ANEW}{text}"));
+            draw(term, &format!("{CLEAR_LINE}{text}"));
             *status = text;
         }
     }
@@ -229,11 +229,10 @@ impl Screen {
 }
 
 /// To the first column, and the rest of the line away.
-const ANEW: &str = "\r\x1b[2K";
+const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// Nobody listening is no reason to stop.
+/// A reader that has gone away is no reason to stop.
 fn draw(term: &Term, text: &str) {
     let mut term: &Term = term;
-    let _nobody_listens: io::Result<()> =
-        term.write_all(text.as_bytes()).and_then(|()| term.flush());
+    let _no_reader: io::Result<()> = term.write_all(text.as_bytes()).and_then(|()| term.flush());
 }

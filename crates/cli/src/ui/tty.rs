@@ -93,7 +93,7 @@ mod unix {
     impl Drop for HiddenInput {
         /// What was typed and not read goes too: a shell must not take half a code for a command.
         fn drop(&mut self) {
-            // A terminal that is somebody else's by now has the modes that they gave it.
+            // A terminal that another job has by now keeps the modes of that job.
             if is_ours(stdin()) {
                 let _gone = tcsetattr(stdin(), OptionalActions::Flush, &self.before);
             }

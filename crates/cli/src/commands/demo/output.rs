@@ -3,7 +3,7 @@
 use crate::error::Failure;
 use crate::ui::streams;
 
-/// Where the story is told.
+/// Where the story is printed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
     pub(super) json: bool,

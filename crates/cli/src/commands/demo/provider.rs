@@ -36,7 +36,7 @@ impl DemoProvider {
         name: ProviderName,
         kit: &Testkit,
         clock: &Arc<ManualClock>,
-        folder: &Path,
+        directory: &Path,
     ) -> Result<Self, Failure> {
         let base = kit.base_url();
         let own_clock = Arc::<ManualClock>::clone(clock);
@@ -62,7 +62,7 @@ impl DemoProvider {
                     .build(),
             ),
         };
-        let store = FileTokenStore::folder(folder.join("sessions"));
+        let store = FileTokenStore::folder(directory.join("sessions"));
         let manager = configured
             .clone()
             .manager()

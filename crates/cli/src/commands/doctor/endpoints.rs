@@ -63,7 +63,7 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
     checks
 }
 
-/// What a sign-in lacks; what cannot be used at all is told of the endpoints.
+/// What a sign-in lacks; the checks of the endpoints report what cannot be used at all.
 fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
     let is_usable = provider.configure(args, None, None).is_ok();
     let failure = is_usable

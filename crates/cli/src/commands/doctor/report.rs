@@ -42,7 +42,7 @@ impl Check {
 }
 
 impl Status {
-    /// As wide as the widest, in a colour where there are any.
+    /// As wide as the widest, in a colour if the terminal has any.
     fn word(self) -> String {
         let (word, style) = match self {
             Self::Fail => ("FAIL", Style::new().red().bold()),

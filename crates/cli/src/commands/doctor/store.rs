@@ -31,11 +31,11 @@ fn looked_at(
     provider: Option<ProviderName>,
 ) -> Result<Vec<Check>, Failure> {
     let store = directories::open(selector)?;
-    let folder = match &selector.store {
-        Some(file) => folder_of(file),
-        None => directories::folder()?,
+    let directory = match &selector.store {
+        Some(file) => directory_of(file),
+        None => directories::sessions()?,
     };
-    let mut checks = vec![writable(&folder, selector)];
+    let mut checks = vec![writable(&directory, selector)];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
     for provider in providers(&store, selector, provider)? {
         let keys = match &selector.store {
@@ -147,24 +147,24 @@ fn settings(provider: Option<ProviderName>) -> Option<Check> {
         .map(|failure| Check::failed("settings", &failure))
 }
 
-fn folder_of(file: &Path) -> PathBuf {
+fn directory_of(file: &Path) -> PathBuf {
     // A link is followed, as the store does.
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
         // A relative name stands where the command was started.
         _ => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
     }
 }
 
 /// Proved by a file that comes and goes; no session is touched.
-fn writable(folder: &Path, selector: &SessionSelector) -> Check {
+fn writable(directory: &Path, selector: &SessionSelector) -> Check {
     let elsewhere = match selector.store {
         Some(_) => "name another file with --store",
         None => "move the sessions with LLM_AUTH_HOME",
     };
-    let shown = folder.display().to_string();
-    let mut above = folder
+    let shown = directory.display().to_string();
+    let mut above = directory
         .ancestors()
         .map(|above| match above.as_os_str().is_empty() {
             true => Path::new("."),
@@ -178,7 +178,7 @@ fn writable(folder: &Path, selector: &SessionSelector) -> Check {
             .advice(format!("move it away, or {elsewhere}"))
             .fact("folder", shown);
     }
-    let is_there = existing == folder;
+    let is_there = existing == directory;
     let check = match proved(existing) {
         Err(source) => Check::new(
             "store",
@@ -186,7 +186,7 @@ fn writable(folder: &Path, selector: &SessionSelector) -> Check {
             format!("{} cannot be written: {source}", existing.display()),
         )
         .advice(advice(&source, elsewhere)),
-        Ok(()) if is_there => match wide_rights(folder) {
+        Ok(()) if is_there => match wide_rights(directory) {
             Some(mode) => Check::new(
                 "store",
                 Status::Warn,
@@ -204,10 +204,10 @@ fn writable(folder: &Path, selector: &SessionSelector) -> Check {
     check.fact("folder", shown)
 }
 
-fn proved(folder: &Path) -> io::Result<()> {
+fn proved(directory: &Path) -> io::Result<()> {
     let file = tempfile::Builder::new()
         .prefix(".doctor-")
-        .tempfile_in(folder)?;
+        .tempfile_in(directory)?;
     std::fs::write(file.path(), [0; 4096])?;
     file.as_file().sync_all()?;
     file.close()
@@ -226,16 +226,16 @@ fn advice(source: &io::Error, elsewhere: &str) -> String {
 }
 
 #[cfg(unix)]
-fn wide_rights(folder: &Path) -> Option<u32> {
+fn wide_rights(directory: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = folder.metadata().ok()?.permissions().mode() & 0o777;
-    // A single file may stand in a folder of others: its own rights count there.
-    let ours = folder.ends_with("sessions");
+    let mode = directory.metadata().ok()?.permissions().mode() & 0o777;
+    // A single file may stand in a directory of another user: its own rights count there.
+    let ours = directory.ends_with("sessions");
     (ours && mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn wide_rights(_folder: &Path) -> Option<u32> {
+fn wide_rights(_directory: &Path) -> Option<u32> {
     None
 }
 

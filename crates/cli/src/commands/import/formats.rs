@@ -37,10 +37,13 @@ pub(super) fn find(
             ));
         }
         (None, Source::Mmx) => {
-            let folder = folder("MMX_CONFIG_DIR", ".mmx")?;
-            vec![folder.join("config.json"), folder.join("credentials.json")]
+            let directory = directory("MMX_CONFIG_DIR", ".mmx")?;
+            vec![
+                directory.join("config.json"),
+                directory.join("credentials.json"),
+            ]
         }
-        (None, Source::QwenCode) => vec![folder("QWEN_HOME", ".qwen")?.join("oauth_creds.json")],
+        (None, Source::QwenCode) => vec![directory("QWEN_HOME", ".qwen")?.join("oauth_creds.json")],
     };
     for place in &places {
         let Some(members) = Members::read(place)? else {
@@ -94,7 +97,7 @@ fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
     let oauth = match &inside {
         Some(oauth) => oauth,
         None if members.text("access_token").is_some() => members,
-        // Settings of somebody who uses an API key.
+        // Settings with an API key.
         None => return Ok(None),
     };
     let at = oauth
@@ -224,17 +227,17 @@ fn gcloud_place() -> Result<PathBuf, Failure> {
     if let Some(file) = env::path("GOOGLE_APPLICATION_CREDENTIALS")? {
         return Ok(file);
     }
-    let folder = match (env::path("CLOUDSDK_CONFIG")?, env::path("APPDATA")?) {
-        (Some(folder), _) => folder,
+    let directory = match (env::path("CLOUDSDK_CONFIG")?, env::path("APPDATA")?) {
+        (Some(directory), _) => directory,
         (None, Some(roaming)) if cfg!(windows) => roaming.join("gcloud"),
         (None, _) => home()?.join(".config/gcloud"),
     };
-    Ok(folder.join("application_default_credentials.json"))
+    Ok(directory.join("application_default_credentials.json"))
 }
 
-fn folder(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
+fn directory(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
     match env::path(variable)? {
-        Some(folder) => Ok(folder),
+        Some(directory) => Ok(directory),
         None => Ok(home()?.join(below_home)),
     }
 }

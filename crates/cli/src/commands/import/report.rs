@@ -110,7 +110,7 @@ fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<()
     .print()
 }
 
-/// This very command again, fit for a shell.
+/// The same command again, fit for a shell.
 fn command(args: &ImportArgs, source: Source) -> String {
     let mut command = format!("llm-auth import {}", source.name());
     let mut flag = |name: &str, value: &str| {

@@ -39,7 +39,7 @@ pub(super) fn taken_over(
     }
     token.scope = token.scope.as_deref().map(shown);
     token.notification = token.notification.as_deref().map(shown);
-    // Nobody vouches for what the file says of its owner.
+    // What the file says of its owner is not verified.
     token.notes.identity = None;
     Ok((configured, token))
 }
@@ -70,7 +70,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
     let work = async {
         manager.check_store().await?;
-        // Somebody may sign in there at the same moment.
+        // Another process may sign in there at the same moment.
         Ok(manager.adopt_if(token, |stored| stored.is_none()).await?)
     };
     let token = runtime::run(|| vec![manager.clone()], work, interrupted)?

@@ -24,7 +24,7 @@ pub(super) struct Login {
     /// The account that is meant.
     key: SessionKey,
     pub(super) store: FileTokenStore,
-    /// Somebody named the account, so that no other will do.
+    /// The account was named, so that no other will do.
     is_explicit: bool,
     /// The store is one file, which has room for no other account.
     is_one_file: bool,
@@ -96,7 +96,7 @@ impl Login {
         })
     }
 
-    /// Whether the session can be stored, before the person is told anything.
+    /// Whether the session can be stored, before the user is asked for anything.
     pub(super) async fn check_store(&self) -> Result<(), Failure> {
         Ok(self.manager(&self.key).check_store().await?)
     }
@@ -119,7 +119,7 @@ impl Login {
                 printable(self.key.account()),
             ));
         }
-        // Somebody else may take an account's name at the same moment.
+        // Another process may take an account's name at the same moment.
         for _ in 0..MOST_NAMES {
             if let Some(signed_in) = self.stored(&key, &token).await? {
                 // For one call another account was named: that says nothing of the next ones.
@@ -195,7 +195,7 @@ impl Login {
 
     /// The one that belongs to this person already, else a new one.
     fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
-        // A folder that cannot be listed is no reason to lose a session: a free name is found.
+        // A directory that cannot be listed is no reason to lose a session: a free name is found.
         let accounts = self.provider.accounts(&self.store);
         let stored = accounts.stored().unwrap_or_default();
         let owner = token.notes.identity.as_deref();

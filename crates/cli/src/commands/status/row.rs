@@ -83,7 +83,7 @@ impl Row {
         }
     }
 
-    /// For all that might be in a folder that cannot be listed.
+    /// For all that might be in a directory that cannot be listed.
     pub(super) fn of_unreadable_provider(provider: &str, error: &Error) -> Self {
         Self {
             provider: Some(shown(provider)),

@@ -1,6 +1,6 @@
 //! A file of this user alone that leads a browser to a page. A launcher gets the name of the file:
-//! its arguments can be read by every user of this computer, and a user who has the page of a sign-in
-//! can finish it.
+//! every user of this computer can read its arguments, and a user who has the page of a sign-in can
+//! finish it.
 
 #[cfg(not(unix))]
 pub(crate) use self::none::RedirectFile;
@@ -18,7 +18,7 @@ mod unix {
     use rustix::fs::{FlockOperation, flock};
     use rustix::process::geteuid;
 
-    const FOLDER: &str = "llm-auth-sign-in-";
+    const PREFIX: &str = "llm-auth-sign-in-";
     const FILE: &str = "sign-in.html";
 
     /// A few lines, in all that is known.
@@ -27,18 +27,18 @@ mod unix {
     /// It is removed when this is dropped.
     #[derive(Debug)]
     pub(crate) struct RedirectFile {
-        folder: PathBuf,
+        directory: PathBuf,
         /// Locked as long as it is in use, so that what a killed process left is known.
         _file: File,
     }
 
     impl RedirectFile {
-        /// Writes it where a browser can read it, whatever that is. Browsers in a sandbox see
-        /// neither hidden folders nor `/tmp`, and some of them the downloads alone.
+        /// Writes it where any browser can read it. Browsers in a sandbox see
+        /// neither hidden directories nor `/tmp`, and some of them the downloads alone.
         pub(crate) fn new(page: &str) -> io::Result<Self> {
             let mut failed = None;
             for place in places() {
-                match Self::in_folder(&place, page) {
+                match Self::in_directory(&place, page) {
                     Ok(file) => return Ok(file),
                     Err(error) => failed = Some(error),
                 }
@@ -46,20 +46,20 @@ mod unix {
             Err(failed.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
         }
 
-        fn in_folder(place: &Path, page: &str) -> io::Result<Self> {
-            let folder = tempfile::Builder::new()
-                .prefix(FOLDER)
+        fn in_directory(place: &Path, page: &str) -> io::Result<Self> {
+            let directory = tempfile::Builder::new()
+                .prefix(PREFIX)
                 .permissions(Permissions::from_mode(0o700))
                 .tempdir_in(place)?
                 .keep();
-            let written = written(&folder.join(FILE), page);
+            let written = written(&directory.join(FILE), page);
             match written {
                 Ok(file) => Ok(Self {
-                    folder,
+                    directory,
                     _file: file,
                 }),
                 Err(error) => {
-                    remove(&folder);
+                    remove(&directory);
                     Err(error)
                 }
             }
@@ -67,7 +67,7 @@ mod unix {
 
         /// Its address.
         pub(crate) fn url(&self) -> String {
-            let path = self.folder.join(FILE);
+            let path = self.directory.join(FILE);
             let mut url = "file://".to_owned();
             for byte in path.as_os_str().as_encoded_bytes() {
                 let is_plain = byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
@@ -88,7 +88,7 @@ mod unix {
                     let is_named_so = entry
                         .file_name()
                         .to_str()
-                        .is_some_and(|name| name.starts_with(FOLDER));
+                        .is_some_and(|name| name.starts_with(PREFIX));
                     if is_named_so && is_left_behind(&entry.path()) {
                         remove(&entry.path());
                     }
@@ -99,7 +99,7 @@ mod unix {
 
     impl Drop for RedirectFile {
         fn drop(&mut self) {
-            remove(&self.folder);
+            remove(&self.directory);
         }
     }
 
@@ -115,38 +115,38 @@ mod unix {
         Ok(file)
     }
 
-    /// A folder of ours whose file no process has.
-    fn is_left_behind(folder: &Path) -> bool {
+    /// A directory of ours whose file no process has.
+    fn is_left_behind(directory: &Path) -> bool {
         let is_ours = |path: &Path, is_kind: fn(&fs::Metadata) -> bool| {
             path.symlink_metadata()
                 .is_ok_and(|found| is_kind(&found) && found.uid() == geteuid().as_raw())
         };
-        let file = folder.join(FILE);
-        if !is_ours(folder, fs::Metadata::is_dir) {
+        let file = directory.join(FILE);
+        if !is_ours(directory, fs::Metadata::is_dir) {
             return false;
         }
         if !file.exists() {
-            // Between the folder and its file a process lives a moment; then both are there.
-            return is_old(folder);
+            // Between the directory and its file a process lives a moment; then both are there.
+            return is_old(directory);
         }
         is_ours(&file, fs::Metadata::is_file)
             && File::open(&file)
                 .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
     }
 
-    fn is_old(folder: &Path) -> bool {
-        let changed = folder.metadata().and_then(|found| found.modified()).ok();
+    fn is_old(directory: &Path) -> bool {
+        let changed = directory.metadata().and_then(|found| found.modified()).ok();
         let age = changed.and_then(|changed| changed.elapsed().ok());
         age.is_some_and(|age| age.as_secs() > 60)
     }
 
     /// Nothing but what was made here.
-    fn remove(folder: &Path) {
+    fn remove(directory: &Path) {
         // It may not have come to the file.
-        let _not_there = fs::remove_file(folder.join(FILE));
-        let removed = fs::remove_dir(folder);
+        let _not_there = fs::remove_file(directory.join(FILE));
+        let removed = fs::remove_dir(directory);
         if let Err(error) = removed {
-            tracing::debug!(%error, folder = %folder.display(), "the file that leads a browser to the page stays");
+            tracing::debug!(%error, folder = %directory.display(), "the file that leads a browser to the page stays");
         }
     }
 
@@ -156,7 +156,7 @@ mod unix {
         Some(std::str::from_utf8(&text).ok()?.to_owned())
     }
 
-    /// The folder for downloads, that of this login, then the one for temporary files.
+    /// The directory for downloads, that of this login, then the one for temporary files.
     fn places() -> Vec<PathBuf> {
         let home = env::var_os("HOME").map(PathBuf::from);
         let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
@@ -199,7 +199,7 @@ mod none {
     }
 }
 
-/// The folder for downloads that the person's settings name (`user-dirs.dirs`, xdg-user-dirs(1)).
+/// The directory for downloads that the user's settings name (`user-dirs.dirs`, xdg-user-dirs(1)).
 #[cfg(unix)]
 fn downloads(settings: &str, home: &std::path::Path) -> Option<std::path::PathBuf> {
     let lines = settings.lines().map(str::trim);
@@ -209,7 +209,7 @@ fn downloads(settings: &str, home: &std::path::Path) -> Option<std::path::PathBu
         Some(rest) => home.join(rest),
         None => path.into(),
     };
-    // The home folder itself means that there is none.
+    // The home directory itself means that there is none.
     (path != home).then_some(path)
 }
 
@@ -250,18 +250,18 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_for_downloads_is_the_one_of_the_settings() {
+    fn the_directory_for_downloads_is_the_one_of_the_settings() {
         let home = Path::new("/home/mia");
-        let folder = |line: &str| downloads(line, home);
+        let directory = |line: &str| downloads(line, home);
         assert_eq!(
-            folder("# x\nXDG_DOWNLOAD_DIR=\"$HOME/Herunterladen\"\n").as_deref(),
+            directory("# x\nXDG_DOWNLOAD_DIR=\"$HOME/Herunterladen\"\n").as_deref(),
             Some(Path::new("/home/mia/Herunterladen"))
         );
         assert_eq!(
-            folder("XDG_DOWNLOAD_DIR=\"/data/dl\"").as_deref(),
+            directory("XDG_DOWNLOAD_DIR=\"/data/dl\"").as_deref(),
             Some(Path::new("/data/dl"))
         );
-        assert_eq!(folder("XDG_DOWNLOAD_DIR=\"$HOME/\""), None);
-        assert_eq!(folder("XDG_MUSIC_DIR=\"$HOME/x\""), None);
+        assert_eq!(directory("XDG_DOWNLOAD_DIR=\"$HOME/\""), None);
+        assert_eq!(directory("XDG_MUSIC_DIR=\"$HOME/x\""), None);
     }
 }

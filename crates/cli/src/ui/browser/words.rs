@@ -63,7 +63,7 @@ impl Quoting {
             return Role::Quoted;
         }
         match (self.open, letter) {
-            // In paths of Windows it separates folders.
+            // In paths of Windows it separates directories.
             (None | Some('"'), '\\') if !cfg!(windows) => {
                 self.is_escaped = true;
                 Role::Quote

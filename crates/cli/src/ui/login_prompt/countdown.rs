@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often the time that is left is told where no line changes by itself.
+/// How often the time that is left is printed if no line changes by itself.
 const REMINDER: Duration = Duration::from_secs(60);
 /// The same when the end is near.
 const LAST_REMINDERS: Duration = Duration::from_secs(20);
-/// After this time of waiting it is said what to check.
+/// After this time of waiting a hint is printed.
 const LONG: Duration = Duration::from_secs(90);
-/// How often it is told that something came which is not the answer.
+/// How many ignored responses are reported.
 const MOST_IGNORED: u32 = 8;
 /// A terminal as wide as this has room for more words.
 const WIDE: usize = 61;
@@ -21,7 +21,7 @@ pub(super) struct Countdown {
     ends: Option<Instant>,
     began: Option<Instant>,
     last_told: Option<Duration>,
-    /// What to check after a long time; taken when it is said.
+    /// What to check after a long time; taken when it is printed.
     hint: Option<&'static str>,
     answered: bool,
     takes_pastes: bool,
@@ -32,7 +32,7 @@ pub(super) struct Countdown {
     pub(super) dropped: u64,
 }
 
-/// What is told of something that is not the answer.
+/// How an ignored response is reported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ignored {
     Tell,

@@ -13,7 +13,7 @@ use crate::error::kind_name;
 use crate::time::length;
 use crate::ui::events::Event;
 
-/// What is said where pasting helps no more.
+/// The message after the last paste that is tried.
 const EXHAUSTED: &str = "No more addresses are tried: press Ctrl-C and run `llm-auth login` again.";
 
 #[async_trait]

@@ -165,7 +165,7 @@ mod source {
     use crate::ui::tty;
 
     const LOOK_AGAIN: Duration = Duration::from_millis(300);
-    /// Within this time after a line end more of the same paste comes, where there is more.
+    /// Within this time after a line end more of the same paste comes, if there is more.
     const REST_OF_A_PASTE: Timespec = Timespec {
         tv_sec: 0,
         tv_nsec: 200_000_000,

@@ -28,7 +28,7 @@ pub(crate) fn lines(text: &str, colour: bool) -> Option<Vec<String>> {
                 (false, false) => ' ',
             });
         }
-        // White on black, whatever the terminal's own colours are; below the last row is nothing.
+        // White on black, independent of the terminal's own colours; below the last row is nothing.
         let ground = if row + 1 < side { ";40" } else { "" };
         lines.push(if colour {
             format!("\x1b[97{ground}m{line}\x1b[0m")

@@ -14,7 +14,7 @@ const NARROWEST: usize = 28;
 const ROWS_OF_CODE: usize = 5;
 
 /// Page, code, and a QR code of the page where it fits. The page stands on a line of its own,
-/// whole, whatever the width: a terminal folds it and still copies it in one piece.
+/// whole, at any width: a terminal folds it and still copies it in one piece.
 pub(crate) fn device(
     device: &DeviceAuthorization,
     size: Size,
