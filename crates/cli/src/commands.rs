@@ -1,6 +1,7 @@
-//! What can be asked of the command; one file for each.
+//! The subcommands, one file each.
 
 mod accounts;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod examples;
@@ -14,19 +15,24 @@ mod token;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use clap_complete::ArgValueCompleter;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::exit::{self, Reporter};
+use crate::error;
 use crate::logging;
-use crate::store;
-use crate::text::not_a_name;
-use crate::vendor::Vendor;
+use crate::report::Reporter;
+use crate::session::directories;
+use crate::session::selector::SessionSelector;
+use crate::system::core_dumps;
 
-const AFTER_HELP: &str = "\
+#[cfg(feature = "demo")]
+const BEGIN: &str = "\
 Begin with `llm-auth login`, or `llm-auth demo` to see it all without any account; `llm-auth doctor`
-finds what stands in the way.
+finds what stands in the way.";
 
+#[cfg(not(feature = "demo"))]
+const BEGIN: &str = "Begin with `llm-auth login`; `llm-auth doctor` finds what stands in the way.";
+
+const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: try again,
 5 denied or the code expired, 126/127 exec cannot run or find the command,
 129/130/131/143 hung up, interrupted, quit, terminated.
@@ -35,7 +41,7 @@ Standard output carries only the answer; LLM_AUTH_HOME moves the folder of the s
 
 /// Sign in to AI vendors and hand the access token to scripts.
 #[derive(Debug, Parser)]
-#[command(name = "llm-auth", version, after_help = AFTER_HELP)]
+#[command(name = "llm-auth", version, after_help = format!("{BEGIN}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -80,51 +86,16 @@ enum Command {
     /// Print the manual page, or write those of all commands.
     Man(shell::ManArgs),
     /// Show the whole job with simulated vendors on this computer; touches no real session.
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
-}
-
-/// Which session a command is about.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct SessionArgs {
-    /// The vendor.
-    #[arg(value_enum, ignore_case = true)]
-    pub(crate) vendor: Vendor,
-
-    #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-}
-
-/// Where sessions are kept, and which of them is meant.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct PlaceArgs {
-    /// Which of several accounts at the vendor, by name or by its owner's verified identity
-    /// [default: the current one].
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_parser = account_name,
-        add = ArgValueCompleter::new(shell::accounts_like)
-    )]
-    pub(crate) account: Option<String>,
-
-    /// Keep the session in this one JSON file (which gochat can share).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<PathBuf>,
-}
-
-fn account_name(name: &str) -> Result<String, String> {
-    match not_a_name(name) {
-        Some(why) => Err(format!("the name {why}")),
-        None => Ok(name.to_owned()),
-    }
 }
 
 impl Cli {
     /// Does what was asked; the exit code.
     pub(crate) fn run(self) -> u8 {
-        crate::limits::not_dumpable_unless_descriptors_are_read();
+        core_dumps::not_dumpable_unless_descriptors_are_read();
         if let Some(directory) = self.trusted_settings {
-            store::name_trusted_home(directory);
+            directories::name_trusted_home(directory);
         }
         let reporter = self.command.reporter();
         let done = logging::start(self.verbose).and_then(|()| match self.command {
@@ -137,12 +108,13 @@ impl Cli {
             Command::Exec(args) => exec::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Completions(args) => shell::completions(&args),
-            Command::Man(args) => shell::man(&args),
+            Command::Man(args) => shell::man(&args, Self::command()),
             Command::Doctor(args) => doctor::run(&args),
+            #[cfg(feature = "demo")]
             Command::Demo(args) => demo::run(&args),
         });
         match done {
-            Ok(()) => exit::DONE,
+            Ok(()) => error::DONE,
             Err(failure) => reporter.report(&failure),
         }
     }
@@ -151,25 +123,32 @@ impl Cli {
 impl Command {
     fn reporter(&self) -> Reporter {
         match self {
-            Self::Login(args) => match args.vendor {
-                Some(vendor) => Reporter::for_events(
-                    args.json,
-                    &SessionArgs {
-                        vendor,
-                        place: args.place.clone(),
-                    },
-                ),
+            Self::Login(args) => match args.provider {
+                Some(provider) => Reporter::for_events(args.json, provider, &args.selector),
                 None => Reporter::without_session(args.json),
             },
-            Self::Token(args) => Reporter::for_answer(args.json, &args.wanted.session),
-            Self::Exec(args) => Reporter::for_answer(args.json, &args.wanted.session),
-            Self::Logout(args) => Reporter::for_events(args.json, &args.session),
+            Self::Token(args) => Reporter::for_answer(
+                args.json,
+                args.wanted.session.provider,
+                &args.wanted.session.selector,
+            ),
+            Self::Exec(args) => Reporter::for_answer(
+                args.json,
+                args.wanted.session.provider,
+                &args.wanted.session.selector,
+            ),
+            Self::Logout(args) => {
+                Reporter::for_events(args.json, args.session.provider, &args.session.selector)
+            }
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
-            Self::Switch(args) => Reporter::for_events(args.json, &args.session()),
+            Self::Switch(args) => {
+                Reporter::for_events(args.json, args.provider, &SessionSelector::default())
+            }
             Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
             Self::Doctor(args) => Reporter::without_session(args.json),
+            #[cfg(feature = "demo")]
             Self::Demo(args) => Reporter::without_session(args.json),
         }
     }

@@ -1,4 +1,4 @@
-//! Tracing, when it is asked for.
+//! Log lines on standard error, with `-v` or `LLM_AUTH_LOG`.
 
 use std::io;
 
@@ -8,19 +8,19 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::environment;
-use crate::exit::Failure;
-use crate::output::say;
+use crate::error::Failure;
+use crate::system::env;
+use crate::ui::streams::say;
 
 /// The variable with the log directives.
 pub(crate) const VARIABLE: &str = "LLM_AUTH_LOG";
 
 /// Sends the events of our own crates to standard error.
 ///
-/// Only ours: they are written to tell no secret, and nobody vouches for those of the HTTP
-/// and TLS libraries, whatever the directives ask for.
+/// Only ours, whichever the directives name: our log lines hold no secret; those of the HTTP and
+/// TLS libraries might.
 pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
-    let directives = match (environment::text(VARIABLE)?, verbose) {
+    let directives = match (env::text(VARIABLE)?, verbose) {
         (Some(directives), _) => directives,
         (None, 0) => return Ok(()),
         (None, 1) => "debug".to_owned(),
@@ -36,7 +36,7 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
             continue;
         }
         if level.is_some() {
-            return Err(environment::not_valid(
+            return Err(env::not_valid(
                 VARIABLE,
                 "it holds a word that is no level (error, warn, info, debug, trace, off) and none of \
                  our crates (llm_auth, llm_auth_core, ...)",
@@ -48,7 +48,7 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         ));
     }
     let wanted: Targets = directives.parse().map_err(|error| {
-        environment::not_valid(VARIABLE, &format!("it holds no log directives ({error})"))
+        env::not_valid(VARIABLE, &format!("it holds no log directives ({error})"))
     })?;
     let ours = filter_fn(|event| event.target().starts_with("llm_auth"));
     let lines = fmt::layer()
@@ -56,7 +56,7 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         .log_internal_errors(false)
         .with_writer(|| Lines)
         .with_filter(ours);
-    // It fails only where tracing was set up before, and nobody did.
+    // It fails only if tracing was set up before, which it was not.
     let _set_up_before = tracing_subscriber::registry()
         .with(wanted)
         .with(lines)

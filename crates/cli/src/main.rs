@@ -1,42 +1,37 @@
 //! The command `llm-auth`: sign in to AI vendors, and hand the access token to scripts.
 //!
-//! Standard output carries the answer and nothing else; what a person is to read goes to
-//! standard error. The command alone reads the environment, opens a browser and says what to
-//! do about an error: the libraries below it do none of these.
+//! Only results go to standard output; messages for the user go to standard error. Only the
+//! command reads the environment, opens a browser and prints advice on errors: the libraries below
+//! it do not.
+//!
+//! The modules, from the bottom: `text`, `time`, `shell_quote` and `error`; `system`; `ui`;
+//! `session` and `logging`; `providers`; `args` and `report`; `commands`. No module imports one
+//! above it.
 
-mod accounts;
-mod browser;
+mod args;
 mod commands;
-mod environment;
-mod exit;
-mod files;
-mod limits;
+mod error;
 mod logging;
-mod output;
-mod place;
-mod screen;
-mod settings;
-mod signals;
-mod store;
-mod terminal;
+mod providers;
+mod report;
+mod session;
+mod shell_quote;
+mod system;
 mod text;
 mod time;
-mod trust;
-mod tty;
-mod usage;
-mod vendor;
+mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::commands::Cli;
 
 fn main() -> ExitCode {
-    commands::shell::answer_shell();
-    limits::no_core_dumps();
+    commands::shell::answer_shell(Cli::command);
+    system::core_dumps::no_core_dumps();
     match Cli::try_parse() {
         Ok(cli) => ExitCode::from(cli.run()),
-        Err(error) => ExitCode::from(usage::report(&error)),
+        Err(error) => ExitCode::from(report::usage::report(&error, Cli::command())),
     }
 }

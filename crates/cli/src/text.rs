@@ -1,4 +1,4 @@
-//! Whether what a file or a variable holds can be what it is meant to be.
+//! Checks of text from files and variables: tokens, words, names.
 
 use llm_auth_core::{OAuthToken, printable};
 
@@ -63,4 +63,16 @@ pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
             Some(format!("what it notes of its client {why}"))
         });
     tokens.next().or_else(|| metadata.next())
+}
+
+/// The most that is shown of a text that a file or a server holds.
+const MOST_SHOWN: usize = 500;
+
+/// Text of a file or a server as a person and a program see it: printable, and not endless.
+pub(crate) fn shown(text: &str) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }

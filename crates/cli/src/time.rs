@@ -1,4 +1,4 @@
-//! Instants and lengths in words.
+//! Instants and durations as text.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn has_expired(token: &OAuthToken) -> bool {
     !token.is_valid_for(Duration::ZERO, SystemClock.now())
 }
 
-/// What is said of a fresh token that is over: MiniMax has sent instants in the past.
+/// The message on a fresh token that is over: MiniMax has sent instants in the past.
 pub(crate) fn expired_on_arrival(token: &OAuthToken) -> String {
     let at = rfc3339(token.expires_at).unwrap_or_else(|| "another age".into());
     format!(

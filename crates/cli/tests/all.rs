@@ -15,6 +15,7 @@ mod advice;
 mod browsers;
 #[path = "suite/common.rs"]
 mod common;
+#[cfg(feature = "demo")]
 #[path = "suite/demo.rs"]
 mod demo;
 #[path = "suite/doctor.rs"]

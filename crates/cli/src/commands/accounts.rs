@@ -1,28 +1,28 @@
 //! `llm-auth accounts` and `llm-auth switch`.
 
 use clap::{Args, ValueEnum as _};
-use clap_complete::ArgValueCompleter;
 use llm_auth_core::{
     Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock,
     printable,
 };
 use serde::Serialize;
 
-use super::status::state_of;
-use super::{PlaceArgs, SessionArgs, shell};
-use crate::accounts;
-use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
-use crate::screen::{columns, padded};
-use crate::settings::Settings;
-use crate::store;
-use crate::vendor::Vendor;
+use crate::error::Failure;
+use crate::providers::ProviderName;
+use crate::session::directories;
+use crate::session::selector::SessionSelector;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::text::shown;
+use crate::ui::events::Event;
+use crate::ui::streams::{self, VERSION, say};
+use crate::ui::width::{columns, padded};
 
 #[derive(Args, Debug)]
 pub(crate) struct AccountsArgs {
     /// Only accounts at this vendor.
-    #[arg(value_enum, ignore_case = true)]
-    vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    provider: Option<ProviderName>,
 
     /// Write one JSON object.
     #[arg(long)]
@@ -32,25 +32,15 @@ pub(crate) struct AccountsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
     /// The vendor.
-    #[arg(value_enum, ignore_case = true)]
-    vendor: Vendor,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(crate) provider: ProviderName,
 
     /// The account, or the identity of its owner; it may be left out where there are two.
-    #[arg(add = ArgValueCompleter::new(shell::accounts_like))]
     account: Option<String>,
 
     /// Write one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-impl SwitchArgs {
-    pub(crate) fn session(&self) -> SessionArgs {
-        SessionArgs {
-            vendor: self.vendor,
-            place: PlaceArgs::default(),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -62,7 +52,8 @@ struct Report {
 /// One stored account. Nothing in it is secret.
 #[derive(Serialize)]
 struct Account {
-    vendor: &'static str,
+    #[serde(rename = "vendor")]
+    provider: &'static str,
     account: String,
     current: bool,
     identity: Option<String>,
@@ -71,32 +62,32 @@ struct Account {
 
 pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     let store = all()?;
-    let vendors = match &args.vendor {
-        Some(vendor) => std::slice::from_ref(vendor),
-        None => Vendor::value_variants(),
+    let providers = match &args.provider {
+        Some(provider) => std::slice::from_ref(provider),
+        None => ProviderName::value_variants(),
     };
     let mut accounts = Vec::new();
-    for vendor in vendors {
-        match list(*vendor, &store) {
+    for provider in providers {
+        match list(*provider, &store) {
             Ok(found) => accounts.extend(found),
             // The other vendors' are not affected.
             Err(failure) => say(&failure.message()),
         }
     }
-    accounts.sort_by(|a, b| (a.vendor, &a.account).cmp(&(b.vendor, &b.account)));
+    accounts.sort_by(|a, b| (a.provider, &a.account).cmp(&(b.provider, &b.account)));
     if args.json {
-        return output::json(&Report {
+        return streams::json(&Report {
             v: VERSION,
             accounts,
         });
     }
     if accounts.is_empty() {
-        let others = args.vendor.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
-        say(&match args.vendor {
-            Some(vendor) => format!(
+        let others = args.provider.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
+        say(&match args.provider {
+            Some(provider) => format!(
                 "no account at {} is signed in; `llm-auth login {}` starts{}",
-                vendor.title(),
-                vendor.name(),
+                provider.title(),
+                provider.name(),
                 if others {
                     ", `llm-auth accounts` shows the others"
                 } else {
@@ -110,53 +101,52 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     let width = accounts.iter().map(|account| columns(&account.account));
     let width = width.max().unwrap_or_default();
     for account in &accounts {
-        output::answer(&account.line(width))?;
+        streams::answer(&account.line(width))?;
     }
     Ok(())
 }
 
 pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
-    let (vendor, store) = (args.vendor, all()?);
-    let known = accounts::of(vendor, &store)?;
+    let (provider, store) = (args.provider, all()?);
+    let known = provider.accounts(&store).stored()?;
     if known.is_empty() {
         let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
         return Err(error
-            .with_session(&accounts::key(vendor, DEFAULT_ACCOUNT))
+            .with_session(&provider.accounts(&store).key(DEFAULT_ACCOUNT))
             .into());
     }
     let wanted = match &args.account {
-        Some(name) => accounts::named(vendor, name, &store)?,
-        None => the_other(vendor, &known, &store)
-            .ok_or_else(|| Failure::WhichToSwitch(accounts::which(vendor, &known)))?,
+        Some(name) => provider.accounts(&store).by_name(name)?,
+        None => the_other(provider, &known, &store)
+            .ok_or_else(|| Failure::AmbiguousSwitch(provider.accounts(&store).ambiguous(&known)))?,
     };
     if !known.contains(&wanted) {
-        return Err(Failure::WhichToSwitch(format!(
+        return Err(Failure::AmbiguousSwitch(format!(
             "there is no account {} at {}: {}",
             printable(wanted.account()),
-            vendor.title(),
-            accounts::which(vendor, &known)
+            provider.title(),
+            provider.accounts(&store).ambiguous(&known)
         )));
     }
-    Settings::set_current(vendor.name(), wanted.account())?;
+    Settings::set_current(provider.name(), wanted.account())?;
     say(&format!(
         "{} is now the current account of {}.",
         printable(wanted.account()),
-        vendor.title()
+        provider.title()
     ));
     if !args.json {
         return Ok(());
     }
-    output::json(&serde_json::json!({
-        "v": VERSION,
-        "event": "switched",
-        "vendor": vendor.name(),
-        "account": wanted.account(),
-    }))
+    Event::Switched {
+        provider: provider.name(),
+        account: wanted.account(),
+    }
+    .print()
 }
 
-fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
-    let current = accounts::current(vendor, store).ok();
-    let accounts = accounts::of(vendor, store)?.into_iter().map(|key| {
+fn list(provider: ProviderName, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
+    let current = provider.accounts(store).current().ok();
+    let accounts = provider.accounts(store).stored()?.into_iter().map(|key| {
         let read = store.read(&key);
         let now = SystemClock.now();
         let (state, identity) = match read {
@@ -166,10 +156,10 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
             Err(_) => ("unreadable", None),
         };
         Account {
-            vendor: vendor.name(),
+            provider: provider.name(),
             current: current.as_ref() == Some(&key),
             account: printable(key.account()),
-            identity: identity.as_deref().map(output::shown),
+            identity: identity.as_deref().map(shown),
             state,
         }
     });
@@ -177,8 +167,12 @@ fn list(vendor: Vendor, store: &FileTokenStore) -> Result<Vec<Account>, Failure>
 }
 
 /// Of two accounts the one that is not the current one, of one that one.
-fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Option<SessionKey> {
-    let current = accounts::current(vendor, store).ok();
+fn the_other(
+    provider: ProviderName,
+    known: &[SessionKey],
+    store: &FileTokenStore,
+) -> Option<SessionKey> {
+    let current = provider.accounts(store).current().ok();
     match known {
         [only] => Some(only.clone()),
         [first, second] if current.as_ref() == Some(first) => Some(second.clone()),
@@ -188,7 +182,7 @@ fn the_other(vendor: Vendor, known: &[SessionKey], store: &FileTokenStore) -> Op
 }
 
 fn all() -> Result<FileTokenStore, Failure> {
-    store::open(&PlaceArgs::default())
+    directories::open(&SessionSelector::default())
 }
 
 impl Account {
@@ -197,7 +191,7 @@ impl Account {
         let identity = self.identity.as_deref().unwrap_or_default();
         let line = format!(
             "{mark} {:<8} {}  {:<10} {identity}",
-            self.vendor,
+            self.provider,
             padded(&self.account, width),
             self.state
         );

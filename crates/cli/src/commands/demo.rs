@@ -1,9 +1,10 @@
 //! `llm-auth demo`: the main job with nothing but this binary.
 
+mod approver;
+mod checks;
 mod http;
-mod person;
-mod proof;
-mod stand;
+mod output;
+mod provider;
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -14,12 +15,12 @@ use llm_auth_core::{Clock as _, ManualClock, SystemClock, Timestamp};
 use llm_auth_testkit::Testkit;
 use tokio::task::JoinSet;
 
-use self::person::Person;
-use self::proof::Proof;
-use self::stand::{Stand, VENDORS};
-use crate::exit::Failure;
-use crate::output;
-use crate::signals;
+use self::approver::Approver;
+use self::checks::Checks;
+use self::output::Output;
+use self::provider::{DemoProvider, PROVIDERS};
+use crate::error::Failure;
+use crate::session::runtime;
 
 /// How long the person at a terminal has for looking at the page.
 const PAUSE: Duration = Duration::from_secs(4);
@@ -37,30 +38,14 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
 }
 
-/// Where the story is told.
-#[derive(Clone, Copy, Debug)]
-struct Narrator {
-    json: bool,
-}
-
-impl Narrator {
-    fn tell(self, line: &str) -> Result<(), Failure> {
-        if self.json {
-            output::say(line);
-            return Ok(());
-        }
-        output::answer(line)
-    }
-}
-
-/// The simulated vendors, a clock that both sides go by, and a folder of their own.
-struct Stage {
+/// The simulated vendors, a clock that both sides go by, and a directory for the sessions.
+struct Demo {
     kit: Arc<Testkit>,
     clock: Arc<ManualClock>,
     began: Timestamp,
-    folder: tempfile::TempDir,
-    person: Person,
-    narrator: Narrator,
+    directory: tempfile::TempDir,
+    approver: Approver,
+    output: Output,
 }
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -69,139 +54,157 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     } else {
         PAUSE
     };
-    let narrator = Narrator { json: args.json };
-    let stage = Stage::build(pause, narrator).map_err(|error| Failure::Config {
+    let output = Output { json: args.json };
+    let demo = Demo::build(pause, output).map_err(|error| Failure::Config {
         message: format!("cannot set up the demo: {error}"),
         advice: "it needs a loopback port and a folder for temporary files".into(),
     })?;
     let interrupted = || "interrupted; nothing of the demo is left".to_owned();
-    signals::run(Vec::new, stage.play(), interrupted)
+    runtime::run(Vec::new, demo.play(), interrupted)
 }
 
-impl Stage {
-    fn build(pause: Duration, narrator: Narrator) -> std::io::Result<Self> {
+impl Demo {
+    fn build(pause: Duration, output: Output) -> std::io::Result<Self> {
         let kit = Testkit::builder()
             .interval(Duration::from_millis(500))
             .start_blocking()?;
         let kit = Arc::new(kit);
         let began = SystemClock.now();
         Ok(Self {
-            person: Person::new(Arc::clone(&kit), pause, narrator),
-            narrator,
+            approver: Approver::new(Arc::clone(&kit), pause, output),
+            output,
             kit,
             clock: Arc::new(ManualClock::new(began)),
             began,
-            folder: tempfile::tempdir()?,
+            directory: tempfile::tempdir()?,
         })
     }
 
     async fn play(&self) -> Result<(), Failure> {
-        let mut proof = Proof::default();
-        self.narrator
-            .tell("The main job of llm-auth with simulated vendors: their own servers, on this")?;
-        self.narrator
-            .tell("computer, as strict as the real ones. Your real sessions are not touched.")?;
-        let stands = self.stands()?;
-        self.sign_in(&stands, &mut proof).await?;
-        self.call_all("Each API is called with its token", &stands, &mut proof)
+        let mut checks = Checks::default();
+        self.output
+            .print("The main job of llm-auth with simulated vendors: their own servers, on this")?;
+        self.output
+            .print("computer, as strict as the real ones. Your real sessions are not touched.")?;
+        let providers = self.providers()?;
+        self.sign_in(&providers, &mut checks).await?;
+        self.call_all("Each API is called with its token", &providers, &mut checks)
             .await?;
-        self.expire_and_renew(&stands, &mut proof).await?;
-        self.ask_from_many_tasks(&stands[0], &mut proof).await?;
-        drop(stands);
-        let stands = self.stands()?;
-        self.restart(&stands, &mut proof).await?;
-        self.sign_out(&stands, &mut proof).await?;
-        self.judge(&mut proof);
-        proof.conclude(self.narrator)
+        self.expire_and_renew(&providers, &mut checks).await?;
+        self.ask_from_many_tasks(&providers[0], &mut checks).await?;
+        drop(providers);
+        let providers = self.providers()?;
+        self.restart(&providers, &mut checks).await?;
+        self.sign_out(&providers, &mut checks).await?;
+        self.judge(&mut checks);
+        checks.conclude(self.output)
     }
 
-    fn stands(&self) -> Result<Vec<Stand>, Failure> {
-        let stand = |vendor| Stand::new(vendor, &self.kit, &self.clock, self.folder.path());
-        VENDORS.into_iter().map(stand).collect()
+    fn providers(&self) -> Result<Vec<DemoProvider>, Failure> {
+        let provider =
+            |name| DemoProvider::new(name, &self.kit, &self.clock, self.directory.path());
+        PROVIDERS.into_iter().map(provider).collect()
     }
 
-    async fn sign_in(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
-        for stand in stands {
-            let title = stand.vendor.title();
-            self.narrator
-                .tell(&format!("\n== Sign in to {title} ({})", stand.flow()))?;
-            let token = stand.manager.login(&self.person.at(stand.vendor)).await?;
-            self.narrator
-                .tell(&format!("Signed in; stored in {}.", stand.file().display()))?;
-            let seen = stand.seen(&self.kit);
-            proof.claim(
-                format!("{title}: signed in with the {}", stand.flow()),
+    async fn sign_in(
+        &self,
+        providers: &[DemoProvider],
+        checks: &mut Checks,
+    ) -> Result<(), Failure> {
+        for provider in providers {
+            let title = provider.name.title();
+            self.output
+                .print(&format!("\n== Sign in to {title} ({})", provider.flow()))?;
+            let token = provider
+                .manager
+                .login(&self.approver.at(provider.name))
+                .await?;
+            self.output.print(&format!(
+                "Signed in; stored in {}.",
+                provider.file().display()
+            ))?;
+            let seen = provider.seen(&self.kit);
+            checks.check(
+                format!("{title}: signed in with the {}", provider.flow()),
                 seen.logins_ok == 1 && token.refresh.is_some(),
             );
         }
-        let private = stands.iter().all(|stand| stand.is_private());
-        proof.claim("token files are for their owner alone".into(), private);
+        let private = providers.iter().all(|provider| provider.is_private());
+        checks.check("token files are for their owner alone".into(), private);
         Ok(())
     }
 
     async fn call_all(
         &self,
         title: &str,
-        stands: &[Stand],
-        proof: &mut Proof,
+        providers: &[DemoProvider],
+        checks: &mut Checks,
     ) -> Result<(), Failure> {
-        self.narrator.tell(&format!("\n== {title}"))?;
+        self.output.print(&format!("\n== {title}"))?;
         let mut accepted = 0;
-        for stand in stands {
-            let token = stand.manager.token().await?;
-            let (status, said) = stand.call(&token)?;
-            self.narrator
-                .tell(&format!("{:<8} {status} {said}", stand.vendor.name()))?;
-            accepted += usize::from(stand.accepts(status, &said));
+        for provider in providers {
+            let token = provider.manager.token().await?;
+            let (status, said) = provider.call(&token).await?;
+            self.output
+                .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
+            accepted += usize::from(provider.accepts(status, &said));
         }
-        proof.claim(
-            format!("{}: {accepted} of {} accepted", title, stands.len()),
-            accepted == stands.len(),
+        checks.check(
+            format!("{}: {accepted} of {} accepted", title, providers.len()),
+            accepted == providers.len(),
         );
         Ok(())
     }
 
-    async fn expire_and_renew(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
-        self.narrator
-            .tell("\n== Two hours pass (the clocks of both sides are set forward)")?;
+    async fn expire_and_renew(
+        &self,
+        providers: &[DemoProvider],
+        checks: &mut Checks,
+    ) -> Result<(), Failure> {
+        self.output
+            .print("\n== Two hours pass (the clocks of both sides are set forward)")?;
         self.let_two_hours_pass();
         let mut refused = 0;
-        for stand in stands {
-            let Some(old) = stand.manager.load().await? else {
+        for provider in providers {
+            let Some(old) = provider.manager.load().await? else {
                 continue;
             };
-            let (status, said) = stand.call(&old)?;
-            self.narrator
-                .tell(&format!("{:<8} {status} {said}", stand.vendor.name()))?;
-            refused += usize::from(!stand.accepts(status, &said));
+            let (status, said) = provider.call(&old).await?;
+            self.output
+                .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
+            refused += usize::from(!provider.accepts(status, &said));
         }
-        proof.claim(
+        checks.check(
             format!(
                 "the old tokens are refused after two hours: {refused} of {}",
-                stands.len()
+                providers.len()
             ),
-            refused == stands.len(),
+            refused == providers.len(),
         );
-        self.call_all("Asked again, the manager renews first", stands, proof)
+        self.call_all("Asked again, the manager renews first", providers, checks)
             .await?;
-        let once = stands
+        let once = providers
             .iter()
-            .all(|stand| stand.seen(&self.kit).refreshes == 1);
-        proof.claim(
+            .all(|provider| provider.seen(&self.kit).refreshes == 1);
+        checks.check(
             "each session was renewed once, without the person".into(),
             once,
         );
         Ok(())
     }
 
-    async fn ask_from_many_tasks(&self, stand: &Stand, proof: &mut Proof) -> Result<(), Failure> {
-        self.narrator
-            .tell(&format!("\n== Two hours later, {TASKS} tasks ask at once"))?;
+    async fn ask_from_many_tasks(
+        &self,
+        provider: &DemoProvider,
+        checks: &mut Checks,
+    ) -> Result<(), Failure> {
+        self.output
+            .print(&format!("\n== Two hours later, {TASKS} tasks ask at once"))?;
         self.let_two_hours_pass();
-        let before = stand.seen(&self.kit).refreshes;
+        let before = provider.seen(&self.kit).refreshes;
         let mut tasks = JoinSet::new();
         for _ in 0..TASKS {
-            let manager = stand.manager.clone();
+            let manager = provider.manager.clone();
             tasks.spawn(async move { manager.token().await });
         }
         let mut tokens = Vec::new();
@@ -211,7 +214,7 @@ impl Stage {
         let same = tokens
             .windows(2)
             .all(|pair| pair[0].access == pair[1].access);
-        let refreshes = stand.seen(&self.kit).refreshes - before;
+        let refreshes = provider.seen(&self.kit).refreshes - before;
         let (got, distinct) = (
             tokens.len(),
             if same {
@@ -221,35 +224,43 @@ impl Stage {
             },
         );
         let plural = if refreshes == 1 { "" } else { "s" };
-        self.narrator.tell(&format!(
+        self.output.print(&format!(
             "{got} tasks got {distinct}; the vendor saw {refreshes} renewal{plural}."
         ))?;
-        proof.claim(
+        checks.check(
             format!("{TASKS} tasks at once on an expired session: {refreshes} renewal, {distinct}"),
             same && refreshes == 1 && got == TASKS,
         );
         Ok(())
     }
 
-    async fn restart(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
+    async fn restart(
+        &self,
+        providers: &[DemoProvider],
+        checks: &mut Checks,
+    ) -> Result<(), Failure> {
         let asked = self.sign_ins_asked();
         self.call_all(
             "After a restart, the sessions are read from disk",
-            stands,
-            proof,
+            providers,
+            checks,
         )
         .await?;
-        proof.claim(
+        checks.check(
             "after the restart nobody was asked to sign in".into(),
             self.sign_ins_asked() == asked,
         );
         Ok(())
     }
 
-    async fn sign_out(&self, stands: &[Stand], proof: &mut Proof) -> Result<(), Failure> {
-        self.narrator.tell("\n== Sign out")?;
-        for stand in stands {
-            let logout = stand.manager.logout().await?;
+    async fn sign_out(
+        &self,
+        providers: &[DemoProvider],
+        checks: &mut Checks,
+    ) -> Result<(), Failure> {
+        self.output.print("\n== Sign out")?;
+        for provider in providers {
+            let logout = provider.manager.logout().await?;
             let revoked = matches!(
                 logout.revocation,
                 Some(Ok(llm_auth_core::Revocation::Confirmed))
@@ -259,22 +270,22 @@ impl Stage {
             } else {
                 "the vendor has no way to be told"
             };
-            self.narrator
-                .tell(&format!("{:<8} forgotten; {told}", stand.vendor.name()))?;
+            self.output
+                .print(&format!("{:<8} forgotten; {told}", provider.name.name()))?;
         }
-        let gone = stands.iter().all(|stand| !stand.file().exists());
-        proof.claim("signed out: no session is left on disk".into(), gone);
+        let gone = providers.iter().all(|provider| !provider.file().exists());
+        checks.check("signed out: no session is left on disk".into(), gone);
         Ok(())
     }
 
     /// What the vendors say of all this.
-    fn judge(&self, proof: &mut Proof) {
+    fn judge(&self, checks: &mut Checks) {
         let kits = [self.kit.qwen(), self.kit.minimax(), self.kit.gemini()];
         let faultless = kits.iter().all(|kit| {
             let seen = kit.counters();
             seen.reuse == 0 && seen.too_fast == 0 && seen.violations.is_empty()
         });
-        proof.claim(
+        checks.check(
             "no poll too early, no spent token sent again, nothing a strict vendor refuses".into(),
             faultless && self.kit.unknown_paths().is_empty(),
         );

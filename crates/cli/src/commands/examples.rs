@@ -1,4 +1,4 @@
-//! What stands below the help of a command.
+//! The examples below the help of a command.
 
 pub(super) const LOGIN: &str = "\
 Examples:

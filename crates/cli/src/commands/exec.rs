@@ -7,8 +7,9 @@ use std::process::Command;
 use clap::{Args, ValueHint};
 
 use super::token::Wanted;
-use crate::exit::Failure;
-use crate::output::say;
+use crate::error::Failure;
+use crate::system::env::without_secrets;
+use crate::ui::streams::say;
 
 /// The variable that holds the access token, if no other is named.
 pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
@@ -61,7 +62,10 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     let wanted = &args.wanted;
     if let Some(name) = &args.api_base_env {
-        let provider = wanted.session.vendor.offline_provider(&wanted.provider)?;
+        let provider = wanted
+            .session
+            .provider
+            .configure_offline(&wanted.provider_args)?;
         if let Some(ignored) = provider.ignored_api(&token) {
             say(&format!("llm-auth: {ignored}"));
         }
@@ -84,7 +88,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
 #[cfg(unix)]
 fn start(mut command: Command) -> io::Result<Result<(), Failure>> {
     use std::os::unix::process::CommandExt as _;
-    crate::limits::restore();
+    crate::system::core_dumps::restore();
     Err(command.exec())
 }
 
@@ -164,20 +168,4 @@ const LOADED: [&str; 29] = [
 /// The names of variables are of one case on Windows.
 fn is_called(name: &str, other: &str) -> bool {
     name == other || (cfg!(windows) && name.eq_ignore_ascii_case(other))
-}
-
-/// Takes the secrets of OAuth clients out of the environment that a program gets.
-pub(crate) fn without_secrets(command: &mut Command) {
-    for name in secrets(std::env::vars_os()) {
-        command.env_remove(name);
-    }
-}
-
-/// The variables that hold the secret of an OAuth client, which is none of the program's business.
-fn secrets(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<OsString> {
-    let is_secret = |name: &OsString| {
-        let name = name.to_string_lossy().to_ascii_uppercase();
-        name.starts_with("LLM_AUTH_") && name.ends_with("_CLIENT_SECRET")
-    };
-    variables.map(|(name, _)| name).filter(is_secret).collect()
 }

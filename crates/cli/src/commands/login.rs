@@ -1,35 +1,40 @@
 //! `llm-auth login`.
 
+mod ask_provider;
 mod sign_in;
-mod which;
 
 use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable};
-use serde_json::json;
 
 use self::sign_in::{Login, SignedIn};
-use super::{PlaceArgs, SessionArgs};
-use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
-use crate::place::Place;
-use crate::terminal::Terminal;
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, ProviderName, trust};
+use crate::session::directories;
+use crate::session::resolve;
+use crate::session::runtime;
+use crate::session::selector::SessionSelector;
+use crate::system::location::Location;
+use crate::time;
 use crate::time::rfc3339;
-use crate::vendor::{ProviderArgs, Vendor, trust};
-use crate::{accounts, signals, store, terminal, time};
+use crate::ui::events::Event;
+use crate::ui::login_prompt;
+use crate::ui::login_prompt::LoginPrompt;
+use crate::ui::streams::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
     /// The vendor; a person at a terminal is asked if it is left out.
-    #[arg(value_enum, ignore_case = true)]
-    pub(crate) vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(crate) provider: Option<ProviderName>,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) selector: SessionSelector,
 
     #[command(flatten)]
-    provider: ProviderArgs,
+    provider_args: ProviderArgs,
 
     /// Write one JSON event a line to standard output.
     #[arg(long)]
@@ -51,11 +56,11 @@ pub(crate) struct LoginArgs {
 
 impl LoginArgs {
     /// A sign-in as another command begins it.
-    pub(crate) fn new(session: SessionArgs, provider: ProviderArgs, json: bool) -> Self {
+    pub(crate) fn new(session: SessionArgs, provider_args: ProviderArgs, json: bool) -> Self {
         Self {
-            vendor: Some(session.vendor),
-            place: session.place,
-            provider,
+            provider: Some(session.provider),
+            selector: session.selector,
+            provider_args,
             json,
             browser: false,
             no_browser: false,
@@ -65,74 +70,87 @@ impl LoginArgs {
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
-    terminal::mend();
-    let vendor = match args.vendor {
-        Some(vendor) => vendor,
-        None => which::ask()?,
+    login_prompt::mend();
+    let provider = match args.provider {
+        Some(provider) => provider,
+        None => ask_provider::ask()?,
     };
     let session = SessionArgs {
-        vendor,
-        place: args.place.clone(),
+        provider,
+        selector: args.selector.clone(),
     };
-    let store = store::open(&session.place)?;
-    let key = accounts::meant_for_login(&session, &store)?;
+    let store = directories::open(&session.selector)?;
+    let key = session
+        .provider
+        .accounts(&store)
+        .meant_for_login(&session.selector)?;
     let provider_args = ProviderArgs {
-        login_hint: [session.place.account.as_deref(), Some(key.account())]
+        login_hint: [session.selector.account.as_deref(), Some(key.account())]
             .into_iter()
             .flatten()
-            .find(|name| accounts::is_address(name))
+            .find(|name| resolve::is_address(name))
             .map(str::to_owned),
-        ..args.provider.clone()
+        ..args.provider_args.clone()
     };
-    let provider = vendor.provider(&provider_args, None, args.timeout)?;
-    vendor.check_login(&args.provider)?;
-    let places = trust::SignIn::judged(vendor, &args.provider)?;
-    if vendor.sends_client_secret(&args.provider)? {
+    let configured = provider.configure(&provider_args, None, args.timeout)?;
+    provider.check_login(&args.provider_args)?;
+    let places = trust::SignIn::judged(provider, &args.provider_args)?;
+    if provider.sends_client_secret(&args.provider_args)? {
         places.check_secret_way()?;
     }
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
-    let is_named = accounts::is_named(&session, before.as_ref())?;
-    let is_one_file = session.place.store.is_some();
-    let login = Login::new(vendor, provider, key, store, is_named, is_one_file, before);
+    let is_explicit = provider
+        .accounts(&store)
+        .is_explicit(&session.selector, before.as_ref())?;
+    let is_one_file = session.selector.store.is_some();
+    let login = Login::new(
+        provider,
+        configured,
+        key,
+        store,
+        is_explicit,
+        is_one_file,
+        before,
+    );
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
-    let terminal = Terminal::new(args.json, Place::detect(), wish);
+    let prompt = LoginPrompt::new(args.json, Location::detect(), wish);
     let began = SystemClock.now();
     let interrupted = || {
-        terminal.end();
+        prompt.end();
         login.after_interruption(began)
     };
     let work = async {
         login.check_store().await?;
-        if let Some(event) = places.event(vendor).filter(|_| args.json) {
-            output::json(&event)?;
+        if let Some(event) = places.event(provider).filter(|_| args.json) {
+            event.print()?;
         }
-        terminal.title(&format!("Sign in to {}", vendor.title()));
-        if let Some(line) = places.line(vendor) {
-            terminal.say(&line);
+        prompt.title(&format!("Sign in to {}", provider.title()));
+        if let Some(line) = places.line(provider) {
+            prompt.say(&line);
         }
-        terminal.say(vendor.state_of_affairs());
+        prompt.say(provider.availability());
         if let Some(notice) = login.notice() {
-            terminal.say(&notice);
+            prompt.say(&notice);
         }
         tokio::select! {
             biased;
-            signed_in = login.sign_in(&terminal) => signed_in,
-            failure = terminal.cut_off() => Err(failure),
-            never = terminal.attend() => match never {},
+            signed_in = login.sign_in(&prompt) => signed_in,
+            failure = prompt.cut_off() => Err(failure),
+            never = prompt.attend() => match never {},
         }
     };
-    let signed_in = signals::run(|| login.managers(), work, interrupted);
-    terminal.end();
-    conclude(args.json, vendor, &login.store, was_corrupt, &signed_in?)
+    let signed_in = runtime::run(|| login.managers(), work, interrupted);
+    prompt.end();
+    conclude(args.json, provider, &login.store, was_corrupt, &signed_in?)
 }
 
-/// Says who is signed in, where it is stored and until when; never a token.
+/// Prints who is signed in, the file of the session and its expiry; never a token.
 fn conclude(
     json: bool,
-    vendor: Vendor,
+    provider: ProviderName,
     store: &FileTokenStore,
     was_corrupt: bool,
     signed_in: &SignedIn,
@@ -148,7 +166,7 @@ fn conclude(
         .unwrap_or_default();
     say(&format!(
         "Signed in to {}{as_whom}. The session is stored in {file}.",
-        vendor.title()
+        provider.title()
     ));
     let until = expires_at.as_deref().unwrap_or("the end of all calendars");
     say(&match token.refresh {
@@ -161,7 +179,7 @@ fn conclude(
         }
     });
     let kept_aside = was_corrupt
-        .then(|| store::kept_aside(&store.path(key)))
+        .then(|| directories::kept_aside(&store.path(key)))
         .flatten();
     if let Some(aside) = &kept_aside {
         say(&format!(
@@ -171,26 +189,25 @@ fn conclude(
     }
     let notification = token.notification.as_deref().map(printable);
     if let Some(message) = &notification {
-        say(&format!("{} says: {message}", vendor.title()));
+        say(&format!("{} says: {message}", provider.title()));
     }
     if !json {
         return Ok(());
     }
-    output::json(&json!({
-        "v": VERSION,
-        "event": "signed_in",
-        "vendor": vendor.name(),
-        "account": key.account(),
-        "store": file,
-        "identity": who,
-        "expires_at": expires_at,
-        "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope.as_deref().map(printable),
-        "api_base": manager.provider().api_base(token),
-        "notification": notification,
-        "replaced": signed_in.replaced,
-        "kept_aside": kept_aside.map(|path| path.display().to_string()),
-    }))
+    Event::SignedIn {
+        provider: provider.name(),
+        account: key.account(),
+        store: &file,
+        identity: who,
+        expires_at,
+        expires_at_ms: token.expires_at.as_unix_millis(),
+        scope: token.scope.as_deref().map(printable),
+        api_base: manager.provider().api_base(token),
+        notification,
+        replaced: signed_in.replaced,
+        kept_aside: kept_aside.map(|path| path.display().to_string()),
+    }
+    .print()
 }
 
 fn file(store: &FileTokenStore, key: &SessionKey) -> String {

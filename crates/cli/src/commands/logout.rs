@@ -6,15 +6,17 @@ use clap::Args;
 use llm_auth_core::{
     AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, printable,
 };
-use serde_json::json;
 
-use super::SessionArgs;
 use super::import::{Source, shares_its_grant};
-use crate::exit::{Failure, chain};
-use crate::output::{self, VERSION, say};
-use crate::settings::Settings;
-use crate::vendor::{ProviderArgs, Vendor, reader, trust};
-use crate::{accounts, signals, store, time};
+use crate::args::SessionArgs;
+use crate::error::{Failure, chain};
+use crate::providers::{ProviderArgs, ProviderName, reader, trust};
+use crate::session::directories;
+use crate::session::runtime;
+use crate::session::settings::Settings;
+use crate::time;
+use crate::ui::events::Event;
+use crate::ui::streams::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct LogoutArgs {
@@ -22,7 +24,7 @@ pub(crate) struct LogoutArgs {
     pub(crate) session: SessionArgs,
 
     #[command(flatten)]
-    provider: ProviderArgs,
+    provider_args: ProviderArgs,
 
     /// Forget it here only, and tell the vendor nothing.
     #[arg(long)]
@@ -47,36 +49,43 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
-    let vendor = args.session.vendor;
-    let mut store = store::open(&args.session.place)?;
+    let provider = args.session.provider;
+    let mut store = directories::open(&args.session.selector)?;
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
-    let key = accounts::meant(&args.session, &store)?;
-    let was_current = accounts::current(vendor, &store).is_ok_and(|current| current == key);
+    let key = args
+        .session
+        .provider
+        .accounts(&store)
+        .meant(&args.session.selector)?;
+    let was_current = provider
+        .accounts(&store)
+        .current()
+        .is_ok_and(|current| current == key);
     let before = store.read(&key);
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
     let sharer = before.as_ref().and_then(shares_its_grant);
-    let provider = vendor.provider_for_stored(&args.provider, args.timeout)?;
+    let configured = provider.configure_for_stored(&args.provider_args, args.timeout)?;
     if let Some(session) = &before
         && !args.local
         && sharer.is_none()
     {
-        trust::check_session(vendor, &args.provider, &key, session)?;
-        reader::check_revocation(&provider, &args.provider.trust, &key, session)?;
+        trust::check_session(provider, &args.provider_args, &key, session)?;
+        reader::check_revocation(&configured, &args.provider_args.trust, &key, session)?;
     }
-    let manager = provider
+    let manager = configured
         .manager()
         .store(store.clone())
         .account(key.account())
-        .call_limit(signals::call_limit(args.timeout))
+        .call_limit(runtime::call_limit(args.timeout))
         .build();
     let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
-    let work = async { Ok(forget(&manager, vendor, args.local, sharer).await?) };
-    let outcome = signals::run(|| vec![manager.clone()], work, interrupted)?;
+    let work = async { Ok(forget(&manager, provider, args.local, sharer).await?) };
+    let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
-        .then(|| store::kept_aside(&store.path(&key)))
+        .then(|| directories::kept_aside(&store.path(&key)))
         .flatten();
     say(&outcome.message);
     if let Some(aside) = &kept_aside {
@@ -86,35 +95,34 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
             aside.display()
         ));
     }
-    let current = match args.session.place.store {
+    let current = match args.session.selector.store {
         Some(_) => None,
-        None => current_now(vendor, &key, &store).filter(|_| was_current),
+        None => current_now(provider, &key, &store).filter(|_| was_current),
     };
     if let Some(account) = &current {
         say(&format!(
             "Where no account of {} is named, {account} is meant now.",
-            vendor.title()
+            provider.title()
         ));
     }
     if !args.json {
         return Ok(());
     }
-    output::json(&json!({
-        "v": VERSION,
-        "event": "signed_out",
-        "vendor": key.provider(),
-        "account": key.account(),
-        "was_signed_in": outcome.was_signed_in,
-        "revocation": outcome.revocation,
-        "message": outcome.message,
-        "kept_aside": kept_aside.map(|path| path.display().to_string()),
-        "current": current,
-    }))
+    Event::SignedOut {
+        provider: key.provider(),
+        account: key.account(),
+        was_signed_in: outcome.was_signed_in,
+        revocation: outcome.revocation,
+        message: &outcome.message,
+        kept_aside: kept_aside.map(|path| path.display().to_string()),
+        current: current.as_deref(),
+    }
+    .print()
 }
 
 async fn forget(
     manager: &AuthManager,
-    vendor: Vendor,
+    provider: ProviderName,
     local: bool,
     sharer: Option<Source>,
 ) -> Result<Outcome, llm_auth_core::Error> {
@@ -124,7 +132,7 @@ async fn forget(
         revocation,
         message: format!("{key}: {message}"),
     };
-    let nobody = || {
+    let not_signed_in = || {
         outcome(
             false,
             "none",
@@ -133,7 +141,7 @@ async fn forget(
     };
     if local || sharer.is_some() {
         if !manager.forget().await? {
-            return Ok(nobody());
+            return Ok(not_signed_in());
         }
         let message = match sharer {
             Some(program) => format!(
@@ -150,7 +158,7 @@ async fn forget(
         ..
     } = manager.logout().await?;
     if !was_signed_in {
-        return Ok(nobody());
+        return Ok(not_signed_in());
     }
     let (word, message) = match revocation {
         None => (
@@ -159,21 +167,21 @@ async fn forget(
         ),
         Some(Ok(Revocation::Confirmed)) => (
             "confirmed",
-            format!("signed out, and {} confirmed it", vendor.title()),
+            format!("signed out, and {} confirmed it", provider.title()),
         ),
         Some(Ok(_)) => (
             "not_supported",
             format!(
                 "forgotten here. {} has no way to be told, so whoever has a copy of the tokens can \
                  use them until they expire",
-                vendor.title()
+                provider.title()
             ),
         ),
         Some(Err(error)) => (
             "not_confirmed",
             format!(
                 "forgotten here, but {} did not confirm that the session is over: {}",
-                vendor.title(),
+                provider.title(),
                 chain(&error)
             ),
         ),
@@ -181,13 +189,13 @@ async fn forget(
     Ok(outcome(true, word, message))
 }
 
-/// The account that is meant from now on where none is named.
-fn current_now(vendor: Vendor, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
+/// The account that is meant from now on if none is named.
+fn current_now(provider: ProviderName, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
     // The sign-out itself is done.
-    if let Err(failure) = Settings::forget_current(vendor.name(), key.account()) {
+    if let Err(failure) = Settings::forget_current(provider.name(), key.account()) {
         say(&failure.message());
     }
-    let current = accounts::current(vendor, store).ok()?;
+    let current = provider.accounts(store).current().ok()?;
     let is_other = current != *key && store.path(&current).exists();
     is_other.then(|| printable(current.account()))
 }

@@ -1,23 +1,24 @@
-//! `llm-auth completions` and `llm-auth man`: what a shell and `man` want to know.
+//! `llm-auth completions` and `llm-auth man`: what shells and `man` read.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use clap::{Args, CommandFactory as _, ValueEnum as _};
+use clap::{Args, ValueEnum as _};
+use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate};
 use clap_mangen::Man;
 
 mod manual;
 
-use super::{Cli, PlaceArgs};
-use crate::exit::Failure;
-use crate::files;
-use crate::output;
-use crate::vendor::Vendor;
-use crate::{accounts, store};
+use crate::error::Failure;
+use crate::providers::ProviderName;
+use crate::session::directories;
+use crate::session::selector::SessionSelector;
+use crate::system::files;
+use crate::ui::streams;
 
 /// How a shell asks this program for completions.
 pub(crate) const COMPLETE: &str = "LLM_AUTH_COMPLETE";
@@ -50,17 +51,30 @@ pub(crate) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-/// Answers the shell, if it is one that asks; then the process ends here.
-pub(crate) fn answer_shell() {
-    // Most often nobody asks, and then it costs nothing.
+/// Answers the shell, if it is one that asks; then the process ends here. `command` is what is
+/// completed.
+pub(crate) fn answer_shell(command: fn() -> clap::Command) {
+    // Most often no shell asks, and then it costs nothing.
     let Some(shell) = std::env::var_os(COMPLETE) else {
         return;
     };
     let _asked_once = ASKING.set(shell);
-    CompleteEnv::with_factory(Cli::command)
+    CompleteEnv::with_factory(|| with_accounts(command()))
         .var(COMPLETE)
         .bin("llm-auth")
         .complete();
+}
+
+/// The command with the stored accounts as candidates wherever an account is named.
+fn with_accounts(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|part| {
+        if part.get_arguments().all(|arg| arg.get_id() != "account") {
+            return part;
+        }
+        part.mut_arg("account", |arg| {
+            arg.add(ArgValueCompleter::new(accounts_like))
+        })
+    })
 }
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
@@ -75,7 +89,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     if args.shell == "bash" {
         script.extend_from_slice(FOR_BASH);
     }
-    output::document(&script)
+    streams::document(&script)
 }
 
 /// Bash would take the address of an account's owner apart, and it inserts names as they are: with
@@ -102,35 +116,37 @@ fi
 "#;
 
 /// The accounts that begin so, of all vendors.
-pub(crate) fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
+fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     let begun = unquoted(&begun.to_string_lossy());
     let quoted: fn(&str) -> String = match ASKING.get().and_then(|shell| shell.to_str()) {
         Some("powershell" | "pwsh") => quoted_for_powershell,
         // The others quote what they insert, bash by our script.
         _ => str::to_owned,
     };
-    let Ok(store) = store::open(&PlaceArgs::default()) else {
+    let Ok(store) = directories::open(&SessionSelector::default()) else {
         return Vec::new();
     };
-    let of = |vendor: &Vendor| {
-        let keys = accounts::of(*vendor, &store).unwrap_or_default();
+    let of = |provider: &ProviderName| {
+        let keys = provider.accounts(&store).stored().unwrap_or_default();
         let names = keys.into_iter().map(|key| key.account().to_owned());
-        names.map(|name| (name, vendor.title())).collect::<Vec<_>>()
+        names
+            .map(|name| (name, provider.title()))
+            .collect::<Vec<_>>()
     };
     // Vendors may have accounts of the same name, which is offered once.
-    let mut vendors_of: Vec<(String, Vec<&str>)> = Vec::new();
-    for (name, vendor) in Vendor::value_variants().iter().flat_map(of) {
-        match vendors_of.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, vendors)) => vendors.push(vendor),
-            None => vendors_of.push((name, vec![vendor])),
+    let mut providers_of: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, provider) in ProviderName::value_variants().iter().flat_map(of) {
+        match providers_of.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, providers)) => providers.push(provider),
+            None => providers_of.push((name, vec![provider])),
         }
     }
-    vendors_of
+    providers_of
         .into_iter()
         // Shells take them by lines.
         .filter(|(name, _)| name.starts_with(&begun) && !name.contains(char::is_control))
-        .map(|(name, vendors)| {
-            let help = vendors.join(", ");
+        .map(|(name, providers)| {
+            let help = providers.join(", ");
             CompletionCandidate::new(quoted(&name)).help(Some(help.into()))
         })
         .collect()
@@ -160,28 +176,32 @@ fn quoted_for_powershell(name: &str) -> String {
     }
 }
 
-pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
+/// Prints the page of `command`, or writes the pages of all its parts.
+pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<(), Failure> {
     // The page of a command says all that `help` would.
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     command.build();
-    let Some(folder) = &args.dir else {
-        return output::document(&page(command).map_err(Failure::Output)?);
+    let Some(directory) = &args.dir else {
+        return streams::document(&page(command).map_err(Failure::Output)?);
     };
-    files::check_path("--dir", folder)?;
-    let written = write(&command, folder);
+    files::check_path("--dir", directory)?;
+    let written = write(&command, directory);
     written.map_err(|error| Failure::Config {
-        message: format!("cannot write the pages into {}: {error}", folder.display()),
+        message: format!(
+            "cannot write the pages into {}: {error}",
+            directory.display()
+        ),
         advice: "name a folder that can be written".into(),
     })
 }
 
-fn write(command: &clap::Command, folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("llm-auth.1"), page(command.clone())?)?;
+fn write(command: &clap::Command, directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("llm-auth.1"), page(command.clone())?)?;
     for part in command.get_subcommands() {
         let name = format!("llm-auth-{}", part.get_name());
         let part = part.clone().display_name(&name);
-        std::fs::write(folder.join(format!("{name}.1")), page(part)?)?;
+        std::fs::write(directory.join(format!("{name}.1")), page(part)?)?;
     }
     Ok(())
 }

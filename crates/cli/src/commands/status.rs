@@ -1,33 +1,32 @@
 //! `llm-auth status`.
 
+mod providers;
 mod row;
-mod vendors;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey,
-    SystemClock, Timestamp, printable,
+    Clock as _, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable,
 };
 use serde::Serialize;
 
+use self::providers::Providers;
 use self::row::Row;
-use self::vendors::Vendors;
-use super::PlaceArgs;
-use crate::accounts::is_called;
-use crate::exit::Failure;
-use crate::output::{self, VERSION, say};
-use crate::store;
-use crate::vendor::Vendor;
-use crate::vendor::trust::TrustArgs;
+use crate::error::Failure;
+use crate::providers::ProviderName;
+use crate::providers::TrustArgs;
+use crate::session::directories;
+use crate::session::resolve::is_called;
+use crate::session::selector::SessionSelector;
+use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// Only sessions at this vendor.
-    #[arg(value_enum, ignore_case = true)]
-    vendor: Option<Vendor>,
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    provider: Option<ProviderName>,
 
     #[command(flatten)]
-    place: PlaceArgs,
+    selector: SessionSelector,
 
     #[command(flatten)]
     trust: TrustArgs,
@@ -48,10 +47,10 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
-    let store = store::open(&args.place)?;
+    let store = directories::open(&args.selector)?;
     let rows = rows(args, &store)?;
     if args.json {
-        output::json(&Report {
+        streams::json(&Report {
             v: VERSION,
             sessions: &rows,
         })?;
@@ -63,7 +62,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
 
 fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
-        let is_part = args.vendor.is_some() || args.place.account.is_some();
+        let is_part = args.provider.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
         say(if others {
             "nobody is signed in there; `llm-auth status` shows all"
@@ -73,10 +72,10 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
     }
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
-            output::answer("")?;
+            streams::answer("")?;
         }
         for line in row.lines() {
-            output::answer(&printable(&line))?;
+            streams::answer(&printable(&line))?;
         }
     }
     Ok(())
@@ -95,7 +94,7 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
     Err(Failure::NotUsable {
         message: format!(
             "{} ({}) is {}",
-            row.vendor.as_deref().unwrap_or("the session"),
+            row.provider.as_deref().unwrap_or("the session"),
             row.account,
             row.state
         ),
@@ -103,44 +102,34 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
     })
 }
 
-/// The sessions to look at: those of the folder, or the one of the file.
+/// The sessions to look at: those of the directory, or the one of the file.
 fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
-    let wanted = args.place.account.as_deref();
-    let vendors = Vendors::new(store, &args.trust);
-    if args.place.store.is_some() {
-        let vendor = args.vendor.map_or("", Vendor::name);
-        let key = SessionKey::new(vendor, wanted.unwrap_or_default());
-        let row = Row::of(&args.place, store, &vendors, &key, now);
+    let wanted = args.selector.account.as_deref();
+    let providers = Providers::new(store, &args.trust);
+    if args.selector.store.is_some() {
+        let provider = args.provider.map_or("", ProviderName::name);
+        let key = SessionKey::new(provider, wanted.unwrap_or_default());
+        let row = Row::of(&args.selector, store, &providers, &key, now);
         return Ok(row.into_iter().collect());
     }
     let mut rows = Vec::new();
     for provider in store.providers()? {
-        if args.vendor.is_some_and(|vendor| vendor.name() != provider) {
+        if args
+            .provider
+            .is_some_and(|wanted| wanted.name() != provider)
+        {
             continue;
         }
         match store.sessions_of(&provider) {
             Ok(keys) => rows.extend(
                 keys.iter()
                     .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
-                    .filter_map(|key| Row::of(&args.place, store, &vendors, key, now)),
+                    .filter_map(|key| Row::of(&args.selector, store, &providers, key, now)),
             ),
             // The other vendors' sessions are not affected.
-            Err(error) => rows.push(Row::of_unreadable_vendor(&provider, &error)),
+            Err(error) => rows.push(Row::of_unreadable_provider(&provider, &error)),
         }
     }
     Ok(rows)
-}
-
-/// The state of a session in one word.
-pub(crate) fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
-    if token.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now) {
-        "valid"
-    } else if token.is_refused() {
-        "refused"
-    } else if token.refresh.is_some() {
-        "renewable"
-    } else {
-        "expired"
-    }
 }

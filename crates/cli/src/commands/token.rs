@@ -9,12 +9,17 @@ use llm_auth_core::{
 };
 use serde_json::{Map, json};
 
-use super::SessionArgs;
-use crate::exit::{Failure, login_command};
-use crate::output::{self, VERSION};
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, reader, trust};
+use crate::report::login_command;
+use crate::session::directories;
+use crate::session::runtime;
+use crate::text;
+use crate::text::shown;
+use crate::time;
 use crate::time::rfc3339;
-use crate::vendor::{Provider, ProviderArgs, reader, trust};
-use crate::{accounts, signals, store, text, time};
+use crate::ui::streams::{self, VERSION};
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -33,7 +38,7 @@ pub(crate) struct Wanted {
     pub(crate) session: SessionArgs,
 
     #[command(flatten)]
-    pub(crate) provider: ProviderArgs,
+    pub(crate) provider_args: ProviderArgs,
 
     /// How long the token must still be good [default: 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
@@ -57,17 +62,21 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 impl Wanted {
     /// The session, refreshed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
-        self.session.vendor.check_flags(&self.provider)?;
-        let mut store = store::open(&self.session.place)?;
-        let key = accounts::meant(&self.session, &store)?;
+        self.session.provider.check_flags(&self.provider_args)?;
+        let mut store = directories::open(&self.session.selector)?;
+        let key = self
+            .session
+            .provider
+            .accounts(&store)
+            .meant(&self.session.selector)?;
         if let Some(timeout) = self.timeout {
             store = store.lock_wait(timeout);
         }
-        let vendor = self.session.vendor;
+        let provider = self.session.provider;
         let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
         if let Some(session) = &stored {
             session.check_owner(&key, || store.path(&key).display().to_string())?;
-            trust::check_session(vendor, &self.provider, &key, session)?;
+            trust::check_session(provider, &self.provider_args, &key, session)?;
         }
         if !self.force_refresh
             && good_enough(stored.as_ref(), &key, self.min_validity)?
@@ -78,15 +87,15 @@ impl Wanted {
             self.say_if_short(&token);
             return fit_to_send(key, token);
         }
-        let provider = vendor.provider_for_stored(&self.provider, self.timeout)?;
+        let configured = provider.configure_for_stored(&self.provider_args, self.timeout)?;
         if let Some(session) = &stored {
-            reader::check_refresh(&provider, &self.provider.trust, &key, session)?;
+            reader::check_refresh(&configured, &self.provider_args.trust, &key, session)?;
         }
-        let manager = provider
+        let manager = configured
             .manager()
             .store(store.clone())
             .account(key.account())
-            .call_limit(signals::call_limit(self.timeout))
+            .call_limit(runtime::call_limit(self.timeout))
             .build();
         let renewed_before = refreshed_at(&store, &key);
         let interrupted = || {
@@ -100,10 +109,10 @@ impl Wanted {
                 )
             }
         };
-        let token = signals::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
+        let token = runtime::run(|| vec![manager.clone()], self.obtain(&manager), interrupted)?;
         self.check(&key, &token)?;
         if time::has_expired(&token) {
-            output::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+            streams::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
         } else {
             self.say_if_short(&token);
         }
@@ -117,7 +126,10 @@ impl Wanted {
         };
         Err(Failure::Config {
             message: format!("{key}: the access token that is stored {why}"),
-            advice: format!("sign in again with `{}`", login_command(&self.session)),
+            advice: format!(
+                "sign in again with `{}`",
+                login_command(self.session.provider, &self.session.selector)
+            ),
         })
     }
 
@@ -127,9 +139,9 @@ impl Wanted {
         if let Some(minimum) = self.min_validity
             && !token.is_valid_for(minimum, now)
         {
-            output::say(&format!(
+            streams::say(&format!(
                 "llm-auth: {}'s tokens do not live for {}; this one is good for {}",
-                self.session.vendor.title(),
+                self.session.provider.title(),
                 time::length(minimum),
                 time::length(token.expires_in(now))
             ));
@@ -174,21 +186,23 @@ fn good_enough(
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
     if !args.json {
-        return output::answer(token.access.expose());
+        return streams::answer(token.access.expose());
     }
     let Wanted {
-        session, provider, ..
+        session,
+        provider_args,
+        ..
     } = &args.wanted;
-    let provider: Provider = session.vendor.offline_provider(provider)?;
-    if let Some(ignored) = provider.ignored_api(token) {
-        output::say(&format!("llm-auth: {ignored}"));
+    let configured = session.provider.configure_offline(provider_args)?;
+    if let Some(ignored) = configured.ignored_api(token) {
+        streams::say(&format!("llm-auth: {ignored}"));
     }
-    let headers: Map<String, serde_json::Value> = provider
+    let headers: Map<String, serde_json::Value> = configured
         .api_headers(token)?
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    output::json(&json!({
+    streams::json(&json!({
         "v": VERSION,
         "vendor": key.provider(),
         "account": key.account(),
@@ -196,8 +210,8 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "token_type": "Bearer",
         "expires_at": rfc3339(token.expires_at),
         "expires_at_ms": token.expires_at.as_unix_millis(),
-        "scope": token.scope.as_deref().map(output::shown),
-        "api_base": provider.api_base(token),
+        "scope": token.scope.as_deref().map(shown),
+        "api_base": configured.api_base(token),
         "headers": headers,
     }))
 }

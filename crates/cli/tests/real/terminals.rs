@@ -330,6 +330,7 @@ fn the_other_commands_are_worth_a_look_too() {
     for (args, name) in [
         (&["status"][..], "status"),
         (&["doctor", "qwen"], "doctor"),
+        #[cfg(feature = "demo")]
         (&["demo", "--yes"], "demo"),
     ] {
         let mut terminal = Terminal::start(&user, (100, 110), args, &home);

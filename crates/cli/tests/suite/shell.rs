@@ -103,6 +103,7 @@ fn there_is_a_manual_page_for_every_command() {
         "",
         "-accounts",
         "-completions",
+        #[cfg(feature = "demo")]
         "-demo",
         "-doctor",
         "-exec",
@@ -214,6 +215,7 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
         &["logout", "qwen"],
         &["login", "minimax"],
         &["import"],
+        #[cfg(feature = "demo")]
         &["demo"],
     ] {
         let done = user.run(&[args, &["--json"]].concat());
@@ -345,6 +347,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
         &["doctor", "--offline"],
         &["import"],
         &["switch", "qwen", "default", "--json"],
+        #[cfg(feature = "demo")]
         &["demo", "--yes"],
         &["logout", "qwen", "--json"],
     ] {

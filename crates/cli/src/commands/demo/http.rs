@@ -1,67 +1,78 @@
-//! The least of HTTP/1.1 that a browser and an API call on this computer need.
+//! The requests of a browser and of an API call, to this computer alone. The client of the core has
+//! no JSON bodies and hides where a redirect leads.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
+use hyper::{Method, Request, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) location: Option<String>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
-pub(super) fn get(url: &str) -> io::Result<Response> {
-    send("GET", url, &[], b"")
+pub(super) async fn get(url: &str) -> io::Result<Response> {
+    timeout(TIMEOUT, send(Method::GET, url, &[], Bytes::new())).await?
 }
 
-pub(super) fn post_json(
+pub(super) async fn post_json(
     url: &str,
     headers: &[(&str, String)],
-    body: &[u8],
+    body: String,
 ) -> io::Result<Response> {
-    send("POST", url, headers, body)
+    timeout(TIMEOUT, send(Method::POST, url, headers, body.into())).await?
 }
 
-fn send(method: &str, url: &str, headers: &[(&str, String)], body: &[u8]) -> io::Result<Response> {
-    let (host, path) = url
-        .strip_prefix("http://127.0.0.1:")
-        .and_then(|rest| rest.split_once('/'))
-        .map(|(port, path)| (format!("127.0.0.1:{port}"), path))
+async fn send(
+    method: Method,
+    url: &str,
+    headers: &[(&str, String)],
+    body: Bytes,
+) -> io::Result<Response> {
+    let url: Uri = url.parse().map_err(io::Error::other)?;
+    let server = url
+        .authority()
+        .filter(|server| server.host() == "127.0.0.1" && url.scheme_str() == Some("http"))
         .ok_or_else(|| io::Error::other("the demo calls this computer only"))?;
-    let mut head = format!(
-        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
-         User-Agent: llm-auth-demo\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n",
-        body.len()
-    );
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, server.as_str())
+        .header(USER_AGENT, "llm-auth-demo")
+        .header(CONTENT_TYPE, "application/json");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        request = request.header(*name, value);
     }
-    let mut stream = TcpStream::connect(host)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
-    stream.write_all(body)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    read(&answer).ok_or_else(|| io::Error::other("the answer is not HTTP"))
-}
-
-fn read(answer: &[u8]) -> Option<Response> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&answer[..end]).ok()?;
-    let mut lines = head.split("\r\n");
-    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let location = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("location")
-            .then(|| value.trim().to_owned())
-    });
-    Some(Response {
-        status,
-        location,
-        body: answer[end + 4..].to_vec(),
+    let request = request.body(Full::new(body)).map_err(io::Error::other)?;
+    let stream = TcpStream::connect(server.as_str()).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    // It ends when `sender` is dropped.
+    let _connection = tokio::spawn(connection);
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(io::Error::other)?;
+    let (head, body) = response.into_parts();
+    let location = head.headers.get(LOCATION);
+    Ok(Response {
+        status: head.status.as_u16(),
+        location: location
+            .and_then(|location| location.to_str().ok())
+            .map(str::to_owned),
+        body: body.collect().await.map_err(io::Error::other)?.to_bytes(),
     })
 }

@@ -1,4 +1,5 @@
-//! The endpoints of each vendor, asked without any credential, and the clock by their answers.
+//! The endpoints of each provider, requested without any credential, and the clock by the
+//! responses.
 
 use std::time::Duration;
 
@@ -6,14 +7,19 @@ use llm_auth_core::{Clock as _, Error, ErrorKind, Form, HttpClient, Response, Sy
 use llm_auth_minimax::Region;
 use tokio::task::JoinSet;
 
-use super::{Check, DoctorArgs, PATIENCE, Status};
-use crate::environment::{CA_FILE, Proxy, Variables};
-use crate::exit::{chain, proxy_advice};
+use super::args::DoctorArgs;
+use super::check::{Check, Status};
+use crate::error::chain;
+use crate::providers::endpoints::{self, Entry, Kind};
+use crate::providers::{ProviderArgs, ProviderName, http_client};
+use crate::report::proxy_advice;
+use crate::session::directories;
+use crate::system::certificates;
+use crate::system::env::{CA_FILE, Proxy, Variables};
 use crate::time::length;
-use crate::trust;
-use crate::vendor::endpoints::{self, Entry, Kind};
-use crate::vendor::{ProviderArgs, Vendor, http_client};
-use crate::{accounts, store};
+
+/// How long an endpoint may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A clock that is further off than this is worth a word; sessions make up for it.
 const CLOCK_LIMIT: i64 = 30;
@@ -25,17 +31,17 @@ struct Asked {
     offset: Option<i64>,
 }
 
-pub(super) async fn checks(args: &DoctorArgs, vendors: &[Vendor]) -> Vec<Check> {
+pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut entries = Vec::new();
-    for vendor in vendors {
+    for provider in providers {
         checks.push(
-            Check::new("state_of_affairs", Status::Note, vendor.state_of_affairs()).of(*vendor),
+            Check::new("state_of_affairs", Status::Note, provider.availability()).of(*provider),
         );
-        checks.extend(client(*vendor, &args.provider));
-        match endpoints::of(*vendor, &args.provider, &regions(args, *vendor)) {
-            Ok(found) => entries.extend(found.into_iter().map(|entry| (*vendor, entry))),
-            Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*vendor)),
+        checks.extend(client(*provider, &args.provider_args));
+        match endpoints::of(*provider, &args.provider_args, &regions(args, *provider)) {
+            Ok(found) => entries.extend(found.into_iter().map(|entry| (*provider, entry))),
+            Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*provider)),
         }
     }
     if args.offline {
@@ -57,26 +63,32 @@ pub(super) async fn checks(args: &DoctorArgs, vendors: &[Vendor]) -> Vec<Check> 
     checks
 }
 
-/// What a sign-in lacks; what cannot be used at all is told of the endpoints.
-fn client(vendor: Vendor, args: &ProviderArgs) -> Option<Check> {
-    let lacks = vendor.provider(args, None, None).is_ok();
-    let failure = lacks.then(|| vendor.check_login(args).err()).flatten()?;
-    let mut check = Check::failed("client", &failure).of(vendor);
+/// What a sign-in lacks; the checks of the endpoints report what cannot be used at all.
+fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
+    let is_usable = provider.configure(args, None, None).is_ok();
+    let failure = is_usable
+        .then(|| provider.check_login(args).err())
+        .flatten()?;
+    let mut check = Check::failed("client", &failure).of(provider);
     // Sessions that are there go on without.
     check.status = Status::Warn;
     Some(check)
 }
 
-/// The regions that somebody is signed in to, beside the one that the flags name.
-fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
-    let wanted = args.provider.region.map(Region::from).unwrap_or_default();
+/// The regions of the stored sessions, beside the one that the flags name.
+fn regions(args: &DoctorArgs, provider: ProviderName) -> Vec<Region> {
+    let wanted = args
+        .provider_args
+        .region
+        .map(Region::from)
+        .unwrap_or_default();
     let mut regions = vec![wanted];
-    if args.provider.region.is_some() || vendor != Vendor::MiniMax {
+    if args.provider_args.region.is_some() || provider != ProviderName::MiniMax {
         return regions;
     }
-    let store = store::open(&args.place).ok();
+    let store = directories::open(&args.selector).ok();
     let stored = store.iter().flat_map(|store| {
-        let keys = accounts::of(vendor, store).unwrap_or_default();
+        let keys = provider.accounts(store).stored().unwrap_or_default();
         keys.into_iter()
             .filter_map(|key| store.read(&key).ok().flatten())
     });
@@ -92,18 +104,18 @@ fn regions(args: &DoctorArgs, vendor: Vendor) -> Vec<Region> {
 }
 
 /// All at once, told in the order in which they stand.
-async fn ask_all(http: &HttpClient, entries: Vec<(Vendor, Entry)>) -> Vec<Asked> {
+async fn ask_all(http: &HttpClient, entries: Vec<(ProviderName, Entry)>) -> Vec<Asked> {
     let mut tasks = JoinSet::new();
-    for (at, (vendor, entry)) in entries.into_iter().enumerate() {
+    for (at, (provider, entry)) in entries.into_iter().enumerate() {
         let http = http.clone();
-        tasks.spawn(async move { (at, ask(&http, vendor, &entry).await) });
+        tasks.spawn(async move { (at, ask(&http, provider, &entry).await) });
     }
     let mut asked = tasks.join_all().await;
     asked.sort_by_key(|(at, _)| *at);
     asked.into_iter().map(|(_, asked)| asked).collect()
 }
 
-async fn ask(http: &HttpClient, vendor: Vendor, entry: &Entry) -> Asked {
+async fn ask(http: &HttpClient, provider: ProviderName, entry: &Entry) -> Asked {
     let answer = match entry.kind {
         // Without a client id and a grant type every server refuses it.
         Kind::Form => http.post_form(&entry.endpoint, &Form::new(), &[]).await,
@@ -113,7 +125,7 @@ async fn ask(http: &HttpClient, vendor: Vendor, entry: &Entry) -> Asked {
         let ahead = answer.date()?.as_unix_millis() - SystemClock.now().as_unix_millis();
         Some(ahead / 1000)
     });
-    let variable = Variables::of(vendor.name()).name(entry.variable);
+    let variable = Variables::of(provider.name()).name(entry.variable);
     let (judgement, code) = match &answer {
         Ok(answer) => (judge(entry, answer), Some(answer.status())),
         Err(error) => (judge_error(entry, &variable, error), error.status()),
@@ -124,7 +136,7 @@ async fn ask(http: &HttpClient, vendor: Vendor, entry: &Entry) -> Asked {
         message.push_str(&format!("; set by {variable}"));
     }
     let mut check = Check::new("endpoint", judgement.status, message)
-        .of(vendor)
+        .of(provider)
         .fact("name", entry.name)
         .fact("endpoint", url)
         .fact("http_status", code)
@@ -228,11 +240,11 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
             moved_to: Some(place.to_owned()),
         };
     }
-    let words = chain(error) + &trust::words(error).unwrap_or_default();
+    let words = chain(error) + &certificates::words(error).unwrap_or_default();
     let lower = words.to_ascii_lowercase();
     let proxy = Proxy::find().ok().flatten();
     let proxy = proxy.filter(|_| !entry.endpoint.is_loopback());
-    let advice = if let Some(advice) = trust::advice(error) {
+    let advice = if let Some(advice) = certificates::advice(error) {
         advice
     } else if error.is_about_proxy() {
         proxy_advice()

@@ -1,23 +1,22 @@
-//! The way out: proxy and certificates.
+//! The proxy and the certificates.
 
 use llm_auth_core::HttpClient;
 
-use super::{Check, Status};
-use crate::environment::{self, CA_FILE, Proxy};
-use crate::trust::{self, Named};
-use crate::vendor::reader;
-use crate::vendor::trust::TrustArgs;
+use super::check::{Check, Status};
+use crate::providers::{TrustArgs, reader};
+use crate::system::certificates::{self, CertificateVariable};
+use crate::system::env::{self, CA_FILE, Proxy};
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![proxy()];
     checks.extend(ca());
-    checks.extend(trust::named().iter().map(system_ca));
+    checks.extend(certificates::variables().iter().map(system_ca));
     checks
 }
 
 fn proxy() -> Check {
     let found = Proxy::find().and_then(|proxy| {
-        environment::with_proxy(HttpClient::builder())?;
+        env::with_proxy(HttpClient::builder())?;
         Ok(proxy)
     });
     match found {
@@ -51,12 +50,12 @@ fn proxy() -> Check {
 
 /// `None` where only the system's certificates are trusted.
 fn ca() -> Option<Check> {
-    let named = environment::path(CA_FILE);
+    let named = env::path(CA_FILE);
     let file = match &named {
         Ok(file) => file.clone()?,
         Err(failure) => return Some(Check::failed("ca", failure).fact("variable", CA_FILE)),
     };
-    let check = match environment::with_ca(HttpClient::builder()) {
+    let check = match env::with_ca(HttpClient::builder()) {
         Ok(_usable) => {
             let message = format!("the certificates of {} are trusted too", file.display());
             Check::new("ca", Status::Ok, message)
@@ -67,9 +66,9 @@ fn ca() -> Option<Check> {
 }
 
 /// What stands in the place of the system's own certificates.
-fn system_ca(named: &Named) -> Check {
-    let (variable, shown) = (named.variable, named.shown());
-    let check = match named.trouble() {
+fn system_ca(set: &CertificateVariable) -> Check {
+    let (variable, shown) = (set.name, set.shown());
+    let check = match set.trouble() {
         None => Check::new(
             "system_ca",
             Status::Ok,

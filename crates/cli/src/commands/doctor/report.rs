@@ -1,12 +1,12 @@
-//! The checks for a person.
+//! The checks as text.
 
 use console::Style;
 
-use super::{Check, Status};
-use crate::exit::Failure;
-use crate::output::{answer, columns_of_stdout};
-use crate::screen::arrow;
-use crate::terminal::wrapped;
+use super::check::{Check, Status};
+use crate::error::Failure;
+use crate::ui::streams::{answer, columns_of_stdout};
+use crate::ui::symbols::arrow;
+use crate::ui::width::wrapped;
 
 /// Under the word that says how it is.
 const INDENT: usize = 6;
@@ -34,15 +34,15 @@ pub(super) fn print(checks: &[Check]) -> Result<(), Failure> {
 
 impl Check {
     fn text(&self) -> String {
-        match &self.vendor {
-            Some(vendor) => format!("{vendor}: {}", self.message),
+        match &self.provider {
+            Some(provider) => format!("{provider}: {}", self.message),
             None => format!("{}: {}", self.id.replace('_', " "), self.message),
         }
     }
 }
 
 impl Status {
-    /// As wide as the widest, in a colour where there are any.
+    /// As wide as the widest, in a colour if the terminal has any.
     fn word(self) -> String {
         let (word, style) = match self {
             Self::Fail => ("FAIL", Style::new().red().bold()),

@@ -1,4 +1,5 @@
-//! Where the sessions are kept: can it be written, can they be read, who holds a lock.
+//! The store: whether it can be written, whether sessions can be read, and which process holds a
+//! lock.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,34 +8,39 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum as _;
 use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemClock};
 
-use super::{Check, Status};
-use crate::accounts::is_called;
-use crate::commands::PlaceArgs;
-use crate::commands::status::state_of;
-use crate::exit::{Failure, advice_for_unreadable, chain, quoted};
-use crate::settings::Settings;
-use crate::store;
-use crate::vendor::Vendor;
+use super::check::{Check, Status};
+use crate::error::{Failure, chain};
+use crate::providers::ProviderName;
+use crate::report::advice_for_unreadable;
+use crate::session::directories;
+use crate::session::resolve::is_called;
+use crate::session::selector::SessionSelector;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::shell_quote::quoted;
 
-pub(super) fn checks(place: &PlaceArgs, vendor: Option<Vendor>) -> Vec<Check> {
-    match looked_at(place, vendor) {
+pub(super) fn checks(selector: &SessionSelector, provider: Option<ProviderName>) -> Vec<Check> {
+    match looked_at(selector, provider) {
         Ok(checks) => checks,
         Err(failure) => vec![Check::failed("store", &failure)],
     }
 }
 
-fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Failure> {
-    let store = store::open(place)?;
-    let folder = match &place.store {
-        Some(file) => folder_of(file),
-        None => store::folder()?,
+fn looked_at(
+    selector: &SessionSelector,
+    provider: Option<ProviderName>,
+) -> Result<Vec<Check>, Failure> {
+    let store = directories::open(selector)?;
+    let directory = match &selector.store {
+        Some(file) => directory_of(file),
+        None => directories::sessions()?,
     };
-    let mut checks = vec![writable(&folder, place)];
+    let mut checks = vec![writable(&directory, selector)];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for provider in providers(&store, place, vendor)? {
-        let keys = match &place.store {
+    for provider in providers(&store, selector, provider)? {
+        let keys = match &selector.store {
             Some(_) => {
-                let account = place.account.as_deref().unwrap_or_default();
+                let account = selector.account.as_deref().unwrap_or_default();
                 Ok(vec![SessionKey::new(&provider, account)])
             }
             None => store.sessions_of(&provider),
@@ -42,11 +48,11 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
         match keys {
             Ok(keys) => {
                 let is_meant = |key: &&SessionKey| {
-                    let wanted = place.account.as_deref();
+                    let wanted = selector.account.as_deref();
                     wanted.is_none_or(|name| is_called(key, &store, name))
                 };
                 for key in keys.iter().filter(is_meant) {
-                    checks.extend(session(&store, place, key, &mut states));
+                    checks.extend(session(&store, selector, key, &mut states));
                 }
             }
             Err(error) => checks.push(
@@ -57,20 +63,20 @@ fn looked_at(place: &PlaceArgs, vendor: Option<Vendor>) -> Result<Vec<Check>, Fa
         }
     }
     checks.push(summary(&states));
-    if place.store.is_none() {
-        checks.extend(settings(vendor));
+    if selector.store.is_none() {
+        checks.extend(settings(provider));
     }
     Ok(checks)
 }
 
 fn providers(
     store: &FileTokenStore,
-    place: &PlaceArgs,
-    vendor: Option<Vendor>,
+    selector: &SessionSelector,
+    provider: Option<ProviderName>,
 ) -> Result<Vec<String>, Failure> {
-    Ok(match vendor {
-        Some(vendor) => vec![vendor.name().to_owned()],
-        None if place.store.is_some() => vec![String::new()],
+    Ok(match provider {
+        Some(provider) => vec![provider.name().to_owned()],
+        None if selector.store.is_some() => vec![String::new()],
         None => store.providers()?,
     })
 }
@@ -78,7 +84,7 @@ fn providers(
 /// What is worth a word about one session; it is counted under its state.
 fn session(
     store: &FileTokenStore,
-    place: &PlaceArgs,
+    selector: &SessionSelector,
     key: &SessionKey,
     states: &mut BTreeMap<&'static str, usize>,
 ) -> Vec<Check> {
@@ -99,7 +105,7 @@ fn session(
                         .at(key.provider())
                         .advice(format!(
                             "sign in again; `{}` names the command",
-                            status(place)
+                            status(selector)
                         )),
                 );
             }
@@ -109,7 +115,7 @@ fn session(
                 .at(key.provider())
                 .advice(format!(
                     "{}; other sessions are not affected",
-                    advice_for_unreadable(&error, place)
+                    advice_for_unreadable(&error, selector)
                 )),
         ),
     }
@@ -118,8 +124,8 @@ fn session(
 }
 
 /// The command that shows these sessions, fit for a shell.
-fn status(place: &PlaceArgs) -> String {
-    match &place.store {
+fn status(selector: &SessionSelector) -> String {
+    match &selector.store {
         Some(file) => format!(
             "llm-auth status --store {}",
             quoted(&file.display().to_string())
@@ -129,11 +135,11 @@ fn status(place: &PlaceArgs) -> String {
 }
 
 /// Whether the settings can be read, for the vendors that are looked at.
-fn settings(vendor: Option<Vendor>) -> Option<Check> {
-    let wanted = vendor.as_ref().map(std::slice::from_ref);
+fn settings(provider: Option<ProviderName>) -> Option<Check> {
+    let wanted = provider.as_ref().map(std::slice::from_ref);
     let read = Settings::load().and_then(|settings| {
-        for vendor in wanted.unwrap_or_else(|| Vendor::value_variants()) {
-            settings.current(vendor.name())?;
+        for provider in wanted.unwrap_or_else(|| ProviderName::value_variants()) {
+            settings.current(provider.name())?;
         }
         Ok(())
     });
@@ -141,30 +147,30 @@ fn settings(vendor: Option<Vendor>) -> Option<Check> {
         .map(|failure| Check::failed("settings", &failure))
 }
 
-fn folder_of(file: &Path) -> PathBuf {
+fn directory_of(file: &Path) -> PathBuf {
     // A link is followed, as the store does.
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
         // A relative name stands where the command was started.
         _ => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
     }
 }
 
 /// Proved by a file that comes and goes; no session is touched.
-fn writable(folder: &Path, place: &PlaceArgs) -> Check {
-    let elsewhere = match place.store {
+fn writable(directory: &Path, selector: &SessionSelector) -> Check {
+    let elsewhere = match selector.store {
         Some(_) => "name another file with --store",
         None => "move the sessions with LLM_AUTH_HOME",
     };
-    let shown = folder.display().to_string();
-    let mut above = folder
+    let shown = directory.display().to_string();
+    let mut above = directory
         .ancestors()
-        .map(|place| match place.as_os_str().is_empty() {
+        .map(|above| match above.as_os_str().is_empty() {
             true => Path::new("."),
-            false => place,
+            false => above,
         });
-    let existing = above.find(|place| place.symlink_metadata().is_ok());
+    let existing = above.find(|above| above.symlink_metadata().is_ok());
     let existing = existing.unwrap_or_else(|| Path::new("."));
     if !existing.is_dir() {
         let message = format!("{} is no folder", existing.display());
@@ -172,7 +178,7 @@ fn writable(folder: &Path, place: &PlaceArgs) -> Check {
             .advice(format!("move it away, or {elsewhere}"))
             .fact("folder", shown);
     }
-    let is_there = existing == folder;
+    let is_there = existing == directory;
     let check = match proved(existing) {
         Err(source) => Check::new(
             "store",
@@ -180,7 +186,7 @@ fn writable(folder: &Path, place: &PlaceArgs) -> Check {
             format!("{} cannot be written: {source}", existing.display()),
         )
         .advice(advice(&source, elsewhere)),
-        Ok(()) if is_there => match wide_rights(folder) {
+        Ok(()) if is_there => match wide_rights(directory) {
             Some(mode) => Check::new(
                 "store",
                 Status::Warn,
@@ -198,10 +204,10 @@ fn writable(folder: &Path, place: &PlaceArgs) -> Check {
     check.fact("folder", shown)
 }
 
-fn proved(folder: &Path) -> io::Result<()> {
+fn proved(directory: &Path) -> io::Result<()> {
     let file = tempfile::Builder::new()
         .prefix(".doctor-")
-        .tempfile_in(folder)?;
+        .tempfile_in(directory)?;
     std::fs::write(file.path(), [0; 4096])?;
     file.as_file().sync_all()?;
     file.close()
@@ -220,20 +226,20 @@ fn advice(source: &io::Error, elsewhere: &str) -> String {
 }
 
 #[cfg(unix)]
-fn wide_rights(folder: &Path) -> Option<u32> {
+fn wide_rights(directory: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = folder.metadata().ok()?.permissions().mode() & 0o777;
-    // A single file may stand in a folder of others: its own rights count there.
-    let ours = folder.ends_with("sessions");
+    let mode = directory.metadata().ok()?.permissions().mode() & 0o777;
+    // A single file may stand in a directory of another user: its own rights count there.
+    let ours = directory.ends_with("sessions");
     (ours && mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn wide_rights(_folder: &Path) -> Option<u32> {
+fn wide_rights(_directory: &Path) -> Option<u32> {
     None
 }
 
-/// Whether somebody holds the lock of a session right now; the lock is not touched.
+/// Whether a process holds the lock of a session right now; the lock is not touched.
 fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
     let holder = match store.lock_holder(key) {
         Ok(LockHolder::Nobody) => return None,

@@ -1,16 +1,16 @@
-//! Variables that look like ours and that nobody reads.
+//! Variables that begin as ours do but are not known.
 
 use std::env;
 
 use clap::ValueEnum as _;
 use llm_auth_core::printable;
 
-use super::{Check, Status};
+use super::check::{Check, Status};
 use crate::commands::{exec, shell};
-use crate::environment::{CA_FILE, Variables};
 use crate::logging;
-use crate::store;
-use crate::vendor::Vendor;
+use crate::providers::ProviderName;
+use crate::session::directories;
+use crate::system::env::{CA_FILE, Variables};
 
 /// Every end of a vendor's variable, whether or not that vendor has it.
 const ENDS: [&str; 11] = [
@@ -44,15 +44,15 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn is_known(name: &str) -> bool {
     [
-        store::HOME,
+        directories::HOME,
         logging::VARIABLE,
         CA_FILE,
         exec::VARIABLE,
         shell::COMPLETE,
     ]
     .contains(&name)
-        || Vendor::value_variants().iter().any(|vendor| {
-            let variables = Variables::of(vendor.name());
+        || ProviderName::value_variants().iter().any(|provider| {
+            let variables = Variables::of(provider.name());
             ENDS.iter().any(|end| variables.name(end) == name)
         })
 }

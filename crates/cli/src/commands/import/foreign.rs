@@ -8,17 +8,17 @@ use llm_auth_gemini::OAuthClient;
 use llm_auth_minimax::Dialect;
 use serde_json::{Map, Value};
 
-use super::ImportArgs;
-use crate::exit::Failure;
-use crate::files;
-use crate::vendor::{ProviderArgs, RegionName, Vendor};
+use super::args::ImportArgs;
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, ProviderName, RegionName};
+use crate::system::files;
 
 /// What was found, in our terms.
 #[derive(Debug)]
 pub(super) struct Foreign {
     pub(super) file: PathBuf,
-    pub(super) vendor: Vendor,
-    /// Who it says it is; nobody vouches for it.
+    pub(super) provider: ProviderName,
+    /// The identity in the file, which is not verified.
     pub(super) identity: Option<String>,
     /// `None` where nothing could be used anyway.
     pub(super) token: Option<OAuthToken>,
@@ -32,10 +32,10 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
-    pub(super) fn new(file: &Path, vendor: Vendor) -> Self {
+    pub(super) fn new(file: &Path, provider: ProviderName) -> Self {
         Self {
             file: file.to_owned(),
-            vendor,
+            provider,
             identity: None,
             token: None,
             rotates: true,
@@ -53,12 +53,12 @@ impl Foreign {
     }
 
     /// The provider that such a session belongs to.
-    pub(super) fn provider(&self, args: &ImportArgs) -> ProviderArgs {
+    pub(super) fn provider_args(&self, args: &ImportArgs) -> ProviderArgs {
         ProviderArgs {
-            region: self.region.or(args.provider.region),
+            region: self.region.or(args.provider_args.region),
             dialect: self.dialect,
             client: self.client.clone(),
-            ..args.provider.clone()
+            ..args.provider_args.clone()
         }
     }
 

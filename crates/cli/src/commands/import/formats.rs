@@ -6,19 +6,19 @@ use llm_auth_core::{OAuthToken, Secret, Timestamp};
 use llm_auth_gemini::OAuthClient;
 use llm_auth_minimax::Dialect;
 
-use super::Source;
 use super::foreign::{Foreign, Members, cannot};
-use crate::environment;
-use crate::exit::Failure;
-use crate::files;
-use crate::vendor::{RegionName, Vendor};
+use super::source::Source;
+use crate::error::Failure;
+use crate::providers::{ProviderName, RegionName};
+use crate::system::env;
+use crate::system::files;
 
 pub(super) fn find(
     source: Source,
     file: Option<&Path>,
-    vendor: Option<Vendor>,
+    provider: Option<ProviderName>,
 ) -> Result<Foreign, Failure> {
-    if vendor.is_some() && source != Source::Gochat {
+    if provider.is_some() && source != Source::Gochat {
         return Err(Failure::Usage("--vendor is for gochat".into()));
     }
     let places = match (file, source) {
@@ -28,7 +28,7 @@ pub(super) fn find(
         }
         (None, Source::Gcloud) => vec![gcloud_place()?],
         (None, Source::GeminiCli) => {
-            let home = environment::path("GEMINI_CLI_HOME")?.map_or_else(home, Ok)?;
+            let home = env::path("GEMINI_CLI_HOME")?.map_or_else(home, Ok)?;
             vec![home.join(".gemini/oauth_creds.json")]
         }
         (None, Source::Gochat) => {
@@ -37,10 +37,13 @@ pub(super) fn find(
             ));
         }
         (None, Source::Mmx) => {
-            let folder = folder("MMX_CONFIG_DIR", ".mmx")?;
-            vec![folder.join("config.json"), folder.join("credentials.json")]
+            let directory = directory("MMX_CONFIG_DIR", ".mmx")?;
+            vec![
+                directory.join("config.json"),
+                directory.join("credentials.json"),
+            ]
         }
-        (None, Source::QwenCode) => vec![folder("QWEN_HOME", ".qwen")?.join("oauth_creds.json")],
+        (None, Source::QwenCode) => vec![directory("QWEN_HOME", ".qwen")?.join("oauth_creds.json")],
     };
     for place in &places {
         let Some(members) = Members::read(place)? else {
@@ -49,7 +52,7 @@ pub(super) fn find(
         let found = match source {
             Source::Gcloud => gcloud(&members).map(Some),
             Source::GeminiCli => Ok(Some(gemini_cli(&members))),
-            Source::Gochat => gochat(members, vendor).map(Some),
+            Source::Gochat => gochat(members, provider).map(Some),
             Source::Mmx => mmx(&members),
             Source::QwenCode => qwen_code(&members).map(Some),
         };
@@ -84,7 +87,7 @@ fn qwen_code(members: &Members) -> Result<Foreign, Failure> {
     token.resource_url = members.printable("resource_url");
     Ok(Foreign {
         token: Some(token),
-        ..Foreign::new(members.file(), Vendor::Qwen)
+        ..Foreign::new(members.file(), ProviderName::Qwen)
     })
 }
 
@@ -94,7 +97,7 @@ fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
     let oauth = match &inside {
         Some(oauth) => oauth,
         None if members.text("access_token").is_some() => members,
-        // Settings of somebody who uses an API key.
+        // Settings with an API key.
         None => return Ok(None),
     };
     let at = oauth
@@ -115,17 +118,21 @@ fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
         identity: oauth.printable("account"),
         region: Some(region),
         dialect: Dialect::Mmx,
-        ..Foreign::new(members.file(), Vendor::MiniMax)
+        ..Foreign::new(members.file(), ProviderName::MiniMax)
     }))
 }
 
 /// Our own form, which began as gochat's.
-fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> {
+fn gochat(members: Members, provider: Option<ProviderName>) -> Result<Foreign, Failure> {
     let file = members.file().to_owned();
     let token: OAuthToken = serde_json::from_value(members.into_value())
         .map_err(|_quotes_the_file| cannot(&file, "is no token file of gochat"))?;
-    let said = token.metadata.provider.as_deref().map(Vendor::named);
-    let vendor = match (said, vendor) {
+    let said = token
+        .metadata
+        .provider
+        .as_deref()
+        .map(ProviderName::from_name);
+    let provider = match (said, provider) {
         (Some(Some(said)), None) => said,
         (Some(Some(said)), Some(wanted)) if said == wanted => said,
         (None, Some(wanted)) => wanted,
@@ -143,9 +150,9 @@ fn gochat(members: Members, vendor: Option<Vendor>) -> Result<Foreign, Failure> 
     Ok(Foreign {
         identity: token.metadata.identity.clone(),
         token: Some(token),
-        rotates: vendor != Vendor::Gemini,
+        rotates: provider != ProviderName::Gemini,
         refusal,
-        ..Foreign::new(&file, vendor)
+        ..Foreign::new(&file, provider)
     })
 }
 
@@ -169,7 +176,7 @@ fn gemini_cli(members: &Members) -> Foreign {
              (google-gemini/gemini-cli#25648)"
                 .into(),
         ),
-        ..Foreign::new(members.file(), Vendor::Gemini)
+        ..Foreign::new(members.file(), ProviderName::Gemini)
     }
 }
 
@@ -219,28 +226,25 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
         identity: members.printable("account"),
         rotates: false,
         client: Some(client),
-        ..Foreign::new(members.file(), Vendor::Gemini)
+        ..Foreign::new(members.file(), ProviderName::Gemini)
     })
 }
 
 fn gcloud_place() -> Result<PathBuf, Failure> {
-    if let Some(file) = environment::path("GOOGLE_APPLICATION_CREDENTIALS")? {
+    if let Some(file) = env::path("GOOGLE_APPLICATION_CREDENTIALS")? {
         return Ok(file);
     }
-    let folder = match (
-        environment::path("CLOUDSDK_CONFIG")?,
-        environment::path("APPDATA")?,
-    ) {
-        (Some(folder), _) => folder,
+    let directory = match (env::path("CLOUDSDK_CONFIG")?, env::path("APPDATA")?) {
+        (Some(directory), _) => directory,
         (None, Some(roaming)) if cfg!(windows) => roaming.join("gcloud"),
         (None, _) => home()?.join(".config/gcloud"),
     };
-    Ok(folder.join("application_default_credentials.json"))
+    Ok(directory.join("application_default_credentials.json"))
 }
 
-fn folder(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
-    match environment::path(variable)? {
-        Some(folder) => Ok(folder),
+fn directory(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
+    match env::path(variable)? {
+        Some(directory) => Ok(directory),
         None => Ok(home()?.join(below_home)),
     }
 }

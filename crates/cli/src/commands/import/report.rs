@@ -1,14 +1,18 @@
-//! What is told of another program's session before anything is done with it.
+//! The report on another program's session, before anything is done with it.
 
 use llm_auth_core::{Clock as _, SystemClock, printable};
-use serde_json::json;
 
+use super::args::ImportArgs;
 use super::foreign::Foreign;
-use super::{ImportArgs, Source, taken_over};
-use crate::exit::{Failure, quoted};
-use crate::output::{self, VERSION, answer, shown};
-use crate::screen::arrow;
+use super::source::Source;
+use super::take_over::taken_over;
+use crate::error::Failure;
+use crate::shell_quote::quoted;
+use crate::text::shown;
 use crate::time::rfc3339;
+use crate::ui::events::Event;
+use crate::ui::streams::answer;
+use crate::ui::symbols::arrow;
 
 /// Whose it is, what sharing it would mean, and what can be done. Nothing secret, and nothing
 /// is changed.
@@ -62,7 +66,7 @@ fn summary(source: Source, found: &Foreign) -> String {
     format!(
         "{} has a session at {}{}, in {}.",
         source.title(),
-        found.vendor.title(),
+        found.provider.title(),
         owner.unwrap_or_default(),
         printable(&found.file.display().to_string())
     )
@@ -91,23 +95,22 @@ fn obstacle(args: &ImportArgs, found: &Foreign) -> Option<String> {
 
 fn event(source: Source, found: &Foreign, obstacle: Option<String>) -> Result<(), Failure> {
     let token = found.token.as_ref();
-    output::json(&json!({
-        "v": VERSION,
-        "event": "found",
-        "source": source.name(),
-        "file": found.file.display().to_string(),
-        "vendor": found.vendor.name(),
-        "identity": found.identity.as_deref().map(shown),
-        "expires_at": found.expiry().and_then(rfc3339),
-        "renewable": token.is_some_and(|token| token.refresh.is_some()),
-        "rotates": found.rotates,
-        "readable_by_others": found.readable_by_others().is_some(),
-        "can_be_taken_over": obstacle.is_none(),
-        "why_not": obstacle,
-    }))
+    Event::Found {
+        source: source.name(),
+        file: found.file.display().to_string(),
+        provider: found.provider.name(),
+        identity: found.identity.as_deref().map(shown),
+        expires_at: found.expiry().and_then(rfc3339),
+        renewable: token.is_some_and(|token| token.refresh.is_some()),
+        rotates: found.rotates,
+        readable_by_others: found.readable_by_others().is_some(),
+        can_be_taken_over: obstacle.is_none(),
+        why_not: obstacle,
+    }
+    .print()
 }
 
-/// This very command again, fit for a shell.
+/// The same command again, fit for a shell.
 fn command(args: &ImportArgs, source: Source) -> String {
     let mut command = format!("llm-auth import {}", source.name());
     let mut flag = |name: &str, value: &str| {
@@ -116,19 +119,19 @@ fn command(args: &ImportArgs, source: Source) -> String {
     if let Some(file) = &args.file {
         flag("file", &file.display().to_string());
     }
-    if let Some(vendor) = args.vendor {
-        flag("vendor", vendor.name());
+    if let Some(provider) = args.provider {
+        flag("vendor", provider.name());
     }
-    if let Some(account) = &args.place.account {
+    if let Some(account) = &args.selector.account {
         flag("account", account);
     }
-    if let Some(store) = &args.place.store {
+    if let Some(store) = &args.selector.store {
         flag("store", &store.display().to_string());
     }
-    if let Some(region) = args.provider.region {
+    if let Some(region) = args.provider_args.region {
         flag("region", region.name());
     }
-    if let Some(file) = &args.provider.client_file {
+    if let Some(file) = &args.provider_args.client_file {
         flag("client-file", &file.path().display().to_string());
     }
     command

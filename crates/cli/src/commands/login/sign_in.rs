@@ -7,24 +7,25 @@ use llm_auth_core::{
     Timestamp, printable,
 };
 
-use crate::accounts;
-use crate::commands::status::state_of;
-use crate::exit::{Failure, quoted};
-use crate::settings::Settings;
-use crate::terminal::Terminal;
-use crate::vendor::{Provider, Vendor};
+use crate::error::Failure;
+use crate::providers::{Provider, ProviderName};
+use crate::session::resolve;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::shell_quote::quoted;
+use crate::ui::login_prompt::LoginPrompt;
 
-/// More accounts of one name than anybody has.
+/// More accounts of one name than any user has.
 const MOST_NAMES: usize = 1000;
 
 pub(super) struct Login {
-    vendor: Vendor,
-    provider: Provider,
+    provider: ProviderName,
+    configured: Provider,
     /// The account that is meant.
     key: SessionKey,
     pub(super) store: FileTokenStore,
-    /// Somebody named the account, so that no other will do.
-    is_named: bool,
+    /// The account was named, so that no other will do.
+    is_explicit: bool,
     /// The store is one file, which has room for no other account.
     is_one_file: bool,
     /// What is stored there as it begins.
@@ -43,20 +44,20 @@ pub(super) struct SignedIn {
 
 impl Login {
     pub(super) fn new(
-        vendor: Vendor,
-        provider: Provider,
+        provider: ProviderName,
+        configured: Provider,
         key: SessionKey,
         store: FileTokenStore,
-        is_named: bool,
+        is_explicit: bool,
         is_one_file: bool,
         before: Option<OAuthToken>,
     ) -> Self {
         Self {
-            vendor,
             provider,
+            configured,
             key,
             store,
-            is_named,
+            is_explicit,
             is_one_file,
             before,
             managers: Mutex::default(),
@@ -78,14 +79,14 @@ impl Login {
             format!("Account {account}")
         };
         Some(match owner {
-            Some(owner) if self.is_named => {
+            Some(owner) if self.is_explicit => {
                 format!("{place} is signed in as {owner}; this sign-in replaces that session.")
             }
             Some(owner) => format!(
                 "{place} is signed in as {owner}. The same person again replaces that session; \
                  anybody else gets an account of their own."
             ),
-            None if self.is_named => {
+            None if self.is_explicit => {
                 format!("{place} is signed in already; this sign-in replaces that session.")
             }
             None => format!(
@@ -95,40 +96,40 @@ impl Login {
         })
     }
 
-    /// Whether the session can be stored, before the person is told anything.
+    /// Whether the session can be stored, before the user is asked for anything.
     pub(super) async fn check_store(&self) -> Result<(), Failure> {
         Ok(self.manager(&self.key).check_store().await?)
     }
 
-    pub(super) async fn sign_in(&self, terminal: &Terminal) -> Result<SignedIn, Failure> {
+    pub(super) async fn sign_in(&self, prompt: &LoginPrompt) -> Result<SignedIn, Failure> {
         let manager = self.manager(&self.key);
-        let signed_in = manager.provider().authenticate(terminal).await;
+        let signed_in = manager.provider().authenticate(prompt).await;
         let token = signed_in.map_err(|error| error.with_session(&self.key))?;
         let mut key = self.key.clone();
         // Where the account is not named, what is stored there decides.
-        let is_decided_by_name = self.is_named || self.before.is_none();
+        let is_decided_by_name = self.is_explicit || self.before.is_none();
         let is_of_another =
-            is_decided_by_name && accounts::is_of_another(&key, token.metadata.identity.as_deref());
+            is_decided_by_name && resolve::is_of_another(&key, token.metadata.identity.as_deref());
         if is_of_another {
             key = self.true_account(&token)?;
             let account = printable(key.account());
-            terminal.say(&format!(
+            prompt.say(&format!(
                 "You signed in as {}, not as {}: the session is stored as account {account}.",
                 printable(token.metadata.identity.as_deref().unwrap_or_default()),
                 printable(self.key.account()),
             ));
         }
-        // Somebody else may take an account's name at the same moment.
+        // Another process may take an account's name at the same moment.
         for _ in 0..MOST_NAMES {
             if let Some(signed_in) = self.stored(&key, &token).await? {
                 // For one call another account was named: that says nothing of the next ones.
-                if key != self.key && !(is_of_another && self.is_named) {
-                    self.make_current(&key, terminal);
+                if key != self.key && !(is_of_another && self.is_explicit) {
+                    self.make_current(&key, prompt);
                 }
                 return Ok(signed_in);
             }
             if key == self.key {
-                terminal.say(&self.why_not_there(&token));
+                prompt.say(&self.why_not_there(&token));
             }
             key = self.account_of_its_own(&token);
         }
@@ -146,10 +147,10 @@ impl Login {
     ) -> Result<Option<SignedIn>, Failure> {
         let manager = self.manager(key);
         let replaced = self.store.read(key).is_ok_and(|stored| stored.is_some());
-        let is_named = self.is_named && *key == self.key;
+        let is_explicit = self.is_explicit && *key == self.key;
         let owner = token.metadata.identity.clone();
         let fits = move |stored: Option<&OAuthToken>| {
-            is_named || stored.is_none_or(|stored| may_replace(stored, owner.as_deref()))
+            is_explicit || stored.is_none_or(|stored| may_replace(stored, owner.as_deref()))
         };
         let token = manager.insert_session_if(token.clone(), fits).await?;
         Ok(token.map(|token| SignedIn {
@@ -168,7 +169,7 @@ impl Login {
             Some(_) => String::new(),
             None => format!(
                 ", and {} did not say who signed in now",
-                self.vendor.title()
+                self.provider.title()
             ),
         };
         format!(
@@ -194,35 +195,36 @@ impl Login {
 
     /// The one that belongs to this person already, else a new one.
     fn account_of_its_own(&self, token: &OAuthToken) -> SessionKey {
-        // A folder that cannot be listed is no reason to lose a session: a free name is found.
-        let accounts = accounts::of(self.vendor, &self.store).unwrap_or_default();
+        // A directory that cannot be listed is no reason to lose a session: a free name is found.
+        let accounts = self.provider.accounts(&self.store);
+        let stored = accounts.stored().unwrap_or_default();
         let owner = token.metadata.identity.as_deref();
-        let known = owner.and_then(|owner| accounts::of_identity(&accounts, owner, &self.store));
+        let known = owner.and_then(|owner| resolve::of_identity(&stored, owner, &self.store));
         if let Some(known) = known.filter(|known| *known != self.key) {
             return known;
         }
         let name = printable(owner.unwrap_or(DEFAULT_ACCOUNT)).to_lowercase();
-        let mut key = accounts::key(self.vendor, &name);
+        let mut key = accounts.key(&name);
         for number in 2..MOST_NAMES {
             if !self.store.path(&key).exists() {
                 break;
             }
-            key = accounts::key(self.vendor, &format!("{name}-{number}"));
+            key = accounts.key(&format!("{name}-{number}"));
         }
         key
     }
 
-    fn make_current(&self, key: &SessionKey, terminal: &Terminal) {
+    fn make_current(&self, key: &SessionKey, prompt: &LoginPrompt) {
         let account = printable(key.account());
         // The sign-in itself is done and stored.
-        terminal.say(
-            &match Settings::set_current(self.vendor.name(), key.account()) {
+        prompt.say(
+            &match Settings::set_current(self.provider.name(), key.account()) {
                 Ok(()) if !self.store.path(&self.key).exists() => {
                     format!("The current account is now {account}.")
                 }
                 Ok(()) => format!(
                     "The current account is now {account}; `llm-auth switch {} {}` goes back.",
-                    self.vendor.name(),
+                    self.provider.name(),
                     quoted(&printable(self.key.account()))
                 ),
                 Err(failure) => format!(
@@ -234,7 +236,7 @@ impl Login {
     }
 
     fn manager(&self, key: &SessionKey) -> AuthManager {
-        let builder = self.provider.clone().manager();
+        let builder = self.configured.clone().manager();
         let manager = builder
             .store(self.store.clone())
             .account(key.account())

@@ -5,20 +5,22 @@ use std::time::Duration;
 use llm_auth_core::{Error, FileTokenStore, OAuthToken, RefreshRecord, SessionKey, Timestamp};
 use serde::Serialize;
 
-use super::state_of;
-use super::vendors::Vendors;
-use crate::accounts::IMPORTED_FROM;
-use crate::commands::{PlaceArgs, SessionArgs};
-use crate::exit::{advice_for_unreadable, chain, login_command};
-use crate::output::shown;
-use crate::screen::arrow;
+use super::providers::Providers;
+use crate::error::chain;
+use crate::providers::ProviderName;
+use crate::report::{advice_for_unreadable, login_command};
+use crate::session::resolve::IMPORTED_FROM;
+use crate::session::selector::SessionSelector;
+use crate::session::state::state_of;
+use crate::text::shown;
 use crate::time::{length, rfc3339};
-use crate::vendor::Vendor;
+use crate::ui::symbols::arrow;
 
 /// One session as it is stored. Nothing in it is secret.
 #[derive(Default, Serialize)]
 pub(super) struct Row {
-    pub(super) vendor: Option<String>,
+    #[serde(rename = "vendor")]
+    pub(super) provider: Option<String>,
     pub(super) account: String,
     store: String,
     pub(super) state: &'static str,
@@ -61,46 +63,46 @@ struct Failed {
 impl Row {
     /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
     pub(super) fn of(
-        place: &PlaceArgs,
+        selector: &SessionSelector,
         store: &FileTokenStore,
-        vendors: &Vendors<'_>,
+        providers: &Providers<'_>,
         key: &SessionKey,
         now: Timestamp,
     ) -> Option<Self> {
-        let vendor = Some(key.provider()).filter(|name| !name.is_empty());
+        let provider = Some(key.provider()).filter(|name| !name.is_empty());
         let row = Self {
-            vendor: vendor.map(shown),
+            provider: provider.map(shown),
             account: shown(key.account()),
-            current: place.store.is_none() && vendors.is_current(key),
+            current: selector.store.is_none() && providers.is_current(key),
             store: store.path(key).display().to_string(),
             ..Self::default()
         };
         match store.read(key) {
             Ok(None) => None,
-            Ok(Some(token)) => Some(row.filled(place, vendors, key, &token, now)),
-            Err(error) => Some(row.unreadable(&error, place)),
+            Ok(Some(token)) => Some(row.filled(selector, providers, key, &token, now)),
+            Err(error) => Some(row.unreadable(&error, selector)),
         }
     }
 
-    /// For all that might be in a folder that cannot be listed.
-    pub(super) fn of_unreadable_vendor(provider: &str, error: &Error) -> Self {
+    /// For all that might be in a directory that cannot be listed.
+    pub(super) fn of_unreadable_provider(provider: &str, error: &Error) -> Self {
         Self {
-            vendor: Some(shown(provider)),
-            ..Self::default().unreadable(error, &PlaceArgs::default())
+            provider: Some(shown(provider)),
+            ..Self::default().unreadable(error, &SessionSelector::default())
         }
     }
 
     fn filled(
         self,
-        place: &PlaceArgs,
-        vendors: &Vendors<'_>,
+        selector: &SessionSelector,
+        providers: &Providers<'_>,
         key: &SessionKey,
         token: &OAuthToken,
         now: Timestamp,
     ) -> Self {
         let metadata = &token.metadata;
         let owner = metadata.provider.as_deref().map(shown);
-        let vendor = owner.clone().or_else(|| self.vendor.clone());
+        let provider = owner.clone().or_else(|| self.provider.clone());
         let foreign = !key.provider().is_empty()
             && owner
                 .as_deref()
@@ -115,9 +117,9 @@ impl Row {
             .expires_at
             .as_unix_millis()
             .saturating_sub(by_server.as_unix_millis());
-        let api = vendor
+        let api = provider
             .as_deref()
-            .map(|vendor| vendors.api(vendor, token))
+            .map(|provider| providers.api(provider, token))
             .unwrap_or_default();
         Self {
             state: state_of(token, now),
@@ -144,29 +146,29 @@ impl Row {
                 .provider_data
                 .get(IMPORTED_FROM)
                 .map(|name| shown(name)),
-            advice: advice(place, key, token, now),
+            advice: advice(selector, key, token, now),
             error: match other_account {
                 Some(account) => Some(format!("the file is of the account {}", shown(account))),
                 None => foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
             },
-            vendor,
+            provider,
             ..self
         }
     }
 
-    fn unreadable(self, error: &Error, place: &PlaceArgs) -> Self {
+    fn unreadable(self, error: &Error, selector: &SessionSelector) -> Self {
         Self {
             state: "unreadable",
             error: Some(chain(error)),
-            advice: Some(advice_for_unreadable(error, place).into()),
+            advice: Some(advice_for_unreadable(error, selector).into()),
             ..self
         }
     }
 
     /// The row for a person.
     pub(super) fn lines(&self) -> Vec<String> {
-        let vendor = self.vendor.as_deref().unwrap_or("(vendor not noted)");
-        let mut head = vendor.to_owned();
+        let provider = self.provider.as_deref().unwrap_or("(vendor not noted)");
+        let mut head = provider.to_owned();
         if !self.account.is_empty() {
             head.push_str(&format!("  {}", self.account));
         }
@@ -261,7 +263,7 @@ fn reason_of(token: &OAuthToken) -> Option<&RefreshRecord> {
 
 /// What the person should do, if anything.
 fn advice(
-    place: &PlaceArgs,
+    selector: &SessionSelector,
     key: &SessionKey,
     token: &OAuthToken,
     now: Timestamp,
@@ -271,14 +273,14 @@ fn advice(
         return None;
     }
     let noted = token.metadata.provider.as_deref();
-    let vendor = Vendor::named(noted.unwrap_or_else(|| key.provider()))?;
+    let provider = ProviderName::from_name(noted.unwrap_or_else(|| key.provider()))?;
     let account = Some(key.account().to_owned()).filter(|name| !name.is_empty());
-    let session = SessionArgs {
-        vendor,
-        place: PlaceArgs {
-            account: account.filter(|_| place.store.is_none()),
-            store: place.store.clone(),
-        },
+    let session = SessionSelector {
+        account: account.filter(|_| selector.store.is_none()),
+        store: selector.store.clone(),
     };
-    Some(format!("sign in again with `{}`", login_command(&session)))
+    Some(format!(
+        "sign in again with `{}`",
+        login_command(provider, &session)
+    ))
 }

@@ -1,0 +1,17 @@
+//! Arguments that several commands have.
+
+use clap::Args;
+
+use crate::providers::ProviderName;
+use crate::session::selector::SessionSelector;
+
+/// Which session a command is about.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SessionArgs {
+    /// The vendor.
+    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    pub(crate) provider: ProviderName,
+
+    #[command(flatten)]
+    pub(crate) selector: SessionSelector,
+}

@@ -1,0 +1,169 @@
+//! Taking over the session of another program.
+
+use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey};
+
+use super::args::ImportArgs;
+use super::foreign::Foreign;
+use super::source::Source;
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::Provider;
+use crate::session::resolve::{self, IMPORTED_FROM};
+use crate::session::{directories, runtime};
+use crate::shell_quote::quoted;
+use crate::text::{self, shown};
+use crate::time::{self, rfc3339};
+use crate::ui::events::Event;
+use crate::ui::streams::say;
+
+/// The session as this program would keep it, or why it cannot.
+pub(super) fn taken_over(
+    args: &ImportArgs,
+    found: &Foreign,
+) -> Result<(Provider, OAuthToken), Failure> {
+    let refused = |why: &str| Failure::Config {
+        message: format!("the session cannot be taken over: {why}"),
+        advice: "sign in afresh with --sign-in".to_owned(),
+    };
+    let token = match (&found.refusal, &found.token) {
+        (None, Some(token)) => token.clone(),
+        (Some(why), _) => return Err(refused(why)),
+        (None, None) => return Err(refused("it holds no tokens")),
+    };
+    let configured = found
+        .provider
+        .configure(&found.provider_args(args), None, None)?;
+    let mut token = configured.import_session(token)?;
+    if let Some(why) = text::not_a_session(&token) {
+        return Err(refused(&why));
+    }
+    token.scope = token.scope.as_deref().map(shown);
+    token.notification = token.notification.as_deref().map(shown);
+    // What the file says of its owner is not verified.
+    token.metadata.identity = None;
+    Ok((configured, token))
+}
+
+pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
+    let title = source.title();
+    let session = session(args, &found);
+    let store = directories::open(&session.selector)?;
+    let key = session
+        .provider
+        .accounts(&store)
+        .meant_for_login(&session.selector)?;
+    // No other account would do for what cannot be taken over at all.
+    let (configured, mut token) = taken_over(args, &found)?;
+    nothing_is_lost(&store, &key)?;
+    of_the_person(&key, &found)?;
+    if found.rotates {
+        one_owner(&store, &key, &token)?;
+    }
+    let ignored = configured.ignored_api(&token);
+    let name = source.name().to_owned();
+    token
+        .metadata
+        .provider_data
+        .insert(IMPORTED_FROM.to_owned(), name);
+    let manager = configured
+        .manager()
+        .store(store.clone())
+        .account(key.account())
+        .build();
+    let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
+    let work = async {
+        manager.check_store().await?;
+        // Another process may sign in there at the same moment.
+        Ok(manager
+            .insert_session_if(token, |stored| stored.is_none())
+            .await?)
+    };
+    let token = runtime::run(|| vec![manager.clone()], work, interrupted)?
+        .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;
+    let file = store.path(&key).display().to_string();
+    let owner = found.identity.as_deref().map(shown);
+    let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
+    if let Some(ignored) = ignored {
+        say(&ignored);
+    }
+    say(&format!(
+        "Taken over: {title}'s session{} is stored in {file}.",
+        owner.unwrap_or_default()
+    ));
+    if found.rotates {
+        say(&format!(
+            "Sign out of {} in {title}, or never start it again with this account.",
+            found.provider.title()
+        ));
+    } else {
+        say(&format!(
+            "{title} may go on with it; `llm-auth logout` leaves its grant alone."
+        ));
+    }
+    if time::has_expired(&token) {
+        say("It holds no valid access token; the next `llm-auth token` renews it.");
+    }
+    if !args.json {
+        return Ok(());
+    }
+    Event::Imported {
+        source: source.name(),
+        provider: key.provider(),
+        account: key.account(),
+        store: &file,
+        expires_at: rfc3339(token.expires_at),
+    }
+    .print()
+}
+
+/// A stored session is not replaced by a copy of another program's.
+fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failure> {
+    match store.read(key) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(occupied(store, key, "is a session already")),
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(occupied(store, key, "is something that cannot be read"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A session goes to no account that is named after another person than its file says.
+fn of_the_person(key: &SessionKey, found: &Foreign) -> Result<(), Failure> {
+    if !resolve::is_of_another(key, found.identity.as_deref()) {
+        return Ok(());
+    }
+    let owner = shown(found.identity.as_deref().unwrap_or_default());
+    Err(Failure::Config {
+        message: format!("{key}: the session is of {owner}, as its file says"),
+        advice: format!("name its own account with --account {}", quoted(&owner)),
+    })
+}
+
+/// Two accounts of ours with one refresh token would spend it twice.
+fn one_owner(store: &FileTokenStore, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+    for other in store.sessions_of(key.provider())? {
+        let stored = store.read(&other).ok().flatten();
+        if stored.is_some_and(|stored| stored.refresh == token.refresh) {
+            return Err(Failure::Config {
+                message: format!("{other}: that very session is here already"),
+                advice: "one refresh token must have one owner: use that account".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {
+    Failure::Config {
+        message: format!("{key}: there {there}, in {}", store.path(key).display()),
+        advice: "name another account with --account, or sign out of that one first".into(),
+    }
+}
+
+pub(super) fn session(args: &ImportArgs, found: &Foreign) -> SessionArgs {
+    SessionArgs {
+        provider: found.provider,
+        selector: args.selector.clone(),
+    }
+}

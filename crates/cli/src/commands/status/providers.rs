@@ -1,0 +1,83 @@
+//! What the rows of one provider have in common, looked up once for all of them.
+
+use std::cell::OnceCell;
+
+use clap::ValueEnum as _;
+use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
+
+use crate::providers::TrustArgs;
+use crate::providers::trust;
+use crate::providers::{Provider, ProviderArgs, ProviderName};
+
+/// All providers; nothing is looked up before it is asked for.
+pub(super) struct Providers<'a> {
+    store: &'a FileTokenStore,
+    trust: &'a TrustArgs,
+    known: Vec<Known>,
+}
+
+/// Where the access token of a session may go.
+#[derive(Default)]
+pub(super) struct Api {
+    pub(super) base: Option<String>,
+    /// Why the endpoints of the environment are not for this session.
+    pub(super) refused: Option<String>,
+    /// The API that the session names and that must not have its access token.
+    pub(super) ignored: Option<String>,
+}
+
+struct Known {
+    name: ProviderName,
+    current: OnceCell<Option<SessionKey>>,
+    configured: OnceCell<Option<Provider>>,
+}
+
+impl<'a> Providers<'a> {
+    pub(super) fn new(store: &'a FileTokenStore, trust: &'a TrustArgs) -> Self {
+        let known = ProviderName::value_variants().iter().map(|name| Known {
+            name: *name,
+            current: OnceCell::new(),
+            configured: OnceCell::new(),
+        });
+        Self {
+            store,
+            trust,
+            known: known.collect(),
+        }
+    }
+
+    /// Whether it is the one that is meant where no account is named.
+    pub(super) fn is_current(&self, key: &SessionKey) -> bool {
+        self.find(key.provider()).is_some_and(|known| {
+            let current = || known.name.accounts(self.store).current().ok();
+            known.current.get_or_init(current).as_ref() == Some(key)
+        })
+    }
+
+    /// Where the access token may go, as the provider is configured; nothing if the environment
+    /// makes no provider, which `token` and `login` report.
+    pub(super) fn api(&self, name: &str, token: &OAuthToken) -> Api {
+        let Some(known) = self.find(name) else {
+            return Api::default();
+        };
+        let configure = || {
+            let args = ProviderArgs {
+                trust: self.trust.clone(),
+                ..ProviderArgs::default()
+            };
+            known.name.configure_offline(&args).ok()
+        };
+        let Some(configured) = known.configured.get_or_init(configure) else {
+            return Api::default();
+        };
+        Api {
+            base: configured.api_base(token),
+            refused: trust::refused(known.name, configured, token),
+            ignored: configured.ignored_api(token),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Known> {
+        self.known.iter().find(|known| known.name.name() == name)
+    }
+}

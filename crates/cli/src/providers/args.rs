@@ -1,0 +1,94 @@
+//! The arguments that make a provider.
+
+use clap::{Args, ValueEnum, ValueHint};
+use llm_auth_core::TrustedHost;
+use llm_auth_gemini::OAuthClient;
+use llm_auth_minimax::{Dialect, Region};
+
+use super::client_file::ClientFile;
+use crate::error::{Failure, chain};
+use crate::session::settings::Settings;
+
+/// What a provider is made of beside the environment.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ProviderArgs {
+    /// Your own OAuth client: the client_secret.json of a "Desktop app" (gemini).
+    #[arg(long, value_name = "FILE", value_parser = ClientFile::parser(), value_hint = ValueHint::AnyPath)]
+    pub(crate) client_file: Option<ClientFile>,
+
+    /// The region that the account lives in (minimax) [default: global].
+    #[arg(long, value_enum)]
+    pub(crate) region: Option<RegionName>,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+
+    /// The dialect of a session that is taken over (minimax).
+    #[arg(skip)]
+    pub(crate) dialect: Dialect,
+
+    /// The client of a session that is taken over (gemini).
+    #[arg(skip)]
+    pub(crate) client: Option<OAuthClient>,
+
+    /// The address of the person that is to sign in (gemini).
+    #[arg(skip)]
+    pub(crate) login_hint: Option<String>,
+}
+
+impl ProviderArgs {
+    /// The region that the flags name.
+    pub(crate) fn region(&self) -> Region {
+        self.region.map(Region::from).unwrap_or_default()
+    }
+}
+
+/// What a call says about servers that are not the vendor's own.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TrustArgs {
+    /// Send credentials to this server (HOST or HOST:PORT) too, if the environment names it as an
+    /// endpoint, or the vendor as its API; may be given several times.
+    #[arg(long = "trust-endpoint", value_name = "HOST", value_parser = host)]
+    trusted: Vec<TrustedHost>,
+}
+
+fn host(text: &str) -> Result<TrustedHost, String> {
+    text.parse::<TrustedHost>().map_err(|error| chain(&error))
+}
+
+impl TrustArgs {
+    /// Those of the flags and of the user's own settings.
+    pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
+        let mut hosts = self.trusted.clone();
+        if let Some(Ok(settings)) = Settings::of_user() {
+            hosts.extend(settings.trusted_endpoints()?);
+        }
+        Ok(hosts)
+    }
+}
+
+/// A region of MiniMax as it is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum RegionName {
+    Global,
+    Cn,
+}
+
+impl RegionName {
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Cn => "cn",
+        }
+    }
+}
+
+impl From<RegionName> for Region {
+    fn from(name: RegionName) -> Self {
+        match name {
+            RegionName::Global => Self::Global,
+            RegionName::Cn => Self::Cn,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The servers that may have credentials, independent of the environment.
+
+use std::path::PathBuf;
+
+use llm_auth_core::{Recipients, SecureUrl, printable};
+
+use super::args::ProviderArgs;
+use super::name::ProviderName;
+use crate::error::Failure;
+use crate::session::directories;
+use crate::shell_quote::quoted;
+use crate::system::env::Variables;
+
+/// The variables of a vendor that say where its servers are.
+const PLACES: [&str; 6] = [
+    "BASE_URL",
+    "AUTHORIZATION_ENDPOINT",
+    "DEVICE_AUTHORIZATION_ENDPOINT",
+    "TOKEN_ENDPOINT",
+    "REVOCATION_ENDPOINT",
+    "USERINFO_ENDPOINT",
+];
+
+/// The variables that are set and say where this vendor's servers are.
+pub(crate) fn places_set(provider: ProviderName) -> Vec<String> {
+    let variables = Variables::of(provider.name());
+    let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));
+    let set = PLACES.iter().filter(is_set);
+    set.map(|last| variables.name(last)).collect()
+}
+
+/// Whether the secret of the user's client may be sent to this token endpoint.
+pub(super) fn check_secret(
+    provider: ProviderName,
+    args: &ProviderArgs,
+    token_endpoint: &SecureUrl,
+) -> Result<(), Failure> {
+    let recipients = recipients(provider, args)?;
+    if recipients.owns(token_endpoint) || recipients.trusts(token_endpoint) {
+        return Ok(());
+    }
+    let own = own(provider, args);
+    Err(Failure::Config {
+        message: format!(
+            "{}: the client secret is for {}, and was not sent to {} (set by {})",
+            provider.name(),
+            own.first().map(SecureUrl::host).unwrap_or_default(),
+            token_endpoint.host(),
+            places_set(provider).join(", "),
+        ),
+        advice: advice(&places_set(provider), &[token_endpoint.host()]),
+    })
+}
+
+pub(super) fn recipients(
+    provider: ProviderName,
+    args: &ProviderArgs,
+) -> Result<Recipients, Failure> {
+    Ok(Recipients::of_vendor(own(provider, args)).trusting(&args.trust.hosts()?))
+}
+
+/// The vendor's own endpoints that may have codes, refresh tokens and the client secret,
+/// independent of the environment, the token endpoint first.
+fn own(provider: ProviderName, args: &ProviderArgs) -> Vec<SecureUrl> {
+    match provider {
+        ProviderName::Qwen => {
+            let known = llm_auth_qwen::QwenEndpoints::default();
+            vec![known.token, known.device_authorization]
+        }
+        ProviderName::MiniMax => {
+            let known = llm_auth_minimax::MiniMaxEndpoints::new(args.region(), args.dialect);
+            let revocation = known.revocation.into_iter();
+            let own = [known.token, known.device_authorization].into_iter();
+            own.chain(revocation).collect()
+        }
+        ProviderName::Gemini => {
+            let known = llm_auth_gemini::GeminiEndpoints::default();
+            vec![known.token, known.revocation]
+        }
+    }
+}
+
+/// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
+pub(super) fn serving(provider: ProviderName, args: &ProviderArgs) -> Vec<SecureUrl> {
+    let mut serving = own(provider, args);
+    if provider == ProviderName::Gemini {
+        let known = llm_auth_gemini::GeminiEndpoints::default();
+        serving.extend([known.userinfo, known.authorization]);
+    }
+    serving
+}
+
+/// What to do about servers that the variables name, which are `hosts`, with their ports.
+pub(super) fn advice(set: &[String], hosts: &[String]) -> String {
+    let mut flags: Vec<String> = Vec::new();
+    for host in hosts {
+        let flag = format!("--trust-endpoint {}", quoted(&printable(host)));
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    let (server, it) = match flags.len() {
+        0 | 1 => ("that server", "it"),
+        _ => ("those servers", "them"),
+    };
+    let file = settings_file().map_or_else(
+        || "your settings".to_owned(),
+        |file| file.display().to_string(),
+    );
+    format!(
+        "unset {}; or, if you know {server} and trust {it}, add {}, or list {it} under \
+         \"trusted_endpoints\" in {file}",
+        set.join(" and "),
+        flags.join(" ")
+    )
+}
+
+fn settings_file() -> Option<PathBuf> {
+    Some(directories::trusted_home()?.join("settings.json"))
+}

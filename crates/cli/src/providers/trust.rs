@@ -1,0 +1,189 @@
+//! Which servers may have the credentials of the user, independent of the environment.
+//!
+//! Variables may come from a project's `.env`. They say where a new sign-in goes, and nothing of
+//! what is there already: a stored session, the secret of the user's client. For those a flag of
+//! the call or the user's own settings count alone.
+
+use llm_auth_core::{OAuthToken, Recipients, SessionKey};
+
+use super::args::ProviderArgs;
+use super::endpoints::{self, Entry};
+use super::name::ProviderName;
+use super::provider::Provider;
+use super::reader::Reader;
+use super::recipients::{advice, places_set, recipients, serving};
+use crate::error::{Failure, chain};
+use crate::system::env::Variables;
+use crate::ui::events::{Event, ForeignEndpoint};
+
+/// Refuses to use a stored session if the environment would take it to another server than the one
+/// that issued it.
+pub(crate) fn check_session(
+    provider: ProviderName,
+    args: &ProviderArgs,
+    key: &SessionKey,
+    session: &OAuthToken,
+) -> Result<(), Failure> {
+    let set = places_set(provider);
+    if set.is_empty() {
+        return Ok(());
+    }
+    let configured = provider.configure_offline(args)?;
+    let Some(why) = refused(provider, &configured, session) else {
+        return Ok(());
+    };
+    Err(Failure::Config {
+        message: format!("{key}: {why}"),
+        advice: advice(&set, &refused_hosts(provider, args, session)?),
+    })
+}
+
+/// The servers of the environment that this session must not be sent to.
+fn refused_hosts(
+    provider: ProviderName,
+    args: &ProviderArgs,
+    session: &OAuthToken,
+) -> Result<Vec<String>, Failure> {
+    let recipients = recipients(provider, args)?;
+    let entries = endpoints::of(provider, args, &[args.region()])?;
+    let is_refused = |entry: &&Entry| match entry.variable {
+        "TOKEN_ENDPOINT" | "REVOCATION_ENDPOINT" => {
+            recipients.permit(session, &entry.endpoint).is_err()
+        }
+        "USERINFO_ENDPOINT" => recipients.permit_access(session, &entry.endpoint).is_err(),
+        // Only a sign-in asks the others.
+        _ => false,
+    };
+    let refused = entries.iter().filter(is_refused);
+    let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
+    // The API is there too, wherever the endpoints are.
+    let base = Variables::of(provider.name()).endpoint("BASE_URL")?;
+    let base = base.filter(|base| recipients.permit_access(session, base).is_err());
+    hosts.extend(base.map(|base| base.host()));
+    Ok(hosts)
+}
+
+/// Why this session is not used in this environment, if so.
+pub(crate) fn refused(
+    provider: ProviderName,
+    configured: &Provider,
+    session: &OAuthToken,
+) -> Option<String> {
+    let set = places_set(provider);
+    if set.is_empty() {
+        return None;
+    }
+    let error = configured.check_session(session).err()?;
+    Some(format!("{} (set by {})", chain(&error), set.join(", ")))
+}
+
+/// What a sign-in sends, and to whom, judged before it begins.
+pub(crate) struct SignIn {
+    /// Those that are not the vendor's own.
+    foreign: Vec<Entry>,
+    /// Whether a flag or the settings name all of those, so that no program needs to hear it.
+    is_trusted: bool,
+    /// A proxy that could read it.
+    reader: Option<Reader>,
+}
+
+impl SignIn {
+    /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
+    /// secret of the user's client, or what another server issues during the sign-in.
+    pub(crate) fn judged(provider: ProviderName, args: &ProviderArgs) -> Result<Self, Failure> {
+        let entries = endpoints::of(provider, args, &[args.region()])?;
+        let recipients = recipients(provider, args)?;
+        let served = Recipients::of_vendor(serving(provider, args));
+        let is_own = |entry: &Entry| {
+            let gets_the_grant =
+                ["TOKEN_ENDPOINT", "REVOCATION_ENDPOINT"].contains(&entry.variable);
+            recipients.owns(&entry.endpoint) || !gets_the_grant && served.owns(&entry.endpoint)
+        };
+        let foreign: Vec<Entry> = entries
+            .iter()
+            .filter(|entry| !is_own(entry))
+            .cloned()
+            .collect();
+        let first = entries.first().map(|entry| entry.endpoint.base());
+        for entry in &foreign {
+            let is_sent_to = ["TOKEN_ENDPOINT", "USERINFO_ENDPOINT"].contains(&entry.variable);
+            let is_of_first = first == Some(entry.endpoint.base());
+            if is_sent_to && !is_of_first && !recipients.trusts(&entry.endpoint) {
+                return Err(Failure::Config {
+                    message: format!(
+                        "{}: this sign-in begins at {}, and what it brings would go to {}; nothing \
+                         was sent",
+                        provider.name(),
+                        first.as_deref().map(bare).unwrap_or_default(),
+                        entry.endpoint.host(),
+                    ),
+                    advice: advice(
+                        &entry.set_by.clone().into_iter().collect::<Vec<_>>(),
+                        &[entry.endpoint.host()],
+                    ),
+                });
+            }
+        }
+        let is_trusted = foreign
+            .iter()
+            .all(|entry| recipients.trusts(&entry.endpoint));
+        let asked = entries.iter().map(|entry| &entry.endpoint);
+        Ok(Self {
+            foreign,
+            is_trusted,
+            reader: Reader::on_the_way(asked, &args.trust)?,
+        })
+    }
+
+    /// Refuses to send the secret of the user's client by a way on which another could read it.
+    pub(crate) fn check_secret_way(&self) -> Result<(), Failure> {
+        match &self.reader {
+            Some(reader) => Err(reader.refusal("the client secret")),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a program, unless the user has said already that these servers are meant.
+    pub(crate) fn event(&self, provider: ProviderName) -> Option<Event<'_>> {
+        if self.is_trusted && self.reader.is_none() {
+            return None;
+        }
+        let endpoints = self.foreign.iter().map(|entry| ForeignEndpoint {
+            name: entry.name,
+            endpoint: entry.endpoint.as_str(),
+            set_by: entry.set_by.as_deref(),
+        });
+        Some(Event::ForeignEndpoints {
+            provider: provider.name(),
+            endpoints: endpoints.collect(),
+            proxy: self.reader.as_ref().and_then(Reader::proxy),
+        })
+    }
+
+    /// One line that says that the sign-in leaves the vendor's own servers.
+    pub(crate) fn line(&self, provider: ProviderName) -> Option<String> {
+        let mut places: Vec<String> = Vec::new();
+        for entry in &self.foreign {
+            let set_by = entry.set_by.as_deref().unwrap_or("the environment");
+            let place = format!("{} (set by {set_by})", entry.endpoint.host());
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let foreign = (!places.is_empty()).then(|| {
+            format!(
+                "This sign-in does not go to {}'s own servers but to {}.",
+                provider.title(),
+                places.join(" and ")
+            )
+        });
+        let reader = self.reader.as_ref();
+        let reader = reader.map(|reader| format!("Note: {}.", reader.words("this sign-in")));
+        let lines: Vec<String> = foreign.into_iter().chain(reader).collect();
+        (!lines.is_empty()).then(|| lines.join(" "))
+    }
+}
+
+fn bare(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, host)| host)
+}

@@ -1,0 +1,125 @@
+//! Advice on files and settings that cannot be used, by the error of the system.
+
+use std::error::Error as _;
+use std::io;
+
+use llm_auth_core::{Error, ErrorKind};
+
+use crate::session::selector::SessionSelector;
+use crate::system::env::Proxy;
+
+/// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
+pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -> &'static str {
+    match error.kind() {
+        ErrorKind::Corrupt => "look at the file, or sign in again, which keeps it aside",
+        _ => store_advice(error, selector.store.is_some()),
+    }
+}
+
+/// What to do about the credentials, the settings or the session of a call that is not right;
+/// `variables` begins the names of the vendor's variables.
+pub(super) fn config_advice(
+    error: &Error,
+    variables: &str,
+    selector: Option<&SessionSelector>,
+) -> String {
+    if error.is_about_proxy() {
+        return proxy_advice();
+    }
+    if error.is_about_foreign_session() {
+        let takes_file = selector.is_some_and(|selector| selector.store.is_some());
+        return match takes_file {
+            true => "name another file with --store, or the vendor and account that it holds",
+            false => "move that file back to where it belongs, or aside",
+        }
+        .into();
+    }
+    format!("check the client, the scope and the endpoints (LLM_AUTH_{variables}_...)")
+}
+
+/// What to do about a proxy that refused, and so was found in the environment.
+pub(crate) fn proxy_advice() -> String {
+    let variable = Proxy::find().ok().flatten().map(|proxy| proxy.variable);
+    format!(
+        "correct user and password in {} (http://USER:PASSWORD@HOST:PORT), or unset it",
+        variable.unwrap_or("the variable of the proxy")
+    )
+}
+
+/// What the system, or this program in its place, said of it.
+fn said_of_files(error: &Error) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(said) = next.downcast_ref::<io::Error>() {
+            return Some(said);
+        }
+        cause = next.source();
+    }
+    None
+}
+
+/// What to do about a store that cannot be used, by what the system said; `takes_file` if the
+/// command has the flag --store.
+pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
+    let said = said_of_files(error);
+    // The system did not refuse it: this program did, and its message says what to change.
+    let is_our_own = said.is_some_and(|said| said.get_ref().is_some());
+    match (said.map(io::Error::kind), takes_file) {
+        (Some(io::ErrorKind::PermissionDenied), true) if is_our_own => {
+            "correct that, as the owner of the file or directory, or name another file with --store"
+        }
+        (Some(io::ErrorKind::PermissionDenied), false) if is_our_own => {
+            "correct that, as the owner of the file or directory, or set LLM_AUTH_HOME to another \
+             directory"
+        }
+        (Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded), _) => {
+            "free some space (or files) on the disk that holds the session, then try again"
+        }
+        (Some(io::ErrorKind::FileTooLarge), _) => {
+            "raise the limit on the size of files (`ulimit -f`), then try again"
+        }
+        (Some(io::ErrorKind::ReadOnlyFilesystem), true) => {
+            "make the file system of this file writable, or name another file with --store"
+        }
+        (Some(io::ErrorKind::ReadOnlyFilesystem), false) => {
+            "make the file system of this file writable, or set LLM_AUTH_HOME to another folder"
+        }
+        (Some(io::ErrorKind::PermissionDenied), true) => {
+            "run this as the user that owns the file and its folder, or correct their owner and \
+             rights, or name another file with --store"
+        }
+        (Some(io::ErrorKind::PermissionDenied), false) => {
+            "run this as the user that owns the file and its folder, or correct their owner and \
+             rights, or set LLM_AUTH_HOME to another folder"
+        }
+        (_, true) => "check the folder and its rights, or name another file with --store",
+        (_, false) => "check the folder and its rights, or set LLM_AUTH_HOME to another folder",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_what_to_free() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
+        assert!(store_advice(&error, true).starts_with("free some space"));
+        let error = Error::new(ErrorKind::Store, "cannot write");
+        assert!(store_advice(&error, true).starts_with("check the folder"));
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_not_signed_in_over() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let foreign = Error::new(ErrorKind::Store, "cannot read").with_source(denied);
+        let advice = advice_for_unreadable(&foreign, &SessionSelector::default());
+        assert!(advice.contains("owns the file") && !advice.contains("sign in"));
+        assert!(!advice.contains("--store"));
+        let damaged = Error::new(ErrorKind::Corrupt, "no JSON");
+        assert!(
+            advice_for_unreadable(&damaged, &SessionSelector::default()).contains("sign in again")
+        );
+    }
+}

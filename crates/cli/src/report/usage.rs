@@ -1,0 +1,58 @@
+//! The report of a call with wrong arguments, and the output of `--help` and `--version`.
+
+use clap::error::ErrorKind;
+use llm_auth_core::printable;
+
+use crate::error::{Failure, USAGE};
+use crate::report::Reporter;
+use crate::ui::streams::{self, say};
+
+/// Prints the error and returns the exit code; `command` is what was called. With `--json` it
+/// prints JSON too, since programs read it.
+pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
+    if !error.use_stderr() {
+        // Help or a version, for a reader that may have gone away.
+        return u8::from(
+            error
+                .print()
+                .is_err_and(|error| !streams::is_closed(&error)),
+        );
+    }
+    // It repeats what stood in the call.
+    say(error.to_string().trim_end());
+    let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
+    if let Some(reporter) = reporter(command) {
+        let what = words(error);
+        reporter.tell_program(&Failure::Usage(what.clone()), &what, None);
+    }
+    code
+}
+
+/// `None` without `--json`, as far as the call can be understood.
+fn reporter(command: clap::Command) -> Option<Reporter> {
+    let call = command.ignore_errors(true);
+    let call = call.try_get_matches_from(std::env::args_os()).ok()?;
+    let (command, call) = call.subcommand()?;
+    let mut asks = call.try_get_one("json").ok().flatten() == Some(&true);
+    // It is understood up to the error only. What `exec` starts has flags of its own.
+    if command != "exec" {
+        let mut words = std::env::args_os().take_while(|word| word != "--");
+        asks |= words.any(|word| word == "--json");
+    }
+    let is_answer = ["exec", "token"].contains(&command);
+    asks.then(|| Reporter::for_usage(is_answer))
+}
+
+/// The error without the usage and the hints that follow it, on one line.
+fn words(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "there is no command".to_owned();
+    }
+    let text = error.to_string();
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let words: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    printable(words.join(" ").trim_start_matches("error: "))
+}

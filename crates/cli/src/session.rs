@@ -1,0 +1,8 @@
+//! The stored sessions: where they are, and which of them a command is about.
+
+pub(crate) mod directories;
+pub(crate) mod resolve;
+pub(crate) mod runtime;
+pub(crate) mod selector;
+pub(crate) mod settings;
+pub(crate) mod state;

@@ -1,0 +1,232 @@
+//! The choice among several accounts at a provider.
+
+use llm_auth_core::{
+    Clock as _, DEFAULT_ACCOUNT, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
+    printable,
+};
+
+use crate::error::Failure;
+use crate::session::selector::SessionSelector;
+use crate::session::settings::Settings;
+use crate::session::state::state_of;
+use crate::system::env::{Variables, not_valid};
+use crate::text::not_a_name;
+
+/// Where a session remembers the program that it was taken over from.
+pub(crate) const IMPORTED_FROM: &str = "imported_from";
+
+/// The accounts of one provider in a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accounts<'a> {
+    /// The name of the provider, as sessions are stored under it.
+    provider: &'static str,
+    /// Its name as a user knows it.
+    title: &'static str,
+    store: &'a FileTokenStore,
+}
+
+impl<'a> Accounts<'a> {
+    pub(crate) fn new(
+        provider: &'static str,
+        title: &'static str,
+        store: &'a FileTokenStore,
+    ) -> Self {
+        Self {
+            provider,
+            title,
+            store,
+        }
+    }
+
+    /// The session that the flags, the environment or, if neither names one, the settings mean.
+    pub(crate) fn meant(self, selector: &SessionSelector) -> Result<SessionKey, Failure> {
+        let SessionSelector {
+            account,
+            store: file,
+        } = selector;
+        match (account, file) {
+            // A file holds one session: that of the account which it names, if none is named here.
+            (account, Some(_)) => {
+                let named = match account {
+                    Some(name) => Some(name.clone()),
+                    None => self.of_environment()?,
+                };
+                let noted = || {
+                    let stored = self.store.read(&self.key(DEFAULT_ACCOUNT)).ok().flatten()?;
+                    stored.metadata.account
+                };
+                let account = named.or_else(noted);
+                Ok(self.key(account.as_deref().unwrap_or(DEFAULT_ACCOUNT)))
+            }
+            (Some(name), None) => self.by_name(name),
+            (None, None) => self.current(),
+        }
+    }
+
+    /// The same for a sign-in: an account that happens to be the only one is meant only if its
+    /// session is over, because the sign-in may belong to another user.
+    pub(crate) fn meant_for_login(self, selector: &SessionSelector) -> Result<SessionKey, Failure> {
+        let meant = match self.meant(selector) {
+            // None of them, then.
+            Err(Failure::AmbiguousAccount(_)) => self.key(DEFAULT_ACCOUNT),
+            meant => meant?,
+        };
+        let SessionSelector {
+            account,
+            store: file,
+        } = selector;
+        let is_chosen = account.is_some() || file.is_some() || self.is_chosen()?;
+        if is_chosen || self.is_over(&meant) {
+            return Ok(meant);
+        }
+        Ok(self.key(DEFAULT_ACCOUNT))
+    }
+
+    /// Whether the account itself was named, so that no other one will do. An account named by its
+    /// e-mail address matches only that user.
+    pub(crate) fn is_explicit(
+        self,
+        selector: &SessionSelector,
+        before: Option<&OAuthToken>,
+    ) -> Result<bool, Failure> {
+        let SessionSelector { account, store } = selector;
+        let name = match account {
+            Some(name) => Some(name.clone()),
+            None => self.of_environment()?,
+        };
+        let owner = before.and_then(|session| session.metadata.identity.as_deref());
+        Ok(match (name, store) {
+            (_, Some(_)) => true,
+            (Some(name), None) => owner.is_none_or(|owner| !owner.eq_ignore_ascii_case(&name)),
+            (None, None) => false,
+        })
+    }
+
+    /// The current account: the one that the environment names, or that `switch` or a sign-in made
+    /// it; otherwise the default one, otherwise the only one.
+    pub(crate) fn current(self) -> Result<SessionKey, Failure> {
+        if let Some(name) = self.of_environment()? {
+            return self.by_name(&name);
+        }
+        let settings = Settings::load();
+        let chosen = settings.and_then(|settings| {
+            let chosen = settings.current(self.provider)?;
+            Ok(chosen.map(str::to_owned))
+        });
+        if let Ok(Some(account)) = &chosen {
+            return Ok(self.key(account));
+        }
+        let default = self.key(DEFAULT_ACCOUNT);
+        // A directory that cannot be listed has no account that could be meant instead.
+        let mut stored = self.stored().unwrap_or_default();
+        match (chosen, stored.len()) {
+            (_, 0) => Ok(default),
+            (_, 1) => Ok(stored.remove(0)),
+            (Err(failure), _) => Err(failure),
+            (Ok(_), _) if stored.contains(&default) => Ok(default),
+            (Ok(_), _) => Err(Failure::AmbiguousAccount(self.ambiguous(&stored))),
+        }
+    }
+
+    /// The account of that name, otherwise the one whose verified identity it is.
+    pub(crate) fn by_name(self, name: &str) -> Result<SessionKey, Failure> {
+        let by_name = self.key(name);
+        if self.store.path(&by_name).exists() {
+            return Ok(by_name);
+        }
+        let stored = self.stored()?;
+        let alike = stored
+            .iter()
+            .find(|key| key.account().eq_ignore_ascii_case(name));
+        Ok(alike
+            .cloned()
+            .or_else(|| of_identity(&stored, name, self.store))
+            .unwrap_or(by_name))
+    }
+
+    /// All stored accounts.
+    pub(crate) fn stored(self) -> Result<Vec<SessionKey>, Failure> {
+        Ok(self.store.sessions_of(self.provider)?)
+    }
+
+    pub(crate) fn key(self, account: &str) -> SessionKey {
+        SessionKey::new(self.provider, account)
+    }
+
+    /// The message that asks the user to name one of these.
+    pub(crate) fn ambiguous(self, stored: &[SessionKey]) -> String {
+        let names: Vec<String> = stored.iter().map(|key| printable(key.account())).collect();
+        format!(
+            "name one of the accounts at {}: {}",
+            self.title,
+            names.join(", ")
+        )
+    }
+
+    /// Whether the environment or the settings say which account is meant.
+    fn is_chosen(self) -> Result<bool, Failure> {
+        if self.of_environment()?.is_some() {
+            return Ok(true);
+        }
+        // Settings that cannot be read choose nothing.
+        let settings = Settings::load().ok();
+        Ok(settings
+            .is_some_and(|settings| settings.current(self.provider).ok().flatten().is_some()))
+    }
+
+    fn is_over(self, key: &SessionKey) -> bool {
+        match self.store.read(key) {
+            Ok(Some(session)) => {
+                ["expired", "refused"].contains(&state_of(&session, SystemClock.now()))
+            }
+            Ok(None) => false,
+            Err(error) => error.kind() == ErrorKind::Corrupt,
+        }
+    }
+
+    fn of_environment(self) -> Result<Option<String>, Failure> {
+        let variables = Variables::of(self.provider);
+        let name = variables.text("ACCOUNT")?;
+        match name.as_deref().and_then(not_a_name) {
+            Some(why) => Err(not_valid(&variables.name("ACCOUNT"), &format!("it {why}"))),
+            None => Ok(name),
+        }
+    }
+}
+
+/// Whether it is the account of that name, or of the person of that identity.
+pub(crate) fn is_called(key: &SessionKey, store: &FileTokenStore, name: &str) -> bool {
+    key.account().eq_ignore_ascii_case(name)
+        || of_identity(std::slice::from_ref(key), name, store).is_some()
+}
+
+/// The one of these accounts that belongs to this person.
+pub(crate) fn of_identity(
+    stored: &[SessionKey],
+    identity: &str,
+    store: &FileTokenStore,
+) -> Option<SessionKey> {
+    let mut found = stored.iter().filter(|key| {
+        // One that cannot be read is nobody's, and no reason to stop.
+        let session = store.read(key).ok().flatten();
+        let owner = session.and_then(|token| token.metadata.identity);
+        owner.is_some_and(|owner| owner.eq_ignore_ascii_case(identity))
+    });
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// Whether the name of an account is an e-mail address, and so says whose it is to be.
+pub(crate) fn is_address(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && !part.contains(['@', ' ']);
+    let is_host = |host: &str| is_part(host) && host.trim_matches('.').contains('.');
+    matches!(name.split_once('@'), Some((person, host)) if is_part(person) && is_host(host))
+}
+
+/// The person that the account is named after is another one than this.
+pub(crate) fn is_of_another(key: &SessionKey, identity: Option<&str>) -> bool {
+    let name = key.account();
+    is_address(name) && identity.is_some_and(|identity| !identity.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,118 @@
+//! The runtime of a command, which finishes and stores what has begun when a signal ends it.
+
+use std::io;
+use std::time::Duration;
+
+use llm_auth_core::AuthManager;
+use tokio::time::timeout;
+
+use crate::error::Failure;
+use crate::system::core_dumps;
+use crate::system::signals::Signals;
+use crate::ui::streams;
+
+/// How long a refresh that has begun may take to be stored once the command is to end. A
+/// request is bounded to 20 s, and the manager makes few.
+const WIND_DOWN: Duration = Duration::from_secs(60);
+
+/// How long one call of the library may take: longer than the one request that it is for.
+pub(crate) fn call_limit(timeout: Option<Duration>) -> Duration {
+    let beside = Duration::from_secs(30);
+    let request = timeout.unwrap_or_default().saturating_add(beside);
+    request.max(llm_auth_core::DEFAULT_CALL_LIMIT)
+}
+
+/// Runs work that signals may end. What the managers have begun by then is finished and stored
+/// first (the vendor may have spent the refresh token already); a second signal ends at once.
+/// `after` says in words how things stand after an early end.
+pub(crate) fn run<T>(
+    managers: impl Fn() -> Vec<AuthManager>,
+    work: impl Future<Output = Result<T, Failure>>,
+    after: impl FnOnce() -> String,
+) -> Result<T, Failure> {
+    // The client file and the certificates are read by now; from here on there are fresh tokens.
+    core_dumps::not_dumpable();
+    let system = |source: io::Error| Failure::Config {
+        message: format!("the operating system refuses what is needed to run: {source}"),
+        advice: "look at the limits of this user (`ulimit -a`)".into(),
+    };
+    let runtime = check_descriptors()
+        .and_then(|()| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+        })
+        .map_err(system)?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(system)?;
+        let mut work = Box::pin(work);
+        let code = tokio::select! {
+            biased;
+            code = signals.next() => code,
+            done = &mut work => {
+                let _end = settle(&managers()).await;
+                return done;
+            }
+        };
+        drop(work);
+        let message = match wind_down(&managers(), &mut signals).await {
+            End::Stored => after(),
+            End::InTheMiddle(why) => {
+                llm_auth_core::skip_exit_wait();
+                why.into()
+            }
+        };
+        Err(Failure::Signal { code, message })
+    });
+    // A blocked system call is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The runtime panics if there is no descriptor for its handling of signals.
+fn check_descriptors() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut room = Vec::new();
+        for _ in 0..4 {
+            room.push(std::os::unix::net::UnixStream::pair()?);
+        }
+    }
+    Ok(())
+}
+
+/// How a command came to its end.
+enum End {
+    /// Everything that had begun is stored.
+    Stored,
+    /// It was given up.
+    InTheMiddle(&'static str),
+}
+
+async fn settle(managers: &[AuthManager]) -> End {
+    match timeout(WIND_DOWN, idle(managers)).await {
+        Ok(()) => End::Stored,
+        Err(_elapsed) => End::InTheMiddle("interrupted; the vendor did not answer in time"),
+    }
+}
+
+async fn idle(managers: &[AuthManager]) {
+    for manager in managers {
+        manager.wait_idle().await;
+    }
+}
+
+async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
+    // Most often nothing has begun, and then there is nothing to say.
+    if timeout(Duration::from_millis(100), idle(managers))
+        .await
+        .is_ok()
+    {
+        return End::Stored;
+    }
+    streams::say("llm-auth: finishing a renewal that has begun; once more to stop at once");
+    tokio::select! {
+        end = settle(managers) => end,
+        _ = signals.next() => End::InTheMiddle("interrupted twice: stopped at once"),
+    }
+}

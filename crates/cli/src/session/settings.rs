@@ -1,0 +1,222 @@
+//! The file `settings.json`: the current account of each provider, and the trusted endpoints.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use llm_auth_core::{TrustedHost, files};
+use serde_json::{Map, Value};
+
+use crate::error::{Failure, chain};
+use crate::session::directories;
+use crate::system::files::LARGEST;
+use crate::ui::streams::VERSION;
+
+const CURRENT: &str = "current";
+const TRUSTED: &str = "trusted_endpoints";
+
+/// How long another command may take to write the file.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The file `settings.json` in the home directory. What this version does not know is written back.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    file: PathBuf,
+    members: Map<String, Value>,
+}
+
+impl Settings {
+    pub(crate) fn load() -> Result<Self, Failure> {
+        Self::read(&directories::home()?, OF_ACCOUNTS)
+    }
+
+    /// Those of the user's own home directory as the system records it, wherever the environment
+    /// moves the rest: that may be the word of a project. `None` if the system records none.
+    pub(crate) fn of_user() -> Option<Result<Self, Failure>> {
+        let home = directories::trusted_home()?;
+        Some(Self::read(&home, "mend or delete that file"))
+    }
+
+    /// `advice` is what to do about a file that cannot be read.
+    fn read(home: &Path, advice: &str) -> Result<Self, Failure> {
+        let file = home.join("settings.json");
+        // A link stays a link, if no other user can have put it there.
+        let file = match files::check_directory(home) {
+            Ok(()) => file.canonicalize().unwrap_or(file),
+            Err(error) if is_nothing(&error) => file,
+            Err(error) => return Err(in_bad_place(home, &error)),
+        };
+        let read = files::read(&file, LARGEST);
+        let members = match read {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| unreadable(&file, &error.to_string(), advice))?,
+            Err(error) if is_nothing(&error) => Map::new(),
+            Err(error) => return Err(unreadable(&file, &error.to_string(), advice)),
+        };
+        Ok(Self { file, members })
+    }
+
+    /// The account that was made the current one of a vendor, if any was.
+    pub(crate) fn current(&self, provider: &str) -> Result<Option<&str>, Failure> {
+        let account = match self.members.get(CURRENT) {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(current)) => current.get(provider),
+            Some(_) => {
+                return Err(unreadable(
+                    &self.file,
+                    "`current` is no object",
+                    OF_ACCOUNTS,
+                ));
+            }
+        };
+        match account {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(account)) => Ok(Some(account)),
+            Some(_) => Err(unreadable(
+                &self.file,
+                &format!("the current account of {provider} is no text"),
+                OF_ACCOUNTS,
+            )),
+        }
+    }
+
+    /// The servers that may have credentials although they are not the vendors' own.
+    pub(crate) fn trusted_endpoints(&self) -> Result<Vec<TrustedHost>, Failure> {
+        let wrong = |why: &str| {
+            let advice =
+                "correct that list: hosts such as \"relay.example.com\" or \"127.0.0.1:4000\"";
+            unreadable(&self.file, &format!("`{TRUSTED}`: {why}"), advice)
+        };
+        let listed = match self.members.get(TRUSTED) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(listed)) => listed,
+            Some(_) => return Err(wrong("it is no list")),
+        };
+        let host = |host: &Value| {
+            let host = host.as_str().ok_or_else(|| wrong("an entry is no text"))?;
+            host.parse::<TrustedHost>()
+                .map_err(|error| wrong(&chain(&error)))
+        };
+        listed.iter().map(host).collect()
+    }
+
+    /// Remembers which account of a vendor is the current one.
+    pub(crate) fn set_current(provider: &str, account: &str) -> Result<(), Failure> {
+        change(|current| {
+            let before = current.insert(provider.to_owned(), account.into());
+            before.as_ref().and_then(Value::as_str) != Some(account)
+        })
+    }
+
+    /// Forgets the current account of a vendor, if it is this one.
+    pub(crate) fn forget_current(provider: &str, account: &str) -> Result<(), Failure> {
+        if Self::load()?.current(provider)? != Some(account) {
+            return Ok(());
+        }
+        change(|current| {
+            let is_still = current.get(provider).and_then(Value::as_str) == Some(account);
+            if is_still {
+                current.remove(provider);
+            }
+            is_still
+        })
+    }
+
+    /// In one step, so that no reader sees half of it.
+    fn save(&self) -> io::Result<()> {
+        let mut content = serde_json::to_vec(&self.members)?;
+        content.push(b'\n');
+        files::replace(&self.file, &content)
+    }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn in_bad_place(directory: &Path, error: &io::Error) -> Failure {
+    Failure::Config {
+        message: format!(
+            "the settings in {} are not used: {error}",
+            directory.display()
+        ),
+        advice: format!(
+            "take the right to write there away from others, or set {} to a directory of your own",
+            directories::HOME
+        ),
+    }
+}
+
+/// Reads, changes and writes under a lock: of two commands at once neither undoes the other.
+/// `edit` says whether it changed anything.
+fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Failure> {
+    let home = directories::home()?;
+    let cannot = |file: &Path, error: io::Error| Failure::Config {
+        message: format!("cannot write the settings {}: {error}", file.display()),
+        advice: "check the folder and its rights".into(),
+    };
+    let lock = home.join("settings.json.lock");
+    let _held = files::make_directories(&home)
+        .and_then(|()| locked(&lock))
+        .map_err(|error| cannot(&lock, error))?;
+    let mut settings = Settings::load()?;
+    settings
+        .members
+        .entry("v")
+        .or_insert_with(|| VERSION.into());
+    let current = settings
+        .members
+        .entry(CURRENT)
+        .or_insert_with(|| Map::new().into());
+    let Value::Object(current) = current else {
+        let advice = "mend or delete that file";
+        return Err(unreadable(&settings.file, "`current` is no object", advice));
+    };
+    if edit(current) {
+        settings
+            .save()
+            .map_err(|error| cannot(&settings.file, error))?;
+    }
+    Ok(())
+}
+
+/// The lock on the settings. It is given back explicitly, for a child may have it open too.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _closed: io::Result<()> = self.0.unlock();
+    }
+}
+
+fn locked(path: &Path) -> io::Result<Held> {
+    let file = files::open_or_create(path)?;
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Held(file)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another command holds them"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// What to do where the file says which account is meant.
+const OF_ACCOUNTS: &str = "mend or delete that file, or name the account with --account";
+
+fn unreadable(file: &Path, why: &str, advice: &str) -> Failure {
+    Failure::Config {
+        message: format!("the settings {} cannot be read: {why}", file.display()),
+        advice: advice.into(),
+    }
+}

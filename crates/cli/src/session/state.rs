@@ -1,0 +1,16 @@
+//! The state of a stored session.
+
+use llm_auth_core::{DEFAULT_EXPIRY_MARGIN, OAuthToken, Timestamp};
+
+/// The state of a session in one word.
+pub(crate) fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
+    if token.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now) {
+        "valid"
+    } else if token.is_refused() {
+        "refused"
+    } else if token.refresh.is_some() {
+        "renewable"
+    } else {
+        "expired"
+    }
+}

@@ -1,0 +1,8 @@
+//! The operating system and the environment of this process.
+
+pub(crate) mod certificates;
+pub(crate) mod core_dumps;
+pub(crate) mod env;
+pub(crate) mod files;
+pub(crate) mod location;
+pub(crate) mod signals;

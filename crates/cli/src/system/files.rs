@@ -1,0 +1,59 @@
+//! Files that flags and variables name.
+
+use std::path::Path;
+
+use crate::error::Failure;
+
+/// The largest file of another program, of an OAuth client or of settings that is read.
+pub(crate) const LARGEST: u64 = 1024 * 1024;
+
+/// The scheme of what was meant as a URL where a path is wanted.
+pub(crate) fn scheme_of(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let (scheme, _) = text.split_once("://")?;
+    // `C://` is the drive of a path, and what has a separator before is no scheme.
+    let is_drive = cfg!(windows) && scheme.len() == 1;
+    (!is_drive).then(|| scheme.to_owned())
+}
+
+/// The reason why a URL is not taken for a path. The value is not repeated: there may be a
+/// password in it.
+pub(crate) fn no_path(scheme: &str) -> String {
+    if scheme.eq_ignore_ascii_case("file") {
+        return "it must be a path, without `file://`".to_owned();
+    }
+    "it is a URL, and only paths of files are known".to_owned()
+}
+
+/// Refuses a URL where a flag wants a path.
+pub(crate) fn check_path(flag: &str, path: &Path) -> Result<(), Failure> {
+    match scheme_of(path) {
+        Some(scheme) => Err(Failure::Config {
+            message: format!("{flag} cannot be used: {}", no_path(&scheme)),
+            advice: format!("name a file of this computer with {flag}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_scheme_is_no_path() {
+        for url in [
+            "postgres://user:made-up@db.example/x",
+            "file:///home/me/t.json",
+            "S3://bucket/t.json",
+            "://",
+            "keyring://llm-auth",
+        ] {
+            let failure = check_path("--store", Path::new(url)).unwrap_err();
+            assert!(!failure.message().contains("made-up"));
+        }
+        for path in ["t.json", "/a/b.json", "a:b", "a:/b", "x//y"] {
+            assert!(check_path("--store", Path::new(path)).is_ok(), "{path}");
+        }
+    }
+}
