@@ -1,4 +1,4 @@
-//! Signs in to Qwen once, then only renews. One vendor crate is enough for it.
+//! Signs in to Qwen once, then only refreshes. One vendor crate is enough for it.
 //!
 //! `cargo run -p llm-auth-examples --example qwen`
 //!

@@ -1,19 +1,7 @@
 //! Which TLS back end each set of features brings: a build for FIPS must have no trace of ring.
 
+use crate::packages::Package;
 use crate::run::cargo_output;
-
-/// Each package that has the two features, with the features beside them.
-const PACKAGES: [(&str, &str); 9] = [
-    ("llm-auth-core", ""),
-    ("llm-auth-core", "loopback"),
-    ("llm-auth-gemini", ""),
-    ("llm-auth-minimax", ""),
-    ("llm-auth-qwen", ""),
-    ("llm-auth", "gemini"),
-    ("llm-auth", "minimax"),
-    ("llm-auth", "qwen"),
-    ("llm-auth", "full"),
-];
 
 /// What is asked for, and which crates must be in the tree, of those in [`BACK_ENDS`].
 const CHOICES: [(&[&str], &str, &[&str]); 4] = [
@@ -29,8 +17,16 @@ const CHOICES: [(&[&str], &str, &[&str]); 4] = [
 
 const BACK_ENDS: [&str; 3] = ["aws-lc-rs", "aws-lc-sys", "ring"];
 
-pub(crate) fn run() -> Result<(), String> {
-    for (package, features) in PACKAGES {
+/// Looks at each package that has the two features, with the features beside them.
+pub(crate) fn run(packages: &[Package]) -> Result<(), String> {
+    let packages = packages.iter().filter(|package| package.has_back_ends());
+    let sets = packages.flat_map(|package| {
+        let mut sets = package.sets();
+        sets.insert(0, String::new());
+        sets.dedup();
+        sets.into_iter().map(|set| (&*package.name, set))
+    });
+    for (package, features) in sets {
         for (flags, back_end, wanted) in CHOICES {
             let features = format!("{features},{back_end}");
             let tree = [

@@ -10,6 +10,7 @@ mod deny;
 mod features;
 mod measure;
 mod model;
+mod packages;
 mod publish;
 mod run;
 mod screenshots;
@@ -19,12 +20,65 @@ mod torture;
 
 use std::process::ExitCode;
 
+/// Each task, and what it does in one line.
+const TASKS: [(&str, &str); 11] = [
+    (
+        "bench",
+        "measures llm-auth beside its peers; names of sections may follow",
+    ),
+    (
+        "deny",
+        "checks the dependencies: advisories, licences, sources",
+    ),
+    (
+        "features",
+        "checks which TLS back end each set of features brings",
+    ),
+    ("help", "prints this list"),
+    (
+        "measure",
+        "measures build time, size and start of a provider crate",
+    ),
+    ("model", "tries the interleavings of what callers share"),
+    (
+        "publish",
+        "checks what a package needs before it is published",
+    ),
+    (
+        "screenshots",
+        "makes the pictures of docs/screenshots again",
+    ),
+    (
+        "test-all",
+        "runs everything that must hold before a change is done",
+    ),
+    ("tidy", "checks imports, file sizes and words"),
+    (
+        "torture",
+        "makes faults around the real command; --long, --only F1,F2, --seed N",
+    ),
+];
+
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1).unwrap_or_default();
-    let done = match task.as_str() {
+    let task = std::env::args().nth(1).unwrap_or_else(|| "help".into());
+    match run(&task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &str) -> Result<(), String> {
+    match task {
         "bench" => bench::run(),
         "deny" => deny::run(),
-        "features" => features::run(),
+        "features" => features::run(&packages::all()?),
+        "help" | "--help" | "-h" => {
+            help();
+            Ok(())
+        }
         "measure" => measure::run(),
         "model" => model::run(),
         "publish" => publish::run(),
@@ -32,15 +86,13 @@ fn main() -> ExitCode {
         "test-all" => test_all::run(),
         "tidy" => tidy::run(),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
-        _ => Err(format!(
-            "no task {task:?}; there are: bench, deny, features, measure, model, publish, screenshots, test-all, tidy, torture"
-        )),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("xtask: {why}");
-            ExitCode::FAILURE
-        }
+        _ => Err(format!("no task {task:?}; `cargo xtask help` lists them")),
+    }
+}
+
+fn help() {
+    println!("Usage: cargo xtask TASK\n");
+    for (name, does) in TASKS {
+        println!("  {name:12} {does}");
     }
 }

@@ -1,104 +1,55 @@
 //! Everything that must hold before a change is done.
 
+use crate::packages::{self, Package};
 use crate::run::cargo;
-use crate::{deny, features, model, publish};
+use crate::{deny, features, model, publish, tidy};
 
-/// The packages, each linted and tested alone: a run over the workspace would unify features
-/// and hide one that is missing. Features are those beyond the default.
-const PACKAGES: [(&str, &str); 8] = [
-    ("llm-auth-core", "loopback"),
-    ("llm-auth-testkit", ""),
-    ("llm-auth-qwen", ""),
-    ("llm-auth-minimax", ""),
-    ("llm-auth-gemini", ""),
-    ("llm-auth-cli", ""),
-    ("llm-auth-examples", ""),
-    ("xtask", ""),
-];
-
-/// Those that compile without any of their features, so without a TLS back end of their own too.
-/// The feature `aws-lc-rs` is not built: that takes minutes, and no code depends on it but the
-/// choice of the back end; [`crate::features`] looks at what it brings.
-const BARE: [&str; 5] = [
-    "llm-auth",
-    "llm-auth-core",
-    "llm-auth-gemini",
-    "llm-auth-minimax",
-    "llm-auth-qwen",
-];
-
-/// The umbrella's features: none, each, all.
-const UMBRELLA: [&str; 5] = ["", "gemini", "minimax", "qwen", "full"];
-
+/// Each package is linted and tested alone: a run over the workspace would unify features and hide
+/// one that is missing. The feature `aws-lc-rs` is not built: that takes minutes, and no code
+/// depends on it but the choice of the back end; [`crate::features`] looks at what it brings.
 pub(crate) fn run() -> Result<(), String> {
+    let packages = packages::all()?;
     cargo(&["fmt", "--all", "--check"], &[])?;
-    for (package, features) in PACKAGES {
-        lint(package, features)?;
+    for package in &packages {
+        for features in package.sets() {
+            lint(&package.name, &["--all-targets", "--features", &features])?;
+        }
+        if package.has_back_ends() {
+            lint(&package.name, &["--no-default-features"])?;
+        }
     }
-    for package in BARE {
-        cargo(
-            &[
-                "clippy",
-                "-p",
-                package,
-                "--no-default-features",
-                "--",
-                "-D",
-                "warnings",
-            ],
-            &[],
-        )?;
-    }
-    for features in UMBRELLA {
-        lint("llm-auth", features)?;
-    }
-    for (package, features) in PACKAGES {
-        cargo(&["test", "-p", package, "--features", features], &[])?;
+    tidy::run()?;
+    for package in &packages {
+        for features in package.sets() {
+            cargo(&["test", "-p", &package.name, "--features", &features], &[])?;
+        }
     }
     model::run()?;
-    for features in UMBRELLA {
-        cargo(&["test", "-p", "llm-auth", "--features", features], &[])?;
-    }
-    documentation()?;
-    features::run()?;
+    documentation(&packages)?;
+    features::run(&packages)?;
     publish::run()?;
     deny::run()
 }
 
 /// A link that only one set of features can follow breaks the page that docs.rs makes of another.
-fn documentation() -> Result<(), String> {
+fn documentation(packages: &[Package]) -> Result<(), String> {
     let doc = |flags: &[&str]| {
         let line = [&["doc", "--no-deps"], flags].concat();
         cargo(&line, &[("RUSTDOCFLAGS", "-D warnings")])
     };
-    for package in BARE {
-        doc(&["-p", package, "--no-default-features"])?;
-    }
-    for (package, features) in PACKAGES {
-        doc(&["-p", package])?;
-        if !features.is_empty() {
-            doc(&["-p", package, "--features", features])?;
+    for package in packages {
+        if package.has_back_ends() {
+            doc(&["-p", &package.name, "--no-default-features"])?;
         }
-    }
-    for features in UMBRELLA {
-        doc(&["-p", "llm-auth", "--features", features])?;
+        doc(&["-p", &package.name])?;
+        for features in package.sets().iter().filter(|set| !set.is_empty()) {
+            doc(&["-p", &package.name, "--features", features])?;
+        }
     }
     doc(&["--workspace", "--features", "llm-auth/full"])
 }
 
-fn lint(package: &str, features: &str) -> Result<(), String> {
-    cargo(
-        &[
-            "clippy",
-            "-p",
-            package,
-            "--all-targets",
-            "--features",
-            features,
-            "--",
-            "-D",
-            "warnings",
-        ],
-        &[],
-    )
+fn lint(package: &str, flags: &[&str]) -> Result<(), String> {
+    let line = [&["clippy", "-p", package], flags, &["--", "-D", "warnings"]].concat();
+    cargo(&line, &[])
 }

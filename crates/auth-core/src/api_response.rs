@@ -18,9 +18,9 @@ pub struct ApiResponse<'a> {
 pub enum ApiStatus {
     /// Nothing: the session is fine.
     Ok,
-    /// The vendor closed the account, the plan or the model to this person: renewing is no help.
+    /// The vendor closed the account, the plan or the model to this person: refreshing is no help.
     PolicyDenied,
-    /// The quota is used up: renewing is no help.
+    /// The quota is used up: refreshing is no help.
     Quota,
     /// Too many requests for now.
     RateLimited,

@@ -13,7 +13,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// What failed, for which session, and whether it is worth trying again.
 ///
-/// Cheap to clone, because one failed renewal is told to every caller that waited for it.
+/// Cheap to clone, because one failed refresh is told to every caller that waited for it.
 /// The text never holds a secret, and never the raw body of an answer; the cause, where
 /// there is one, is in [`source`](StdError::source) and not repeated in the text. `{error:#}`
 /// adds the causes, on one line; `{error:?}`, which is what `main` prints of an error that it
@@ -73,7 +73,7 @@ pub enum ErrorKind {
     Denied,
     /// The device code, the authorization code, or the time to wait for the person, ran out.
     Expired,
-    /// There is no session, or none that can be renewed.
+    /// There is no session, or none that can be refreshed.
     NotSignedIn,
     /// The vendor closed this account, plan or client.
     PolicyDenied,
@@ -238,7 +238,7 @@ impl Error {
 
     /// Whether the server may have acted on the request although its answer never came whole.
     ///
-    /// After such an error of a renewal, the refresh token may be spent (RFC 9700 section 4.14.2).
+    /// After such an error of a refresh, the refresh token may be spent (RFC 9700 section 4.14.2).
     #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.inner.answer_lost

@@ -27,7 +27,7 @@ pub trait AuthProvider: Debug + Send + Sync {
     /// what the vendor's own documentation of the provider lists.
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken>;
 
-    /// Renews a session, once, and gives back the whole successor: what the answer leaves out
+    /// Refreshes a session, once, and gives back the whole successor: what the answer leaves out
     /// is as it was ([`OAuthToken::inheriting`]).
     ///
     /// The refresh token may be spent as soon as this is called: store the successor before

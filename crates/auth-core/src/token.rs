@@ -87,7 +87,7 @@ pub struct OAuthToken {
     pub extra: UnknownMembers,
 }
 
-/// What is remembered beside the tokens: whose they are, and how the last renewal went.
+/// What is remembered beside the tokens: whose they are, and how the last refresh went.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(default, remote = "Self")]
@@ -122,7 +122,7 @@ pub struct SessionMetadata {
     /// When it was last refreshed.
     #[serde(rename = "renewed_at", skip_serializing_if = "Option::is_none")]
     pub refreshed_at: Option<Timestamp>,
-    /// Why the last renewal failed, if it did.
+    /// Why the last refresh failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<Box<RefreshRecord>>,
     /// A refresh that has begun and is not known to have ended.
@@ -246,9 +246,9 @@ impl OAuthToken {
         ours.shifted(self.metadata.clock_offset_ms.unwrap_or(0))
     }
 
-    /// Whether no renewal is due at `now` if a caller wants `margin`.
+    /// Whether no refresh is due at `now` if a caller wants `margin`.
     ///
-    /// A token that lives shorter than twice the margin would else be renewed at every call:
+    /// A token that lives shorter than twice the margin would else be refreshed at every call:
     /// for it, half the life that it was given counts.
     #[must_use]
     #[inline]
@@ -330,7 +330,7 @@ impl OAuthToken {
         })
     }
 
-    /// Takes over what the answer to a renewal left out.
+    /// Takes over what the answer to a refresh left out.
     ///
     /// The one place that merges: a refresh token, an API host, a scope or a message that the
     /// answer does not name stays as it was (RFC 6749 section 6: "the authorization server MAY
@@ -457,7 +457,7 @@ impl OAuthToken {
         self.is_marked(self.metadata.rejected.as_deref())
     }
 
-    /// Whether a renewal with this very refresh token began and is not known to have ended,
+    /// Whether a refresh with this very refresh token began and is not known to have ended,
     /// so that the token may be spent.
     #[must_use]
     pub fn may_be_spent(&self) -> bool {

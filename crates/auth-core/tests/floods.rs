@@ -176,14 +176,14 @@ async fn one_file_gives_no_account_the_session_of_another() {
             .build()
     };
     manager("ann")
-        .adopt(session("a1", "r1", 3600))
+        .insert_session(session("a1", "r1", 3600))
         .await
         .unwrap();
     for error in [
         manager("bob").token().await.unwrap_err(),
         manager("bob").logout().await.unwrap_err(),
         manager("bob")
-            .adopt(session("a7", "r7", 3600))
+            .insert_session(session("a7", "r7", 3600))
             .await
             .unwrap_err(),
     ] {

@@ -61,7 +61,7 @@ async fn a_store_that_fails_before_anything_is_sent_costs_no_request() {
         if how != Misbehaviour::PanicsInLoad {
             let change = watch.changed().await;
             assert!(
-                matches!(change, Some(SessionChange::RenewalFailed(_))),
+                matches!(change, Some(SessionChange::RefreshFailed(_))),
                 "{how:?}: {change:?}"
             );
         }

@@ -1,4 +1,4 @@
-//! The life of a session: who renews, who waits, what is kept.
+//! The life of a session: who refreshes, who waits, what is kept.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -361,7 +361,7 @@ async fn a_caller_who_needs_more_is_not_put_off_with_what_was_enough_for_another
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, session("a1", "r1", 30)).await;
     manager.token_valid_for(Duration::ZERO).await.unwrap();
-    // The flight for one minute finds that somebody else has renewed, for two minutes.
+    // The flight for one minute finds that somebody else has refreshed, for two minutes.
     let guard = store.lock(&key()).await.unwrap();
     let modest = tokio::spawn({
         let manager = manager.clone();
@@ -384,7 +384,10 @@ async fn a_caller_who_needs_more_is_not_put_off_with_what_was_enough_for_another
 async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
     let provider = FakeProvider::default();
     let manager = AuthManager::builder(provider).build();
-    manager.adopt(session("a1", "r1", 3600)).await.unwrap();
+    manager
+        .insert_session(session("a1", "r1", 3600))
+        .await
+        .unwrap();
     let token = manager.token().await.unwrap();
     assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
 }
@@ -394,10 +397,10 @@ async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced(
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
     let new = session("a7", "r7", 3600);
-    let adopted = manager.adopt_if(new.clone(), |stored| stored.is_none());
+    let adopted = manager.insert_session_if(new.clone(), |stored| stored.is_none());
     assert!(adopted.await.unwrap().is_none());
     assert_eq!(stored(&store).await.access.expose(), "a1");
-    let adopted = manager.adopt_if(new.clone(), |stored| {
+    let adopted = manager.insert_session_if(new.clone(), |stored| {
         stored.is_some_and(|stored| stored.access.expose() == "a1")
     });
     assert_eq!(adopted.await.unwrap().unwrap().access.expose(), "a7");
@@ -406,7 +409,11 @@ async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced(
     let free = || {
         let builder = AuthManager::builder(provider.clone()).store(store.clone());
         let (manager, new) = (builder.build(), new.clone());
-        async move { manager.adopt_if(new, |stored| stored.is_none()).await }
+        async move {
+            manager
+                .insert_session_if(new, |stored| stored.is_none())
+                .await
+        }
     };
     // Of two at once one finds it free.
     let (first, second) = tokio::join!(free(), free());
@@ -448,7 +455,7 @@ async fn a_sign_in_during_a_renewal_wins() {
     provider.asked().await;
     let signing_in = tokio::spawn({
         let manager = manager.clone();
-        async move { manager.adopt(session("a7", "r7", 3600)).await }
+        async move { manager.insert_session(session("a7", "r7", 3600)).await }
     });
     provider.release();
     caller.await.unwrap().unwrap();

@@ -44,7 +44,7 @@ fn expired(provider: &FakeProvider) -> (AuthManager, FileTokenStore, tempfile::T
         .store(store.clone())
         .build();
     let token = expired_session("a1", "r1");
-    block_on(manager.adopt(token)).unwrap();
+    block_on(manager.insert_session(token)).unwrap();
     (manager, store, directory)
 }
 

@@ -45,7 +45,7 @@ async fn in_the_advisory_window_nobody_waits_and_a_renewal_runs_beside() {
     provider.release();
     assert!(matches!(
         watch.changed().await,
-        Some(SessionChange::Renewed(_))
+        Some(SessionChange::Refreshed(_))
     ));
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
     assert_eq!(provider.refreshes(), 1);
@@ -65,7 +65,7 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
     manager.token().await.unwrap();
     let change = watch.changed().await;
     assert!(
-        matches!(change, Some(SessionChange::RenewalFailed(_))),
+        matches!(change, Some(SessionChange::RefreshFailed(_))),
         "{change:?}"
     );
     let series = provider.refreshes();
@@ -83,7 +83,7 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
     manager.token().await.unwrap();
     assert!(matches!(
         watch.changed().await,
-        Some(SessionChange::Renewed(_))
+        Some(SessionChange::Refreshed(_))
     ));
     let stored = store.load(&key()).await.unwrap().unwrap();
     assert_eq!(stored.metadata.last_failure, None);
@@ -165,11 +165,14 @@ async fn a_keeper_renews_though_nobody_asks_and_stops_when_it_is_dropped() {
     let keeper = manager.keep_fresh();
     assert!(matches!(
         watch.changed().await,
-        Some(SessionChange::Renewed(_))
+        Some(SessionChange::Refreshed(_))
     ));
     assert_eq!(provider.refreshes(), 1);
     drop(keeper);
-    manager.adopt(expired_session("a5", "r5")).await.unwrap();
+    manager
+        .insert_session(expired_session("a5", "r5"))
+        .await
+        .unwrap();
     manager.wait_idle().await;
     assert_eq!(provider.refreshes(), 1);
 }
@@ -182,6 +185,9 @@ async fn the_borrowed_form_gives_nothing_that_is_not_fresh() {
     let owned = manager.token().await.unwrap();
     let same = manager.with_fresh(|token| std::ptr::eq(token, Arc::as_ptr(&owned)));
     assert_eq!(same, Some(true));
-    manager.adopt(expired_session("a5", "r5")).await.unwrap();
+    manager
+        .insert_session(expired_session("a5", "r5"))
+        .await
+        .unwrap();
     assert!(manager.with_fresh(|_| ()).is_none());
 }

@@ -56,7 +56,7 @@ enum Command {
     /// Sign in at a vendor and keep the session.
     #[command(after_help = examples::LOGIN)]
     Login(login::LoginArgs),
-    /// Print a valid access token, renewed if need be.
+    /// Print a valid access token, refreshed if need be.
     #[command(after_help = examples::TOKEN)]
     Token(token::TokenArgs),
     /// Run a program with a valid access token in its environment.

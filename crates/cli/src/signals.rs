@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::exit::Failure;
 use crate::output;
 
-/// How long a renewal that has begun may take to be stored once the command is to end. A
+/// How long a refresh that has begun may take to be stored once the command is to end. A
 /// request is bounded to 20 s, and the manager makes few.
 const WIND_DOWN: Duration = Duration::from_secs(60);
 

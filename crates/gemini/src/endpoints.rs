@@ -19,7 +19,7 @@ pub const SCOPE_EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 pub struct GeminiEndpoints {
     /// The authorization endpoint, opened in the browser.
     pub authorization: SecureUrl,
-    /// The token endpoint: exchange and renewal.
+    /// The token endpoint: exchange and refresh.
     pub token: SecureUrl,
     /// The revocation endpoint.
     pub revocation: SecureUrl,

@@ -1,4 +1,4 @@
-//! The steps of a sign-in at Google, of a renewal and of a revocation.
+//! The steps of a sign-in at Google, of a refresh and of a revocation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const IDENTITY_TIME: Duration = Duration::from_secs(5);
 /// redirect, PKCE, `state` and `iss`.
 ///
 /// A session remembers the client that it was made with, because its refresh token works with
-/// no other (openclaw/openclaw PR 5027): a renewal needs no client file.
+/// no other (openclaw/openclaw PR 5027): a refresh needs no client file.
 ///
 /// # Examples
 ///
@@ -276,7 +276,7 @@ impl GeminiProvider {
         Recipients::of_vendor(own.into_iter().chain(api)).trusting(&self.trusted)
     }
 
-    /// The session remembers what its renewal needs.
+    /// The session remembers what its refresh needs.
     fn owned(&self, mut token: OAuthToken, client: &OAuthClient) -> OAuthToken {
         let metadata = &mut token.metadata;
         metadata.client_secret = client.secret().cloned();
@@ -391,8 +391,8 @@ impl AuthProvider for GeminiProvider {
             .secret("refresh_token", refresh)
             .hiding(&current.access);
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let renewed = wire::read_token(Operation::Refresh, &answer)?.into_token(self.clock.now());
-        Ok(renewed.issued_by(endpoint).inheriting(current))
+        let refreshed = wire::read_token(Operation::Refresh, &answer)?.into_token(self.clock.now());
+        Ok(refreshed.issued_by(endpoint).inheriting(current))
     }
 
     /// Google's refresh tokens last
@@ -429,7 +429,7 @@ impl AuthProvider for GeminiProvider {
 }
 
 impl GeminiProviderBuilder {
-    /// The user's own OAuth client. A sign-in needs one; a renewal uses the session's.
+    /// The user's own OAuth client. A sign-in needs one; a refresh uses the session's.
     pub fn client(mut self, client: OAuthClient) -> Self {
         self.provider.client = Some(client);
         self
@@ -469,7 +469,7 @@ impl GeminiProviderBuilder {
         self
     }
 
-    /// The HTTP client for sign-in, renewal and revocation alike.
+    /// The HTTP client for sign-in, refresh and revocation alike.
     pub fn http(mut self, http: HttpClient) -> Self {
         self.provider.http = http;
         self

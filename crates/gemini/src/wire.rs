@@ -20,7 +20,7 @@ pub struct UserInfo {
     pub id: Option<String>,
 }
 
-/// The answer to an exchange or a renewal.
+/// The answer to an exchange or a refresh.
 pub(crate) fn read_token(step: Operation, answer: &Response) -> Result<TokenResponse> {
     let fields = read(step, answer)?;
     if step == Operation::Refresh {

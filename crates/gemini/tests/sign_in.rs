@@ -1,4 +1,4 @@
-//! Sign-in, renewal and revocation against a strict server.
+//! Sign-in, refresh and revocation against a strict server.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -71,9 +71,9 @@ async fn a_strict_server_finds_nothing_to_complain_about() {
     let token = signed_in(&kit).await;
     assert!(kit.gemini().is_live_access(token.access.expose()));
     assert!(token.refresh.is_some());
-    let renewed = provider(&kit).refresh(&token).await.unwrap();
-    assert_ne!(renewed.access, token.access);
-    assert_eq!(renewed.refresh, token.refresh);
+    let refreshed = provider(&kit).refresh(&token).await.unwrap();
+    assert_ne!(refreshed.access, token.access);
+    assert_eq!(refreshed.refresh, token.refresh);
     assert_eq!(kit.gemini().violations(), Vec::<String>::new());
     assert_eq!(kit.gemini().counters().refresh_ok, 1);
 }

@@ -125,8 +125,8 @@ async fn at_provider(case: &WireCase) -> Result<&'static str> {
     let mut token = OAuthToken::new("made-up-access".into(), Timestamp::from_unix_millis(1));
     token.refresh = Some("made-up-refresh".into());
     let done = match case.step.as_str() {
-        "refresh" => provider.refresh(&token).await.map(|renewed| {
-            assert_eq!(renewed.refresh, token.refresh, "the old one is kept");
+        "refresh" => provider.refresh(&token).await.map(|refreshed| {
+            assert_eq!(refreshed.refresh, token.refresh, "the old one is kept");
             "token"
         }),
         "exchange" => {

@@ -31,7 +31,7 @@ pub struct MiniMaxEndpoints {
     /// China at `account.minimaxi.com` (OpenClaw, mmx-cli) or `account.minimax.cn`
     /// (MiniMax Code).
     pub device_authorization: SecureUrl,
-    /// The token endpoint, for polls and renewals: `/oauth2/token` at the same host.
+    /// The token endpoint, for polls and refreshes: `/oauth2/token` at the same host.
     pub token: SecureUrl,
     /// The revocation endpoint: `/oauth2/revoke` in MiniMax Code, none in the others.
     pub revocation: Option<SecureUrl>,
@@ -44,7 +44,7 @@ pub struct MiniMaxEndpoints {
     pub client_id: String,
     /// The scope, separated by spaces.
     pub scope: String,
-    /// The audience, sent with the code request and with renewals (MiniMax Code).
+    /// The audience, sent with the code request and with refreshes (MiniMax Code).
     pub audience: Option<String>,
     /// A scope without which a sign-in is no use, where the answer says what was granted:
     /// `agent.default` (MiniMax Code).

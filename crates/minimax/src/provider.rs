@@ -19,11 +19,11 @@ use crate::wire;
 
 pub use builder::MiniMaxProviderBuilder;
 
-/// Signs in at MiniMax with its device flow (a user code, PKCE, an echoed `state`), renews
+/// Signs in at MiniMax with its device flow (a user code, PKCE, an echoed `state`), refreshes
 /// sessions, and revokes them where the dialect can.
 ///
 /// A session remembers its region, dialect and client id
-/// ([`SessionMetadata::context`](llm_auth_core::SessionMetadata)), so that it is renewed where it
+/// ([`SessionMetadata::context`](llm_auth_core::SessionMetadata)), so that it is refreshed where it
 /// was made, whatever this provider signs in to. A session of another program that remembers
 /// nothing belongs to the region of its `resource_url`, else to this provider's. Endpoints that
 /// are given to the builder are where new sign-ins go; a session goes to the server that issued
@@ -157,7 +157,7 @@ impl MiniMaxProvider {
 
     /// The session that a successful poll begins; the last step of
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
-    /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
+    /// Hand it to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
     #[must_use]
     pub fn session(&self, answer: TokenResponse) -> OAuthToken {
         session::begin(answer.into_token(self.clock.now()), &self.endpoints)
@@ -266,9 +266,9 @@ impl AuthProvider for MiniMaxProvider {
         }
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
         let now = self.clock.now();
-        let renewed = wire::read_renewal(&answer, now)?.into_token(now);
-        let renewed = session::begin(renewed, &endpoints);
-        Ok(renewed.inheriting(current))
+        let refreshed = wire::read_renewal(&answer, now)?.into_token(now);
+        let refreshed = session::begin(refreshed, &endpoints);
+        Ok(refreshed.inheriting(current))
     }
 
     /// Only MiniMax Code's dialect has a revocation endpoint; the refresh token is what is
@@ -326,7 +326,7 @@ impl Default for MiniMaxProvider {
     }
 }
 
-/// A sign-in that did not grant what every call needs is refused at once; at a renewal it is
+/// A sign-in that did not grant what every call needs is refused at once; at a refresh it is
 /// too late for that, since the old refresh token is spent.
 fn check_scope(endpoints: &MiniMaxEndpoints, granted: &TokenResponse) -> Result<()> {
     let (Some(required), Some(scope)) = (&endpoints.required_scope, &granted.scope) else {

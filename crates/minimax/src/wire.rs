@@ -49,7 +49,7 @@ pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
     }
 }
 
-/// The answer to a renewal.
+/// The answer to a refresh.
 ///
 /// The old refresh token is spent by now. So an answer that does not say until when the new
 /// access token lives is still kept, with the default lifetime, for the sake of the refresh
@@ -158,7 +158,7 @@ fn words(fields: &JsonObject) -> Option<String> {
     words.or_else(|| fields.text("message")).map(str::to_owned)
 }
 
-/// Whether a refused renewal says that the vendor does not know the session any more: the status
+/// Whether a refused refresh says that the vendor does not know the session any more: the status
 /// `error` (OpenClaw's fixtures), or a code of `base_resp` that stands for a credential which is
 /// not accepted (1004 "not login", 2049 "invalid api key").
 fn is_no_longer_signed_in(answer: &Response) -> bool {

@@ -62,13 +62,16 @@ async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_sessi
         .trust_endpoint(server.base_url().parse()?)
         .build();
     let old = session(&[("region", "cn"), ("client_id", "other")], None);
-    let renewed = provider.refresh(&old).await?;
-    assert_eq!(renewed.metadata.server.as_deref(), Some(server.base_url()));
+    let refreshed = provider.refresh(&old).await?;
+    assert_eq!(
+        refreshed.metadata.server.as_deref(),
+        Some(server.base_url())
+    );
     let sent = server.requests()[0].parameter("client_id");
     // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
     assert_eq!(sent.as_deref(), Some("other"));
-    assert_eq!(renewed.metadata.provider_data["region"], "cn");
-    assert_eq!(renewed.metadata.provider_data["client_id"], "other");
+    assert_eq!(refreshed.metadata.provider_data["region"], "cn");
+    assert_eq!(refreshed.metadata.provider_data["client_id"], "other");
     Ok(())
 }
 

@@ -201,8 +201,8 @@ async fn the_simulated_minimax_finds_nothing_to_complain_about() -> TestResult {
                 .endpoints(endpoints.with_base(kit.base_url())?)
                 .build();
             let token = provider.authenticate(&Silent).await?;
-            let renewed = provider.refresh(&token).await?;
-            assert!(kit.minimax().is_live_access(renewed.access.expose()));
+            let refreshed = provider.refresh(&token).await?;
+            assert!(kit.minimax().is_live_access(refreshed.access.expose()));
             assert_eq!(kit.minimax().counters().too_fast, 0);
             assert_eq!(kit.minimax().violations(), Vec::<String>::new());
             let error = failure(provider.refresh(&token).await)?;

@@ -24,7 +24,7 @@ pub struct QwenEndpoints {
     /// The device authorization endpoint;
     /// `https://chat.qwen.ai/api/v1/oauth2/device/code` (qwen-code).
     pub device_authorization: SecureUrl,
-    /// The token endpoint, for polls and renewals;
+    /// The token endpoint, for polls and refreshes;
     /// `https://chat.qwen.ai/api/v1/oauth2/token` (qwen-code).
     pub token: SecureUrl,
     /// The API base of a session whose vendor named none that is acceptable;

@@ -15,7 +15,7 @@ const CLIENT_ID: &str = "client_id";
 
 /// Signs in at Qwen with the device authorization grant
 /// ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)) and PKCE
-/// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), and renews sessions.
+/// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), and refreshes sessions.
 ///
 /// Making one costs nothing and opens no connection. Qwen has no revocation endpoint, so
 /// [`revoke`](AuthProvider::revoke) says that it is not supported.
@@ -169,7 +169,7 @@ impl QwenProvider {
 
     /// The session that a successful poll begins; the last step of
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
-    /// Hand it to [`AuthManager::adopt`](llm_auth_core::AuthManager::adopt).
+    /// Hand it to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
     #[must_use]
     pub fn session(&self, answer: TokenResponse) -> OAuthToken {
         let mut token = answer.into_token(self.clock.now());
@@ -221,8 +221,8 @@ impl AuthProvider for QwenProvider {
             .text(CLIENT_ID, client_id.unwrap_or(&self.endpoints.client_id))
             .hiding(&current.access);
         let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let renewed = wire::read_renewal(&answer)?.into_token(self.clock.now());
-        Ok(renewed.issued_by(endpoint).inheriting(current))
+        let refreshed = wire::read_renewal(&answer)?.into_token(self.clock.now());
+        Ok(refreshed.issued_by(endpoint).inheriting(current))
     }
 
     /// The session's `resource_url` with `https://` before and `/v1` behind, if it is at a host of

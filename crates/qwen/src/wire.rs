@@ -24,7 +24,7 @@ pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
     }
 }
 
-/// The answer to a renewal.
+/// The answer to a refresh.
 ///
 /// Qwen says that a refresh token is dead with 400 or 401 and any body: plain text, or
 /// `invalid_request` (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
@@ -89,7 +89,7 @@ pub(crate) fn with_version(endpoint: &SecureUrl) -> String {
 
 /// What an API answer says about the session. The quota is told with 403
 /// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the
-/// API itself is worth one renewal, as qwen-code has it.
+/// API itself is worth one refresh, as qwen-code has it.
 pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
     let words = [
         &["error", "code"],

@@ -1,4 +1,4 @@
-//! The caller of a renewal is dropped at every await point: no session is lost.
+//! The caller of a refresh is dropped at every await point: no session is lost.
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
@@ -63,7 +63,7 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_renewal_loses_nothing(
     Ok(())
 }
 
-/// Nothing else drives it: the renewal itself is dropped at each of its own await points only
+/// Nothing else drives it: the refresh itself is dropped at each of its own await points only
 /// together with its runtime, as at the end of a process.
 #[test]
 fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_never_received()

@@ -130,9 +130,9 @@ async fn the_simulated_qwen_finds_nothing_to_complain_about() -> TestResult {
     let endpoints = QwenEndpoints::default().with_base(kit.base_url())?;
     let provider = QwenProvider::builder().endpoints(endpoints).build();
     let token = provider.authenticate(&Silent).await?;
-    let renewed = provider.refresh(&token).await?;
-    assert!(kit.qwen().is_live_access(renewed.access.expose()));
-    assert_ne!(renewed.refresh, token.refresh);
+    let refreshed = provider.refresh(&token).await?;
+    assert!(kit.qwen().is_live_access(refreshed.access.expose()));
+    assert_ne!(refreshed.refresh, token.refresh);
     assert_eq!(kit.qwen().counters().too_fast, 0);
     assert_eq!(kit.qwen().violations(), Vec::<String>::new());
     let error = failure(provider.refresh(&token).await)?;

@@ -15,7 +15,7 @@ pub enum Operation {
     Exchange,
     /// A poll with a device code (RFC 8628 section 3.4).
     Poll,
-    /// A renewal (RFC 6749 section 6).
+    /// A refresh (RFC 6749 section 6).
     Refresh,
     /// A revocation (RFC 7009).
     Revocation,

@@ -53,7 +53,7 @@ impl TokenResponse {
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
 
-    /// Reads the standard answer to a renewal. The old refresh token may be spent by now, so a
+    /// Reads the standard answer to a refresh. The old refresh token may be spent by now, so a
     /// lifetime that makes no sense is taken for [`DEFAULT_LIFETIME`], for the sake of the new one.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// in time and size.
 ///
 /// Nothing is built before the first request, so making one costs nothing. One client serves
-/// sign-in, renewal and revocation alike, so that a proxy or a CA counts for all of them.
+/// sign-in, refresh and revocation alike, so that a proxy or a CA counts for all of them.
 /// Clones share connections.
 ///
 /// It does not read the environment: `HTTPS_PROXY` and the like are the business of the

@@ -18,7 +18,7 @@ use crate::provider::AuthProvider;
 use crate::session::{DEFAULT_ACCOUNT, SessionKey};
 use crate::store::{MemoryTokenStore, TokenStore};
 
-/// How long before its expiry an access token is renewed, unless it is set: 60 s, as gochat has it.
+/// How long before its expiry an access token is refreshed, unless it is set: 60 s, as gochat has it.
 pub const DEFAULT_EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
 /// Settings of an [`AuthManager`].
@@ -66,7 +66,7 @@ impl AuthManagerBuilder {
         self
     }
 
-    /// How long before its expiry an access token is renewed; [`DEFAULT_EXPIRY_MARGIN`] by default. For a token
+    /// How long before its expiry an access token is refreshed; [`DEFAULT_EXPIRY_MARGIN`] by default. For a token
     /// that lives less than twice as long, half its life counts.
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {
@@ -74,7 +74,7 @@ impl AuthManagerBuilder {
         self
     }
 
-    /// How long before its expiry a renewal is begun beside the traffic, at most once a minute;
+    /// How long before its expiry a refresh is begun beside the traffic, at most once a minute;
     /// [`DEFAULT_EARLY_REFRESH_WINDOW`] by default, shortened by up to a fifth at random. Not longer
     /// than the expiry margin switches it off.
     #[must_use]

@@ -11,15 +11,15 @@ use crate::token::OAuthToken;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionChange {
-    /// Another process or program had renewed it, and its session was taken over.
+    /// Another process or program had refreshed it, and its session was taken over.
     Reloaded(Arc<OAuthToken>),
     /// It is over: the server refused the refresh token for good.
     Over(Error),
-    /// It was renewed.
-    Renewed(Arc<OAuthToken>),
-    /// A renewal failed for now.
-    RenewalFailed(Error),
-    /// A renewed session could not be stored; it is kept in memory and tried again.
+    /// It was refreshed.
+    Refreshed(Arc<OAuthToken>),
+    /// A refresh failed for now.
+    RefreshFailed(Error),
+    /// A refreshed session could not be stored; it is kept in memory and tried again.
     SaveFailed(Error),
     /// A person signed in.
     SignedIn(Arc<OAuthToken>),
@@ -40,7 +40,7 @@ pub enum SessionChange {
 /// let mut watch = manager.watch();
 /// while let Some(change) = watch.changed().await {
 ///     match change {
-///         SessionChange::Renewed(token) => println!("good until {}", token.expires_at),
+///         SessionChange::Refreshed(token) => println!("good until {}", token.expires_at),
 ///         SessionChange::Over(error) => println!("{error}: sign in again"),
 ///         _ => {}
 ///     }

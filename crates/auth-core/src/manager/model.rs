@@ -1,4 +1,4 @@
-//! A model of callers who race for one renewal, with the real snapshot and single flight under a
+//! A model of callers who race for one refresh, with the real snapshot and single flight under a
 //! scheduler that tries their interleavings: `cargo xtask test-all` runs it.
 
 use std::sync::Arc;
@@ -57,9 +57,9 @@ impl Session {
                 }
                 let generation = owned.requests.fetch_add(1, Ordering::SeqCst) + 1;
                 future::yield_now().await;
-                let renewed = token(generation, true);
-                owned.snapshot.set(Some(Arc::clone(&renewed)));
-                Ok(renewed)
+                let refreshed = token(generation, true);
+                owned.snapshot.set(Some(Arc::clone(&refreshed)));
+                Ok(refreshed)
             })
         });
         flight.await

@@ -87,7 +87,8 @@ impl Shared {
                     .tell(SessionChange::Reloaded(Arc::clone(token)));
             }
             Ok(Done::Refreshed(token)) => {
-                self.changes.tell(SessionChange::Renewed(Arc::clone(token)));
+                self.changes
+                    .tell(SessionChange::Refreshed(Arc::clone(token)));
             }
             Err(Failed { is_old: true, .. }) => {}
             Err(Failed { error, unsaved, .. }) => {
@@ -95,7 +96,7 @@ impl Shared {
                 self.changes.tell(match error.kind() {
                     _ if *unsaved => SessionChange::SaveFailed(error),
                     _ if error.is_verdict() => SessionChange::Over(error),
-                    _ => SessionChange::RenewalFailed(error),
+                    _ => SessionChange::RefreshFailed(error),
                 });
             }
         }

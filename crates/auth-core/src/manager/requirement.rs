@@ -116,9 +116,9 @@ mod tests {
         Timestamp::from_unix_millis(seconds * 1000)
     }
 
-    fn token(expires: i64, renewed: Option<i64>) -> OAuthToken {
+    fn token(expires: i64, refreshed: Option<i64>) -> OAuthToken {
         let mut token = OAuthToken::new("made-up".into(), at(expires));
-        token.metadata.refreshed_at = renewed.map(at);
+        token.metadata.refreshed_at = refreshed.map(at);
         token
     }
 

@@ -1,4 +1,4 @@
-//! The bounded series of requests that one renewal makes.
+//! The bounded series of requests that one refresh makes.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) struct Series {
     pub(super) answer_lost: bool,
 }
 
-/// Asks for a renewal, again after trouble that passes by itself. A lost answer is asked for
+/// Asks for a refresh, again after trouble that passes by itself. A lost answer is asked for
 /// once more with the same token: a server with a grace period gives the same successor again.
 /// After a 2xx response the same token is never sent again, whatever the body was: the server
 /// has spent it, and takes a second use for a theft (RFC 9700 section 4.14.2).

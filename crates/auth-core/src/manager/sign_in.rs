@@ -26,7 +26,7 @@ impl AuthManager {
         self.check_store().await?;
         let shared = &self.shared;
         let token = engine::inside(shared.foreign.provider.authenticate(prompt)).await;
-        self.adopt(token.map_err(|error| shared.named(error))?)
+        self.insert_session(token.map_err(|error| shared.named(error))?)
             .await
     }
 
@@ -85,7 +85,7 @@ impl AuthManager {
     ///
     /// What the store returns; [`ErrorKind::Config`] if it holds a session of another provider or
     /// account.
-    pub async fn adopt(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
+    pub async fn insert_session(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
         let owned = Arc::clone(&self.shared);
         let work = async move {
             let (guard, previous) = owned.lock_for_login().await?;
@@ -96,14 +96,14 @@ impl AuthManager {
         self.run(work).await
     }
 
-    /// As [`adopt`](Self::adopt), if what is stored by then may be replaced: `fits` is asked
+    /// As [`insert_session`](Self::insert_session), if what is stored by then may be replaced: `fits` is asked
     /// under the store's lock, with `None` if nothing is stored that can be read. `None` if it
     /// may not; then nothing is changed, and `token` is given up.
     ///
     /// # Errors
     ///
-    /// As [`adopt`](Self::adopt).
-    pub async fn adopt_if(
+    /// As [`insert_session`](Self::insert_session).
+    pub async fn insert_session_if(
         &self,
         token: OAuthToken,
         fits: impl FnOnce(Option<&OAuthToken>) -> bool + Send + 'static,

@@ -110,7 +110,7 @@ impl Shared {
         guard.release().await;
         if let Some(token) = saved? {
             let token = self.publish(token);
-            self.changes.tell(SessionChange::Renewed(token));
+            self.changes.tell(SessionChange::Refreshed(token));
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ impl FileTokenStore {
     }
 
     /// How long to wait for somebody else's lock; 60 s by default, which is longer than a
-    /// renewal with all its retries takes.
+    /// refresh with all its retries takes.
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;

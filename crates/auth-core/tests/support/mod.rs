@@ -11,7 +11,7 @@ use llm_auth_core::{
 };
 use tokio::sync::watch;
 
-/// What the fake vendor does when it is asked for a renewal.
+/// What the fake vendor does when it is asked for a refresh.
 #[derive(Clone, Debug, Default)]
 pub enum Response {
     #[default]
@@ -31,7 +31,7 @@ pub enum Response {
     Hang,
 }
 
-/// Renews `a1`/`r1` to `a2`/`r2` and so on.
+/// Refreshes `a1`/`r1` to `a2`/`r2` and so on.
 #[derive(Clone, Debug)]
 pub struct FakeProvider(Arc<Inner>);
 
@@ -46,7 +46,7 @@ struct Inner {
     asked: watch::Sender<usize>,
 }
 
-/// What somebody else does while a renewal is under way.
+/// What somebody else does while a refresh is under way.
 #[derive(Default)]
 struct Meanwhile(Option<Box<dyn FnOnce() + Send>>);
 
@@ -75,7 +75,7 @@ impl FakeProvider {
         *self.0.answer.lock().unwrap() = answer;
     }
 
-    /// Does this once, in the middle of the next renewal.
+    /// Does this once, in the middle of the next refresh.
     pub fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
         self.0.meanwhile.lock().unwrap().0 = Some(Box::new(what));
     }
@@ -92,7 +92,7 @@ impl FakeProvider {
         self.0.sign_ins.load(Ordering::SeqCst)
     }
 
-    /// Renewals wait from now on.
+    /// Refreshes wait from now on.
     pub fn hold(&self) {
         self.0.held.send_replace(true);
     }
@@ -101,7 +101,7 @@ impl FakeProvider {
         self.0.held.send_replace(false);
     }
 
-    /// Waits until a renewal was asked for.
+    /// Waits until a refresh was asked for.
     pub async fn asked(&self) {
         self.0
             .asked

@@ -1,4 +1,4 @@
-//! Renews and saves for ever, to be killed: `renewals ours|yup <address> <file>`.
+//! Refreshes and saves for ever, to be killed: `refreshes ours|yup <address> <file>`.
 
 use std::path::Path;
 

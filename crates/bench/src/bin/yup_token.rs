@@ -1,4 +1,4 @@
-//! Prints yup-oauth2's token out of its file, renewed if need be: `yup_token <file> <token URL>`.
+//! Prints yup-oauth2's token out of its file, refreshed if need be: `yup_token <file> <token URL>`.
 //! With its default HTTPS client, as its documentation begins.
 
 use std::pin::Pin;

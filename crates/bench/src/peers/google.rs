@@ -1,5 +1,5 @@
 //! google-cloud-auth with a user account. There is no way to hand it an expired token, so its
-//! storms are about the first one. It renews in a task of its own, ahead of time.
+//! storms are about the first one. It refreshes in a task of its own, ahead of time.
 
 use std::hint::black_box;
 
@@ -27,7 +27,7 @@ impl Peer for Google {
     }
 }
 
-/// Must be called in a runtime, which then has the task that renews.
+/// Must be called in a runtime, which then has the task that refreshes.
 pub fn first_token(token_url: &str, family: u64) -> Result<Google> {
     let user = json!({
         "type": "authorized_user",

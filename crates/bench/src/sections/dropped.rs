@@ -1,4 +1,4 @@
-//! A caller is dropped in the middle of a renewal; then a new process would load the file.
+//! A caller is dropped in the middle of a refresh; then a new process would load the file.
 
 use std::path::Path;
 use std::time::Duration;

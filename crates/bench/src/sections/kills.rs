@@ -1,4 +1,4 @@
-//! kill -9 at random moments of a tight loop of renewals.
+//! kill -9 at random moments of a tight loop of refreshes.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ const KILLS: u64 = 60;
 struct Seen {
     lost: u64,
     behind: u64,
-    renewals: u64,
+    refreshes: u64,
     running: Duration,
 }
 
@@ -50,7 +50,7 @@ pub fn measure() -> Result<String> {
             KILLS.to_string(),
             seen.lost.to_string(),
             seen.behind.to_string(),
-            number((seen.renewals as f64 / seen.running.as_secs_f64()).round()),
+            number((seen.refreshes as f64 / seen.running.as_secs_f64()).round()),
         ]);
     }
     table.note(
@@ -82,7 +82,7 @@ fn one_kill(who: &str, kill: u64, server: &mut Server, seen: &mut Seen) -> Resul
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
-    // The first renewal is done when it says so.
+    // The first refresh is done when it says so.
     let mut line = String::new();
     if let Some(hear) = child.stdout.take() {
         BufReader::new(hear).read_line(&mut line)?;
@@ -100,7 +100,7 @@ fn one_kill(who: &str, kill: u64, server: &mut Server, seen: &mut Seen) -> Resul
     child.kill()?;
     child.wait()?;
     seen.running += begun.elapsed();
-    seen.renewals += server.requests()?;
+    seen.refreshes += server.requests()?;
     match tokens::stored_refresh(&file) {
         None => seen.lost += 1,
         Some(refresh) => seen.behind += u64::from(!server.is_live(&refresh)?),

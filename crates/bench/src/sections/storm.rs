@@ -1,4 +1,4 @@
-//! Many callers find the token expired, and the server renews it.
+//! Many callers find the token expired, and the server refreshes it.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::tokens::{self, Expiry};
 
 pub(super) const LATENCY: Duration = Duration::from_millis(50);
-/// Sessions that were renewed before through the same HTTP client: where an expired token can
+/// Sessions that were refreshed before through the same HTTP client: where an expired token can
 /// only be had from the server, the client has made a call before, so everybody's has.
 const OTHERS: u64 = 1_000_000;
 
@@ -29,7 +29,7 @@ pub(super) enum Who {
     Azure,
 }
 
-/// What the server does with the renewal.
+/// What the server does with the refresh.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Response {
     Granted,

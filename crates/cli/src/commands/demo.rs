@@ -211,7 +211,7 @@ impl Stage {
         let same = tokens
             .windows(2)
             .all(|pair| pair[0].access == pair[1].access);
-        let renewals = stand.seen(&self.kit).refreshes - before;
+        let refreshes = stand.seen(&self.kit).refreshes - before;
         let (got, distinct) = (
             tokens.len(),
             if same {
@@ -220,13 +220,13 @@ impl Stage {
                 "several tokens"
             },
         );
-        let plural = if renewals == 1 { "" } else { "s" };
+        let plural = if refreshes == 1 { "" } else { "s" };
         self.narrator.tell(&format!(
-            "{got} tasks got {distinct}; the vendor saw {renewals} renewal{plural}."
+            "{got} tasks got {distinct}; the vendor saw {refreshes} renewal{plural}."
         ))?;
         proof.claim(
-            format!("{TASKS} tasks at once on an expired session: {renewals} renewal, {distinct}"),
-            same && renewals == 1 && got == TASKS,
+            format!("{TASKS} tasks at once on an expired session: {refreshes} renewal, {distinct}"),
+            same && refreshes == 1 && got == TASKS,
         );
         Ok(())
     }

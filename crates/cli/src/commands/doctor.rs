@@ -1,4 +1,4 @@
-//! `llm-auth doctor`: what stands in the way of a sign-in or a renewal.
+//! `llm-auth doctor`: what stands in the way of a sign-in or a refresh.
 
 mod endpoints;
 mod network;

@@ -193,7 +193,9 @@ fn import_session(args: &ImportArgs, source: Source, found: Foreign) -> Result<(
     let work = async {
         manager.check_store().await?;
         // Somebody may sign in there at the same moment.
-        Ok(manager.adopt_if(token, |stored| stored.is_none()).await?)
+        Ok(manager
+            .insert_session_if(token, |stored| stored.is_none())
+            .await?)
     };
     let token = signals::run(|| vec![manager.clone()], work, interrupted)?
         .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;

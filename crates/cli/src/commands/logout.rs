@@ -32,7 +32,7 @@ pub(crate) struct LogoutArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The longest time for the request to the vendor, and for another process's renewal [default:
+    /// The longest time for the request to the vendor, and for another process's refresh [default:
     /// 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,

@@ -39,11 +39,11 @@ pub(crate) struct Wanted {
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     min_validity: Option<Duration>,
 
-    /// Renew it now: the API refused the stored one.
+    /// Refresh it now: the API refused the stored one.
     #[arg(long)]
     force_refresh: bool,
 
-    /// The longest time for one request to the vendor, and for another process's renewal [default:
+    /// The longest time for one request to the vendor, and for another process's refresh [default:
     /// 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 }
 
 impl Wanted {
-    /// The session, renewed and stored if need be.
+    /// The session, refreshed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
         self.session.vendor.check_flags(&self.provider)?;
         let mut store = store::open(&self.session.place)?;

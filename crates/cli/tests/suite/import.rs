@@ -156,12 +156,12 @@ fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
     let token = user.run(&["token", "minimax"]);
     assert_eq!(token.code, Some(0), "{token:?}");
     assert_eq!(user.kit.minimax().counters().refresh_ok, 1);
-    let renewed = user.stored("minimax")["llm_auth"]["context"].clone();
+    let refreshed = user.stored("minimax")["llm_auth"]["context"].clone();
     assert_eq!(
-        (&renewed["dialect"], &renewed["client_id"]),
+        (&refreshed["dialect"], &refreshed["client_id"]),
         (&"mmx".into(), &metadata["client_id"])
     );
-    assert_eq!(renewed["imported_from"], "mmx");
+    assert_eq!(refreshed["imported_from"], "mmx");
 }
 
 #[test]

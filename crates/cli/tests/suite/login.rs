@@ -112,14 +112,14 @@ fn a_client_file_is_all_that_gemini_needs() {
     crate::common::browse(event["url"].as_str().unwrap());
     while lines.read_line(&mut line).unwrap() > 0 {}
     assert_eq!(child.wait().unwrap().code(), Some(0), "{line}");
-    // The session remembers its client: a renewal needs neither file nor variable.
-    let renewed = user
+    // The session remembers its client: a refresh needs neither file nor variable.
+    let refreshed = user
         .command(&["token", "gemini", "--force-refresh"])
         .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
         .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
         .status()
         .unwrap();
-    assert_eq!(renewed.code(), Some(0));
+    assert_eq!(refreshed.code(), Some(0));
     assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
 }
 

@@ -112,7 +112,7 @@ fn a_signal_that_is_ignored_stays_so() {
     assert!(user.kit.qwen().approve(&code));
     let done = Done::from(child.wait_with_output().unwrap());
     assert_eq!(done.code, Some(0), "{done:?}");
-    // Also in a program that is started after a renewal.
+    // Also in a program that is started after a refresh.
     user.expire("qwen");
     let words = "exec qwen -- /bin/sh -c 'kill -HUP $$; echo alive'";
     let done = Done::from(deaf(&user, words).output().unwrap());

@@ -8,7 +8,7 @@ use crate::process::Done;
 use crate::round::{Check, Round, Stop, ensure};
 use crate::world::{ACCOUNT, World};
 
-/// F16: each refusal by the API costs one renewal and no more.
+/// F16: each refusal by the API costs one refresh and no more.
 pub(crate) fn forced(round: &mut Round) -> Check {
     let world = World::new(round.provider())?;
     world.give_session(ACCOUNT)?;
@@ -49,8 +49,8 @@ pub(crate) fn faked(round: &mut Round) -> Check {
             let asked = world.refreshes();
             let done = world.run_command(&mut world.launched_by(&launcher, &words))?;
             one_call(&world, &done, asked, shift)?;
-            let renewed = world.refreshes() - asked;
-            round.outcome(format!("{shift}: exit 0 with {renewed} renewals"));
+            let refreshed = world.refreshes() - asked;
+            round.outcome(format!("{shift}: exit 0 with {refreshed} renewals"));
         }
     }
     world.check_no_reuse()
@@ -72,13 +72,13 @@ pub(crate) fn jumping(round: &mut Round) -> Check {
             let asked = world.refreshes();
             let done = world.run(&world.token(ACCOUNT, &[]))?;
             one_call(&world, &done, asked, "a jump")?;
-            let renewed = world.refreshes() - asked;
+            let refreshed = world.refreshes() - asked;
             ensure!(
-                call == "first" || renewed == 0,
+                call == "first" || refreshed == 0,
                 "renewed again {} h ahead, though nothing has changed",
                 ahead / HOUR
             );
-            round.outcome(format!("{call} call, {renewed} renewals"));
+            round.outcome(format!("{call} call, {refreshed} renewals"));
         }
     }
     world.check_no_reuse()
@@ -124,8 +124,8 @@ pub(crate) fn vendor_shifted(round: &mut Round) -> Check {
         let asked = world.refreshes();
         let done = world.run(&world.token(ACCOUNT, &[]))?;
         one_call(&world, &done, asked, "the vendor's clock")?;
-        let (hours, renewed) = (seconds / 3600, world.refreshes() - asked);
-        round.outcome(format!("{hours:+} h: exit 0 with {renewed} renewals"));
+        let (hours, refreshed) = (seconds / 3600, world.refreshes() - asked);
+        round.outcome(format!("{hours:+} h: exit 0 with {refreshed} renewals"));
     }
     world.check_no_reuse()
 }

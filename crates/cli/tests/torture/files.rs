@@ -171,7 +171,7 @@ pub(crate) fn corrupt(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F24: what is odd but whole is read, and what we do not know survives a renewal (N8).
+/// F24: what is odd but whole is read, and what we do not know survives a refresh (N8).
 pub(crate) fn odd_but_whole(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut json = world.session(ACCOUNT)?.json;

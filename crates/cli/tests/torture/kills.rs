@@ -175,7 +175,7 @@ fn massacre(round: &mut Round, world: &World) -> Check<Killed> {
     for one in &processes {
         world.check_printed(&one.done, ACCOUNT)?;
     }
-    // One renewal, and one more for each that was cut off or forced.
+    // One refresh, and one more for each that was cut off or forced.
     let asked: u64 = processes
         .iter()
         .map(|one| u64::from(one.seen.requests))
@@ -242,7 +242,7 @@ fn victim(
     Ok(Victim { done, seen })
 }
 
-/// A process that adopts what another renewed never comes to some of these.
+/// A process that adopts what another refreshed never comes to some of these.
 fn await_aim(aim: Aim, running: &Running, wire: &Wire, limit: Duration) {
     let _came = match aim {
         Aim::Start => true,

@@ -11,8 +11,8 @@ use crate::world::{ACCOUNT, World};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A renewal that has the vendor's answer before it, and others that wait for the lock.
-fn renewing(world: &World, wire: &Wire) -> Check<Running> {
+/// A refresh that has the vendor's answer before it, and others that wait for the lock.
+fn refreshing(world: &World, wire: &Wire) -> Check<Running> {
     wire.hold_answers();
     let running = start(&mut world.command_via(wire, &world.token(ACCOUNT, &[])));
     wire.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
@@ -29,17 +29,17 @@ fn at_the_lock(world: &World, running: &Running) -> Check {
 pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut wire = world.wire()?;
-    let renewal = renewing(&world, &wire)?;
+    let refresh = refreshing(&world, &wire)?;
     let logout = world.start(&["logout", world.provider.name()]);
     let waiting = world.start(&world.token(ACCOUNT, &[]));
     for one in [&logout, &waiting] {
         at_the_lock(&world, one)?;
     }
     wire.release();
-    let renewed = world.finish(renewal)?;
+    let refreshed = world.finish(refresh)?;
     let (logout, waiting) = (world.finish(logout)?, world.finish(waiting)?);
     wire.settle();
-    for done in [&renewed, &logout] {
+    for done in [&refreshed, &logout] {
         ensure!(done.code == Some(0), "{}", world.tell(done));
     }
     // It came to the lock before the logout, or after it.
@@ -65,34 +65,34 @@ pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// The session of the login stays, whether it began before the renewal or in its midst.
+/// The session of the login stays, whether it began before the refresh or in its midst.
 pub(crate) fn login_during_renewal(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut wire = world.wire()?;
     let words = ["login", world.provider.name(), "--no-browser"];
     let in_its_midst = (round.index / 2).is_multiple_of(2);
-    let (login, renewal) = if in_its_midst {
-        let renewal = renewing(&world, &wire)?;
-        (world.start(&words), renewal)
+    let (login, refresh) = if in_its_midst {
+        let refresh = refreshing(&world, &wire)?;
+        (world.start(&words), refresh)
     } else {
         world.server().set_approval(Approval::Manual);
         let login = world.start(&words);
         let asked = world.server().counters().polls;
         world.wait_for_server("a poll", |seen| seen.polls > asked)?;
-        let renewal = renewing(&world, &wire)?;
+        let refresh = refreshing(&world, &wire)?;
         let before = world.server().counters().logins_ok;
         ensure!(
             world.server().approve_all() == 1,
             "nobody waits for approval"
         );
         world.wait_for_server("the login", |seen| seen.logins_ok > before)?;
-        (login, renewal)
+        (login, refresh)
     };
     at_the_lock(&world, &login)?;
     wire.release();
-    let (renewed, login) = (world.finish(renewal)?, world.finish(login)?);
+    let (refreshed, login) = (world.finish(refresh)?, world.finish(login)?);
     wire.settle();
-    for done in [&renewed, &login] {
+    for done in [&refreshed, &login] {
         ensure!(done.code == Some(0), "{}", world.tell(done));
     }
     let stored = world.check_kept(ACCOUNT)?;

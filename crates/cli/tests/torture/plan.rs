@@ -306,7 +306,7 @@ impl Work<'_> {
     }
 }
 
-/// How long a renewal takes with two others beside it: the time to kill in.
+/// How long a refresh takes with two others beside it: the time to kill in.
 fn measure_pace() -> Check<Duration> {
     let world = World::new(Provider::Qwen)?;
     world.give_session(ACCOUNT)?;

@@ -46,7 +46,7 @@ pub(crate) struct Round {
     pub(crate) random: Random,
     pub(crate) index: u64,
     pub(crate) long: bool,
-    /// How long a renewal takes when three run at once.
+    /// How long a refresh takes when three run at once.
     pub(crate) pace: Duration,
     pub(crate) tally: Tally,
 }

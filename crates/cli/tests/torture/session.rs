@@ -70,7 +70,7 @@ impl Session {
         (&self.access, &self.refresh) == (&other.access, &other.refresh)
     }
 
-    /// Whether a renewal that began is not known to have ended.
+    /// Whether a refresh that began is not known to have ended.
     pub(crate) fn notes_an_intent(&self) -> bool {
         self.begun || self.json["llm_auth"]["intent"].is_object()
     }

@@ -68,9 +68,9 @@ fn judge(
 ) -> Check {
     let stored = world.session(ACCOUNT)?;
     world.check_generation(&stored)?;
-    let renewed = stored.refresh != before.refresh;
+    let refreshed = stored.refresh != before.refresh;
     ensure_kept!(
-        renewed == (seen.sent > 0),
+        refreshed == (seen.sent > 0),
         "the renewal that had begun was not stored: {}",
         world.tell(done)
     );
@@ -87,11 +87,11 @@ fn judge(
     let asked = world.refreshes();
     world.check_next_call(ACCOUNT)?;
     ensure!(
-        world.refreshes() == asked + u64::from(!renewed),
+        world.refreshes() == asked + u64::from(!refreshed),
         "N3: the stored renewal was not used"
     );
     world.check_no_reuse()?;
-    round.outcome(match (renewed, done.code) {
+    round.outcome(match (refreshed, done.code) {
         (true, Some(0)) => "ended before the signal".to_owned(),
         (true, _) => format!("exit {code}, stored"),
         (false, Some(_)) => format!("exit {code}, nothing begun"),

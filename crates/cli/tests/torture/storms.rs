@@ -1,4 +1,4 @@
-//! F1, F2, F16: many processes at once, one renewal.
+//! F1, F2, F16: many processes at once, one refresh.
 
 use std::time::Duration;
 

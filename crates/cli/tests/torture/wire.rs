@@ -86,7 +86,7 @@ struct State {
     talks: Vec<JoinHandle<()>>,
 }
 
-/// What passed, renewals only.
+/// What passed, refreshes only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// Requests that came from a process.
@@ -125,18 +125,18 @@ impl Wire {
         &self.base
     }
 
-    /// Every renewal takes this much longer, on its way there and on its way back.
+    /// Every refresh takes this much longer, on its way there and on its way back.
     pub(crate) fn slow_down(&self, request: Duration, answer: Duration) {
         let mut state = self.shared.lock();
         (state.request_delay, state.answer_delay) = (request, answer);
     }
 
-    /// Holds renewals before they reach the vendor.
+    /// Holds refreshes before they reach the vendor.
     pub(crate) fn hold_requests(&self) {
         self.shared.lock().hold_requests = true;
     }
 
-    /// Holds the vendor's answers to renewals.
+    /// Holds the vendor's answers to refreshes.
     pub(crate) fn hold_answers(&self) {
         self.shared.lock().hold_answers = true;
     }
@@ -225,8 +225,8 @@ impl Shared {
         let mut vendor = TcpStream::connect(self.vendor)?;
         vendor.set_nodelay(true)?;
         while let Some(request) = read_message(&mut client)? {
-            let renewal = holds(&request, b"grant_type=refresh_token");
-            if renewal {
+            let refresh = holds(&request, b"grant_type=refresh_token");
+            if refresh {
                 let delay = self.pass(|seen| seen.requests += 1, |state| state.hold_requests);
                 std::thread::sleep(delay.0);
                 if !is_alive(&client) {
@@ -234,7 +234,7 @@ impl Shared {
                 }
             }
             vendor.write_all(&request)?;
-            if renewal {
+            if refresh {
                 self.pass(|seen| seen.sent += 1, |_| false);
             }
             let Some(answer) = read_message(&mut vendor)? else {
@@ -244,12 +244,12 @@ impl Shared {
             if let Some(pair) = &pair {
                 self.ledger.add(pair.clone());
             }
-            if renewal {
+            if refresh {
                 let delay = self.pass(|seen| seen.answered += 1, |state| state.hold_answers);
                 std::thread::sleep(delay.1);
             }
             let delivered = is_alive(&client) && client.write_all(&answer).is_ok();
-            if renewal && delivered {
+            if refresh && delivered {
                 self.pass(
                     |seen| {
                         seen.delivered += 1;

@@ -294,7 +294,7 @@ impl World {
         live.iter().any(|token| token == refresh)
     }
 
-    /// How many renewals the vendor was asked for.
+    /// How many refreshes the vendor was asked for.
     pub(crate) fn refreshes(&self) -> u64 {
         self.server().counters().refreshes
     }

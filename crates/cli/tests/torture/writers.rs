@@ -1,4 +1,4 @@
-//! F12, F13: somebody else renews, or the vendor says no for good.
+//! F12, F13: somebody else refreshes, or the vendor says no for good.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::wire::{Pair, pair_in, post};
 use crate::world::{ACCOUNT, QWEN_CLIENT, World};
 
-/// F12: a program that knows nothing of our lock renews while our request is on its way.
+/// F12: a program that knows nothing of our lock refreshes while our request is on its way.
 pub(crate) fn renews_in_between(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let grace = round.random.happens(50);

@@ -153,7 +153,7 @@ impl AuthProvider for Vendor {
 /// What a watch loop does with each change.
 fn remark(change: &SessionChange) -> Option<String> {
     match change {
-        SessionChange::SignedIn(token) | SessionChange::Renewed(token) => {
+        SessionChange::SignedIn(token) | SessionChange::Refreshed(token) => {
             Some(token.access.expose().to_owned())
         }
         SessionChange::SignedOut => Some("signed out".into()),

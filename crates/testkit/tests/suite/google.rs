@@ -103,10 +103,10 @@ async fn a_login_a_call_a_refresh_and_a_revocation_leave_no_violation() {
     assert!(tokens["id_token"].is_string());
 
     let refresh = text(&tokens, "refresh_token");
-    let (status, renewed) = ask(&kit, "/token", &refresh_form(&refresh)).await;
-    assert_eq!((status, &renewed["refresh_token"]), (200, &Value::Null));
+    let (status, refreshed) = ask(&kit, "/token", &refresh_form(&refresh)).await;
+    assert_eq!((status, &refreshed["refresh_token"]), (200, &Value::Null));
 
-    let access = text(&renewed, "access_token");
+    let access = text(&refreshed, "access_token");
     let path = "/v1beta/models/gemini-testkit:generateContent";
     let chat = || request(&kit, Method::POST, path).bearer_auth(&access);
     let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});

@@ -75,9 +75,9 @@ async fn a_login_a_call_and_a_refresh_leave_no_violation() {
 
     let first = text(&tokens, "refresh_token");
     assert!(first.ends_with("+/=&%"));
-    let (status, renewed) = refresh(&kit, &first).await;
+    let (status, refreshed) = refresh(&kit, &first).await;
     assert_eq!(status, 200);
-    assert_ne!(text(&renewed, "refresh_token"), first);
+    assert_ne!(text(&refreshed, "refresh_token"), first);
 
     let seen = kit.qwen().counters();
     assert_eq!(seen.violations, Vec::<String>::new());

@@ -22,7 +22,7 @@ pub(super) struct Foreign {
     pub(super) identity: Option<String>,
     /// `None` where nothing could be used anyway.
     pub(super) token: Option<OAuthToken>,
-    /// Whether a renewal makes the refresh token worthless.
+    /// Whether a refresh makes the refresh token worthless.
     pub(super) rotates: bool,
     /// Why it cannot be taken over.
     pub(super) refusal: Option<String>,

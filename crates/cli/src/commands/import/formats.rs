@@ -205,7 +205,7 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
         .text("client_id")
         .ok_or_else(|| members.lacks("client_id"))?;
     let client = OAuthClient::new(id, Some(members.secret("client_secret")?));
-    // Over from the beginning: the first use renews it.
+    // Over from the beginning: the first use refreshes it.
     let mut token = OAuthToken::new(Secret::default(), Timestamp::default());
     token.refresh = Some(members.secret("refresh_token")?);
     if let Some(project) = members.text("quota_project_id") {

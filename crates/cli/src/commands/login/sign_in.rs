@@ -151,7 +151,7 @@ impl Login {
         let fits = move |stored: Option<&OAuthToken>| {
             is_named || stored.is_none_or(|stored| may_replace(stored, owner.as_deref()))
         };
-        let token = manager.adopt_if(token.clone(), fits).await?;
+        let token = manager.insert_session_if(token.clone(), fits).await?;
         Ok(token.map(|token| SignedIn {
             manager,
             token: (*token).clone(),

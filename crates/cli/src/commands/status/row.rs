@@ -36,7 +36,7 @@ pub(super) struct Row {
     refreshed_at: Option<String>,
     last_failure: Option<Failed>,
     clock_offset_seconds: Option<i64>,
-    /// For how long the vendor asked for no renewal.
+    /// For how long the vendor asked for no refresh.
     waits_seconds: Option<u64>,
     renewable: bool,
     may_be_spent: bool,
@@ -50,7 +50,7 @@ pub(super) struct Row {
     error: Option<String>,
 }
 
-/// Why the last renewal failed.
+/// Why the last refresh failed.
 #[derive(Serialize)]
 struct Failed {
     at: Option<String>,
@@ -248,7 +248,7 @@ impl Row {
     }
 }
 
-/// Why the last renewal failed: the refusal that ended it goes before what passes.
+/// Why the last refresh failed: the refusal that ended it goes before what passes.
 fn reason_of(token: &OAuthToken) -> Option<&RefreshRecord> {
     let refused = token
         .metadata

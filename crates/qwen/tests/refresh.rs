@@ -1,4 +1,4 @@
-//! Renewing a session: what is sent, what is kept, and what ends it.
+//! Refreshing a session: what is sent, what is kept, and what ends it.
 
 mod common;
 
@@ -29,12 +29,12 @@ async fn a_renewal_keeps_what_the_answer_leaves_out() -> TestResult {
     let server = says([(200, RENEWED)]).await?;
     let mut current = session("made-up-refresh");
     current.resource_url = Some("portal.qwen.ai".into());
-    let renewed = at(&server)?.refresh(&current).await?;
-    assert_eq!(renewed.access.expose(), "made-up-second");
-    assert_eq!(renewed.refresh, current.refresh);
-    assert_eq!(renewed.resource_url, current.resource_url);
-    assert_eq!(renewed.expires_at, NOW.after(Duration::from_secs(60)));
-    let shown = format!("{renewed:?}");
+    let refreshed = at(&server)?.refresh(&current).await?;
+    assert_eq!(refreshed.access.expose(), "made-up-second");
+    assert_eq!(refreshed.refresh, current.refresh);
+    assert_eq!(refreshed.resource_url, current.resource_url);
+    assert_eq!(refreshed.expires_at, NOW.after(Duration::from_secs(60)));
+    let shown = format!("{refreshed:?}");
     assert!(!shown.contains("made-up"), "{shown}");
     Ok(())
 }
@@ -44,9 +44,9 @@ async fn a_renewal_takes_a_new_refresh_token_and_a_new_host() -> TestResult {
     let server = says([(200, ROTATED)]).await?;
     let mut current = session("made-up-old");
     current.resource_url = Some("old.qwen.ai".into());
-    let renewed = at(&server)?.refresh(&current).await?;
-    assert_eq!(renewed.refresh, Some("made-up-rotated".into()));
-    assert_eq!(renewed.resource_url.as_deref(), Some("portal.qwen.ai"));
+    let refreshed = at(&server)?.refresh(&current).await?;
+    assert_eq!(refreshed.refresh, Some("made-up-rotated".into()));
+    assert_eq!(refreshed.resource_url.as_deref(), Some("portal.qwen.ai"));
     Ok(())
 }
 
@@ -71,8 +71,11 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
         assert!(provider.check_session(&current).is_err());
     }
     assert!(server.requests().is_empty());
-    let renewed = provider.refresh(&session("x").issued_by(&token)).await?;
-    assert_eq!(renewed.metadata.server.as_deref(), Some(server.base_url()));
+    let refreshed = provider.refresh(&session("x").issued_by(&token)).await?;
+    assert_eq!(
+        refreshed.metadata.server.as_deref(),
+        Some(server.base_url())
+    );
     Ok(())
 }
 
@@ -82,10 +85,10 @@ async fn a_renewal_speaks_as_the_client_that_signed_in() -> TestResult {
     let mut current = session("made-up-refresh");
     let context = &mut current.metadata.provider_data;
     context.insert("client_id".into(), "my-client".into());
-    let renewed = at(&server)?.refresh(&current).await?;
+    let refreshed = at(&server)?.refresh(&current).await?;
     let sent = server.requests()[0].parameter("client_id");
     assert_eq!(sent.as_deref(), Some("my-client"));
-    assert_eq!(renewed.metadata.provider_data["client_id"], "my-client");
+    assert_eq!(refreshed.metadata.provider_data["client_id"], "my-client");
     Ok(())
 }
 
@@ -182,9 +185,9 @@ async fn a_renewal_whose_lifetime_makes_no_sense_is_kept_for_its_refresh_token()
             r#"{{"access_token":"x","refresh_token":"made-up-next","expires_in":{expires_in}}}"#
         );
         let server = says([(200, body.as_str())]).await?;
-        let renewed = at(&server)?.refresh(&session("made-up")).await?;
-        assert_eq!(renewed.refresh, Some("made-up-next".into()));
-        assert!(renewed.expires_at > NOW);
+        let refreshed = at(&server)?.refresh(&session("made-up")).await?;
+        assert_eq!(refreshed.refresh, Some("made-up-next".into()));
+        assert!(refreshed.expires_at > NOW);
     }
     Ok(())
 }

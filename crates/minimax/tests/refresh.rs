@@ -1,4 +1,4 @@
-//! Renewing and revoking a session: what is sent, what is kept, and what ends it.
+//! Refreshing and revoking a session: what is sent, what is kept, and what ends it.
 
 mod common;
 
@@ -50,13 +50,13 @@ async fn a_renewal_keeps_what_the_answer_leaves_out() -> TestResult {
     let mut current = session("made-up-refresh");
     current.resource_url = Some("https://api.minimax.io/anthropic".into());
     current.notification = Some("Welcome".into());
-    let renewed = at(&server, Dialect::OpenClaw)?.refresh(&current).await?;
-    assert_eq!(renewed.access.expose(), "made-up-second");
-    assert_eq!(renewed.refresh, current.refresh);
-    assert_eq!(renewed.resource_url, current.resource_url);
-    assert_eq!(renewed.notification, current.notification);
-    assert_eq!(renewed.expires_at, NOW.after(Duration::from_secs(60)));
-    let shown = format!("{renewed:?}");
+    let refreshed = at(&server, Dialect::OpenClaw)?.refresh(&current).await?;
+    assert_eq!(refreshed.access.expose(), "made-up-second");
+    assert_eq!(refreshed.refresh, current.refresh);
+    assert_eq!(refreshed.resource_url, current.resource_url);
+    assert_eq!(refreshed.notification, current.notification);
+    assert_eq!(refreshed.expires_at, NOW.after(Duration::from_secs(60)));
+    let shown = format!("{refreshed:?}");
     assert!(!shown.contains("made-up"), "{shown}");
     Ok(())
 }
@@ -66,11 +66,11 @@ async fn an_expiry_that_cannot_be_read_does_not_lose_the_next_refresh_token() ->
     for expiry in ["\"expired_in\":\"3600s\"", "\"x\":1", "\"expired_in\":0"] {
         let body = format!(r#"{{"access_token":"x","refresh_token":"made-up-next",{expiry}}}"#);
         let server = says([(200, &body)]).await?;
-        let renewed = at(&server, Dialect::OpenClaw)?
+        let refreshed = at(&server, Dialect::OpenClaw)?
             .refresh(&session("made-up"))
             .await?;
-        assert_eq!(renewed.refresh, Some("made-up-next".into()), "{expiry}");
-        assert_eq!(renewed.expires_at, NOW.after(Duration::from_secs(3600)));
+        assert_eq!(refreshed.refresh, Some("made-up-next".into()), "{expiry}");
+        assert_eq!(refreshed.expires_at, NOW.after(Duration::from_secs(3600)));
     }
     Ok(())
 }
@@ -79,11 +79,11 @@ async fn an_expiry_that_cannot_be_read_does_not_lose_the_next_refresh_token() ->
 async fn a_narrower_scope_does_not_lose_the_next_refresh_token() -> TestResult {
     let body = r#"{"access_token":"x","refresh_token":"made-up-next","expires_in":60,"scope":"o"}"#;
     let server = says([(200, body)]).await?;
-    let renewed = at(&server, Dialect::MiniMaxCode)?
+    let refreshed = at(&server, Dialect::MiniMaxCode)?
         .refresh(&session("made-up"))
         .await?;
-    assert_eq!(renewed.refresh, Some("made-up-next".into()));
-    assert_eq!(renewed.scope.as_deref(), Some("o"));
+    assert_eq!(refreshed.refresh, Some("made-up-next".into()));
+    assert_eq!(refreshed.scope.as_deref(), Some("o"));
     Ok(())
 }
 

@@ -1,0 +1,80 @@
+//! The packages of this workspace, as their manifests have them.
+
+use serde_json::Value;
+
+use crate::run::cargo_output;
+
+/// The TLS back ends, and the default that chooses one: features that no set is made of here.
+const BACK_ENDS: [&str; 3] = ["aws-lc-rs", "default", "ring"];
+
+/// The package that has a feature for each provider.
+const UMBRELLA: &str = "llm-auth";
+
+pub(crate) struct Package {
+    pub(crate) name: String,
+    features: Vec<String>,
+    /// What docs.rs shows beyond the default.
+    shown: Vec<String>,
+}
+
+/// All packages of the workspace, in the order of their names.
+pub(crate) fn all() -> Result<Vec<Package>, String> {
+    let text = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])?;
+    let metadata: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let packages = metadata["packages"].as_array();
+    let packages = packages.ok_or("cargo metadata shows no packages")?;
+    let mut packages: Vec<Package> = packages.iter().map(Package::read).collect();
+    packages.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(packages)
+}
+
+impl Package {
+    fn read(package: &Value) -> Self {
+        let features = package["features"].as_object().into_iter().flatten();
+        let shown = package["metadata"]["docs"]["rs"]["features"].as_array();
+        let shown = shown.into_iter().flatten().filter_map(Value::as_str);
+        Self {
+            name: package["name"].as_str().unwrap_or_default().to_owned(),
+            features: features.map(|(name, _)| name.clone()).collect(),
+            shown: shown.map(str::to_owned).collect(),
+        }
+    }
+
+    /// Whether it compiles without any of its features, so without a TLS back end of its own too.
+    pub(crate) fn has_back_ends(&self) -> bool {
+        self.features.iter().any(|feature| feature == "aws-lc-rs")
+    }
+
+    /// The sets of features that it is linted, tested and documented with: all that docs.rs shows;
+    /// for the umbrella none, each provider's and all.
+    pub(crate) fn sets(&self) -> Vec<String> {
+        if self.name != UMBRELLA {
+            return vec![self.shown.join(",")];
+        }
+        let own = self.features.iter();
+        let own = own.filter(|feature| !BACK_ENDS.contains(&feature.as_str()));
+        std::iter::once(String::new()).chain(own.cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_umbrella_is_tried_with_each_provider_and_the_others_with_what_docs_rs_shows() {
+        let package = |name: &str, features: &[&str], shown: &[&str]| Package {
+            name: name.into(),
+            features: features.iter().map(|name| (*name).into()).collect(),
+            shown: shown.iter().map(|name| (*name).into()).collect(),
+        };
+        let features = ["aws-lc-rs", "default", "full", "qwen", "ring"];
+        let umbrella = package("llm-auth", &features, &["full"]);
+        assert_eq!(umbrella.sets(), ["", "full", "qwen"]);
+        assert!(umbrella.has_back_ends());
+        let core = package("llm-auth-core", &["loopback"], &["loopback"]);
+        assert_eq!(core.sets(), ["loopback"]);
+        assert!(!package("xtask", &[], &[]).has_back_ends());
+        assert_eq!(package("xtask", &[], &[]).sets(), [""]);
+    }
+}
