@@ -4,10 +4,9 @@
 //!
 //! Against the simulated vendors: `cargo run -p llm-auth-testkit -- --approve auto` in another
 //! terminal, and its base URL as the argument.
-#![allow(clippy::print_stdout, reason = "an example")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
-use llm_auth_examples::Terminal;
-use llm_auth_qwen::{AuthManager, FileTokenStore, QwenEndpoints, QwenProvider, Result};
+use llm_auth_qwen::{AuthManager, FileTokenStore, LoginEvent, QwenEndpoints, QwenProvider, Result};
 
 fn main() -> Result<()> {
     let mut endpoints = QwenEndpoints::default();
@@ -19,7 +18,7 @@ fn main() -> Result<()> {
         .store(FileTokenStore::file("qwen-session.json"))
         .build()
         .blocking();
-    let token = manager.token_or_login(&Terminal)?;
+    let token = manager.token_or_login(&|event: &LoginEvent<'_>| eprintln!("{event}"))?;
     println!("a token of {} characters", token.access.expose().len());
     let token = manager.refresh()?;
     println!("a new one of {} characters", token.access.expose().len());

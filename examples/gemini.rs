@@ -1,12 +1,11 @@
 //! Signs in to Gemini with your own OAuth client (a Google `client_secret.json`).
 //!
 //! `cargo run -p llm-auth-examples --example gemini -- client_secret.json`
-#![allow(clippy::print_stdout, reason = "an example")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
 use std::error::Error;
 
-use llm_auth_examples::Terminal;
-use llm_auth_gemini::{AuthManager, FileTokenStore, GeminiProvider, OAuthClient};
+use llm_auth_gemini::{AuthManager, FileTokenStore, GeminiProvider, LoginEvent, OAuthClient};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -18,7 +17,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let manager = AuthManager::builder(provider.clone())
         .store(FileTokenStore::file("gemini-session.json"))
         .build();
-    let token = manager.token_or_login(&Terminal).await?;
+    let token = manager
+        .token_or_login(&|event: &LoginEvent<'_>| eprintln!("{event}"))
+        .await?;
     println!(
         "Authorization: Bearer ({} characters)",
         token.access.expose().len()

@@ -1,10 +1,9 @@
 //! Signs in to MiniMax in the region of the account (`global` or `cn`).
 //!
 //! `cargo run -p llm-auth-examples --example minimax -- cn`
-#![allow(clippy::print_stdout, reason = "an example")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
-use llm_auth_examples::Terminal;
-use llm_auth_minimax::{AuthManager, FileTokenStore, MiniMaxProvider, Result};
+use llm_auth_minimax::{AuthManager, FileTokenStore, LoginEvent, MiniMaxProvider, Result};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -14,7 +13,9 @@ async fn main() -> Result<()> {
         .store(FileTokenStore::file("minimax-session.json"))
         .account(region)
         .build();
-    let token = manager.token_or_login(&Terminal).await?;
+    let token = manager
+        .token_or_login(&|event: &LoginEvent<'_>| eprintln!("{event}"))
+        .await?;
     if let Some(message) = &token.notification {
         println!("MiniMax says: {message:?}");
     }

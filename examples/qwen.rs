@@ -4,10 +4,9 @@
 //!
 //! Against the simulated vendors: `cargo run -p llm-auth-testkit -- --approve auto` in another
 //! terminal, and its base URL as the argument.
-#![allow(clippy::print_stdout, reason = "an example")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
-use llm_auth_examples::Terminal;
-use llm_auth_qwen::{AuthManager, FileTokenStore, QwenEndpoints, QwenProvider, Result};
+use llm_auth_qwen::{AuthManager, FileTokenStore, LoginEvent, QwenEndpoints, QwenProvider, Result};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -19,7 +18,9 @@ async fn main() -> Result<()> {
     let manager = AuthManager::builder(provider)
         .store(FileTokenStore::file("qwen-session.json"))
         .build();
-    let token = manager.token_or_login(&Terminal).await?;
+    let token = manager
+        .token_or_login(&|event: &LoginEvent<'_>| eprintln!("{event}"))
+        .await?;
     println!(
         "call {}",
         manager.provider().api_base(&token).unwrap_or_default()

@@ -20,7 +20,7 @@ async fn main() -> Result<()> {
         AuthManager::builder(MiniMaxProvider::new()),
         AuthManager::builder(QwenProvider::new()),
     ]
-    .map(|builder| builder.shared_store(Arc::clone(&store)).build());
+    .map(|builder| builder.store(Arc::clone(&store)).build());
     for manager in managers {
         match manager.load().await? {
             None => println!("{}: nobody is signed in", manager.key()),

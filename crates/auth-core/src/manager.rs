@@ -84,14 +84,10 @@ pub struct Logout {
 }
 
 impl AuthManager {
-    /// A manager for sessions of this provider; see the builder for the defaults.
+    /// A manager for sessions of this provider; see the builder for the defaults. Managers of many
+    /// accounts share a provider in an [`Arc`].
     pub fn builder(provider: impl AuthProvider + 'static) -> AuthManagerBuilder {
-        Self::builder_shared(Arc::new(provider))
-    }
-
-    /// The same, for a provider that many managers share, as in a service with many accounts.
-    pub fn builder_shared(provider: Arc<dyn AuthProvider>) -> AuthManagerBuilder {
-        AuthManagerBuilder::new(provider)
+        AuthManagerBuilder::new(Arc::new(provider))
     }
 
     /// Which session this is about.

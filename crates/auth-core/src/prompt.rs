@@ -1,6 +1,6 @@
 //! What a person needs to know while they sign in.
 
-use std::fmt::Debug;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,31 +9,23 @@ use crate::device::DeviceAuthorization;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Shows a sign-in to a person. The library itself never prints and never opens a browser.
+/// Shows a sign-in to the user. The library itself never prints and never opens a browser.
+///
+/// A function or closure that takes a [`LoginEvent`] is a prompt too.
 ///
 /// # Examples
 ///
 /// ```
 /// use llm_auth_core::{LoginEvent, UserPrompt};
 ///
-/// #[derive(Debug)]
-/// struct Terminal;
-///
-/// impl UserPrompt for Terminal {
-///     fn notify(&self, event: &LoginEvent<'_>) {
-///         match event {
-///             LoginEvent::DeviceCode { device, .. } => {
-///                 eprintln!("Open {}", device.best_uri());
-///                 eprintln!("The code is {}", device.user_code);
-///             }
-///             LoginEvent::AuthorizationUrl { url, .. } => eprintln!("Open {url}"),
-///             _ => {}
-///         }
-///     }
+/// fn shows(prompt: &dyn UserPrompt) {
+///     prompt.notify(&LoginEvent::CallbackReceived);
 /// }
+///
+/// shows(&|event: &LoginEvent<'_>| eprintln!("{event}"));
 /// ```
 #[async_trait]
-pub trait UserPrompt: Debug + Send + Sync {
+pub trait UserPrompt: Send + Sync {
     /// Shows one event. Called in the middle of the sign-in: return soon.
     fn notify(&self, event: &LoginEvent<'_>);
 
@@ -69,7 +61,22 @@ pub trait UserPrompt: Debug + Send + Sync {
     }
 }
 
-/// One thing that happens during a sign-in.
+impl<F: Fn(&LoginEvent<'_>) + Send + Sync> UserPrompt for F {
+    fn notify(&self, event: &LoginEvent<'_>) {
+        self(event);
+    }
+}
+
+/// One thing that happens during a sign-in; shown as a line or two for the user's terminal.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Error, ErrorKind, LoginEvent};
+///
+/// let event = LoginEvent::CallbackReceived;
+/// assert_eq!(event.to_string(), "Received the response; finishing the sign-in.");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoginEvent<'a> {
@@ -143,6 +150,34 @@ impl<'a> LoginEvent<'a> {
             url,
             redirect_uri,
             expires_in,
+        }
+    }
+}
+
+impl fmt::Display for LoginEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CallbackReceived => f.write_str("Received the response; finishing the sign-in."),
+            Self::AuthorizationUrl { url, .. } => write!(f, "Open this page in a browser:\n{url}"),
+            Self::DeviceCode { device } => write!(
+                f,
+                "Open this page in a browser:\n{}\nThe code is {}.",
+                device.best_uri(),
+                device.user_code
+            ),
+            Self::Ignored { why, .. } => {
+                write!(f, "Ignored an unexpected response ({why}); still waiting.")
+            }
+            Self::PastesExhausted => {
+                f.write_str("No more pasted addresses are tried; finish in the browser.")
+            }
+            Self::SlowedDown { interval } => write!(
+                f,
+                "The server asked for fewer requests: one every {} s from now on.",
+                interval.as_secs_f64()
+            ),
+            Self::Retrying { error } => write!(f, "{error}; retrying."),
+            Self::Waiting { left } => write!(f, "Waiting; {} s left.", left.as_secs()),
         }
     }
 }

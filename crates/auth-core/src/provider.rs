@@ -1,6 +1,7 @@
 //! Who talks to a vendor.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -66,6 +67,37 @@ pub trait AuthProvider: Debug + Send + Sync {
     /// What an API answer says about the session: renew, or not the token's fault.
     fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
         answer.verdict_by_status()
+    }
+}
+
+#[async_trait]
+impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        (**self).authenticate(prompt).await
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        (**self).refresh(current).await
+    }
+
+    fn rotates_refresh_tokens(&self) -> bool {
+        (**self).rotates_refresh_tokens()
+    }
+
+    async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        (**self).revoke(token).await
+    }
+
+    fn api_base(&self, token: &OAuthToken) -> Option<String> {
+        (**self).api_base(token)
+    }
+
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        (**self).classify_api_response(response)
     }
 }
 

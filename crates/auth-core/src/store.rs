@@ -4,6 +4,7 @@ mod file;
 mod memory;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -39,6 +40,21 @@ pub trait TokenStore: Debug + Send + Sync {
 
     /// Where the session is kept, in words fit for a message.
     fn place(&self, key: &SessionKey) -> String;
+}
+
+#[async_trait]
+impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
+    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+        (**self).load(key).await
+    }
+
+    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        (**self).lock(key).await
+    }
+
+    fn place(&self, key: &SessionKey) -> String {
+        (**self).place(key)
+    }
 }
 
 /// One session, locked.

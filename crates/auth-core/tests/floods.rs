@@ -12,7 +12,7 @@ use support::{Brittle, FakeProvider, Response, expired_session, session};
 
 fn manager(provider: &FakeProvider, store: &Arc<Brittle>) -> AuthManager {
     AuthManager::builder(provider.clone())
-        .shared_store(Arc::clone(store) as Arc<_>)
+        .store(Arc::clone(store))
         .build()
 }
 
@@ -66,7 +66,7 @@ async fn a_wait_that_the_server_asked_for_is_kept_by_every_process_and_call() {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let another_process = || {
         AuthManager::builder(provider.clone())
-            .shared_store(Arc::clone(&store) as Arc<_>)
+            .store(Arc::clone(&store))
             .clock(Arc::clone(&clock) as Arc<_>)
             .build()
     };
@@ -97,7 +97,7 @@ async fn a_wait_noted_by_a_clock_that_was_ahead_is_not_believed() {
     let now = SystemClock.now();
     let clock = Arc::new(ManualClock::new(now.after(Duration::from_secs(86_400))));
     let manager = AuthManager::builder(provider.clone())
-        .shared_store(Arc::clone(&store) as Arc<_>)
+        .store(Arc::clone(&store))
         .clock(Arc::clone(&clock) as Arc<_>)
         .build();
     manager.token().await.unwrap_err();

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_millis(300);
 
 fn manager(provider: &FakeProvider, store: &Arc<Brittle>) -> AuthManager {
     AuthManager::builder(provider.clone())
-        .shared_store(Arc::clone(store) as Arc<_>)
+        .store(Arc::clone(store))
         .call_limit(LIMIT)
         .build()
 }

@@ -155,7 +155,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
     let shared = Arc::clone(&store);
     provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
     let manager = AuthManager::builder(provider)
-        .shared_store(Arc::clone(&store) as Arc<_>)
+        .store(Arc::clone(&store))
         .build();
     assert_eq!(manager.token().await.unwrap().access.expose(), "a9");
     assert!(!store.held().unwrap().is_refused());
@@ -203,9 +203,7 @@ async fn a_store_that_cannot_take_the_successor_is_known_before_anything_is_spen
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));
     store.refuse_prepare.store(true, Ordering::SeqCst);
-    let manager = AuthManager::builder(provider.clone())
-        .shared_store(store)
-        .build();
+    let manager = AuthManager::builder(provider.clone()).store(store).build();
     assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Store);
     assert_eq!(provider.refreshes(), 0);
 }
@@ -227,7 +225,7 @@ async fn a_save_that_fails_after_all_is_made_up_for_and_shows_nothing_before() {
     let store = Brittle::holding(expired_session("a1", "r1"));
     store.refuse_save.store(true, Ordering::SeqCst);
     let manager = AuthManager::builder(provider.clone())
-        .shared_store(Arc::clone(&store) as Arc<_>)
+        .store(Arc::clone(&store))
         .build();
     for _ in 0..2 {
         assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Store);
@@ -326,7 +324,7 @@ async fn what_somebody_else_stored_during_a_renewal_that_failed_stays() {
     let shared = Arc::clone(&store);
     provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
     let manager = AuthManager::builder(provider)
-        .shared_store(Arc::clone(&store) as Arc<_>)
+        .store(Arc::clone(&store))
         .build();
     assert!(manager.token().await.unwrap_err().is_transient());
     assert_eq!(store.held().unwrap().refresh.unwrap().expose(), "r9");

@@ -46,16 +46,11 @@ impl AuthManagerBuilder {
         }
     }
 
-    /// Where the session is kept; in memory by default, so it ends with the process.
+    /// Where the session is kept; in memory by default, so it ends with the process. Managers of
+    /// many accounts share a store in an [`Arc`].
     #[must_use]
-    pub fn store(self, store: impl TokenStore + 'static) -> Self {
-        self.shared_store(Arc::new(store))
-    }
-
-    /// The same, for a store that is shared with others.
-    #[must_use]
-    pub fn shared_store(mut self, store: Arc<dyn TokenStore>) -> Self {
-        self.store = store;
+    pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.store = Arc::new(store);
         self
     }
 

@@ -104,7 +104,7 @@ impl AuthProvider for Vendor {
 
 async fn manager(store: Arc<dyn TokenStore>, first: u64) {
     let vendor = Vendor(AtomicU64::new(first));
-    let manager = AuthManager::builder(vendor).shared_store(store).build();
+    let manager = AuthManager::builder(vendor).store(store).build();
     let signed_in = manager.login(&Silent).await.unwrap();
     drop(signed_in);
     for _ in 0..2 {

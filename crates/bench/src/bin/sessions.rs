@@ -60,8 +60,8 @@ async fn ours(count: u64, base_url: &str, keep: bool) -> Result<u64> {
     let mut managers = Vec::with_capacity(count as usize);
     let before = resident()?;
     for number in 0..count {
-        let manager = AuthManager::builder_shared(Arc::clone(&provider))
-            .shared_store(Arc::clone(&shared))
+        let manager = AuthManager::builder(Arc::clone(&provider))
+            .store(Arc::clone(&shared))
             .account(format!("account{number}"))
             .build();
         let mut guard = store.lock(manager.key()).await?;

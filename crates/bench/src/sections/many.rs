@@ -102,8 +102,8 @@ fn refresh_all(base_url: &str, folder: &Path) -> Result<(Duration, usize)> {
         let begun = Instant::now();
         let mut running = JoinSet::new();
         for number in 0..SESSIONS {
-            let manager = AuthManager::builder_shared(Arc::clone(&provider))
-                .shared_store(Arc::clone(&store))
+            let manager = AuthManager::builder(Arc::clone(&provider))
+                .store(Arc::clone(&store))
                 .account(number.to_string())
                 .build();
             running.spawn(async move { manager.token().await.map(drop) });
