@@ -37,7 +37,7 @@ Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: tr
 5 denied or the code expired, 126/127 exec cannot run or find the command,
 129/130/131/143 hung up, interrupted, quit, terminated.
 
-Standard output carries only the answer; LLM_AUTH_HOME moves the folder of the sessions.";
+Standard output carries only the answer; LLM_AUTH_HOME moves the directory of the sessions.";
 
 /// Sign in to AI vendors and hand the access token to scripts.
 #[derive(Debug, Parser)]
@@ -78,7 +78,7 @@ enum Command {
     Logout(logout::LogoutArgs),
     /// Find what stands in the way: network, endpoints, clock, store. Touches no credential.
     Doctor(doctor::DoctorArgs),
-    /// Look at the session of another program, and sign in afresh or take it over.
+    /// Look at the session of another program, and start a new one or take it over.
     #[command(after_help = examples::IMPORT)]
     Import(import::ImportArgs),
     /// Print the completions for a shell.

@@ -127,9 +127,7 @@ impl Reporter {
 
     fn advice(&self, failure: &Failure) -> Option<String> {
         match failure {
-            Failure::Command { .. } => {
-                Some("is the command spelled right, installed, and in PATH?".into())
-            }
+            Failure::Command { .. } => Some("check that the command exists and is in PATH".into()),
             Failure::Config { advice, .. }
             | Failure::NotFound { advice, .. }
             | Failure::NotUsable { advice, .. } => Some(advice.clone()),
@@ -187,7 +185,9 @@ impl Reporter {
                 format!("run `{login}` again, and approve it in time{longer}")
             }
             ErrorKind::Corrupt => {
-                format!("look at the file, or run `{login}`, which keeps it aside and starts anew")
+                format!(
+                    "look at the file, or run `{login}`, which keeps a copy of it and signs in again"
+                )
             }
             ErrorKind::Store => self.store_advice(error),
             ErrorKind::StoreBusy => {
@@ -227,7 +227,7 @@ impl Reporter {
                 "the answer belongs to another sign-in: run `{login}` again, and do not trust \
                  this network if it happens twice"
             ),
-            _ => "if that does not help you: -vv tells more, and a report helps us".into(),
+            _ => "run again with -vv for details; if it looks like a bug, please report it".into(),
         }
     }
 }

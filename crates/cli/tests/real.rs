@@ -1,6 +1,6 @@
 //! The command with the real things: a browser that goes through the pages, and a terminal.
 //!
-//! Each keeps pictures: in the folder that `LLM_AUTH_SCREENSHOTS` names (`cargo xtask screenshots`
+//! Each keeps pictures: in the directory that `LLM_AUTH_SCREENSHOTS` names (`cargo xtask screenshots`
 //! makes those of the repository), else among the files of the build.
 #![cfg(unix)]
 #![allow(

@@ -160,7 +160,7 @@ impl Shared {
     }
 
     pub(super) fn not_signed_in(&self) -> Error {
-        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(self.key())
+        Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(self.key())
     }
 
     pub(super) fn named(&self, error: Error) -> Error {

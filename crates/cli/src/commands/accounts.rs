@@ -94,8 +94,7 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
                     ""
                 }
             ),
-            None => "nobody is signed in; `llm-auth login qwen`, `minimax` or `gemini` starts"
-                .to_owned(),
+            None => "not signed in; `llm-auth login qwen`, `minimax` or `gemini` starts".to_owned(),
         });
     }
     let width = accounts.iter().map(|account| columns(&account.account));
@@ -110,7 +109,7 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     let (provider, store) = (args.provider, all()?);
     let known = provider.accounts(&store).stored()?;
     if known.is_empty() {
-        let error = Error::new(ErrorKind::NotSignedIn, "nobody is signed in");
+        let error = Error::new(ErrorKind::NotSignedIn, "not signed in");
         return Err(error
             .with_session(&provider.accounts(&store).key(DEFAULT_ACCOUNT))
             .into());

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let output = Output { json: args.json };
     let demo = Demo::build(pause, output).map_err(|error| Failure::Config {
         message: format!("cannot set up the demo: {error}"),
-        advice: "it needs a loopback port and a folder for temporary files".into(),
+        advice: "it needs a loopback port and a directory for temporary files".into(),
     })?;
     let interrupted = || "interrupted; nothing of the demo is left".to_owned();
     runtime::run(Vec::new, demo.play(), interrupted)

@@ -88,7 +88,7 @@ fn ask() -> Choice {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Choice::Leave;
     }
-    say("Sign in afresh [s], take over [t], or leave it as it is [Enter]?");
+    say("Start a new session [s], take over [t], or leave it as it is [Enter]?");
     let mut answer = String::new();
     // Standard input that has ended says nothing.
     let _ended = io::stdin().read_line(&mut answer);

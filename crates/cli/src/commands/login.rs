@@ -168,7 +168,7 @@ fn conclude(
         "Signed in to {}{as_whom}. The session is stored in {file}.",
         provider.title()
     ));
-    let until = expires_at.as_deref().unwrap_or("the end of all calendars");
+    let until = expires_at.as_deref().unwrap_or("an out-of-range date");
     say(&match token.refresh {
         _ if time::has_expired(token) => time::expired_on_arrival(token),
         Some(_) => {

@@ -101,7 +101,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     };
     if let Some(account) = &current {
         say(&format!(
-            "Where no account of {} is named, {account} is meant now.",
+            "The current {} account is now {account}.",
             provider.title()
         ));
     }
@@ -132,13 +132,7 @@ async fn forget(
         revocation,
         message: format!("{key}: {message}"),
     };
-    let not_signed_in = || {
-        outcome(
-            false,
-            "none",
-            "nobody was signed in; nothing to forget".to_owned(),
-        )
-    };
+    let not_signed_in = || outcome(false, "none", "not signed in; nothing to forget".to_owned());
     if local || sharer.is_some() {
         if !manager.forget().await? {
             return Ok(not_signed_in());
@@ -163,7 +157,7 @@ async fn forget(
     let (word, message) = match revocation {
         None => (
             "none",
-            "forgotten here; the vendor had ended the session already".to_owned(),
+            "removed from this computer; the vendor had ended the session already".to_owned(),
         ),
         Some(Ok(Revocation::Confirmed)) => (
             "confirmed",
@@ -172,15 +166,15 @@ async fn forget(
         Some(Ok(_)) => (
             "not_supported",
             format!(
-                "forgotten here. {} has no way to be told, so whoever has a copy of the tokens can \
-                 use them until they expire",
+                "removed from this computer. {} does not support revocation: copies of the tokens \
+                 stay valid until they expire",
                 provider.title()
             ),
         ),
         Some(Err(error)) => (
             "not_confirmed",
             format!(
-                "forgotten here, but {} did not confirm that the session is over: {}",
+                "removed from this computer, but {} did not confirm that the session is over: {}",
                 provider.title(),
                 chain(&error)
             ),

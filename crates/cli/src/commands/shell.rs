@@ -46,7 +46,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ManArgs {
-    /// Write a page for each command into this folder, instead of the first to standard output.
+    /// Write a page for each command into this directory, instead of the first to standard output.
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -191,7 +191,7 @@ pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<(), Failure>
             "cannot write the pages into {}: {error}",
             directory.display()
         ),
-        advice: "name a folder that can be written".into(),
+        advice: "name a directory that can be written".into(),
     })
 }
 

@@ -65,9 +65,9 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
         let is_part = args.provider.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
         say(if others {
-            "nobody is signed in there; `llm-auth status` shows all"
+            "not signed in there; `llm-auth status` shows all"
         } else {
-            "nobody is signed in; `llm-auth login` starts"
+            "not signed in; `llm-auth login` starts"
         });
     }
     for (at, row) in rows.iter().enumerate() {
@@ -85,7 +85,7 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
 fn checked(rows: &[Row]) -> Result<(), Failure> {
     let lacks = |row: &&Row| !["renewable", "valid"].contains(&row.state);
     if rows.is_empty() {
-        return Err(Error::new(ErrorKind::NotSignedIn, "nobody is signed in").into());
+        return Err(Error::new(ErrorKind::NotSignedIn, "not signed in").into());
     }
     let Some(row) = rows.iter().find(lacks) else {
         return Ok(());

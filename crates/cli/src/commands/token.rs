@@ -174,9 +174,8 @@ fn good_enough(
     key: &SessionKey,
     minimum: Option<Duration>,
 ) -> Result<bool, Failure> {
-    let stored = stored.ok_or_else(|| {
-        Error::new(ErrorKind::NotSignedIn, "nobody is signed in").with_session(key)
-    })?;
+    let stored = stored
+        .ok_or_else(|| Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(key))?;
     let now = SystemClock.now();
     Ok(match minimum {
         None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),

@@ -56,7 +56,7 @@ impl ProviderName {
             }
             Self::MiniMax => "The API takes tokens of accounts with a Token Plan only.",
             Self::Gemini => {
-                "It takes an OAuth client of your own (type \"Desktop app\"), and calls count on the \
+                "You need your own OAuth client (type \"Desktop app\"). API usage is billed to that \
                  client's project."
             }
         }

@@ -82,18 +82,20 @@ pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
             "make the file system of this file writable, or name another file with --store"
         }
         (Some(io::ErrorKind::ReadOnlyFilesystem), false) => {
-            "make the file system of this file writable, or set LLM_AUTH_HOME to another folder"
+            "make the file system of this file writable, or set LLM_AUTH_HOME to another directory"
         }
         (Some(io::ErrorKind::PermissionDenied), true) => {
-            "run this as the user that owns the file and its folder, or correct their owner and \
+            "run this as the user that owns the file and its directory, or correct their owner and \
              rights, or name another file with --store"
         }
         (Some(io::ErrorKind::PermissionDenied), false) => {
-            "run this as the user that owns the file and its folder, or correct their owner and \
-             rights, or set LLM_AUTH_HOME to another folder"
+            "run this as the user that owns the file and its directory, or correct their owner and \
+             rights, or set LLM_AUTH_HOME to another directory"
         }
-        (_, true) => "check the folder and its rights, or name another file with --store",
-        (_, false) => "check the folder and its rights, or set LLM_AUTH_HOME to another folder",
+        (_, true) => "check the directory and its rights, or name another file with --store",
+        (_, false) => {
+            "check the directory and its rights, or set LLM_AUTH_HOME to another directory"
+        }
     }
 }
 
@@ -107,7 +109,7 @@ mod tests {
         let error = Error::new(ErrorKind::Store, "cannot write").with_source(full);
         assert!(store_advice(&error, true).starts_with("free some space"));
         let error = Error::new(ErrorKind::Store, "cannot write");
-        assert!(store_advice(&error, true).starts_with("check the folder"));
+        assert!(store_advice(&error, true).starts_with("check the directory"));
     }
 
     #[test]

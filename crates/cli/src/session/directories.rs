@@ -63,8 +63,8 @@ fn home_of_user() -> Result<PathBuf, Failure> {
     match etcetera::base_strategy::choose_native_strategy() {
         Ok(strategy) => Ok(strategy.data_dir().join("llm-auth")),
         Err(_no_home) => Err(Failure::Config {
-            message: "cannot find a home folder for the sessions".into(),
-            advice: format!("set {HOME} to a folder, or name a file with --store"),
+            message: "cannot find a home directory for the sessions".into(),
+            advice: format!("set {HOME} to a directory, or name a file with --store"),
         }),
     }
 }

@@ -158,7 +158,7 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
     let home = directories::home()?;
     let cannot = |file: &Path, error: io::Error| Failure::Config {
         message: format!("cannot write the settings {}: {error}", file.display()),
-        advice: "check the folder and its rights".into(),
+        advice: "check the directory and its rights".into(),
     };
     let lock = home.join("settings.json.lock");
     let _held = files::make_directories(&home)

@@ -218,7 +218,7 @@ impl LoginPrompt {
                 return;
             }
         };
-        self.say("Your browser is asked to open it.");
+        self.say("Opening it in your browser...");
         let (screen, width) = (self.screen, Size::of(self.screen).width);
         let wanted = self.location.browser.as_deref();
         let cause = wanted.map(|wanted| format!(" (BROWSER is {})", printable(wanted)));

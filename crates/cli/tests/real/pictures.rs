@@ -12,12 +12,12 @@ use crate::tab::Tab;
 const FOLDER: &str = "LLM_AUTH_SCREENSHOTS";
 
 pub(crate) fn keep(name: &str, png: &[u8]) {
-    let folder = std::env::var_os(FOLDER).map_or_else(
+    let directory = std::env::var_os(FOLDER).map_or_else(
         || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures"),
         PathBuf::from,
     );
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(format!("{name}.png")), png).unwrap();
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join(format!("{name}.png")), png).unwrap();
 }
 
 /// Draws what a terminal shows, in a browser, since those draw text well.

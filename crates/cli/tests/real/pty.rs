@@ -69,7 +69,7 @@ impl Terminal {
         let known = user.command(&[]);
         let mut command = CommandBuilder::new(program);
         command.args(args);
-        command.cwd(user.folder.path());
+        command.cwd(user.directory.path());
         command.env_clear();
         for (name, value) in known.get_envs() {
             command.env(name, value.unwrap_or_default());

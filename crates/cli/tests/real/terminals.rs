@@ -183,7 +183,7 @@ fn whoever_is_in_the_foreground_has_the_terminal() {
     shell.send("echo $((40 + 2))-is-typed\n");
     shell.wait_for("42-is-typed");
     browse(&format!("{}?state=forged", redirect_uri(&url)));
-    shell.wait_for("Something that is not the answer");
+    shell.wait_for("Ignored an unexpected request");
     assert!(!shell.screen().contains("Ctrl-C stops"));
     assert!(shell.echoes());
 
@@ -325,7 +325,7 @@ fn the_other_commands_are_worth_a_look_too() {
     for vendor in ["qwen", "minimax", "gemini"] {
         user.sign_in(&[vendor]);
     }
-    // Seen from its own folder, so that no picture shows where this was.
+    // Seen from its own directory, so that no picture shows where this was.
     let home = [("LLM_AUTH_HOME", "home")];
     for (args, name) in [
         (&["status"][..], "status"),

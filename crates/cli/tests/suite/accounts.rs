@@ -236,7 +236,7 @@ fn who_signs_out_of_the_current_account_is_told_which_is_meant_now() {
     let done = user.run(&["logout", "qwen", "--account", "work", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.json()["current"], "default");
-    assert!(done.err.contains("default is meant now"), "{done:?}");
+    assert!(done.err.contains("account is now default"), "{done:?}");
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
     // Of one that was not the current one nothing changes.
     user.sign_in(&["qwen", "--account", "other"]);
@@ -258,7 +258,7 @@ fn of_two_switches_at_once_neither_is_undone() {
             let done = Done::from(child.wait_with_output().unwrap());
             assert_eq!(done.code, Some(0), "{done:?}");
         }
-        let settings = read(&user.folder.path().join("home/settings.json"));
+        let settings = read(&user.directory.path().join("home/settings.json"));
         assert_eq!(
             settings["current"],
             json!({"qwen": account, "minimax": account})
@@ -312,11 +312,11 @@ fn the_current_account_is_the_one_that_is_meant() {
 fn an_account_that_is_not_there_cannot_be_made_the_current_one() {
     let user = User::new();
     user.run(&["switch", "qwen", "work"])
-        .assert_failed(3, "nobody is signed in");
+        .assert_failed(3, "not signed in");
     user.sign_in(&["qwen"]);
     user.run(&["switch", "qwen", "work"])
         .assert_failed(2, "there is no account work at Qwen");
-    assert!(!user.folder.path().join("home/settings.json").exists());
+    assert!(!user.directory.path().join("home/settings.json").exists());
     assert_eq!(user.run(&["switch", "qwen"]).code, Some(0));
 }
 
@@ -347,8 +347,8 @@ fn a_vendor_s_folder_that_cannot_be_listed_locks_nobody_else_out() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     // A loop, which not even root can list.
-    let folder = user.folder.path().join("home/sessions/minimax");
-    std::os::unix::fs::symlink("minimax", folder).unwrap();
+    let directory = user.directory.path().join("home/sessions/minimax");
+    std::os::unix::fs::symlink("minimax", directory).unwrap();
     for args in [
         &["token", "qwen"][..],
         &["token", "qwen", "--account", "WORK"],
@@ -367,7 +367,7 @@ fn a_vendor_s_folder_that_cannot_be_listed_locks_nobody_else_out() {
 fn corrupt_settings_are_named_and_stop_only_who_needs_them() {
     let user = User::new();
     user.sign_in(&["qwen"]);
-    let file = user.folder.path().join("home/settings.json");
+    let file = user.directory.path().join("home/settings.json");
     for broken in ["{\"v\":1,\"current\":7}", "{", "[]"] {
         fs::write(&file, broken).unwrap();
         // No other account can be meant.
@@ -409,12 +409,7 @@ fn the_list_is_for_people_too() {
     let lines: Vec<_> = done.out.lines().collect();
     assert!(lines[0].starts_with("* qwen     default"), "{done:?}");
     assert!(lines[1].starts_with("  qwen     work"), "{done:?}");
-    assert!(
-        User::new()
-            .run(&["accounts"])
-            .err
-            .contains("nobody is signed in")
-    );
+    assert!(User::new().run(&["accounts"]).err.contains("not signed in"));
 }
 
 #[test]

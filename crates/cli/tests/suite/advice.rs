@@ -21,7 +21,7 @@ fn advises(done: &crate::common::Done, advice: &str, never: &[&str]) {
 fn a_file_or_a_directory_that_is_refused_is_named_with_what_to_change() {
     let user = User::with_expired_session("qwen");
     let file = user.file("qwen", "default");
-    let copy = user.folder.path().join("copy.json");
+    let copy = user.directory.path().join("copy.json");
     let second = copy.with_file_name("second.json");
     fs::copy(&file, &copy).unwrap();
     fs::hard_link(&copy, &second).unwrap();
@@ -29,7 +29,7 @@ fn a_file_or_a_directory_that_is_refused_is_named_with_what_to_change() {
     let done = user.run(&["token", "qwen", "--store", store]);
     done.assert_failed(1, "second name");
     advises(&done, "another file with --store", &OF_ANOTHER_TROUBLE);
-    fs::hard_link(&file, user.folder.path().join("third.json")).unwrap();
+    fs::hard_link(&file, user.directory.path().join("third.json")).unwrap();
     let done = user.run(&["token", "qwen"]);
     done.assert_failed(1, "second name");
     advises(
@@ -38,7 +38,7 @@ fn a_file_or_a_directory_that_is_refused_is_named_with_what_to_change() {
         &OF_ANOTHER_TROUBLE,
     );
     // A directory in which others may replace files.
-    let open = user.folder.path().join("open");
+    let open = user.directory.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
     fs::remove_file(&second).unwrap();
@@ -52,7 +52,7 @@ fn a_file_or_a_directory_that_is_refused_is_named_with_what_to_change() {
 #[test]
 fn a_session_of_another_account_or_vendor_is_advised_a_file_of_its_own() {
     let user = User::with_expired_session("qwen");
-    let one = user.folder.path().join("one.json");
+    let one = user.directory.path().join("one.json");
     fs::copy(user.file("qwen", "default"), &one).unwrap();
     let store = one.to_str().unwrap();
     for args in [

@@ -19,8 +19,9 @@ struct Launcher {
 }
 
 impl Launcher {
-    fn new(folder: &Path) -> Self {
-        let [program, page, release] = ["browser", "page", "release"].map(|name| folder.join(name));
+    fn new(directory: &Path) -> Self {
+        let [program, page, release] =
+            ["browser", "page", "release"].map(|name| directory.join(name));
         for pipe in [&page, &release] {
             assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
         }
@@ -42,7 +43,7 @@ impl Launcher {
 #[test]
 fn the_browser_of_the_variable_gets_the_page_and_may_hang() {
     let user = User::new();
-    let launcher = Launcher::new(user.folder.path());
+    let launcher = Launcher::new(user.directory.path());
     let child = user
         .command(&["login", "gemini"])
         .env("BROWSER", &launcher.program)
@@ -56,14 +57,14 @@ fn the_browser_of_the_variable_gets_the_page_and_may_hang() {
     assert_eq!(done.code, Some(0), "{done:?}");
     let shown = done.err.find(page.trim_end()).unwrap();
     assert!(
-        shown < done.err.find("Your browser is asked").unwrap(),
+        shown < done.err.find("Opening it in your browser").unwrap(),
         "{done:?}"
     );
 }
 
 /// Someone at a desk, with a program in place of `xdg-open`.
 fn at_a_desk(user: &User, launcher: &Launcher, args: &[&str]) -> Command {
-    let bin = user.folder.path().join("bin");
+    let bin = user.directory.path().join("bin");
     fs::create_dir_all(&bin).unwrap();
     let _there = fs::copy(&launcher.program, bin.join("xdg-open")).unwrap();
     let mut command = user.command(args);
@@ -71,13 +72,13 @@ fn at_a_desk(user: &User, launcher: &Launcher, args: &[&str]) -> Command {
         .env_remove("SSH_CONNECTION")
         .env("DISPLAY", ":0")
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-        .env("TMPDIR", user.folder.path());
+        .env("TMPDIR", user.directory.path());
     command
 }
 
 /// Folders that lead a browser to a page.
-fn redirects(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+fn redirects(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let names = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         name.to_str().unwrap().starts_with("llm-auth-sign-in-")
@@ -90,7 +91,7 @@ fn redirects(folder: &Path) -> Vec<PathBuf> {
 fn other_users_do_not_see_the_page_in_the_arguments_of_a_launcher() {
     for downloads in [None, Some("Downloads"), Some("Herunter geladen")] {
         let user = User::new();
-        let home = user.folder.path();
+        let home = user.directory.path();
         let mut place = home.to_owned();
         if let Some(name) = downloads {
             place = home.join(name);
@@ -103,12 +104,12 @@ fn other_users_do_not_see_the_page_in_the_arguments_of_a_launcher() {
         let args = ["login", "gemini", "--browser"];
         let child = at_a_desk(&user, &launcher, &args).spawn().unwrap();
         let argument = fs::read_to_string(&launcher.page).unwrap();
-        let folder = redirects(&place).pop().unwrap();
-        let file = folder.join("sign-in.html");
+        let directory = redirects(&place).pop().unwrap();
+        let file = directory.join("sign-in.html");
         let expected = format!("file://{}", file.display()).replace(' ', "%20");
         assert_eq!(argument.trim_end(), expected);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
         let html = fs::read_to_string(&file).unwrap();
         let page = html
             .split("url=")
@@ -129,7 +130,7 @@ fn other_users_do_not_see_the_page_in_the_arguments_of_a_launcher() {
 #[test]
 fn what_a_killed_sign_in_left_is_removed_by_the_next_one_and_nothing_else() {
     let user = User::with(Approval::Manual);
-    let home = user.folder.path();
+    let home = user.directory.path();
     let launcher = Launcher::new(home);
     let args = ["login", "qwen", "--browser"];
     let mut killed = at_a_desk(&user, &launcher, &args).spawn().unwrap();
@@ -162,9 +163,9 @@ fn what_a_killed_sign_in_left_is_removed_by_the_next_one_and_nothing_else() {
 fn a_browser_in_a_folder_with_a_blank_is_started_quoted_or_not() {
     for quoting in ["'{}'", "\"{}\" %s", "{}"] {
         let user = User::new();
-        let folder = user.folder.path().join("My Browser");
-        fs::create_dir(&folder).unwrap();
-        let launcher = Launcher::new(&folder);
+        let directory = user.directory.path().join("My Browser");
+        fs::create_dir(&directory).unwrap();
+        let launcher = Launcher::new(&directory);
         let program = launcher.program.display().to_string();
         let child = user
             .command(&["login", "gemini"])
@@ -182,13 +183,13 @@ fn a_browser_in_a_folder_with_a_blank_is_started_quoted_or_not() {
 #[test]
 fn a_browser_gets_no_secret_of_a_client_and_a_pipe_of_settings_holds_nothing_up() {
     let user = User::new();
-    let launcher = Launcher::new(user.folder.path());
+    let launcher = Launcher::new(user.directory.path());
     let script = format!(
         "#!/bin/sh\n{{ printf '%s\\n' \"$1\"; env; }} > '{}'\n",
         launcher.page.display()
     );
     fs::write(&launcher.program, script).unwrap();
-    let config = user.folder.path().join("config");
+    let config = user.directory.path().join("config");
     fs::create_dir(&config).unwrap();
     let pipe = config.join("user-dirs.dirs");
     assert!(
@@ -219,7 +220,7 @@ fn a_browser_gets_no_secret_of_a_client_and_a_pipe_of_settings_holds_nothing_up(
 #[test]
 fn the_flag_goes_before_the_variable() {
     let user = User::new();
-    let mark = user.folder.path().join("opened");
+    let mark = user.directory.path().join("opened");
     let browser = format!("touch {}", mark.display());
     let done = crate::common::with_browser(
         user.command(&["login", "gemini", "--json", "--no-browser"])

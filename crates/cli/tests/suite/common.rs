@@ -1,4 +1,4 @@
-//! A user of the command: a home folder, the simulated vendors, and processes.
+//! A user of the command: a home directory, the simulated vendors, and processes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 pub(crate) struct User {
     pub(crate) kit: Testkit,
-    pub(crate) folder: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 /// What a process left behind.
@@ -36,7 +36,7 @@ impl User {
             .interval(Duration::from_millis(100));
         let user = Self {
             kit: kit.start_blocking().unwrap(),
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
         };
         let kit = user.kit.base_url().to_owned();
         user.trust(&[&kit]);
@@ -45,15 +45,15 @@ impl User {
 
     /// Writes into the user's own settings which servers are trusted.
     pub(crate) fn trust(&self, hosts: &[&str]) {
-        let home = trusted_settings(self.folder.path());
+        let home = trusted_settings(self.directory.path());
         std::fs::create_dir_all(&home).unwrap();
         let settings = serde_json::json!({ "trusted_endpoints": hosts });
         std::fs::write(home.join("settings.json"), settings.to_string()).unwrap();
     }
 
-    /// A command that knows nothing of this computer but the home folder and the vendors.
+    /// A command that knows nothing of this computer but the home directory and the vendors.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = command(self.folder.path(), args);
+        let mut command = command(self.directory.path(), args);
         command.envs(self.kit.env());
         command
     }
@@ -97,7 +97,7 @@ impl User {
 
     /// The file of a session in the default store.
     pub(crate) fn file(&self, vendor: &str, account: &str) -> PathBuf {
-        let sessions = self.folder.path().join("home/sessions");
+        let sessions = self.directory.path().join("home/sessions");
         sessions.join(vendor).join(format!("{account}.json"))
     }
 
@@ -161,7 +161,7 @@ pub(crate) fn trusted_settings(home: &Path) -> PathBuf {
     home.join("trusted-settings")
 }
 
-/// A command that knows nothing of this computer but the home folder.
+/// A command that knows nothing of this computer but the home directory.
 pub(crate) fn command(home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-auth"));
     command

@@ -40,7 +40,7 @@ fn where_all_is_well_every_endpoint_is_named_and_the_exit_code_is_0() {
     for words in [
         "proxy: none is set",
         "the first sign-in makes it",
-        "nobody is signed in",
+        "not signed in",
         "2026-04-15",
         "qwen: device authorization endpoint",
         "minimax: token endpoint",
@@ -277,7 +277,10 @@ fn a_proxy_that_is_not_there_is_named() {
     let done = Done::from(output.unwrap());
     let check = endpoint(&done, "qwen", "token endpoint");
     let advice = check["advice"].as_str().unwrap();
-    assert!(advice.contains("is the proxy http://127.0.0.1:1 (by HTTPS_PROXY) there?"));
+    assert!(
+        advice
+            .contains("check that the proxy http://127.0.0.1:1 (set by HTTPS_PROXY) is reachable")
+    );
     assert_eq!(check["set_by"], "LLM_AUTH_QWEN_BASE_URL");
 }
 
@@ -360,7 +363,7 @@ fn a_session_that_needs_a_sign_in_and_settings_that_cannot_be_read_are_told() {
     let user = User::with_expired_session("qwen");
     user.kit.qwen().revoke_families();
     assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
-    fs::write(user.folder.path().join("home/settings.json"), "{").unwrap();
+    fs::write(user.directory.path().join("home/settings.json"), "{").unwrap();
     let done = user.run(&["doctor", "--offline", "--json"]);
     let session = &checks(&done, "session")[0];
     assert_eq!(
@@ -402,20 +405,20 @@ mod unix {
     fn a_folder_that_others_may_enter_is_a_warning() {
         let user = User::new();
         user.sign_in(&["qwen"]);
-        let folder = user.folder.path().join("home/sessions");
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        let directory = user.directory.path().join("home/sessions");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
         let done = user.run(&["doctor", "--offline", "--json"]);
         assert_eq!(done.code, Some(0), "{done:?}");
         let store = &checks(&done, "store")[0];
         assert_eq!(store["status"], "warn");
-        let left: Vec<_> = fs::read_dir(&folder).unwrap().collect();
+        let left: Vec<_> = fs::read_dir(&directory).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
     }
 
     #[test]
     fn a_store_that_cannot_be_a_folder_is_a_failure() {
         let user = User::new();
-        fs::write(user.folder.path().join("home"), "a file").unwrap();
+        fs::write(user.directory.path().join("home"), "a file").unwrap();
         let done = user.run(&["doctor", "--offline", "--json"]);
         assert_eq!(done.code, Some(1), "{done:?}");
         assert!(

@@ -79,7 +79,7 @@ fn white_space_and_carriage_returns_around_a_value_are_none_of_it() {
             .into_iter()
             .map(|(name, value)| padded(name, &value))
             .collect();
-        let home = user.folder.path().join("padded");
+        let home = user.directory.path().join("padded");
         let upper = vendor.to_ascii_uppercase();
         values.extend([
             padded("LLM_AUTH_HOME", home.to_str().unwrap()),
@@ -183,7 +183,7 @@ fn text_that_is_not_utf_8_is_a_usage_error() {
             .env("LLM_AUTH_QWEN_CLIENT_ID", odd),
     );
     done.assert_failed(2, "LLM_AUTH_QWEN_CLIENT_ID");
-    let store = user.folder.path().join(odd);
+    let store = user.directory.path().join(odd);
     let done = finish(user.command(&["login", "qwen", "--store"]).arg(&store));
     assert_eq!(done.code, Some(0), "a path need not be UTF-8: {done:?}");
     assert!(store.exists());
@@ -194,7 +194,7 @@ fn the_default_folder_is_below_the_home_of_the_user() {
     let user = User::new();
     let done = finish(user.command(&["login", "qwen"]).env_remove("LLM_AUTH_HOME"));
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(!user.folder.path().join("home").exists());
+    assert!(!user.directory.path().join("home").exists());
     let done = finish(
         user.command(&["status", "--json"])
             .env_remove("LLM_AUTH_HOME"),
@@ -204,7 +204,7 @@ fn the_default_folder_is_below_the_home_of_the_user() {
         .unwrap()
         .to_owned();
     assert!(
-        store.starts_with(user.folder.path().to_str().unwrap()),
+        store.starts_with(user.directory.path().to_str().unwrap()),
         "{store}"
     );
 }

@@ -133,7 +133,7 @@ fn another_process_of_the_user_cannot_look_into_this_one() {
 
     const OTHER: u32 = 65_534;
     let user = User::with(Approval::Manual);
-    let home = user.folder.path();
+    let home = user.directory.path();
     let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let command = user.command(&["login", "qwen", "--json"]);
     let program = home.join("a-copy");
@@ -166,9 +166,9 @@ fn another_process_of_the_user_cannot_look_into_this_one() {
 #[test]
 fn where_nobody_is_signed_in_nothing_is_started() {
     let user = User::new();
-    let mark = user.folder.path().join("started");
+    let mark = user.directory.path().join("started");
     let done = user.run(&["exec", "qwen", "--", "/bin/touch", mark.to_str().unwrap()]);
-    done.assert_failed(3, "nobody is signed in");
+    done.assert_failed(3, "not signed in");
     assert!(!mark.exists());
 }
 
@@ -178,8 +178,8 @@ fn a_program_that_cannot_be_run_has_the_exit_code_of_a_shell() {
     user.sign_in(&["qwen"]);
     user.run(&["exec", "qwen", "--", "/nowhere/made-up"])
         .assert_failed(127, "/nowhere/made-up");
-    let folder = user.folder.path().to_str().unwrap();
-    user.run(&["exec", "qwen", "--", folder])
+    let directory = user.directory.path().to_str().unwrap();
+    user.run(&["exec", "qwen", "--", directory])
         .assert_failed(126, "cannot run");
 }
 

@@ -68,7 +68,7 @@ fn a_lost_answer_after_the_rotation_ends_with_sign_in_again_and_an_intact_file()
 fn json_errors_are_json_on_stdout_too() {
     let user = User::new();
     let done = user.run(&["token", "qwen", "--json"]);
-    done.assert_failed(3, "nobody is signed in");
+    done.assert_failed(3, "not signed in");
     let error = &done.json()["error"];
     assert_eq!(error["kind"], "not_signed_in");
     assert_eq!(error["exit_code"], 3);

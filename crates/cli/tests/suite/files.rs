@@ -31,7 +31,7 @@ fn set_mode(path: &Path, mode: u32) {
 #[test]
 fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
     let user = User::new();
-    let here = user.folder.path().join("here");
+    let here = user.directory.path().join("here");
     fs::create_dir(&here).unwrap();
     for url in WHERE_A_PATH_IS_WANTED {
         for args in [
@@ -63,7 +63,7 @@ fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
 fn what_never_ends_in_place_of_a_file_holds_nothing_up() {
     let user = User::new();
     user.sign_in(&["qwen"]);
-    let fifo = user.folder.path().join("fifo");
+    let fifo = user.directory.path().join("fifo");
     pipe(&fifo);
     for odd in [fifo.to_str().unwrap(), "/dev/zero", "/dev/tty", "/"] {
         for args in [
@@ -77,7 +77,7 @@ fn what_never_ends_in_place_of_a_file_holds_nothing_up() {
         let done = command.env("LLM_AUTH_CA_FILE", odd).output().unwrap();
         crate::common::Done::from(done).assert_failed(1, "LLM_AUTH_CA_FILE");
     }
-    let settings = user.folder.path().join("home/settings.json");
+    let settings = user.directory.path().join("home/settings.json");
     pipe(&settings);
     user.run(&["switch", "qwen"])
         .assert_failed(1, "settings.json");
@@ -96,7 +96,7 @@ fn a_client_file_may_come_from_a_pipe_of_the_shell() {
     );
     let mut command = std::process::Command::new("bash");
     command.args(["-c", &script]).env_clear();
-    command.env("LLM_AUTH_HOME", user.folder.path().join("home"));
+    command.env("LLM_AUTH_HOME", user.directory.path().join("home"));
     command.env("PATH", "/usr/bin:/bin").envs(user.kit.env());
     let Ok(done) = command.output() else {
         return;
@@ -111,7 +111,7 @@ fn a_client_file_may_come_from_a_pipe_of_the_shell() {
 fn a_home_in_which_others_may_write_is_refused_with_words() {
     let user = User::new();
     user.sign_in(&["qwen"]);
-    let home = user.folder.path().join("home");
+    let home = user.directory.path().join("home");
     set_mode(&home, 0o777);
     for args in [
         &["token", "qwen"][..],
@@ -131,7 +131,7 @@ fn a_user_whose_session_the_administrator_renewed_can_go_on() {
     }
     let owned = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
     let user = User::new();
-    let home = user.folder.path().join("home");
+    let home = user.directory.path().join("home");
     fs::create_dir(&home).unwrap();
     chown(&home, Some(54_321), Some(54_321)).unwrap();
     user.sign_in(&["qwen"]);

@@ -168,7 +168,7 @@ impl<'a> Story<'a> {
 fn plain(user: &User, text: &str) -> String {
     const ENDS: [char; 6] = [' ', '\n', ',', ';', '"', '}'];
     let host = user.kit.base_url().replace("http://", "");
-    let home = user.folder.path().display().to_string();
+    let home = user.directory.path().display().to_string();
     let text = text.replace(&home, "/home/mia");
     let text = text.replace(&host, "127.0.0.1:PORT");
     text.split_inclusive(ENDS)

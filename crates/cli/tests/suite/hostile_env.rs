@@ -267,14 +267,14 @@ fn the_user_s_own_settings_may_trust_a_server_and_those_of_a_moved_home_may_not(
         .remove("server");
     fs::write(&file, session.to_string()).unwrap();
     user.trust(&[]);
-    let moved = user.folder.path().join("home/settings.json");
+    let moved = user.directory.path().join("home/settings.json");
     let kit = user.kit.base_url();
     let trusting = json!({ "trusted_endpoints": [kit] }).to_string();
     fs::write(&moved, &trusting).unwrap();
     user.run(&["token", "qwen"])
         .assert_failed(1, "chat.qwen.ai");
     for bad in [json!({"a": 1}), json!([1]), json!(["a b"]), json!("x")] {
-        let own = trusted_settings(user.folder.path()).join("settings.json");
+        let own = trusted_settings(user.directory.path()).join("settings.json");
         fs::write(own, json!({ "trusted_endpoints": bad }).to_string()).unwrap();
         let done = user.run(&["token", "qwen"]);
         done.assert_failed(1, "trusted_endpoints");
@@ -290,7 +290,7 @@ fn no_directory_that_the_environment_names_can_trust_a_server() {
     let (user, stranger) = (User::new(), Stranger::new());
     user.sign_in(&["qwen"]);
     user.expire("qwen");
-    let planted = user.folder.path().join("planted");
+    let planted = user.directory.path().join("planted");
     let trusting = json!({ "trusted_endpoints": [stranger.host, user.kit.base_url()] }).to_string();
     for place in [
         "llm-auth",
@@ -397,7 +397,7 @@ fn what_one_server_issues_in_a_sign_in_is_not_handed_to_another() {
 #[test]
 fn the_secret_of_the_user_s_client_goes_to_the_vendor_alone() {
     let (user, stranger) = (User::new(), Stranger::new());
-    let client = user.folder.path().join("client_secret.json");
+    let client = user.directory.path().join("client_secret.json");
     fs::write(&client, user.kit.client_secret_json()).unwrap();
     let with_file = ["login", "gemini", "--client-file", client.to_str().unwrap()];
     for args in [&["login", "gemini"][..], &with_file] {
@@ -416,7 +416,7 @@ fn the_secret_of_the_user_s_client_goes_to_the_vendor_alone() {
     }
     // A home of the stranger, with a session that claims to be of the stranger's server and that
     // names no client.
-    let home = user.folder.path().join("stranger");
+    let home = user.directory.path().join("stranger");
     fs::create_dir_all(home.join("sessions/gemini")).unwrap();
     let session = json!({
         "access": "made-up", "refresh": "made-up", "expires": 1,
@@ -446,7 +446,7 @@ fn the_secret_of_the_user_s_client_goes_to_the_vendor_alone() {
 #[test]
 fn a_session_that_is_taken_over_is_the_vendor_s_whatever_the_environment_says() {
     let (user, stranger) = (User::new(), Stranger::new());
-    let file = user.folder.path().join("session.json");
+    let file = user.directory.path().join("session.json");
     let tokens = json!({"access": "made-up", "refresh": "made-up-refresh", "expires": 1});
     fs::write(&file, tokens.to_string()).unwrap();
     let file = file.to_str().unwrap();

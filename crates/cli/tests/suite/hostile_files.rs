@@ -163,7 +163,7 @@ fn a_foreign_session_with_a_token_or_a_client_that_is_none_is_not_taken_over() {
                 "account": odd,
             });
             file[member] = odd.into();
-            let path = user.folder.path().join("adc.json");
+            let path = user.directory.path().join("adc.json");
             fs::write(&path, file.to_string()).unwrap();
             let args = [
                 "import",
@@ -196,7 +196,7 @@ fn an_api_that_a_foreign_file_names_is_qwen_s_or_left_aside() {
     ] {
         let user = User::new();
         user.trust(&[]);
-        let path = user.folder.path().join("oauth_creds.json");
+        let path = user.directory.path().join("oauth_creds.json");
         let file = json!({
             "access_token": "made-up-access", "refresh_token": "made-up-refresh",
             "resource_url": named, "expiry_date": 4_102_444_800_000_i64,

@@ -11,9 +11,9 @@ use crate::common::{Done, User, read};
 
 const FAR: i64 = 4_102_444_800_000;
 
-/// Writes a file of another program below the home folder.
+/// Writes a file of another program below the home directory.
 fn write(user: &User, file: &str, content: &Value) -> PathBuf {
-    let file = user.folder.path().join(file);
+    let file = user.directory.path().join(file);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, content.to_string()).unwrap();
     file
@@ -289,7 +289,7 @@ fn a_session_of_gemini_cli_cannot_be_taken_over_and_it_is_said_why() {
     done.assert_failed(1, "Google's own OAuth client");
     assert!(!done.err.contains("--account"), "{done:?}");
 
-    fs::remove_file(user.folder.path().join(".gemini/oauth_creds.json")).unwrap();
+    fs::remove_file(user.directory.path().join(".gemini/oauth_creds.json")).unwrap();
     write(&user, ".gemini/gemini-credentials.json", &json!("made-up"));
     user.run(&["import", "gemini-cli"])
         .assert_failed(1, "is encrypted");
@@ -446,8 +446,8 @@ fn without_a_program_all_that_are_known_are_looked_for() {
         ".qwen/oauth_creds.json",
         &qwen_code("made-up-access", "made-up-refresh", FAR),
     );
-    fs::create_dir_all(user.folder.path().join(".mmx")).unwrap();
-    fs::write(user.folder.path().join(".mmx/config.json"), "{").unwrap();
+    fs::create_dir_all(user.directory.path().join(".mmx")).unwrap();
+    fs::write(user.directory.path().join(".mmx/config.json"), "{").unwrap();
     let done = user.run(&["import"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.out.contains("→ llm-auth import qwen-code"), "{done:?}");

@@ -97,7 +97,7 @@ fn two_accounts_at_one_vendor_are_two_sessions() {
 #[test]
 fn a_client_file_is_all_that_gemini_needs() {
     let user = User::new();
-    let file = user.folder.path().join("client_secret.json");
+    let file = user.directory.path().join("client_secret.json");
     std::fs::write(&file, user.kit.client_secret_json()).unwrap();
     let file = file.to_str().unwrap();
     let args = ["login", "gemini", "--client-file", file, "--json"];
@@ -129,10 +129,10 @@ fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
     use crate::common::{Done, browse, command, with_browser};
 
     let user = User::new();
-    let file = user.folder.path().join("client_secret.json");
+    let file = user.directory.path().join("client_secret.json");
     std::fs::write(&file, user.kit.client_secret_json()).unwrap();
     let in_bash = |script: &str| {
-        let of_command = command(user.folder.path(), &[]);
+        let of_command = command(user.directory.path(), &[]);
         let script = script.replace("\"$0\"", &user.words(&[]).join(" "));
         let mut bash = std::process::Command::new("/bin/bash");
         bash.args(["-c", &script, "bash"])
@@ -242,7 +242,7 @@ fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
         crate::common::Done::from(command.output().unwrap())
     };
     run(&["login", "gemini"]).assert_failed(1, "no OAuth client");
-    let missing = user.folder.path().join("none.json");
+    let missing = user.directory.path().join("none.json");
     let args = [
         "login",
         "gemini",
@@ -250,7 +250,7 @@ fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
         missing.to_str().unwrap(),
     ];
     run(&args).assert_failed(1, "none.json");
-    let wrong = user.folder.path().join("wrong.json");
+    let wrong = user.directory.path().join("wrong.json");
     std::fs::write(
         &wrong,
         r#"{"web":{"client_id":"x","client_secret":"made-up-secret"}}"#,

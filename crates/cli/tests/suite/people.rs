@@ -50,7 +50,7 @@ fn a_variable_names_a_person_as_a_flag_does_and_that_person_is_not_replaced() {
 #[test]
 fn one_file_has_room_for_the_named_person_only() {
     let user = User::new();
-    let file = user.folder.path().join("one.json");
+    let file = user.directory.path().join("one.json");
     let file = file.to_str().unwrap();
     let args = [
         "login",
@@ -79,7 +79,7 @@ fn one_file_has_room_for_the_named_person_only() {
 #[test]
 fn a_file_of_another_account_is_refused_before_anything_is_said_of_a_sign_in() {
     let user = User::new();
-    let file = user.folder.path().join("one.json");
+    let file = user.directory.path().join("one.json");
     let file = file.to_str().unwrap();
     user.sign_in(&["gemini", "--store", file]);
     user.sign_in(&["qwen"]);

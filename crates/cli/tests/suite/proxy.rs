@@ -39,7 +39,7 @@ impl Company {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let ca = user.folder.path().join("company-ca.pem");
+        let ca = user.directory.path().join("company-ca.pem");
         fs::write(&ca, authority.pem()).unwrap();
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["vendor.example".to_owned()]).unwrap();
@@ -97,7 +97,7 @@ impl Company {
     fn doubtful(&self, args: &[&str]) -> Command {
         let mut command = self.command(args);
         command
-            .current_dir(self.user.folder.path())
+            .current_dir(self.user.directory.path())
             .env_remove("LLM_AUTH_CA_FILE")
             .env_remove("LLM_AUTH_GEMINI_BASE_URL");
         command
@@ -191,7 +191,7 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     company.user.expire("qwen");
     let (stored, before) = (company.user.stored("qwen"), company.tunnels());
     // The TLS library takes a blank for the name of a file.
-    let blank = company.user.folder.path().join(" ");
+    let blank = company.user.directory.path().join(" ");
     fs::copy(&company.ca, &blank).unwrap();
     let ca = company.ca.as_os_str();
     for variables in [
@@ -374,7 +374,7 @@ fn a_vendor_on_the_network_names_no_page_inside() {
 fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
-    let other = company.user.folder.path().join("other-ca.pem");
+    let other = company.user.directory.path().join("other-ca.pem");
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();

@@ -12,7 +12,7 @@ const MINIMAX: &str = include_str!("../data/gochat-minimax.json");
 const GEMINI: &str = include_str!("../data/gochat-gemini-no-refresh.json");
 
 fn shared(user: &User, content: &str) -> PathBuf {
-    let file = user.folder.path().join("shared.json");
+    let file = user.directory.path().join("shared.json");
     std::fs::write(&file, content).unwrap();
     file
 }

@@ -22,7 +22,7 @@ fn every_shell_gets_completions() {
 /// What bash offers after these words, the last of which is half written.
 fn offered(user: &User, words: &[&str]) -> Vec<String> {
     let command = user.command(&[]);
-    let folder = Path::new(command.get_program()).parent().unwrap();
+    let directory = Path::new(command.get_program()).parent().unwrap();
     let script = format!(
         "source <(llm-auth completions bash); COMP_TYPE=9; COMP_WORDS=({}); \
          COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
@@ -35,7 +35,7 @@ fn offered(user: &User, words: &[&str]) -> Vec<String> {
     for (name, value) in command.get_envs() {
         bash.env(name, value.unwrap_or_default());
     }
-    bash.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+    bash.env("PATH", format!("{}:/usr/bin:/bin", directory.display()));
     let done = Done::from(bash.output().unwrap());
     assert_eq!(done.code, Some(0), "{done:?}");
     done.out
@@ -96,8 +96,8 @@ fn there_is_a_manual_page_for_every_command() {
     let done = user.run(&["man"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.out.contains(".SH NAME") && done.out.contains(".SH SYNOPSIS"));
-    let folder = user.folder.path().join("man");
-    let done = user.run(&["man", "--dir", folder.to_str().unwrap()]);
+    let directory = user.directory.path().join("man");
+    let done = user.run(&["man", "--dir", directory.to_str().unwrap()]);
     assert_eq!((done.code, done.out.as_str()), (Some(0), ""), "{done:?}");
     for name in [
         "",
@@ -115,7 +115,7 @@ fn there_is_a_manual_page_for_every_command() {
         "-switch",
         "-token",
     ] {
-        let page = fs::read_to_string(folder.join(format!("llm-auth{name}.1"))).unwrap();
+        let page = fs::read_to_string(directory.join(format!("llm-auth{name}.1"))).unwrap();
         assert!(page.contains(".SH NAME"), "{name}: {page}");
         assert!(
             page.contains(&format!("llm\\-auth{}", name.replace('-', "\\-"))),
@@ -202,10 +202,10 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
     }
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);
-    let folder = user.folder.path().join(".qwen");
-    fs::create_dir(&folder).unwrap();
+    let directory = user.directory.path().join(".qwen");
+    fs::create_dir(&directory).unwrap();
     let theirs = r#"{"access_token":"made-up","refresh_token":"made-up","expiry_date":1}"#;
-    fs::write(folder.join("oauth_creds.json"), theirs).unwrap();
+    fs::write(directory.join("oauth_creds.json"), theirs).unwrap();
     for args in [
         &["token", "qwen"][..],
         &["switch", "qwen"],
@@ -248,7 +248,7 @@ fn bash_completes(user: &User, words: &[&str], typed: &str) -> String {
     );
     bash.env("LLM_AUTH", known.get_program())
         .env("TYPED", typed);
-    bash.current_dir(user.folder.path());
+    bash.current_dir(user.directory.path());
     Done::from(bash.output().unwrap()).out
 }
 
@@ -259,7 +259,7 @@ fn names_with_blanks_and_quotes_are_completed_as_each_shell_wants_them() {
         user.sign_in(&["qwen", "--account", name]);
     }
     // Bash would take a star for files.
-    fs::write(user.folder.path().join("a-file-b"), "").unwrap();
+    fs::write(user.directory.path().join("a-file-b"), "").unwrap();
     let line = ["llm-auth", "token", "qwen", "--account"];
     for (begun, typed, expected) in [
         ("my", "my", r"my\ account"),
@@ -303,10 +303,10 @@ fn names_with_blanks_and_quotes_are_completed_as_each_shell_wants_them() {
 #[test]
 fn every_page_says_what_is_read_returned_and_kept() {
     let user = User::new();
-    let folder = user.folder.path().join("man");
-    let done = user.run(&["man", "--dir", folder.to_str().unwrap()]);
+    let directory = user.directory.path().join("man");
+    let done = user.run(&["man", "--dir", directory.to_str().unwrap()]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    let pages = fs::read_dir(&folder).unwrap();
+    let pages = fs::read_dir(&directory).unwrap();
     let mut texts: Vec<String> = pages
         .map(|page| fs::read_to_string(page.unwrap().path()).unwrap())
         .collect();

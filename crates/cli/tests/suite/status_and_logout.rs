@@ -7,7 +7,7 @@ fn status_without_a_session_is_no_error() {
     let user = User::new();
     let done = user.run(&["status"]);
     assert_eq!((done.code, done.out.as_str()), (Some(0), ""));
-    assert!(done.err.contains("nobody is signed in"), "{done:?}");
+    assert!(done.err.contains("not signed in"), "{done:?}");
     let json = user.run(&["status", "--json"]).json();
     assert_eq!(json, serde_json::json!({"v": 1, "sessions": []}));
 }
@@ -95,8 +95,8 @@ fn a_refused_session_is_shown_as_refused() {
 fn logout_tells_the_vendor_where_that_is_possible_and_forgets() {
     let user = User::new();
     for (vendor, said) in [
-        ("qwen", "no way to be told"),
-        ("minimax", "no way to be told"),
+        ("qwen", "does not support revocation"),
+        ("minimax", "does not support revocation"),
         ("gemini", "confirmed"),
     ] {
         user.sign_in(&[vendor]);

@@ -28,7 +28,7 @@ fn a_corrupt_file_is_named_left_alone_and_kept_aside_by_a_login() {
 #[test]
 fn a_store_that_cannot_be_written_is_found_out_before_the_person_is_asked() {
     let user = User::new();
-    let blocked = user.folder.path().join("a-file");
+    let blocked = user.directory.path().join("a-file");
     std::fs::write(&blocked, "").unwrap();
     let place = blocked.join("session.json");
     let done = user.run(&["login", "qwen", "--store", place.to_str().unwrap()]);
@@ -39,7 +39,7 @@ fn a_store_that_cannot_be_written_is_found_out_before_the_person_is_asked() {
 #[test]
 fn a_file_of_another_vendor_is_refused_and_left_as_it_is() {
     let user = User::new();
-    let file = user.folder.path().join("one.json");
+    let file = user.directory.path().join("one.json");
     let place = file.to_str().unwrap();
     user.sign_in(&["qwen", "--store", place]);
     let before = std::fs::read(&file).unwrap();
@@ -60,7 +60,7 @@ fn a_file_of_another_vendor_is_refused_and_left_as_it_is() {
 #[test]
 fn one_file_holds_a_whole_session() {
     let user = User::new();
-    let file = user.folder.path().join("deep/er/one.json");
+    let file = user.directory.path().join("deep/er/one.json");
     let place = file.to_str().unwrap();
     user.sign_in(&["minimax", "--store", place]);
     expire(&file);
@@ -70,7 +70,7 @@ fn one_file_holds_a_whole_session() {
     let status = user.run(&["status", "--json", "--store", place]).json();
     assert_eq!(status["sessions"][0]["vendor"], "minimax");
     assert_eq!(status["sessions"][0]["state"], "valid");
-    assert!(!user.folder.path().join("home").exists());
+    assert!(!user.directory.path().join("home").exists());
 }
 
 #[cfg(unix)]
@@ -94,7 +94,7 @@ fn files_and_folders_are_for_their_owner_alone_whatever_the_umask() {
         assert_eq!(mode(&file), 0o600);
         assert_eq!(mode(file.parent().unwrap()), 0o700);
         assert_eq!(mode(file.parent().unwrap().parent().unwrap()), 0o700);
-        std::fs::remove_dir_all(user.folder.path().join("home")).unwrap();
+        std::fs::remove_dir_all(user.directory.path().join("home")).unwrap();
     }
 }
 
@@ -114,7 +114,7 @@ fn a_file_that_others_can_read_is_tightened_when_it_is_used() {
 #[test]
 fn one_file_hands_no_account_the_session_of_another() {
     let user = User::new();
-    let file = user.folder.path().join("one.json");
+    let file = user.directory.path().join("one.json");
     let file = file.to_str().unwrap();
     let login = ["login", "qwen", "--store", file, "--account", "ann"];
     assert_eq!(user.run(&login).code, Some(0));

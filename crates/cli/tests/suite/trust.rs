@@ -8,12 +8,12 @@ use crate::common::{Done, User};
 #[test]
 fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
     let user = User::with_expired_session("qwen");
-    let folder = user.folder.path();
-    let (garbage, empty) = (folder.join("garbage.pem"), folder.join("empty"));
+    let directory = user.directory.path();
+    let (garbage, empty) = (directory.join("garbage.pem"), directory.join("empty"));
     fs::write(&garbage, "made-up").unwrap();
     fs::create_dir(&empty).unwrap();
     let broken = "-----BEGIN CERTIFICATE-----\nbWFkZS11cA==\n-----END CERTIFICATE-----\n";
-    let half = folder.join("half.pem");
+    let half = directory.join("half.pem");
     fs::write(&half, broken).unwrap();
     for (variable, place) in [
         ("SSL_CERT_FILE", "/no/such/bundle.pem"),
@@ -47,7 +47,7 @@ fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
 #[test]
 fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_not() {
     let user = User::with_expired_session("qwen");
-    let bundle = user.folder.path().join("bundle.pem");
+    let bundle = user.directory.path().join("bundle.pem");
     fs::write(&bundle, "made-up").unwrap();
     let bundle = bundle.to_str().unwrap();
     for (value, around) in [
@@ -86,10 +86,10 @@ fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_no
 #[test]
 fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
     let user = User::with_expired_session("qwen");
-    let pipe = user.folder.path().join("pipe");
+    let pipe = user.directory.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
-    let (pipe, large) = (pipe.to_str().unwrap(), user.folder.path().join("large"));
+    let (pipe, large) = (pipe.to_str().unwrap(), user.directory.path().join("large"));
     let file = fs::File::create(&large).unwrap();
     file.set_len(17 * 1024 * 1024).unwrap();
     for (variable, place) in [
@@ -126,7 +126,7 @@ fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
 #[test]
 fn doctor_shows_what_stands_in_for_the_systems_certificates() {
     let user = User::new();
-    let bundle = user.folder.path().join("bundle.pem");
+    let bundle = user.directory.path().join("bundle.pem");
     fs::write(&bundle, "made-up").unwrap();
     for (variable, place, status) in [
         ("SSL_CERT_FILE", bundle.to_str().unwrap(), "ok"),

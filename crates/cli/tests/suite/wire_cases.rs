@@ -204,7 +204,7 @@ const REAL: &str = "/oauth2callback?code=made-up-code&state={STATE}";
 struct Scene {
     case: WireCase,
     server: ScriptedServer,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Scene {
@@ -227,7 +227,7 @@ impl Scene {
         Self {
             case,
             server: ScriptedServer::start(script).await.unwrap(),
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -247,7 +247,7 @@ impl Scene {
     }
 
     fn file(&self) -> PathBuf {
-        self.folder.path().join("session.json")
+        self.directory.path().join("session.json")
     }
 
     fn run(&self, args: &[&str]) -> Done {
@@ -255,7 +255,7 @@ impl Scene {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = command(self.folder.path(), args);
+        let mut command = command(self.directory.path(), args);
         command.arg("--store").arg(self.file());
         // The sessions of the lines record no server.
         command.args(["--trust-endpoint", self.server.base_url()]);

@@ -119,9 +119,9 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-/// A folder and everything in it.
-fn walk(folder: &Path) -> Check<Vec<PathBuf>> {
-    let mut all = vec![folder.to_owned()];
+/// A directory and everything in it.
+fn walk(directory: &Path) -> Check<Vec<PathBuf>> {
+    let mut all = vec![directory.to_owned()];
     let mut at = 0;
     while at < all.len() {
         if all[at].is_dir() && !all[at].is_symlink() {

@@ -17,7 +17,7 @@ const PAGE: u64 = 4096;
 
 /// Signed in on a small disk of its own, expired.
 struct Disk {
-    // Unmounted before the folder around it is removed.
+    // Unmounted before the directory around it is removed.
     _mount: Mount,
     root: PathBuf,
     world: World,
@@ -26,7 +26,7 @@ struct Disk {
 
 fn disk(round: &Round, options: &str) -> Check<Disk> {
     let mut world = World::new(round.provider())?;
-    let root = world.folder.path().join("disk");
+    let root = world.directory.path().join("disk");
     let mount = Mount::memory(&root, options)?;
     world.home = root.join("home");
     world.give_session(ACCOUNT)?;
@@ -133,10 +133,10 @@ pub(crate) fn read_only(round: &mut Round) -> Check {
         let _mount = Mount::read_only(&world.home)?;
         world.run(&words)?
     } else {
-        let folder = world.file(ACCOUNT).with_file_name("");
-        std::fs::set_permissions(&folder, Permissions::from_mode(0o500))?;
+        let directory = world.file(ACCOUNT).with_file_name("");
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o500))?;
         let done = world.run(&words);
-        std::fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
         done?
     };
     let why = if geteuid().is_root() {

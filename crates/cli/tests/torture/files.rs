@@ -13,7 +13,7 @@ use crate::world::{ACCOUNT, World};
 pub(crate) fn link(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let file = world.file(ACCOUNT);
-    let real = world.folder.path().join("elsewhere");
+    let real = world.directory.path().join("elsewhere");
     std::fs::create_dir(&real)?;
     let target = real.join("session.json");
     std::fs::rename(&file, &target)?;
@@ -71,8 +71,8 @@ fn wide(round: &Round) -> Check<String> {
     let world = World::with_expired_session(round.provider())?;
     let file = world.file(ACCOUNT);
     std::fs::set_permissions(&file, Permissions::from_mode(0o644))?;
-    for folder in [file.with_file_name(""), world.home.join("sessions")] {
-        std::fs::set_permissions(folder, Permissions::from_mode(0o777))?;
+    for directory in [file.with_file_name(""), world.home.join("sessions")] {
+        std::fs::set_permissions(directory, Permissions::from_mode(0o777))?;
     }
     let done = world.run(&world.token(ACCOUNT, &[]))?;
     world.check_answer(&done, ACCOUNT)?;
@@ -82,17 +82,17 @@ fn wide(round: &Round) -> Check<String> {
 /// Where everybody may replace files, nothing is spent.
 fn for_everybody(round: &Round) -> Check<String> {
     let world = World::with_expired_session(round.provider())?;
-    let folder = world.folder.path().join("everybody");
-    std::fs::create_dir(&folder)?;
-    let file = folder.join("session.json");
+    let directory = world.directory.path().join("everybody");
+    std::fs::create_dir(&directory)?;
+    let file = directory.join("session.json");
     std::fs::copy(world.file(ACCOUNT), &file)?;
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o777))?;
     let place = file.to_string_lossy().into_owned();
     let words = ["token", world.provider.name(), "--store", &place];
     let done = world.run(&words)?;
     ensure!(done.code == Some(1), "{}", world.tell(&done));
     ensure_kept!(world.refreshes() == 0, "the refresh token was spent");
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
     let done = world.run(&words)?;
     ensure!(done.code == Some(0), "{}", world.tell(&done));
     ensure_kept!(

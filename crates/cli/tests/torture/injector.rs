@@ -316,7 +316,7 @@ impl World {
             let made = rcgen::generate_simple_self_signed(name).unwrap();
             made.cert.pem()
         });
-        let file = self.folder.path().join(CERTIFICATES);
+        let file = self.directory.path().join(CERTIFICATES);
         std::fs::write(&file, text)?;
         command.env("SSL_CERT_FILE", file);
         Ok(())

@@ -16,17 +16,17 @@ impl Mount {
         mount(&["-t", "tmpfs", "-o", options, "tmpfs"], at)
     }
 
-    /// A folder or file at a second place, or mounted on itself.
+    /// A directory or file at a second place, or mounted on itself.
     pub(crate) fn bind(from: &Path, at: &Path) -> Check<Self> {
         mount(&["--bind", &from.to_string_lossy()], at)
     }
 
-    /// A folder that can only be read.
-    pub(crate) fn read_only(folder: &Path) -> Check<Self> {
-        let mounted = Self::bind(folder, folder)?;
+    /// A directory that can only be read.
+    pub(crate) fn read_only(directory: &Path) -> Check<Self> {
+        let mounted = Self::bind(directory, directory)?;
         tool(
             "mount",
-            &["-o", "remount,ro,bind", &folder.to_string_lossy()],
+            &["-o", "remount,ro,bind", &directory.to_string_lossy()],
         )?;
         Ok(mounted)
     }

@@ -158,10 +158,10 @@ impl Running {
 
     /// Waits until the process has opened this file; what it wanted to know before, it knows.
     pub(crate) fn wait_until_open(&self, file: &Path, limit: Duration) -> bool {
-        let folder = format!("/proc/{}/fd", self.id());
+        let directory = format!("/proc/{}/fd", self.id());
         let end = Instant::now() + limit;
         loop {
-            let entries = match std::fs::read_dir(&folder) {
+            let entries = match std::fs::read_dir(&directory) {
                 Ok(entries) => entries,
                 // Only root may look into a process that is not dumpable; it goes on without.
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return true,

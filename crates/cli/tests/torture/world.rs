@@ -1,4 +1,4 @@
-//! One vendor, one home folder, and processes between them.
+//! One vendor, one home directory, and processes between them.
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
@@ -37,7 +37,7 @@ pub(crate) struct World {
     pub(crate) home: PathBuf,
     secrets: Mutex<BTreeSet<String>>,
     // Removed last.
-    pub(crate) folder: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 /// The words of a command that may send the session to this server: the files of the rounds record
@@ -56,7 +56,7 @@ fn trusting<'a>(words: &[&'a str], base: &'a str) -> Vec<&'a str> {
 impl World {
     /// A vendor that rotates and revokes, approves at once, and nobody signed in.
     pub(crate) fn new(provider: Provider) -> Check<Self> {
-        let folder = tempfile::Builder::new().prefix("torture-").tempdir()?;
+        let directory = tempfile::Builder::new().prefix("torture-").tempdir()?;
         let kit = Testkit::builder()
             .approval(Approval::Auto)
             .interval(INTERVAL);
@@ -64,9 +64,9 @@ impl World {
             kit: kit.start_blocking()?,
             provider,
             ledger: Arc::default(),
-            home: folder.path().join("home"),
+            home: directory.path().join("home"),
             secrets: Mutex::default(),
-            folder,
+            directory,
         })
     }
 
@@ -86,7 +86,7 @@ impl World {
         Wire::new(self.kit.base_url(), &self.ledger)
     }
 
-    /// A command that knows nothing of this computer but the home folder and the vendor.
+    /// A command that knows nothing of this computer but the home directory and the vendor.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         self.command_at(self.kit.base_url(), words)
     }
@@ -128,12 +128,12 @@ impl World {
         command
             .args(words)
             .env_clear()
-            .env("HOME", self.folder.path())
+            .env("HOME", self.directory.path())
             .env("LLM_AUTH_HOME", &self.home)
             .env("LLM_AUTH_QWEN_BASE_URL", base)
             .env("LLM_AUTH_MINIMAX_BASE_URL", base)
             // A crash would leave secrets on the disk, and time.
-            .current_dir(self.folder.path())
+            .current_dir(self.directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -275,8 +275,8 @@ impl World {
     }
 
     pub(crate) fn file(&self, account: &str) -> PathBuf {
-        let folder = self.home.join("sessions").join(self.provider.name());
-        folder.join(format!("{account}.json"))
+        let directory = self.home.join("sessions").join(self.provider.name());
+        directory.join(format!("{account}.json"))
     }
 
     pub(crate) fn lock_file(&self, account: &str) -> PathBuf {

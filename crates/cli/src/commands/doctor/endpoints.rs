@@ -257,7 +257,7 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
         IN_BETWEEN.to_owned()
     } else if let Some(proxy) = proxy {
         format!(
-            "is the proxy {} (by {}) there?",
+            "check that the proxy {} (set by {}) is reachable",
             proxy.shown(),
             proxy.variable
         )

@@ -173,7 +173,7 @@ fn writable(directory: &Path, selector: &SessionSelector) -> Check {
     let existing = above.find(|above| above.symlink_metadata().is_ok());
     let existing = existing.unwrap_or_else(|| Path::new("."));
     if !existing.is_dir() {
-        let message = format!("{} is no folder", existing.display());
+        let message = format!("{} is no directory", existing.display());
         return Check::new("store", Status::Fail, message)
             .advice(format!("move it away, or {elsewhere}"))
             .fact("folder", shown);
@@ -221,7 +221,7 @@ fn advice(source: &io::Error, elsewhere: &str) -> String {
         io::ErrorKind::ReadOnlyFilesystem => {
             format!("make the file system writable, or {elsewhere}")
         }
-        _ => format!("check the owner and the rights of the folder, or {elsewhere}"),
+        _ => format!("check the owner and the rights of the directory, or {elsewhere}"),
     }
 }
 
@@ -264,7 +264,7 @@ fn summary(states: &BTreeMap<&'static str, usize>) -> Check {
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
     let message = if words.is_empty() {
-        "nobody is signed in".to_owned()
+        "not signed in".to_owned()
     } else {
         words.join(", ")
     };

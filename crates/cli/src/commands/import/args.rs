@@ -32,7 +32,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, conflicts_with = "sign_in", requires = "source")]
     pub(super) take_over: bool,
 
-    /// Leave it alone and sign in afresh (recommended).
+    /// Leave it alone and start a new session (recommended).
     #[arg(long, requires = "source")]
     pub(super) sign_in: bool,
 

@@ -159,7 +159,7 @@ fn whole(number: f64) -> Option<i64> {
 pub(super) fn cannot(file: &Path, why: &str) -> Failure {
     Failure::Config {
         message: format!("{} {why}", file.display()),
-        advice: "look at the file, name another one with --file, or sign in afresh with \
+        advice: "look at the file, name another one with --file, or start a new session with \
                  `llm-auth login`"
             .into(),
     }

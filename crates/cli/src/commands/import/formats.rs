@@ -251,7 +251,7 @@ fn directory(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
 
 fn home() -> Result<PathBuf, Failure> {
     etcetera::home_dir().map_err(|_no_home| Failure::Config {
-        message: "cannot find your home folder".into(),
+        message: "cannot find your home directory".into(),
         advice: "set HOME, or name the file with --file".into(),
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn tell(args: &ImportArgs, source: Source, found: &Foreign) -> Result
     })?;
     let again = command(args, source);
     answer(&format!(
-        "Best sign in afresh, with a session of its own: {again} --sign-in"
+        "Recommended: start a new session: {again} --sign-in"
     ))?;
     match obstacle {
         Some(_) => Ok(()),
@@ -76,7 +76,7 @@ fn access(found: &Foreign) -> String {
     let Some(expires_at) = found.expiry() else {
         return "It holds no access token; a renewal brings the first.".to_owned();
     };
-    let at = rfc3339(expires_at).unwrap_or_else(|| "another age".to_owned());
+    let at = rfc3339(expires_at).unwrap_or_else(|| "an out-of-range date".to_owned());
     if expires_at > SystemClock.now() {
         format!("Its access token is good until {at}.")
     } else {

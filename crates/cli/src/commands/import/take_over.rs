@@ -23,7 +23,7 @@ pub(super) fn taken_over(
 ) -> Result<(Provider, OAuthToken), Failure> {
     let refused = |why: &str| Failure::Config {
         message: format!("the session cannot be taken over: {why}"),
-        advice: "sign in afresh with --sign-in".to_owned(),
+        advice: "start a new session with --sign-in".to_owned(),
     };
     let token = match (&found.refusal, &found.token) {
         (None, Some(token)) => token.clone(),

@@ -231,7 +231,7 @@ impl Row {
         let Some(seconds) = self.expires_in_seconds else {
             return "no access token yet; the next `token` brings the first".to_owned();
         };
-        let at = self.expires_at.as_deref().unwrap_or("another age");
+        let at = self.expires_at.as_deref().unwrap_or("an out-of-range date");
         let time = length(Duration::from_secs(seconds.unsigned_abs()));
         let when = match (self.state, seconds >= 0) {
             ("valid", _) => format!("for {time}, until {at}"),

@@ -146,7 +146,7 @@ mod unix {
         let _not_there = fs::remove_file(directory.join(FILE));
         let removed = fs::remove_dir(directory);
         if let Err(error) = removed {
-            tracing::debug!(%error, folder = %directory.display(), "the file that leads a browser to the page stays");
+            tracing::debug!(%error, directory = %directory.display(), "the file that leads a browser to the page stays");
         }
     }
 

@@ -86,7 +86,7 @@ impl Countdown {
     pub(super) fn line(&self, now: Instant, columns: usize) -> Option<String> {
         let left = self.ends?.saturating_duration_since(now);
         if self.answered {
-            return Some("The answer is here; finishing the sign-in...".to_owned());
+            return Some("Received the response; finishing the sign-in...".to_owned());
         }
         let clock = format!("{} left. Ctrl-C stops.", countdown(rounded(left)));
         Some(match self.takes_pastes {
@@ -161,7 +161,12 @@ mod tests {
         );
         assert!(countdown.line(now, 80).unwrap().starts_with("Paste here"));
         countdown.answered();
-        assert!(countdown.line(now, 40).unwrap().starts_with("The answer"));
+        assert!(
+            countdown
+                .line(now, 40)
+                .unwrap()
+                .starts_with("Received the response")
+        );
         // A code that was none: the waiting goes on.
         countdown.remind(200 * SECOND, now);
         assert!(countdown.line(now, 40).unwrap().contains("3:20 left"));

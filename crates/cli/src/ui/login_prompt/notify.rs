@@ -45,7 +45,7 @@ impl UserPrompt for LoginPrompt {
                     interval_seconds: interval.as_secs_f64(),
                 });
                 self.say(&format!(
-                    "The vendor wants fewer questions: one every {} from now on.",
+                    "The server asked for fewer requests: one every {} from now on.",
                     length(*interval)
                 ));
             }
@@ -161,14 +161,14 @@ impl LoginPrompt {
                 self.say(&format!("That is not tried ({why}). {EXHAUSTED}"));
             }
             Ignored::Tell if pasted => self.say(&format!(
-                "That was not it ({why}). Copy the whole address of the page that the browser ends \
-                 on; the sign-in goes on."
+                "That is not a valid response ({why}). Copy the whole address of the page that the \
+                 browser ends on; the sign-in goes on."
             )),
             Ignored::Tell => self.say(&format!(
-                "Something that is not the answer came ({why}); the sign-in goes on."
+                "Ignored an unexpected request ({why}); the sign-in goes on."
             )),
             Ignored::TellTheLast => {
-                self.say("More that is not the answer came; no more is told of it.");
+                self.say("Ignoring further unexpected requests without a message.");
             }
             Ignored::Silent => {}
         }

@@ -56,8 +56,8 @@ fn from_afar(lines: &mut Vec<String>, help: CallbackHelp<'_>, size: Size) {
     let ways = ways(help);
     let many = ways.len() > 1;
     let text = format!(
-        "In the end the browser goes to {}, which means this computer: on yours, that page does not \
-         load.{}",
+        "After you approve, your browser is sent to {}, an address on this computer, so the page does \
+         not load on yours.{}",
         help.redirect_uri,
         if many {
             " Finish in one of two ways:"
@@ -92,9 +92,9 @@ fn ways(help: CallbackHelp<'_>) -> Vec<Way> {
     match help.paste {
         Paste::ByHand { hidden } => add(
             format!(
-                "Copy its address all the same, paste it here and press Enter{}. The code in it \
-                 alone will do too.",
-                if hidden { " (it is not shown)" } else { "" }
+                "Copy that page's address anyway, paste it here and press Enter{}. The code in it \
+                 is enough too.",
+                if hidden { " (input is hidden)" } else { "" }
             ),
             None,
         ),
