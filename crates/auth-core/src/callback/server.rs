@@ -18,17 +18,17 @@ use crate::error::Result;
 use crate::secret::Secret;
 
 const CONNECTIONS: usize = 32;
-/// A browser waits this long for its page while the code is exchanged.
+/// How long a browser waits for its page while the code is exchanged.
 const CONNECTION_TIME: Duration = Duration::from_secs(90);
 
-/// The answer that reached the redirect URI, and the browser that waits for its page.
+/// The response that reached the redirect URI, and the browser that waits for its page.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) outcome: Result<Secret>,
     pub(super) reply: oneshot::Sender<Page>,
 }
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 #[derive(Debug)]
 pub(super) struct Server {
     tasks: Vec<JoinHandle<()>>,
@@ -38,7 +38,7 @@ pub(super) struct Server {
 #[derive(Debug)]
 struct Shared {
     validator: CallbackValidator,
-    /// Taken by the one answer: a code is redeemed once, and a reload brings nothing new.
+    /// Taken by the one response: a code is redeemed once, and a reload brings nothing new.
     bring: Mutex<Option<oneshot::Sender<Received>>>,
     delivered: Notify,
     ignored: mpsc::Sender<&'static str>,
@@ -66,7 +66,7 @@ impl Server {
         }
     }
 
-    /// Waits until the browser has the page for the answer.
+    /// Waits until the browser has received the page for the response.
     pub(super) async fn delivered(&self) {
         self.shared.delivered.notified().await;
     }
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// A connection that is served.
+/// An open connection.
 struct Open {
     task: AbortHandle,
     progress: Arc<Progress>,
@@ -88,9 +88,9 @@ struct Open {
 
 #[derive(Debug, Default)]
 struct Progress {
-    /// It has sent a part of a request.
+    /// Whether it has sent a part of a request.
     has_begun: AtomicBool,
-    /// It brought the answer, and waits for its page.
+    /// Whether it brought the response, and waits for its page.
     is_the_response: AtomicBool,
 }
 
@@ -110,7 +110,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         while connections.try_join_next().is_some() {}
         open.retain(|connection| !connection.task.is_finished());
         if open.len() >= CONNECTIONS {
-            // What has arrived already is read first: it may be the answer.
+            // Data that has already arrived is read first: it may be the response.
             tokio::task::yield_now().await;
             make_room(&mut open);
         }
@@ -123,8 +123,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Ends the oldest connection that has sent nothing at all, else the oldest that has not brought the
-/// answer: a browser sends its request at once, though not always in one piece.
+/// Closes the oldest connection that has sent nothing, otherwise the oldest that has not brought
+/// the response: a browser sends its request at once, though not always in one piece.
 fn make_room(open: &mut VecDeque<Open>) {
     let is_silent = |connection: &Open| !connection.progress.has_begun.load(Ordering::SeqCst);
     let is_idle = |connection: &Open| !connection.progress.is_the_response.load(Ordering::SeqCst);
@@ -191,7 +191,7 @@ async fn answer(request: &Request, shared: &Shared, is_the_response: &AtomicBool
 
 impl Shared {
     fn ignore(&self, why: &'static str) {
-        // Without a listener the remark is lost.
+        // Without a receiver the reason is dropped.
         let _unheard = self.ignored.try_send(why);
     }
 

@@ -1,4 +1,4 @@
-//! The loop that waits for the person.
+//! The polling loop of a device sign-in.
 
 use tokio::time::{Instant, sleep};
 
@@ -9,20 +9,20 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Poll, TokenResponse};
 use crate::prompt::{LoginEvent, UserPrompt};
 
-/// Polls until the person has decided or the code has expired.
+/// Polls until the user has decided or the code has expired.
 ///
-/// One poll at a time, each after a wait; a transient failure makes the wait longer and does
-/// not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
-/// server goes on saying "not yet", and never sleeps past it. Dropping the future cancels.
+/// It sends one poll at a time, each after a wait. A transient failure makes the wait longer and
+/// does not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
+/// server still returns "not yet", and never sleeps past it. Dropping the future cancels it.
 ///
-/// A 2xx response of the server that cannot be read ends the sign-in too: the device code is
-/// spent by it, if the user had approved. A web page with that status comes from something in
-/// between, and does not.
+/// A 2xx response of the server that cannot be read ends the sign-in too: it has spent the device
+/// code, if the user had approved. A web page with that status comes from something in between, and
+/// does not end it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Expired`] when the time is up and the server's last word was "not yet"; if the
-/// last polls failed, the kind of the last failure, since the user may have approved in vain.
+/// [`ErrorKind::Expired`] when the time is over and the server's last response was "not yet"; if
+/// the last polls failed, the kind of the last failure, since the user may have approved in vain.
 /// Every error of `poll` that is not transient.
 pub async fn poll_for_token<F, Response>(
     schedule: &PollSchedule,
@@ -34,7 +34,7 @@ where
     F: FnMut() -> Response + Send,
     Response: Future<Output = Result<Poll>> + Send,
 {
-    let deadline = deadline(schedule.patience_with(device.expires_in));
+    let deadline = deadline(schedule.time_limit(device.expires_in));
     let mut interval = schedule.first_wait(device.interval);
     let mut wait = interval;
     let mut polled = false;
@@ -46,7 +46,7 @@ where
             return Err(out_of_time(trouble));
         }
         prompt.notify(&LoginEvent::Waiting { left });
-        // An interval longer than the code lives still gets one poll, while it lives.
+        // Even if the interval is longer than the code lives, one poll is sent before it expires.
         sleep(wait.min(left.mul_f64(0.75))).await;
         polled = true;
         let outcome = poll().await;
@@ -71,7 +71,7 @@ where
     }
 }
 
-/// Why a series of polls ended with the time that there was.
+/// The error of a series of polls that ran out of time.
 fn out_of_time(trouble: Option<Error>) -> Error {
     let Some(trouble) = trouble else {
         return Error::new(
@@ -128,7 +128,8 @@ mod tests {
         Err(Error::new(ErrorKind::Transient, "no network"))
     }
 
-    /// Runs the loop on answers in order (then "not yet" for ever); the second of each poll.
+    /// Runs the loop on responses in order (then "not yet" for ever), and returns the second of
+    /// each poll.
     async fn run(
         device: DeviceAuthorization,
         answers: Vec<Result<Poll>>,
@@ -233,12 +234,12 @@ mod tests {
             (
                 vec![trouble(), Ok(Poll::Pending)],
                 ErrorKind::Expired,
-                "nobody approved",
+                "approved the sign-in",
             ),
             (
                 vec![trouble(), Ok(Poll::SlowDown)],
                 ErrorKind::Expired,
-                "nobody approved",
+                "approved the sign-in",
             ),
         ] {
             // Two polls, and no time for a third.

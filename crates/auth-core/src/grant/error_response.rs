@@ -1,9 +1,9 @@
-//! OAuth error answers, and what they mean at each step.
+//! OAuth error responses, and what they mean for each operation.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{JsonObject, Response};
 
-/// Which step of a session's life an answer belongs to: the same code means different things.
+/// The operation that a response belongs to: the same code means different things.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -19,12 +19,12 @@ pub enum Operation {
     Refresh,
     /// A revocation (RFC 7009).
     Revocation,
-    /// A question about who it is.
+    /// A request for the user's identity.
     UserInfo,
 }
 
-/// What a server gave as its reason, in any of the shapes seen: `{"error": "code"}` (RFC 6749
-/// section 5.2) or Google's `{"error": {"status", "message"}}`.
+/// The reason that a server gave, in any of the shapes seen: `{"error": "code"}` (RFC 6749 section
+/// 5.2) or Google's `{"error": {"status", "message"}}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorResponse {
     code: String,
@@ -33,7 +33,7 @@ pub struct ErrorResponse {
 }
 
 impl ErrorResponse {
-    /// A reason from elsewhere than a JSON body (a redirect, a vendor's own shape).
+    /// A reason that did not come in a JSON body (a redirect, a vendor's own shape).
     #[must_use]
     pub fn new(code: &str, description: Option<&str>) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl ErrorResponse {
         }
     }
 
-    /// The reason in a JSON answer; `None` where there is no `error` member.
+    /// The reason in a JSON response; `None` if it has no `error` member.
     #[must_use]
     pub fn read(fields: &JsonObject) -> Option<Self> {
         if let Some(code) = fields.text("error") {
@@ -58,19 +58,19 @@ impl ErrorResponse {
         Some(Self::new(code.unwrap_or("error"), error.text("message")))
     }
 
-    /// The error code in lower case. The server's own words: not fit to be shown as they are.
+    /// The error code in lower case, as the server chose it: do not show it unsanitized.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The error code as the server wrote it: not fit to be shown as it is.
+    /// The error code as the server wrote it: do not show it unsanitized.
     #[must_use]
     pub fn said(&self) -> &str {
         &self.said
     }
 
-    /// The description. The server's own words: not fit to be shown as they are.
+    /// The description in the server's own words: do not show it unsanitized.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
@@ -104,14 +104,14 @@ impl ErrorResponse {
         )
     }
 
-    /// What the code means at a step, by the standards.
+    /// What the code means for an operation, by the standards.
     #[must_use]
     pub fn kind(&self, step: Operation) -> ErrorKind {
         match (self.code.as_str(), step) {
             ("access_denied", Operation::Authorization | Operation::Exchange | Operation::Poll) => {
                 ErrorKind::Denied
             }
-            // The device code, or the authorization code, is over or never was one.
+            // The device code or authorization code has expired, or never was one.
             ("expired_token", Operation::Poll)
             | ("invalid_grant", Operation::Exchange | Operation::Poll) => ErrorKind::Expired,
             ("invalid_grant", Operation::Refresh) => ErrorKind::RefreshRejected,
@@ -135,12 +135,12 @@ impl ErrorResponse {
     }
 }
 
-/// The members of a successful answer.
+/// The members of a successful response.
 ///
 /// # Errors
 ///
-/// [`error_for`] if the answer holds an `error`, in any status (Qwen sends one with 200);
-/// what [`reasonless_error`] says if it is not JSON.
+/// [`error_for`] if the response holds an `error`, in any status (Qwen sends one with 200);
+/// [`reasonless_error`] if it is not JSON.
 pub fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
     let Ok(fields) = answer.json() else {
         return Err(reasonless_error(step, answer));
@@ -152,11 +152,11 @@ pub fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
     }
 }
 
-/// The error for an answer that gives no reason in JSON.
+/// The error for a response that gives no reason in JSON.
 ///
-/// A refresh that gets one with 400 or 401 is refused, so that the user hears "sign in again"
-/// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web
-/// page or nothing at all may come from something in between. All others are
+/// With 400 or 401 it rejects a refresh, so that the user is asked to sign in again
+/// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web page
+/// or an empty body may come from something in between. All other responses are
 /// [`Response::unreadable`].
 #[must_use]
 pub fn reasonless_error(step: Operation, answer: &Response) -> Error {
@@ -179,11 +179,11 @@ fn is_refusal(answer: &Response) -> bool {
     matches!(answer.status(), 400 | 401)
 }
 
-/// The error for a refusal.
+/// The error for an error response.
 ///
-/// A 5xx status outweighs the code: a server in trouble gives no verdict on a credential. What
-/// is an [`ErrorKind::RefreshRejected`] by its code is a [verdict](Error::is_verdict); a code
-/// that is not OAuth's, with 400 or 401, refuses a refresh too and is none.
+/// A 5xx status outweighs the code: a failing server gives no verdict on a credential. A code that
+/// means [`ErrorKind::RefreshRejected`] is a [verdict](Error::is_verdict). A code that is not
+/// OAuth's, with 400 or 401, rejects a refresh too, but is no verdict.
 #[must_use]
 pub fn error_for(step: Operation, answer: &Response, refusal: &ErrorResponse) -> Error {
     let foreign = step == Operation::Refresh && is_refusal(answer) && !refusal.is_standard();
