@@ -1,4 +1,4 @@
-//! Which TLS back end each set of features brings: a build for FIPS must have no trace of ring.
+//! The TLS back end that each set of features brings: a build for FIPS must have no trace of ring.
 
 use crate::run::cargo_output;
 
@@ -15,7 +15,7 @@ const PACKAGES: [(&str, &str); 9] = [
     ("llm-auth", "full"),
 ];
 
-/// What is asked for, and which crates must be in the tree, of those in [`BACK_ENDS`].
+/// The features, and the crates among [`BACK_ENDS`] that must be in the tree.
 const CHOICES: [(&[&str], &str, &[&str]); 4] = [
     (&[], "", &["ring"]),
     (&["--no-default-features"], "", &[]),
@@ -52,7 +52,7 @@ pub(crate) fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// Those that a printed tree without branches names.
+/// The back ends that a printed tree without branches names.
 fn back_ends(tree: &str) -> Vec<&'static str> {
     let in_tree = |name: &str| {
         tree.lines().any(|line| {

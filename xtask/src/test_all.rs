@@ -1,4 +1,4 @@
-//! Everything that must hold before a change is done.
+//! The checks that must pass before a change is done.
 
 use crate::run::cargo;
 use crate::{deny, features, model, publish};
@@ -16,9 +16,9 @@ const PACKAGES: [(&str, &str); 8] = [
     ("xtask", ""),
 ];
 
-/// Those that compile without any of their features, so without a TLS back end of their own too.
-/// The feature `aws-lc-rs` is not built: that takes minutes, and no code depends on it but the
-/// choice of the back end; [`crate::features`] looks at what it brings.
+/// The packages that compile without any of their features, so without a TLS back end of their own
+/// too. The feature `aws-lc-rs` is not built: that takes minutes, and only the choice of the back
+/// end depends on it; [`crate::features`] checks what it brings.
 const BARE: [&str; 5] = [
     "llm-auth",
     "llm-auth-core",

@@ -1,4 +1,4 @@
-//! Google's JSON, and its way into core types.
+//! Google's JSON, converted to core types.
 
 use llm_auth_core::{
     ApiResponse, ApiStatus, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Response,
@@ -8,19 +8,19 @@ use llm_auth_core::{
 /// The longest e-mail address (RFC 5321 section 4.5.3.1: 64 and 255 characters and the sign).
 const IDENTITY: usize = 320;
 
-/// Who an access token belongs to.
+/// The owner of an access token.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct UserInfo {
     /// The e-mail address.
     pub email: Option<String>,
-    /// Whether Google has verified that the address belongs to this person.
+    /// Whether Google has verified that the address belongs to this user.
     pub email_verified: bool,
     /// Google's own, stable name of the account.
     pub id: Option<String>,
 }
 
-/// The answer to an exchange or a refresh.
+/// The response to an exchange or a refresh.
 pub(crate) fn read_token(step: Operation, answer: &Response) -> Result<TokenResponse> {
     let fields = read(step, answer)?;
     if step == Operation::Refresh {
@@ -53,7 +53,7 @@ pub(crate) fn read_revocation(answer: &Response) -> Result<()> {
     read(Operation::Revocation, answer).map(|_confirmed| ())
 }
 
-/// The verdict of the tokeninfo endpoint, which answers 400 `invalid_token` for a dead one.
+/// The verdict of the tokeninfo endpoint, which returns 400 `invalid_token` for an invalid one.
 pub(crate) fn judge_tokeninfo(answer: &Response) -> Result<ApiStatus> {
     let refusal = answer.json().ok().as_ref().and_then(ErrorResponse::read);
     match refusal {
@@ -75,7 +75,7 @@ fn read(step: Operation, answer: &Response) -> Result<JsonObject> {
     read_response(step, answer).map_err(|error| client_trouble(step, answer).unwrap_or(error))
 }
 
-/// Google says `invalid_request` where the client is not right: "client_secret is missing."
+/// Google returns `invalid_request` if the client is wrong: "client_secret is missing."
 /// (sudoprivacy/sudocode#36), "Could not determine client ID from request." (zeroclaw PR 1434).
 fn client_trouble(step: Operation, answer: &Response) -> Option<Error> {
     let refusal = ErrorResponse::read(&answer.json().ok()?)?;

@@ -1,8 +1,8 @@
-//! What MiniMax's answers mean, in both of their shapes.
+//! MiniMax's responses in both of their shapes, and what they mean.
 //!
-//! MiniMax's own shape says `status`, `base_resp` and `expired_in`, mostly with HTTP 200;
-//! MiniMax Code gets the shape of RFC 8628 (`error`, `expires_in`). What an answer holds
-//! decides, not who asked.
+//! MiniMax's own shape has `status`, `base_resp` and `expired_in`, mostly with HTTP 200; MiniMax
+//! Code gets the shape of RFC 8628 (`error`, `expires_in`). The content of a response decides, not
+//! the client that asked.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use llm_auth_core::{
     Operation, Poll, Response, Result, Timestamp, TokenResponse, error_for, reasonless_error,
 };
 
-/// The members of an answer that is no refusal.
+/// The members of a response that is no error.
 pub(crate) fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
     let Ok(fields) = answer.json() else {
         return Err(reasonless_error(step, answer));
@@ -43,20 +43,20 @@ pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
         Some("success") => read_token(&fields, now).map(Poll::Ready),
         None if fields.has("access_token") => read_token(&fields, now).map(Poll::Ready),
         Some("slow_down") => Ok(Poll::SlowDown),
-        // An unknown status, or none, is "not yet", as OpenClaw has it: the code's own
-        // expiry ends the waiting.
+        // An unknown status, or none, means "not yet", as in OpenClaw: the code's own expiry ends
+        // the wait.
         _ => Ok(Poll::Pending),
     }
 }
 
-/// The answer to a refresh.
+/// The response to a refresh.
 ///
-/// The old refresh token is spent by now. So an answer that does not say until when the new
-/// access token lives is still kept, with the default lifetime, for the sake of the refresh
-/// token in it.
-pub(crate) fn read_renewal(answer: &Response, now: Timestamp) -> Result<TokenResponse> {
+/// The old refresh token is spent by now. So a response that does not name the expiry of the new
+/// access token still counts, with the default lifetime: rejecting it would lose the new refresh
+/// token.
+pub(crate) fn read_refresh(answer: &Response, now: Timestamp) -> Result<TokenResponse> {
     let fields = read_response(Operation::Refresh, answer).map_err(|error| {
-        // Not the code of a standard, so it is told and not remembered.
+        // Not a standard code, so it is reported and not remembered.
         if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(answer) {
             answer.error(ErrorKind::RefreshRejected, error.message())
         } else {
@@ -83,16 +83,16 @@ fn read_token(fields: &JsonObject, now: Timestamp) -> Result<TokenResponse> {
 }
 
 fn granted(fields: &JsonObject, expires_at: Timestamp, now: Timestamp) -> Result<TokenResponse> {
-    // A token that has expired already is stale and not an error: any length passes here.
+    // A token that has expired already is stale and not an error, so any length passes here.
     let mut answer = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
     answer.expires_in = expires_at.since(fields.now(now));
     answer.expires_at = Some(expires_at);
     Ok(answer)
 }
 
-/// Until when an access token lives. `expired_in` has been seen in three units: below 10⁹ it
-/// is seconds from now, below 10¹² Unix seconds, from there on Unix milliseconds (OpenClaw's
-/// rule; openclaw#83480, hermes-agent#20374). `expires_in` is seconds from now.
+/// The expiry of an access token. `expired_in` has been seen in three units: below 10⁹ it is
+/// seconds from now, below 10¹² Unix seconds, from there on Unix milliseconds (OpenClaw's rule;
+/// openclaw#83480, hermes-agent#20374). `expires_in` is seconds from now.
 fn expiry(fields: &JsonObject, now: Timestamp) -> Result<Timestamp> {
     let now = fields.now(now);
     let Some(value) = positive(fields, "expired_in")? else {
@@ -129,8 +129,8 @@ pub(crate) fn odd(message: &str) -> Error {
     Error::new(ErrorKind::Protocol, message)
 }
 
-/// What an API answer says about the session: mmx-cli's and platform.minimax.io's codes,
-/// which come with HTTP 200.
+/// What an API response means for the session: the codes of mmx-cli and platform.minimax.io, which
+/// come with HTTP 200.
 pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
     match answer.member(&["base_resp", "status_code"]).as_deref() {
         Some("1000" | "1001" | "1024") => ApiStatus::Transient,
@@ -142,8 +142,8 @@ pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
     }
 }
 
-/// Whether the answer to a poll is the user's "no": the status `error`, and either no reason or
-/// one that says so.
+/// Whether the response to a poll is the user's "no": the status `error`, and either no reason or
+/// one that means so.
 fn says_no(fields: &JsonObject) -> bool {
     let words = words(fields).unwrap_or_default().to_ascii_lowercase();
     let mut denials = ["cancel", "declin", "denied", "deny", "refus", "reject"].iter();
@@ -151,16 +151,16 @@ fn says_no(fields: &JsonObject) -> bool {
         && (base_code(fields).is_none() || denials.any(|denial| words.contains(denial)))
 }
 
-/// What `base_resp`, or else `message`, says. The server's own words.
+/// The text in `base_resp`, otherwise in `message`: the server's own words.
 fn words(fields: &JsonObject) -> Option<String> {
     let base = fields.object("base_resp");
     let words = base.as_ref().and_then(|base| base.text("status_msg"));
     words.or_else(|| fields.text("message")).map(str::to_owned)
 }
 
-/// Whether a refused refresh says that the vendor does not know the session any more: the status
-/// `error` (OpenClaw's fixtures), or a code of `base_resp` that stands for a credential which is
-/// not accepted (1004 "not login", 2049 "invalid api key").
+/// Whether a rejected refresh means that the vendor no longer knows the session: the status `error`
+/// (OpenClaw's fixtures), or a code of `base_resp` for a rejected credential (1004 "not login",
+/// 2049 "invalid api key").
 fn is_no_longer_signed_in(answer: &Response) -> bool {
     let Ok(fields) = answer.json() else {
         return false;
@@ -174,13 +174,13 @@ fn is_failure(status: &str) -> bool {
     matches!(status, "error" | "fail" | "failed" | "failure")
 }
 
-/// The number of MiniMax's own shape, unless it is that of success.
+/// The error number of MiniMax's own shape; `None` for success.
 fn base_code(fields: &JsonObject) -> Option<u64> {
     let base = fields.object("base_resp")?;
     positive(&base, "status_code").ok().flatten()
 }
 
-/// The reason of a failure, in the words of RFC 6749 where there are any.
+/// The reason of a failure, in the words of RFC 6749 if there are any.
 fn refusal(answer: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
     if let Some(refusal) = ErrorResponse::read(fields) {
         return Some(standard(refusal.code(), refusal.description()));

@@ -1,12 +1,12 @@
-//! What Qwen's answers mean.
+//! Qwen's responses, and what they mean.
 
 use llm_auth_core::{
     ApiResponse, ApiStatus, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Poll, Response,
     Result, SecureUrl, TokenResponse, error_for, read_response,
 };
 
-/// The answer to one poll. The code in the body decides, in either case of letters;
-/// `slow_down` comes with 429 as well as 400 (qwen-code, CLIProxyAPI).
+/// The response to one poll. The code in the body decides, in any letter case; `slow_down` comes
+/// with 429 as well as 400 (qwen-code, CLIProxyAPI).
 pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
     let fields = match answer.json() {
         Ok(fields) => fields,
@@ -24,11 +24,11 @@ pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
     }
 }
 
-/// The answer to a refresh.
+/// The response to a refresh.
 ///
-/// Qwen says that a refresh token is dead with 400 or 401 and any body: plain text, or
-/// `invalid_request` (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
-pub(crate) fn read_renewal(answer: &Response) -> Result<TokenResponse> {
+/// Qwen rejects a refresh token with 400 or 401 and any body: plain text, or `invalid_request`
+/// (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
+pub(crate) fn read_refresh(answer: &Response) -> Result<TokenResponse> {
     let error = match read_response(Operation::Refresh, answer) {
         Ok(fields) => return TokenResponse::read_renewal(&fields),
         Err(error) => error,
@@ -45,11 +45,11 @@ pub(crate) fn read_renewal(answer: &Response) -> Result<TokenResponse> {
     }
 }
 
-/// A longer base URL is none.
+/// The limit for a base URL.
 const LONGEST_URL: usize = 2048;
 
-/// The API that a `resource_url` names, with or without a scheme. `None` for what is no URL that
-/// may have a bearer token.
+/// The API in a `resource_url`, with or without a scheme. `None` if it is no URL that may receive a
+/// bearer token.
 pub(crate) fn named_api(resource_url: &str) -> Option<SecureUrl> {
     let named = resource_url.trim();
     let with_scheme = if named.contains("://") {
@@ -62,8 +62,8 @@ pub(crate) fn named_api(resource_url: &str) -> Option<SecureUrl> {
     is_plain.then_some(endpoint)
 }
 
-/// Whether it is one of the hosts of Qwen's API: `qwen.ai` with all below it, and Alibaba Cloud's
-/// DashScope. Not `aliyuncs.com` as a whole, below which every customer has hosts.
+/// Whether it is one of the hosts of Qwen's API: `qwen.ai` with its subdomains, and Alibaba Cloud's
+/// DashScope. Not `aliyuncs.com` as a whole, where every customer has hosts.
 pub(crate) fn is_of_qwen(api: &SecureUrl) -> bool {
     const DASHSCOPE: [&str; 3] = [
         "dashscope.aliyuncs.com",
@@ -87,9 +87,9 @@ pub(crate) fn with_version(endpoint: &SecureUrl) -> String {
     }
 }
 
-/// What an API answer says about the session. The quota is told with 403
-/// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the
-/// API itself is worth one refresh, as qwen-code has it.
+/// What an API response means for the session. An exhausted quota comes with 403
+/// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the API
+/// itself is worth one refresh, as in qwen-code.
 pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
     let words = [
         &["error", "code"],
@@ -114,8 +114,8 @@ fn is_pending(fields: &JsonObject) -> bool {
     ErrorResponse::read(fields).is_none() && fields.text("status").is_some_and(pending)
 }
 
-/// A 401 to a poll is about the device code, whatever its body (qwen-code), unless it is a
-/// page from in between.
+/// A 401 to a poll is about the device code, with any body (qwen-code), unless it is a page from
+/// something in between.
 fn is_dead_code(answer: &Response) -> bool {
     answer.status() == 401 && !answer.is_web_page()
 }

@@ -60,7 +60,7 @@ impl TokenResponse {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without an access token, or with a token type other than `bearer`.
-    pub fn read_refresh(fields: &JsonObject) -> Result<Self> {
+    pub fn read_renewal(fields: &JsonObject) -> Result<Self> {
         let named = fields.seconds("expires_in").ok().flatten();
         let expires_in = named.filter(|length| !length.is_zero());
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))

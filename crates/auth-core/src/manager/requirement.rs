@@ -140,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_since_the_question_is_good_enough_if_it_still_lives() {
+    fn a_refresh_since_the_request_is_good_enough_if_it_still_lives() {
         let requirement = Requirement::valid_for(Duration::from_secs(86_400), at(1000));
         assert!(requirement.satisfied_by(&token(1030, Some(1001)), at(1002)));
         assert!(!requirement.satisfied_by(&token(1030, Some(1001)), at(1031)));
     }
 
     #[test]
-    fn a_refresh_since_the_question_is_accepted_even_if_it_brought_the_same_token() {
+    fn a_refresh_since_the_request_is_accepted_even_if_it_brought_the_same_token() {
         let same = token(5000, Some(1001));
         let requirement = Requirement::other_than(&same, at(1000));
         assert!(!requirement.satisfied_by(&same, at(1002)));
