@@ -79,7 +79,7 @@ impl LoopbackListener {
         let (address, listeners) = bind::loopback().map_err(|source| {
             Error::new(
                 ErrorKind::Callback,
-                "cannot listen on 127.0.0.1 nor on ::1 for the browser's answer",
+                "cannot listen on 127.0.0.1 nor on ::1 for the browser's response",
             )
             .with_source(source)
         })?;

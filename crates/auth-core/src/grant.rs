@@ -31,15 +31,15 @@ impl Poll {
     ///
     /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) and
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) end a sign-in; a transient error does not.
-    pub fn read(answer: &Response) -> Result<Self> {
-        let fields = answer.json()?;
+    pub fn read(response: &Response) -> Result<Self> {
+        let fields = response.json()?;
         match ErrorResponse::read(&fields) {
-            None if answer.is_success() => TokenResponse::read(&fields).map(Self::Ready),
-            None => Err(answer.unreadable()),
+            None if response.is_success() => TokenResponse::read(&fields).map(Self::Ready),
+            None => Err(response.unreadable()),
             Some(refusal) => match refusal.code() {
                 "authorization_pending" => Ok(Self::Pending),
                 "slow_down" => Ok(Self::SlowDown),
-                _ => Err(error_for(Operation::Poll, answer, &refusal)),
+                _ => Err(error_for(Operation::Poll, response, &refusal)),
             },
         }
     }

@@ -65,8 +65,8 @@ pub trait AuthProvider: Debug + Send + Sync {
     }
 
     /// What an API response means for the session: refresh it, or the token is not at fault.
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        answer.verdict_by_status()
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        response.verdict_by_status()
     }
 }
 

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_leaves_things_out_keeps_the_old_ones() {
+    fn a_response_that_leaves_things_out_keeps_the_old_ones() {
         let mut old = read(FULL);
         old.scope = Some("openid".into());
         old.extra.0.insert("newer".into(), Value::Bool(true));
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_names_things_wins() {
+    fn a_response_that_names_things_wins() {
         let mut new = OAuthToken::new("b".into(), Timestamp::default());
         new.refresh = Some("s".into());
         new.resource_url = Some("other.example".into());

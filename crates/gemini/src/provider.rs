@@ -120,11 +120,11 @@ impl GeminiProvider {
     pub async fn userinfo(&self, token: &OAuthToken) -> Result<UserInfo> {
         let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.userinfo)?;
-        let answer = self
+        let response = self
             .http
             .get_with_bearer(endpoint, &token.access, &others(token))
             .await?;
-        wire::read_userinfo(&answer)
+        wire::read_userinfo(&response)
     }
 
     /// Asks Google whether an access token is still valid.
@@ -136,11 +136,11 @@ impl GeminiProvider {
     pub async fn check(&self, token: &OAuthToken) -> Result<ApiStatus> {
         let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.tokeninfo)?;
-        let answer = self
+        let response = self
             .http
             .post_with_bearer(endpoint, &token.access, &others(token))
             .await?;
-        wire::judge_tokeninfo(&answer)
+        wire::judge_tokeninfo(&response)
     }
 
     /// The URL that begins a sign-in (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
@@ -182,11 +182,11 @@ impl GeminiProvider {
             .text("redirect_uri", redirect_uri)
             .secret("code", code)
             .secret("code_verifier", pkce.verifier());
-        let answer = self
+        let response = self
             .http
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
-        let token = wire::read_token(Operation::Exchange, &answer)?.into_token(self.clock.now());
+        let token = wire::read_token(Operation::Exchange, &response)?.into_token(self.clock.now());
         Ok(self.owned(token, client).issued_by(&self.endpoints.token))
     }
 
@@ -389,8 +389,9 @@ impl AuthProvider for GeminiProvider {
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
             .hiding(&current.access);
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let refreshed = wire::read_token(Operation::Refresh, &answer)?.into_token(self.clock.now());
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
+        let refreshed =
+            wire::read_token(Operation::Refresh, &response)?.into_token(self.clock.now());
         Ok(refreshed.issued_by(endpoint).inheriting(current))
     }
 
@@ -410,8 +411,8 @@ impl AuthProvider for GeminiProvider {
         if let Some(secret) = &token.metadata.client_secret {
             form = form.hiding(secret);
         }
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        wire::read_revocation(&answer).map(|()| Revocation::Confirmed)
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
+        wire::read_revocation(&response).map(|()| Revocation::Confirmed)
     }
 
     /// [`GeminiEndpoints::api_base`], if the session may be sent there.
@@ -422,8 +423,8 @@ impl AuthProvider for GeminiProvider {
         permitted.then(|| base.clone())
     }
 
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        wire::classify_api_response(answer)
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        wire::classify_api_response(response)
     }
 }
 

@@ -113,11 +113,11 @@ impl MiniMaxProvider {
             form = form.secret("state", &state);
         }
         let headers = [("x-request-id", request_id()?)];
-        let answer = self
+        let response = self
             .http
             .post_form(&endpoints.device_authorization, &form, &headers)
             .await?;
-        let fields = wire::read_response(Operation::DeviceAuthorization, &answer)?;
+        let fields = wire::read_response(Operation::DeviceAuthorization, &response)?;
         if endpoints.sends_state {
             device::check_state(&fields, &state)?;
         }
@@ -145,8 +145,8 @@ impl MiniMaxProvider {
             .text("client_id", &endpoints.client_id)
             .secret(parameter, &device.device_code)
             .secret("code_verifier", pkce.verifier());
-        let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
-        let polled = wire::read_poll(&answer, self.clock.now())?;
+        let response = self.http.post_form(&endpoints.token, &form, &[]).await?;
+        let polled = wire::read_poll(&response, self.clock.now())?;
         if let Poll::Ready(granted) = &polled {
             check_scope(endpoints, granted)?;
         }
@@ -157,8 +157,8 @@ impl MiniMaxProvider {
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting. Pass it
     /// to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
     #[must_use]
-    pub fn session(&self, answer: TokenResponse) -> OAuthToken {
-        session::begin(answer.into_token(self.clock.now()), &self.endpoints)
+    pub fn session(&self, response: TokenResponse) -> OAuthToken {
+        session::begin(response.into_token(self.clock.now()), &self.endpoints)
     }
 
     /// Checks that this session may be sent to this provider's endpoints.
@@ -240,11 +240,11 @@ impl AuthProvider for MiniMaxProvider {
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let (device, pkce) = self.request_device_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let answer = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
+        let response = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        Ok(self.session(answer))
+        Ok(self.session(response))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
@@ -261,9 +261,9 @@ impl AuthProvider for MiniMaxProvider {
                 .text("scope", &endpoints.scope)
                 .text("audience", audience);
         }
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
         let now = self.clock.now();
-        let refreshed = wire::read_refresh(&answer, now)?.into_token(now);
+        let refreshed = wire::read_refresh(&response, now)?.into_token(now);
         let refreshed = session::begin(refreshed, &endpoints);
         Ok(refreshed.inheriting(current))
     }
@@ -284,13 +284,13 @@ impl AuthProvider for MiniMaxProvider {
             .hiding(&token.access)
             .text("token_type_hint", hint)
             .text("client_id", &endpoints.client_id);
-        let answer = self.http.post_form(revocation, &form, &[]).await?;
+        let response = self.http.post_form(revocation, &form, &[]).await?;
         // RFC 7009 section 2.2: the body means nothing, unless it is an error after all.
-        let says_nothing = !answer.is_web_page() && answer.json().is_err();
-        if answer.is_success() && says_nothing {
+        let says_nothing = !response.is_web_page() && response.json().is_err();
+        if response.is_success() && says_nothing {
             return Ok(Revocation::Confirmed);
         }
-        wire::read_response(Operation::Revocation, &answer).map(|_| Revocation::Confirmed)
+        wire::read_response(Operation::Revocation, &response).map(|_| Revocation::Confirmed)
     }
 
     /// The session's `resource_url`, if it is `https` at a host of the session's region
@@ -312,8 +312,8 @@ impl AuthProvider for MiniMaxProvider {
         Some(api.as_str().trim_end_matches('/').to_owned())
     }
 
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        wire::judge(answer)
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        wire::judge(response)
     }
 }
 

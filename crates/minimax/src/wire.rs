@@ -12,27 +12,27 @@ use llm_auth_core::{
 };
 
 /// The members of a response that is no error.
-pub(crate) fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
-    let Ok(fields) = answer.json() else {
-        return Err(reasonless_error(step, answer));
+pub(crate) fn read_response(step: Operation, response: &Response) -> Result<JsonObject> {
+    let Ok(fields) = response.json() else {
+        return Err(reasonless_error(step, response));
     };
-    match refusal(answer, &fields) {
-        Some(refusal) => Err(error_for(step, answer, &refusal)),
+    match refusal(response, &fields) {
+        Some(refusal) => Err(error_for(step, response, &refusal)),
         None => Ok(fields),
     }
 }
 
-pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
-    let fields = answer.json()?;
-    if let Some(refusal) = refusal(answer, &fields) {
+pub(crate) fn read_poll(response: &Response, now: Timestamp) -> Result<Poll> {
+    let fields = response.json()?;
+    if let Some(refusal) = refusal(response, &fields) {
         return match refusal.code() {
             "authorization_pending" | "pending" => Ok(Poll::Pending),
             "slow_down" => Ok(Poll::SlowDown),
             _ => {
-                let error = error_for(Operation::Poll, answer, &refusal);
+                let error = error_for(Operation::Poll, response, &refusal);
                 let denied = error.kind() == ErrorKind::Protocol && says_no(&fields);
                 Err(if denied {
-                    answer.error(ErrorKind::Denied, error.message())
+                    response.error(ErrorKind::Denied, error.message())
                 } else {
                     error
                 })
@@ -54,22 +54,22 @@ pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
 /// The old refresh token is spent by now. So a response that does not name the expiry of the new
 /// access token still counts, with the default lifetime: rejecting it would lose the new refresh
 /// token.
-pub(crate) fn read_refresh(answer: &Response, now: Timestamp) -> Result<TokenResponse> {
-    let fields = read_response(Operation::Refresh, answer).map_err(|error| {
+pub(crate) fn read_refresh(response: &Response, now: Timestamp) -> Result<TokenResponse> {
+    let fields = read_response(Operation::Refresh, response).map_err(|error| {
         // Not a standard code, so it is reported and not remembered.
-        if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(answer) {
-            answer.error(ErrorKind::RefreshRejected, error.message())
+        if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(response) {
+            response.error(ErrorKind::RefreshRejected, error.message())
         } else {
             error
         }
     })?;
     if let Some(status) = status(&fields).filter(|status| status != "success") {
-        let words = answer.words(&status);
-        return Err(answer.error(
+        let words = response.words(&status);
+        return Err(response.error(
             ErrorKind::Protocol,
             format!(
-                "{} answered the renewal with the status {words}",
-                answer.host()
+                "{} returned a refresh response with the status {words}",
+                response.host()
             ),
         ));
     }
@@ -84,10 +84,10 @@ fn read_token(fields: &JsonObject, now: Timestamp) -> Result<TokenResponse> {
 
 fn granted(fields: &JsonObject, expires_at: Timestamp, now: Timestamp) -> Result<TokenResponse> {
     // A token that has expired already is stale and not an error, so any length passes here.
-    let mut answer = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
-    answer.expires_in = expires_at.since(fields.now(now));
-    answer.expires_at = Some(expires_at);
-    Ok(answer)
+    let mut response = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
+    response.expires_in = expires_at.since(fields.now(now));
+    response.expires_at = Some(expires_at);
+    Ok(response)
 }
 
 /// The expiry of an access token. `expired_in` has been seen in three units: below 10⁹ it is
@@ -99,7 +99,7 @@ fn expiry(fields: &JsonObject, now: Timestamp) -> Result<Timestamp> {
         return match fields.seconds("expires_in")? {
             Some(length) if !length.is_zero() => Ok(now.after(length)),
             _ => Err(odd(
-                "the token answer does not say how long the token lives",
+                "the token response does not name the lifetime of the token",
             )),
         };
     };
@@ -120,7 +120,7 @@ pub(crate) fn positive(fields: &JsonObject, name: &str) -> Result<Option<u64>> {
             Ok(Some(value as u64))
         }
         Some(_) => Err(odd(&format!(
-            "{name} in MiniMax's answer is not a positive whole number"
+            "{name} in MiniMax's response is not a positive whole number"
         ))),
     }
 }
@@ -131,14 +131,14 @@ pub(crate) fn odd(message: &str) -> Error {
 
 /// What an API response means for the session: the codes of mmx-cli and platform.minimax.io, which
 /// come with HTTP 200.
-pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
-    match answer.member(&["base_resp", "status_code"]).as_deref() {
+pub(crate) fn judge(response: &ApiResponse<'_>) -> ApiStatus {
+    match response.member(&["base_resp", "status_code"]).as_deref() {
         Some("1000" | "1001" | "1024") => ApiStatus::Transient,
         Some("1002") => ApiStatus::RateLimited,
         Some("1004") => ApiStatus::RefreshNeeded,
         Some("1008" | "1028" | "1030") => ApiStatus::Quota,
         Some("2061") => ApiStatus::PolicyDenied,
-        _ => answer.verdict_by_status(),
+        _ => response.verdict_by_status(),
     }
 }
 
@@ -161,8 +161,8 @@ fn words(fields: &JsonObject) -> Option<String> {
 /// Whether a rejected refresh means that the vendor no longer knows the session: the status `error`
 /// (OpenClaw's fixtures), or a code of `base_resp` for a rejected credential (1004 "not login",
 /// 2049 "invalid api key").
-fn is_no_longer_signed_in(answer: &Response) -> bool {
-    let Ok(fields) = answer.json() else {
+fn is_no_longer_signed_in(response: &Response) -> bool {
+    let Ok(fields) = response.json() else {
         return false;
     };
     let of_credential = matches!(base_code(&fields), Some(1004 | 2049));
@@ -181,7 +181,7 @@ fn base_code(fields: &JsonObject) -> Option<u64> {
 }
 
 /// The reason of a failure, in the words of RFC 6749 if there are any.
-fn refusal(answer: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
+fn refusal(response: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
     if let Some(refusal) = ErrorResponse::read(fields) {
         return Some(standard(refusal.code(), refusal.description()));
     }
@@ -192,7 +192,7 @@ fn refusal(answer: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
         Some(status) if standard(status, None).code() != status || is_final(status) => {
             return Some(standard(status, None));
         }
-        _ if base_code.is_some() || !answer.is_success() => {}
+        _ if base_code.is_some() || !response.is_success() => {}
         _ => return None,
     }
     let words = words(fields);

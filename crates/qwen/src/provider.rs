@@ -140,11 +140,11 @@ impl QwenProvider {
             .text("code_challenge", pkce.challenge())
             .text("code_challenge_method", Pkce::METHOD);
         let headers = [("x-request-id", request_id()?)];
-        let answer = self
+        let response = self
             .http
             .post_form(&self.endpoints.device_authorization, &form, &headers)
             .await?;
-        let fields = read_response(Operation::DeviceAuthorization, &answer)?;
+        let fields = read_response(Operation::DeviceAuthorization, &response)?;
         Ok((DeviceAuthorization::read(&fields)?, pkce))
     }
 
@@ -161,19 +161,19 @@ impl QwenProvider {
             .text("client_id", &self.endpoints.client_id)
             .secret("device_code", &device.device_code)
             .secret("code_verifier", pkce.verifier());
-        let answer = self
+        let response = self
             .http
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
-        wire::read_poll(&answer)
+        wire::read_poll(&response)
     }
 
     /// The session from a successful poll; the last step of
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting. Pass it
     /// to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
     #[must_use]
-    pub fn session(&self, answer: TokenResponse) -> OAuthToken {
-        let mut token = answer.into_token(self.clock.now());
+    pub fn session(&self, response: TokenResponse) -> OAuthToken {
+        let mut token = response.into_token(self.clock.now());
         let client_id = self.endpoints.client_id.clone();
         token
             .metadata
@@ -204,11 +204,11 @@ impl AuthProvider for QwenProvider {
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let (device, pkce) = self.request_device_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let answer = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
+        let response = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        Ok(self.session(answer))
+        Ok(self.session(response))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
@@ -221,8 +221,8 @@ impl AuthProvider for QwenProvider {
             .secret("refresh_token", refresh)
             .text(CLIENT_ID, client_id.unwrap_or(&self.endpoints.client_id))
             .hiding(&current.access);
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let refreshed = wire::read_refresh(&answer)?.into_token(self.clock.now());
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
+        let refreshed = wire::read_refresh(&response)?.into_token(self.clock.now());
         Ok(refreshed.issued_by(endpoint).inheriting(current))
     }
 
@@ -243,8 +243,8 @@ impl AuthProvider for QwenProvider {
         Some(wire::with_version(&api))
     }
 
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        wire::judge(answer)
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        wire::judge(response)
     }
 }
 

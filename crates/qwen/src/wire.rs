@@ -7,18 +7,18 @@ use llm_auth_core::{
 
 /// The response to one poll. The code in the body decides, in any letter case; `slow_down` comes
 /// with 429 as well as 400 (qwen-code, CLIProxyAPI).
-pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
-    let fields = match answer.json() {
+pub(crate) fn read_poll(response: &Response) -> Result<Poll> {
+    let fields = match response.json() {
         Ok(fields) => fields,
-        Err(_) if is_dead_code(answer) => return Err(dead_code(answer)),
+        Err(_) if is_dead_code(response) => return Err(dead_code(response)),
         Err(error) => return Err(error),
     };
-    if answer.is_success() && is_pending(&fields) {
+    if response.is_success() && is_pending(&fields) {
         return Ok(Poll::Pending);
     }
-    match Poll::read(answer) {
-        Err(error) if error.kind() == ErrorKind::Protocol && is_dead_code(answer) => {
-            Err(dead_code(answer))
+    match Poll::read(response) {
+        Err(error) if error.kind() == ErrorKind::Protocol && is_dead_code(response) => {
+            Err(dead_code(response))
         }
         read => read,
     }
@@ -28,17 +28,17 @@ pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
 ///
 /// Qwen rejects a refresh token with 400 or 401 and any body: plain text, or `invalid_request`
 /// (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
-pub(crate) fn read_refresh(answer: &Response) -> Result<TokenResponse> {
-    let error = match read_response(Operation::Refresh, answer) {
+pub(crate) fn read_refresh(response: &Response) -> Result<TokenResponse> {
+    let error = match read_response(Operation::Refresh, response) {
         Ok(fields) => return TokenResponse::read_renewal(&fields),
         Err(error) => error,
     };
-    let is_refusal = matches!(answer.status(), 400 | 401);
-    let refusal = answer.json().ok().as_ref().and_then(ErrorResponse::read);
+    let is_refusal = matches!(response.status(), 400 | 401);
+    let refusal = response.json().ok().as_ref().and_then(ErrorResponse::read);
     match refusal {
         Some(refusal) if is_refusal && error.kind() == ErrorKind::Protocol => {
             let verdict = matches!(refusal.code(), "invalid_request" | "invalid_token");
-            let refused = answer.error(ErrorKind::RefreshRejected, error.message());
+            let refused = response.error(ErrorKind::RefreshRejected, error.message());
             Err(refused.with_verdict(verdict))
         }
         _ => Err(error),
@@ -90,22 +90,22 @@ pub(crate) fn with_version(endpoint: &SecureUrl) -> String {
 /// What an API response means for the session. An exhausted quota comes with 403
 /// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the API
 /// itself is worth one refresh, as in qwen-code.
-pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
+pub(crate) fn judge(response: &ApiResponse<'_>) -> ApiStatus {
     let words = [
         &["error", "code"],
         &["error", "type"],
         &["error", "message"],
     ]
     .iter()
-    .filter_map(|path| answer.member(path.as_slice()))
+    .filter_map(|path| response.member(path.as_slice()))
     .collect::<Vec<_>>()
     .join(" ")
     .to_ascii_lowercase();
     let over = words.contains("insufficient_quota") || words.contains("quota exceeded");
-    match answer.status {
+    match response.status {
         403 | 429 if over => ApiStatus::Quota,
         403 if !words.is_empty() => ApiStatus::RefreshNeeded,
-        _ => answer.verdict_by_status(),
+        _ => response.verdict_by_status(),
     }
 }
 
@@ -116,14 +116,14 @@ fn is_pending(fields: &JsonObject) -> bool {
 
 /// A 401 to a poll is about the device code, with any body (qwen-code), unless it is a page from
 /// something in between.
-fn is_dead_code(answer: &Response) -> bool {
-    answer.status() == 401 && !answer.is_web_page()
+fn is_dead_code(response: &Response) -> bool {
+    response.status() == 401 && !response.is_web_page()
 }
 
-fn dead_code(answer: &Response) -> Error {
+fn dead_code(response: &Response) -> Error {
     let refusal = ErrorResponse::new(
         "expired_token",
         Some("the device code is not valid any more"),
     );
-    error_for(Operation::Poll, answer, &refusal)
+    error_for(Operation::Poll, response, &refusal)
 }

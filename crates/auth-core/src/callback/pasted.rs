@@ -84,7 +84,7 @@ mod tests {
     fn form(text: &str) -> String {
         let reading = readings(text).into_iter().next();
         match Pasted::read(reading.as_ref().map_or("", Secret::expose)) {
-            Pasted::Response(query) => format!("answer {query}"),
+            Pasted::Response(query) => format!("response {query}"),
             Pasted::Code(code) => format!("code {}", code.expose()),
             Pasted::Nothing => "nothing".into(),
             Pasted::Url(url) => format!("url {url}"),
@@ -97,17 +97,17 @@ mod tests {
         assert_eq!(form("http://127.0.0.1:4711/cb?state=s&code=c"), url);
         assert_eq!(form("  127.0.0.1:4711/cb?state=s&code=c\r\n"), url);
         assert_eq!(form("\"http://127.0.0.1:4711/cb?state=s&code=c\""), url);
-        assert_eq!(form("?state=s&code=c"), "answer state=s&code=c");
-        assert_eq!(form("code=c&state=s"), "answer code=c&state=s");
+        assert_eq!(form("?state=s&code=c"), "response state=s&code=c");
+        assert_eq!(form("code=c&state=s"), "response code=c&state=s");
         assert_eq!(
             form("\x1b[200~http://127.0.0.1:4711/cb?state=s&code=c\x1b[201~\n"),
             url
         );
         let google = "state=s&code=c&scope=https://www.googleapis.com/auth/cloud-platform";
-        assert_eq!(form(google), format!("answer {google}"));
+        assert_eq!(form(google), format!("response {google}"));
         let url = format!("127.0.0.1:4711/cb?{google}");
         assert_eq!(form(&url), format!("url http://{url}"));
-        assert_eq!(form(&format!("/cb?{google}")), format!("answer {google}"));
+        assert_eq!(form(&format!("/cb?{google}")), format!("response {google}"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) struct PendingCallback {
     validator: CallbackValidator,
     server: Server,
     /// Responses from the browser.
-    answer: oneshot::Receiver<Received>,
+    response: oneshot::Receiver<Received>,
     /// Why a request to the redirect URI was ignored.
     ignored: mpsc::Receiver<&'static str>,
     deadline: Instant,
@@ -54,12 +54,12 @@ impl PendingCallback {
         validator: CallbackValidator,
         deadline: Instant,
     ) -> Self {
-        let (bring, answer) = oneshot::channel();
+        let (bring, response) = oneshot::channel();
         let (ignored_sender, ignored) = mpsc::channel(16);
         Self {
             server: Server::start(listeners, validator.clone(), bring, ignored_sender),
             validator,
-            answer,
+            response,
             ignored,
             deadline,
             spent: Vec::new(),
@@ -76,8 +76,8 @@ impl PendingCallback {
         loop {
             // A response that is already here goes before the deadline, and the deadline before a
             // flood of texts.
-            if let Ok(answer) = self.answer.try_recv() {
-                return self.take(answer, prompt).await;
+            if let Ok(response) = self.response.try_recv() {
+                return self.take(response, prompt).await;
             }
             let left = self.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -96,8 +96,8 @@ impl PendingCallback {
             };
             tokio::select! {
                 biased;
-                answer = &mut self.answer => match answer {
-                    Ok(answer) => return self.take(answer, prompt).await,
+                response = &mut self.response => match response {
+                    Ok(response) => return self.take(response, prompt).await,
                     Err(_server_is_gone) => return Err(Error::new(
                         ErrorKind::Callback,
                         "the redirect listener stopped by itself",
@@ -124,7 +124,7 @@ impl PendingCallback {
                     }
                 }
                 Some(why) = self.ignored.recv() => {
-                    tracing::debug!(why, "something that is not the answer was ignored");
+                    tracing::debug!(why, "ignored an unexpected request");
                     prompt.notify(&LoginEvent::Ignored { why, pasted: false });
                 }
             }
@@ -139,15 +139,15 @@ impl PendingCallback {
         error: Error,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {
-        match self.answer.try_recv() {
-            Ok(answer) if self.is_spent(&answer) => {
-                let browser = Browser::new(answer.reply, self.server);
+        match self.response.try_recv() {
+            Ok(response) if self.is_spent(&response) => {
+                let browser = Browser::new(response.reply, self.server);
                 browser.send_page(Page::Failed).await;
                 Err(error)
             }
-            Ok(answer) => {
+            Ok(response) => {
                 prompt.notify(&LoginEvent::Retrying { error: &error });
-                self.take(answer, prompt).await
+                self.take(response, prompt).await
             }
             Err(_none_yet) if error.kind() == ErrorKind::Expired => {
                 let untried = std::mem::take(&mut self.untried);
@@ -167,17 +167,17 @@ impl PendingCallback {
 
     /// Ends the wait; a browser that came too late still gets its page.
     pub(super) async fn end(mut self, page: Page) {
-        if let Ok(answer) = self.answer.try_recv() {
-            Browser::new(answer.reply, self.server)
+        if let Ok(response) = self.response.try_recv() {
+            Browser::new(response.reply, self.server)
                 .send_page(page)
                 .await;
         }
     }
 
-    async fn take(self, answer: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
-        let is_spent = self.is_spent(&answer);
-        let browser = Browser::new(answer.reply, self.server);
-        match answer.outcome {
+    async fn take(self, response: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
+        let is_spent = self.is_spent(&response);
+        let browser = Browser::new(response.reply, self.server);
+        match response.outcome {
             Ok(_spent) if is_spent => {
                 browser.send_page(Page::Failed).await;
                 Err(Error::new(
@@ -198,8 +198,8 @@ impl PendingCallback {
         }
     }
 
-    fn is_spent(&self, answer: &Received) -> bool {
-        let code = answer.outcome.as_ref().ok();
+    fn is_spent(&self, response: &Received) -> bool {
+        let code = response.outcome.as_ref().ok();
         code.is_some_and(|code| self.has_spent(code))
     }
 

@@ -141,7 +141,7 @@ fn make_room(open: &mut VecDeque<Open>) {
 async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
     let is_the_response = &progress.is_the_response;
     let response = match request::read(&mut stream, &progress.has_begun).await {
-        Ok(request) => answer(&request, shared, is_the_response).await,
+        Ok(request) => respond(&request, shared, is_the_response).await,
         Err(Unread::Silent) => return,
         Err(Unread::Bad { status, why }) => {
             shared.ignore(why);
@@ -162,7 +162,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
     response::drain(&mut stream).await;
 }
 
-async fn answer(request: &Request, shared: &Shared, is_the_response: &AtomicBool) -> Response {
+async fn respond(request: &Request, shared: &Shared, is_the_response: &AtomicBool) -> Response {
     let language = Language::best(request.accept_language.as_deref());
     let response = |status, page| Response {
         status,

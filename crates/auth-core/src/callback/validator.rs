@@ -123,8 +123,8 @@ impl CallbackValidator {
 
     fn validate_pasted_response(&self, query: &str) -> Verdict {
         // Copied only in part: no server sent this.
-        let answer = Parameters::read(query);
-        if answer.is_some_and(|answer| answer.code.is_none() && answer.error.is_none()) {
+        let response = Parameters::read(query);
+        if response.is_some_and(|response| response.code.is_none() && response.error.is_none()) {
             return ignored(400, "a pasted URL without a code");
         }
         self.validate_parameters(query, |expected, named| {
@@ -151,28 +151,28 @@ impl CallbackValidator {
         query: &str,
         is_issuer: impl FnOnce(&str, &str) -> bool,
     ) -> Verdict {
-        let Some(answer) = Parameters::read(query) else {
+        let Some(response) = Parameters::read(query) else {
             return ignored(400, "an answer with a parameter twice");
         };
-        match &answer.state {
+        match &response.state {
             None => return ignored(400, "an answer without state"),
             Some(state) if *state != self.state => {
                 return ignored(400, "an answer with another state");
             }
             Some(_) => {}
         }
-        if let (Some(expected), Some(named)) = (&self.issuer, &answer.issuer)
+        if let (Some(expected), Some(named)) = (&self.issuer, &response.issuer)
             && !is_issuer(expected, named)
         {
             return ignored(400, "an answer of another issuer");
         }
-        match (answer.code, answer.error) {
+        match (response.code, response.error) {
             (Some(_), Some(_)) => ignored(400, "an answer with both a code and an error"),
             (Some(code), None) => Verdict::Code(code),
             (None, Some(error)) => Verdict::Refused(error),
             (None, None) => Verdict::Refused(Error::new(
                 ErrorKind::Protocol,
-                "the authorization server's answer has neither a code nor an error",
+                "the authorization server's response has neither a code nor an error",
             )),
         }
     }

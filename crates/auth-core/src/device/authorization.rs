@@ -133,7 +133,7 @@ fn repeated(name: &str) -> Error {
 fn missing(name: &str) -> Error {
     Error::new(
         ErrorKind::Protocol,
-        format!("the device authorization answer has no {name}"),
+        format!("the device authorization response has no {name}"),
     )
 }
 
@@ -143,14 +143,14 @@ fn page(fields: &JsonObject, uri: &str) -> Result<String> {
     if uri.len() > LONGEST_URI {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "the device authorization answer names a page with an address of more than 2,000 characters",
+            "the device authorization response names a page with an address of more than 2,000 characters",
         ));
     }
     let bare = uri.split('#').next().unwrap_or_default();
     let page = SecureUrl::new(bare).map_err(|source| {
         Error::new(
             ErrorKind::Protocol,
-            "the device authorization answer names a page that is not https",
+            "the device authorization response names a page that is not https",
         )
         .with_source(source)
     })?;
@@ -158,7 +158,7 @@ fn page(fields: &JsonObject, uri: &str) -> Result<String> {
         return Err(Error::new(
             ErrorKind::Protocol,
             format!(
-                "the device authorization answer names a page on this computer or its network \
+                "the device authorization response names a page on this computer or its network \
                  ({}), which no vendor has",
                 page.host()
             ),

@@ -52,7 +52,7 @@ where
         let outcome = poll().await;
         trouble = outcome.as_ref().err().cloned();
         wait = match outcome {
-            Ok(Poll::Ready(answer)) => return Ok(answer),
+            Ok(Poll::Ready(response)) => return Ok(response),
             Ok(Poll::Pending) => {
                 interval = schedule.after_pending(interval);
                 interval
@@ -132,15 +132,15 @@ mod tests {
     /// each poll.
     async fn run(
         device: DeviceAuthorization,
-        answers: Vec<Result<Poll>>,
+        responses: Vec<Result<Poll>>,
     ) -> (Vec<u64>, Result<TokenResponse>) {
         let start = Instant::now();
         let polls = Mutex::new(Vec::new());
-        let answers = Mutex::new(VecDeque::from(answers));
+        let responses = Mutex::new(VecDeque::from(responses));
         let result = poll_for_token(&PollSchedule::new(), &device, &Silent, || {
             polls.lock().unwrap().push(start.elapsed().as_secs());
-            let answer = answers.lock().unwrap().pop_front();
-            async move { answer.unwrap_or(Ok(Poll::Pending)) }
+            let response = responses.lock().unwrap().pop_front();
+            async move { response.unwrap_or(Ok(Poll::Pending)) }
         })
         .await;
         (polls.into_inner().unwrap(), result)
@@ -159,21 +159,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slow_down_adds_five_seconds_for_good_each_time() {
-        let answers = vec![
+        let responses = vec![
             Ok(Poll::SlowDown),
             Ok(Poll::Pending),
             Ok(Poll::SlowDown),
             Ok(Poll::Pending),
             ready(),
         ];
-        let (polls, _) = run(device(600, Some(2)), answers).await;
+        let (polls, _) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 9, 16, 28, 40]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn connection_trouble_doubles_the_wait_until_it_is_over() {
-        let answers = vec![trouble(), trouble(), Ok(Poll::Pending), ready()];
-        let (polls, result) = run(device(600, Some(2)), answers).await;
+        let responses = vec![trouble(), trouble(), Ok(Poll::Pending), ready()];
+        let (polls, result) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 6, 14, 16]);
         assert!(result.is_ok());
     }
@@ -202,8 +202,8 @@ mod tests {
             let error = Error::new(ErrorKind::RateLimited, "429");
             Err(error.with_retry_after(Some(Duration::from_secs(seconds))))
         };
-        let answers = vec![limited(30), limited(86_400), ready()];
-        let (polls, _) = run(device(600, Some(2)), answers).await;
+        let responses = vec![limited(30), limited(86_400), ready()];
+        let (polls, _) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 32, 92], "a day is too long");
     }
 
@@ -219,7 +219,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_last_trouble_decides_how_a_series_ends() {
         let limited = || Err(Error::new(ErrorKind::RateLimited, "429").with_status(429));
-        for (answers, kind, said) in [
+        for (responses, kind, said) in [
             (
                 vec![Ok(Poll::Pending), trouble(), trouble()],
                 ErrorKind::Transient,
@@ -243,9 +243,9 @@ mod tests {
             ),
         ] {
             // Two polls, and no time for a third.
-            let count = answers.len() as u64;
+            let count = responses.len() as u64;
             let lifetime = if count == 3 { 40 } else { 18 };
-            let (polls, result) = run(device(lifetime, None), answers).await;
+            let (polls, result) = run(device(lifetime, None), responses).await;
             assert_eq!(polls.len() as u64, count);
             let error = result.unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
@@ -262,8 +262,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interval_above_every_cap_is_honoured_and_slowed_down_further() {
-        let answers = vec![Ok(Poll::SlowDown), trouble(), ready()];
-        let (polls, _) = run(device(6000, Some(120)), answers).await;
+        let responses = vec![Ok(Poll::SlowDown), trouble(), ready()];
+        let (polls, _) = run(device(6000, Some(120)), responses).await;
         assert_eq!(polls, [120, 245, 370]);
     }
 

@@ -141,14 +141,14 @@ impl ErrorResponse {
 ///
 /// [`error_for`] if the response holds an `error`, in any status (Qwen sends one with 200);
 /// [`reasonless_error`] if it is not JSON.
-pub fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
-    let Ok(fields) = answer.json() else {
-        return Err(reasonless_error(step, answer));
+pub fn read_response(step: Operation, response: &Response) -> Result<JsonObject> {
+    let Ok(fields) = response.json() else {
+        return Err(reasonless_error(step, response));
     };
     match ErrorResponse::read(&fields) {
-        Some(refusal) => Err(error_for(step, answer, &refusal)),
-        None if answer.is_success() => Ok(fields),
-        None => Err(reasonless_error(step, answer)),
+        Some(refusal) => Err(error_for(step, response, &refusal)),
+        None if response.is_success() => Ok(fields),
+        None => Err(reasonless_error(step, response)),
     }
 }
 
@@ -159,24 +159,24 @@ pub fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
 /// or an empty body may come from something in between. All other responses are
 /// [`Response::unreadable`].
 #[must_use]
-pub fn reasonless_error(step: Operation, answer: &Response) -> Error {
-    if step != Operation::Refresh || !is_refusal(answer) {
-        return answer.unreadable();
+pub fn reasonless_error(step: Operation, response: &Response) -> Error {
+    if step != Operation::Refresh || !is_refusal(response) {
+        return response.unreadable();
     }
-    let (host, status) = (answer.host(), answer.status());
-    let why = if answer.is_web_page() {
-        "answered with a web page instead of JSON: a firewall, a proxy or a network sign-in page may be in between"
+    let (host, status) = (response.host(), response.status());
+    let why = if response.is_web_page() {
+        "returned a web page instead of JSON: a firewall, a proxy or a network sign-in page may be in between"
     } else {
         "said nothing in JSON"
     };
-    answer.error(
+    response.error(
         ErrorKind::RefreshRejected,
         format!("{host} refused the refresh token (status {status}) and {why}"),
     )
 }
 
-fn is_refusal(answer: &Response) -> bool {
-    matches!(answer.status(), 400 | 401)
+fn is_refusal(response: &Response) -> bool {
+    matches!(response.status(), 400 | 401)
 }
 
 /// The error for an error response.
@@ -185,9 +185,9 @@ fn is_refusal(answer: &Response) -> bool {
 /// means [`ErrorKind::RefreshRejected`] is a [verdict](Error::is_verdict). A code that is not
 /// OAuth's, with 400 or 401, rejects a refresh too, but is no verdict.
 #[must_use]
-pub fn error_for(step: Operation, answer: &Response, refusal: &ErrorResponse) -> Error {
-    let foreign = step == Operation::Refresh && is_refusal(answer) && !refusal.is_standard();
-    let kind = match (answer.kind_of_status(), refusal.kind(step)) {
+pub fn error_for(step: Operation, response: &Response, refusal: &ErrorResponse) -> Error {
+    let foreign = step == Operation::Refresh && is_refusal(response) && !refusal.is_standard();
+    let kind = match (response.kind_of_status(), refusal.kind(step)) {
         (None, ErrorKind::Protocol) if foreign => ErrorKind::RefreshRejected,
         (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
         (Some(passing), ErrorKind::Protocol) => passing,
@@ -200,15 +200,15 @@ pub fn error_for(step: Operation, answer: &Response, refusal: &ErrorResponse) ->
         Operation::Revocation => "the revocation",
         Operation::UserInfo => "to say who it is",
     };
-    let code = answer.words(&refusal.said);
-    let mut message = format!("{} refused {what}: {code}", answer.host());
+    let code = response.words(&refusal.said);
+    let mut message = format!("{} refused {what}: {code}", response.host());
     if let Some(description) = refusal.description() {
-        let words = answer.words(description);
+        let words = response.words(description);
         if !words.is_empty() && words != code {
             message.push_str(&format!(" ({words})"));
         }
     }
-    answer.error(kind, message).with_verdict(!foreign)
+    response.error(kind, message).with_verdict(!foreign)
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl TokenResponse {
     /// As [`read`](Self::read).
     pub fn read_with_lifetime(fields: &JsonObject, expires_in: Duration) -> Result<Self> {
         let Some(access) = fields.text("access_token") else {
-            return Err(senseless("the token answer has no access token"));
+            return Err(senseless("the token response has no access token"));
         };
         if let Some(kind) = fields.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
@@ -93,7 +93,7 @@ impl TokenResponse {
         let refresh = fields.text("refresh_token");
         if !is_printable_ascii(access) || refresh.is_some_and(|text| !is_printable_ascii(text)) {
             return Err(senseless(
-                "the token answer holds a token with characters that no token may have",
+                "the token response holds a token with characters that no token may have",
             ));
         }
         let resource_url = fields.shown("resource_url", LONGEST_URL);

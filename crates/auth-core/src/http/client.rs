@@ -10,7 +10,7 @@ use reqwest::header::{
 
 use super::builder::HttpClientBuilder;
 use super::coding;
-use super::failure::{no_answer, no_answer_through, too_long};
+use super::failure::{no_response, no_response_through, too_long};
 use super::form::{Form, bearer};
 use super::moved::redirected;
 use super::proxy::ProxyUrl;
@@ -242,9 +242,9 @@ impl HttpClient {
             .headers(map)
             .send()
             .await
-            .map_err(|source| self.no_answer(endpoint, source))?;
+            .map_err(|source| self.no_response(endpoint, source))?;
         let status = response.status().as_u16();
-        tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "answered");
+        tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "received a response");
         if response.status().is_redirection() {
             return Err(redirected(
                 endpoint,
@@ -259,7 +259,7 @@ impl HttpClient {
             let now = date.unwrap_or_else(|| self.inner.settings.clock.now());
             retry_after::wait(header, now)
         });
-        let mut answer = Response::new(endpoint.clone(), status, secrets)
+        let mut whole = Response::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
             .with_date(date);
         let codings = listed_codings(response.headers());
@@ -269,21 +269,21 @@ impl HttpClient {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
                 // Only the end of the transfer is missing; the JSON is complete.
-                Err(_cut_off) if answer.is_success() && answer.is_whole_object() => break,
+                Err(_cut_off) if whole.is_success() && whole.is_whole_object() => break,
                 Err(source) => {
                     return Err(self
-                        .no_answer(endpoint, source)
+                        .no_response(endpoint, source)
                         .with_status(status)
                         .with_cut_off_response());
                 }
             };
-            if answer.body().len() + chunk.len() > BODY_LIMIT {
+            if whole.body().len() + chunk.len() > BODY_LIMIT {
                 return Err(too_long(endpoint, status));
             }
-            answer.push(&chunk);
+            whole.push(&chunk);
         }
-        if answer.decode(&codings, BODY_LIMIT) {
-            Ok(answer)
+        if whole.decode(&codings, BODY_LIMIT) {
+            Ok(whole)
         } else {
             Err(too_long(endpoint, status))
         }
@@ -312,11 +312,11 @@ impl HttpClient {
     }
 
     /// The error for a request without a whole response.
-    fn no_answer(&self, endpoint: &SecureUrl, source: reqwest::Error) -> Error {
+    fn no_response(&self, endpoint: &SecureUrl, source: reqwest::Error) -> Error {
         let timeout = self.inner.settings.timeout;
         match self.inner.settings.proxy_for(endpoint) {
-            Some(proxy) => no_answer_through(&proxy.host(), endpoint, timeout, source),
-            None => no_answer(endpoint.host(), timeout, source),
+            Some(proxy) => no_response_through(&proxy.host(), endpoint, timeout, source),
+            None => no_response(endpoint.host(), timeout, source),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::secure_url::SecureUrl;
 
 /// The error for a request to this host that got no whole response.
-pub(super) fn no_answer(host: String, timeout: Duration, source: reqwest::Error) -> Error {
+pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
     } else if source.is_builder() {
@@ -50,7 +50,7 @@ fn is_no_http(error: &reqwest::Error) -> bool {
 }
 
 /// The same error with a proxy in between: it names the proxy, which may be the one that refuses.
-pub(super) fn no_answer_through(
+pub(super) fn no_response_through(
     proxy: &str,
     endpoint: &SecureUrl,
     timeout: Duration,
@@ -67,7 +67,7 @@ pub(super) fn no_answer_through(
         .with_refusal_by_proxy()
         .with_source(source.without_url());
     }
-    no_answer(
+    no_response(
         format!("{} through the proxy {proxy}", endpoint.host()),
         timeout,
         source,
@@ -77,7 +77,7 @@ pub(super) fn no_answer_through(
 pub(super) fn too_long(endpoint: &SecureUrl, status: u16) -> Error {
     Error::new(
         ErrorKind::Transient,
-        format!("{} sent more than 1 MiB for an answer", endpoint.host()),
+        format!("{} sent a response of more than 1 MiB", endpoint.host()),
     )
     .with_status(status)
     .with_answer_lost(true)

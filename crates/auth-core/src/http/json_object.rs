@@ -130,7 +130,7 @@ impl JsonObject {
             Some(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(Error::new(
                 ErrorKind::Protocol,
-                format!("{name} in the server's answer is not a number"),
+                format!("{name} in the server's response is not a number"),
             )),
         }
     }
@@ -145,7 +145,7 @@ impl JsonObject {
             None => Ok(None),
             Some(seconds) if seconds < 0.0 => Err(Error::new(
                 ErrorKind::Protocol,
-                format!("{name} in the server's answer is negative"),
+                format!("{name} in the server's response is negative"),
             )),
             Some(seconds) => Ok(Some(
                 Duration::try_from_secs_f64(seconds).map_or(LONGEST, |length| length.min(LONGEST)),

@@ -51,7 +51,7 @@ pub(super) fn redirected(
         None => Error::new(
             ErrorKind::Transient,
             format!(
-                "{host} answered with a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
+                "{host} returned a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
                 there.as_deref().unwrap_or("nowhere"),
             ),
         ),

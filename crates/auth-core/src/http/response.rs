@@ -169,7 +169,7 @@ impl Response {
             return self.error(
                 ErrorKind::Transient,
                 format!(
-                    "{host} answered with a web page instead of JSON (status {status}): a firewall, a proxy or a network sign-in page is in between"
+                    "{host} returned a web page instead of JSON (status {status}): a firewall, a proxy or a network sign-in page is in between"
                 ),
             );
         }
@@ -193,7 +193,7 @@ impl Response {
             ),
             None if self.is_success() => self.error(
                 ErrorKind::Transient,
-                format!("{host} sent an answer that is not JSON (status {status})"),
+                format!("{host} sent a response that is not JSON (status {status})"),
             ),
             None => self.error(
                 ErrorKind::Protocol,

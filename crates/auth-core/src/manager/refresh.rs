@@ -201,7 +201,7 @@ impl Shared {
                     rejected = Some(Rejected {
                         tried: stored,
                         error: match may_be_spent {
-                            true => explain_lost_answer(&error),
+                            true => explain_lost_response(&error),
                             false => error,
                         },
                         may_be_spent,
@@ -352,7 +352,7 @@ fn spent_for_nothing(error: &Error) -> Error {
         .with_source(error.clone())
 }
 
-fn explain_lost_answer(error: &Error) -> Error {
+fn explain_lost_response(error: &Error) -> Error {
     let message = format!(
         "{}; the response to an earlier refresh was lost, so the refresh token was probably spent by it",
         error.message()

@@ -100,7 +100,7 @@ mod tests {
         let true_now = Timestamp::from_unix_millis(1_800_000_000_000);
         for wrong_by_hours in [1, -1, 87_600, -87_600] {
             let ours = true_now.shifted(wrong_by_hours * 3_600_000);
-            let mut answer = TokenResponse {
+            let mut response = TokenResponse {
                 access: "a".into(),
                 refresh: None,
                 expires_in: Duration::from_secs(600),
@@ -110,13 +110,13 @@ mod tests {
                 resource_url: None,
                 notification: None,
             };
-            let relative = answer.clone().into_token(ours);
+            let relative = response.clone().into_token(ours);
             assert_eq!(
                 relative.expires_at,
                 true_now.after(Duration::from_secs(600))
             );
-            answer.expires_at = Some(relative.expires_at);
-            for token in [relative, answer.into_token(ours)] {
+            response.expires_at = Some(relative.expires_at);
+            for token in [relative, response.into_token(ours)] {
                 assert!(token.is_valid_for(Duration::from_secs(599), ours));
                 assert!(!token.is_valid_for(Duration::from_secs(600), ours));
                 let ahead = -wrong_by_hours * 3_600_000;

@@ -70,7 +70,7 @@ impl Language {
             ),
             (Self::English, Page::Nothing) => (
                 "Nothing to do here",
-                "This address waits for one answer of a sign-in, and this was not it. You can \
+                "This address waits for one response of a sign-in, and this was not it. You can \
                  close this window.",
             ),
             (Self::Chinese, Page::Done) => (
