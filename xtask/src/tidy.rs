@@ -34,6 +34,6 @@ pub(crate) fn run() -> Result<(), String> {
     if count == 0 {
         Ok(())
     } else {
-        Err(format!("tidy: {count} found; mend each of the lines above"))
+        Err(format!("tidy: {count} found; fix each of the lines above"))
     }
 }

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trouble_that_passes_by_itself_is_transient() {
+    fn only_a_temporary_failure_is_transient() {
         for kind in [
             ErrorKind::RateLimited,
             ErrorKind::StoreBusy,

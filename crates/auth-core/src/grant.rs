@@ -36,10 +36,10 @@ impl Poll {
         match ErrorResponse::read(&fields) {
             None if response.is_success() => TokenResponse::read(&fields).map(Self::Ready),
             None => Err(response.unreadable()),
-            Some(refusal) => match refusal.code() {
+            Some(error_response) => match error_response.code() {
                 "authorization_pending" => Ok(Self::Pending),
                 "slow_down" => Ok(Self::SlowDown),
-                _ => Err(error_for(Operation::Poll, response, &refusal)),
+                _ => Err(error_for(Operation::Poll, response, &error_response)),
             },
         }
     }

@@ -77,7 +77,7 @@ impl Recipients {
         if is_home || self.trusts(endpoint) {
             return Ok(endpoint);
         }
-        Err(self.refusal(session, endpoint))
+        Err(self.not_permitted(session, endpoint))
     }
 
     /// The endpoint, if the access token of this session may be sent there: as
@@ -127,7 +127,7 @@ impl Recipients {
         session.metadata.server.as_deref().map(str::parse)
     }
 
-    fn refusal(&self, session: &OAuthToken, endpoint: &SecureUrl) -> Error {
+    fn not_permitted(&self, session: &OAuthToken, endpoint: &SecureUrl) -> Error {
         let there = endpoint.base_or_host();
         let home = match (&session.metadata.server, self.own.first()) {
             (Some(server), _) => format!("was made at {}", shown(server)),
@@ -278,10 +278,10 @@ mod tests {
         ] {
             let error = vendor().permit(&session(server), &endpoint).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            let said = error.to_string();
+            let message = error.to_string();
             assert!(
-                said.contains(host) && said.contains("evil.example"),
-                "{said}"
+                message.contains(host) && message.contains("evil.example"),
+                "{message}"
             );
         }
     }

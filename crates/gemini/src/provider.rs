@@ -140,7 +140,7 @@ impl GeminiProvider {
             .http
             .post_with_bearer(endpoint, &token.access, &others(token))
             .await?;
-        wire::judge_tokeninfo(&response)
+        wire::classify_tokeninfo(&response)
     }
 
     /// The URL that begins a sign-in (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
@@ -256,6 +256,8 @@ impl GeminiProvider {
         recipients.permit(session, endpoint).cloned()
     }
 
+    /// The recipients of refresh tokens and of the client secret: the servers where Google issues and
+    /// revokes tokens, and none that serves its other APIs.
     fn recipients(&self) -> Recipients {
         let known = GeminiEndpoints::default();
         Recipients::of_vendor([known.token, known.revocation]).trusting(&self.trusted)

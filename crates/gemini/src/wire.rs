@@ -54,10 +54,12 @@ pub(crate) fn read_revocation(response: &Response) -> Result<()> {
 }
 
 /// The verdict of the tokeninfo endpoint, which returns 400 `invalid_token` for an invalid one.
-pub(crate) fn judge_tokeninfo(response: &Response) -> Result<ApiStatus> {
-    let refusal = response.json().ok().as_ref().and_then(ErrorResponse::read);
-    match refusal {
-        Some(refusal) if refusal.code() == "invalid_token" => Ok(ApiStatus::RefreshNeeded),
+pub(crate) fn classify_tokeninfo(response: &Response) -> Result<ApiStatus> {
+    let error_response = response.json().ok().as_ref().and_then(ErrorResponse::read);
+    match error_response {
+        Some(error_response) if error_response.code() == "invalid_token" => {
+            Ok(ApiStatus::RefreshNeeded)
+        }
         _ => read(Operation::UserInfo, response).map(|_good| ApiStatus::Ok),
     }
 }
@@ -72,18 +74,18 @@ pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
 }
 
 fn read(step: Operation, response: &Response) -> Result<JsonObject> {
-    read_response(step, response).map_err(|error| client_trouble(step, response).unwrap_or(error))
+    read_response(step, response).map_err(|error| client_error(step, response).unwrap_or(error))
 }
 
 /// Google returns `invalid_request` if the client is wrong: "client_secret is missing."
 /// (sudoprivacy/sudocode#36), "Could not determine client ID from request." (zeroclaw PR 1434).
-fn client_trouble(step: Operation, response: &Response) -> Option<Error> {
-    let refusal = ErrorResponse::read(&response.json().ok()?)?;
-    let description = refusal.description()?;
+fn client_error(step: Operation, response: &Response) -> Option<Error> {
+    let error_response = ErrorResponse::read(&response.json().ok()?)?;
+    let description = error_response.description()?;
     let about_client =
         description.contains("client_secret") || description.contains("client ID from request");
-    (refusal.code() == "invalid_request" && about_client).then(|| {
-        let error = error_for(step, response, &refusal);
+    (error_response.code() == "invalid_request" && about_client).then(|| {
+        let error = error_for(step, response, &error_response);
         response.error(ErrorKind::Config, error.message())
     })
 }

@@ -211,6 +211,7 @@ impl MiniMaxProvider {
         endpoints.revocation.as_ref().map(permit).transpose()
     }
 
+    /// The recipients of sessions of the region and dialect of these endpoints.
     fn recipients(&self, endpoints: &MiniMaxEndpoints) -> Recipients {
         let known = MiniMaxEndpoints::new(endpoints.region, endpoints.dialect);
         let own = [known.token, known.api_base].into_iter();
@@ -313,7 +314,7 @@ impl AuthProvider for MiniMaxProvider {
     }
 
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
-        wire::judge(response)
+        wire::classify_api_response(response)
     }
 }
 

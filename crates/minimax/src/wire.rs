@@ -16,20 +16,20 @@ pub(crate) fn read_response(step: Operation, response: &Response) -> Result<Json
     let Ok(fields) = response.json() else {
         return Err(reasonless_error(step, response));
     };
-    match refusal(response, &fields) {
-        Some(refusal) => Err(error_for(step, response, &refusal)),
+    match error_response(response, &fields) {
+        Some(error_response) => Err(error_for(step, response, &error_response)),
         None => Ok(fields),
     }
 }
 
 pub(crate) fn read_poll(response: &Response, now: Timestamp) -> Result<Poll> {
     let fields = response.json()?;
-    if let Some(refusal) = refusal(response, &fields) {
-        return match refusal.code() {
+    if let Some(error_response) = error_response(response, &fields) {
+        return match error_response.code() {
             "authorization_pending" | "pending" => Ok(Poll::Pending),
             "slow_down" => Ok(Poll::SlowDown),
             _ => {
-                let error = error_for(Operation::Poll, response, &refusal);
+                let error = error_for(Operation::Poll, response, &error_response);
                 let denied = error.kind() == ErrorKind::Protocol && says_no(&fields);
                 Err(if denied {
                     response.error(ErrorKind::Denied, error.message())
@@ -131,7 +131,7 @@ pub(crate) fn odd(message: &str) -> Error {
 
 /// What an API response means for the session: the codes of mmx-cli and platform.minimax.io, which
 /// come with HTTP 200.
-pub(crate) fn judge(response: &ApiResponse<'_>) -> ApiStatus {
+pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
     match response.member(&["base_resp", "status_code"]).as_deref() {
         Some("1000" | "1001" | "1024") => ApiStatus::Transient,
         Some("1002") => ApiStatus::RateLimited,
@@ -181,9 +181,12 @@ fn base_code(fields: &JsonObject) -> Option<u64> {
 }
 
 /// The reason of a failure, in the words of RFC 6749 if there are any.
-fn refusal(response: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
-    if let Some(refusal) = ErrorResponse::read(fields) {
-        return Some(standard(refusal.code(), refusal.description()));
+fn error_response(response: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
+    if let Some(error_response) = ErrorResponse::read(fields) {
+        return Some(standard(
+            error_response.code(),
+            error_response.description(),
+        ));
     }
     let status = status(fields);
     let base_code = base_code(fields);

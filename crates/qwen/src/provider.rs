@@ -244,7 +244,7 @@ impl AuthProvider for QwenProvider {
     }
 
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
-        wire::judge(response)
+        wire::classify_api_response(response)
     }
 }
 

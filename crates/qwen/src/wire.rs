@@ -33,11 +33,11 @@ pub(crate) fn read_refresh(response: &Response) -> Result<TokenResponse> {
         Ok(fields) => return TokenResponse::read_renewal(&fields),
         Err(error) => error,
     };
-    let is_refusal = matches!(response.status(), 400 | 401);
-    let refusal = response.json().ok().as_ref().and_then(ErrorResponse::read);
-    match refusal {
-        Some(refusal) if is_refusal && error.kind() == ErrorKind::Protocol => {
-            let verdict = matches!(refusal.code(), "invalid_request" | "invalid_token");
+    let is_rejection = matches!(response.status(), 400 | 401);
+    let error_response = response.json().ok().as_ref().and_then(ErrorResponse::read);
+    match error_response {
+        Some(error_response) if is_rejection && error.kind() == ErrorKind::Protocol => {
+            let verdict = matches!(error_response.code(), "invalid_request" | "invalid_token");
             let refused = response.error(ErrorKind::RefreshRejected, error.message());
             Err(refused.with_verdict(verdict))
         }
@@ -90,7 +90,7 @@ pub(crate) fn with_version(endpoint: &SecureUrl) -> String {
 /// What an API response means for the session. An exhausted quota comes with 403
 /// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the API
 /// itself is worth one refresh, as in qwen-code.
-pub(crate) fn judge(response: &ApiResponse<'_>) -> ApiStatus {
+pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
     let words = [
         &["error", "code"],
         &["error", "type"],
@@ -121,9 +121,9 @@ fn is_dead_code(response: &Response) -> bool {
 }
 
 fn dead_code(response: &Response) -> Error {
-    let refusal = ErrorResponse::new(
+    let error_response = ErrorResponse::new(
         "expired_token",
         Some("the device code is not valid any more"),
     );
-    error_for(Operation::Poll, response, &refusal)
+    error_for(Operation::Poll, response, &error_response)
 }

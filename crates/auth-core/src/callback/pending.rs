@@ -54,10 +54,10 @@ impl PendingCallback {
         validator: CallbackValidator,
         deadline: Instant,
     ) -> Self {
-        let (bring, response) = oneshot::channel();
+        let (sender, response) = oneshot::channel();
         let (ignored_sender, ignored) = mpsc::channel(16);
         Self {
-            server: Server::start(listeners, validator.clone(), bring, ignored_sender),
+            server: Server::start(listeners, validator.clone(), sender, ignored_sender),
             validator,
             response,
             ignored,

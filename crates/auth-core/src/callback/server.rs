@@ -39,7 +39,7 @@ pub(super) struct Server {
 struct Shared {
     validator: CallbackValidator,
     /// Taken by the one response: a code is redeemed once, and a reload brings nothing new.
-    bring: Mutex<Option<oneshot::Sender<Received>>>,
+    sender: Mutex<Option<oneshot::Sender<Received>>>,
     delivered: Notify,
     ignored: mpsc::Sender<&'static str>,
 }
@@ -48,12 +48,12 @@ impl Server {
     pub(super) fn start(
         listeners: Vec<TcpListener>,
         validator: CallbackValidator,
-        bring: oneshot::Sender<Received>,
+        sender: oneshot::Sender<Received>,
         ignored: mpsc::Sender<&'static str>,
     ) -> Self {
         let shared = Arc::new(Shared {
             validator,
-            bring: Mutex::new(Some(bring)),
+            sender: Mutex::new(Some(sender)),
             delivered: Notify::new(),
             ignored,
         });
@@ -178,12 +178,12 @@ async fn respond(request: &Request, shared: &Shared, is_the_response: &AtomicBoo
             return response(status, Page::Nothing);
         }
     };
-    let Some(bring) = shared.bring() else {
+    let Some(sender) = shared.sender() else {
         return response(410, Page::Nothing);
     };
     is_the_response.store(true, Ordering::SeqCst);
     let (reply, page) = oneshot::channel();
-    if bring.send(Received { outcome, reply }).is_err() {
+    if sender.send(Received { outcome, reply }).is_err() {
         return response(410, Page::Nothing);
     }
     response(200, page.await.unwrap_or(Page::Failed))
@@ -195,8 +195,8 @@ impl Shared {
         let _unheard = self.ignored.try_send(why);
     }
 
-    fn bring(&self) -> Option<oneshot::Sender<Received>> {
-        let mut bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner);
-        bring.take()
+    fn sender(&self) -> Option<oneshot::Sender<Received>> {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        sender.take()
     }
 }

@@ -240,10 +240,10 @@ impl Parameters {
 
 /// The server's words are untrusted text (RFC 6749 section 4.1.2.1).
 fn refused(code: &str, description: Option<&str>) -> Error {
-    let refusal = ErrorResponse::new(code, description);
+    let error_response = ErrorResponse::new(code, description);
     let mut message = format!(
         "the authorization server refused the sign-in: {}",
-        clean(refusal.said(), 80, &[])
+        clean(error_response.said(), 80, &[])
     );
     if let Some(words) = description
         .map(|text| clean(text, 200, &[]))
@@ -251,7 +251,7 @@ fn refused(code: &str, description: Option<&str>) -> Error {
     {
         message.push_str(&format!(" ({words})"));
     }
-    Error::new(refusal.kind(Operation::Authorization), message)
+    Error::new(error_response.kind(Operation::Authorization), message)
 }
 
 #[cfg(test)]

@@ -38,19 +38,19 @@ where
     let mut interval = schedule.first_wait(device.interval);
     let mut wait = interval;
     let mut polled = false;
-    let mut trouble = None;
+    let mut failure = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || (polled && wait >= left) {
             sleep(left).await;
-            return Err(out_of_time(trouble));
+            return Err(out_of_time(failure));
         }
         prompt.notify(&LoginEvent::Waiting { left });
         // Even if the interval is longer than the code lives, one poll is sent before it expires.
         sleep(wait.min(left.mul_f64(0.75))).await;
         polled = true;
         let outcome = poll().await;
-        trouble = outcome.as_ref().err().cloned();
+        failure = outcome.as_ref().err().cloned();
         wait = match outcome {
             Ok(Poll::Ready(response)) => return Ok(response),
             Ok(Poll::Pending) => {
@@ -72,8 +72,8 @@ where
 }
 
 /// The error of a series of polls that ran out of time.
-fn out_of_time(trouble: Option<Error>) -> Error {
-    let Some(trouble) = trouble else {
+fn out_of_time(failure: Option<Error>) -> Error {
+    let Some(failure) = failure else {
         return Error::new(
             ErrorKind::Expired,
             "nobody approved the sign-in before the code expired or the wait ran out",
@@ -81,14 +81,14 @@ fn out_of_time(trouble: Option<Error>) -> Error {
     };
     let message = format!(
         "the code expired or the wait ran out while the server could not be asked: {}",
-        trouble.message()
+        failure.message()
     );
-    let error = Error::new(trouble.kind(), message).with_retry_after(trouble.retry_after());
-    let error = match trouble.status() {
+    let error = Error::new(failure.kind(), message).with_retry_after(failure.retry_after());
+    let error = match failure.status() {
         Some(status) => error.with_status(status),
         None => error,
     };
-    error.with_source(trouble)
+    error.with_source(failure)
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
         }))
     }
 
-    fn trouble() -> Result<Poll> {
+    fn failure() -> Result<Poll> {
         Err(Error::new(ErrorKind::Transient, "no network"))
     }
 
@@ -171,15 +171,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connection_trouble_doubles_the_wait_until_it_is_over() {
-        let responses = vec![trouble(), trouble(), Ok(Poll::Pending), ready()];
+    async fn a_connection_error_doubles_the_wait_until_it_is_over() {
+        let responses = vec![failure(), failure(), Ok(Poll::Pending), ready()];
         let (polls, result) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 6, 14, 16]);
         assert!(result.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_2xx_response_that_cannot_be_read_ends_it_and_trouble_in_between_does_not() {
+    async fn a_2xx_response_that_cannot_be_read_ends_it_and_an_error_in_between_does_not() {
         let unread = |status| {
             let error = Error::new(ErrorKind::Transient, "made-up trouble");
             error.with_status(status).with_unread_response()
@@ -217,27 +217,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_trouble_decides_how_a_series_ends() {
+    async fn the_last_failure_decides_how_a_series_ends() {
         let limited = || Err(Error::new(ErrorKind::RateLimited, "429").with_status(429));
         for (responses, kind, said) in [
             (
-                vec![Ok(Poll::Pending), trouble(), trouble()],
+                vec![Ok(Poll::Pending), failure(), failure()],
                 ErrorKind::Transient,
                 "no network",
             ),
             (vec![limited(), limited()], ErrorKind::RateLimited, "429"),
             (
-                vec![limited(), trouble()],
+                vec![limited(), failure()],
                 ErrorKind::Transient,
                 "no network",
             ),
             (
-                vec![trouble(), Ok(Poll::Pending)],
+                vec![failure(), Ok(Poll::Pending)],
                 ErrorKind::Expired,
                 "approved the sign-in",
             ),
             (
-                vec![trouble(), Ok(Poll::SlowDown)],
+                vec![failure(), Ok(Poll::SlowDown)],
                 ErrorKind::Expired,
                 "approved the sign-in",
             ),
@@ -262,7 +262,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interval_above_every_cap_is_honoured_and_slowed_down_further() {
-        let responses = vec![Ok(Poll::SlowDown), trouble(), ready()];
+        let responses = vec![Ok(Poll::SlowDown), failure(), ready()];
         let (polls, _) = run(device(6000, Some(120)), responses).await;
         assert_eq!(polls, [120, 245, 370]);
     }

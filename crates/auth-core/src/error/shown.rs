@@ -67,12 +67,12 @@ fn words(cause: &(dyn StdError + 'static)) -> String {
             parser.column()
         );
     }
-    let said = cause.to_string();
-    let said = match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => said.split(" for url (").next().unwrap_or_default(),
-        None => &said,
+    let text = cause.to_string();
+    let text = match cause.downcast_ref::<reqwest::Error>() {
+        Some(_) => text.split(" for url (").next().unwrap_or_default(),
+        None => &text,
     };
-    clean(said, LENGTH, &[])
+    clean(text, LENGTH, &[])
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub enum Operation {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorResponse {
     code: String,
-    said: String,
+    raw_code: String,
     description: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl ErrorResponse {
         Self {
             // Qwen sends INVALID_REQUEST as well as invalid_request.
             code: code.to_ascii_lowercase(),
-            said: code.into(),
+            raw_code: code.into(),
             description: description.map(Into::into),
         }
     }
@@ -67,7 +67,7 @@ impl ErrorResponse {
     /// The error code as the server wrote it: do not show it unsanitized.
     #[must_use]
     pub fn said(&self) -> &str {
-        &self.said
+        &self.raw_code
     }
 
     /// The description in the server's own words: do not show it unsanitized.
@@ -146,7 +146,7 @@ pub fn read_response(step: Operation, response: &Response) -> Result<JsonObject>
         return Err(reasonless_error(step, response));
     };
     match ErrorResponse::read(&fields) {
-        Some(refusal) => Err(error_for(step, response, &refusal)),
+        Some(error_response) => Err(error_for(step, response, &error_response)),
         None if response.is_success() => Ok(fields),
         None => Err(reasonless_error(step, response)),
     }
@@ -160,7 +160,7 @@ pub fn read_response(step: Operation, response: &Response) -> Result<JsonObject>
 /// [`Response::unreadable`].
 #[must_use]
 pub fn reasonless_error(step: Operation, response: &Response) -> Error {
-    if step != Operation::Refresh || !is_refusal(response) {
+    if step != Operation::Refresh || !is_rejection(response) {
         return response.unreadable();
     }
     let (host, status) = (response.host(), response.status());
@@ -175,7 +175,7 @@ pub fn reasonless_error(step: Operation, response: &Response) -> Error {
     )
 }
 
-fn is_refusal(response: &Response) -> bool {
+fn is_rejection(response: &Response) -> bool {
     matches!(response.status(), 400 | 401)
 }
 
@@ -185,9 +185,10 @@ fn is_refusal(response: &Response) -> bool {
 /// means [`ErrorKind::RefreshRejected`] is a [verdict](Error::is_verdict). A code that is not
 /// OAuth's, with 400 or 401, rejects a refresh too, but is no verdict.
 #[must_use]
-pub fn error_for(step: Operation, response: &Response, refusal: &ErrorResponse) -> Error {
-    let foreign = step == Operation::Refresh && is_refusal(response) && !refusal.is_standard();
-    let kind = match (response.kind_of_status(), refusal.kind(step)) {
+pub fn error_for(step: Operation, response: &Response, error_response: &ErrorResponse) -> Error {
+    let foreign =
+        step == Operation::Refresh && is_rejection(response) && !error_response.is_standard();
+    let kind = match (response.kind_of_status(), error_response.kind(step)) {
         (None, ErrorKind::Protocol) if foreign => ErrorKind::RefreshRejected,
         (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
         (Some(passing), ErrorKind::Protocol) => passing,
@@ -200,9 +201,9 @@ pub fn error_for(step: Operation, response: &Response, refusal: &ErrorResponse) 
         Operation::Revocation => "the revocation",
         Operation::UserInfo => "to say who it is",
     };
-    let code = response.words(&refusal.said);
+    let code = response.words(&error_response.raw_code);
     let mut message = format!("{} refused {what}: {code}", response.host());
-    if let Some(description) = refusal.description() {
+    if let Some(description) = error_response.description() {
         let words = response.words(description);
         if !words.is_empty() && words != code {
             message.push_str(&format!(" ({words})"));
@@ -217,10 +218,16 @@ mod tests {
 
     #[test]
     fn the_same_code_means_different_things_at_different_steps() {
-        let refusal = ErrorResponse::new("INVALID_GRANT", None);
-        assert_eq!(refusal.kind(Operation::Refresh), ErrorKind::RefreshRejected);
-        assert_eq!(refusal.kind(Operation::Poll), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Operation::Exchange), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Operation::Revocation), ErrorKind::Protocol);
+        let error_response = ErrorResponse::new("INVALID_GRANT", None);
+        assert_eq!(
+            error_response.kind(Operation::Refresh),
+            ErrorKind::RefreshRejected
+        );
+        assert_eq!(error_response.kind(Operation::Poll), ErrorKind::Expired);
+        assert_eq!(error_response.kind(Operation::Exchange), ErrorKind::Expired);
+        assert_eq!(
+            error_response.kind(Operation::Revocation),
+            ErrorKind::Protocol
+        );
     }
 }

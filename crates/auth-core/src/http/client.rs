@@ -103,7 +103,7 @@ impl HttpClient {
     ) -> Result<Response> {
         let secrets = form.secrets();
         if !secrets.is_empty() {
-            self.check_way(endpoint)?;
+            self.check_proxy(endpoint)?;
         }
         let request = self
             .client(endpoint)?
@@ -125,7 +125,7 @@ impl HttpClient {
     ///
     /// [`ErrorKind::Config`] if it would pass a proxy that
     /// [`refuse_secrets_by_proxy`](HttpClientBuilder::refuse_secrets_by_proxy) excludes.
-    fn check_way(&self, endpoint: &SecureUrl) -> Result<()> {
+    fn check_proxy(&self, endpoint: &SecureUrl) -> Result<()> {
         let settings = &self.inner.settings;
         let Some(why) = &settings.secrets_refused else {
             return Ok(());
@@ -194,7 +194,7 @@ impl HttpClient {
         access: &Secret,
         hidden: &[Secret],
     ) -> Result<Response> {
-        self.check_way(endpoint)?;
+        self.check_proxy(endpoint)?;
         let request = request.header(AUTHORIZATION, bearer(access)?);
         let secrets = [std::slice::from_ref(access), hidden].concat();
         self.send(endpoint, request, &[], secrets).await

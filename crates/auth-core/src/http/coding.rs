@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn what_is_not_what_it_says_and_what_is_not_known_are_told_apart() {
         let whole = gzip(TEXT);
-        for (coding, body, trouble) in [
+        for (coding, body, reason) in [
             ("gzip", TEXT, Trouble::Broken),
             ("gzip", &whole[..whole.len() / 2], Trouble::Broken),
             ("deflate", &whole, Trouble::Broken),
@@ -173,7 +173,7 @@ mod tests {
             ("utf-8", TEXT, Trouble::Unknown),
             ("*", TEXT, Trouble::Unknown),
         ] {
-            assert_eq!(decoded(body, &[coding], LIMIT), Err(trouble), "{coding}");
+            assert_eq!(decoded(body, &[coding], LIMIT), Err(reason), "{coding}");
         }
         assert_eq!(
             decoded(TEXT, &["gzip"; 4], LIMIT),

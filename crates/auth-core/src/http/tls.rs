@@ -68,7 +68,7 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
         .with_untrusted_system(),
     }
     };
-    let trouble = |source: rustls::Error| {
+    let failed = |source: rustls::Error| {
         Error::new(ErrorKind::System, "cannot prepare TLS certificate checks").with_source(source)
     };
     let verifier = if extra.is_empty() {
@@ -79,7 +79,7 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     .map_err(no_certificates)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(trouble)?
+        .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -88,9 +88,9 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
 
 /// Whether a request failed because no trusted authority has signed the server's certificate.
 pub(super) fn is_untrusted_issuer(error: &reqwest::Error) -> bool {
-    let said = error.source().and_then(tls_error);
+    let cause = error.source().and_then(tls_error);
     matches!(
-        said,
+        cause,
         Some(rustls::Error::InvalidCertificate(
             // The second: an issuer with that name is trusted, but has another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn other_trouble_is_tried_again_and_a_lost_response_once() {
+    async fn another_failure_is_tried_again_and_a_lost_response_once() {
         assert_eq!(requests(failure(503)).await.0, 3);
         assert_eq!(requests(failure(199)).await.0, 3);
         assert_eq!(requests(failure(502).with_answer_lost(true)).await.0, 2);

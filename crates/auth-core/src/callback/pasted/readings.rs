@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_broken_anywhere_is_mended() {
+    fn an_address_that_is_broken_anywhere_is_put_together() {
         for at in 1..URL.len() {
             for with in ["\n", "\r\n", "  \r\n   ", "\r", "\n\n"] {
                 let broken = format!("{}{with}{}", &URL[..at], &URL[at..]);
