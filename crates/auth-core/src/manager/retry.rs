@@ -42,7 +42,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
             .map_or(0, |error| u32::from(error.answer_lost()));
         let next = match &outcome {
             Err(error) if may_repeat(error) && lost < 2 && attempt < ATTEMPTS => {
-                tracing::debug!(%error, attempt, "a renewal failed for now");
+                tracing::debug!(%error, attempt, "a refresh failed for now");
                 pause(error, attempt).filter(|pause| begun.elapsed() + *pause < BUDGET)
             }
             _ => None,
