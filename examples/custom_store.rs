@@ -1,5 +1,5 @@
-//! A store of one's own: any place that can keep a JSON text and lock it. This one is a map; a
-//! database would do the same with a row and `SELECT ... FOR UPDATE`.
+//! A custom store: anything that can keep a JSON text and lock it. This one is a map; a database
+//! would do the same with a row and `SELECT ... FOR UPDATE`.
 //!
 //! `cargo run -p llm-auth-examples --example custom_store`
 #![allow(clippy::print_stdout, reason = "an example")]
@@ -63,7 +63,7 @@ impl StoreGuard for LockedRow {
     }
 
     async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
-        // What proves that the successor will fit: writing the note the same way.
+        // Writing the record in the same way proves that the successor will fit.
         match noted {
             Some(noted) => self.save(noted).await,
             None => Ok(()),
@@ -92,14 +92,14 @@ impl StoreGuard for LockedRow {
     }
 }
 
-/// A vendor that says yes to everybody.
+/// A vendor that approves every user.
 #[derive(Debug)]
-struct Anybody;
+struct Example;
 
 #[async_trait]
-impl AuthProvider for Anybody {
+impl AuthProvider for Example {
     fn name(&self) -> &str {
-        "anybody"
+        "example"
     }
 
     async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
@@ -117,10 +117,10 @@ impl AuthProvider for Anybody {
 #[tokio::main]
 async fn main() -> Result<()> {
     let store = Rows::default();
-    let first = AuthManager::builder(Anybody).store(store.clone()).build();
+    let first = AuthManager::builder(Example).store(store.clone()).build();
     first.login(&Silent).await?;
 
-    let second = AuthManager::builder(Anybody).store(store).build();
+    let second = AuthManager::builder(Example).store(store).build();
     let token = second.token().await?;
     println!("the second manager found the session of the first: {token:?}");
     Ok(())

@@ -1,5 +1,5 @@
-//! Every vendor behind one type: which of them somebody is signed in to, with the store that
-//! the `llm-auth` command uses if its folder is given.
+//! Every vendor behind one type: the current sign-ins, from the store that the `llm-auth` command
+//! uses if its directory is given.
 //!
 //! `cargo run -p llm-auth-examples --example umbrella -- ~/.local/share/llm-auth/sessions`
 #![allow(clippy::print_stdout, reason = "an example")]
@@ -23,7 +23,7 @@ async fn main() -> Result<()> {
     .map(|builder| builder.store(Arc::clone(&store)).build());
     for manager in managers {
         match manager.load().await? {
-            None => println!("{}: nobody is signed in", manager.key()),
+            None => println!("{}: no account is signed in", manager.key()),
             Some(token) => println!(
                 "{}: expires at {}, API {}",
                 manager.key(),

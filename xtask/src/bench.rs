@@ -1,5 +1,5 @@
-//! Ours beside its peers: builds the release command and `crates/bench`, which is a workspace
-//! and has a lock file of its own, and runs it. Everything goes to loopback; only the first build
+//! The benchmark against other crates: it builds the release command and `crates/bench`, a
+//! workspace with its own lock file, and runs it. All requests go to loopback; only the first build
 //! needs the registry.
 
 use std::env;
@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<(), String> {
         }
     }
     let root = env::current_dir().map_err(|error| error.to_string())?;
-    let given = env::var_os("CARGO_TARGET_DIR").map(|folder| root.join(folder));
+    let given = env::var_os("CARGO_TARGET_DIR").map(|directory| root.join(directory));
     let target = given.clone().unwrap_or_else(|| root.join("target"));
     let benches = given.unwrap_or_else(|| root.join("target/bench"));
     let (target, benches) = (text(target)?, text(benches)?);

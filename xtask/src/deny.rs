@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::run::{cargo, is_installed};
 
-/// Those that need nothing but the lock file and the registry.
+/// The checks that need only the lock file and the registry.
 const OFFLINE: [&str; 3] = ["bans", "licenses", "sources"];
 
 pub(crate) fn run() -> Result<(), String> {
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<(), String> {
     )
 }
 
-/// Whether the database was fetched, where cargo-deny keeps it.
+/// Whether the database was fetched, in cargo-deny's directory.
 fn has_advisories() -> bool {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
         let home = env::var_os("HOME")?;

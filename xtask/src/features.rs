@@ -1,4 +1,4 @@
-//! Which TLS back end each set of features brings: a build for FIPS must have no trace of ring.
+//! The TLS back end that each set of features brings: a build for FIPS must have no trace of ring.
 
 use crate::packages::Package;
 use crate::run::cargo_output;
@@ -48,7 +48,7 @@ pub(crate) fn run(packages: &[Package]) -> Result<(), String> {
     Ok(())
 }
 
-/// Those that a printed tree without branches names.
+/// The back ends that a printed tree without branches names.
 fn back_ends(tree: &str) -> Vec<&'static str> {
     let in_tree = |name: &str| {
         tree.lines().any(|line| {

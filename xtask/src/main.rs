@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask <task>`. Few dependencies: it is built before all else.
+//! The project's own tasks: `cargo xtask <task>`. Few dependencies: it is built before everything else.
 #![allow(
     clippy::print_stderr,
     clippy::print_stdout,

@@ -1,5 +1,5 @@
-//! What one vendor crate costs to build, and the command to start, beside what else one could
-//! use: in one run, so that the ratios mean something. Needs the registry and hyperfine.
+//! The cost of building one vendor crate, and of starting the command, next to the alternatives, in
+//! one run, so that the ratios are meaningful. Needs the registry and hyperfine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,9 +66,9 @@ fn builds(root: &Path, scratch: &Path) -> Result<(), String> {
             "{dependency}\ntokio = {{ version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }}"
         );
         let main = format!("#[tokio::main]\nasync fn main() {{\n{body}\n}}");
-        let folder = project(scratch, &format!("build{at}"), &dependencies, &main)?;
-        cargo(&folder, &["fetch", "-q"])?;
-        let tree = cargo(&folder, &["tree", "-e", "normal", "--prefix", "none"])?;
+        let directory = project(scratch, &format!("build{at}"), &dependencies, &main)?;
+        cargo(&directory, &["fetch", "-q"])?;
+        let tree = cargo(&directory, &["tree", "-e", "normal", "--prefix", "none"])?;
         let mut crates: Vec<_> = tree
             .lines()
             .map(|line| {
@@ -79,9 +79,9 @@ fn builds(root: &Path, scratch: &Path) -> Result<(), String> {
         crates.sort_unstable();
         crates.dedup();
         let begun = Instant::now();
-        cargo(&folder, &["build", "-q", "--release"])?;
+        cargo(&directory, &["build", "-q", "--release"])?;
         let seconds = begun.elapsed().as_secs_f32();
-        let binary = folder.join("target/release/program");
+        let binary = directory.join("target/release/program");
         let size = fs::metadata(&binary)
             .map_err(|error| error.to_string())?
             .len();
@@ -137,26 +137,26 @@ fn start(root: &Path, scratch: &Path) -> Result<(), String> {
 }
 
 fn project(scratch: &Path, name: &str, dependencies: &str, main: &str) -> Result<PathBuf, String> {
-    let folder = scratch.join(name);
+    let directory = scratch.join(name);
     let manifest = format!(
         "[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
          [dependencies]\n{dependencies}\n[profile.release]\nstrip = true\n"
     );
-    fs::create_dir_all(folder.join("src"))
-        .and_then(|()| fs::write(folder.join("Cargo.toml"), manifest))
-        .and_then(|()| fs::write(folder.join("src/main.rs"), main))
-        .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    Ok(folder)
+    fs::create_dir_all(directory.join("src"))
+        .and_then(|()| fs::write(directory.join("Cargo.toml"), manifest))
+        .and_then(|()| fs::write(directory.join("src/main.rs"), main))
+        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
+    Ok(directory)
 }
 
-fn cargo(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+fn cargo(directory: &Path, arguments: &[&str]) -> Result<String, String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .stderr(Stdio::inherit());
-    if folder.starts_with(std::env::temp_dir()) {
+    if directory.starts_with(std::env::temp_dir()) {
         command.env_remove("CARGO_TARGET_DIR");
     }
     let output = command.output().map_err(|error| error.to_string())?;
@@ -164,7 +164,7 @@ fn cargo(folder: &Path, arguments: &[&str]) -> Result<String, String> {
         return Err(format!(
             "cargo {} failed in {}",
             arguments.join(" "),
-            folder.display()
+            directory.display()
         ));
     }
     String::from_utf8(output.stdout).map_err(|error| error.to_string())

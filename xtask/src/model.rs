@@ -1,5 +1,5 @@
-//! The model check of what callers of one session share. Its own target folder: the flag would
-//! make everything else be built again.
+//! The model check of the state that callers of one session share. It has its own target directory,
+//! because the flag would rebuild everything else.
 
 use crate::run::cargo;
 

@@ -1,4 +1,4 @@
-//! What a package needs before it can be published, without publishing or building anything.
+//! The checks that a package can be published, without publishing or building anything.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use crate::run::{cargo, cargo_output};
 /// Files that each package holds, besides its code.
 const FILES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// The ones that are the same everywhere.
+/// The files that are the same everywhere.
 const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
-/// What the registry shows, and what it rejects a package without.
+/// The members that the registry shows or requires.
 const MEMBERS: [&str; 9] = [
     "authors",
     "categories",
@@ -26,8 +26,8 @@ const MEMBERS: [&str; 9] = [
 
 pub(crate) fn run() -> Result<(), String> {
     let mut names = Vec::new();
-    for folder in published()? {
-        let name = check(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    for directory in published()? {
+        let name = check(&directory).map_err(|why| format!("{}: {why}", directory.display()))?;
         names.push(name);
     }
     // Dependencies without a version, unknown members, files that are not there.
@@ -38,12 +38,12 @@ pub(crate) fn run() -> Result<(), String> {
 
 /// The directories of all packages that are published.
 fn published() -> Result<Vec<PathBuf>, String> {
-    let trouble = |error: std::io::Error| format!("cannot read crates/: {error}");
+    let failed = |error: std::io::Error| format!("cannot read crates/: {error}");
     let mut found = Vec::new();
-    for entry in fs::read_dir("crates").map_err(trouble)? {
-        let folder = entry.map_err(trouble)?.path();
-        if !read(&folder.join("Cargo.toml"))?.contains("\npublish = false\n") {
-            found.push(folder);
+    for entry in fs::read_dir("crates").map_err(failed)? {
+        let directory = entry.map_err(failed)?.path();
+        if !read(&directory.join("Cargo.toml"))?.contains("\npublish = false\n") {
+            found.push(directory);
         }
     }
     found.sort();
@@ -51,8 +51,8 @@ fn published() -> Result<Vec<PathBuf>, String> {
 }
 
 /// Returns the name of the package.
-fn check(folder: &Path) -> Result<String, String> {
-    let manifest = read(&folder.join("Cargo.toml"))?;
+fn check(directory: &Path) -> Result<String, String> {
+    let manifest = read(&directory.join("Cargo.toml"))?;
     let missing = missing_members(&manifest);
     if !missing.is_empty() {
         return Err(format!("Cargo.toml has no {}", missing.join(", ")));
@@ -65,14 +65,14 @@ fn check(folder: &Path) -> Result<String, String> {
         }
     }
     for license in LICENSES {
-        if read(&folder.join(license))? != read(Path::new(license))? {
+        if read(&directory.join(license))? != read(Path::new(license))? {
             return Err(format!("{license} is not the one of the repository"));
         }
     }
     Ok(name.into())
 }
 
-/// Those that the section `[package]` neither sets nor takes from the workspace.
+/// The members that the section `[package]` neither sets nor takes from the workspace.
 fn missing_members(manifest: &str) -> Vec<&'static str> {
     let package = section(manifest, "[package]");
     let has = |member: &str| {
@@ -84,7 +84,7 @@ fn missing_members(manifest: &str) -> Vec<&'static str> {
     MEMBERS.into_iter().filter(|member| !has(member)).collect()
 }
 
-/// The string that a member of `[package]` is set to.
+/// The string value of a member of `[package]`.
 fn value<'a>(manifest: &'a str, member: &str) -> Option<&'a str> {
     section(manifest, "[package]").lines().find_map(|line| {
         let quoted = line.strip_prefix(member)?.strip_prefix(" = \"")?;

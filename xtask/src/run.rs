@@ -1,9 +1,9 @@
-//! Running cargo, and saying what and for how long.
+//! Running cargo, and printing the command and its duration.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Runs `$CARGO` with these arguments, and says so. A lock file that would change is an error.
+/// Runs `$CARGO` with these arguments, and prints them. A lock file that would change is an error.
 pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
     let arguments = locked(arguments);
     let line = format!("cargo {}", arguments.join(" "));
@@ -35,7 +35,7 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_not_utf8| format!("{line} prints no UTF-8"))
 }
 
-/// Whether a program of cargo's (`cargo NAME`) is installed.
+/// Whether a cargo subcommand (`cargo NAME`) is installed.
 pub(crate) fn is_installed(subcommand: &str) -> bool {
     command(&[subcommand, "--version"])
         .stdout(Stdio::null())

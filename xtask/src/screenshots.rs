@@ -4,18 +4,18 @@ use std::env;
 
 use crate::run::cargo;
 
-const FOLDER: &str = "docs/screenshots";
+const DIRECTORY: &str = "docs/screenshots";
 
 /// Runs the tests that keep pictures, and keeps them in the repository.
 pub(crate) fn run() -> Result<(), String> {
     let root = env::current_dir().map_err(|error| error.to_string())?;
-    let folder = root.join(FOLDER);
-    let folder = folder
+    let directory = root.join(DIRECTORY);
+    let directory = directory
         .to_str()
         .ok_or("the repository's path is not UTF-8")?;
     cargo(
         &["test", "-p", "llm-auth-cli", "--test", "real"],
         // Here a browser that is missing is an error.
-        &[("LLM_AUTH_SCREENSHOTS", folder), ("CI", "true")],
+        &[("LLM_AUTH_SCREENSHOTS", directory), ("CI", "true")],
     )
 }

@@ -1,4 +1,4 @@
-//! Everything that must hold before a change is done.
+//! The checks that must pass before a change is done.
 
 use crate::packages::{self, Package};
 use crate::run::cargo;

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of the house that no compiler checks.
+//! `cargo xtask tidy`: the project's rules that no compiler checks.
 
 mod circles;
 mod imports;
@@ -8,10 +8,10 @@ mod words;
 
 use std::path::Path;
 
-/// What a rule finds; one line each, beginning with the path.
+/// The findings of a rule; one line each, beginning with the path.
 type Findings = Vec<String>;
 
-/// Looks at the repository in this directory.
+/// Checks the repository in this directory.
 type Rule = fn(&Path) -> Result<Findings, String>;
 
 /// Checks every rule, and prints all that is found.
@@ -34,6 +34,6 @@ pub(crate) fn run() -> Result<(), String> {
     if count == 0 {
         Ok(())
     } else {
-        Err(format!("tidy: {count} found; mend each of the lines above"))
+        Err(format!("tidy: {count} found; fix each of the lines above"))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::run::cargo;
 
-/// Hands the arguments after `torture` on: `--long`, `--seed N`, `--only F3`, `--release`.
+/// Passes the arguments after `torture` on: `--long`, `--seed N`, `--only F3`, `--release`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let mut words = vec!["test", "-p", "llm-auth-cli", "--test", "torture"];
     let release = "--release";

@@ -1,8 +1,8 @@
-//! What an answer of a vendor's API means for the session.
+//! What a response of a vendor's API means for the session.
 
 use serde_json::Value;
 
-/// An answer of an API that was called with an access token.
+/// The response of an API that was called with an access token.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ApiResponse<'a> {
@@ -12,32 +12,32 @@ pub struct ApiResponse<'a> {
     pub body: &'a [u8],
 }
 
-/// What to do about it.
+/// What to do about the session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ApiStatus {
-    /// Nothing: the session is fine.
+    /// Nothing: the session is valid.
     Ok,
-    /// The vendor closed the account, the plan or the model to this person: refreshing is no help.
+    /// The vendor closed the account, the plan or the model to this user: refreshing does not help.
     PolicyDenied,
-    /// The quota is used up: refreshing is no help.
+    /// The quota is used up: refreshing does not help.
     Quota,
     /// Too many requests for now.
     RateLimited,
-    /// The access token is not accepted: renew once and try once more.
+    /// The API rejects the access token: refresh once and retry once.
     RefreshNeeded,
-    /// The API is in trouble: try again later.
+    /// The API fails for now: try again later.
     Transient,
 }
 
 impl<'a> ApiResponse<'a> {
-    /// An answer from its parts.
+    /// A response from its parts.
     #[must_use]
     pub const fn new(status: u16, body: &'a [u8]) -> Self {
         Self { status, body }
     }
 
-    /// The verdict where nothing but the status counts (RFC 6750 section 3.1).
+    /// The status if only the HTTP status counts (RFC 6750 section 3.1).
     #[must_use]
     pub const fn verdict_by_status(&self) -> ApiStatus {
         match self.status {
@@ -48,7 +48,7 @@ impl<'a> ApiResponse<'a> {
         }
     }
 
-    /// A text or number deep in the JSON body, as text: `&["error", "code"]`.
+    /// A text or number deep in the JSON body, as text, by its path: `&["error", "code"]`.
     #[must_use]
     pub fn member(&self, path: &[&str]) -> Option<String> {
         let body: Value = serde_json::from_slice(self.body).ok()?;

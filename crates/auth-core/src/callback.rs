@@ -25,15 +25,15 @@ use crate::prompt::UserPrompt;
 use crate::sanitize::clean;
 use crate::secret::Secret;
 
-/// Listens on a port of this computer's own for the redirect of the authorization server.
+/// Listens on a local port for the redirect of the authorization server.
 ///
-/// Bound before the authorization URL is shown, to an ephemeral port of 127.0.0.1 and ::1 that
-/// no other program can share, and closed when the answer is in. Only a `GET` with the right
-/// `Host`, path, `state` and `iss` counts; a favicon, a preconnect, `HEAD`, `OPTIONS` and
-/// garbage are answered and change nothing.
+/// It is bound before the authorization URL is shown, to an ephemeral port of 127.0.0.1 and ::1
+/// that no other program can share, and closed when the response has arrived. Only a `GET` with the
+/// right `Host`, path, `state` and `iss` counts; a favicon request, a preconnect, `HEAD`, `OPTIONS`
+/// and garbage get a response and change nothing.
 ///
-/// Where the browser cannot reach this computer, the person pastes the final URL or the code:
-/// see [`UserPrompt::pasted`]. Whichever comes first counts.
+/// If the browser cannot reach this computer, the user pastes the final URL or the code: see
+/// [`UserPrompt::pasted`]. The first of the two counts.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ use crate::secret::Secret;
 ///     .wait(&state, None, Duration::from_secs(300), &Silent)
 ///     .await?;
 /// let code = redirect.code().clone();
-/// // ... exchange the code, then say so in the browser:
+/// // ... exchange the code, then show the result in the browser:
 /// redirect.succeeded().await;
 /// # Ok(())
 /// # }
@@ -64,22 +64,22 @@ pub struct LoopbackListener {
 }
 
 impl LoopbackListener {
-    /// Binds 127.0.0.1 and ::1, or the one that there is, at the same port, which is none that
-    /// browsers block. Must be called within a tokio runtime with IO and time.
+    /// Binds 127.0.0.1 and ::1, or the only one that exists, at the same port, avoiding those that
+    /// browsers block. Call it within a tokio runtime with IO and time.
     ///
-    /// `path` begins with a slash and stands as it does in a URL: percent-encoded, without query
-    /// and fragment.
+    /// `path` begins with a slash and is written as in a URL: percent-encoded, without query and
+    /// fragment.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the path is not such a path, [`ErrorKind::Callback`] if neither
-    /// address can be bound.
+    /// [`ErrorKind::Config`] if the path is invalid, [`ErrorKind::Callback`] if neither address can
+    /// be bound.
     pub fn bind(path: &str) -> Result<Self> {
         check_path(path)?;
         let (address, listeners) = bind::loopback().map_err(|source| {
             Error::new(
                 ErrorKind::Callback,
-                "cannot listen on 127.0.0.1 nor on ::1 for the browser's answer",
+                "cannot listen on 127.0.0.1 nor on ::1 for the browser's response",
             )
             .with_source(source)
         })?;
@@ -91,35 +91,35 @@ impl LoopbackListener {
         })
     }
 
-    /// The redirect URI: the literal address and port that are really bound.
+    /// The redirect URI with the address and port that are really bound.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// Waits for the one answer that carries this `state`, and this `iss` if it carries any
-    /// (RFC 9207 section 2.4), or for a code that the person pastes; every other request and
-    /// text is told to the prompt.
+    /// Waits for the one response that carries this `state`, and this `iss` if it carries any (RFC
+    /// 9207 section 2.4), or for a code that the user pastes. It reports every other request and
+    /// text to the prompt.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Denied`] and other kinds for an error answer (RFC 6749 section 4.1.2.1),
-    /// [`ErrorKind::Expired`] if nobody came in time.
+    /// [`ErrorKind::Denied`] and other kinds for an error response (RFC 6749 section 4.1.2.1),
+    /// [`ErrorKind::Expired`] if no response came in time.
     pub async fn wait(
         self,
         state: &Secret,
         issuer: Option<&str>,
-        patience: Duration,
+        timeout: Duration,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {
-        let deadline = deadline(patience);
+        let deadline = deadline(timeout);
         let validator = CallbackValidator::new(self.address, &self.path, state, issuer);
         let pending = PendingCallback::start(self.listeners, validator, deadline);
         pending.next(prompt).await
     }
 }
 
-/// A browser asks for the path as the URL standard writes it, so any other would never be met.
+/// A browser requests the path as the URL standard writes it, so any other form would never match.
 fn check_path(path: &str) -> Result<()> {
     let is_as_asked_for =
         |url: Url| url.path() == path && url.query().is_none() && url.fragment().is_none();

@@ -1,4 +1,4 @@
-//! The wall clock, behind a seam.
+//! The wall clock, behind a trait.
 
 mod calendar;
 
@@ -15,8 +15,8 @@ use tokio::time::Instant;
 ///
 /// All arithmetic saturates: an absurd lifetime from a server cannot overflow it.
 ///
-/// It is shown as RFC 3339 has it, in UTC and to the second, or to the millisecond with `{:.3}`.
-/// A year that RFC 3339 cannot hold has a sign and as many digits as it takes.
+/// `Display` prints RFC 3339 in UTC, to the second, or to the millisecond with `{:.3}`. A year that
+/// RFC 3339 cannot hold has a sign and as many digits as necessary.
 ///
 /// # Examples
 ///
@@ -72,15 +72,15 @@ pub(crate) fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The end of a wait that may be as long as the caller likes, `Duration::MAX` for "for ever".
+/// The end of a wait of any length, up to `Duration::MAX` for "for ever".
 pub(crate) fn deadline(wait: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(wait)
         .unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 86_400))
 }
 
-/// A difference between two clocks that is not worth a word: a `Date` header has whole seconds,
-/// and an answer takes its time.
+/// A difference between two clocks that is ignored: a `Date` header has whole seconds, and a
+/// response takes time to arrive.
 pub(crate) const TOLERANCE_MS: i64 = 30_000;
 
 /// How far a server's clock is ahead of ours, in milliseconds; 0 within the tolerance.
@@ -93,14 +93,14 @@ pub(crate) fn offset(server: Option<Timestamp>, now: Timestamp) -> i64 {
     }
 }
 
-/// Where the wall-clock time comes from.
+/// The source of the wall-clock time.
 pub trait Clock: Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 }
 
-/// The computer's own clock; on Linux the coarse one, which is a few milliseconds late and ten
-/// times as quick to read.
+/// The computer's own clock; on Linux the coarse one, which is a few milliseconds behind and ten
+/// times as fast to read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -125,7 +125,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told the time; for tests.
+/// A clock that stands still until it is set; for tests.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
 
@@ -136,12 +136,12 @@ impl ManualClock {
         Self(AtomicI64::new(now.as_unix_millis()))
     }
 
-    /// Shows another instant from now on.
+    /// Sets the clock.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_unix_millis(), Ordering::SeqCst);
     }
 
-    /// Moves the hands forward.
+    /// Advances the clock.
     pub fn advance(&self, length: Duration) {
         self.set(self.now().after(length));
     }

@@ -1,4 +1,4 @@
-//! The device authorization grant (RFC 8628): the one polling loop.
+//! The device authorization grant (RFC 8628): its one polling loop.
 
 mod authorization;
 mod poll;

@@ -1,24 +1,27 @@
-//! Whether a server's text repeats a secret of ours, in whatever form it was taken out of the
-//! request: percent-encoded, escaped for JSON or HTML, in base64 or hexadecimal, in another case
-//! of letters, in part.
+//! Whether a server's text repeats a secret of a request, in any form: percent-encoded, escaped for
+//! JSON or HTML, in base64 or hexadecimal, in another letter case, in part.
+
+mod decode;
+mod encode;
 
 use std::collections::HashSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
+use self::decode::{from_numbers, percent_decoded, unescaped, without_entities};
+use self::encode::{needles, parts};
 use crate::sanitize::visible;
 use crate::secret::Secret;
 
-/// The length of a piece of a secret that is not to be seen: more than chance, less than use.
+/// The shortest piece of a secret that must not be shown: too long to match by chance, too short to
+/// be of use.
 const RUN: usize = 8;
 
-/// How many ways to read a text are tried; each takes some escapes out.
+/// How many readings of a text are tried; each takes some escapes out.
 const VIEWS: usize = 32;
 
 /// Whether a text has a run of 8 characters in common with a secret, or the whole of a shorter
-/// one. To be asked of what is about to be shown, already cut.
+/// secret. Call it with the text that is about to be shown, already cut.
 pub(crate) fn repeats(text: &str, secrets: &[Secret]) -> bool {
     if text.is_empty() || secrets.is_empty() {
         return false;
@@ -47,7 +50,7 @@ pub(crate) fn repeats(text: &str, secrets: &[Secret]) -> bool {
                 (0..FORMS).any(|at| {
                     let needle = needle[at].as_bytes();
                     if at == BARE {
-                        // Words that run together meet by chance: "refresh token".
+                        // Run-together words match by chance: "refresh token".
                         let is_odd = |run: &&[u8]| run.iter().any(u8::is_ascii_digit);
                         let mut odd = needle.windows(RUN).filter(is_odd);
                         odd.any(|run| runs[at].contains(run))
@@ -62,7 +65,7 @@ pub(crate) fn repeats(text: &str, secrets: &[Secret]) -> bool {
     })
 }
 
-/// The text as it is and with escapes taken out, again and again: a server may escape twice.
+/// The text as it is and with escapes taken out, repeatedly: a server may escape twice.
 fn views(text: &str) -> Vec<String> {
     let mut views = vec![text.to_owned()];
     let mut at = 0;
@@ -78,14 +81,14 @@ fn views(text: &str) -> Vec<String> {
     views
 }
 
-/// How many ways to compare there are.
+/// The number of forms.
 const FORMS: usize = 4;
 
-/// The one of them that has no separators.
+/// The form that has no separators.
 const BARE: usize = 3;
 
-/// The ways to compare: with a plus for the space of a form, with base64url as base64, without
-/// white space, and with letters and digits alone. In lower case all.
+/// The forms that are compared: with a plus for the space of a form, with base64url as base64,
+/// without white space, and with letters and digits alone. All are in lower case.
 fn forms(text: &str) -> [String; FORMS] {
     let lower = text.to_ascii_lowercase();
     [
@@ -94,44 +97,6 @@ fn forms(text: &str) -> [String; FORMS] {
         lower.split_whitespace().collect(),
         lower.chars().filter(char::is_ascii_alphanumeric).collect(),
     ]
-}
-
-/// What a secret looks like in a text without escapes.
-fn needles(secret: &str) -> Vec<Zeroizing<String>> {
-    let encoded = Zeroizing::new(percent_encoded(secret));
-    let mut needles = vec![Zeroizing::new(secret.to_owned())];
-    for base in [secret, encoded.as_str()] {
-        let hex = Zeroizing::new(hexadecimal(base));
-        needles.push(Zeroizing::new(hexadecimal(&hex)));
-        for before in 0..3 {
-            needles.push(Zeroizing::new(inner_base64(&hex, before)));
-        }
-        needles.push(hex);
-        for before in 0..5 {
-            needles.push(Zeroizing::new(inner_base32(base, before)));
-        }
-        for before in 0..3 {
-            needles.push(Zeroizing::new(inner_base64(base, before)));
-        }
-        if *encoded == secret {
-            break;
-        }
-    }
-    needles
-}
-
-/// The pieces that a server sees which splits an unescaped form at the secret's own special
-/// characters, where they are too short for a run.
-fn parts(secret: &str) -> Vec<String> {
-    let special = |c: char| !(c.is_ascii_alphanumeric() || "-._~".contains(c));
-    if !secret.contains(special) {
-        return Vec::new();
-    }
-    secret
-        .split(special)
-        .filter(|part| (4..RUN).contains(&part.len()))
-        .map(str::to_ascii_lowercase)
-        .collect()
 }
 
 /// Whether a word stands in a text, with nothing of a word before or behind it.
@@ -150,196 +115,13 @@ fn holds(text: &[u8], needle: &[u8]) -> bool {
     text.windows(needle.len()).any(|window| window == needle)
 }
 
-/// What is the same in the base64 of every text that has `base` behind so many bytes, modulo 3.
-fn inner_base64(base: &str, before: usize) -> String {
-    let bytes = Zeroizing::new([&[0; 3][..before], base.as_bytes()].concat());
-    let whole = Zeroizing::new(STANDARD_NO_PAD.encode(bytes.as_slice()));
-    let from = [0, 2, 3][before].min(whole.len());
-    let to = whole.len() - usize::from(bytes.len() % 3 != 0);
-    whole[from..to.max(from)].to_owned()
-}
-
-/// The same for base32 (RFC 4648 section 6), whose groups have 5 bytes.
-fn inner_base32(base: &str, before: usize) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let bits = Zeroizing::new(
-        std::iter::repeat_n(0, before)
-            .chain(base.bytes())
-            .flat_map(|byte| (0..8).rev().map(move |bit| usize::from(byte >> bit & 1)))
-            .collect::<Vec<_>>(),
-    );
-    let (groups, _cut) = bits.as_chunks::<5>();
-    let letters = groups.iter().skip((before * 8).div_ceil(5));
-    letters
-        .map(|group| group.iter().fold(0, |number, bit| number * 2 + bit))
-        .map(|number| char::from(LETTERS[number]))
-        .collect()
-}
-
-/// Lists of bytes as programs print them, decimal or with `0x`: `[113, 119]`. Characters stand in
-/// the place of all numbers, and nothing is left between those of one list.
-fn from_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut is_behind_number = false;
-    let is_between = |c: char| !c.is_alphanumeric();
-    for word in text.split(is_between).filter(|word| !word.is_empty()) {
-        let number = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
-            Some(digits) => u8::from_str_radix(digits, 16).ok(),
-            None => word.parse().ok(),
-        };
-        let is_number = number.is_some_and(|number| (0x20..0x7f).contains(&number));
-        if !(out.is_empty() || is_number && is_behind_number) {
-            out.push(' ');
-        }
-        match number.filter(|_| is_number) {
-            Some(number) => out.push(char::from(number)),
-            None => out.push_str(word),
-        }
-        is_behind_number = is_number;
-    }
-    out
-}
-
-fn hexadecimal(base: &str) -> String {
-    base.bytes().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02x}")
-            }
-        })
-        .collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let coded = bytes
-            .get(at + 1..at + 3)
-            .filter(|_| bytes[at] == b'%')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(coded.unwrap_or(bytes[at]));
-        at += if coded.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Without the escapes of JSON, JavaScript, Rust and C: `\/`, `\u002b`, `\u{2b}`, `\x2b`, `\053`.
-fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('\\') {
-        out.push_str(before);
-        match escape(behind) {
-            Some((c, length)) => {
-                out.push(c);
-                rest = &behind[length..];
-            }
-            // The character behind it stands for itself, or is white space that goes anyway.
-            None => rest = behind,
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The character of an escape without its backslash, and how long that is.
-fn escape(text: &str) -> Option<(char, usize)> {
-    let number = |digits: &str, radix| {
-        let number = u32::from_str_radix(digits, radix).ok()?;
-        char::from_u32(number)
-    };
-    if let Some(braced) = text.strip_prefix("u{").or_else(|| text.strip_prefix("x{")) {
-        let end = braced.find('}').filter(|end| *end <= 8)?;
-        return Some((number(&braced[..end], 16)?, end + 3));
-    }
-    match text.chars().next()? {
-        'u' => Some((number(text.get(1..5)?, 16)?, 5)),
-        'U' => Some((number(text.get(1..9)?, 16)?, 9)),
-        'x' => Some((number(text.get(1..3)?, 16)?, 3)),
-        '0'..='7' => {
-            let length = text
-                .bytes()
-                .take(3)
-                .take_while(|digit| (b'0'..=b'7').contains(digit))
-                .count();
-            Some((number(&text[..length], 8)?, length))
-        }
-        _ => None,
-    }
-}
-
-/// Without the character references of HTML.
-fn without_entities(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('&') {
-        out.push_str(before);
-        let found = behind
-            .split_once(';')
-            .and_then(|(name, tail)| Some((entity(name)?, tail)))
-            .or_else(|| unended(behind));
-        rest = match found {
-            Some((c, tail)) => {
-                out.push(c);
-                tail
-            }
-            None => {
-                out.push('&');
-                behind
-            }
-        };
-    }
-    out.push_str(rest);
-    out
-}
-
-/// A number without the semicolon, as browsers take it.
-fn unended(text: &str) -> Option<(char, &str)> {
-    let number = text.strip_prefix('#')?;
-    let start = usize::from(number.starts_with(['x', 'X']));
-    let is_digit = |c: char| c.is_digit(if start == 1 { 16 } else { 10 });
-    let digits = &number[start..];
-    let end = digits.find(|c| !is_digit(c)).unwrap_or(digits.len());
-    let name = &text[..1 + start + end];
-    Some((entity(name)?, &text[name.len()..]))
-}
-
-fn entity(name: &str) -> Option<char> {
-    let lower = name.to_ascii_lowercase();
-    match lower.as_str() {
-        "amp" => return Some('&'),
-        "lt" => return Some('<'),
-        "gt" => return Some('>'),
-        "quot" => return Some('"'),
-        "apos" => return Some('\''),
-        "plus" => return Some('+'),
-        "sol" => return Some('/'),
-        "equals" => return Some('='),
-        _ => {}
-    }
-    let number = lower.strip_prefix('#')?;
-    let code = match number.strip_prefix('x') {
-        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-        None => number.parse().ok()?,
-    };
-    char::from_u32(code)
-}
-
 #[cfg(test)]
 mod tests {
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
     use proptest::prelude::*;
 
+    use super::encode::{hexadecimal, inner_base32, percent_encoded};
     use super::*;
 
     const SECRET: &str = "mAdE+uP/t0k=n&x \"Zq7~w-_9";
@@ -460,7 +242,7 @@ mod tests {
             let run = &secret[from..from + 8];
             let secrets = [Secret::from(secret.as_str())];
             for echo in [run.to_owned(), percent_encoded(run), all_percent(run)] {
-                // A space, for the end of an escape could take the first character with it.
+                // A space, because the end of an escape could swallow the first character.
                 prop_assert!(repeats(&format!("{before} {echo}{behind}"), &secrets), "{}", echo);
             }
             let _: bool = repeats(&behind, &secrets);

@@ -1,4 +1,4 @@
-//! The process's own threads, on which everything runs that must end once it has begun.
+//! The library's own threads. Everything that must end once it has begun runs on them.
 //!
 //! A caller's runtime can be blocked, dropped or absent. A refresh that depended on it would then
 //! lose the session, because the server has already rotated the refresh token. So the work runs
@@ -35,7 +35,7 @@ use crate::error::{Error, ErrorKind, Result};
 struct Engine {
     /// The process that started the threads: a forked child has none of them.
     process: u32,
-    /// Connections and timers. Only code of ours runs here, so it never stands still.
+    /// Connections and timers. Only this library's code runs here, so that it never stands still.
     io: Handle,
     /// Transactions, which call providers and stores.
     work: Handle,
@@ -58,7 +58,7 @@ pub(crate) fn work() -> Result<Handle> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::System`] if the system gives no thread or no descriptor; nothing has begun then.
+/// [`ErrorKind::System`] if the system provides no thread or descriptor; nothing has begun then.
 fn engine() -> Result<Arc<Engine>> {
     if let Some(engine) = running() {
         return Ok(engine);
@@ -107,8 +107,8 @@ fn start(name: &str) -> Result<Handle> {
     Ok(handle)
 }
 
-/// A runtime that may be dropped where another one is entered: if no thread can be started, it is
-/// dropped by the caller.
+/// A runtime that may be dropped inside another one. If no thread can be started, the caller drops
+/// it.
 struct Owned(Option<Runtime>);
 
 impl Drop for Owned {
@@ -119,8 +119,8 @@ impl Drop for Owned {
     }
 }
 
-/// Tokio panics if there is no descriptor for its handling of signals, so there must be some; a
-/// refresh needs more than this later on.
+/// Tokio panics without a descriptor for its handling of signals, so this checks that some are
+/// left; a refresh needs more than one later.
 fn check_descriptors() -> std::io::Result<()> {
     #[cfg(unix)]
     {
@@ -132,7 +132,7 @@ fn check_descriptors() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether this is one of the threads on which the work itself runs.
+/// Whether this is one of the library's threads.
 fn is_own_thread() -> bool {
     OWN_THREAD.get()
 }
@@ -141,7 +141,7 @@ thread_local! {
     static OWN_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks the calling thread as one of those.
+/// Marks the calling thread as one of the library's.
 fn mark_own_thread() {
     OWN_THREAD.set(true);
 }

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use crate::session::SessionKey;
 
-/// What every fallible call of these crates returns.
+/// The result of every fallible call of these crates.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What failed, for which session, and whether it is worth trying again.
+/// What failed, for which session, and whether a retry may help.
 ///
-/// Cheap to clone, because one failed refresh is told to every caller that waited for it.
-/// The text never holds a secret, and never the raw body of an answer; the cause, where
-/// there is one, is in [`source`](StdError::source) and not repeated in the text. `{error:#}`
-/// adds the causes, on one line; `{error:?}`, which is what `main` prints of an error that it
-/// returns, the kind and the status too.
+/// Cheap to clone, because every caller that waited for a failed refresh receives its error. The
+/// text never holds a secret or the raw body of a response. The cause, if any, is in
+/// [`source`](StdError::source) and not repeated in the text. `{error:#}` adds the causes, on one
+/// line. `{error:?}`, which `main` prints for an error that it returns, adds the kind and the
+/// status too.
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The kinds of failure that a caller can act upon; deliberately few.
+/// The kinds of failure that a caller can act on; deliberately few.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -67,39 +67,39 @@ pub enum ErrorKind {
     Callback,
     /// The client id, the client secret, the scope or an endpoint is not right.
     Config,
-    /// What the store holds cannot be read as a session; it is left as it is.
+    /// The stored session cannot be read; it is left as it is.
     Corrupt,
-    /// The person, or the vendor on their behalf, said no.
+    /// The user, or the vendor for the user, denied the sign-in.
     Denied,
-    /// The device code, the authorization code, or the time to wait for the person, ran out.
+    /// The device code, the authorization code, or the time to wait for the user, expired.
     Expired,
-    /// There is no session, or none that can be refreshed.
+    /// There is no session, or it cannot be refreshed.
     NotSignedIn,
     /// The vendor closed this account, plan or client.
     PolicyDenied,
-    /// An answer that makes no sense, or an OAuth error without a kind of its own.
+    /// A senseless response, or an OAuth error without its own kind.
     Protocol,
     /// The vendor asks for fewer requests (HTTP 429).
     RateLimited,
     /// A credential endpoint has moved; redirects are never followed with a credential.
     Redirected,
-    /// The authorization server refused the refresh token; for good if
-    /// [`Error::is_verdict`] says so.
+    /// The authorization server rejected the refresh token; permanently if [`Error::is_verdict`]
+    /// returns true.
     RefreshRejected,
-    /// An answer carries another `state` than the one that was sent.
+    /// A response carries another `state` than the one that was sent.
     StateMismatch,
     /// The store could not be read or written.
     Store,
-    /// Another process holds the session's lock for too long.
+    /// Another process has held the session's lock for too long.
     StoreBusy,
-    /// The operating system failed us (no randomness, no threads).
+    /// The operating system failed (no randomness, no threads).
     System,
-    /// Network trouble, a 5xx answer, a web page in place of an answer.
+    /// A network failure, a 5xx response, or a web page in place of a response.
     Transient,
 }
 
 impl Error {
-    /// Makes an error of one kind, with a lower-case message without a full stop.
+    /// An error of one kind, with a lower-case message without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -128,13 +128,13 @@ impl Error {
         self.change(|inner| inner.source = Some(Arc::new(source)))
     }
 
-    /// Names the session that it happened to.
+    /// Adds the session.
     #[must_use]
     pub fn with_session(self, session: &SessionKey) -> Self {
         self.change(|inner| inner.session = Some(session.clone()))
     }
 
-    /// Adds the HTTP status of the answer.
+    /// Adds the HTTP status of the response.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         self.change(|inner| inner.status = Some(status))
@@ -146,57 +146,57 @@ impl Error {
         self.change(|inner| inner.retry_after = wait)
     }
 
-    /// Says that the request may have been acted upon although no whole answer came.
+    /// Marks that the server may have acted on the request, although no whole response came.
     #[must_use]
     pub fn with_answer_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.answer_lost = lost)
     }
 
-    /// Says whether a refusal is the authorization server's own word on the refresh token, so
-    /// that it may be remembered. It is by default.
+    /// Sets whether a rejection is the authorization server's own verdict on the refresh token, so
+    /// that it may be remembered. It is one by default.
     #[must_use]
     pub fn with_verdict(self, verdict: bool) -> Self {
         self.change(|inner| inner.no_verdict = !verdict)
     }
 
-    /// Says that the vendor's own response came, at least in part, and cannot be read.
+    /// Marks that the vendor's own response came, at least in part, and cannot be read.
     #[must_use]
     pub(crate) fn with_cut_off_response(self) -> Self {
         self.with_unread_response()
             .change(|inner| inner.cut_off = true)
     }
 
-    /// Says that the response came whole and cannot be read.
+    /// Marks that the response came whole and cannot be read.
     pub(crate) fn with_unread_response(self) -> Self {
         self.change(|inner| inner.unread = true)
     }
 
-    /// Says that the certificates of this system are what stands in the way.
+    /// Marks that the certificates of this system are the reason.
     #[must_use]
     pub(crate) fn with_untrusted_system(self) -> Self {
         self.change(|inner| inner.untrusted_system = true)
     }
 
-    /// Says that the proxy refused, before the server was reached.
+    /// Marks that the proxy refused, before the server was reached.
     #[must_use]
     pub(crate) fn with_refusal_by_proxy(self) -> Self {
         self.change(|inner| inner.refused_by_proxy = true)
     }
 
-    /// Says that the place of the session holds one of another provider or account.
+    /// Marks that the stored session belongs to another provider or account.
     #[must_use]
     pub(crate) fn with_foreign_session(self) -> Self {
         self.change(|inner| inner.foreign_session = true)
     }
 
-    /// Says which host a redirect led to.
+    /// Adds the host that a redirect led to.
     #[must_use]
     pub(crate) fn with_redirected_to(self, host: impl Into<String>) -> Self {
         let host = host.into();
         self.change(|inner| inner.redirected_to = Some(host))
     }
 
-    /// Says where the endpoint is now.
+    /// Adds the new URL of the endpoint.
     #[must_use]
     pub fn with_moved_to(self, url: impl Into<String>) -> Self {
         let url = url.into();
@@ -214,7 +214,7 @@ impl Error {
         self.inner.kind
     }
 
-    /// Whether the same call may succeed later, with nothing changed.
+    /// Whether the same call may succeed later, without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -236,7 +236,7 @@ impl Error {
         )
     }
 
-    /// Whether the server may have acted on the request although its answer never came whole.
+    /// Whether the server may have acted on the request although its response never came whole.
     ///
     /// After such an error of a refresh, the refresh token may be spent (RFC 9700 section 4.14.2).
     #[must_use]
@@ -244,33 +244,34 @@ impl Error {
         self.inner.answer_lost
     }
 
-    /// Whether the authorization server has refused the refresh token in so many words: an
-    /// [`ErrorKind::RefreshRejected`] that came as an OAuth error in JSON, such as
-    /// `invalid_grant` (RFC 6749 section 5.2).
+    /// Whether the authorization server has explicitly rejected the refresh token: an
+    /// [`ErrorKind::RefreshRejected`] that came as an OAuth error in JSON, such as `invalid_grant`
+    /// (RFC 6749 section 5.2).
     ///
-    /// Only such a refusal may be remembered as the end of the session. Any other (plain text,
-    /// a status alone, a code of the vendor's gateway) may come from something in between or
-    /// pass, so the next call has to ask again.
+    /// Only such a rejection may be remembered as the end of the session. Any other (plain text, a
+    /// status alone, a code of the vendor's gateway) may come from something in between or be
+    /// temporary, so the next call has to ask again.
     #[must_use]
     pub fn is_verdict(&self) -> bool {
         self.inner.kind == ErrorKind::RefreshRejected && !self.inner.no_verdict
     }
 
-    /// Whether the server's response had a 2xx status: what was asked for has been done, even if
-    /// the response cannot be used. A credential that serves once is spent, and is not to be
-    /// sent again.
+    /// Whether the server's response had a 2xx status: the server has done what was asked, even if
+    /// its response cannot be used. A one-time credential is spent then, and must not be sent
+    /// again.
     #[must_use]
     pub fn followed_success(&self) -> bool {
         matches!(self.inner.status, Some(200..=299))
     }
 
-    /// Whether a 2xx response of the vendor's own, not of something in between, cannot be read.
+    /// Whether a 2xx response of the vendor's own, not one from something in between, cannot be
+    /// read.
     pub(crate) fn has_unread_success(&self) -> bool {
         self.inner.unread && self.followed_success()
     }
 
-    /// Whether a whole response of success cannot be used, so that asking once more brings
-    /// nothing. One of a kind that is read without its status has 2xx.
+    /// Whether a whole 2xx response cannot be used, so that a retry does not help. A kind that is
+    /// read without its status has 2xx.
     pub(crate) fn has_whole_unread_success(&self) -> bool {
         self.inner.unread
             && !self.inner.cut_off
@@ -282,49 +283,47 @@ impl Error {
         self.inner.cut_off
     }
 
-    /// Whether it failed for the CA certificates that this system trusts: none can be read, or
-    /// the issuer of the server's certificate is not among them. What names them (on Linux the
-    /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR`) may be wrong.
+    /// Whether the CA certificates that this system trusts are the cause: none can be read, or the
+    /// issuer of the server's certificate is not among them. The settings that name them (on Linux
+    /// the variables `SSL_CERT_FILE` and `SSL_CERT_DIR`) may be wrong.
     #[must_use]
     pub fn is_about_trust(&self) -> bool {
         self.inner.untrusted_system
     }
 
-    /// Whether the proxy refused the request (status 407): it wants other credentials, or some at
-    /// all. Nothing reached the server.
+    /// Whether the proxy refused the request (status 407): it requires credentials, or other ones.
+    /// Nothing reached the server.
     #[must_use]
     pub fn is_about_proxy(&self) -> bool {
         self.inner.refused_by_proxy
     }
 
-    /// Whether the place of the session holds one of another provider or account, which was not
-    /// used.
+    /// Whether the stored session belongs to another provider or account. It was not used.
     #[must_use]
     pub fn is_about_foreign_session(&self) -> bool {
         self.inner.foreign_session
     }
 
-    /// The host, with its port, that a redirect led to, whatever became of it. Nothing was sent
-    /// there.
+    /// The host, with its port, that a redirect led to. Nothing was sent there.
     #[must_use]
     pub fn redirected_to(&self) -> Option<&str> {
         self.inner.redirected_to.as_deref()
     }
 
-    /// Where the endpoint is now, as the server says ([`ErrorKind::Redirected`]): a whole URL
-    /// fit for credentials. Nothing was sent there.
+    /// The new URL of the endpoint, from the server ([`ErrorKind::Redirected`]): a whole URL fit
+    /// for credentials. Nothing was sent there.
     #[must_use]
     pub fn moved_to(&self) -> Option<&str> {
         self.inner.moved_to.as_deref()
     }
 
-    /// The session that it happened to, where that is known.
+    /// The session, if known.
     #[must_use]
     pub fn session(&self) -> Option<&SessionKey> {
         self.inner.session.as_ref()
     }
 
-    /// The HTTP status of the answer, where there was one.
+    /// The HTTP status of the response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.inner.status
@@ -336,7 +335,7 @@ impl Error {
         self.inner.retry_after
     }
 
-    /// The message without the session's name, for those who show the session elsewhere.
+    /// The message without the session's name, for programs that show the session separately.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message
@@ -369,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trouble_that_passes_by_itself_is_transient() {
+    fn only_a_temporary_failure_is_transient() {
         for kind in [
             ErrorKind::RateLimited,
             ErrorKind::StoreBusy,

@@ -1,5 +1,5 @@
-//! Files that people and other programs wrote: read within bounds, never waited for, and only
-//! where no other user could have put them.
+//! Files that users and other programs wrote: read with limits, without waiting, and only if no
+//! other user could have put them there.
 
 mod directory;
 #[cfg(not(unix))]
@@ -25,21 +25,21 @@ pub(crate) use system::{
 
 /// Reads a regular file of at most `limit` bytes.
 ///
-/// It never waits: a pipe, a device or a directory is an error. The file must belong to this
-/// user or to the administrator. In a directory in which other users may write, a symbolic link
-/// is not followed. The bytes are erased from memory when they are dropped.
+/// It never waits: a pipe, a device or a directory is an error. The file must belong to this user
+/// or the administrator. In a directory in which other users may write, a symbolic link is not
+/// followed. The bytes are wiped on drop.
 ///
 /// # Errors
 ///
-/// What the system said, [`io::ErrorKind::FileTooLarge`] beyond the limit, or in words what is
-/// wrong with the file.
+/// The system's error, [`io::ErrorKind::FileTooLarge`] beyond the limit, or a description of what
+/// is wrong with the file.
 pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open(path)?;
     read_all(&file, limit)
 }
 
-/// As [`read`], and takes a pipe that this process has been given, such as `/dev/fd/63` of a
-/// shell's `<(...)`, which has 10 seconds to be written and closed.
+/// As [`read`], but accepts a pipe that this process was given, such as `/dev/fd/63` of a shell's
+/// `<(...)`, which has 10 seconds to be written and closed.
 ///
 /// # Errors
 ///
@@ -56,17 +56,17 @@ pub fn read_or_pipe(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::PermissionDenied`] with what to do, or what the system said.
+/// [`io::ErrorKind::PermissionDenied`] with advice, or the system's error.
 pub fn check_directory(path: &Path) -> io::Result<()> {
     system::check_directory(path)
 }
 
-/// Replaces a file as a whole, with mode 0600 and the owner that it had (or that its directory
-/// has): a reader sees the old content or the new. `path` is no link, and its directory exists.
+/// Replaces a file as a whole, with mode 0600 and its present owner (or its directory's): a reader
+/// sees the old content or the new. `path` is no link, and its directory exists.
 ///
 /// # Errors
 ///
-/// What the system said; the old file is then intact.
+/// The system's error; the old file is then intact.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut temporary = std::ffi::OsString::from(".");
@@ -83,7 +83,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         .and_then(|()| file.sync_all())
         .and_then(|()| directory.rename(&temporary, name));
     if let Err(error) = replaced {
-        // The first error is the one worth a word.
+        // The first error is the one to report.
         let _gone: io::Result<()> = directory.remove(&temporary);
         return Err(error);
     }
@@ -102,8 +102,8 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A file of our own beside a token file: no link, with one name, not another user's. `None` if
-/// there is nothing, or something else.
+/// One of the library's files next to a token file: no link, with one name, not another user's.
+/// `None` if there is none, or something else.
 pub(crate) fn open_strictly(path: &Path) -> io::Result<Option<File>> {
     let file = match system::open(path, false) {
         Ok(file) => file,
@@ -119,26 +119,26 @@ pub(crate) fn open_strictly(path: &Path) -> io::Result<Option<File>> {
     Ok(is_ours.then_some(file))
 }
 
-/// Makes the directories that are missing with mode 0700, durable, and each with the owner of the
-/// one above it if the administrator acts for another user.
+/// Creates missing directories with mode 0700, durable, and each with the owner of its parent if
+/// the administrator acts for another user.
 ///
 /// # Errors
 ///
-/// What the system said, or [`io::ErrorKind::PermissionDenied`] if the owner cannot be kept.
+/// The system's error, or [`io::ErrorKind::PermissionDenied`] if the owner cannot be kept.
 pub fn make_directories(path: &Path) -> io::Result<()> {
     system::make_directories(path)
 }
 
-/// Opens a lock file for reading and writing, which is made with mode 0600 if it is missing. It
+/// Opens a lock file for reading and writing, and creates it with mode 0600 if it is missing. It
 /// must be a regular file with one name, no link, and not another user's.
 ///
 /// # Errors
 ///
-/// What the system said, or in words what is wrong with the file.
+/// The system's error, or a description of what is wrong with the file.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     let parent = parent_of(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    // Several processes may make and an administrator may remove it at once.
+    // Several processes may create it, and an administrator may remove it, at the same time.
     for _ in 0..10 {
         let file = match system::open_for_lock(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -148,7 +148,7 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
                     made => {
                         let made = made?;
                         if let Err(error) = system::own_as_directory(&made, &directory) {
-                            // It would lock its user out.
+                            // The owner would be locked out.
                             let _gone: io::Result<()> = directory.remove(name);
                             return Err(error);
                         }
@@ -170,12 +170,12 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     Err(io::Error::other("it is removed again and again"))
 }
 
-/// Whether the last name of an open file was removed.
+/// Whether an open file has no name any more.
 pub(crate) fn is_unnamed(file: &File) -> io::Result<bool> {
     Ok(system::names_of(&file.metadata()?) == 0)
 }
 
-/// Checks that a link in this directory is no other user's work.
+/// Checks that no other user made a link in this directory.
 pub(crate) fn check_no_link(directory: &Path) -> io::Result<()> {
     if system::is_shared(directory) {
         return Err(io::Error::new(
@@ -191,11 +191,12 @@ fn is_refusal(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
 
-/// What a file holds, if that is at most `limit` bytes.
+/// The content of a file, if that is at most `limit` bytes.
 pub(crate) fn read_all(file: &File, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let expected = file.metadata()?.len().min(limit);
     let expected = usize::try_from(expected).unwrap_or_default();
-    // Room for all of it and one byte more, so that nothing is copied while it grows.
+    // Room for the whole content and one more byte, so that nothing is copied while the buffer
+    // grows.
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected + 1));
     file.take(limit + 1).read_to_end(&mut bytes)?;
     within(bytes, limit)
@@ -211,7 +212,7 @@ fn within(bytes: Zeroizing<Vec<u8>>, limit: u64) -> io::Result<Zeroizing<Vec<u8>
     Ok(bytes)
 }
 
-/// The directory that a path stands in.
+/// The parent directory of a path.
 pub(crate) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

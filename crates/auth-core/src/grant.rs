@@ -1,4 +1,4 @@
-//! The answers of RFC 6749 and RFC 8628: tokens, refusals, "not yet".
+//! The responses of RFC 6749 and RFC 8628: tokens, errors, "not yet".
 
 mod error_response;
 mod token_response;
@@ -9,37 +9,37 @@ pub use token_response::{DEFAULT_LIFETIME, TokenResponse};
 use crate::error::Result;
 use crate::http::Response;
 
-/// What one poll of a device sign-in brought (RFC 8628 section 3.5).
+/// The result of one poll in a device sign-in (RFC 8628 section 3.5).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Poll {
-    /// The person has not decided yet.
+    /// The user has not decided yet.
     Pending,
     /// The server wants fewer polls from now on.
     SlowDown,
-    /// The person said yes.
+    /// The user approved.
     Ready(TokenResponse),
 }
 
 impl Poll {
-    /// Reads the answer of a standard token endpoint to a device poll.
+    /// Reads a standard token endpoint's response to a device poll.
     ///
-    /// The code in the body decides, not the status: Google sends `slow_down` with 403, Qwen
-    /// with 429.
+    /// The code in the body decides, not the status: Google sends `slow_down` with 403, Qwen with
+    /// 429.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) and
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) end a sign-in; a transient error does not.
-    pub fn read(answer: &Response) -> Result<Self> {
-        let fields = answer.json()?;
+    pub fn read(response: &Response) -> Result<Self> {
+        let fields = response.json()?;
         match ErrorResponse::read(&fields) {
-            None if answer.is_success() => TokenResponse::read(&fields).map(Self::Ready),
-            None => Err(answer.unreadable()),
-            Some(refusal) => match refusal.code() {
+            None if response.is_success() => TokenResponse::read(&fields).map(Self::Ready),
+            None => Err(response.unreadable()),
+            Some(error_response) => match error_response.code() {
                 "authorization_pending" => Ok(Self::Pending),
                 "slow_down" => Ok(Self::SlowDown),
-                _ => Err(error_for(Operation::Poll, answer, &refusal)),
+                _ => Err(error_for(Operation::Poll, response, &error_response)),
             },
         }
     }

@@ -1,5 +1,6 @@
-//! The one way out of this crate: form-encoded requests to credential endpoints.
+//! The crate's only requests to the network: form-encoded requests to credential endpoints.
 
+mod builder;
 mod client;
 mod coding;
 mod dns;
@@ -15,7 +16,8 @@ mod response;
 mod retry_after;
 mod tls;
 
-pub use client::{HttpClient, HttpClientBuilder};
+pub use builder::HttpClientBuilder;
+pub use client::HttpClient;
 pub use form::Form;
 pub use json_object::JsonObject;
 pub use proxy::ProxyUrl;

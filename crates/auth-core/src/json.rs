@@ -1,7 +1,7 @@
-//! JSON in and out without a copy of a secret in memory that is given back.
+//! JSON without copies of secrets in freed memory.
 //!
-//! A buffer that grows leaves its old content behind, and so does the parser's own scratch buffer,
-//! which it takes for every string with an escape in it.
+//! A growing buffer leaves its old content behind, and so does the parser's scratch buffer, which
+//! it uses for every string with an escape.
 
 use std::io::{self, Read, Write};
 
@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// A buffer that wipes what it leaves behind when it grows, and the rest on drop.
+/// A buffer that wipes its old memory when it grows, and the rest on drop.
 #[derive(Default)]
 pub(crate) struct WipedBuffer(Zeroizing<Vec<u8>>);
 
@@ -19,7 +19,7 @@ impl WipedBuffer {
         Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
 
-    /// Reads a source to its end, or to one byte beyond `limit`; what came before an error stays.
+    /// Reads a source to its end, or to one byte beyond `limit`; bytes before an error stay.
     pub(crate) fn fill_from(&mut self, source: impl Read, limit: u64) -> io::Result<()> {
         let mut source = source.take(limit.saturating_add(1));
         let mut part = Zeroizing::new([0; 4096]);
@@ -57,7 +57,7 @@ impl Write for WipedBuffer {
     }
 }
 
-/// Adds bytes at the end; a buffer that is left for a larger one is wiped.
+/// Appends bytes; a buffer that is replaced by a larger one is wiped.
 pub(crate) fn append(bytes: &mut Vec<u8>, part: &[u8]) {
     let needed = bytes.len() + part.len();
     if needed > bytes.capacity() {
@@ -69,7 +69,7 @@ pub(crate) fn append(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(part);
 }
 
-/// Counts what is written.
+/// Counts written bytes.
 #[derive(Default)]
 struct Count(usize);
 
@@ -84,7 +84,7 @@ impl Write for Count {
     }
 }
 
-/// A value as indented JSON, in a buffer of just its size.
+/// A value as indented JSON, in a buffer of its exact size.
 pub(crate) fn to_vec(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
     let mut count = Count::default();
     serde_json::to_writer_pretty(&mut count, value)?;
@@ -93,13 +93,12 @@ pub(crate) fn to_vec(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec
     Ok(json.0)
 }
 
-/// Whether it is a JSON object and nothing else.
+/// Whether the text is a JSON object and nothing else.
 pub(crate) fn is_whole_object(json: &[u8]) -> bool {
     json.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(json).is_ok()
 }
 
-/// The object that something begins with, whatever stands behind it and whatever is no UTF-8 in
-/// it.
+/// The object at the beginning of a text, even if other text or invalid UTF-8 follows.
 pub(crate) fn parse_leniently(json: &[u8]) -> Option<Map<String, Value>> {
     let text = Zeroizing::new(String::from_utf8_lossy(json).into_owned());
     let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
@@ -114,20 +113,20 @@ pub(crate) fn parse_leniently(json: &[u8]) -> Option<Map<String, Value>> {
 
 /// A value from JSON.
 pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    // What breaks off is found before anything of it is taken over.
+    // Cut-off input is found before anything is taken from it.
     serde_json::from_slice::<IgnoredAny>(json)?;
     if !json.contains(&b'\\') {
         return serde_json::from_slice(json);
     }
     let plain = without_needless_escapes(json);
-    // The place of an error is that in the original.
+    // The position of an error is that in the original.
     serde_json::from_slice(plain.as_slice()).or_else(|_moved| serde_json::from_slice(json))
 }
 
-/// Spells out each escaped character that may stand for itself in a JSON string: `\/`, `\u0026`.
-/// What stays escaped (quotes, backslashes, control characters) is in no token that is known.
+/// Replaces each escape that is not needed in a JSON string (`\/`, `\u0026`) by its character.
+/// Quotes, backslashes and control characters stay escaped; no known token contains them.
 fn without_needless_escapes(json: &[u8]) -> WipedBuffer {
-    // What an escape stands for is never longer than the escape.
+    // A character is never longer than its escape.
     let mut plain = WipedBuffer::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
@@ -146,7 +145,7 @@ fn without_needless_escapes(json: &[u8]) -> WipedBuffer {
     plain
 }
 
-/// The character that an escape at the beginning stands for, if it needs none.
+/// The character of an escape at the beginning, if it needs no escape.
 fn escaped(json: &[u8]) -> Option<char> {
     match json.get(1)? {
         b'/' => Some('/'),

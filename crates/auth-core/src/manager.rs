@@ -1,4 +1,5 @@
-//! The life of a session.
+//! The life of a session: sign-in, refresh, sign-out. This module does not talk to a server or a
+//! disk.
 
 mod background;
 mod blocking;
@@ -36,17 +37,17 @@ use crate::token::OAuthToken;
 
 /// Signs in, keeps the session, refreshes it and hands out its access token.
 ///
-/// However many tasks and processes ask, one expiry causes one refresh. The store holds a
-/// successor durably before any caller sees its access token. Clones share one session.
+/// One expiry causes one refresh, no matter how many tasks and processes ask. A refreshed session
+/// is durable in the store before any caller receives its access token. Clones share one session.
 ///
 /// # Runtimes
 ///
-/// A refresh, and whatever else spends or stores a credential, runs on threads of the library's
-/// own, which live as long as the process. It depends on no caller: dropping a future, a runtime
-/// or the manager, or blocking a thread, ends the waiting and nothing else. If the process ends
+/// A refresh, and everything else that spends or stores a credential, runs on the library's own
+/// threads, which live as long as the process. It depends on no caller: dropping a future, a
+/// runtime or the manager, or blocking a thread, only ends the waiting. If the process ends
 /// normally (`main` returns, or [`std::process::exit`]) while a refresh token is spent and its
-/// successor not stored, the end waits for that, at most 25 s; a refresh that has sent nothing
-/// is given up.
+/// successor not stored, the end waits for that, at most 25 s. A refresh that has sent nothing is
+/// abandoned.
 ///
 /// So no call needs a runtime, and any executor can poll them; [`blocking`](Self::blocking) is
 /// for programs without one. Methods of a provider or a store run on those threads too, in the
@@ -73,13 +74,13 @@ pub struct AuthManager {
     shared: Arc<Shared>,
 }
 
-/// What a [`logout`](AuthManager::logout) did.
+/// The result of a [`logout`](AuthManager::logout).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Logout {
-    /// Whether there was anything to remove.
+    /// Whether there was a session to remove.
     pub was_signed_in: bool,
-    /// What the vendor said; `None` if there was nothing to tell it.
+    /// The vendor's response; `None` if there was nothing to revoke.
     pub revocation: Option<Result<Revocation>>,
 }
 
@@ -90,7 +91,7 @@ impl AuthManager {
         AuthManagerBuilder::new(Arc::new(provider))
     }
 
-    /// Which session this is about.
+    /// The session that this manager keeps.
     #[must_use]
     pub fn key(&self) -> &SessionKey {
         self.shared.key()
@@ -106,19 +107,20 @@ impl AuthManager {
     ///
     /// # Errors
     ///
-    /// What the store returns; [`ErrorKind::Config`](crate::ErrorKind::Config) if it is a session
-    /// of another provider or account.
+    /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if the stored session
+    /// belongs to another provider or account.
     pub async fn load(&self) -> Result<Option<Arc<OAuthToken>>> {
         let owned = Arc::clone(&self.shared);
         let work = self.shared.tasks.spawn(async move { owned.read().await });
-        work.map_err(|error| self.shared.named(error))?.await
+        work.map_err(|error| self.shared.with_session(error))?.await
     }
 
-    /// A session whose access token is good for at least the expiry margin, refreshed if need be.
+    /// A session whose access token is valid for at least the expiry margin, refreshed if
+    /// necessary.
     ///
-    /// In the advisory window before that, a refresh is begun in the background, and the token
-    /// that is still good is returned. A failure of such a refresh is reported to
-    /// [`watch`](Self::watch) and in [`SessionMetadata::last_failure`](crate::SessionMetadata) only.
+    /// In the advisory window before that, it returns the current token and starts a refresh in the
+    /// background. A failure of that refresh is reported only through [`watch`](Self::watch) and
+    /// [`SessionMetadata::last_failure`](crate::SessionMetadata).
     ///
     /// # Errors
     ///
@@ -128,27 +130,31 @@ impl AuthManager {
     pub async fn token(&self) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
         let now = shared.clock.now();
-        if let Some(token) = shared.snapshot.fresh_for(shared.advisory.window(), now) {
+        if let Some(token) = shared
+            .snapshot
+            .fresh_for(shared.early_refresh.window(), now)
+        {
             return Ok(token);
         }
         let requirement = Requirement::fresh_for(shared.expiry_margin, now);
         match shared.obtain(requirement).await {
             Ok(token) => {
-                if !token.is_fresh_for(shared.advisory.window(), shared.clock.now()) {
+                if !token.is_fresh_for(shared.early_refresh.window(), shared.clock.now()) {
                     shared.refresh_in_background();
                 }
                 Ok(token)
             }
-            // The margin is for the way to the API: what is still good is better than nothing.
+            // The margin covers the way to the API: a token that is still good is better than an
+            // error.
             Err(error) if error.is_transient() => shared.still_good().ok_or(error),
             Err(error) => Err(error),
         }
     }
 
-    /// Looks at the session without owning it, if its access token is good for the expiry margin:
-    /// nothing is counted or allocated. In the advisory window it begins a refresh in the
-    /// background, as [`token`](Self::token) does. For code on the path of every request; if it
-    /// returns `None`, call [`token`](Self::token).
+    /// Borrows the session, if its access token is valid for the expiry margin, without counting or
+    /// allocating. In the advisory window it starts a refresh in the background, as
+    /// [`token`](Self::token) does. Use it on the path of every request; if it returns `None`, call
+    /// [`token`](Self::token).
     ///
     /// # Examples
     ///
@@ -165,8 +171,8 @@ impl AuthManager {
         let shared = &self.shared;
         let now = shared.clock.now();
         shared.snapshot.lend(|token| {
-            // Most tokens are good for longer, and one look is enough.
-            if token.is_fresh_for(shared.advisory.window(), now) {
+            // Most tokens are valid for longer, and one check is enough.
+            if token.is_fresh_for(shared.early_refresh.window(), now) {
                 return Some(look(token));
             }
             if !token.is_fresh_for(shared.expiry_margin, now) {
@@ -183,8 +189,8 @@ impl AuthManager {
         self.shared.changes.watch()
     }
 
-    /// A session whose access token is good for at least `minimum`, refreshed if need be. If the
-    /// vendor's tokens do not live that long, a fresh one is returned.
+    /// A session whose access token is valid for at least `minimum`, refreshed if necessary. If the
+    /// vendor's tokens do not live that long, it returns a fresh one.
     ///
     /// # Errors
     ///
@@ -194,9 +200,9 @@ impl AuthManager {
         self.shared.obtain(requirement).await
     }
 
-    /// Another session than this one, whose access token was rejected by an API: refreshes only
-    /// if it is still the current one. If the server issues the same access token again, that is
-    /// returned, and asked for again only after a few seconds.
+    /// A session in place of this one, whose access token an API rejected. It refreshes only if
+    /// this session is still the current one. If the server issues the same access token again, it
+    /// returns that, and does not ask again for a few seconds.
     ///
     /// # Errors
     ///
@@ -210,7 +216,7 @@ impl AuthManager {
         shared.obtain(requirement).await
     }
 
-    /// Refreshes the session now, even if its access token is still good, and even if the server
+    /// Refreshes the session now, even if its access token is still valid, and even if the server
     /// asked to wait (`Retry-After`): for a user who demands it, because an API has rejected the
     /// access token. If the server rejects the refresh token too, neither is handed out again.
     ///
@@ -222,12 +228,12 @@ impl AuthManager {
         self.shared.obtain(requirement).await
     }
 
-    /// Waits until everything that was begun has ended and is stored; a session that cannot be
-    /// stored is tried for about 15 s. A program need not call it before a normal end, which waits
-    /// by itself, but before it becomes another program (`exec`): nothing can wait then.
+    /// Waits until all work that has begun is finished and stored. A session that cannot be stored
+    /// is retried for about 15 s. Call it before the program becomes another one (`exec`), since
+    /// nothing can wait then. A normal end of the process waits by itself.
     pub async fn wait_idle(&self) {
         self.shared.tasks.idle().await;
-        self.shared.flight.landed().await;
+        self.shared.flight.wait().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which servers the credentials of a stored session may be sent to.
+//! The servers that may receive the credentials of a stored session.
 
 mod trusted_host;
 
@@ -9,13 +9,13 @@ use crate::sanitize::clean;
 use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 
-/// Decides which endpoints a stored session is sent to: those at the server that issued it
-/// (RFC 6749 section 10.4), and those that the caller trusts.
+/// Decides which endpoints a stored session is sent to: those at the server that issued it (RFC
+/// 6749 section 10.4), and those that the caller trusts.
 ///
-/// A session that records no server belongs to the vendor. What a vendor issued may go to all of
-/// the vendor's own servers, for it has one for the tokens and others for revocation and the API.
-/// A provider asks before every request that holds a credential of a session, so that no setting
-/// of an endpoint alone, wherever it comes from, takes a session elsewhere.
+/// A session that records no server belongs to the vendor. All of the vendor's own servers may
+/// receive what the vendor issued, since it has separate ones for tokens, revocation and the API. A
+/// provider checks every request that holds a credential of a session, so that no endpoint setting
+/// alone, wherever it comes from, sends a session to another server.
 ///
 /// # Examples
 ///
@@ -48,14 +48,14 @@ impl Recipients {
         }
     }
 
-    /// With these servers too, whatever a session records.
+    /// Trusts these servers too, for every session.
     #[must_use]
     pub fn trusting(mut self, hosts: &[TrustedHost]) -> Self {
         self.trusted.extend_from_slice(hosts);
         self
     }
 
-    /// The endpoint, if what this session holds may be sent there.
+    /// The endpoint, if the credentials of this session may be sent there.
     ///
     /// # Errors
     ///
@@ -70,19 +70,19 @@ impl Recipients {
             Some(Ok(server)) => {
                 self.own.iter().any(|own| server.matches(own)) && self.owns(endpoint)
             }
-            // What cannot be read is no server that could be meant.
+            // A record that cannot be read matches no server.
             Some(Err(_)) => false,
             None => self.owns(endpoint),
         };
         if is_home || self.trusts(endpoint) {
             return Ok(endpoint);
         }
-        Err(self.refusal(session, endpoint))
+        Err(self.not_permitted(session, endpoint))
     }
 
     /// The endpoint, if the access token of this session may be sent there: as
-    /// [`permit`](Self::permit), and to the vendor's own servers wherever the session was made,
-    /// since a relay of the token endpoint says nothing of the API.
+    /// [`permit`](Self::permit), and to the vendor's own servers no matter which server issued the
+    /// session, since a relay of the token endpoint implies nothing about the API.
     ///
     /// # Errors
     ///
@@ -98,8 +98,8 @@ impl Recipients {
         self.permit(session, endpoint)
     }
 
-    /// The session with the server that it belongs to: the one that it records, else this token
-    /// endpoint's if that is the vendor's or trusted, else the vendor's.
+    /// The session with the server that it belongs to: the one that it records, otherwise this
+    /// token endpoint's if that is the vendor's or trusted, otherwise the vendor's.
     #[must_use]
     pub fn settle(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
         match (&session.metadata.server, self.own.first()) {
@@ -127,7 +127,7 @@ impl Recipients {
         session.metadata.server.as_deref().map(str::parse)
     }
 
-    fn refusal(&self, session: &OAuthToken, endpoint: &SecureUrl) -> Error {
+    fn not_permitted(&self, session: &OAuthToken, endpoint: &SecureUrl) -> Error {
         let there = endpoint.base_or_host();
         let home = match (&session.metadata.server, self.own.first()) {
             (Some(server), _) => format!("was made at {}", shown(server)),
@@ -143,7 +143,7 @@ impl Recipients {
     }
 }
 
-/// A recorded server as an error shows it: without the scheme that goes without saying.
+/// A recorded server as an error shows it, without `https://`.
 fn shown(server: &str) -> String {
     clean(server.strip_prefix("https://").unwrap_or(server), 200, &[])
 }
@@ -278,10 +278,10 @@ mod tests {
         ] {
             let error = vendor().permit(&session(server), &endpoint).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            let said = error.to_string();
+            let message = error.to_string();
             assert!(
-                said.contains(host) && said.contains("evil.example"),
-                "{said}"
+                message.contains(host) && message.contains("evil.example"),
+                "{message}"
             );
         }
     }

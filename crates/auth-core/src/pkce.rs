@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::random;
 use crate::secret::Secret;
 
-/// A code verifier and its code challenge, born together, for one authorization request.
+/// A code verifier and its code challenge for one authorization request.
 ///
 /// Not `Clone`: a verifier serves one request
 /// ([RFC 7636 section 4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)).
@@ -35,11 +35,11 @@ impl Pkce {
     /// The value of `code_challenge_method`. `plain` is never used (RFC 7636 section 7.2).
     pub const METHOD: &'static str = "S256";
 
-    /// A fresh pair: 32 random octets, so 256 bits and 43 characters.
+    /// A new pair from 32 random octets: 256 bits, 43 characters.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::System`] if the operating system has no randomness.
+    /// [`ErrorKind::System`] if the operating system provides no randomness.
     pub fn generate() -> Result<Self> {
         Self::from_verifier(random::token_32()?.into())
     }
@@ -67,13 +67,13 @@ impl Pkce {
         })
     }
 
-    /// The code verifier: stays here until the token request.
+    /// The code verifier, which stays here until the token request.
     #[must_use]
     pub fn verifier(&self) -> &Secret {
         &self.verifier
     }
 
-    /// The code challenge: goes into the authorization request.
+    /// The code challenge, for the authorization request.
     #[must_use]
     pub fn challenge(&self) -> &str {
         &self.challenge

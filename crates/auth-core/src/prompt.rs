@@ -1,4 +1,4 @@
-//! What a person needs to know while they sign in.
+//! The events of a sign-in, and the interface that shows them.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,17 +26,16 @@ use crate::secret::Secret;
 /// ```
 #[async_trait]
 pub trait UserPrompt: Send + Sync {
-    /// Shows one event. Called in the middle of the sign-in: return soon.
+    /// Shows one event. It is called in the middle of the sign-in: return soon.
     fn notify(&self, event: &LoginEvent<'_>);
 
-    /// Waits for what the person pastes in place of the browser's answer: the final URL, or the
-    /// authorization code alone. It may take as long as it likes: it is called again only after it
-    /// returned a text that was of no use, and dropped when the browser was faster or the time
-    /// ran out. Never ends by default.
+    /// Waits for a text that the user pastes in place of the browser's response: the final URL, or
+    /// the authorization code alone. It may take any time. It is called again only after it
+    /// returned a text that did not help, and dropped when the browser was faster or the time is
+    /// over. By default it never ends.
     ///
-    /// The texts may be lines: an address that is broken over several is put together. An
-    /// empty text is ignored. The thread must not be blocked by it, so a line of standard
-    /// input is read so:
+    /// The texts may be lines: an address that is broken over several is put together. An empty
+    /// text is ignored. It must not block the thread, so read a line of standard input like this:
     ///
     /// ```
     /// # use llm_auth_core::{LoginEvent, Secret, UserPrompt, async_trait};
@@ -80,9 +79,9 @@ impl<F: Fn(&LoginEvent<'_>) + Send + Sync> UserPrompt for F {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoginEvent<'a> {
-    /// The browser's answer is here, or a pasted one; the code is exchanged next.
+    /// The browser's response has arrived, or a pasted one; the code is exchanged next.
     CallbackReceived,
-    /// Open this URL in a browser; the answer comes back to the redirect URI on this computer.
+    /// Open this URL in a browser; the response comes to the redirect URI on this computer.
     #[non_exhaustive]
     AuthorizationUrl {
         /// The whole authorization request. It holds no secret.
@@ -92,24 +91,23 @@ pub enum LoginEvent<'a> {
         /// How long it listens.
         expires_in: Duration,
     },
-    /// Go to the page and enter or compare the code. Both the plain page and the code are to
-    /// be shown even if the complete page is opened (RFC 8628 section 3.3.1).
+    /// Go to the page and enter or compare the code. Show both the plain page and the code, even if
+    /// the complete page is opened (RFC 8628 section 3.3.1).
     #[non_exhaustive]
     DeviceCode {
         /// Page, code and times.
         device: &'a DeviceAuthorization,
     },
-    /// Something reached the redirect URI, or was pasted, that is not the answer; the sign-in
-    /// goes on.
+    /// A request to the redirect URI, or a pasted text, is not the response; the sign-in goes on.
     #[non_exhaustive]
     Ignored {
-        /// What was wrong with it, in words of our own.
+        /// What was wrong with it, in the library's own words.
         why: &'static str,
-        /// Whether the person pasted it, so that they may do better.
+        /// Whether the user pasted it, and may correct it.
         pasted: bool,
     },
-    /// The codes of as many pasted addresses as are tried were wrong. Only the browser itself, or
-    /// a new sign-in, brings the answer now: the person is not to be asked for an address any
+    /// The limit of pasted addresses is reached, and all their codes were wrong. Only the browser
+    /// itself, or a new sign-in, brings the response now: do not ask the user for an address any
     /// more. The [`Retrying`](Self::Retrying) of the last one follows.
     PastesExhausted,
     /// The server wants fewer polls.
@@ -124,7 +122,7 @@ pub enum LoginEvent<'a> {
         /// What happened.
         error: &'a Error,
     },
-    /// Still waiting for the person.
+    /// Still waiting for the user.
     #[non_exhaustive]
     Waiting {
         /// The time that is left.
@@ -182,7 +180,7 @@ impl fmt::Display for LoginEvent<'_> {
     }
 }
 
-/// A prompt that shows nothing; for tests and for programs that look elsewhere.
+/// A prompt that shows nothing; for tests and for programs that show events elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

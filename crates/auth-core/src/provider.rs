@@ -1,4 +1,4 @@
-//! Who talks to a vendor.
+//! The side that talks to a vendor.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,35 +10,36 @@ use crate::error::Result;
 use crate::prompt::UserPrompt;
 use crate::token::OAuthToken;
 
-/// Knows one vendor's wire, and keeps nothing.
+/// One vendor's protocol. A provider keeps no sessions.
 ///
-/// Usually driven by an [`AuthManager`](crate::AuthManager), which decides when to renew,
-/// stores and merges. Outside its duty: when to renew, where to keep a session, what to show.
+/// An [`AuthManager`](crate::AuthManager) usually drives it: the manager decides when to refresh,
+/// stores sessions and merges responses. A provider does not decide when to refresh, where to keep
+/// a session or what to show.
 #[async_trait]
 pub trait AuthProvider: Debug + Send + Sync {
     /// The provider's name: lower case, fit for a file name (`qwen`).
     fn name(&self) -> &str;
 
-    /// Signs a person in.
+    /// Signs a user in.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) or
-    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) if the person did not approve, and
-    /// what the vendor's own documentation of the provider lists.
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) if the user did not approve, and what the
+    /// provider's own documentation lists.
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken>;
 
-    /// Refreshes a session, once, and gives back the whole successor: what the answer leaves out
-    /// is as it was ([`OAuthToken::inheriting`]).
+    /// Refreshes a session, once, and returns its whole successor: members that the response omits
+    /// stay as they were ([`OAuthToken::inheriting`]).
     ///
-    /// The refresh token may be spent as soon as this is called: store the successor before
-    /// anybody sees its access token.
+    /// The refresh token may be spent as soon as this is called: store the successor before any
+    /// caller receives its access token.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if the server refused
-    /// the refresh token, for good if it is a [verdict](crate::Error::is_verdict); any other kind
-    /// says nothing about it.
+    /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if the server rejected the
+    /// refresh token, permanently if it is a [verdict](crate::Error::is_verdict); no other kind is
+    /// about the refresh token.
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken>;
 
     /// Whether a refresh spends the refresh token (RFC 9700 section 4.14.2); the careful
@@ -48,7 +49,7 @@ pub trait AuthProvider: Debug + Send + Sync {
         true
     }
 
-    /// Tells the vendor that the session is over (RFC 7009), where the vendor can be told.
+    /// Revokes the session at the vendor (RFC 7009), if the vendor supports it.
     ///
     /// # Errors
     ///
@@ -64,9 +65,9 @@ pub trait AuthProvider: Debug + Send + Sync {
         None
     }
 
-    /// What an API answer says about the session: renew, or not the token's fault.
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        answer.verdict_by_status()
+    /// What an API response means for the session: refresh it, or the token is not at fault.
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        response.verdict_by_status()
     }
 }
 
@@ -101,12 +102,12 @@ impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
     }
 }
 
-/// What became of a revocation.
+/// The result of a revocation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Revocation {
     /// The vendor confirmed it.
     Confirmed,
-    /// The vendor has no way to be told.
+    /// The vendor does not support revocation.
     NotSupported,
 }

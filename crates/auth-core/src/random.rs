@@ -10,7 +10,7 @@ use crate::secret::Secret;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::System`] if the operating system has no randomness.
+/// [`ErrorKind::System`] if the operating system provides no randomness.
 pub fn random_state() -> Result<Secret> {
     token_32().map(Secret::from)
 }
@@ -19,7 +19,7 @@ pub fn random_state() -> Result<Secret> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::System`] if the operating system has no randomness.
+/// [`ErrorKind::System`] if the operating system provides no randomness.
 pub fn request_id() -> Result<String> {
     let mut octets = bytes::<16>()?;
     octets[6] = (octets[6] & 0x0f) | 0x40;
@@ -40,7 +40,7 @@ pub(crate) fn token_32() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes::<32>()?))
 }
 
-/// A number in `0.0..1.0`, for jitter; 0.5 where there is no randomness.
+/// A number in `0.0..1.0`, for jitter; 0.5 without randomness.
 pub(crate) fn fraction() -> f64 {
     bytes::<4>().map_or(0.5, |octets| {
         f64::from(u32::from_be_bytes(octets)) / (f64::from(u32::MAX) + 1.0)
@@ -52,7 +52,7 @@ fn bytes<const N: usize>() -> Result<[u8; N]> {
     getrandom::fill(&mut octets).map_err(|source| {
         Error::new(
             ErrorKind::System,
-            "the operating system gives no random numbers",
+            "cannot read random bytes from the operating system",
         )
         .with_source(std::io::Error::other(source.to_string()))
     })?;

@@ -1,17 +1,17 @@
-//! What a server says, made fit for a terminal, a log and an error.
+//! Server text, made fit for a terminal, a log and an error.
 
 use crate::echo::repeats;
 use crate::secret::Secret;
 
-/// The longest text that is shown of anything that others wrote.
+/// The longest foreign text that is shown.
 const LONGEST: usize = 4_000;
 
-/// What stands for text that is not shown.
+/// The placeholder for text that is not shown.
 const WITHHELD: &str = "[not shown: it repeats a secret]";
 
-/// Text of a server or a file on one line, without what steers a terminal (control characters,
-/// marks that turn the direction of text) or cannot be seen (soft hyphens, fillers, spaces
-/// without width), and at most 4,000 characters of it.
+/// Text of a server or a file on one line, without characters that control a terminal (control
+/// characters, direction marks) or are invisible (soft hyphens, fillers, zero-width spaces), and at
+/// most 4,000 characters of it.
 ///
 /// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; servers send
 /// more, so letters of other scripts stay.
@@ -20,8 +20,8 @@ pub fn printable(text: &str) -> String {
     cut(visible(text), LONGEST)
 }
 
-/// The same, cut to `limit` characters. Text that repeats one of the secrets, in whatever
-/// encoding or part, is not shown at all.
+/// The same, cut to `limit` characters. Text that repeats one of the secrets, in any encoding or
+/// part, is not shown at all.
 pub(crate) fn clean(text: &str, limit: usize, secrets: &[Secret]) -> String {
     shown(text, limit, secrets).unwrap_or_else(|| WITHHELD.to_owned())
 }
@@ -52,7 +52,7 @@ fn cut(text: impl Iterator<Item = char>, limit: usize) -> String {
     out
 }
 
-/// Without what steers a terminal or cannot be seen.
+/// Without characters that control a terminal or are invisible.
 pub(crate) fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().filter_map(|c| match c {
         '\t' | '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
@@ -61,8 +61,8 @@ pub(crate) fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
     })
 }
 
-/// Formats and fillers of Unicode that leave no mark of their own: two texts that differ in them
-/// look alike.
+/// Format characters and fillers of Unicode that are invisible: two texts that differ only in them
+/// look the same.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

@@ -1,4 +1,4 @@
-//! A string that must not be seen.
+//! A string that must not be shown.
 
 use std::fmt;
 
@@ -26,31 +26,31 @@ use zeroize::Zeroize;
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// The secret itself. Whoever calls this decides where it goes from here.
+    /// The secret itself. The caller decides where it goes from here.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The first 12 hexadecimal digits of its SHA-256: enough to tell two secrets apart,
-    /// useless to whoever reads it.
+    /// The first 12 hexadecimal digits of its SHA-256: enough to distinguish two secrets, useless
+    /// to a reader.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         Self::fingerprint_of(self.0.as_bytes())
     }
 
-    /// The same of any bytes.
+    /// The fingerprint of any bytes.
     pub(crate) fn fingerprint_of(bytes: &[u8]) -> String {
         first_digits(bytes, 6)
     }
 
-    /// Enough of a hash that no two names that are chosen to clash do.
+    /// A hash that is long enough for chosen names not to clash.
     pub(crate) fn long_fingerprint_of(bytes: &[u8]) -> String {
         first_digits(bytes, 16)
     }
@@ -77,8 +77,8 @@ impl From<&str> for Secret {
 }
 
 impl From<String> for Secret {
-    /// Takes the string over; one with room to spare is copied and wiped, since giving the room
-    /// back may move it.
+    /// Takes over the string. A string with spare capacity is copied and wiped, since shrinking it
+    /// may move it.
     fn from(mut secret: String) -> Self {
         if secret.len() == secret.capacity() {
             return Self(secret.into_boxed_str());

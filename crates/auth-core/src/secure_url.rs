@@ -1,4 +1,4 @@
-//! Where a credential may be sent.
+//! The URLs that a credential may be sent to.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,14 +7,13 @@ use reqwest::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest URL that is read: more is no endpoint, and would fill every message.
+/// The longest URL that is read: a longer one is no endpoint, and would fill every message.
 const LONGEST: usize = 8_000;
 
 /// A URL that is fit for a credential: `https`, or plain `http` to a loopback host.
 ///
-/// The rule is that of RFC 6749 section 10.3, RFC 6750 section 5.3, RFC 7009 section 2 and
-/// RFC 8628 section 3.1: TLS everywhere. Loopback stays on this computer and is what tests and
-/// redirects use.
+/// The rule comes from RFC 6749 section 10.3, RFC 6750 section 5.3, RFC 7009 section 2 and RFC 8628
+/// section 3.1: TLS everywhere. Loopback stays on this computer; tests and redirects use it.
 ///
 /// # Examples
 ///
@@ -74,11 +73,11 @@ impl SecureUrl {
         Ok(Self(parsed))
     }
 
-    /// An endpoint that stands in the source of a vendor crate.
+    /// An endpoint in the source of a vendor crate.
     ///
     /// # Panics
     ///
-    /// If [`new`](Self::new) refuses it. For constants only, each read by a test.
+    /// If [`new`](Self::new) rejects it. Use it for constants only, and test each.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for the constants of a vendor crate")]
     pub fn known(url: &str) -> Self {
@@ -136,12 +135,13 @@ impl SecureUrl {
         is_loopback(&self.0)
     }
 
-    /// Whether its host is written as an address of this computer or of a private network.
+    /// Whether its host is an address of this computer or of a private network.
     pub(crate) fn is_internal(&self) -> bool {
         is_internal(&self.0)
     }
 
-    /// Whether a server may send a browser there: one on the network to nothing inside.
+    /// Whether a server may send a browser there: a server on the network must not name an internal
+    /// page.
     pub(crate) fn may_name(&self, page: &Self) -> bool {
         let on_same_network = self.is_internal() && !is_of_this_computer(&page.0);
         !page.is_internal() || self.is_loopback() || on_same_network
@@ -193,7 +193,7 @@ fn is_internal(url: &Url) -> bool {
     }
 }
 
-/// Loopback, also as only some systems understand it: `x.localhost`, `0.0.0.0`.
+/// Loopback, also in forms that only some systems understand: `x.localhost`, `0.0.0.0`.
 fn is_of_this_computer(url: &Url) -> bool {
     match address_of(url) {
         Some(address) => address.is_loopback() || address.is_unspecified(),
@@ -204,7 +204,7 @@ fn is_of_this_computer(url: &Url) -> bool {
     }
 }
 
-/// The address that stands for a host, as version 4 where it is one in disguise.
+/// The address of a host, as IPv4 if it is a mapped one.
 fn address_of(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -1,8 +1,8 @@
-//! Which session: one account at one vendor.
+//! The name of a session: one account at one vendor.
 
 use std::fmt;
 
-/// The account name where none is given.
+/// The default account name.
 pub const DEFAULT_ACCOUNT: &str = "default";
 
 /// Names one session: a provider and an account at it.

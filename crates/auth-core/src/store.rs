@@ -1,4 +1,4 @@
-//! Who keeps sessions.
+//! The storage of sessions.
 
 mod file;
 mod memory;
@@ -15,30 +15,30 @@ use crate::error::Result;
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
-/// Keeps sessions: knows durability and locking, and no vendor.
+/// A store of sessions: durability and locking, without knowledge of vendors.
 ///
-/// Writing exists only on a [`StoreGuard`], so a write without the lock does not compile.
+/// Only a [`StoreGuard`] can write, so a write without the lock does not compile.
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync {
-    /// What is stored, without the lock: the whole old or the whole new session, never a part.
+    /// The stored session, read without the lock: the whole old or the whole new one, never a part.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it cannot be read,
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it makes no sense.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it is no session.
     async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>>;
 
-    /// Locks one session against everybody who shares the store: tasks, processes, machines.
-    /// The lock dies with its holder and is released when the guard is dropped.
+    /// Locks one session against all other users of the store: tasks, processes, machines. The lock
+    /// ends with its holder, and dropping the guard releases it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if somebody else holds it for
-    /// longer than the store is willing to wait, [`ErrorKind::Store`](crate::ErrorKind::Store)
-    /// if the store cannot be written.
+    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if another process holds it for longer
+    /// than the store waits, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store cannot be
+    /// written.
     async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>>;
 
-    /// Where the session is kept, in words fit for a message.
+    /// The location of the session, in words for a message.
     fn place(&self, key: &SessionKey) -> String;
 }
 
@@ -60,50 +60,52 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 /// One session, locked.
 #[async_trait]
 pub trait StoreGuard: Debug + Send {
-    /// What is stored now.
+    /// The session that is stored now.
     ///
     /// # Errors
     ///
     /// As [`TokenStore::load`].
     async fn load(&mut self) -> Result<Option<OAuthToken>>;
 
-    /// Gets all that a [`save`](Self::save) to come needs: called before a refresh token is spent
-    /// and before a person is asked. What can fail fails here.
+    /// Acquires everything that a later [`save`](Self::save) needs, before a refresh token is spent
+    /// or a user is prompted. A save that would fail fails here.
     ///
-    /// `noted` is what is stored, `None` if nothing is. If a refresh begins there is a note of
-    /// intent in it, [`SessionMetadata::in_progress`](crate::SessionMetadata::in_progress) about the refresh token
-    /// that is about to be spent: the [`load`](Self::load) of any later holder of the lock returns
-    /// the note with the session, until another session is stored. The note must survive the death
-    /// of this process; a power cut may take it away. What was stored before must survive both.
+    /// `noted` is the stored session, `None` without one. When a refresh begins, it carries a
+    /// record in [`SessionMetadata::in_progress`](crate::SessionMetadata::in_progress) about the
+    /// refresh token that is about to be spent: the [`load`](Self::load) of any later holder of the
+    /// lock returns the record with the session, until another session is stored. The record must
+    /// survive the death of this process; a power cut may lose it. The session that was stored
+    /// before must survive both.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a save would fail; nothing is then changed.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a save would fail; nothing changes then.
     async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()>;
 
-    /// Stores the session; durable when it returns, also against a power cut. After a failure it
-    /// may be called again, with the same session.
+    /// Stores the session. It is durable when this returns, also after a power cut. After a
+    /// failure, call it again with the same session.
     ///
-    /// A session that follows a [`prepare`](Self::prepare) with a note of intent is the successor
-    /// of the one that was noted. A store may keep it beside that one if it cannot replace it, and
-    /// return it from the next [`load`](Self::load). Without one it is stored as a whole or not at
-    /// all.
+    /// A session after a [`prepare`](Self::prepare) with a record of a refresh in progress is the
+    /// successor of that session. If the store cannot replace the old one, it may keep the
+    /// successor next to it, and return the successor from the next [`load`](Self::load). Otherwise
+    /// the store saves the session as a whole or not at all.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store); what was stored before is then intact, or
-    /// the new session is in its place and only not known to survive a power cut.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store). The session that was stored before is then
+    /// intact, or the new one is in its place but might not survive a power cut.
     async fn save(&mut self, token: &OAuthToken) -> Result<()>;
 
-    /// Forgets the session; durable when it returns.
+    /// Removes the session. The removal is durable when this returns.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store); what was stored before is then intact.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session that was stored before is then
+    /// intact.
     async fn remove(&mut self) -> Result<()>;
 
-    /// Gives the lock back, with what was prepared and not used, without blocking the executor.
-    /// Dropping the guard does the same work in place.
+    /// Releases the lock, and everything that was prepared and not used, without blocking the
+    /// executor. Dropping the guard does the same work in place.
     async fn release(self: Box<Self>) {
         drop(self);
     }

@@ -113,7 +113,7 @@ async fn who_holds_a_lock_is_told_without_taking_it() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_folder_that_cannot_be_listed_hides_only_its_own_sessions() {
+async fn a_directory_that_cannot_be_listed_hides_only_its_own_sessions() {
     let directory = tempfile::tempdir().unwrap();
     let store = FileTokenStore::directory(directory.path());
     save(&store, &token("a1")).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_byte_order_mark_and_windows_line_ends_are_read() {
 }
 
 #[tokio::test]
-async fn account_names_cannot_leave_the_folder() {
+async fn account_names_cannot_leave_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let store = FileTokenStore::directory(at(&directory, "sessions"));
     let wicked = SessionKey::new("qwen", "../../escape");
@@ -202,7 +202,7 @@ async fn account_names_cannot_leave_the_folder() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn files_are_0600_from_birth_and_our_folders_0700() {
+async fn files_are_0600_from_the_start_and_the_stores_directories_0700() {
     let directory = tempfile::tempdir().unwrap();
     let sessions = at(&directory, "sessions");
     fs::create_dir(&sessions).unwrap();
@@ -225,7 +225,7 @@ async fn files_are_0600_from_birth_and_our_folders_0700() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_folder_that_everybody_may_change_is_refused_and_a_shared_one_is_not_taken_over() {
+async fn a_directory_that_all_users_may_change_is_refused_and_a_shared_one_is_not_taken_over() {
     let directory = tempfile::tempdir().unwrap();
     let open = at(&directory, "open");
     fs::create_dir(&open).unwrap();
@@ -319,7 +319,7 @@ async fn what_is_no_regular_file_or_no_session_is_left_as_it_is() {
     assert_eq!(mode(&metadata), 0o644);
 }
 
-/// A second handle on what this process has open, as a child has that was forked meanwhile.
+/// A second handle on the files of this process, as in a child that was forked meanwhile.
 #[cfg(target_os = "linux")]
 fn shared_with_a_child(path: &Path) -> std::os::fd::OwnedFd {
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};

@@ -53,7 +53,7 @@ async fn a_server_that_issues_the_same_access_token_again_is_asked_once() {
     for caller in callers {
         assert_eq!(caller.await.unwrap().access.expose(), "a1");
     }
-    // One that comes a moment later as well.
+    // And one that comes a moment later.
     manager.invalidate(&rejected).await.unwrap();
     assert_eq!(provider.refreshes(), 1);
 }
@@ -154,7 +154,7 @@ async fn the_borrowed_form_begins_the_early_refresh_as_well() {
 }
 
 #[tokio::test]
-async fn a_keeper_finds_a_session_that_nobody_has_asked_for_yet() {
+async fn a_keeper_finds_a_session_that_no_caller_has_asked_for_yet() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(session("a1", "r1", 200));
     let manager = manager(&provider, &store);

@@ -81,7 +81,7 @@ async fn a_provider_that_hangs_or_panics_is_an_error_and_may_have_spent_the_toke
         let error = manager.token().await.unwrap_err();
         assert_eq!(error.is_transient(), transient, "{answer:?}: {error}");
         assert!(store.held().unwrap().may_be_spent(), "{answer:?}");
-        // Nothing waits for it any more.
+        // No caller waits for it any more.
         manager.wait_idle().await;
         provider.answer(Response::Rotate);
         assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
@@ -110,7 +110,7 @@ async fn a_store_that_recovers_gets_what_waits_though_nothing_is_called() {
     let manager = manager(&provider, &store);
     store.refuse_save.store(true, Ordering::SeqCst);
     manager.refresh().await.unwrap_err();
-    // The old access token is still good, so that no call comes to the store.
+    // The old access token is still valid, so that no call reaches the store.
     assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
     store.refuse_save.store(false, Ordering::SeqCst);
     manager.wait_idle().await;

@@ -1,6 +1,8 @@
-//! The life of a session: who refreshes, who waits, what is kept.
+//! The life of a session: refreshing, waiting, storing.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "manager/sign_in.rs"]
+mod sign_in;
 mod support;
 
 use std::sync::Arc;
@@ -8,8 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use llm_auth_core::{
-    AuthManager, ErrorKind, FileTokenStore, MemoryTokenStore, Revocation, SessionKey, Silent,
-    TokenStore as _,
+    AuthManager, ErrorKind, MemoryTokenStore, SessionKey, Silent, TokenStore as _,
 };
 use support::{Brittle, FakeProvider, Response, expired_session, session};
 
@@ -48,7 +49,7 @@ async fn a_valid_session_is_given_without_a_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_callers_cause_one_renewal() {
+async fn many_callers_cause_one_refresh() {
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
     provider.hold();
@@ -98,7 +99,7 @@ async fn what_an_answer_leaves_out_is_kept() {
 }
 
 #[tokio::test]
-async fn a_renewal_by_another_process_is_adopted() {
+async fn a_refresh_by_another_process_is_adopted() {
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
     assert!(manager.load().await.unwrap().is_some());
@@ -151,7 +152,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
     let provider = FakeProvider::default();
     let store = Brittle::holding(expired_session("a1", "r1"));
     provider.answer(Response::Refuse);
-    // gochat writes without our lock.
+    // gochat writes without the lock.
     let shared = Arc::clone(&store);
     provider.meanwhile(move || shared.hold(session("a9", "r9", 3600)));
     let manager = AuthManager::builder(provider)
@@ -238,7 +239,7 @@ async fn a_save_that_fails_after_all_is_made_up_for_and_shows_nothing_before() {
 }
 
 #[tokio::test]
-async fn invalidate_renews_only_the_token_that_is_still_current() {
+async fn invalidate_refreshes_only_the_token_that_is_still_current() {
     let provider = FakeProvider::default();
     let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
     let first = manager.token().await.unwrap();
@@ -247,49 +248,6 @@ async fn invalidate_renews_only_the_token_that_is_still_current() {
     let again = manager.invalidate(&first).await.unwrap();
     assert_eq!(again.access.expose(), "a2");
     assert_eq!(provider.refreshes(), 1);
-}
-
-#[tokio::test]
-async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {
-    let provider = FakeProvider::default();
-    let directory = tempfile::tempdir().unwrap();
-    let store = FileTokenStore::directory(directory.path().join("sessions"));
-    let manager = AuthManager::builder(provider).store(store.clone()).build();
-    assert_eq!(
-        manager.token().await.unwrap_err().kind(),
-        ErrorKind::NotSignedIn
-    );
-    let token = manager.login(&Silent).await.unwrap();
-    assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
-    assert_eq!(store.read(&key()).unwrap().as_ref(), Some(token.as_ref()));
-
-    let logout = manager.logout().await.unwrap();
-    assert!(logout.was_signed_in);
-    assert_eq!(logout.revocation.unwrap().unwrap(), Revocation::Confirmed);
-    assert_eq!(store.read(&key()).unwrap(), None);
-    assert_eq!(
-        manager.token().await.unwrap_err().kind(),
-        ErrorKind::NotSignedIn
-    );
-    assert!(!manager.logout().await.unwrap().was_signed_in);
-}
-
-#[tokio::test]
-async fn a_session_of_another_provider_is_neither_used_nor_replaced() {
-    let provider = FakeProvider::default();
-    let mut foreign = session("a1", "r1", 3600);
-    foreign.metadata.provider = Some("other".into());
-    let (manager, store) = with_session(&provider, foreign.clone()).await;
-    assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Config);
-    assert_eq!(
-        manager.login(&Silent).await.unwrap_err().kind(),
-        ErrorKind::Config
-    );
-    assert_eq!(
-        manager.logout().await.unwrap_err().kind(),
-        ErrorKind::Config
-    );
-    assert_eq!(stored(&store).await, foreign);
 }
 
 #[tokio::test]
@@ -306,7 +264,7 @@ async fn a_session_without_refresh_token_needs_a_sign_in_once_it_expires() {
 }
 
 #[tokio::test]
-async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call() {
+async fn tokens_that_live_shorter_than_the_margin_are_not_refreshed_at_every_call() {
     let provider = FakeProvider::default();
     provider.lifetime(Duration::from_secs(30));
     let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
@@ -317,7 +275,7 @@ async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call(
 }
 
 #[tokio::test]
-async fn what_somebody_else_stored_during_a_renewal_that_failed_stays() {
+async fn what_another_process_stored_during_a_refresh_that_failed_stays() {
     let provider = FakeProvider::default();
     provider.answer(Response::Unavailable { lost: false });
     let store = Brittle::holding(expired_session("a1", "r1"));
@@ -344,22 +302,11 @@ async fn a_refused_refresh_token_is_not_sent_again_however_often_an_api_says_401
 }
 
 #[tokio::test]
-async fn a_sign_out_by_another_process_is_seen() {
-    let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
-    manager.token().await.unwrap();
-    store.lock(&key()).await.unwrap().remove().await.unwrap();
-    assert!(manager.load().await.unwrap().is_none());
-    let error = manager.token().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
-}
-
-#[tokio::test]
 async fn a_caller_who_needs_more_is_not_put_off_with_what_was_enough_for_another() {
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, session("a1", "r1", 30)).await;
     manager.token_valid_for(Duration::ZERO).await.unwrap();
-    // The flight for one minute finds that somebody else has refreshed, for two minutes.
+    // The flight for one minute finds that another process has refreshed, for two minutes.
     let guard = store.lock(&key()).await.unwrap();
     let modest = tokio::spawn({
         let manager = manager.clone();
@@ -376,88 +323,4 @@ async fn a_caller_who_needs_more_is_not_put_off_with_what_was_enough_for_another
     assert_eq!(modest.await.unwrap().unwrap().access.expose(), "a8");
     assert_eq!(demanding.await.unwrap().unwrap().access.expose(), "a9");
     assert_eq!(provider.refreshes(), 1);
-}
-
-#[tokio::test]
-async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
-    let provider = FakeProvider::default();
-    let manager = AuthManager::builder(provider).build();
-    manager
-        .insert_session(session("a1", "r1", 3600))
-        .await
-        .unwrap();
-    let token = manager.token().await.unwrap();
-    assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
-}
-
-#[tokio::test]
-async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced() {
-    let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
-    let new = session("a7", "r7", 3600);
-    let adopted = manager.insert_session_if(new.clone(), |stored| stored.is_none());
-    assert!(adopted.await.unwrap().is_none());
-    assert_eq!(stored(&store).await.access.expose(), "a1");
-    let adopted = manager.insert_session_if(new.clone(), |stored| {
-        stored.is_some_and(|stored| stored.access.expose() == "a1")
-    });
-    assert_eq!(adopted.await.unwrap().unwrap().access.expose(), "a7");
-
-    let store = FileTokenStore::directory(tempfile::tempdir().unwrap().path());
-    let free = || {
-        let builder = AuthManager::builder(provider.clone()).store(store.clone());
-        let (manager, new) = (builder.build(), new.clone());
-        async move {
-            manager
-                .insert_session_if(new, |stored| stored.is_none())
-                .await
-        }
-    };
-    // Of two at once one finds it free.
-    let (first, second) = tokio::join!(free(), free());
-    assert_ne!(first.unwrap().is_some(), second.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn a_sign_out_during_a_renewal_wins_and_nothing_rises_again() {
-    let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
-    provider.hold();
-    let caller = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.token().await }
-    });
-    provider.asked().await;
-    let signing_out = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.logout().await }
-    });
-    provider.release();
-    assert!(caller.await.unwrap().is_ok());
-    assert!(signing_out.await.unwrap().unwrap().was_signed_in);
-    assert_eq!(store.load(&key()).await.unwrap(), None);
-    let error = manager.token().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
-    assert_eq!(provider.refreshes(), 1);
-}
-
-#[tokio::test]
-async fn a_sign_in_during_a_renewal_wins() {
-    let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
-    provider.hold();
-    let caller = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.token().await }
-    });
-    provider.asked().await;
-    let signing_in = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.insert_session(session("a7", "r7", 3600)).await }
-    });
-    provider.release();
-    caller.await.unwrap().unwrap();
-    signing_in.await.unwrap().unwrap();
-    assert_eq!(stored(&store).await.refresh.unwrap().expose(), "r7");
-    assert_eq!(manager.token().await.unwrap().access.expose(), "a7");
 }

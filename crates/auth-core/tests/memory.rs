@@ -1,9 +1,9 @@
-//! What is left in the memory of a process of the tokens that went through it.
+//! The remains of tokens in the memory of a process that has used them.
 //!
-//! Each scenario runs in a process of its own: this very program, with one test chosen and a
-//! variable that names the scenario. It makes its secrets up by a rule that this side knows too,
-//! so that none is in its memory but where the library put it. When it is done it says so and
-//! waits; then all that it can write is searched.
+//! Each scenario runs in its own process: this program, with one test chosen and a variable that
+//! names the scenario. The scenario derives its secrets by a rule that this side knows too, so that
+//! only the library can have put them into the memory. When it is done it prints so and waits; then
+//! this side searches all its writable memory.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 

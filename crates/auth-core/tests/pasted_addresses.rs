@@ -1,4 +1,4 @@
-//! Addresses as terminals and people break them, and how they reach the library.
+//! Addresses as terminals and users break them, and how they reach the library.
 #![cfg(feature = "loopback")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -16,7 +16,7 @@ const STATE: &str = "made-up-state";
 const CODE: &str = "4/made-up-code-0123456789";
 const MINUTES: Duration = Duration::from_secs(300);
 
-/// A person who pastes texts one after the other, each after a while.
+/// A user who pastes texts one after the other, each after a while.
 #[derive(Debug)]
 struct Person {
     texts: Mutex<Vec<String>>,
@@ -210,7 +210,7 @@ async fn a_paste_may_take_minutes_and_is_asked_for_once() {
     }
 }
 
-/// What a reader of the documentation writes.
+/// The code from the documentation.
 #[derive(Debug)]
 struct Obvious {
     input: Arc<Mutex<BufReader<PipeReader>>>,

@@ -1,4 +1,4 @@
-//! Signing in by what a person pastes, beside the browser's answer.
+//! Signing in by pasting, alongside the browser's response.
 #![cfg(feature = "loopback")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 const STATE: &str = "made-up-state";
 const ISSUER: &str = "https://accounts.example.com";
 
-/// A person who pastes what the test wants.
+/// A user who pastes what the test provides.
 #[derive(Debug)]
 struct Person {
     pasted: Mutex<mpsc::UnboundedReceiver<String>>,
@@ -125,7 +125,7 @@ async fn after_a_lone_code_that_was_none_the_wait_goes_on() {
     // The port is still open for the browser.
     let address = uri.replace("http://", "").replace("/cb", "");
     assert!(TcpStream::connect(&address).await.is_ok());
-    // Any other trouble ends it: the code may be spent (RFC 6749 section 4.1.2).
+    // Any other error ends it: the code may be spent (RFC 6749 section 4.1.2).
     let ended = redirect.failed(trouble, &person).await;
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::Transient);
 }
@@ -189,7 +189,7 @@ async fn a_pasted_refusal_is_one() {
     assert_eq!(error.kind(), ErrorKind::Denied);
 }
 
-/// Somebody whose input never ends, and is another one each time if it is numbered.
+/// A user whose input never ends, with a different text each time if it is numbered.
 #[derive(Debug, Default)]
 struct Flood {
     numbered: bool,
@@ -229,7 +229,7 @@ async fn a_flood_of_codes_is_not_redeemed_and_does_not_keep_the_end_from_coming(
     }
 }
 
-/// A sign-in whose lone code is being redeemed, and the browser that comes meanwhile.
+/// A sign-in whose bare code is being redeemed, and the browser that comes meanwhile.
 async fn overtaken(code: &str) -> (CallbackResponse, JoinHandle<String>) {
     let sign_in = sign_in();
     let host = sign_in.uri.replace("http://", "").replace("/cb", "");
@@ -238,7 +238,7 @@ async fn overtaken(code: &str) -> (CallbackResponse, JoinHandle<String>) {
     let mut stream = TcpStream::connect(&host).await.unwrap();
     let request = format!("GET /cb?code={code}&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    // A second connection is answered only when the first was.
+    // A second connection gets a response only after the first.
     let mut second = TcpStream::connect(&host).await.unwrap();
     second.write_all(request.as_bytes()).await.unwrap();
     let mut refused = String::new();
@@ -258,7 +258,7 @@ async fn a_browser_that_comes_while_a_pasted_code_is_redeemed_is_not_cut_off() {
     redirect.succeeded().await;
     assert!(page.await.unwrap().contains("Approved"));
 
-    // Whatever became of the pasted code, the browser's counts.
+    // The browser's response counts, with any outcome of the pasted code.
     for kind in [ErrorKind::Expired, ErrorKind::Transient] {
         let (redirect, page) = overtaken("another").await;
         let error = Error::new(kind, "made up");

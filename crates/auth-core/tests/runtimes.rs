@@ -54,7 +54,8 @@ fn stored(store: &FileTokenStore) -> String {
     token.refresh.unwrap().expose().to_owned()
 }
 
-/// Polls `token()` once, so that the refresh begins, and waits until the server has been asked.
+/// Polls `token()` once, so that the refresh begins, and waits until the server has received the
+/// request.
 fn begin(manager: &AuthManager, provider: &FakeProvider) {
     let mut call = pin!(manager.token());
     let first = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));

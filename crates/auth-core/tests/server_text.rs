@@ -1,4 +1,4 @@
-//! What the client makes of text: a server's, and what a file or a caller puts into a header.
+//! How the client treats text: a server's, and text that a file or a caller puts into a header.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/socket.rs"]

@@ -30,7 +30,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Members that no version of ours has used.
+/// Members that no version of llm-auth has used.
 fn unknown() -> impl Strategy<Value = Map<String, Value>> {
     btree_map("x_[a-z\u{e9}\"\\\\]{0,8}", any_value(), 0..4)
         .prop_map(|members| members.into_iter().collect())

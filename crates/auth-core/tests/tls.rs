@@ -1,4 +1,4 @@
-//! Whose certificate is believed: real TLS on a real socket.
+//! Trusted certificates: real TLS on a real socket.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::error::Error as _;
@@ -49,7 +49,7 @@ impl Authority {
         let port = listener.local_addr().unwrap().port();
         drop(tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            // A client that does not believe us breaks off here.
+            // A client that does not trust the certificate breaks off here.
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 return;
             };

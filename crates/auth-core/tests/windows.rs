@@ -33,7 +33,7 @@ async fn with_session(
 }
 
 #[tokio::test]
-async fn in_the_advisory_window_nobody_waits_and_a_renewal_runs_beside() {
+async fn in_the_advisory_window_no_caller_waits_and_a_refresh_runs_in_the_background() {
     let provider = FakeProvider::default();
     let (manager, _) = with_session(&provider, session("a1", "r1", 200)).await;
     let mut watch = manager.watch();
@@ -90,7 +90,7 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
 }
 
 #[tokio::test]
-async fn what_is_still_good_is_given_if_a_renewal_fails_for_now() {
+async fn what_is_still_good_is_given_if_a_refresh_fails_for_now() {
     let provider = FakeProvider::default();
     provider.answer(Response::Unavailable { lost: false });
     let (manager, _) = with_session(&provider, session("a1", "r1", 30)).await;
@@ -101,7 +101,7 @@ async fn what_is_still_good_is_given_if_a_renewal_fails_for_now() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_in_the_window_on_arrival_is_not_renewed_again_at_once() {
+async fn a_token_that_is_in_the_window_on_arrival_is_not_refreshed_again_at_once() {
     let provider = FakeProvider::default();
     provider.lifetime(Duration::ZERO);
     let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
@@ -157,7 +157,7 @@ async fn a_watch_hears_of_all_that_happens() {
 }
 
 #[tokio::test]
-async fn a_keeper_renews_though_nobody_asks_and_stops_when_it_is_dropped() {
+async fn a_keeper_refreshes_though_no_caller_asks_and_stops_when_it_is_dropped() {
     let provider = FakeProvider::default();
     let (manager, _) = with_session(&provider, session("a1", "r1", 200)).await;
     manager.load().await.unwrap();

@@ -9,8 +9,8 @@ use serde::Deserialize;
 /// breaks Google's terms, and accounts were suspended for it (google-gemini/gemini-cli
 /// `docs/resources/tos-privacy.md`, issue 25648).
 ///
-/// The secret of a desktop client is no secret in the sense of RFC 8252 section 8.5, but
-/// Google asks for it in every token request.
+/// The secret of a desktop client is not confidential (RFC 8252 section 8.5), but Google requires
+/// it in every token request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OAuthClient {
     id: String,
@@ -32,7 +32,7 @@ struct Installed {
 }
 
 impl Installed {
-    /// Whether its members can stand in a form and in a header.
+    /// Whether its members are fit for a form and a header.
     fn is_plain(&self) -> bool {
         let is_plain = |text: &str| text.len() <= 256 && text.chars().all(|c| c.is_ascii_graphic());
         is_plain(self.client_id.trim())
@@ -58,8 +58,8 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if it is another kind of file; a client of type "Web application"
-    /// is told apart.
+    /// [`ErrorKind::Config`] if it is another kind of file, with its own message for a client of
+    /// type "Web application".
     ///
     /// # Examples
     ///

@@ -1,14 +1,14 @@
-//! Where Google is, and what is asked of it: data that a user can override whole.
+//! Google's endpoints and scopes, as data that a user can override as a whole.
 
 use llm_auth_core::{Result, SecureUrl};
 
 /// The scope of the Gemini API's own OAuth guide (ai.google.dev/gemini-api/docs/oauth).
 pub const SCOPE_RETRIEVER: &str = "https://www.googleapis.com/auth/generative-language.retriever";
 
-/// The second scope that the same guide asks for.
+/// The second scope of the same guide.
 pub const SCOPE_CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// Lets [`userinfo`](crate::GeminiProvider::userinfo) tell the e-mail address; not asked for
+/// Allows [`userinfo`](crate::GeminiProvider::userinfo) to return the e-mail address; not requested
 /// by default.
 pub const SCOPE_EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 
@@ -17,22 +17,22 @@ pub const SCOPE_EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct GeminiEndpoints {
-    /// The authorization endpoint, opened in the browser.
+    /// The authorization endpoint, which the browser opens.
     pub authorization: SecureUrl,
     /// The token endpoint: exchange and refresh.
     pub token: SecureUrl,
     /// The revocation endpoint.
     pub revocation: SecureUrl,
-    /// The endpoint that says who it is.
+    /// The userinfo endpoint.
     pub userinfo: SecureUrl,
-    /// The endpoint that says whether an access token is good.
+    /// The tokeninfo endpoint, which checks access tokens.
     pub tokeninfo: SecureUrl,
     /// The scopes, separated by spaces. [`SCOPE_CLOUD_PLATFORM`] and [`SCOPE_RETRIEVER`] by
     /// default.
     pub scope: String,
-    /// What `iss` of the redirect must be, if it comes (RFC 9207).
+    /// The required `iss` of the redirect, if it has one (RFC 9207).
     pub issuer: Option<String>,
-    /// The path of the redirect URI on this computer. No other vendor of ours has the same
+    /// The path of the redirect URI on this computer. No other vendor of this project uses the same
     /// (RFC 8252 section 8.10).
     pub redirect_path: String,
     /// The base URL of the API that the access token is for.

@@ -18,14 +18,14 @@ use crate::wire::{self, UserInfo};
 const CLIENT_ID: &str = "client_id";
 const QUOTA_PROJECT: &str = "quota_project";
 
-/// A session waits for its name no longer, since it is not stored yet.
+/// The time limit for the name of a session, which is not stored before.
 const IDENTITY_TIME: Duration = Duration::from_secs(5);
 
 /// Signs in to Google with the user's own OAuth client: authorization code, loopback
 /// redirect, PKCE, `state` and `iss`.
 ///
-/// A session remembers the client that it was made with, because its refresh token works with
-/// no other (openclaw/openclaw PR 5027): a refresh needs no client file.
+/// A session records the client that it was made with, because its refresh token works with no
+/// other (openclaw/openclaw PR 5027): a refresh needs no client file.
 ///
 /// # Examples
 ///
@@ -49,7 +49,7 @@ pub struct GeminiProvider {
     client: Option<OAuthClient>,
     quota_project: Option<String>,
     login_hint: Option<String>,
-    patience: Duration,
+    timeout: Duration,
     http: HttpClient,
     clock: Arc<dyn Clock>,
 }
@@ -71,15 +71,15 @@ impl GeminiProvider {
                 client: None,
                 quota_project: None,
                 login_hint: None,
-                patience: Duration::from_secs(300),
+                timeout: Duration::from_secs(300),
                 http: HttpClient::default(),
                 clock: Arc::new(SystemClock),
             },
         }
     }
 
-    /// The value for the `x-goog-user-project` header, which the Gemini API asks for beside
-    /// the bearer token (ai.google.dev/gemini-api/docs/oauth).
+    /// The value for the `x-goog-user-project` header, which the Gemini API requires besides the
+    /// bearer token (ai.google.dev/gemini-api/docs/oauth).
     #[must_use]
     pub fn quota_project<'a>(&'a self, token: &'a OAuthToken) -> Option<&'a str> {
         let remembered = token
@@ -91,13 +91,13 @@ impl GeminiProvider {
         project.filter(|project| !project.is_empty())
     }
 
-    /// What to send with each API call beside `Authorization: Bearer`: the
-    /// [quota project](Self::quota_project), if there is one.
+    /// The headers for each API call besides `Authorization: Bearer`: the [quota
+    /// project](Self::quota_project), if there is one.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if the quota project, which may come from a file, holds a line break
-    /// or another character that no HTTP header may have.
+    /// or another character that no HTTP header may hold.
     pub fn api_headers(&self, token: &OAuthToken) -> Result<Vec<(&'static str, String)>> {
         match self.quota_project(token) {
             None => Ok(Vec::new()),
@@ -111,36 +111,36 @@ impl GeminiProvider {
         }
     }
 
-    /// Who it is, if [`SCOPE_EMAIL`] was granted.
+    /// The user's identity, if [`SCOPE_EMAIL`] was granted.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] without the right scope, transient kinds for network trouble,
-    /// [`ErrorKind::Config`] if the session was not issued there.
+    /// [`ErrorKind::Protocol`] without the right scope, transient kinds for network errors,
+    /// [`ErrorKind::Config`] if another server issued the session.
     pub async fn userinfo(&self, token: &OAuthToken) -> Result<UserInfo> {
         let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.userinfo)?;
-        let answer = self
+        let response = self
             .http
             .get_with_bearer(endpoint, &token.access, &others(token))
             .await?;
-        wire::read_userinfo(&answer)
+        wire::read_userinfo(&response)
     }
 
-    /// Asks Google whether an access token is still good.
+    /// Asks Google whether an access token is still valid.
     ///
     /// # Errors
     ///
-    /// Transient kinds for network trouble; a dead token is no error but
-    /// [`ApiStatus::RefreshNeeded`]. [`ErrorKind::Config`] if the session was not issued there.
+    /// Transient kinds for network errors; an invalid token is no error but
+    /// [`ApiStatus::RefreshNeeded`]. [`ErrorKind::Config`] if another server issued the session.
     pub async fn check(&self, token: &OAuthToken) -> Result<ApiStatus> {
         let recipients = self.access_recipients();
         let endpoint = recipients.permit_access(token, &self.endpoints.tokeninfo)?;
-        let answer = self
+        let response = self
             .http
             .post_with_bearer(endpoint, &token.access, &others(token))
             .await?;
-        wire::judge_tokeninfo(&answer)
+        wire::classify_tokeninfo(&response)
     }
 
     /// The URL that begins a sign-in (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
@@ -159,7 +159,7 @@ impl GeminiProvider {
             ("state", state.expose()),
             ("code_challenge", pkce.challenge()),
             ("code_challenge_method", Pkce::METHOD),
-            // Without these two Google gives a refresh token only at the first consent.
+            // Without these two, Google issues a refresh token only at the first consent.
             ("access_type", "offline"),
             ("prompt", "consent"),
         ];
@@ -182,31 +182,31 @@ impl GeminiProvider {
             .text("redirect_uri", redirect_uri)
             .secret("code", code)
             .secret("code_verifier", pkce.verifier());
-        let answer = self
+        let response = self
             .http
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
-        let token = wire::read_token(Operation::Exchange, &answer)?.into_token(self.clock.now());
+        let token = wire::read_token(Operation::Exchange, &response)?.into_token(self.clock.now());
         Ok(self.owned(token, client).issued_by(&self.endpoints.token))
     }
 
     /// A session of tokens that another program obtained, such as gcloud's application default
-    /// credentials, with the client that it remembers, else with this provider's. It belongs to
-    /// the server that it records, else to Google, or to this provider's token endpoint if that is
-    /// [trusted](GeminiProviderBuilder::trust_endpoint). Google does not rotate refresh tokens, so
-    /// both may go on.
+    /// credentials, with the client that it records, otherwise with this provider's. It belongs to
+    /// the server that it records, otherwise to Google, or to this provider's token endpoint if
+    /// that is [trusted](GeminiProviderBuilder::trust_endpoint). Google does not rotate refresh
+    /// tokens, so both programs may go on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if neither knows a client, or if the session names none and belongs to
-    /// a server for which the secret of this provider's client is not.
+    /// [`ErrorKind::Config`] if neither has a client, or if the session names none and belongs to a
+    /// server that must not receive the secret of this provider's client.
     pub fn import_session(&self, token: OAuthToken) -> Result<OAuthToken> {
         let recipients = self.recipients();
         let token = recipients.settle(token, &self.endpoints.token);
         match (token.metadata.provider_data.get(CLIENT_ID), &self.client) {
             (Some(_), _) => Ok(token),
             (None, Some(client)) => {
-                // From here on the secret of our client goes where the session goes.
+                // From here on the client secret goes to the same servers as the session.
                 let (ours, google) = (&self.endpoints.token, GeminiEndpoints::default().token);
                 if !recipients.trusts(ours) || recipients.permit(&token, ours).is_err() {
                     recipients.permit(&token, &google)?;
@@ -220,11 +220,11 @@ impl GeminiProvider {
         }
     }
 
-    /// Checks that this provider's endpoints are those that this session may be sent to.
+    /// Checks that this session may be sent to this provider's endpoints.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] naming both hosts if one is not.
+    /// [`ErrorKind::Config`] with both hosts if it may not.
     pub fn check_session(&self, session: &OAuthToken) -> Result<()> {
         let (endpoints, recipients) = (&self.endpoints, self.recipients());
         recipients.permit(session, &endpoints.token)?;
@@ -235,9 +235,7 @@ impl GeminiProvider {
         Ok(())
     }
 
-    /// Of refresh tokens and of the client secret: where Google issues and revokes tokens, and no
-    /// host that serves others of its APIs.
-    /// Where a refresh sends the refresh token of this session.
+    /// The endpoint that a refresh sends this session's refresh token to.
     ///
     /// # Errors
     ///
@@ -247,7 +245,7 @@ impl GeminiProvider {
         recipients.permit(session, &self.endpoints.token).cloned()
     }
 
-    /// Where a revocation sends the tokens of this session.
+    /// The endpoint that a revocation sends this session's tokens to.
     ///
     /// # Errors
     ///
@@ -258,12 +256,14 @@ impl GeminiProvider {
         recipients.permit(session, endpoint).cloned()
     }
 
+    /// The recipients of refresh tokens and of the client secret: the servers where Google issues and
+    /// revokes tokens, and none that serves its other APIs.
     fn recipients(&self) -> Recipients {
         let known = GeminiEndpoints::default();
         Recipients::of_vendor([known.token, known.revocation]).trusting(&self.trusted)
     }
 
-    /// Of access tokens.
+    /// The recipients of access tokens.
     fn access_recipients(&self) -> Recipients {
         let known = GeminiEndpoints::default();
         let api = SecureUrl::new(&known.api_base).ok();
@@ -276,7 +276,7 @@ impl GeminiProvider {
         Recipients::of_vendor(own.into_iter().chain(api)).trusting(&self.trusted)
     }
 
-    /// The session remembers what its refresh needs.
+    /// Records what a refresh of the session needs.
     fn owned(&self, mut token: OAuthToken, client: &OAuthClient) -> OAuthToken {
         let metadata = &mut token.metadata;
         metadata.client_secret = client.secret().cloned();
@@ -295,7 +295,7 @@ impl GeminiProvider {
         token
     }
 
-    /// A name for the session. That it cannot be had must not fail a sign-in.
+    /// A name for the session. Failing to get one must not fail a sign-in.
     async fn identity(&self, token: &OAuthToken) -> Option<String> {
         let granted = token.scope.as_deref().unwrap_or(&self.endpoints.scope);
         let tells = [SCOPE_EMAIL, "email"];
@@ -303,7 +303,7 @@ impl GeminiProvider {
             return None;
         }
         match timeout(IDENTITY_TIME, self.userinfo(token)).await {
-            // An address that nobody verified says nothing of who it is.
+            // An unverified address does not identify the user.
             Ok(Ok(info)) => info.email.filter(|_| info.email_verified),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "Google does not say who it is");
@@ -334,15 +334,15 @@ impl AuthProvider for GeminiProvider {
         prompt.notify(&LoginEvent::authorization_url(
             &url,
             &redirect_uri,
-            self.patience,
+            self.timeout,
         ));
         let issuer = self.endpoints.issuer.as_deref();
-        let mut redirect = listener.wait(&state, issuer, self.patience, prompt).await?;
+        let mut redirect = listener.wait(&state, issuer, self.timeout, prompt).await?;
         let mut spent: Option<(Secret, Error)> = None;
         let mut token = loop {
             let code = redirect.code().clone();
             let exchanged = match &spent {
-                // Pasted alone, and then brought by the browser too.
+                // Pasted alone, and then sent by the browser too.
                 Some((known, error)) if *known == code => Err(error.clone()),
                 _ => self.exchange(client, &redirect_uri, &code, &pkce).await,
             };
@@ -368,7 +368,8 @@ impl AuthProvider for GeminiProvider {
         let remembered = current.metadata.provider_data.get(CLIENT_ID);
         let client = match (remembered, &self.client) {
             (Some(id), _) => client_form(id, current.metadata.client_secret.as_ref()),
-            // A session that names no client does not decide where the secret of ours goes.
+            // A session that names no client does not decide which server receives the client
+            // secret.
             (None, Some(_)) if !recipients.owns(endpoint) && !recipients.trusts(endpoint) => {
                 return Err(Error::new(
                     ErrorKind::Config,
@@ -390,12 +391,13 @@ impl AuthProvider for GeminiProvider {
             .text("grant_type", "refresh_token")
             .secret("refresh_token", refresh)
             .hiding(&current.access);
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let refreshed = wire::read_token(Operation::Refresh, &answer)?.into_token(self.clock.now());
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
+        let refreshed =
+            wire::read_token(Operation::Refresh, &response)?.into_token(self.clock.now());
         Ok(refreshed.issued_by(endpoint).inheriting(current))
     }
 
-    /// Google's refresh tokens last
+    /// Google does not rotate refresh tokens
     /// (developers.google.com/identity/protocols/oauth2#expiration).
     fn rotates_refresh_tokens(&self) -> bool {
         false
@@ -411,8 +413,8 @@ impl AuthProvider for GeminiProvider {
         if let Some(secret) = &token.metadata.client_secret {
             form = form.hiding(secret);
         }
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        wire::read_revocation(&answer).map(|()| Revocation::Confirmed)
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
+        wire::read_revocation(&response).map(|()| Revocation::Confirmed)
     }
 
     /// [`GeminiEndpoints::api_base`], if the session may be sent there.
@@ -423,8 +425,8 @@ impl AuthProvider for GeminiProvider {
         permitted.then(|| base.clone())
     }
 
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        wire::classify_api_response(answer)
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        wire::classify_api_response(response)
     }
 }
 
@@ -437,14 +439,14 @@ impl GeminiProviderBuilder {
 
     /// Other endpoints than Google's.
     ///
-    /// They are where new sign-ins go. A stored session goes to the server that issued it and to
-    /// no other, whatever is set here; see [`trust_endpoint`](Self::trust_endpoint).
+    /// New sign-ins use them. A stored session goes only to the server that issued it; see
+    /// [`trust_endpoint`](Self::trust_endpoint).
     pub fn endpoints(mut self, endpoints: GeminiEndpoints) -> Self {
         self.provider.endpoints = endpoints;
         self
     }
 
-    /// A server that stored sessions may be sent to although another issued them. None by default.
+    /// A server that may receive stored sessions although another issued them. None by default.
     pub fn trust_endpoint(mut self, host: TrustedHost) -> Self {
         self.provider.trusted.push(host);
         self
@@ -456,16 +458,16 @@ impl GeminiProviderBuilder {
         self
     }
 
-    /// The e-mail address of the account that is meant, so that Google offers that one (OpenID
-    /// Connect Core section 3.1.2.1). The person may still choose another.
+    /// The e-mail address of the intended account, so that Google offers that one (OpenID Connect
+    /// Core section 3.1.2.1). The user may still choose another.
     pub fn login_hint(mut self, address: impl Into<String>) -> Self {
         self.provider.login_hint = Some(address.into());
         self
     }
 
     /// How long to wait for the browser; 5 minutes by default.
-    pub fn timeout(mut self, patience: Duration) -> Self {
-        self.provider.patience = patience;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.provider.timeout = timeout;
         self
     }
 
@@ -475,7 +477,7 @@ impl GeminiProviderBuilder {
         self
     }
 
-    /// Where the time comes from; the computer's clock by default.
+    /// The clock; the computer's own by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.provider.clock = clock;
         self
@@ -488,7 +490,7 @@ impl GeminiProviderBuilder {
     }
 }
 
-/// What a response to the access token must not show either.
+/// The other secrets that a response to the access token must not show.
 fn others(token: &OAuthToken) -> Vec<Secret> {
     let others = [&token.refresh, &token.metadata.client_secret];
     others.into_iter().flatten().cloned().collect()

@@ -1,4 +1,4 @@
-//! Google's JSON, and its way into core types.
+//! Google's JSON, converted to core types.
 
 use llm_auth_core::{
     ApiResponse, ApiStatus, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Response,
@@ -8,21 +8,21 @@ use llm_auth_core::{
 /// The longest e-mail address (RFC 5321 section 4.5.3.1: 64 and 255 characters and the sign).
 const IDENTITY: usize = 320;
 
-/// Who an access token belongs to.
+/// The owner of an access token.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct UserInfo {
     /// The e-mail address.
     pub email: Option<String>,
-    /// Whether Google has verified that the address belongs to this person.
+    /// Whether Google has verified that the address belongs to this user.
     pub email_verified: bool,
     /// Google's own, stable name of the account.
     pub id: Option<String>,
 }
 
-/// The answer to an exchange or a refresh.
-pub(crate) fn read_token(step: Operation, answer: &Response) -> Result<TokenResponse> {
-    let fields = read(step, answer)?;
+/// The response to an exchange or a refresh.
+pub(crate) fn read_token(step: Operation, response: &Response) -> Result<TokenResponse> {
+    let fields = read(step, response)?;
     if step == Operation::Refresh {
         return TokenResponse::read_renewal(&fields);
     }
@@ -36,8 +36,8 @@ pub(crate) fn read_token(step: Operation, answer: &Response) -> Result<TokenResp
     Ok(token)
 }
 
-pub(crate) fn read_userinfo(answer: &Response) -> Result<UserInfo> {
-    let fields = read(Operation::UserInfo, answer)?;
+pub(crate) fn read_userinfo(response: &Response) -> Result<UserInfo> {
+    let fields = read(Operation::UserInfo, response)?;
     let text = |name| fields.shown(name, IDENTITY);
     Ok(UserInfo {
         email: text("email"),
@@ -46,44 +46,46 @@ pub(crate) fn read_userinfo(answer: &Response) -> Result<UserInfo> {
     })
 }
 
-pub(crate) fn read_revocation(answer: &Response) -> Result<()> {
-    if answer.is_success() {
+pub(crate) fn read_revocation(response: &Response) -> Result<()> {
+    if response.is_success() {
         return Ok(());
     }
-    read(Operation::Revocation, answer).map(|_confirmed| ())
+    read(Operation::Revocation, response).map(|_confirmed| ())
 }
 
-/// The verdict of the tokeninfo endpoint, which answers 400 `invalid_token` for a dead one.
-pub(crate) fn judge_tokeninfo(answer: &Response) -> Result<ApiStatus> {
-    let refusal = answer.json().ok().as_ref().and_then(ErrorResponse::read);
-    match refusal {
-        Some(refusal) if refusal.code() == "invalid_token" => Ok(ApiStatus::RefreshNeeded),
-        _ => read(Operation::UserInfo, answer).map(|_good| ApiStatus::Ok),
+/// The verdict of the tokeninfo endpoint, which returns 400 `invalid_token` for an invalid one.
+pub(crate) fn classify_tokeninfo(response: &Response) -> Result<ApiStatus> {
+    let error_response = response.json().ok().as_ref().and_then(ErrorResponse::read);
+    match error_response {
+        Some(error_response) if error_response.code() == "invalid_token" => {
+            Ok(ApiStatus::RefreshNeeded)
+        }
+        _ => read(Operation::UserInfo, response).map(|_good| ApiStatus::Ok),
     }
 }
 
 /// Terms-of-service blocks come as 403 (google-gemini/gemini-cli#25648, #25795).
-pub(crate) fn classify_api_response(answer: &ApiResponse<'_>) -> ApiStatus {
-    let message = answer.member(&["error", "message"]).unwrap_or_default();
-    match answer.status {
+pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
+    let message = response.member(&["error", "message"]).unwrap_or_default();
+    match response.status {
         403 if message.contains("Terms of Service") => ApiStatus::PolicyDenied,
-        _ => answer.verdict_by_status(),
+        _ => response.verdict_by_status(),
     }
 }
 
-fn read(step: Operation, answer: &Response) -> Result<JsonObject> {
-    read_response(step, answer).map_err(|error| client_trouble(step, answer).unwrap_or(error))
+fn read(step: Operation, response: &Response) -> Result<JsonObject> {
+    read_response(step, response).map_err(|error| client_error(step, response).unwrap_or(error))
 }
 
-/// Google says `invalid_request` where the client is not right: "client_secret is missing."
+/// Google returns `invalid_request` if the client is wrong: "client_secret is missing."
 /// (sudoprivacy/sudocode#36), "Could not determine client ID from request." (zeroclaw PR 1434).
-fn client_trouble(step: Operation, answer: &Response) -> Option<Error> {
-    let refusal = ErrorResponse::read(&answer.json().ok()?)?;
-    let description = refusal.description()?;
+fn client_error(step: Operation, response: &Response) -> Option<Error> {
+    let error_response = ErrorResponse::read(&response.json().ok()?)?;
+    let description = error_response.description()?;
     let about_client =
         description.contains("client_secret") || description.contains("client ID from request");
-    (refusal.code() == "invalid_request" && about_client).then(|| {
-        let error = error_for(step, answer, &refusal);
-        answer.error(ErrorKind::Config, error.message())
+    (error_response.code() == "invalid_request" && about_client).then(|| {
+        let error = error_for(step, response, &error_response);
+        response.error(ErrorKind::Config, error.message())
     })
 }

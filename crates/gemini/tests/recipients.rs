@@ -1,4 +1,4 @@
-//! Which of Google's hosts has which credential, and what a response may repeat of them.
+//! The credentials that each of Google's hosts receives, and what a response may repeat of them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use llm_auth_gemini::{AuthProvider as _, GeminiEndpoints, GeminiProvider, OAuthToken, SecureUrl};

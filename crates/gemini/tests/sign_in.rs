@@ -158,7 +158,7 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
     assert_eq!(later.quota_project(&token), Some(project.as_str()));
     let headers = later.api_headers(&token).unwrap();
     assert_eq!(headers, [("x-goog-user-project", project)]);
-    // What a file holds may be anything.
+    // A file may hold anything.
     for odd in [
         "made\r\nX-Up: 1",
         "made\0up",
@@ -206,7 +206,7 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() {
         }
         assert_eq!(provider.api_base(&session), None);
     }
-    // One that claims to be from here, and names no client, is not given ours.
+    // A session that claims to be from here, and names no client, does not get this one.
     let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
     session.refresh = Some("made-up-refresh".into());
     session.metadata.server = Some(kit.base_url().into());

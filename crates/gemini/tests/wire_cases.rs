@@ -1,4 +1,4 @@
-//! Every answer of Google in the table means to this crate what the table says.
+//! This crate reads every response of Google in the table as the table demands.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -48,8 +48,8 @@ fn of_error(error: &Error) -> String {
     label_of(&format!("{:?}", error.kind())).to_owned()
 }
 
-/// Google shows such an error in the browser, and nothing arrives here. What this crate can do
-/// is never to ask for what is blocked, and to end in time.
+/// Google shows such an error in the browser, and nothing arrives here. This crate can only avoid
+/// requesting what is blocked, and end in time.
 async fn authorize() -> String {
     let provider = provider_at("http://127.0.0.1:9", "id", "made-up")
         .timeout(std::time::Duration::from_millis(20))
@@ -76,7 +76,8 @@ async fn callback(target: &str) -> String {
     let page = sign_in.ask(&target);
     let ended = tokio::select! {
         status = page => {
-            // Answered while the sign-in goes on: it did not count. The real answer still does.
+            // It got a response while the sign-in went on: it did not count. The real response
+            // still does.
             assert_eq!(status.unwrap(), 400, "{target}");
             None
         }
@@ -93,8 +94,8 @@ async fn callback(target: &str) -> String {
     }
 }
 
-/// Google's device flow cannot serve Gemini (its scopes are not allowed there), so this crate
-/// has none; its answers are read by the core, as any server's.
+/// Google's device flow cannot serve Gemini (its scopes are not allowed there), so this crate has
+/// none; the core reads its responses, as any server's.
 async fn device(case: &WireCase) -> String {
     let server = ScriptedServer::start([ScriptedResponse::from(case)])
         .await
@@ -149,7 +150,7 @@ async fn at_provider(case: &WireCase) -> Result<&'static str> {
     done
 }
 
-/// A sign-in whose last question, who it is, gets the scripted answer.
+/// A sign-in whose last request, for the identity, gets the scripted response.
 async fn userinfo(server: &ScriptedServer) -> Result<&'static str> {
     let tokens = ScriptedServer::start([ScriptedResponse::json(200, TOKEN)])
         .await

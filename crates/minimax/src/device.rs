@@ -1,4 +1,4 @@
-//! The answer to the request for a user code.
+//! The response to the request for a user code.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use llm_auth_core::{
 
 use crate::wire::{odd, positive};
 
-/// What may be an instant in Unix milliseconds: from September 2001, since less must be
-/// another unit, to the last one that JavaScript knows, as OpenClaw has it.
+/// The possible instants in Unix milliseconds: from September 2001, since a smaller number must be
+/// in another unit, to the last one that JavaScript knows, as in OpenClaw.
 const INSTANTS: std::ops::RangeInclusive<u64> = 1_000_000_000_000..=8_640_000_000_000_000;
 
-/// Reads the answer. With `expired_in` it is MiniMax's own shape, an instant and an interval
-/// in milliseconds; with `expires_in` it is that of RFC 8628, in seconds.
+/// Reads the response. With `expired_in` it is MiniMax's own shape, an instant and an interval in
+/// milliseconds; with `expires_in` it is that of RFC 8628, in seconds.
 pub(crate) fn read(
     fields: &JsonObject,
     poll_with_user_code: bool,
@@ -44,14 +44,14 @@ pub(crate) fn read(
     Ok(device)
 }
 
-/// The `state` that was sent must be in the answer.
+/// The response must carry the `state` that was sent.
 pub(crate) fn check_state(fields: &JsonObject, sent: &Secret) -> Result<()> {
     if fields.text("state").map(Secret::from).as_ref() == Some(sent) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::StateMismatch,
-        "MiniMax's answer does not carry the state that was sent: it may be meant for somebody else",
+        "MiniMax's response does not carry the state that was sent: it may be meant for another client",
     ))
 }
 

@@ -1,11 +1,11 @@
-//! Which MiniMax: the region an account lives in, and the client we speak as.
+//! The variant of MiniMax: the region of an account, and the client to identify as.
 
 use std::fmt;
 use std::str::FromStr;
 
 use llm_auth_core::{Error, ErrorKind, Result};
 
-/// The region that an account lives in. Accounts and tokens of one do not exist in the other.
+/// The region of an account. Accounts and tokens of one do not exist in the other.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Region {
@@ -16,9 +16,9 @@ pub enum Region {
     Global,
 }
 
-/// The client we speak as, each with its own client id, scope and way to poll.
+/// The client to identify as, each with its own client id, scope and way to poll.
 ///
-/// The old one of `api.minimax.io/oauth/code` is gone: it is answered with a redirect
+/// The old one of `api.minimax.io/oauth/code` is gone: it returns a redirect
 /// (openclaw/openclaw#89389).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub enum Dialect {
     MiniMaxCode,
     /// mmx-cli, MiniMax's own command. Written `mmx`.
     Mmx,
-    /// OpenClaw and what descends from it, gochat among them. Written `openclaw`.
+    /// OpenClaw and its descendants, gochat among them. Written `openclaw`.
     #[default]
     OpenClaw,
 }

@@ -6,10 +6,10 @@ use llm_auth_core::{PollSchedule, Result, SecureUrl};
 
 use crate::dialect::{Dialect, Region};
 
-/// All that differs between MiniMax's regions and clients, as data.
+/// The differences between MiniMax's regions and clients, as data.
 ///
-/// Start from [`new`](Self::new) and set what has changed. What is set counts for new sign-ins of
-/// every region; a stored session goes to the server that issued it alone.
+/// Start from [`new`](Self::new) and set what has changed. Changes apply to new sign-ins of every
+/// region; a stored session goes only to the server that issued it.
 ///
 /// # Examples
 ///
@@ -23,7 +23,7 @@ use crate::dialect::{Dialect, Region};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MiniMaxEndpoints {
-    /// The region these endpoints are in; it decides which `resource_url` is believed.
+    /// The region of these endpoints; it decides which `resource_url` is trusted.
     pub region: Region,
     /// The client these endpoints are for.
     pub dialect: Dialect,
@@ -35,10 +35,9 @@ pub struct MiniMaxEndpoints {
     pub token: SecureUrl,
     /// The revocation endpoint: `/oauth2/revoke` in MiniMax Code, none in the others.
     pub revocation: Option<SecureUrl>,
-    /// The API base of a session whose vendor named none that is acceptable:
-    /// `https://api.minimax.io/anthropic` (OpenClaw), in China `api.minimaxi.com` (OpenClaw)
-    /// or `api.minimax.cn` (mmx-cli); `https://agent.minimax.io/mavis/api/v1/llm/v1`
-    /// (MiniMax Code).
+    /// The API base of a session without an acceptable one of its own:
+    /// `https://api.minimax.io/anthropic` (OpenClaw), in China `api.minimaxi.com` (OpenClaw) or
+    /// `api.minimax.cn` (mmx-cli); `https://agent.minimax.io/mavis/api/v1/llm/v1` (MiniMax Code).
     pub api_base: SecureUrl,
     /// The public client id, for which there is no secret.
     pub client_id: String,
@@ -46,8 +45,8 @@ pub struct MiniMaxEndpoints {
     pub scope: String,
     /// The audience, sent with the code request and with refreshes (MiniMax Code).
     pub audience: Option<String>,
-    /// A scope without which a sign-in is no use, where the answer says what was granted:
-    /// `agent.default` (MiniMax Code).
+    /// A scope that a sign-in must grant, if the response names the granted scope: `agent.default`
+    /// (MiniMax Code).
     pub required_scope: Option<String>,
     /// The `response_type` of the code request: `code` (OpenClaw; mmx-cli does without).
     pub response_type: Option<String>,
@@ -55,15 +54,15 @@ pub struct MiniMaxEndpoints {
     pub sends_state: bool,
     /// The `grant_type` of a poll.
     pub poll_grant_type: String,
-    /// What a poll names the code as.
+    /// The name of the code parameter in a poll.
     pub poll_parameter: PollParameter,
-    /// The pace of the polls. Where the answer names no interval: 2 s (OpenClaw), 3 s
-    /// (mmx-cli), 5 s (RFC 8628, for MiniMax Code). An announced interval is in milliseconds
-    /// beside `expired_in` and in seconds beside `expires_in`.
+    /// The pace of the polls. If the response names no interval: 2 s (OpenClaw), 3 s (mmx-cli), 5 s
+    /// (RFC 8628, for MiniMax Code). A named interval is in milliseconds next to `expired_in` and
+    /// in seconds next to `expires_in`.
     pub schedule: PollSchedule,
 }
 
-/// What a poll names the code as.
+/// The name of the code parameter in a poll.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PollParameter {
@@ -84,8 +83,8 @@ impl MiniMaxEndpoints {
         }
     }
 
-    /// The same paths at another scheme, host and port: a proxy, a simulated vendor. The API
-    /// base moves too.
+    /// The same paths at another scheme, host and port, such as a proxy or a simulated vendor. The
+    /// API base moves too.
     ///
     /// # Errors
     ///

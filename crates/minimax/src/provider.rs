@@ -20,14 +20,14 @@ use crate::wire;
 pub use builder::MiniMaxProviderBuilder;
 
 /// Signs in at MiniMax with its device flow (a user code, PKCE, an echoed `state`), refreshes
-/// sessions, and revokes them where the dialect can.
+/// sessions, and revokes them if the dialect supports it.
 ///
-/// A session remembers its region, dialect and client id
-/// ([`SessionMetadata::context`](llm_auth_core::SessionMetadata)), so that it is refreshed where it
-/// was made, whatever this provider signs in to. A session of another program that remembers
-/// nothing belongs to the region of its `resource_url`, else to this provider's. Endpoints that
-/// are given to the builder are where new sign-ins go; a session goes to the server that issued
-/// it alone, unless another is trusted ([`MiniMaxProviderBuilder::trust_endpoint`]).
+/// A session records its region, dialect and client id
+/// ([`SessionMetadata::provider_data`](llm_auth_core::SessionMetadata)), so that the server that
+/// issued it refreshes it, even if this provider signs in elsewhere. A session of another program
+/// without these records belongs to the region of its `resource_url`, otherwise to this provider's.
+/// New sign-ins use the endpoints that are set on the builder. A session goes only to the server
+/// that issued it, unless another is trusted ([`MiniMaxProviderBuilder::trust_endpoint`]).
 ///
 /// Refresh tokens are single-use: keep one store for one session.
 ///
@@ -57,15 +57,15 @@ impl MiniMaxProvider {
         Self::builder().build()
     }
 
-    /// A session of tokens that another program obtained. Where it remembers no region or client,
-    /// the region of its `resource_url` counts, else this provider's. Where it remembers no server
-    /// it belongs to MiniMax, or to this provider's token endpoint if that is
-    /// [trusted](MiniMaxProviderBuilder::trust_endpoint). The program that refreshes it first makes the
-    /// other's copy worthless: from here on this one alone may use it.
+    /// A session of tokens that another program obtained. Without a recorded region or client, the
+    /// region of its `resource_url` counts, otherwise this provider's. Without a recorded server it
+    /// belongs to MiniMax, or to this provider's token endpoint if that is
+    /// [trusted](MiniMaxProviderBuilder::trust_endpoint). The first refresh invalidates the other
+    /// program's copy: from here on only this program may use the session.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if it is of a region or dialect that this version does not know.
+    /// [`ErrorKind::Config`] if this version does not know its region or dialect.
     pub fn import_session(&self, token: OAuthToken) -> Result<OAuthToken> {
         let endpoints = session::endpoints_of(&token, &self.endpoints)?;
         let token = self.recipients(&endpoints).settle(token, &endpoints.token);
@@ -77,24 +77,23 @@ impl MiniMaxProvider {
         MiniMaxProviderBuilder::new()
     }
 
-    /// Where this provider signs in.
+    /// The endpoints for new sign-ins.
     #[must_use]
     pub fn endpoints(&self) -> &MiniMaxEndpoints {
         &self.endpoints
     }
 
-    /// Asks for a user code; the first half of [`authenticate`](AuthProvider::authenticate)
-    /// for programs that do their own waiting. Where the poll sends the user code, it stands
-    /// in for the device code.
+    /// Requests a user code; the first half of [`authenticate`](AuthProvider::authenticate) for
+    /// programs that do their own waiting. If the polls send the user code, it stands in for the
+    /// device code.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StateMismatch`] if the answer does not carry the `state` that was sent,
-    /// [`ErrorKind::Expired`] if the code had run out when it came (a wrong clock),
-    /// [`ErrorKind::Redirected`] if the endpoint has moved, [`ErrorKind::Transient`] for
-    /// network trouble, [`ErrorKind::Config`] if MiniMax does not know the client or the
-    /// scope, [`ErrorKind::Protocol`] for any other refusal and for an answer that makes no
-    /// sense.
+    /// [`ErrorKind::StateMismatch`] if the response does not carry the `state` that was sent,
+    /// [`ErrorKind::Expired`] if the code had expired when it came (a wrong clock),
+    /// [`ErrorKind::Redirected`] if the endpoint has moved, [`ErrorKind::Transient`] for network
+    /// errors, [`ErrorKind::Config`] if MiniMax does not know the client or the scope,
+    /// [`ErrorKind::Protocol`] for any other rejection and for a senseless response.
     pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
         let endpoints = &self.endpoints;
         let pkce = Pkce::generate()?;
@@ -114,11 +113,11 @@ impl MiniMaxProvider {
             form = form.secret("state", &state);
         }
         let headers = [("x-request-id", request_id()?)];
-        let answer = self
+        let response = self
             .http
             .post_form(&endpoints.device_authorization, &form, &headers)
             .await?;
-        let fields = wire::read_response(Operation::DeviceAuthorization, &answer)?;
+        let fields = wire::read_response(Operation::DeviceAuthorization, &response)?;
         if endpoints.sends_state {
             device::check_state(&fields, &state)?;
         }
@@ -127,9 +126,8 @@ impl MiniMaxProvider {
         Ok((device, pkce))
     }
 
-    /// Asks once whether the person has decided. Waiting between polls, and stopping when the
-    /// code has expired, is the caller's duty. A token that is past its expiry already comes
-    /// with a lifetime of zero.
+    /// Polls once whether the user has decided. The caller waits between polls, and stops when the
+    /// code has expired. A token that has expired already comes with a lifetime of zero.
     ///
     /// # Errors
     ///
@@ -147,28 +145,28 @@ impl MiniMaxProvider {
             .text("client_id", &endpoints.client_id)
             .secret(parameter, &device.device_code)
             .secret("code_verifier", pkce.verifier());
-        let answer = self.http.post_form(&endpoints.token, &form, &[]).await?;
-        let polled = wire::read_poll(&answer, self.clock.now())?;
+        let response = self.http.post_form(&endpoints.token, &form, &[]).await?;
+        let polled = wire::read_poll(&response, self.clock.now())?;
         if let Poll::Ready(granted) = &polled {
             check_scope(endpoints, granted)?;
         }
         Ok(polled)
     }
 
-    /// The session that a successful poll begins; the last step of
-    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
-    /// Hand it to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
+    /// The session from a successful poll; the last step of
+    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting. Pass it
+    /// to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
     #[must_use]
-    pub fn session(&self, answer: TokenResponse) -> OAuthToken {
-        session::begin(answer.into_token(self.clock.now()), &self.endpoints)
+    pub fn session(&self, response: TokenResponse) -> OAuthToken {
+        session::begin(response.into_token(self.clock.now()), &self.endpoints)
     }
 
-    /// Checks that this provider's endpoints are those that this session may be sent to.
+    /// Checks that this session may be sent to this provider's endpoints.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] naming both hosts if one is not, or if the session is of a region or
-    /// dialect that this version does not know.
+    /// [`ErrorKind::Config`] with both hosts if it may not, or if this version does not know the
+    /// session's region or dialect.
     pub fn check_session(&self, session: &OAuthToken) -> Result<()> {
         let endpoints = session::endpoints_of(session, &self.endpoints)?;
         let recipients = self.recipients(&endpoints);
@@ -180,8 +178,8 @@ impl MiniMaxProvider {
         Ok(())
     }
 
-    /// The host of the session's `resource_url`, if that is not where its access token may go, so
-    /// that [`api_base`](AuthProvider::api_base) leaves it aside.
+    /// The host of the session's `resource_url`, if the access token may not go there, so that
+    /// [`api_base`](AuthProvider::api_base) ignores it.
     #[must_use]
     pub fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
         let endpoints = session::endpoints_of(session, &self.endpoints).ok()?;
@@ -189,20 +187,19 @@ impl MiniMaxProvider {
         (!self.believes(session, &endpoints, &named)).then(|| named.host())
     }
 
-    /// Where sessions of the region and dialect of these endpoints may be sent.
-    /// Where a refresh sends the refresh token of this session.
+    /// The endpoint that a refresh sends this session's refresh token to.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the session may not be sent there, or names a region or dialect
-    /// that is not known.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the session may not be sent there, or if
+    /// its region or dialect is unknown.
     pub fn refresh_endpoint(&self, session: &OAuthToken) -> Result<SecureUrl> {
         let endpoints = session::endpoints_of(session, &self.endpoints)?;
         let recipients = self.recipients(&endpoints);
         recipients.permit(session, &endpoints.token).cloned()
     }
 
-    /// Where a revocation sends the tokens of this session; `None` if nothing is sent.
+    /// The endpoint that a revocation sends this session's tokens to; `None` if it sends nothing.
     ///
     /// # Errors
     ///
@@ -214,14 +211,15 @@ impl MiniMaxProvider {
         endpoints.revocation.as_ref().map(permit).transpose()
     }
 
+    /// The recipients of sessions of the region and dialect of these endpoints.
     fn recipients(&self, endpoints: &MiniMaxEndpoints) -> Recipients {
         let known = MiniMaxEndpoints::new(endpoints.region, endpoints.dialect);
         let own = [known.token, known.api_base].into_iter();
         Recipients::of_vendor(own.chain(known.revocation)).trusting(&self.trusted)
     }
 
-    /// Whether an API that a response or a file names may have the access token: one of the
-    /// session's region, or one at the server that issued it.
+    /// Whether an API from a response or a file may receive the access token: one of the session's
+    /// region, or one at the server that issued it.
     fn believes(
         &self,
         session: &OAuthToken,
@@ -243,11 +241,11 @@ impl AuthProvider for MiniMaxProvider {
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let (device, pkce) = self.request_device_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let answer = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
+        let response = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        Ok(self.session(answer))
+        Ok(self.session(response))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
@@ -264,15 +262,15 @@ impl AuthProvider for MiniMaxProvider {
                 .text("scope", &endpoints.scope)
                 .text("audience", audience);
         }
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
         let now = self.clock.now();
-        let refreshed = wire::read_renewal(&answer, now)?.into_token(now);
+        let refreshed = wire::read_refresh(&response, now)?.into_token(now);
         let refreshed = session::begin(refreshed, &endpoints);
         Ok(refreshed.inheriting(current))
     }
 
-    /// Only MiniMax Code's dialect has a revocation endpoint; the refresh token is what is
-    /// revoked, where there is one (RFC 7009 section 2.1).
+    /// Only MiniMax Code's dialect has a revocation endpoint. It revokes the refresh token if there
+    /// is one (RFC 7009 section 2.1).
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
         let endpoints = session::endpoints_of(token, &self.endpoints)?;
         let Some(revocation) = &self.revocation_endpoint(token)? else {
@@ -287,20 +285,20 @@ impl AuthProvider for MiniMaxProvider {
             .hiding(&token.access)
             .text("token_type_hint", hint)
             .text("client_id", &endpoints.client_id);
-        let answer = self.http.post_form(revocation, &form, &[]).await?;
-        // RFC 7009 section 2.2: the body says nothing, unless it is a refusal after all.
-        let says_nothing = !answer.is_web_page() && answer.json().is_err();
-        if answer.is_success() && says_nothing {
+        let response = self.http.post_form(revocation, &form, &[]).await?;
+        // RFC 7009 section 2.2: the body means nothing, unless it is an error after all.
+        let says_nothing = !response.is_web_page() && response.json().is_err();
+        if response.is_success() && says_nothing {
             return Ok(Revocation::Confirmed);
         }
-        wire::read_response(Operation::Revocation, &answer).map(|_| Revocation::Confirmed)
+        wire::read_response(Operation::Revocation, &response).map(|_| Revocation::Confirmed)
     }
 
     /// The session's `resource_url`, if it is `https` at a host of the session's region
     /// (`minimax.io`; in China `minimaxi.com` and `minimax.cn`), at the server that issued the
     /// session, or at one that is [trusted](MiniMaxProviderBuilder::trust_endpoint); otherwise
-    /// [`MiniMaxEndpoints::api_base`], by the same rule. The access token goes nowhere else on a
-    /// server's or a file's word. `None` for a session of a region that this version does not know.
+    /// [`MiniMaxEndpoints::api_base`], by the same rule. A server or a file cannot send the access
+    /// token to another host. `None` for a session of an unknown region.
     fn api_base(&self, token: &OAuthToken) -> Option<String> {
         let endpoints = session::endpoints_of(token, &self.endpoints).ok()?;
         let named = session::named_api(token);
@@ -315,8 +313,8 @@ impl AuthProvider for MiniMaxProvider {
         Some(api.as_str().trim_end_matches('/').to_owned())
     }
 
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        wire::judge(answer)
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        wire::classify_api_response(response)
     }
 }
 
@@ -326,8 +324,8 @@ impl Default for MiniMaxProvider {
     }
 }
 
-/// A sign-in that did not grant what every call needs is refused at once; at a refresh it is
-/// too late for that, since the old refresh token is spent.
+/// A sign-in without the scope that every call needs is rejected at once. At a refresh it is too
+/// late for that, since the old refresh token is spent.
 fn check_scope(endpoints: &MiniMaxEndpoints, granted: &TokenResponse) -> Result<()> {
     let (Some(required), Some(scope)) = (&endpoints.required_scope, &granted.scope) else {
         return Ok(());

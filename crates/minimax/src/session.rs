@@ -1,4 +1,4 @@
-//! What a session remembers of where it was made.
+//! The region, dialect and client that a session records.
 
 use llm_auth_core::{OAuthToken, Result, SecureUrl};
 
@@ -14,7 +14,7 @@ pub(crate) fn begin(token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthTok
     noted(token, endpoints).issued_by(&endpoints.token)
 }
 
-/// A session that remembers its region and client.
+/// A session that records its region and client.
 pub(crate) fn noted(mut token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAuthToken {
     let context = &mut token.metadata.provider_data;
     context.insert(REGION.into(), endpoints.region.name().into());
@@ -23,7 +23,7 @@ pub(crate) fn noted(mut token: OAuthToken, endpoints: &MiniMaxEndpoints) -> OAut
     token
 }
 
-/// The endpoints that a session belongs to; those of `default` where it remembers nothing.
+/// The endpoints that a session belongs to; those of `default` if it records nothing.
 ///
 /// A region or dialect that this version does not know is an error: the refresh token of one
 /// server must not be sent to another (RFC 6749 section 10.4).
@@ -51,17 +51,17 @@ pub(crate) fn endpoints_of(
     Ok(endpoints)
 }
 
-/// Endpoints that were set on purpose count for every region and dialect; each for itself, so
-/// that a token endpoint set alone takes the access token to no other API.
+/// Endpoints that were set on purpose apply to every region and dialect, each by itself, so that a
+/// token endpoint alone does not send the access token to another API.
 fn moved_as(default: &MiniMaxEndpoints, other: MiniMaxEndpoints) -> Result<MiniMaxEndpoints> {
     let known = MiniMaxEndpoints::new(default.region, default.dialect);
     let is_whole =
         default.device_authorization.base() == default.token.base() && default.token != known.token;
     let revocation = match (&default.revocation, &known.revocation, &other.revocation) {
-        (Some(given), Some(known), Some(other)) => Some(moved(given, known, other)?),
-        // A server that was moved as a whole has its own.
+        (Some(configured), Some(known), Some(other)) => Some(moved(configured, known, other)?),
+        // A server that moved as a whole has its own.
         (None, None, Some(other)) if is_whole => Some(moved(&default.token, &known.token, other)?),
-        (Some(given), None, _) => Some(given.clone()),
+        (Some(configured), None, _) => Some(configured.clone()),
         _ => other.revocation.clone(),
     };
     Ok(MiniMaxEndpoints {
@@ -77,28 +77,28 @@ fn moved_as(default: &MiniMaxEndpoints, other: MiniMaxEndpoints) -> Result<MiniM
     })
 }
 
-/// Another region's or dialect's endpoint, where this one's was given instead of the known one.
-fn moved(given: &SecureUrl, known: &SecureUrl, other: &SecureUrl) -> Result<SecureUrl> {
-    if given == known {
+/// Another region's or dialect's endpoint, if this one is configured in place of the known one.
+fn moved(configured: &SecureUrl, known: &SecureUrl, other: &SecureUrl) -> Result<SecureUrl> {
+    if configured == known {
         return Ok(other.clone());
     }
-    let base = given.base();
-    if known.with_base(&base)? == *given {
+    let base = configured.base();
+    if known.with_base(&base)? == *configured {
         return other.with_base(&base);
     }
-    Ok(given.clone())
+    Ok(configured.clone())
 }
 
-/// The region of the API that the session names: token files of gochat say nothing else.
+/// The region of the API in the session: token files of gochat record nothing else.
 fn region_of(token: &OAuthToken) -> Option<Region> {
     let named = SecureUrl::new(token.resource_url.as_deref()?).ok()?;
     Region::of_host(&named.host())
 }
 
-/// A longer base URL is none.
+/// The limit for a base URL.
 const LONGEST_URL: usize = 2048;
 
-/// The API that the session names, if it is a URL that may have a bearer token.
+/// The API in the session, if it is a URL that may receive a bearer token.
 pub(crate) fn named_api(token: &OAuthToken) -> Option<SecureUrl> {
     let named = SecureUrl::new(token.resource_url.as_deref()?).ok()?;
     let is_plain = !named.as_str().contains('?') && named.as_str().len() <= LONGEST_URL;

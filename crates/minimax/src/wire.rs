@@ -1,8 +1,8 @@
-//! What MiniMax's answers mean, in both of their shapes.
+//! MiniMax's responses in both of their shapes, and what they mean.
 //!
-//! MiniMax's own shape says `status`, `base_resp` and `expired_in`, mostly with HTTP 200;
-//! MiniMax Code gets the shape of RFC 8628 (`error`, `expires_in`). What an answer holds
-//! decides, not who asked.
+//! MiniMax's own shape has `status`, `base_resp` and `expired_in`, mostly with HTTP 200; MiniMax
+//! Code gets the shape of RFC 8628 (`error`, `expires_in`). The content of a response decides, not
+//! the client that asked.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use llm_auth_core::{
     Operation, Poll, Response, Result, Timestamp, TokenResponse, error_for, reasonless_error,
 };
 
-/// The members of an answer that is no refusal.
-pub(crate) fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
-    let Ok(fields) = answer.json() else {
-        return Err(reasonless_error(step, answer));
+/// The members of a response that is no error.
+pub(crate) fn read_response(step: Operation, response: &Response) -> Result<JsonObject> {
+    let Ok(fields) = response.json() else {
+        return Err(reasonless_error(step, response));
     };
-    match refusal(answer, &fields) {
-        Some(refusal) => Err(error_for(step, answer, &refusal)),
+    match error_response(response, &fields) {
+        Some(error_response) => Err(error_for(step, response, &error_response)),
         None => Ok(fields),
     }
 }
 
-pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
-    let fields = answer.json()?;
-    if let Some(refusal) = refusal(answer, &fields) {
-        return match refusal.code() {
+pub(crate) fn read_poll(response: &Response, now: Timestamp) -> Result<Poll> {
+    let fields = response.json()?;
+    if let Some(error_response) = error_response(response, &fields) {
+        return match error_response.code() {
             "authorization_pending" | "pending" => Ok(Poll::Pending),
             "slow_down" => Ok(Poll::SlowDown),
             _ => {
-                let error = error_for(Operation::Poll, answer, &refusal);
+                let error = error_for(Operation::Poll, response, &error_response);
                 let denied = error.kind() == ErrorKind::Protocol && says_no(&fields);
                 Err(if denied {
-                    answer.error(ErrorKind::Denied, error.message())
+                    response.error(ErrorKind::Denied, error.message())
                 } else {
                     error
                 })
@@ -43,33 +43,33 @@ pub(crate) fn read_poll(answer: &Response, now: Timestamp) -> Result<Poll> {
         Some("success") => read_token(&fields, now).map(Poll::Ready),
         None if fields.has("access_token") => read_token(&fields, now).map(Poll::Ready),
         Some("slow_down") => Ok(Poll::SlowDown),
-        // An unknown status, or none, is "not yet", as OpenClaw has it: the code's own
-        // expiry ends the waiting.
+        // An unknown status, or none, means "not yet", as in OpenClaw: the code's own expiry ends
+        // the wait.
         _ => Ok(Poll::Pending),
     }
 }
 
-/// The answer to a refresh.
+/// The response to a refresh.
 ///
-/// The old refresh token is spent by now. So an answer that does not say until when the new
-/// access token lives is still kept, with the default lifetime, for the sake of the refresh
-/// token in it.
-pub(crate) fn read_renewal(answer: &Response, now: Timestamp) -> Result<TokenResponse> {
-    let fields = read_response(Operation::Refresh, answer).map_err(|error| {
-        // Not the code of a standard, so it is told and not remembered.
-        if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(answer) {
-            answer.error(ErrorKind::RefreshRejected, error.message())
+/// The old refresh token is spent by now. So a response that does not name the expiry of the new
+/// access token still counts, with the default lifetime: rejecting it would lose the new refresh
+/// token.
+pub(crate) fn read_refresh(response: &Response, now: Timestamp) -> Result<TokenResponse> {
+    let fields = read_response(Operation::Refresh, response).map_err(|error| {
+        // Not a standard code, so it is reported and not remembered.
+        if error.kind() == ErrorKind::Protocol && is_no_longer_signed_in(response) {
+            response.error(ErrorKind::RefreshRejected, error.message())
         } else {
             error
         }
     })?;
     if let Some(status) = status(&fields).filter(|status| status != "success") {
-        let words = answer.words(&status);
-        return Err(answer.error(
+        let words = response.words(&status);
+        return Err(response.error(
             ErrorKind::Protocol,
             format!(
-                "{} answered the renewal with the status {words}",
-                answer.host()
+                "{} returned a refresh response with the status {words}",
+                response.host()
             ),
         ));
     }
@@ -83,23 +83,23 @@ fn read_token(fields: &JsonObject, now: Timestamp) -> Result<TokenResponse> {
 }
 
 fn granted(fields: &JsonObject, expires_at: Timestamp, now: Timestamp) -> Result<TokenResponse> {
-    // A token that has expired already is stale and not an error: any length passes here.
-    let mut answer = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
-    answer.expires_in = expires_at.since(fields.now(now));
-    answer.expires_at = Some(expires_at);
-    Ok(answer)
+    // A token that has expired already is stale and not an error, so any length passes here.
+    let mut response = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
+    response.expires_in = expires_at.since(fields.now(now));
+    response.expires_at = Some(expires_at);
+    Ok(response)
 }
 
-/// Until when an access token lives. `expired_in` has been seen in three units: below 10⁹ it
-/// is seconds from now, below 10¹² Unix seconds, from there on Unix milliseconds (OpenClaw's
-/// rule; openclaw#83480, hermes-agent#20374). `expires_in` is seconds from now.
+/// The expiry of an access token. `expired_in` has been seen in three units: below 10⁹ it is
+/// seconds from now, below 10¹² Unix seconds, from there on Unix milliseconds (OpenClaw's rule;
+/// openclaw#83480, hermes-agent#20374). `expires_in` is seconds from now.
 fn expiry(fields: &JsonObject, now: Timestamp) -> Result<Timestamp> {
     let now = fields.now(now);
     let Some(value) = positive(fields, "expired_in")? else {
         return match fields.seconds("expires_in")? {
             Some(length) if !length.is_zero() => Ok(now.after(length)),
             _ => Err(odd(
-                "the token answer does not say how long the token lives",
+                "the token response does not name the lifetime of the token",
             )),
         };
     };
@@ -120,7 +120,7 @@ pub(crate) fn positive(fields: &JsonObject, name: &str) -> Result<Option<u64>> {
             Ok(Some(value as u64))
         }
         Some(_) => Err(odd(&format!(
-            "{name} in MiniMax's answer is not a positive whole number"
+            "{name} in MiniMax's response is not a positive whole number"
         ))),
     }
 }
@@ -129,21 +129,21 @@ pub(crate) fn odd(message: &str) -> Error {
     Error::new(ErrorKind::Protocol, message)
 }
 
-/// What an API answer says about the session: mmx-cli's and platform.minimax.io's codes,
-/// which come with HTTP 200.
-pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
-    match answer.member(&["base_resp", "status_code"]).as_deref() {
+/// What an API response means for the session: the codes of mmx-cli and platform.minimax.io, which
+/// come with HTTP 200.
+pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
+    match response.member(&["base_resp", "status_code"]).as_deref() {
         Some("1000" | "1001" | "1024") => ApiStatus::Transient,
         Some("1002") => ApiStatus::RateLimited,
         Some("1004") => ApiStatus::RefreshNeeded,
         Some("1008" | "1028" | "1030") => ApiStatus::Quota,
         Some("2061") => ApiStatus::PolicyDenied,
-        _ => answer.verdict_by_status(),
+        _ => response.verdict_by_status(),
     }
 }
 
-/// Whether the answer to a poll is the user's "no": the status `error`, and either no reason or
-/// one that says so.
+/// Whether the response to a poll is the user's "no": the status `error`, and either no reason or
+/// one that means so.
 fn says_no(fields: &JsonObject) -> bool {
     let words = words(fields).unwrap_or_default().to_ascii_lowercase();
     let mut denials = ["cancel", "declin", "denied", "deny", "refus", "reject"].iter();
@@ -151,18 +151,18 @@ fn says_no(fields: &JsonObject) -> bool {
         && (base_code(fields).is_none() || denials.any(|denial| words.contains(denial)))
 }
 
-/// What `base_resp`, or else `message`, says. The server's own words.
+/// The text in `base_resp`, otherwise in `message`: the server's own words.
 fn words(fields: &JsonObject) -> Option<String> {
     let base = fields.object("base_resp");
     let words = base.as_ref().and_then(|base| base.text("status_msg"));
     words.or_else(|| fields.text("message")).map(str::to_owned)
 }
 
-/// Whether a refused refresh says that the vendor does not know the session any more: the status
-/// `error` (OpenClaw's fixtures), or a code of `base_resp` that stands for a credential which is
-/// not accepted (1004 "not login", 2049 "invalid api key").
-fn is_no_longer_signed_in(answer: &Response) -> bool {
-    let Ok(fields) = answer.json() else {
+/// Whether a rejected refresh means that the vendor no longer knows the session: the status `error`
+/// (OpenClaw's fixtures), or a code of `base_resp` for a rejected credential (1004 "not login",
+/// 2049 "invalid api key").
+fn is_no_longer_signed_in(response: &Response) -> bool {
+    let Ok(fields) = response.json() else {
         return false;
     };
     let of_credential = matches!(base_code(&fields), Some(1004 | 2049));
@@ -174,16 +174,19 @@ fn is_failure(status: &str) -> bool {
     matches!(status, "error" | "fail" | "failed" | "failure")
 }
 
-/// The number of MiniMax's own shape, unless it is that of success.
+/// The error number of MiniMax's own shape; `None` for success.
 fn base_code(fields: &JsonObject) -> Option<u64> {
     let base = fields.object("base_resp")?;
     positive(&base, "status_code").ok().flatten()
 }
 
-/// The reason of a failure, in the words of RFC 6749 where there are any.
-fn refusal(answer: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
-    if let Some(refusal) = ErrorResponse::read(fields) {
-        return Some(standard(refusal.code(), refusal.description()));
+/// The reason of a failure, in the words of RFC 6749 if there are any.
+fn error_response(response: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
+    if let Some(error_response) = ErrorResponse::read(fields) {
+        return Some(standard(
+            error_response.code(),
+            error_response.description(),
+        ));
     }
     let status = status(fields);
     let base_code = base_code(fields);
@@ -192,7 +195,7 @@ fn refusal(answer: &Response, fields: &JsonObject) -> Option<ErrorResponse> {
         Some(status) if standard(status, None).code() != status || is_final(status) => {
             return Some(standard(status, None));
         }
-        _ if base_code.is_some() || !answer.is_success() => {}
+        _ if base_code.is_some() || !response.is_success() => {}
         _ => return None,
     }
     let words = words(fields);

@@ -1,4 +1,4 @@
-//! Which servers a session's credentials may go to.
+//! The servers that may receive a session's credentials.
 
 use std::error::Error as StdError;
 
@@ -13,7 +13,7 @@ type TestResult = Result<(), Box<dyn StdError>>;
 
 const NOTHING: &[(&str, &str)] = &[];
 
-/// A proxy sees which host is asked for, and lets nothing through.
+/// The proxy records the requested host, and lets nothing through.
 #[tokio::test]
 async fn a_session_is_renewed_where_it_was_made() -> TestResult {
     for (context, resource_url, host) in [
@@ -120,7 +120,7 @@ fn a_token_endpoint_set_alone_takes_the_access_token_nowhere_else() -> TestResul
     Ok(())
 }
 
-/// A proxy sees which host is asked for, and lets nothing through.
+/// The proxy records the requested host, and lets nothing through.
 #[tokio::test]
 async fn a_token_endpoint_set_alone_takes_no_revocation_along() -> TestResult {
     let proxy = ScriptedServer::start([ScriptedResponse::json(403, "")]).await?;

@@ -1,4 +1,4 @@
-//! Signing in: what a poll brings, and what session comes of it.
+//! Signing in: the responses to polls, and the resulting session.
 
 mod common;
 

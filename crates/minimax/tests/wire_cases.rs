@@ -1,4 +1,4 @@
-//! Every answer of MiniMax in the table means to this crate what the table says.
+//! This crate reads every response of MiniMax in the table as the table demands.
 
 use std::error::Error as StdError;
 
@@ -18,7 +18,7 @@ async fn every_line_of_the_table_means_what_it_says() -> Result<(), Box<dyn StdE
     Ok(())
 }
 
-/// What this crate makes of a case.
+/// How this crate reads a case.
 async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
     if case.step == "api" {
         let answer = ApiResponse::new(case.status, case.body.as_bytes());
@@ -26,7 +26,7 @@ async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
         return Ok(label_of(&format!("{verdict:?}")).to_owned());
     }
     let dialect = dialect_of(case);
-    // A poll needs a user code first, and a server that gives one.
+    // A poll needs a user code first, and a server that issues one.
     let codes = ScriptedServer::start([ScriptedResponse::json(200, DEVICE)]).await?;
     let (device, pkce) = at(codes.base_url(), dialect)?.request_device_code().await?;
     let server = ScriptedServer::start([ScriptedResponse::from(case)]).await?;
@@ -49,7 +49,7 @@ async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
     Ok(done.map_or_else(|error| of_error(&error), str::to_owned))
 }
 
-/// Lines that were read off MiniMax Code are answers to MiniMax Code.
+/// Lines that come from MiniMax Code are responses to MiniMax Code.
 fn dialect_of(case: &WireCase) -> Dialect {
     if case.source.contains("mcode") || case.source.contains("oauth-core") {
         Dialect::MiniMaxCode

@@ -1,4 +1,4 @@
-//! Where Qwen is, who we say we are, and how often we ask.
+//! Qwen's endpoints, the client and the pace of the polls.
 
 use llm_auth_core::{PollSchedule, Result, SecureUrl};
 
@@ -27,7 +27,7 @@ pub struct QwenEndpoints {
     /// The token endpoint, for polls and refreshes;
     /// `https://chat.qwen.ai/api/v1/oauth2/token` (qwen-code).
     pub token: SecureUrl,
-    /// The API base of a session whose vendor named none that is acceptable;
+    /// The API base of a session without an acceptable one of its own;
     /// `https://dashscope.aliyuncs.com/compatible-mode/v1` (qwen-code).
     pub api_base: SecureUrl,
     /// The public client id, for which there is no secret (qwen-code, CLIProxyAPI,
@@ -42,8 +42,8 @@ pub struct QwenEndpoints {
 }
 
 impl QwenEndpoints {
-    /// The same paths at another scheme, host and port: a proxy, a simulated vendor. The API
-    /// base moves too.
+    /// The same paths at another scheme, host and port, such as a proxy or a simulated vendor. The
+    /// API base moves too.
     ///
     /// # Errors
     ///

@@ -17,8 +17,8 @@ const CLIENT_ID: &str = "client_id";
 /// ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)) and PKCE
 /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), and refreshes sessions.
 ///
-/// Making one costs nothing and opens no connection. Qwen has no revocation endpoint, so
-/// [`revoke`](AuthProvider::revoke) says that it is not supported.
+/// Creating one is free and opens no connection. Qwen has no revocation endpoint, so
+/// [`revoke`](AuthProvider::revoke) returns that it is not supported.
 ///
 /// # Examples
 ///
@@ -60,20 +60,20 @@ impl QwenProvider {
         }
     }
 
-    /// A session of tokens that another program obtained with this very client. It belongs to the
-    /// server that it records, else to Qwen, or to this provider's token endpoint if that is
-    /// [trusted](QwenProviderBuilder::trust_endpoint). The program that refreshes it first makes the other's
-    /// copy worthless: from here on this one alone may use it.
+    /// A session of tokens that another program obtained with this client. It belongs to the server
+    /// that it records, otherwise to Qwen, or to this provider's token endpoint if that is
+    /// [trusted](QwenProviderBuilder::trust_endpoint). The first refresh invalidates the other
+    /// program's copy: from here on only this program may use the session.
     #[must_use]
     pub fn import_session(&self, token: OAuthToken) -> OAuthToken {
         self.recipients().settle(token, &self.endpoints.token)
     }
 
-    /// Checks that this provider's endpoints are those that this session may be sent to.
+    /// Checks that this session may be sent to this provider's endpoints.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming both hosts if one is not.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) with both hosts if it may not.
     pub fn check_session(&self, session: &OAuthToken) -> Result<()> {
         let recipients = self.recipients();
         recipients.permit(session, &self.endpoints.token)?;
@@ -81,15 +81,15 @@ impl QwenProvider {
         Ok(())
     }
 
-    /// The host of the session's `resource_url`, if that is not where its access token may go, so
-    /// that [`api_base`](AuthProvider::api_base) leaves it aside.
+    /// The host of the session's `resource_url`, if the access token may not go there, so that
+    /// [`api_base`](AuthProvider::api_base) ignores it.
     #[must_use]
     pub fn ignored_api(&self, session: &OAuthToken) -> Option<String> {
         let named = wire::named_api(session.resource_url.as_deref()?)?;
         (!self.believes(session, &named)).then(|| named.host())
     }
 
-    /// Where a refresh sends the refresh token of this session.
+    /// The endpoint that a refresh sends this session's refresh token to.
     ///
     /// # Errors
     ///
@@ -104,8 +104,8 @@ impl QwenProvider {
         Recipients::of_vendor([known.token, known.api_base]).trusting(&self.trusted)
     }
 
-    /// Whether an API that a response or a file names may have the access token: one of Qwen's, or
-    /// one at the server that issued it.
+    /// Whether an API from a response or a file may receive the access token: one of Qwen's, or one
+    /// at the server that issued it.
     fn believes(&self, session: &OAuthToken, api: &SecureUrl) -> bool {
         wire::is_of_qwen(api) || self.recipients().permit_access(session, api).is_ok()
     }
@@ -117,20 +117,21 @@ impl QwenProvider {
         }
     }
 
-    /// Where this provider talks to.
+    /// The endpoints of this provider.
     #[must_use]
     pub fn endpoints(&self) -> &QwenEndpoints {
         &self.endpoints
     }
 
-    /// Asks for a device code; the first half of [`authenticate`](AuthProvider::authenticate)
-    /// for programs that do their own waiting.
+    /// Requests a device code; the first half of [`authenticate`](AuthProvider::authenticate) for
+    /// programs that do their own waiting.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) for network trouble and for the web page of a firewall,
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if Qwen does not know the client or the scope,
-    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) for any other refusal and for an answer that makes no sense.
+    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) for network errors and for a
+    /// firewall's web page, [`ErrorKind::Config`](crate::ErrorKind::Config) if Qwen does not know
+    /// the client or the scope, [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) for any other
+    /// rejection and for a senseless response.
     pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
         let pkce = Pkce::generate()?;
         let form = Form::new()
@@ -139,16 +140,16 @@ impl QwenProvider {
             .text("code_challenge", pkce.challenge())
             .text("code_challenge_method", Pkce::METHOD);
         let headers = [("x-request-id", request_id()?)];
-        let answer = self
+        let response = self
             .http
             .post_form(&self.endpoints.device_authorization, &form, &headers)
             .await?;
-        let fields = read_response(Operation::DeviceAuthorization, &answer)?;
+        let fields = read_response(Operation::DeviceAuthorization, &response)?;
         Ok((DeviceAuthorization::read(&fields)?, pkce))
     }
 
-    /// Asks once whether the person has decided. Waiting between polls, and stopping when the
-    /// code has expired, is the caller's duty.
+    /// Polls once whether the user has decided. The caller waits between polls, and stops when the
+    /// code has expired.
     ///
     /// # Errors
     ///
@@ -160,19 +161,19 @@ impl QwenProvider {
             .text("client_id", &self.endpoints.client_id)
             .secret("device_code", &device.device_code)
             .secret("code_verifier", pkce.verifier());
-        let answer = self
+        let response = self
             .http
             .post_form(&self.endpoints.token, &form, &[])
             .await?;
-        wire::read_poll(&answer)
+        wire::read_poll(&response)
     }
 
-    /// The session that a successful poll begins; the last step of
-    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting.
-    /// Hand it to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
+    /// The session from a successful poll; the last step of
+    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting. Pass it
+    /// to [`AuthManager::insert_session`](llm_auth_core::AuthManager::insert_session).
     #[must_use]
-    pub fn session(&self, answer: TokenResponse) -> OAuthToken {
-        let mut token = answer.into_token(self.clock.now());
+    pub fn session(&self, response: TokenResponse) -> OAuthToken {
+        let mut token = response.into_token(self.clock.now());
         let client_id = self.endpoints.client_id.clone();
         token
             .metadata
@@ -181,10 +182,10 @@ impl QwenProvider {
         token.issued_by(&self.endpoints.token)
     }
 
-    /// What to send with each API call beside `Authorization: Bearer`, as qwen-code does:
-    /// `X-DashScope-AuthType` says that the bearer is an OAuth token, and
-    /// `X-DashScope-CacheControl` switches prompt caching on. A `User-Agent` of your own is
-    /// needed too: Qwen's firewall blocks requests without one.
+    /// The headers for each API call besides `Authorization: Bearer`, as in qwen-code:
+    /// `X-DashScope-AuthType` declares the bearer token as an OAuth token, and
+    /// `X-DashScope-CacheControl` enables prompt caching. A `User-Agent` of your own is needed too:
+    /// Qwen's firewall blocks requests without one.
     #[must_use]
     pub fn api_headers(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -203,11 +204,11 @@ impl AuthProvider for QwenProvider {
     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let (device, pkce) = self.request_device_code().await?;
         prompt.notify(&LoginEvent::device_code(&device));
-        let answer = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
+        let response = poll_for_token(&self.endpoints.schedule, &device, prompt, || {
             self.poll_for_token(&device, &pkce)
         })
         .await?;
-        Ok(self.session(answer))
+        Ok(self.session(response))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
@@ -220,15 +221,15 @@ impl AuthProvider for QwenProvider {
             .secret("refresh_token", refresh)
             .text(CLIENT_ID, client_id.unwrap_or(&self.endpoints.client_id))
             .hiding(&current.access);
-        let answer = self.http.post_form(endpoint, &form, &[]).await?;
-        let refreshed = wire::read_renewal(&answer)?.into_token(self.clock.now());
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
+        let refreshed = wire::read_refresh(&response)?.into_token(self.clock.now());
         Ok(refreshed.issued_by(endpoint).inheriting(current))
     }
 
-    /// The session's `resource_url` with `https://` before and `/v1` behind, if it is at a host of
-    /// Qwen's API, at the server that issued the session, or at one that is
+    /// The session's `resource_url` with `https://` before and `/v1` after it, if it is at a host
+    /// of Qwen's API, at the server that issued the session, or at one that is
     /// [trusted](QwenProviderBuilder::trust_endpoint); otherwise [`QwenEndpoints::api_base`], by
-    /// the same rule. The access token goes nowhere else on a server's or a file's word.
+    /// the same rule. A server or a file cannot send the access token to another host.
     fn api_base(&self, token: &OAuthToken) -> Option<String> {
         let named = token.resource_url.as_deref().and_then(wire::named_api);
         let api = match named.filter(|named| self.believes(token, named)) {
@@ -242,8 +243,8 @@ impl AuthProvider for QwenProvider {
         Some(wire::with_version(&api))
     }
 
-    fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
-        wire::judge(answer)
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        wire::classify_api_response(response)
     }
 }
 
@@ -256,15 +257,15 @@ impl Default for QwenProvider {
 impl QwenProviderBuilder {
     /// Hosts, client id, scope and pace; Qwen's own by default.
     ///
-    /// They are where new sign-ins go. A stored session goes to the server that issued it and to
-    /// no other, whatever is set here; see [`trust_endpoint`](Self::trust_endpoint).
+    /// New sign-ins use them. A stored session goes only to the server that issued it; see
+    /// [`trust_endpoint`](Self::trust_endpoint).
     pub fn endpoints(mut self, endpoints: QwenEndpoints) -> Self {
         self.provider.endpoints = endpoints;
         self
     }
 
-    /// A server that stored sessions may be sent to although another issued them, and that they
-    /// may name as their API. None by default.
+    /// A server that may receive stored sessions although another issued them, and that they may
+    /// name as their API. None by default.
     pub fn trust_endpoint(mut self, host: TrustedHost) -> Self {
         self.provider.trusted.push(host);
         self
@@ -276,7 +277,7 @@ impl QwenProviderBuilder {
         self
     }
 
-    /// The clock that expiry is counted from; the computer's own by default.
+    /// The clock for expiry; the computer's own by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.provider.clock = clock;
         self

@@ -1,55 +1,55 @@
-//! What Qwen's answers mean.
+//! Qwen's responses, and what they mean.
 
 use llm_auth_core::{
     ApiResponse, ApiStatus, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Poll, Response,
     Result, SecureUrl, TokenResponse, error_for, read_response,
 };
 
-/// The answer to one poll. The code in the body decides, in either case of letters;
-/// `slow_down` comes with 429 as well as 400 (qwen-code, CLIProxyAPI).
-pub(crate) fn read_poll(answer: &Response) -> Result<Poll> {
-    let fields = match answer.json() {
+/// The response to one poll. The code in the body decides, in any letter case; `slow_down` comes
+/// with 429 as well as 400 (qwen-code, CLIProxyAPI).
+pub(crate) fn read_poll(response: &Response) -> Result<Poll> {
+    let fields = match response.json() {
         Ok(fields) => fields,
-        Err(_) if is_dead_code(answer) => return Err(dead_code(answer)),
+        Err(_) if is_dead_code(response) => return Err(dead_code(response)),
         Err(error) => return Err(error),
     };
-    if answer.is_success() && is_pending(&fields) {
+    if response.is_success() && is_pending(&fields) {
         return Ok(Poll::Pending);
     }
-    match Poll::read(answer) {
-        Err(error) if error.kind() == ErrorKind::Protocol && is_dead_code(answer) => {
-            Err(dead_code(answer))
+    match Poll::read(response) {
+        Err(error) if error.kind() == ErrorKind::Protocol && is_dead_code(response) => {
+            Err(dead_code(response))
         }
         read => read,
     }
 }
 
-/// The answer to a refresh.
+/// The response to a refresh.
 ///
-/// Qwen says that a refresh token is dead with 400 or 401 and any body: plain text, or
-/// `invalid_request` (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
-pub(crate) fn read_renewal(answer: &Response) -> Result<TokenResponse> {
-    let error = match read_response(Operation::Refresh, answer) {
+/// Qwen rejects a refresh token with 400 or 401 and any body: plain text, or `invalid_request`
+/// (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
+pub(crate) fn read_refresh(response: &Response) -> Result<TokenResponse> {
+    let error = match read_response(Operation::Refresh, response) {
         Ok(fields) => return TokenResponse::read_renewal(&fields),
         Err(error) => error,
     };
-    let is_refusal = matches!(answer.status(), 400 | 401);
-    let refusal = answer.json().ok().as_ref().and_then(ErrorResponse::read);
-    match refusal {
-        Some(refusal) if is_refusal && error.kind() == ErrorKind::Protocol => {
-            let verdict = matches!(refusal.code(), "invalid_request" | "invalid_token");
-            let refused = answer.error(ErrorKind::RefreshRejected, error.message());
+    let is_rejection = matches!(response.status(), 400 | 401);
+    let error_response = response.json().ok().as_ref().and_then(ErrorResponse::read);
+    match error_response {
+        Some(error_response) if is_rejection && error.kind() == ErrorKind::Protocol => {
+            let verdict = matches!(error_response.code(), "invalid_request" | "invalid_token");
+            let refused = response.error(ErrorKind::RefreshRejected, error.message());
             Err(refused.with_verdict(verdict))
         }
         _ => Err(error),
     }
 }
 
-/// A longer base URL is none.
+/// The limit for a base URL.
 const LONGEST_URL: usize = 2048;
 
-/// The API that a `resource_url` names, with or without a scheme. `None` for what is no URL that
-/// may have a bearer token.
+/// The API in a `resource_url`, with or without a scheme. `None` if it is no URL that may receive a
+/// bearer token.
 pub(crate) fn named_api(resource_url: &str) -> Option<SecureUrl> {
     let named = resource_url.trim();
     let with_scheme = if named.contains("://") {
@@ -62,8 +62,8 @@ pub(crate) fn named_api(resource_url: &str) -> Option<SecureUrl> {
     is_plain.then_some(endpoint)
 }
 
-/// Whether it is one of the hosts of Qwen's API: `qwen.ai` with all below it, and Alibaba Cloud's
-/// DashScope. Not `aliyuncs.com` as a whole, below which every customer has hosts.
+/// Whether it is one of the hosts of Qwen's API: `qwen.ai` with its subdomains, and Alibaba Cloud's
+/// DashScope. Not `aliyuncs.com` as a whole, where every customer has hosts.
 pub(crate) fn is_of_qwen(api: &SecureUrl) -> bool {
     const DASHSCOPE: [&str; 3] = [
         "dashscope.aliyuncs.com",
@@ -87,25 +87,25 @@ pub(crate) fn with_version(endpoint: &SecureUrl) -> String {
     }
 }
 
-/// What an API answer says about the session. The quota is told with 403
-/// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the
-/// API itself is worth one refresh, as qwen-code has it.
-pub(crate) fn judge(answer: &ApiResponse<'_>) -> ApiStatus {
+/// What an API response means for the session. An exhausted quota comes with 403
+/// (`insufficient_quota`, "free allocated quota exceeded": CLIProxyAPI); any other 403 of the API
+/// itself is worth one refresh, as in qwen-code.
+pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
     let words = [
         &["error", "code"],
         &["error", "type"],
         &["error", "message"],
     ]
     .iter()
-    .filter_map(|path| answer.member(path.as_slice()))
+    .filter_map(|path| response.member(path.as_slice()))
     .collect::<Vec<_>>()
     .join(" ")
     .to_ascii_lowercase();
     let over = words.contains("insufficient_quota") || words.contains("quota exceeded");
-    match answer.status {
+    match response.status {
         403 | 429 if over => ApiStatus::Quota,
         403 if !words.is_empty() => ApiStatus::RefreshNeeded,
-        _ => answer.verdict_by_status(),
+        _ => response.verdict_by_status(),
     }
 }
 
@@ -114,16 +114,16 @@ fn is_pending(fields: &JsonObject) -> bool {
     ErrorResponse::read(fields).is_none() && fields.text("status").is_some_and(pending)
 }
 
-/// A 401 to a poll is about the device code, whatever its body (qwen-code), unless it is a
-/// page from in between.
-fn is_dead_code(answer: &Response) -> bool {
-    answer.status() == 401 && !answer.is_web_page()
+/// A 401 to a poll is about the device code, with any body (qwen-code), unless it is a page from
+/// something in between.
+fn is_dead_code(response: &Response) -> bool {
+    response.status() == 401 && !response.is_web_page()
 }
 
-fn dead_code(answer: &Response) -> Error {
-    let refusal = ErrorResponse::new(
+fn dead_code(response: &Response) -> Error {
+    let error_response = ErrorResponse::new(
         "expired_token",
         Some("the device code is not valid any more"),
     );
-    error_for(Operation::Poll, answer, &refusal)
+    error_for(Operation::Poll, response, &error_response)
 }

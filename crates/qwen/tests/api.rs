@@ -1,4 +1,4 @@
-//! Where the access token may go, and what an API answer says about it.
+//! The servers that may receive the access token, and the meaning of API responses.
 
 use llm_auth_core::{ApiResponse, ApiStatus, SecureUrl, Timestamp};
 use llm_auth_qwen::{AuthProvider as _, Error, OAuthToken, QwenEndpoints, QwenProvider};

@@ -17,7 +17,7 @@ fn manager(kit: &Testkit, store: &FileTokenStore) -> Result<AuthManager, llm_aut
     Ok(AuthManager::builder(provider).store(store.clone()).build())
 }
 
-/// Polls a future so often and then drops it; its output if it came before.
+/// Polls a future so many times and then drops it; returns its output if it came before.
 async fn polled<T>(work: impl Future<Output = T>, times: usize) -> Option<T> {
     let mut work = pin!(work);
     let mut left = times;
@@ -71,8 +71,8 @@ fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_nev
     let kit = Testkit::builder()
         .approval(Approval::Auto)
         .interval(std::time::Duration::from_millis(50))
-        // The server forgives a token whose successor was never used: RFC 9700 section 4.14.2
-        // leaves that to it, and without it an answer that nobody received is lost.
+        // The server accepts a token again if its successor was never used: RFC 9700 section 4.14.2
+        // leaves that to it, and without it a response that no client received is lost.
         .grace(std::time::Duration::from_secs(600))
         .start_blocking()?;
     let directory = tempfile::tempdir()?;
@@ -89,7 +89,7 @@ fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_nev
             let caller = manager(&kit, &store)?;
             let current = caller.token().await?;
             let _came = polled(caller.invalidate(&current), 1).await;
-            // The owned task gets so many turns, and then the process is over.
+            // The owned task is polled so many times, and then the process is over.
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }

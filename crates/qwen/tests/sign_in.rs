@@ -140,7 +140,7 @@ async fn the_simulated_qwen_finds_nothing_to_complain_about() -> TestResult {
     Ok(())
 }
 
-/// Notes what was shown, in a word each.
+/// Records the events, in a word each.
 #[derive(Debug, Default)]
 struct Recorder(Mutex<Vec<String>>);
 

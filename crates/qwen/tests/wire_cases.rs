@@ -1,4 +1,4 @@
-//! Every answer of Qwen in the table means to this crate what the table says.
+//! This crate reads every response of Qwen in the table as the table demands.
 
 use std::error::Error as StdError;
 
@@ -16,14 +16,14 @@ async fn every_line_of_the_table_means_what_it_says() -> Result<(), Box<dyn StdE
     Ok(())
 }
 
-/// What this crate makes of a case.
+/// How this crate reads a case.
 async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
     if case.step == "api" {
         let answer = ApiResponse::new(case.status, case.body.as_bytes());
         let verdict = QwenProvider::new().classify_api_response(&answer);
         return Ok(label_of(&format!("{verdict:?}")).to_owned());
     }
-    // A poll needs a device code first, and a server that gives one.
+    // A poll needs a device code first, and a server that issues one.
     let codes = ScriptedServer::start([ScriptedResponse::json(200, DEVICE)]).await?;
     let (device, pkce) = at(codes.base_url())?.request_device_code().await?;
     let server = ScriptedServer::start([ScriptedResponse::from(case)]).await?;

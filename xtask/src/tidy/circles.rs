@@ -1,5 +1,5 @@
-//! No module uses one that uses it: neither files, nor rooms (the top-level modules, each with all
-//! below it).
+//! No import circles: neither between files, nor between top-level modules, each with all its
+//! submodules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Findings;
 use super::imports::{self, Graph, Module};
 
-/// The crates that this holds for.
+/// The crates that the rule applies to.
 const CRATES: [&str; 2] = ["crates/cli/src", "crates/testkit/src"];
 
 pub(super) fn check(root: &Path) -> Result<Findings, String> {
@@ -36,7 +36,7 @@ pub(super) fn check(root: &Path) -> Result<Findings, String> {
     Ok(findings)
 }
 
-/// The graph of the top-level modules. The root is no room: it declares them all.
+/// The graph of the top-level modules. The root is not one of them: it declares them all.
 fn rooms(graph: &Graph) -> Graph {
     let room = |module: &Module| module.first().map(|first| vec![first.clone()]);
     let mut rooms = Graph::new();
@@ -48,10 +48,10 @@ fn rooms(graph: &Graph) -> Graph {
     rooms
 }
 
-/// How many rooms stand above each other at most; a circle counts once.
+/// The longest chain of top-level modules; a circle counts once.
 fn floors(graph: &Graph) -> usize {
     let mut heights: BTreeMap<&Module, usize> = BTreeMap::new();
-    // As many passes as the longest chain could need.
+    // As many passes as the longest possible chain.
     for _ in 0..graph.len() {
         for (module, uses) in graph {
             let below = uses.iter().filter_map(|used| heights.get(used)).max();
@@ -62,7 +62,7 @@ fn floors(graph: &Graph) -> usize {
     heights.values().copied().max().unwrap_or_default()
 }
 
-/// The sets of more than one module that all reach each other.
+/// The sets of several modules that all reach each other.
 fn circles(graph: &Graph) -> Vec<BTreeSet<Module>> {
     let reached: BTreeMap<&Module, BTreeSet<Module>> = graph
         .keys()

@@ -1,4 +1,4 @@
-//! Which files of a crate use which, read from their syntax; tests may use anything.
+//! The imports between the files of a crate, read from their syntax; tests may use anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub(super) fn graph(src: &Path) -> Result<Graph, String> {
     Ok(graph)
 }
 
-/// Programs beside the main one are crates of their own.
+/// Programs other than the main one are crates of their own.
 fn module_of(src: &Path, file: &Path) -> Option<Module> {
     let path: PathBuf = file.strip_prefix(src).ok()?.with_extension("");
     let module: Module = path
@@ -55,14 +55,14 @@ fn module_of(src: &Path, file: &Path) -> Option<Module> {
 }
 
 struct Uses<'a> {
-    /// The module that is read, those inside its file included.
+    /// The current module, with the modules inside its file.
     at: Module,
     known: &'a BTreeSet<Module>,
     found: BTreeSet<Module>,
 }
 
 impl Uses<'_> {
-    /// Notes the file that such a path leads to, if it is one of this crate.
+    /// Records the file that such a path leads to, if it is one of this crate.
     fn note(&mut self, path: &[String]) {
         let Some(mut full) = self.absolute(path) else {
             return;
@@ -71,7 +71,7 @@ impl Uses<'_> {
             // The root is always known.
             full.pop();
         }
-        // What the root declares for all is found by name, and belongs to no room.
+        // A declaration of the root is found by name, and belongs to no top-level module.
         if !full.is_empty() {
             self.found.insert(full);
         }
@@ -194,7 +194,7 @@ impl<'ast> Visit<'ast> for Uses<'_> {
         self.note_tokens(called.tokens.clone());
     }
 
-    /// A visibility names a module that may look in, not one that is used.
+    /// A visibility names a module that may access the item, not an import.
     fn visit_visibility(&mut self, _visibility: &'ast syn::Visibility) {}
 }
 

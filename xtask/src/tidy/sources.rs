@@ -1,9 +1,9 @@
-//! The files that the rules look at.
+//! The files that the rules check.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Below these directories is the project's own text; dotfiles and `target` are not in any.
+/// The directories of the project's own text; dotfiles and `target` are not in them.
 const ROOTS: [&str; 5] = ["crates", "examples", "xtask", "docs", ".github"];
 
 /// All files of the project with one of these extensions, sorted.

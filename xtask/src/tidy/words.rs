@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Findings, sources};
 
-/// Words that a reader of this field would stop at, and what to write instead. A word with a
-/// blank in it stands for itself.
+/// Words that would stop a reader of this field, and their replacements. A word with a blank in it
+/// stands for itself.
 const WORDS: [(&str, &str); 24] = [
     ("whoever", "name what acts: the caller, another process"),
     ("whatever", "any, whichever"),

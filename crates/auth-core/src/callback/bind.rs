@@ -7,21 +7,22 @@ use std::panic::catch_unwind;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 
-/// How often another port is tried where the other family's is taken, or browsers block it.
+/// How often another port is tried if the other address family's is taken, or browsers block it.
 const TRIES: usize = 16;
 
-/// The ports above 1023 that browsers do not open (<https://fetch.spec.whatwg.org/#port-blocking>):
-/// the redirect would never come. Of those below 1024 most are blocked.
+/// The ports above 1023 that browsers refuse to open
+/// (<https://fetch.spec.whatwg.org/#port-blocking>): the redirect would never come. Below 1024 most
+/// are blocked.
 const BLOCKED_PORTS: [u16; 19] = [
     1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
     6679, 6697, 10080,
 ];
 
-/// Binds 127.0.0.1 and ::1 at one port that the system chooses; the address is the one for the
-/// redirect URI. A tunnel or a browser may come by either family (RFC 8252 section 7.3).
+/// Binds 127.0.0.1 and ::1 at one port that the system chooses, and returns the address for the
+/// redirect URI. A tunnel or a browser may use either family (RFC 8252 section 7.3).
 pub(super) fn loopback() -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     Handle::try_current().map_err(io::Error::other)?;
-    // A runtime without IO has no other way to say so.
+    // A runtime without IO reports it only by a panic.
     catch_unwind(|| first_fit(is_blocked)).unwrap_or_else(|_no_io| {
         Err(io::Error::other(
             "the tokio runtime has no IO: build it with enable_io or enable_all",
@@ -30,7 +31,7 @@ pub(super) fn loopback() -> io::Result<(SocketAddr, Vec<TcpListener>)> {
 }
 
 fn first_fit(is_blocked: fn(u16) -> bool) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    // Kept until the end, so that the system chooses another one each time.
+    // Kept until the end, so that the system chooses a different one each time.
     let mut unfit = Vec::new();
     for _ in 0..TRIES {
         match both()? {
@@ -50,8 +51,7 @@ fn is_blocked(port: u16) -> bool {
     port < 1024 || BLOCKED_PORTS.contains(&port)
 }
 
-/// `None` if the port of the one family is taken in the other: a second program must not hear
-/// what is meant for us.
+/// `None` if the port is taken in the other family: a second program must not receive the response.
 fn both() -> io::Result<Option<(SocketAddr, Vec<TcpListener>)>> {
     let Ok((address, mut listeners)) = one(v4(0)) else {
         return one(v6(0)).map(Some);
@@ -69,7 +69,7 @@ fn one(address: SocketAddr) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     Ok((listener.local_addr()?, vec![listener]))
 }
 
-/// No `SO_REUSEADDR`: no second program shall take the port (RFC 8252 appendix B.5).
+/// No `SO_REUSEADDR`: no second program must be able to take the port (RFC 8252 appendix B.5).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,

@@ -1,4 +1,4 @@
-//! The answer, and what becomes of whoever brought it.
+//! The authorization response, and the reply to the browser that brought it.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::error::{Error, Result};
 use crate::prompt::UserPrompt;
 use crate::secret::Secret;
 
-/// How long the browser gets to take its page.
+/// How long the browser has to receive its page.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// The authorization server's answer; a browser that brought it still waits for its page.
+/// The authorization server's response; a browser that brought it still waits for its page.
 #[derive(Debug)]
 pub struct CallbackResponse {
     pub(super) code: Secret,
     pub(super) source: Source,
 }
 
-/// How the answer came.
+/// How the response came.
 #[derive(Debug)]
 pub(super) enum Source {
     Browser(Browser),
-    /// By hand: the code may be cut, or no code at all.
+    /// Pasted: the code may be cut, or no code at all.
     Pasted(Box<PendingCallback>),
 }
 
@@ -37,13 +37,13 @@ pub(super) struct Browser {
 }
 
 impl CallbackResponse {
-    /// The authorization code: for one exchange, never for a second (RFC 6749 section 4.1.2).
+    /// The authorization code, for one exchange only (RFC 6749 section 4.1.2).
     #[must_use]
     pub fn code(&self) -> &Secret {
         &self.code
     }
 
-    /// Tells the person in the browser that they are signed in, and closes the port.
+    /// Shows a success page in the browser, and closes the port.
     pub async fn succeeded(self) {
         match self.source {
             Source::Browser(browser) => browser.send_page(Page::Done).await,
@@ -51,14 +51,15 @@ impl CallbackResponse {
         }
     }
 
-    /// Tells the person in the browser that it failed, and closes the port. After a code that was
-    /// pasted, alone or in an address, it may go on: with the answer of the browser, if one came
-    /// meanwhile, or with the wait, if the server does not know that code
+    /// Shows an error page in the browser, and closes the port. After a pasted code, alone or in an
+    /// address, the sign-in may go on: with the response of the browser, if one came meanwhile, or
+    /// with the wait, if the server does not know that code
     /// ([`ErrorKind::Expired`](crate::ErrorKind::Expired)).
     ///
     /// # Errors
     ///
-    /// `error`, unless it goes on; then as [`LoopbackListener::wait`](crate::LoopbackListener::wait).
+    /// `error`, unless the sign-in goes on; then as
+    /// [`LoopbackListener::wait`](crate::LoopbackListener::wait).
     pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
         match self.source {
             Source::Browser(browser) => {
@@ -76,7 +77,7 @@ impl Browser {
     }
 
     pub(super) async fn send_page(self, page: Page) {
-        // A browser that has gone away gets no page.
+        // A browser that is gone gets no page.
         if self.reply.send(page).is_ok() {
             let _gone = timeout(FAREWELL, self.server.delivered()).await;
         }

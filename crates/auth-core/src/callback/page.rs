@@ -1,4 +1,4 @@
-//! What the person sees in the browser.
+//! The pages that the user sees in the browser.
 
 mod words;
 
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 pub(super) use self::words::Language;
 use crate::error::{Error, ErrorKind};
 
-/// The pages; none of them repeats anything that came with the request.
+/// The pages. None of them repeats any part of the request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Page {
     Denied,
@@ -22,10 +22,10 @@ pub(super) enum Page {
 
 const STYLE: &str = include_str!("page/page.css");
 
-/// Takes the code out of the address bar and the history (RFC 9700 section 4.2).
+/// Removes the code from the address bar and the history (RFC 9700 section 4.2).
 const SCRIPT: &str = "history.replaceState(null,'',location.pathname)";
 
-/// Only this very style and script run, and nothing is loaded from anywhere.
+/// Only this style and this script run, and nothing is loaded.
 pub(super) static SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
     format!(
@@ -78,7 +78,7 @@ mod tests {
     const LANGUAGES: [Language; 2] = [Language::English, Language::Chinese];
 
     #[test]
-    fn a_page_asks_nobody_for_anything() {
+    fn a_page_requests_nothing_from_any_server() {
         for (page, language) in PAGES.iter().flat_map(|page| LANGUAGES.map(|l| (page, l))) {
             let html = page.html(language);
             for foreign in ["http:", "https:", "//", "url(", "@import", "src="] {

@@ -1,4 +1,4 @@
-//! What a person pastes where the browser cannot reach this computer.
+//! A text that a user pastes if the browser cannot reach this computer.
 
 mod readings;
 
@@ -7,13 +7,13 @@ use reqwest::Url;
 pub(super) use self::readings::{begins_with_an_address, is_of_an_answer, readings};
 use crate::secret::Secret;
 
-/// Shorter than any code that is seen, longer than what is typed by mistake.
+/// Shorter than any known code, longer than a typing mistake.
 const SHORTEST_CODE: usize = 16;
 
-/// A pasted text by its form; nothing is checked yet.
+/// A pasted text by its form, without any check.
 #[derive(Debug)]
 pub(super) enum Pasted {
-    /// The parameters of the answer without the address before them.
+    /// The parameters of the response without the address before them.
     Response(String),
     /// The code alone. It carries no `state`; the code verifier binds it to this sign-in
     /// (RFC 7636 section 1).
@@ -23,14 +23,14 @@ pub(super) enum Pasted {
 }
 
 impl Pasted {
-    /// What one reading of a text is; see [`readings`].
+    /// The form of one reading of a text; see [`readings`].
     pub(super) fn read(text: &str) -> Self {
         // A scope in the query may be a URL too, as at Google.
         let address = text.split(['?', '&', '=']).next().unwrap_or_default();
         if address.contains("://") {
             return Url::parse(text).map_or(Self::Nothing, Self::Url);
         }
-        // Browsers hide the scheme of what they show.
+        // Browsers hide the scheme of the address that they show.
         if address.starts_with("127.0.0.1:") || address.starts_with("[::1]:") {
             return Url::parse(&format!("http://{text}")).map_or(Self::Nothing, Self::Url);
         }
@@ -84,7 +84,7 @@ mod tests {
     fn form(text: &str) -> String {
         let reading = readings(text).into_iter().next();
         match Pasted::read(reading.as_ref().map_or("", Secret::expose)) {
-            Pasted::Response(query) => format!("answer {query}"),
+            Pasted::Response(query) => format!("response {query}"),
             Pasted::Code(code) => format!("code {}", code.expose()),
             Pasted::Nothing => "nothing".into(),
             Pasted::Url(url) => format!("url {url}"),
@@ -97,17 +97,17 @@ mod tests {
         assert_eq!(form("http://127.0.0.1:4711/cb?state=s&code=c"), url);
         assert_eq!(form("  127.0.0.1:4711/cb?state=s&code=c\r\n"), url);
         assert_eq!(form("\"http://127.0.0.1:4711/cb?state=s&code=c\""), url);
-        assert_eq!(form("?state=s&code=c"), "answer state=s&code=c");
-        assert_eq!(form("code=c&state=s"), "answer code=c&state=s");
+        assert_eq!(form("?state=s&code=c"), "response state=s&code=c");
+        assert_eq!(form("code=c&state=s"), "response code=c&state=s");
         assert_eq!(
             form("\x1b[200~http://127.0.0.1:4711/cb?state=s&code=c\x1b[201~\n"),
             url
         );
         let google = "state=s&code=c&scope=https://www.googleapis.com/auth/cloud-platform";
-        assert_eq!(form(google), format!("answer {google}"));
+        assert_eq!(form(google), format!("response {google}"));
         let url = format!("127.0.0.1:4711/cb?{google}");
         assert_eq!(form(&url), format!("url http://{url}"));
-        assert_eq!(form(&format!("/cb?{google}")), format!("answer {google}"));
+        assert_eq!(form(&format!("/cb?{google}")), format!("response {google}"));
     }
 
     #[test]

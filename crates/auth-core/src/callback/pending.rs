@@ -1,4 +1,4 @@
-//! The wait for the one answer, by whichever way it comes first.
+//! The wait for the one response, from the browser or pasted.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,34 +17,34 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::secret::Secret;
 
-/// How often the prompt hears how much time is left.
+/// How often the prompt receives the time that is left.
 const REMINDER: Duration = Duration::from_secs(15);
 
-/// How many codes alone are tried, and how many in an address that was pasted: no server is asked
-/// about all that is typed.
+/// How many bare codes and how many pasted addresses are tried: not every typed text is sent to the
+/// server.
 const MOST_OF_A_KIND: usize = 3;
 
-/// After an empty text, as the end of an input has it, the prompt is left alone for so long.
+/// After an empty text, which the end of an input returns, the prompt is not asked for this long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest address that is put together from texts.
+/// The longest address that is assembled from texts.
 const LONGEST: usize = 64 * 1024;
 
-/// The wait for an answer.
+/// The wait for a response.
 #[derive(Debug)]
 pub(super) struct PendingCallback {
     validator: CallbackValidator,
     server: Server,
-    /// What the browser brings.
-    answer: oneshot::Receiver<Received>,
-    /// Why something that reached the redirect URI was not the answer.
+    /// Responses from the browser.
+    response: oneshot::Receiver<Received>,
+    /// Why a request to the redirect URI was ignored.
     ignored: mpsc::Receiver<&'static str>,
     deadline: Instant,
-    /// Codes that were pasted: none is redeemed twice (RFC 6749 section 4.1.2).
+    /// Pasted codes: none is redeemed twice (RFC 6749 section 4.1.2).
     spent: Vec<PastedCode>,
-    /// Other codes that the last text may have held.
+    /// Other possible codes in the last text.
     untried: VecDeque<PastedCode>,
-    /// The address that was pasted last, of which the next text may be the rest.
+    /// The last pasted address, which the next text may continue.
     unfinished: Option<Secret>,
 }
 
@@ -54,12 +54,12 @@ impl PendingCallback {
         validator: CallbackValidator,
         deadline: Instant,
     ) -> Self {
-        let (bring, answer) = oneshot::channel();
-        let (tell, ignored) = mpsc::channel(16);
+        let (sender, response) = oneshot::channel();
+        let (ignored_sender, ignored) = mpsc::channel(16);
         Self {
-            server: Server::start(listeners, validator.clone(), bring, tell),
+            server: Server::start(listeners, validator.clone(), sender, ignored_sender),
             validator,
-            answer,
+            response,
             ignored,
             deadline,
             spent: Vec::new(),
@@ -70,19 +70,20 @@ impl PendingCallback {
 
     pub(super) async fn next(mut self, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
         let mut reminder = Instant::now();
-        // A text may take its time: the prompt is asked for the next one only after this one.
+        // The prompt may be slow: it is asked for the next text only after this one.
         let mut pasted = None;
         let mut ask_at = Instant::now();
         loop {
-            // What is here by now goes before the time, and the time before a flood of texts.
-            if let Ok(answer) = self.answer.try_recv() {
-                return self.take(answer, prompt).await;
+            // A response that is already here goes before the deadline, and the deadline before a
+            // flood of texts.
+            if let Ok(response) = self.response.try_recv() {
+                return self.take(response, prompt).await;
             }
             let left = self.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(Error::new(
                     ErrorKind::Expired,
-                    "nobody finished the sign-in in the browser in time",
+                    "the sign-in in the browser was not finished in time",
                 ));
             }
             if let Some(next) = self.next_untried() {
@@ -95,9 +96,9 @@ impl PendingCallback {
             };
             tokio::select! {
                 biased;
-                answer = &mut self.answer => match answer {
-                    Ok(answer) => return self.take(answer, prompt).await,
-                    Err(_nobody_is_left) => return Err(Error::new(
+                response = &mut self.response => match response {
+                    Ok(response) => return self.take(response, prompt).await,
+                    Err(_server_is_gone) => return Err(Error::new(
                         ErrorKind::Callback,
                         "the redirect listener stopped by itself",
                     )),
@@ -108,7 +109,7 @@ impl PendingCallback {
                 }
                 text = text => {
                     pasted = None;
-                    // Texts that are always there would keep everybody else from running.
+                    // A prompt that always has a text would starve other tasks.
                     yield_now().await;
                     if text.expose().trim().is_empty() {
                         ask_at = Instant::now() + PAUSE;
@@ -123,30 +124,30 @@ impl PendingCallback {
                     }
                 }
                 Some(why) = self.ignored.recv() => {
-                    tracing::debug!(why, "something that is not the answer was ignored");
+                    tracing::debug!(why, "ignored an unexpected request");
                     prompt.notify(&LoginEvent::Ignored { why, pasted: false });
                 }
             }
         }
     }
 
-    /// What to do after a pasted code could not be redeemed: go on with what the browser brought
-    /// meanwhile, else wait on if the server does not know that code, for then it was none, or
-    /// a part of one.
+    /// Continues after a pasted code could not be redeemed: with the response of the browser, if
+    /// one came meanwhile. Otherwise it waits on if the server does not know that code, because it
+    /// was none, or a part of one.
     pub(super) async fn after(
         mut self,
         error: Error,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {
-        match self.answer.try_recv() {
-            Ok(answer) if self.is_spent(&answer) => {
-                let browser = Browser::new(answer.reply, self.server);
+        match self.response.try_recv() {
+            Ok(response) if self.is_spent(&response) => {
+                let browser = Browser::new(response.reply, self.server);
                 browser.send_page(Page::Failed).await;
                 Err(error)
             }
-            Ok(answer) => {
+            Ok(response) => {
                 prompt.notify(&LoginEvent::Retrying { error: &error });
-                self.take(answer, prompt).await
+                self.take(response, prompt).await
             }
             Err(_none_yet) if error.kind() == ErrorKind::Expired => {
                 let untried = std::mem::take(&mut self.untried);
@@ -164,19 +165,19 @@ impl PendingCallback {
         }
     }
 
-    /// Ends the wait; a browser that came too late gets its page all the same.
+    /// Ends the wait; a browser that came too late still gets its page.
     pub(super) async fn end(mut self, page: Page) {
-        if let Ok(answer) = self.answer.try_recv() {
-            Browser::new(answer.reply, self.server)
+        if let Ok(response) = self.response.try_recv() {
+            Browser::new(response.reply, self.server)
                 .send_page(page)
                 .await;
         }
     }
 
-    async fn take(self, answer: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
-        let is_spent = self.is_spent(&answer);
-        let browser = Browser::new(answer.reply, self.server);
-        match answer.outcome {
+    async fn take(self, response: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
+        let is_spent = self.is_spent(&response);
+        let browser = Browser::new(response.reply, self.server);
+        match response.outcome {
             Ok(_spent) if is_spent => {
                 browser.send_page(Page::Failed).await;
                 Err(Error::new(
@@ -197,8 +198,8 @@ impl PendingCallback {
         }
     }
 
-    fn is_spent(&self, answer: &Received) -> bool {
-        let code = answer.outcome.as_ref().ok();
+    fn is_spent(&self, response: &Received) -> bool {
+        let code = response.outcome.as_ref().ok();
         code.is_some_and(|code| self.has_spent(code))
     }
 
@@ -206,8 +207,8 @@ impl PendingCallback {
         self.spent.iter().any(|spent| spent.code == *code)
     }
 
-    /// What a text is, knowing what was pasted before: a terminal may break an address over lines,
-    /// and each of them is a text of its own then.
+    /// Reads a text in the light of the previous one: a terminal may break an address over lines,
+    /// and each of them is then a text of its own.
     fn take_in(&mut self, text: &Secret) -> PastedVerdict {
         let before = self.unfinished.take();
         let before = before.filter(|_| !pasted::begins_with_an_address(text.expose()));
@@ -236,7 +237,7 @@ impl PendingCallback {
         heard.unwrap_or(PastedVerdict::Ignored(ignored.unwrap_or_default()))
     }
 
-    /// The codes of one vendor begin alike, and the rest of one does not.
+    /// The codes of one vendor begin in the same way, and the rest of one does not.
     fn begins_like_a_code(&self, text: &str) -> bool {
         let text = text.trim().trim_start_matches("code=");
         let begin = |code: &str| code.chars().take(4).collect::<String>();
@@ -270,7 +271,7 @@ impl PendingCallback {
         }
     }
 
-    /// Whether the code that was tried last came with the last address that is tried.
+    /// Whether the last code came from the last address that is tried.
     fn has_tried_the_last_address(&self) -> bool {
         let in_addresses = self.spent.iter().filter(|spent| !spent.is_alone).count();
         in_addresses >= MOST_OF_A_KIND && self.spent.last().is_some_and(|spent| !spent.is_alone)

@@ -1,5 +1,6 @@
-//! A request to the redirect URI. We read it ourselves, because an HTTP server responds to what it
-//! cannot parse without a word to us: the page stays empty, and the terminal waits on.
+//! A request to the redirect URI. This module parses it itself, because an HTTP server responds to
+//! a request that it cannot parse without reporting it: the page stays empty, and the terminal
+//! waits on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,15 +11,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-/// The longest head. Cookies of everything else that runs on this computer come with it, since
-/// cookies know no ports.
+/// The longest head. It includes the cookies of every other server on this computer, since cookies
+/// ignore ports.
 const LONGEST: usize = 256 * 1024;
 const MOST_HEADERS: usize = 400;
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// With this a TLS client begins (RFC 8446 section 5.1).
+/// The first byte of a TLS client (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What the gate and the page need to know of a request.
+/// The parts of a request that the validator and the page need.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -27,12 +28,12 @@ pub(super) struct Request {
     pub(super) accept_language: Option<String>,
 }
 
-/// Why there is no request.
+/// The reason why there is no request.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Unread {
-    /// It is no HTTP, or too much of it.
+    /// It is not HTTP, or too long.
     Bad { status: u16, why: &'static str },
-    /// Nothing was sent, as a browser's preconnect has it.
+    /// Nothing was sent, as in a browser's preconnect.
     Silent,
 }
 
@@ -60,7 +61,7 @@ pub(super) async fn read(
             });
         }
         has_begun.store(true, Ordering::SeqCst);
-        // Only the end of a line completes anything.
+        // Only a line end completes a part.
         if before > 0 && !head[before..].contains(&b'\n') {
             if head.len() > LONGEST {
                 return Err(too_long());
@@ -76,7 +77,7 @@ pub(super) async fn read(
     }
 }
 
-/// `None` if there is more to come.
+/// `None` if it is incomplete.
 fn parse(head: &[u8]) -> Result<Option<Request>, Unread> {
     if head.first() == Some(&TLS_HANDSHAKE) {
         return Err(bad(
@@ -113,11 +114,11 @@ fn parse(head: &[u8]) -> Result<Option<Request>, Unread> {
 }
 
 impl Request {
-    /// The host that the target names itself, the path, and the query (RFC 9112 section 3.2).
+    /// The host in the target, the path, and the query (RFC 9112 section 3.2).
     pub(super) fn target(&self) -> (Option<&str>, &str, &str) {
         let target = self.target.as_str();
         let (authority, rest) = match target.split_once("://") {
-            // Of a query that holds a URL nothing is taken apart.
+            // A URL in the query is not taken apart.
             Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
                 let end = rest.find(['/', '?']).unwrap_or(rest.len());
                 (Some(&rest[..end]), &rest[end..])

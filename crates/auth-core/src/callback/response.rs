@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::page::{Language, Page, SECURITY_POLICY};
 
-/// What is sent after the head of a request is read away, for so long: a connection that is closed
-/// with something unread is reset, and the page may be lost by that.
+/// How long data after the head of a request is read and dropped: closing a connection with unread
+/// data resets it, and that may lose the page.
 const REST_TIME: Duration = Duration::from_secs(1);
 const MOST_OF_REST: u64 = 1024 * 1024;
 
@@ -18,7 +18,7 @@ pub(super) struct Response {
     pub(super) status: u16,
     pub(super) page: Page,
     pub(super) language: Language,
-    /// To `HEAD`, which gets all but the page itself.
+    /// For `HEAD`, which gets everything but the page.
     pub(super) is_bare: bool,
 }
 
@@ -56,7 +56,7 @@ impl Response {
     }
 }
 
-/// Reads away what else the client sends.
+/// Reads and drops the remaining data of the client.
 pub(super) async fn drain(stream: &mut TcpStream) {
     let mut rest = stream.take(MOST_OF_REST);
     let mut nowhere = io::sink();

@@ -18,17 +18,17 @@ use crate::error::Result;
 use crate::secret::Secret;
 
 const CONNECTIONS: usize = 32;
-/// A browser waits this long for its page while the code is exchanged.
+/// How long a browser waits for its page while the code is exchanged.
 const CONNECTION_TIME: Duration = Duration::from_secs(90);
 
-/// The answer that reached the redirect URI, and the browser that waits for its page.
+/// The response that reached the redirect URI, and the browser that waits for its page.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) outcome: Result<Secret>,
     pub(super) reply: oneshot::Sender<Page>,
 }
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 #[derive(Debug)]
 pub(super) struct Server {
     tasks: Vec<JoinHandle<()>>,
@@ -38,8 +38,8 @@ pub(super) struct Server {
 #[derive(Debug)]
 struct Shared {
     validator: CallbackValidator,
-    /// Taken by the one answer: a code is redeemed once, and a reload brings nothing new.
-    bring: Mutex<Option<oneshot::Sender<Received>>>,
+    /// Taken by the one response: a code is redeemed once, and a reload brings nothing new.
+    sender: Mutex<Option<oneshot::Sender<Received>>>,
     delivered: Notify,
     ignored: mpsc::Sender<&'static str>,
 }
@@ -48,12 +48,12 @@ impl Server {
     pub(super) fn start(
         listeners: Vec<TcpListener>,
         validator: CallbackValidator,
-        bring: oneshot::Sender<Received>,
+        sender: oneshot::Sender<Received>,
         ignored: mpsc::Sender<&'static str>,
     ) -> Self {
         let shared = Arc::new(Shared {
             validator,
-            bring: Mutex::new(Some(bring)),
+            sender: Mutex::new(Some(sender)),
             delivered: Notify::new(),
             ignored,
         });
@@ -66,7 +66,7 @@ impl Server {
         }
     }
 
-    /// Waits until the browser has the page for the answer.
+    /// Waits until the browser has received the page for the response.
     pub(super) async fn delivered(&self) {
         self.shared.delivered.notified().await;
     }
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// A connection that is served.
+/// An open connection.
 struct Open {
     task: AbortHandle,
     progress: Arc<Progress>,
@@ -88,9 +88,9 @@ struct Open {
 
 #[derive(Debug, Default)]
 struct Progress {
-    /// It has sent a part of a request.
+    /// Whether it has sent a part of a request.
     has_begun: AtomicBool,
-    /// It brought the answer, and waits for its page.
+    /// Whether it brought the response, and waits for its page.
     is_the_response: AtomicBool,
 }
 
@@ -110,7 +110,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         while connections.try_join_next().is_some() {}
         open.retain(|connection| !connection.task.is_finished());
         if open.len() >= CONNECTIONS {
-            // What has arrived already is read first: it may be the answer.
+            // Data that has already arrived is read first: it may be the response.
             tokio::task::yield_now().await;
             make_room(&mut open);
         }
@@ -123,8 +123,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Ends the oldest connection that has sent nothing at all, else the oldest that has not brought the
-/// answer: a browser sends its request at once, though not always in one piece.
+/// Closes the oldest connection that has sent nothing, otherwise the oldest that has not brought
+/// the response: a browser sends its request at once, though not always in one piece.
 fn make_room(open: &mut VecDeque<Open>) {
     let is_silent = |connection: &Open| !connection.progress.has_begun.load(Ordering::SeqCst);
     let is_idle = |connection: &Open| !connection.progress.is_the_response.load(Ordering::SeqCst);
@@ -141,7 +141,7 @@ fn make_room(open: &mut VecDeque<Open>) {
 async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
     let is_the_response = &progress.is_the_response;
     let response = match request::read(&mut stream, &progress.has_begun).await {
-        Ok(request) => answer(&request, shared, is_the_response).await,
+        Ok(request) => respond(&request, shared, is_the_response).await,
         Err(Unread::Silent) => return,
         Err(Unread::Bad { status, why }) => {
             shared.ignore(why);
@@ -162,7 +162,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared, progress: &Progress) {
     response::drain(&mut stream).await;
 }
 
-async fn answer(request: &Request, shared: &Shared, is_the_response: &AtomicBool) -> Response {
+async fn respond(request: &Request, shared: &Shared, is_the_response: &AtomicBool) -> Response {
     let language = Language::best(request.accept_language.as_deref());
     let response = |status, page| Response {
         status,
@@ -178,12 +178,12 @@ async fn answer(request: &Request, shared: &Shared, is_the_response: &AtomicBool
             return response(status, Page::Nothing);
         }
     };
-    let Some(bring) = shared.bring() else {
+    let Some(sender) = shared.sender() else {
         return response(410, Page::Nothing);
     };
     is_the_response.store(true, Ordering::SeqCst);
     let (reply, page) = oneshot::channel();
-    if bring.send(Received { outcome, reply }).is_err() {
+    if sender.send(Received { outcome, reply }).is_err() {
         return response(410, Page::Nothing);
     }
     response(200, page.await.unwrap_or(Page::Failed))
@@ -191,12 +191,12 @@ async fn answer(request: &Request, shared: &Shared, is_the_response: &AtomicBool
 
 impl Shared {
     fn ignore(&self, why: &'static str) {
-        // Without a listener the remark is lost.
+        // Without a receiver the reason is dropped.
         let _unheard = self.ignored.try_send(why);
     }
 
-    fn bring(&self) -> Option<oneshot::Sender<Received>> {
-        let mut bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner);
-        bring.take()
+    fn sender(&self) -> Option<oneshot::Sender<Received>> {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        sender.take()
     }
 }

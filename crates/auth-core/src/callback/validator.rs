@@ -1,4 +1,4 @@
-//! Which request is the answer that we wait for.
+//! The check whether a request is the expected authorization response.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::grant::{ErrorResponse, Operation};
 use crate::sanitize::clean;
 use crate::secret::Secret;
 
-/// What the answer must carry.
+/// The values that the response must carry.
 #[derive(Clone, Debug)]
 pub(super) struct CallbackValidator {
     host: String,
@@ -21,21 +21,21 @@ pub(super) struct CallbackValidator {
     issuer: Option<String>,
 }
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// Not the answer: changes nothing.
+    /// Not the response: it changes nothing.
     Ignored { status: u16, why: &'static str },
-    /// The answer: yes.
+    /// The response, with a code.
     Code(Secret),
-    /// The answer: no.
+    /// The response, with an error.
     Refused(Error),
 }
 
-/// What a pasted text is.
+/// The kind of a pasted text.
 #[derive(Debug)]
 pub(super) enum PastedVerdict {
-    /// The codes that it may hold, the likeliest first; at least one.
+    /// The possible codes, the likeliest first; at least one.
     Codes(VecDeque<PastedCode>),
     Ignored(&'static str),
     Refused(Error),
@@ -44,7 +44,7 @@ pub(super) enum PastedVerdict {
 #[derive(Clone, Debug)]
 pub(super) struct PastedCode {
     pub(super) code: Secret,
-    /// It came without a `state`, so that it may be anything.
+    /// It came without a `state`, so it may be any text.
     pub(super) is_alone: bool,
 }
 
@@ -65,8 +65,8 @@ impl CallbackValidator {
 
     pub(super) fn validate(&self, request: &Request) -> Verdict {
         let (authority, path, query) = request.target();
-        // Another name for this address means that a page elsewhere sends it (DNS rebinding). A
-        // target that names a host itself goes before the field (RFC 9112 section 3.2.2).
+        // Another name for this address means that a foreign page sends it (DNS rebinding). The
+        // host of an absolute target takes precedence over the header (RFC 9112 section 3.2.2).
         let is_mine = request.hosts == [self.host.as_bytes()]
             && authority.is_none_or(|named| named == self.host);
         if !is_mine {
@@ -81,7 +81,8 @@ impl CallbackValidator {
         self.validate_response(query)
     }
 
-    /// What the person pasted: the final URL, which must be of this very sign-in, or the code.
+    /// The text that the user pasted: the final URL, which must belong to this sign-in, or the
+    /// code.
     pub(super) fn validate_pasted(&self, text: &str) -> PastedVerdict {
         let mut codes = VecDeque::new();
         let mut ignored = None;
@@ -100,7 +101,7 @@ impl CallbackValidator {
         }
     }
 
-    /// Also whether it is the code alone.
+    /// Also returns whether it is the code alone.
     fn validate_reading(&self, text: &str) -> (Verdict, bool) {
         let verdict = match Pasted::read(text) {
             Pasted::Code(code) => return (Verdict::Code(code), true),
@@ -121,9 +122,9 @@ impl CallbackValidator {
     }
 
     fn validate_pasted_response(&self, query: &str) -> Verdict {
-        // Copied in part: no server said so.
-        let answer = Parameters::read(query);
-        if answer.is_some_and(|answer| answer.code.is_none() && answer.error.is_none()) {
+        // Copied only in part: no server sent this.
+        let response = Parameters::read(query);
+        if response.is_some_and(|response| response.code.is_none() && response.error.is_none()) {
             return ignored(400, "a pasted URL without a code");
         }
         self.validate_parameters(query, |expected, named| {
@@ -131,7 +132,7 @@ impl CallbackValidator {
         })
     }
 
-    /// Whether it is our redirect URI, whatever stands behind it (RFC 8252 section 8.10).
+    /// Whether it is the redirect URI, with any text after it (RFC 8252 section 8.10).
     fn is_mine(&self, url: &Url) -> bool {
         let authority = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -140,7 +141,7 @@ impl CallbackValidator {
         url.scheme() == "http" && authority == self.host && url.path() == self.path
     }
 
-    /// The parameters of an answer that came by the right way.
+    /// The parameters of a response that came in the right way.
     fn validate_response(&self, query: &str) -> Verdict {
         self.validate_parameters(query, |expected, named| expected == named)
     }
@@ -150,41 +151,41 @@ impl CallbackValidator {
         query: &str,
         is_issuer: impl FnOnce(&str, &str) -> bool,
     ) -> Verdict {
-        let Some(answer) = Parameters::read(query) else {
+        let Some(response) = Parameters::read(query) else {
             return ignored(400, "an answer with a parameter twice");
         };
-        match &answer.state {
+        match &response.state {
             None => return ignored(400, "an answer without state"),
             Some(state) if *state != self.state => {
                 return ignored(400, "an answer with another state");
             }
             Some(_) => {}
         }
-        if let (Some(expected), Some(named)) = (&self.issuer, &answer.issuer)
+        if let (Some(expected), Some(named)) = (&self.issuer, &response.issuer)
             && !is_issuer(expected, named)
         {
             return ignored(400, "an answer of another issuer");
         }
-        match (answer.code, answer.error) {
+        match (response.code, response.error) {
             (Some(_), Some(_)) => ignored(400, "an answer with both a code and an error"),
             (Some(code), None) => Verdict::Code(code),
             (None, Some(error)) => Verdict::Refused(error),
             (None, None) => Verdict::Refused(Error::new(
                 ErrorKind::Protocol,
-                "the authorization server's answer has neither a code nor an error",
+                "the authorization server's response has neither a code nor an error",
             )),
         }
     }
 }
 
-/// Whether the issuer at the end of a pasted address is the expected one that was copied in part, or
-/// with a mark of the text around it. It is no more than an address without `iss`.
+/// Whether the issuer at the end of a pasted address is the expected one, cut off or with a
+/// punctuation mark of the surrounding text. It counts no more than an address without `iss`.
 fn is_miscopied(query: &str, expected: &str, named: &str) -> bool {
     let last = query.rsplit('&').next().unwrap_or_default();
     if !last.starts_with("iss=") {
         return false;
     }
-    // The cut may go through an escape.
+    // The cut may split an escape.
     let whole = match named.rfind('%') {
         Some(at) if named.len() - at < 3 => &named[..at],
         _ => named,
@@ -210,7 +211,7 @@ struct Parameters {
 }
 
 impl Parameters {
-    /// `None` if one of them stands twice.
+    /// `None` if one of them occurs twice.
     fn read(query: &str) -> Option<Self> {
         let url = Url::parse(&format!("http://127.0.0.1/?{query}")).ok()?;
         let mut found: [Option<String>; 5] = Default::default();
@@ -239,10 +240,10 @@ impl Parameters {
 
 /// The server's words are untrusted text (RFC 6749 section 4.1.2.1).
 fn refused(code: &str, description: Option<&str>) -> Error {
-    let refusal = ErrorResponse::new(code, description);
+    let error_response = ErrorResponse::new(code, description);
     let mut message = format!(
         "the authorization server refused the sign-in: {}",
-        clean(refusal.said(), 80, &[])
+        clean(error_response.said(), 80, &[])
     );
     if let Some(words) = description
         .map(|text| clean(text, 200, &[]))
@@ -250,7 +251,7 @@ fn refused(code: &str, description: Option<&str>) -> Error {
     {
         message.push_str(&format!(" ({words})"));
     }
-    Error::new(refusal.kind(Operation::Authorization), message)
+    Error::new(error_response.kind(Operation::Authorization), message)
 }
 
 #[cfg(test)]

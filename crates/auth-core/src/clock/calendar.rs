@@ -1,4 +1,4 @@
-//! Instants as dates, and as the standard library has them.
+//! Instants as dates, and as values of the standard library.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,7 +35,7 @@ impl fmt::Debug for Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// To the millisecond; what is out of range is the first or the last instant.
+    /// To the millisecond; an instant out of range becomes the first or the last one.
     fn from(time: SystemTime) -> Self {
         let millis = |length: Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         Self(match time.duration_since(UNIX_EPOCH) {
@@ -46,7 +46,8 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl From<Timestamp> for SystemTime {
-    /// What the system's clock cannot hold is the first instant of 1601 or the last of 9999.
+    /// An instant that the system's clock cannot hold becomes the first of 1601 or the last of
+    /// 9999.
     fn from(at: Timestamp) -> Self {
         let (first, last) = EVERYWHERE;
         system_time(at.0)

@@ -1,4 +1,4 @@
-//! The answer of a device authorization endpoint.
+//! The response of a device authorization endpoint.
 
 use std::time::Duration;
 
@@ -9,48 +9,49 @@ use crate::sanitize::shown;
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
-/// The lifetime of a device code whose answer names none: 15 minutes.
+/// The lifetime of a device code if the response names none: 15 minutes.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 
-/// The longest code that a user is asked to type or compare, in characters.
+/// The longest code that a user has to type or compare, in characters.
 const LONGEST_CODE: usize = 64;
 
-/// The longest address of a page that is shown and opened; browsers take no longer one for sure.
+/// The longest address of a page that is shown and opened; browsers do not reliably accept longer
+/// ones.
 const LONGEST_URI: usize = 2_000;
 
-/// What the person needs to see, and what the poll needs to send
+/// What the user has to see, and what the polls have to send
 /// ([RFC 8628 section 3.2](https://www.rfc-editor.org/rfc/rfc8628#section-3.2)).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeviceAuthorization {
-    /// The device code: it goes into the polls and is shown to nobody.
+    /// The device code, for the polls. Do not show it.
     pub device_code: Secret,
-    /// What the person types or compares.
+    /// The code that the user types or compares.
     pub user_code: String,
-    /// Where the person goes; `https` or loopback, checked.
+    /// The page that the user visits; checked to be `https` or loopback.
     pub verification_uri: String,
     /// The same with the user code in it, if the server sent one.
     pub verification_uri_complete: Option<String>,
     /// How long the code lives.
     pub expires_in: Duration,
-    /// The wait between polls that the server asked for, if it did.
+    /// The wait between polls, if the server asked for one.
     pub interval: Option<Duration>,
 }
 
 impl DeviceAuthorization {
-    /// Reads a standard answer. Google's `verification_url` counts as `verification_uri`; an
-    /// `interval` that is not a positive number counts as not named.
+    /// Reads a standard response. Google's `verification_url` counts as `verification_uri`; an
+    /// `interval` that is not a positive number counts as absent.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, if the URI is neither
-    /// `https` nor loopback, if one of them repeats the device code, or if a server on the network names a page on this computer or on a
-    /// private network.
+    /// `https` nor loopback, if one of them repeats the device code, or if a server on the network
+    /// names a page on this computer or on a private network.
     pub fn read(fields: &JsonObject) -> Result<Self> {
         let device_code = fields
             .text("device_code")
             .ok_or_else(|| missing("device_code"))?;
-        // A length that is negative is over as much as one that is zero.
+        // A negative lifetime has expired as much as a zero one.
         let expires_in = match fields.number("expires_in")? {
             Some(seconds) if seconds <= 0.0 => Duration::ZERO,
             _ => fields.seconds("expires_in")?.unwrap_or(DEFAULT_LIFETIME),
@@ -59,7 +60,7 @@ impl DeviceAuthorization {
         Self::read_with(fields, device_code.into(), expires_in, interval)
     }
 
-    /// Reads an answer whose code and times have been worked out already (MiniMax).
+    /// Reads a response whose code and times have been worked out already (MiniMax).
     ///
     /// # Errors
     ///
@@ -73,7 +74,7 @@ impl DeviceAuthorization {
         let sent = fields
             .text("user_code")
             .ok_or_else(|| missing("user_code"))?;
-        // A provider whose polls send the user code itself has no other code to hide.
+        // A provider whose polls send the user code has no other code to hide.
         let hidden: &[Secret] = match device_code.expose() == sent && is_user_code(fields, sent) {
             true => &[],
             false => std::slice::from_ref(&device_code),
@@ -92,7 +93,7 @@ impl DeviceAuthorization {
         Ok(Self {
             user_code,
             verification_uri: page(fields, verification_uri)?,
-            // Without it the user enters the code at the plain page.
+            // Without it, the user enters the code on the plain page.
             verification_uri_complete: fields
                 .text("verification_uri_complete")
                 .filter(|uri| uri.len() <= LONGEST_URI && !repeats(uri, hidden))
@@ -104,7 +105,7 @@ impl DeviceAuthorization {
         })
     }
 
-    /// The page to open: the complete URI where there is one.
+    /// The page to open: the complete URI if there is one.
     #[must_use]
     pub fn best_uri(&self) -> &str {
         self.verification_uri_complete
@@ -113,15 +114,15 @@ impl DeviceAuthorization {
     }
 }
 
-/// Whether the polls send the user code on purpose: the response has no other code for them, or
-/// the provider does not use it.
+/// Whether the polls send the user code on purpose: the response has no other code for them, or the
+/// provider does not use it.
 fn is_user_code(fields: &JsonObject, user_code: &str) -> bool {
     fields
         .text("device_code")
         .is_none_or(|device_code| device_code != user_code)
 }
 
-/// Who sees the device code can take the session.
+/// The device code is enough to take the session.
 fn repeated(name: &str) -> Error {
     Error::new(
         ErrorKind::Protocol,
@@ -132,25 +133,24 @@ fn repeated(name: &str) -> Error {
 fn missing(name: &str) -> Error {
     Error::new(
         ErrorKind::Protocol,
-        format!("the device authorization answer has no {name}"),
+        format!("the device authorization response has no {name}"),
     )
 }
 
-/// A page that may be shown and opened: untrusted until it is `https` or loopback, and the latter
-/// only for a server that is there too. What
-/// comes back is the parsed form, in which control characters are escaped.
+/// A page that may be shown and opened: untrusted until it is `https`, or loopback from a server on
+/// loopback. The result is the parsed form, in which control characters are escaped.
 fn page(fields: &JsonObject, uri: &str) -> Result<String> {
     if uri.len() > LONGEST_URI {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "the device authorization answer names a page with an address of more than 2,000 characters",
+            "the device authorization response names a page with an address of more than 2,000 characters",
         ));
     }
     let bare = uri.split('#').next().unwrap_or_default();
     let page = SecureUrl::new(bare).map_err(|source| {
         Error::new(
             ErrorKind::Protocol,
-            "the device authorization answer names a page that is not https",
+            "the device authorization response names a page that is not https",
         )
         .with_source(source)
     })?;
@@ -158,7 +158,7 @@ fn page(fields: &JsonObject, uri: &str) -> Result<String> {
         return Err(Error::new(
             ErrorKind::Protocol,
             format!(
-                "the device authorization answer names a page on this computer or its network \
+                "the device authorization response names a page on this computer or its network \
                  ({}), which no vendor has",
                 page.host()
             ),

@@ -1,4 +1,4 @@
-//! The loop that waits for the person.
+//! The polling loop of a device sign-in.
 
 use tokio::time::{Instant, sleep};
 
@@ -9,20 +9,20 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Poll, TokenResponse};
 use crate::prompt::{LoginEvent, UserPrompt};
 
-/// Polls until the person has decided or the code has expired.
+/// Polls until the user has decided or the code has expired.
 ///
-/// One poll at a time, each after a wait; a transient failure makes the wait longer and does
-/// not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
-/// server goes on saying "not yet", and never sleeps past it. Dropping the future cancels.
+/// It sends one poll at a time, each after a wait. A transient failure makes the wait longer and
+/// does not end the sign-in (RFC 8628 section 3.5). It stops at the code's own expiry even if the
+/// server still returns "not yet", and never sleeps past it. Dropping the future cancels it.
 ///
-/// A 2xx response of the server that cannot be read ends the sign-in too: the device code is
-/// spent by it, if the user had approved. A web page with that status comes from something in
-/// between, and does not.
+/// A 2xx response of the server that cannot be read ends the sign-in too: it has spent the device
+/// code, if the user had approved. A web page with that status comes from something in between, and
+/// does not end it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Expired`] when the time is up and the server's last word was "not yet"; if the
-/// last polls failed, the kind of the last failure, since the user may have approved in vain.
+/// [`ErrorKind::Expired`] when the time is over and the server's last response was "not yet"; if
+/// the last polls failed, the kind of the last failure, since the user may have approved in vain.
 /// Every error of `poll` that is not transient.
 pub async fn poll_for_token<F, Response>(
     schedule: &PollSchedule,
@@ -34,25 +34,25 @@ where
     F: FnMut() -> Response + Send,
     Response: Future<Output = Result<Poll>> + Send,
 {
-    let deadline = deadline(schedule.patience_with(device.expires_in));
+    let deadline = deadline(schedule.time_limit(device.expires_in));
     let mut interval = schedule.first_wait(device.interval);
     let mut wait = interval;
     let mut polled = false;
-    let mut trouble = None;
+    let mut failure = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || (polled && wait >= left) {
             sleep(left).await;
-            return Err(out_of_time(trouble));
+            return Err(out_of_time(failure));
         }
         prompt.notify(&LoginEvent::Waiting { left });
-        // An interval longer than the code lives still gets one poll, while it lives.
+        // Even if the interval is longer than the code lives, one poll is sent before it expires.
         sleep(wait.min(left.mul_f64(0.75))).await;
         polled = true;
         let outcome = poll().await;
-        trouble = outcome.as_ref().err().cloned();
+        failure = outcome.as_ref().err().cloned();
         wait = match outcome {
-            Ok(Poll::Ready(answer)) => return Ok(answer),
+            Ok(Poll::Ready(response)) => return Ok(response),
             Ok(Poll::Pending) => {
                 interval = schedule.after_pending(interval);
                 interval
@@ -71,9 +71,9 @@ where
     }
 }
 
-/// Why a series of polls ended with the time that there was.
-fn out_of_time(trouble: Option<Error>) -> Error {
-    let Some(trouble) = trouble else {
+/// The error of a series of polls that ran out of time.
+fn out_of_time(failure: Option<Error>) -> Error {
+    let Some(failure) = failure else {
         return Error::new(
             ErrorKind::Expired,
             "nobody approved the sign-in before the code expired or the wait ran out",
@@ -81,14 +81,14 @@ fn out_of_time(trouble: Option<Error>) -> Error {
     };
     let message = format!(
         "the code expired or the wait ran out while the server could not be asked: {}",
-        trouble.message()
+        failure.message()
     );
-    let error = Error::new(trouble.kind(), message).with_retry_after(trouble.retry_after());
-    let error = match trouble.status() {
+    let error = Error::new(failure.kind(), message).with_retry_after(failure.retry_after());
+    let error = match failure.status() {
         Some(status) => error.with_status(status),
         None => error,
     };
-    error.with_source(trouble)
+    error.with_source(failure)
 }
 
 #[cfg(test)]
@@ -124,22 +124,23 @@ mod tests {
         }))
     }
 
-    fn trouble() -> Result<Poll> {
+    fn failure() -> Result<Poll> {
         Err(Error::new(ErrorKind::Transient, "no network"))
     }
 
-    /// Runs the loop on answers in order (then "not yet" for ever); the second of each poll.
+    /// Runs the loop on responses in order (then "not yet" for ever), and returns the second of
+    /// each poll.
     async fn run(
         device: DeviceAuthorization,
-        answers: Vec<Result<Poll>>,
+        responses: Vec<Result<Poll>>,
     ) -> (Vec<u64>, Result<TokenResponse>) {
         let start = Instant::now();
         let polls = Mutex::new(Vec::new());
-        let answers = Mutex::new(VecDeque::from(answers));
+        let responses = Mutex::new(VecDeque::from(responses));
         let result = poll_for_token(&PollSchedule::new(), &device, &Silent, || {
             polls.lock().unwrap().push(start.elapsed().as_secs());
-            let answer = answers.lock().unwrap().pop_front();
-            async move { answer.unwrap_or(Ok(Poll::Pending)) }
+            let response = responses.lock().unwrap().pop_front();
+            async move { response.unwrap_or(Ok(Poll::Pending)) }
         })
         .await;
         (polls.into_inner().unwrap(), result)
@@ -158,27 +159,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slow_down_adds_five_seconds_for_good_each_time() {
-        let answers = vec![
+        let responses = vec![
             Ok(Poll::SlowDown),
             Ok(Poll::Pending),
             Ok(Poll::SlowDown),
             Ok(Poll::Pending),
             ready(),
         ];
-        let (polls, _) = run(device(600, Some(2)), answers).await;
+        let (polls, _) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 9, 16, 28, 40]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connection_trouble_doubles_the_wait_until_it_is_over() {
-        let answers = vec![trouble(), trouble(), Ok(Poll::Pending), ready()];
-        let (polls, result) = run(device(600, Some(2)), answers).await;
+    async fn a_connection_error_doubles_the_wait_until_it_is_over() {
+        let responses = vec![failure(), failure(), Ok(Poll::Pending), ready()];
+        let (polls, result) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 6, 14, 16]);
         assert!(result.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_2xx_response_that_cannot_be_read_ends_it_and_trouble_in_between_does_not() {
+    async fn a_2xx_response_that_cannot_be_read_ends_it_and_an_error_in_between_does_not() {
         let unread = |status| {
             let error = Error::new(ErrorKind::Transient, "made-up trouble");
             error.with_status(status).with_unread_response()
@@ -201,8 +202,8 @@ mod tests {
             let error = Error::new(ErrorKind::RateLimited, "429");
             Err(error.with_retry_after(Some(Duration::from_secs(seconds))))
         };
-        let answers = vec![limited(30), limited(86_400), ready()];
-        let (polls, _) = run(device(600, Some(2)), answers).await;
+        let responses = vec![limited(30), limited(86_400), ready()];
+        let (polls, _) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 32, 92], "a day is too long");
     }
 
@@ -216,35 +217,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_trouble_decides_how_a_series_ends() {
+    async fn the_last_failure_decides_how_a_series_ends() {
         let limited = || Err(Error::new(ErrorKind::RateLimited, "429").with_status(429));
-        for (answers, kind, said) in [
+        for (responses, kind, said) in [
             (
-                vec![Ok(Poll::Pending), trouble(), trouble()],
+                vec![Ok(Poll::Pending), failure(), failure()],
                 ErrorKind::Transient,
                 "no network",
             ),
             (vec![limited(), limited()], ErrorKind::RateLimited, "429"),
             (
-                vec![limited(), trouble()],
+                vec![limited(), failure()],
                 ErrorKind::Transient,
                 "no network",
             ),
             (
-                vec![trouble(), Ok(Poll::Pending)],
+                vec![failure(), Ok(Poll::Pending)],
                 ErrorKind::Expired,
-                "nobody approved",
+                "approved the sign-in",
             ),
             (
-                vec![trouble(), Ok(Poll::SlowDown)],
+                vec![failure(), Ok(Poll::SlowDown)],
                 ErrorKind::Expired,
-                "nobody approved",
+                "approved the sign-in",
             ),
         ] {
             // Two polls, and no time for a third.
-            let count = answers.len() as u64;
+            let count = responses.len() as u64;
             let lifetime = if count == 3 { 40 } else { 18 };
-            let (polls, result) = run(device(lifetime, None), answers).await;
+            let (polls, result) = run(device(lifetime, None), responses).await;
             assert_eq!(polls.len() as u64, count);
             let error = result.unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
@@ -261,8 +262,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interval_above_every_cap_is_honoured_and_slowed_down_further() {
-        let answers = vec![Ok(Poll::SlowDown), trouble(), ready()];
-        let (polls, _) = run(device(6000, Some(120)), answers).await;
+        let responses = vec![Ok(Poll::SlowDown), failure(), ready()];
+        let (polls, _) = run(device(6000, Some(120)), responses).await;
         assert_eq!(polls, [120, 245, 370]);
     }
 

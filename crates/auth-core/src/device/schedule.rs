@@ -1,12 +1,12 @@
-//! How often to poll.
+//! The schedule of polls.
 
 use std::time::Duration;
 
-/// The pace of a device sign-in, as a value that each vendor states.
+/// The pace of a device sign-in, as a value that each vendor sets.
 ///
 /// The default is that of [RFC 8628 section 3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5):
 /// 5 s between polls unless the server names an interval, 5 s more for good after each
-/// `slow_down`, twice the wait after connection trouble.
+/// `slow_down`, twice the wait after connection errors.
 ///
 /// # Examples
 ///
@@ -47,43 +47,44 @@ impl PollSchedule {
         }
     }
 
-    /// The wait where the server names none, or none that makes sense; 5 s by default.
+    /// The wait if the server names none, or an invalid one; 5 s by default.
     #[must_use]
     pub const fn default_interval(mut self, interval: Duration) -> Self {
         self.default_interval = interval;
         self
     }
 
-    /// The shortest wait, whatever the server says; 500 ms by default.
+    /// The shortest wait, even if the server asks for less; 500 ms by default.
     #[must_use]
     pub const fn minimum(mut self, minimum: Duration) -> Self {
         self.minimum = minimum;
         self
     }
 
-    /// The longest wait that connection trouble or `Retry-After` leads to; 60 s by default. A
-    /// longer `interval` of the server's is honoured.
+    /// The longest wait after connection errors or `Retry-After`; 60 s by default. A longer
+    /// `interval` of the server is honoured.
     #[must_use]
     pub const fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// What each `slow_down` adds for good; 5 s by default.
+    /// The time that each `slow_down` adds permanently; 5 s by default.
     #[must_use]
     pub const fn slow_down_step(mut self, step: Duration) -> Self {
         self.slow_down_step = step;
         self
     }
 
-    /// By what each failed request multiplies the wait until one succeeds; 2 by default.
+    /// The factor by which each failed request multiplies the wait, until one succeeds; 2 by
+    /// default.
     #[must_use]
     pub const fn error_multiplier(mut self, multiplier: f64) -> Self {
         self.error_multiplier = multiplier;
         self
     }
 
-    /// How long to wait for the person in all, if the code does not expire before; a day by
+    /// How long to wait for the user in total, if the code does not expire earlier; a day by
     /// default.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
@@ -91,7 +92,8 @@ impl PollSchedule {
         self
     }
 
-    /// By what each plain "not yet" multiplies the wait, up to `cap`; 1 by default, so not at all.
+    /// The factor by which each plain "not yet" multiplies the wait, up to `cap`; 1 by default, so
+    /// not at all.
     #[must_use]
     pub const fn pending_multiplier(mut self, multiplier: f64, cap: Duration) -> Self {
         self.pending_multiplier = multiplier;
@@ -99,8 +101,8 @@ impl PollSchedule {
         self
     }
 
-    /// The wait before the first poll, given the `interval` of the device answer. Zero counts
-    /// as not named: it must not become a busy loop.
+    /// The wait before the first poll, given the `interval` of the device response. Zero counts as
+    /// absent, so that it cannot become a busy loop.
     #[must_use]
     pub fn first_wait(&self, announced: Option<Duration>) -> Duration {
         let interval = announced
@@ -109,7 +111,7 @@ impl PollSchedule {
         interval.max(self.minimum)
     }
 
-    pub(super) fn patience_with(&self, expires_in: Duration) -> Duration {
+    pub(super) fn time_limit(&self, expires_in: Duration) -> Duration {
         self.patience.min(expires_in)
     }
 
@@ -126,8 +128,8 @@ impl PollSchedule {
             .max(wait)
     }
 
-    /// The wait after a failed request: longer than the last one, as long as the server asks,
-    /// up to the cap, and never shorter than the interval.
+    /// The wait after a failed request: longer than the last one and at least as long as the server
+    /// asks, up to the cap, and never shorter than the interval.
     pub(super) fn after_error(
         &self,
         wait: Duration,

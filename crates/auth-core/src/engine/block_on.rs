@@ -13,8 +13,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Blocks this thread until the future is done. The future must not need a runtime: what it waits
-/// for runs elsewhere.
+/// Blocks this thread until the future is done. The future must not need a runtime: the work that
+/// it waits for runs elsewhere.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

@@ -1,11 +1,12 @@
-//! The end of the process: it waits for what has been sent to a server and is not stored yet.
+//! The end of the process, which waits for everything that a server has received and the store has
+//! not.
 
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long the end of the process waits. A request takes 20 s at most unless the program allows
+/// How long the end of the process waits. A request takes at most 20 s unless the program allows
 /// more, and a save after it a moment.
 const EXIT_WAIT: Duration = Duration::from_secs(25);
 
@@ -26,8 +27,8 @@ static STATE: Mutex<State> = Mutex::new(State {
 });
 static LESS: Condvar = Condvar::new();
 
-/// Work that the end of the process waits for, as long as this lives: from before a credential
-/// is spent until its successor is stored.
+/// Work that the end of the process waits for, for as long as this value lives: from before a
+/// credential is spent until its successor is stored.
 #[derive(Debug)]
 pub(crate) struct Critical {
     process: u32,
@@ -52,8 +53,8 @@ pub(crate) fn critical() -> Result<Critical> {
     })
 }
 
-/// Lets the end of the process come at once, even if a refresh token is spent and its successor
-/// not stored: for a user who insists, for example by a second Ctrl-C. The session may be lost.
+/// Lets the process end at once, even if a refresh token is spent and its successor not stored: for
+/// a user who insists, for example by a second Ctrl-C. The session may be lost.
 ///
 /// Otherwise a normal end waits, at most 25 s; see [`AuthManager`](crate::AuthManager).
 pub fn skip_exit_wait() {

@@ -1,4 +1,4 @@
-//! Calls of code that is not ours: bounded in time, and a panic in it is an error.
+//! Calls of the program's own code: limited in time, with a panic as an error.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +10,19 @@ use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What it counts as that foreign code does not end well.
+/// The kinds of error for foreign code that does not end well.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kinds {
     pub(crate) panicked: ErrorKind,
     pub(crate) timed_out: ErrorKind,
 }
 
-/// Runs foreign code. It must be called where a runtime with timers is; `what` is a clause such
-/// as "the store's `save`".
+/// Runs foreign code. Call it inside a runtime with timers; `what` is a clause such as "the store's
+/// `save`".
 ///
 /// # Errors
 ///
-/// What the code returns; an error of one of the kinds if it panics or takes longer than the
-/// limit.
+/// The code's error; an error of one of the kinds if it panics or exceeds the limit.
 pub(crate) async fn bounded<T>(
     what: &str,
     kinds: Kinds,
@@ -47,7 +46,7 @@ impl<F: Future> Future for Caught<F> {
     type Output = std::result::Result<F::Output, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // After a panic it is never polled again, so what it left half done is not seen.
+        // After a panic it is never polled again, so its half-done state is never seen.
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),

@@ -12,7 +12,7 @@ use crate::error::Result;
 ///
 /// # Errors
 ///
-/// As the engine's start, and what the future returns.
+/// The errors of starting the engine, and of the future.
 pub(crate) async fn inside<T>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
     let handle = super::io()?;
     Inside {

@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Runs transactions in the engine and knows when none is left.
+/// Runs transactions in the engine and knows when none is running.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks(Arc<Count>);
 
@@ -41,7 +41,7 @@ impl Count {
 struct Running(Arc<Count>);
 
 impl Tasks {
-    /// Starts it now; the future only waits, and dropping it changes nothing.
+    /// Starts the task now; the future only waits, and dropping it changes nothing.
     ///
     /// # Errors
     ///
@@ -63,7 +63,8 @@ impl Tasks {
     /// Waits until nothing is running.
     pub(crate) async fn idle(&self) {
         loop {
-            // It hears from its making on, so that an end between the look and the wait counts.
+            // The receiver exists before the check, so that it does not miss a task that ends
+            // between the check and the wait.
             let none_left = self.0.none_left.notified();
             if self.0.is_none() {
                 return;

@@ -11,8 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Threads that are started when there is work for them and stay: once one runs, later work needs
-/// nothing of the system.
+/// Threads that start on demand and stay: once one runs, later work needs nothing from the system.
 #[derive(Debug)]
 pub(crate) struct Workers {
     name: &'static str,
@@ -40,14 +39,14 @@ impl std::fmt::Debug for State {
     }
 }
 
-/// The threads of files. A file system syncs many files at once about as fast as one, so more
-/// threads than cores are of use.
+/// The threads for files. A file system syncs many files at once about as fast as one, so more
+/// threads than cores are useful.
 pub(crate) fn files() -> &'static Workers {
     static FILES: Workers = Workers::new("llm-auth-files", 10);
     &FILES
 }
 
-/// The threads of host names: a name server that hangs must not keep a save waiting.
+/// The threads for host names: a name server that hangs must not delay a save.
 pub(crate) fn names() -> &'static Workers {
     static NAMES: Workers = Workers::new("llm-auth-names", 2);
     &NAMES
@@ -72,15 +71,15 @@ impl Workers {
     ///
     /// # Errors
     ///
-    /// What the work returns; [`ErrorKind::System`] if it panics, or if no thread runs and none
-    /// can be started: then it has not begun.
+    /// The work's error; [`ErrorKind::System`] if it panics, or if no thread runs and none can be
+    /// started: then it has not begun.
     pub(crate) async fn run<T: Send + 'static>(
         &'static self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         self.push(Box::new(move || {
-            // A caller that is gone does not want the outcome.
+            // A dropped caller does not want the outcome.
             let _unwanted = done.send(work());
         }))?;
         outcome.await.unwrap_or_else(|source| {
@@ -96,7 +95,7 @@ impl Workers {
                 .spawn(move || self.work());
             match started {
                 Ok(_runs_for_ever) => state.threads += 1,
-                // Those that run will come to it.
+                // The running threads will get to it.
                 Err(error) if state.threads > 0 => {
                     tracing::debug!(%error, "cannot start one more thread");
                 }

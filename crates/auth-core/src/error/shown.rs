@@ -1,4 +1,4 @@
-//! An error as a person reads it.
+//! An error as a user reads it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use super::Error;
 use crate::sanitize::clean;
 
-/// What libraries say to no more effect than that there is a cause.
+/// Texts of libraries that mean only that there is a cause.
 const NOISE: [&str; 2] = ["client error (", "error sending request"];
 
 /// The longest text of one cause, and the longest chain.
@@ -40,7 +40,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Adds each cause that says something that is not yet there.
+/// Adds each cause whose text is not in the message yet.
 fn add_causes(text: &mut String, first: Option<&(dyn StdError + 'static)>) {
     let mut next = first;
     for _ in 0..DEPTH {
@@ -55,8 +55,8 @@ fn add_causes(text: &mut String, first: Option<&(dyn StdError + 'static)>) {
     }
 }
 
-/// What a cause says, without what it may quote: a store or provider of the program's own may
-/// have passed on what a parser or an HTTP client said.
+/// The text of a cause, without what it may quote: a program's own store or provider may have
+/// passed on the text of a parser or an HTTP client.
 fn words(cause: &(dyn StdError + 'static)) -> String {
     if let Some(parser) = cause.downcast_ref::<serde_json::Error>()
         && !parser.is_io()
@@ -67,12 +67,12 @@ fn words(cause: &(dyn StdError + 'static)) -> String {
             parser.column()
         );
     }
-    let said = cause.to_string();
-    let said = match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => said.split(" for url (").next().unwrap_or_default(),
-        None => &said,
+    let text = cause.to_string();
+    let text = match cause.downcast_ref::<reqwest::Error>() {
+        Some(_) => text.split(" for url (").next().unwrap_or_default(),
+        None => &text,
     };
-    clean(said, LENGTH, &[])
+    clean(text, LENGTH, &[])
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A directory that is open: what is done in it fails for no lack of a handle or of a path.
+//! An open directory: operations in it do not fail for lack of a handle or a path.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,7 +13,7 @@ use rustix::{
     io::retry_on_intr,
 };
 
-/// Names in it are plain file names.
+/// Names are plain file names.
 #[derive(Debug)]
 pub(crate) struct Directory {
     #[cfg(unix)]
@@ -36,7 +36,7 @@ impl Directory {
         &self.handle
     }
 
-    /// A new file for its owner alone, never what a link leads to.
+    /// A new file for its owner alone; a link is never followed.
     pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -51,7 +51,7 @@ impl Directory {
         })?)
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it exists.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()) {
             Err(rustix::io::Errno::NOENT) => Ok(()),
@@ -60,7 +60,7 @@ impl Directory {
     }
 
     /// Makes renames and removals survive a power cut. Some file systems (SMB, the shared
-    /// directories of VirtualBox) know no such call: then nothing more can be done.
+    /// directories of VirtualBox) do not support it: then nothing more can be done.
     pub(crate) fn sync(&self) -> io::Result<()> {
         use rustix::io::Errno;
         match retry_on_intr(|| rustix::fs::fsync(&self.handle)) {
@@ -104,7 +104,7 @@ impl Directory {
         }
     }
 
-    /// Windows has no such call and needs none.
+    /// Windows has no such call, and needs none.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_file_system_that_syncs_no_directories_is_no_error() {
-        // It says EINVAL.
+        // It returns EINVAL.
         Directory::open(Path::new("/proc")).unwrap().sync().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Where the system has no owners and modes that we know of.
+//! Files on systems without owners and modes that this library knows.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Directory;
 
-/// Whose a new file shall be.
+/// The owner of a new file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Like;
 

@@ -21,10 +21,10 @@ use super::{Directory, parent_of};
 const OTHERS: u32 = 0o077;
 const STICKY: u32 = 0o1000;
 
-/// How long a pipe has to be written and closed.
+/// The time for a pipe to be written and closed.
 const PIPE_WAIT: Duration = Duration::from_secs(10);
 
-/// Whose a new file shall be.
+/// The owner of a new file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Like {
     user: u32,
@@ -39,7 +39,7 @@ fn me() -> u32 {
     geteuid().as_raw()
 }
 
-/// Opens what is there without waiting for the process at the other end of it.
+/// Opens a file without waiting for the process at the other end of a pipe.
 pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     if !follow {
@@ -55,7 +55,7 @@ pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     })
 }
 
-/// Opens a lock file: some systems lock for oneself alone only what can be written.
+/// Opens a lock file for writing: some systems grant an exclusive lock only on a writable file.
 pub(super) fn open_for_lock(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let mut options = OpenOptions::new();
@@ -71,19 +71,19 @@ pub(super) fn names_of(file: &Metadata) -> u64 {
     file.nlink()
 }
 
-/// A new file of the administrator's in another user's directory is that user's.
+/// A new file that the administrator makes in another user's directory belongs to that user.
 pub(super) fn own_as_directory(file: &File, directory: &Directory) -> io::Result<()> {
     keep_owner(file, owner_below(directory)?.as_ref())
 }
 
-/// Whether a file was not opened because there is a link in its place.
+/// Whether opening a file failed because it is a link.
 fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
-/// Whether another user may write in a directory. A group of the owner's own, which has the
-/// owner's number, is no other user; and no user writes where the file system is mounted to be
-/// read only, as the secrets of Kubernetes are (links in directories of mode 1777).
+/// Whether another user may write in a directory. The owner's private group, which has the owner's
+/// number, is no other user. No user writes on a file system that is mounted read-only, as
+/// Kubernetes mounts secrets (links in directories of mode 1777).
 pub(super) fn is_shared(directory: &Path) -> bool {
     let is_read_only = || {
         rustix::fs::statvfs(directory)
@@ -99,7 +99,7 @@ fn by_mode(directory: &Metadata) -> bool {
     directory.mode() & 0o002 != 0 || by_group
 }
 
-/// What belongs to another user; the administrator may act for everyone.
+/// Whether a file belongs to another user; the administrator may act for all users.
 fn is_foreign(metadata: &Metadata) -> bool {
     me() != 0 && ![0, me()].contains(&metadata.uid())
 }
@@ -120,8 +120,8 @@ pub(super) fn check_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that was found must be ours, or the administrator's; in a directory in which others
-/// may write, the administrator believes no other user's file either.
+/// An existing file must belong to this user or the administrator. In a directory in which others
+/// may write, the administrator trusts no other user's file either.
 pub(crate) fn check_owner(file: &Metadata, in_shared: bool) -> io::Result<()> {
     let owner = file.uid();
     if owner == me() || owner == 0 || (me() == 0 && !in_shared) {
@@ -130,8 +130,8 @@ pub(crate) fn check_owner(file: &Metadata, in_shared: bool) -> io::Result<()> {
     Err(refused("it belongs to another user"))
 }
 
-/// A second name of a file keeps the old content when the first is replaced, and lends its lock
-/// to others.
+/// A second name of a file keeps the old content when the first is replaced, and lets other
+/// processes hold its lock.
 pub(crate) fn check_single(file: &Metadata) -> io::Result<()> {
     if file.nlink() > 1 {
         return Err(refused(
@@ -141,7 +141,7 @@ pub(crate) fn check_single(file: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// A directory of our own: 0700, whatever it was.
+/// Tightens a directory that is only for llm-auth to 0700.
 pub(crate) fn tighten_directory(path: &Path) -> io::Result<()> {
     let metadata = path.metadata()?;
     if is_foreign(&metadata) {
@@ -154,13 +154,13 @@ pub(crate) fn tighten_directory(path: &Path) -> io::Result<()> {
     }
     if metadata.mode() & STICKY != 0 {
         return Err(refused(
-            "it is a folder that users share; name one for llm-auth alone",
+            "it is a directory that users share; choose one for llm-auth alone",
         ));
     }
     std::fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
-/// A token file is for us alone, whatever its mode was.
+/// Tightens a token file to 0600.
 pub(crate) fn tighten_file(file: &File) {
     let open = |mode: u32| mode & OTHERS != 0;
     if file.metadata().is_ok_and(|metadata| open(metadata.mode()))
@@ -170,8 +170,8 @@ pub(crate) fn tighten_file(file: &File) {
     }
 }
 
-/// Makes the directories that are missing, 0700, durable, and each with the owner of the one
-/// above it if the administrator acts for another user.
+/// Creates missing directories, 0700, durable, and each with the owner of its parent if the
+/// administrator acts for another user.
 pub(super) fn make_directories(path: &Path) -> io::Result<()> {
     let is_missing = |place: &&Path| {
         let found = place.metadata();
@@ -198,7 +198,7 @@ pub(super) fn make_directories(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whose a new file in a directory shall be, if not simply ours.
+/// The owner of a new file in a directory, if not simply this user.
 fn owner_below(directory: &Directory) -> io::Result<Option<Like>> {
     let metadata = directory.handle().metadata()?;
     let is_for_another = me() == 0 && metadata.uid() != 0;
@@ -208,7 +208,7 @@ fn owner_below(directory: &Directory) -> io::Result<Option<Like>> {
     }))
 }
 
-/// Gives a new file the owner that it shall have.
+/// Gives a new file its owner.
 pub(crate) fn keep_owner(file: &File, like: Option<&Like>) -> io::Result<()> {
     let Some(like) = like else {
         return Ok(());
@@ -225,13 +225,13 @@ pub(crate) fn keep_owner(file: &File, like: Option<&Like>) -> io::Result<()> {
              this as that user",
             like.user
         ))),
-        // The mode lets no group in, whichever it is.
+        // The mode grants no group access, so any group will do.
         _ => Ok(()),
     }
 }
 
-/// Checks that a rename onto a name will succeed, as far as can be known without one; whose the
-/// file shall be.
+/// Checks, as far as possible without a rename, that a rename onto a name will succeed, given the
+/// owner of the file.
 pub(crate) fn check_replaceable(directory: &Directory, name: &OsStr) -> io::Result<Option<Like>> {
     let about = directory.handle().metadata()?;
     let found = match rustix::fs::statat(directory.handle(), name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -262,7 +262,7 @@ pub(crate) fn check_replaceable(directory: &Directory, name: &OsStr) -> io::Resu
     }))
 }
 
-/// What Linux knows beside the mode: a file mounted on its own, and files that must not change.
+/// What Linux knows besides the mode: a file mounted on its own, and immutable files.
 #[cfg(target_os = "linux")]
 fn check_attributes(directory: &Directory, name: &OsStr) -> io::Result<()> {
     use rustix::fs::{StatxAttributes, StatxFlags, statx};
@@ -302,7 +302,7 @@ fn check_attributes(_directory: &Directory, _name: &OsStr) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes over what is there, from an offset on.
+/// Overwrites a file, from an offset on.
 pub(crate) fn write_at(file: &File, content: &[u8], offset: usize) -> io::Result<()> {
     file.write_all_at(content, offset as u64)
 }
@@ -328,7 +328,7 @@ pub(crate) fn reserve(file: &File, size: u64) -> io::Result<bool> {
     }
 }
 
-/// A pipe among the files that this process was given.
+/// Whether a path is one of the pipes that this process was given.
 pub(super) fn open_pipe(path: &Path) -> io::Result<Option<File>> {
     let given = ["/dev/fd", "/proc/self/fd"];
     let is_given = given.iter().any(|place| path.starts_with(place));

@@ -1,9 +1,9 @@
-//! OAuth error answers, and what they mean at each step.
+//! OAuth error responses, and what they mean for each operation.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{JsonObject, Response};
 
-/// Which step of a session's life an answer belongs to: the same code means different things.
+/// The operation that a response belongs to: the same code means different things.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -19,32 +19,32 @@ pub enum Operation {
     Refresh,
     /// A revocation (RFC 7009).
     Revocation,
-    /// A question about who it is.
+    /// A request for the user's identity.
     UserInfo,
 }
 
-/// What a server gave as its reason, in any of the shapes seen: `{"error": "code"}` (RFC 6749
-/// section 5.2) or Google's `{"error": {"status", "message"}}`.
+/// The reason that a server gave, in any of the shapes seen: `{"error": "code"}` (RFC 6749 section
+/// 5.2) or Google's `{"error": {"status", "message"}}`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorResponse {
     code: String,
-    said: String,
+    raw_code: String,
     description: Option<String>,
 }
 
 impl ErrorResponse {
-    /// A reason from elsewhere than a JSON body (a redirect, a vendor's own shape).
+    /// A reason that did not come in a JSON body (a redirect, a vendor's own shape).
     #[must_use]
     pub fn new(code: &str, description: Option<&str>) -> Self {
         Self {
             // Qwen sends INVALID_REQUEST as well as invalid_request.
             code: code.to_ascii_lowercase(),
-            said: code.into(),
+            raw_code: code.into(),
             description: description.map(Into::into),
         }
     }
 
-    /// The reason in a JSON answer; `None` where there is no `error` member.
+    /// The reason in a JSON response; `None` if it has no `error` member.
     #[must_use]
     pub fn read(fields: &JsonObject) -> Option<Self> {
         if let Some(code) = fields.text("error") {
@@ -58,19 +58,19 @@ impl ErrorResponse {
         Some(Self::new(code.unwrap_or("error"), error.text("message")))
     }
 
-    /// The error code in lower case. The server's own words: not fit to be shown as they are.
+    /// The error code in lower case, as the server chose it: do not show it unsanitized.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The error code as the server wrote it: not fit to be shown as it is.
+    /// The error code as the server wrote it: do not show it unsanitized.
     #[must_use]
     pub fn said(&self) -> &str {
-        &self.said
+        &self.raw_code
     }
 
-    /// The description. The server's own words: not fit to be shown as they are.
+    /// The description in the server's own words: do not show it unsanitized.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
@@ -104,14 +104,14 @@ impl ErrorResponse {
         )
     }
 
-    /// What the code means at a step, by the standards.
+    /// What the code means for an operation, by the standards.
     #[must_use]
     pub fn kind(&self, step: Operation) -> ErrorKind {
         match (self.code.as_str(), step) {
             ("access_denied", Operation::Authorization | Operation::Exchange | Operation::Poll) => {
                 ErrorKind::Denied
             }
-            // The device code, or the authorization code, is over or never was one.
+            // The device code or authorization code has expired, or never was one.
             ("expired_token", Operation::Poll)
             | ("invalid_grant", Operation::Exchange | Operation::Poll) => ErrorKind::Expired,
             ("invalid_grant", Operation::Refresh) => ErrorKind::RefreshRejected,
@@ -135,59 +135,60 @@ impl ErrorResponse {
     }
 }
 
-/// The members of a successful answer.
+/// The members of a successful response.
 ///
 /// # Errors
 ///
-/// [`error_for`] if the answer holds an `error`, in any status (Qwen sends one with 200);
-/// what [`reasonless_error`] says if it is not JSON.
-pub fn read_response(step: Operation, answer: &Response) -> Result<JsonObject> {
-    let Ok(fields) = answer.json() else {
-        return Err(reasonless_error(step, answer));
+/// [`error_for`] if the response holds an `error`, in any status (Qwen sends one with 200);
+/// [`reasonless_error`] if it is not JSON.
+pub fn read_response(step: Operation, response: &Response) -> Result<JsonObject> {
+    let Ok(fields) = response.json() else {
+        return Err(reasonless_error(step, response));
     };
     match ErrorResponse::read(&fields) {
-        Some(refusal) => Err(error_for(step, answer, &refusal)),
-        None if answer.is_success() => Ok(fields),
-        None => Err(reasonless_error(step, answer)),
+        Some(error_response) => Err(error_for(step, response, &error_response)),
+        None if response.is_success() => Ok(fields),
+        None => Err(reasonless_error(step, response)),
     }
 }
 
-/// The error for an answer that gives no reason in JSON.
+/// The error for a response that gives no reason in JSON.
 ///
-/// A refresh that gets one with 400 or 401 is refused, so that the user hears "sign in again"
-/// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web
-/// page or nothing at all may come from something in between. All others are
+/// With 400 or 401 it rejects a refresh, so that the user is asked to sign in again
+/// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web page
+/// or an empty body may come from something in between. All other responses are
 /// [`Response::unreadable`].
 #[must_use]
-pub fn reasonless_error(step: Operation, answer: &Response) -> Error {
-    if step != Operation::Refresh || !is_refusal(answer) {
-        return answer.unreadable();
+pub fn reasonless_error(step: Operation, response: &Response) -> Error {
+    if step != Operation::Refresh || !is_rejection(response) {
+        return response.unreadable();
     }
-    let (host, status) = (answer.host(), answer.status());
-    let why = if answer.is_web_page() {
-        "answered with a web page instead of JSON: a firewall, a proxy or a network sign-in page may be in between"
+    let (host, status) = (response.host(), response.status());
+    let why = if response.is_web_page() {
+        "returned a web page instead of JSON: a firewall, a proxy or a network sign-in page may be in between"
     } else {
         "said nothing in JSON"
     };
-    answer.error(
+    response.error(
         ErrorKind::RefreshRejected,
         format!("{host} refused the refresh token (status {status}) and {why}"),
     )
 }
 
-fn is_refusal(answer: &Response) -> bool {
-    matches!(answer.status(), 400 | 401)
+fn is_rejection(response: &Response) -> bool {
+    matches!(response.status(), 400 | 401)
 }
 
-/// The error for a refusal.
+/// The error for an error response.
 ///
-/// A 5xx status outweighs the code: a server in trouble gives no verdict on a credential. What
-/// is an [`ErrorKind::RefreshRejected`] by its code is a [verdict](Error::is_verdict); a code
-/// that is not OAuth's, with 400 or 401, refuses a refresh too and is none.
+/// A 5xx status outweighs the code: a failing server gives no verdict on a credential. A code that
+/// means [`ErrorKind::RefreshRejected`] is a [verdict](Error::is_verdict). A code that is not
+/// OAuth's, with 400 or 401, rejects a refresh too, but is no verdict.
 #[must_use]
-pub fn error_for(step: Operation, answer: &Response, refusal: &ErrorResponse) -> Error {
-    let foreign = step == Operation::Refresh && is_refusal(answer) && !refusal.is_standard();
-    let kind = match (answer.kind_of_status(), refusal.kind(step)) {
+pub fn error_for(step: Operation, response: &Response, error_response: &ErrorResponse) -> Error {
+    let foreign =
+        step == Operation::Refresh && is_rejection(response) && !error_response.is_standard();
+    let kind = match (response.kind_of_status(), error_response.kind(step)) {
         (None, ErrorKind::Protocol) if foreign => ErrorKind::RefreshRejected,
         (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
         (Some(passing), ErrorKind::Protocol) => passing,
@@ -200,15 +201,15 @@ pub fn error_for(step: Operation, answer: &Response, refusal: &ErrorResponse) ->
         Operation::Revocation => "the revocation",
         Operation::UserInfo => "to say who it is",
     };
-    let code = answer.words(&refusal.said);
-    let mut message = format!("{} refused {what}: {code}", answer.host());
-    if let Some(description) = refusal.description() {
-        let words = answer.words(description);
+    let code = response.words(&error_response.raw_code);
+    let mut message = format!("{} refused {what}: {code}", response.host());
+    if let Some(description) = error_response.description() {
+        let words = response.words(description);
         if !words.is_empty() && words != code {
             message.push_str(&format!(" ({words})"));
         }
     }
-    answer.error(kind, message).with_verdict(!foreign)
+    response.error(kind, message).with_verdict(!foreign)
 }
 
 #[cfg(test)]
@@ -217,10 +218,16 @@ mod tests {
 
     #[test]
     fn the_same_code_means_different_things_at_different_steps() {
-        let refusal = ErrorResponse::new("INVALID_GRANT", None);
-        assert_eq!(refusal.kind(Operation::Refresh), ErrorKind::RefreshRejected);
-        assert_eq!(refusal.kind(Operation::Poll), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Operation::Exchange), ErrorKind::Expired);
-        assert_eq!(refusal.kind(Operation::Revocation), ErrorKind::Protocol);
+        let error_response = ErrorResponse::new("INVALID_GRANT", None);
+        assert_eq!(
+            error_response.kind(Operation::Refresh),
+            ErrorKind::RefreshRejected
+        );
+        assert_eq!(error_response.kind(Operation::Poll), ErrorKind::Expired);
+        assert_eq!(error_response.kind(Operation::Exchange), ErrorKind::Expired);
+        assert_eq!(
+            error_response.kind(Operation::Revocation),
+            ErrorKind::Protocol
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A successful answer of a token endpoint.
+//! A successful response of a token endpoint.
 
 use std::time::Duration;
 
@@ -8,41 +8,41 @@ use crate::http::JsonObject;
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
-/// The lifetime of an access token whose answer names none: one hour, as most servers have it.
+/// The lifetime of an access token if the response names none: one hour, as most servers have it.
 ///
 /// `expires_in` is only RECOMMENDED (RFC 6749 section 5.1), so its absence means neither
 /// "expired" nor "for ever".
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The longest texts of a server that are kept, in characters; what is longer is cut.
+/// The longest server texts that are kept, in characters; longer ones are cut.
 const LONGEST_NOTIFICATION: usize = 1_000;
 const LONGEST_SCOPE: usize = 4_000;
 const LONGEST_URL: usize = 2_000;
 
-/// The members of a token answer (RFC 6749 section 5.1) that this software uses.
+/// The members of a token response (RFC 6749 section 5.1) that this library uses.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenResponse {
     /// The access token.
     pub access: Secret,
-    /// The refresh token, if the answer has one.
+    /// The refresh token, if the response has one.
     pub refresh: Option<Secret>,
     /// How long the access token lives from now.
     pub expires_in: Duration,
-    /// The very instant that it expires, where the server named one (MiniMax); it may be past.
+    /// The exact instant at which it expires, if the server named one (MiniMax); it may be past.
     pub expires_at: Option<Timestamp>,
-    /// When the server sent the answer, by its own clock.
+    /// When the server sent the response, by its own clock.
     pub server_time: Option<Timestamp>,
-    /// The granted scope, if the answer names it.
+    /// The granted scope, if the response names it.
     pub scope: Option<String>,
     /// The API host of this token (Qwen, MiniMax).
     pub resource_url: Option<String>,
-    /// A message for the person (MiniMax).
+    /// A message for the user (MiniMax).
     pub notification: Option<String>,
 }
 
 impl TokenResponse {
-    /// Reads a standard answer.
+    /// Reads a standard response.
     ///
     /// # Errors
     ///
@@ -53,26 +53,27 @@ impl TokenResponse {
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
 
-    /// Reads the standard answer to a refresh. The old refresh token may be spent by now, so a
-    /// lifetime that makes no sense is taken for [`DEFAULT_LIFETIME`], for the sake of the new one.
+    /// Reads the standard response to a refresh. The old refresh token may be spent by now, so that
+    /// a senseless lifetime counts as [`DEFAULT_LIFETIME`]: rejecting it would lose the new refresh
+    /// token.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] without an access token or with another token type than `bearer`.
+    /// [`ErrorKind::Protocol`] without an access token, or with a token type other than `bearer`.
     pub fn read_renewal(fields: &JsonObject) -> Result<Self> {
         let named = fields.seconds("expires_in").ok().flatten();
         let expires_in = named.filter(|length| !length.is_zero());
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
 
-    /// Reads an answer whose lifetime has been worked out already (MiniMax).
+    /// Reads a response whose lifetime has been worked out already (MiniMax).
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
     pub fn read_with_lifetime(fields: &JsonObject, expires_in: Duration) -> Result<Self> {
         let Some(access) = fields.text("access_token") else {
-            return Err(senseless("the token answer has no access token"));
+            return Err(senseless("the token response has no access token"));
         };
         if let Some(kind) = fields.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
@@ -87,14 +88,12 @@ impl TokenResponse {
             )));
         }
         if expires_in.is_zero() {
-            return Err(senseless(
-                "the token answer holds a token that lives for no time",
-            ));
+            return Err(senseless("the token response has an `expires_in` of zero"));
         }
         let refresh = fields.text("refresh_token");
         if !is_printable_ascii(access) || refresh.is_some_and(|text| !is_printable_ascii(text)) {
             return Err(senseless(
-                "the token answer holds a token with characters that no token may have",
+                "the token response holds a token with characters that no token may have",
             ));
         }
         let resource_url = fields.shown("resource_url", LONGEST_URL);
@@ -105,14 +104,14 @@ impl TokenResponse {
             expires_at: None,
             server_time: fields.date(),
             scope: fields.shown("scope", LONGEST_SCOPE),
-            // One that was cut names another place.
+            // A URL that was cut leads somewhere else.
             resource_url: resource_url.filter(|url| !url.ends_with('…')),
             notification: fields.shown("notification_message", LONGEST_NOTIFICATION),
         })
     }
 
-    /// The session that this answer begins, `now` by our clock. Its expiry is by the server's
-    /// clock, and the session remembers how far the two are apart.
+    /// The session that this response begins, `now` by our clock. Its expiry is by the server's
+    /// clock, and the session remembers how far the two clocks differ.
     #[must_use]
     pub fn into_token(self, now: Timestamp) -> OAuthToken {
         let ahead = offset(self.server_time, now);
@@ -129,7 +128,7 @@ impl TokenResponse {
     }
 }
 
-/// The server has done what was asked, and what it said of it cannot be used.
+/// The server has done what was asked, but its response cannot be used.
 fn senseless(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Protocol, message)
         .with_answer_lost(true)

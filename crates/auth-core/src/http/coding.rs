@@ -1,7 +1,7 @@
 //! The content coding of a response body (RFC 9110 section 8.4).
 //!
-//! A body is decoded after it was read whole, so that both its length on the wire and the length
-//! of what comes out of it are bounded.
+//! A body is decoded after it was read whole, so that its length on the wire and its decoded length
+//! are both limited.
 
 use std::io::Read;
 
@@ -11,21 +11,21 @@ use zeroize::Zeroize as _;
 
 use crate::json::{self, WipedBuffer};
 
-/// What is decoded, and so what is asked for. Without this header a server may choose any coding
-/// (RFC 9110 section 12.5.3).
+/// The supported codings, for the request header. Without this header a server may choose any
+/// coding (RFC 9110 section 12.5.3).
 pub(super) const ACCEPTED: &str = "gzip, deflate";
 
-/// No server has a reason for more codings, one over the other.
+/// No server has a reason for more stacked codings.
 const LAYERS: usize = 3;
 
-/// Why a body stays as it came.
+/// Why a body was not decoded.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Trouble {
-    /// It is not what the header says, or it breaks off.
+    /// It is not in the coding that the header names, or it breaks off.
     Broken,
-    /// More than the limit comes out of it.
+    /// Its decoded length exceeds the limit.
     TooLong,
-    /// The coding is not one of ours.
+    /// The coding is not supported.
     Unknown,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn decoded(body: &[u8], codings: &[&str], limit: usize) -> Result<Vec
 
 fn without(body: &[u8], coding: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
     match coding.to_ascii_lowercase().as_str() {
-        // Nothing in any coding is nothing (the response to HEAD, or 204).
+        // An empty body is empty in any coding (the response to HEAD, or 204).
         "gzip" | "x-gzip" | "deflate" if body.is_empty() => Ok(Vec::new()),
         "gzip" | "x-gzip" => gunzip(body, limit),
         // RFC 9110 section 8.4.1.2: zlib's form; some servers send the bare stream.
@@ -65,8 +65,8 @@ fn without(body: &[u8], coding: &str, limit: usize) -> Result<Vec<u8>, Trouble> 
     }
 }
 
-/// All members of a gzip stream (RFC 1952 section 2.2). What else stands behind them is ignored,
-/// as every decoder does.
+/// All members of a gzip stream (RFC 1952 section 2.2). Anything after them is ignored, as every
+/// decoder does.
 fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Trouble> {
     let mut rest = body;
     let mut out = Vec::new();
@@ -86,7 +86,7 @@ fn bounded(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Trouble> {
     match read {
         _ if out.as_slice().len() > limit => Err(Trouble::TooLong),
         Ok(()) => Ok(out.into_vec()),
-        // Only the check at the end is missing, or wrong.
+        // Only the checksum at the end is missing or wrong.
         Err(_broken) if json::is_whole_object(out.as_slice()) => Ok(out.into_vec()),
         Err(_broken) => Err(Trouble::Broken),
     }
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn what_is_not_what_it_says_and_what_is_not_known_are_told_apart() {
         let whole = gzip(TEXT);
-        for (coding, body, trouble) in [
+        for (coding, body, reason) in [
             ("gzip", TEXT, Trouble::Broken),
             ("gzip", &whole[..whole.len() / 2], Trouble::Broken),
             ("deflate", &whole, Trouble::Broken),
@@ -173,7 +173,7 @@ mod tests {
             ("utf-8", TEXT, Trouble::Unknown),
             ("*", TEXT, Trouble::Unknown),
         ] {
-            assert_eq!(decoded(body, &[coding], LIMIT), Err(trouble), "{coding}");
+            assert_eq!(decoded(body, &[coding], LIMIT), Err(reason), "{coding}");
         }
         assert_eq!(
             decoded(TEXT, &["gzip"; 4], LIMIT),

@@ -1,5 +1,5 @@
-//! Host names are looked up on threads of the library's own: the HTTP library would start a
-//! thread for each look-up, and panic if it cannot.
+//! Host name lookups on the library's own threads: the HTTP library would start a thread for each
+//! lookup, and panic if it cannot.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -22,7 +22,7 @@ impl Resolve for Resolver {
 }
 
 fn look_up(name: &str) -> Result<Vec<SocketAddr>> {
-    // The HTTP library puts its own port in place of this one.
+    // The HTTP library replaces this port.
     let found = (name, 0).to_socket_addrs();
     found.map(Iterator::collect).map_err(|source| {
         Error::new(ErrorKind::Transient, "cannot look up the host name").with_source(source)

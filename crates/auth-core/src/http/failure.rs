@@ -7,8 +7,8 @@ use super::tls;
 use crate::error::{Error, ErrorKind};
 use crate::secure_url::SecureUrl;
 
-/// What to make of a request to this host, by this way, without a whole answer.
-pub(super) fn no_answer(host: String, patience: Duration, source: reqwest::Error) -> Error {
+/// The error for a request to this host that got no whole response.
+pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
         (format!("cannot connect to {host}"), false)
     } else if source.is_builder() {
@@ -18,7 +18,7 @@ pub(super) fn no_answer(host: String, patience: Duration, source: reqwest::Error
         )
         .with_source(source.without_url());
     } else if source.is_timeout() {
-        let seconds = patience.as_secs_f64();
+        let seconds = timeout.as_secs_f64();
         (format!("{host} did not answer in time ({seconds} s)"), true)
     } else {
         (format!("the connection to {host} broke off"), true)
@@ -37,7 +37,7 @@ pub(super) fn no_answer(host: String, patience: Duration, source: reqwest::Error
     }
 }
 
-/// Whether a response came that is no HTTP.
+/// Whether a response came that is not HTTP.
 fn is_no_http(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -49,11 +49,11 @@ fn is_no_http(error: &reqwest::Error) -> bool {
     false
 }
 
-/// The same where a proxy is in between, which is named, and which may be what refuses.
-pub(super) fn no_answer_through(
+/// The same error with a proxy in between: it names the proxy, which may be the one that refuses.
+pub(super) fn no_response_through(
     proxy: &str,
     endpoint: &SecureUrl,
-    patience: Duration,
+    timeout: Duration,
     source: reqwest::Error,
 ) -> Error {
     if wants_a_password(&source) {
@@ -67,9 +67,9 @@ pub(super) fn no_answer_through(
         .with_refusal_by_proxy()
         .with_source(source.without_url());
     }
-    no_answer(
+    no_response(
         format!("{} through the proxy {proxy}", endpoint.host()),
-        patience,
+        timeout,
         source,
     )
 }
@@ -77,7 +77,7 @@ pub(super) fn no_answer_through(
 pub(super) fn too_long(endpoint: &SecureUrl, status: u16) -> Error {
     Error::new(
         ErrorKind::Transient,
-        format!("{} sent more than 1 MiB for an answer", endpoint.host()),
+        format!("{} sent a response of more than 1 MiB", endpoint.host()),
     )
     .with_status(status)
     .with_answer_lost(true)

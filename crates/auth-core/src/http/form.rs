@@ -14,8 +14,8 @@ use crate::token::NO_BEARER;
 
 /// Form parameters, escaped when they are sent (RFC 6749 appendix B).
 ///
-/// Values given as [`Secret`] are hidden from `Debug` and taken out of whatever the server
-/// says in return.
+/// `Debug` does not print [`Secret`] values, and texts of the server that repeat them are not
+/// shown.
 ///
 /// # Examples
 ///
@@ -46,20 +46,20 @@ impl Form {
         Self::default()
     }
 
-    /// Sets a parameter; one that is there already is replaced, since no parameter may stand
-    /// twice (RFC 6749 section 3.2).
+    /// Sets a parameter; a second value replaces the first, since no parameter may occur twice (RFC
+    /// 6749 section 3.2).
     #[must_use]
     pub fn text(self, name: &'static str, value: impl Into<String>) -> Self {
         self.set(name, Value::Text(value.into()))
     }
 
-    /// Sets a parameter that must not be seen.
+    /// Sets a secret parameter.
     #[must_use]
     pub fn secret(self, name: &'static str, value: &Secret) -> Self {
         self.set(name, Value::Secret(value.clone()))
     }
 
-    /// Names a secret that is not sent, and that the server may know and repeat: it is not shown
+    /// Adds a secret that is not sent, but that the server may know and repeat: it is not shown
     /// either.
     #[must_use]
     pub fn hiding(mut self, secret: &Secret) -> Self {
@@ -73,7 +73,7 @@ impl Form {
         self
     }
 
-    /// The body, in a buffer of its size that is wiped when the last request that holds it is gone.
+    /// The body, in a buffer of its exact size that is wiped when its last request is gone.
     pub(super) fn body(&self) -> Bytes {
         let mut body = Zeroizing::new(Vec::with_capacity(self.pieces().map(str::len).sum()));
         for piece in self.pieces() {
@@ -125,11 +125,11 @@ impl fmt::Debug for Form {
     }
 }
 
-/// The value of an `Authorization` header, wiped when the last request that holds it is gone.
+/// The value of an `Authorization` header, wiped when its last request is gone.
 pub(super) fn bearer(access: &Secret) -> Result<HeaderValue> {
     const SCHEME: &str = "Bearer ";
     let access = access.expose();
-    // A token out of a file may hold anything.
+    // A token from a file may hold anything.
     if !is_header_value(access) {
         return Err(Error::new(ErrorKind::Corrupt, NO_BEARER));
     }

@@ -1,4 +1,4 @@
-//! A tolerant look into a JSON object that a server sent.
+//! A tolerant reader of a JSON object from a server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::sanitize::shown;
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
-/// The longest lifetime that is believed: ten years.
+/// The longest lifetime that counts: ten years.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// The members of a JSON object, read one by one so that one odd member spoils no other.
+/// The members of a JSON object, read one by one so that an invalid member spoils no other.
 ///
-/// Members that are not asked for are ignored (RFC 6749 section 5.1). All are wiped on drop.
+/// Unknown members are ignored (RFC 6749 section 5.1). All are wiped on drop.
 #[derive(Clone, Default)]
 pub struct JsonObject {
     members: Map<String, Value>,
@@ -41,7 +41,7 @@ impl JsonObject {
         }
     }
 
-    /// What must not be shown: the credentials of the request and of the answer.
+    /// The secrets that must not be shown: the credentials of the request and of the response.
     pub(super) fn secrets(&self) -> &[Secret] {
         &self.secrets
     }
@@ -51,7 +51,7 @@ impl JsonObject {
         self
     }
 
-    /// Whether the server that sent them may name this page to a person's browser.
+    /// Whether the server that sent them may send a user's browser to this page.
     pub(crate) fn may_name(&self, page: &SecureUrl) -> bool {
         match &self.sender {
             Some(sender) => sender.may_name(page),
@@ -59,20 +59,20 @@ impl JsonObject {
         }
     }
 
-    /// When the server sent the answer, by its own clock (the `Date` header).
+    /// When the server sent the response, by its own clock (the `Date` header).
     #[must_use]
     pub fn date(&self) -> Option<Timestamp> {
         self.date
     }
 
-    /// The time now by the server's clock, if that differs from ours by more than half a
-    /// minute; else by ours. For instants that a server names.
+    /// The current time by the server's clock if it differs from ours by more than half a minute,
+    /// otherwise by ours. Use it for instants that a server names.
     #[must_use]
     pub fn now(&self, ours: Timestamp) -> Timestamp {
         ours.shifted(offset(self.date, ours))
     }
 
-    /// A string that is there and not empty.
+    /// A member that is a non-empty string.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members
@@ -81,15 +81,15 @@ impl JsonObject {
             .filter(|text| !text.is_empty())
     }
 
-    /// A string that is there and not empty, fit to be shown and stored: on one line, without
-    /// what steers a terminal or cannot be seen, cut to `limit` characters. `None` for one that
-    /// repeats a credential of the request or of the answer.
+    /// A member that is a non-empty string, fit to be shown and stored: on one line, without
+    /// invisible characters or ones that control a terminal, cut to `limit` characters. `None` for
+    /// one that repeats a credential of the request or the response.
     #[must_use]
     pub fn shown(&self, name: &str, limit: usize) -> Option<String> {
         shown(self.text(name)?, limit, &self.secrets).filter(|text| !text.is_empty())
     }
 
-    /// A member that is there and not `null`, whatever it is.
+    /// A member that is not `null`, of any type.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.members.get(name).is_some_and(|value| !value.is_null())
@@ -130,7 +130,7 @@ impl JsonObject {
             Some(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(Error::new(
                 ErrorKind::Protocol,
-                format!("{name} in the server's answer is not a number"),
+                format!("{name} in the server's response is not a number"),
             )),
         }
     }
@@ -145,7 +145,7 @@ impl JsonObject {
             None => Ok(None),
             Some(seconds) if seconds < 0.0 => Err(Error::new(
                 ErrorKind::Protocol,
-                format!("{name} in the server's answer is negative"),
+                format!("{name} in the server's response is negative"),
             )),
             Some(seconds) => Ok(Some(
                 Duration::try_from_secs_f64(seconds).map_or(LONGEST, |length| length.min(LONGEST)),

@@ -1,5 +1,5 @@
-//! What requests and responses leave in memory in buffers of ours. The HTTP library is not in
-//! between, for its own buffers keep what went over the wire.
+//! What requests and responses leave in the library's own buffers. The HTTP library's buffers are
+//! not covered, since they keep everything that went over the wire.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 #[path = "../../tests/memory/image.rs"]

@@ -1,4 +1,4 @@
-//! What a redirect of a credential endpoint means.
+//! Redirects of credential endpoints, and what they mean.
 
 use reqwest::header::HeaderValue;
 
@@ -8,13 +8,13 @@ use crate::sanitize::{clean, shown};
 use crate::secret::Secret;
 use crate::secure_url::{SecureUrl, host_of};
 
-/// The longest place that is looked at.
+/// The longest `Location` that is read.
 const LONGEST: usize = 2_048;
 
-/// A redirect is never followed with a credential. One that keeps the method (307, 308) and
-/// points to a place fit for credentials says that the endpoint has moved (MiniMax did so,
-/// openclaw/openclaw#89389); any other comes from something in between, such as the
-/// sign-in page of a wireless network.
+/// The client never follows a redirect with a credential. One that keeps the method (307, 308) and
+/// leads to a URL fit for credentials means that the endpoint has moved (MiniMax did so,
+/// openclaw/openclaw#89389). Any other comes from something in between, such as the sign-in page of
+/// a wireless network.
 pub(super) fn redirected(
     endpoint: &SecureUrl,
     status: u16,
@@ -51,7 +51,7 @@ pub(super) fn redirected(
         None => Error::new(
             ErrorKind::Transient,
             format!(
-                "{host} answered with a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
+                "{host} returned a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
                 there.as_deref().unwrap_or("nowhere"),
             ),
         ),

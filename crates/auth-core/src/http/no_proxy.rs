@@ -1,33 +1,33 @@
-//! Which hosts are asked without the proxy.
+//! The hosts that requests reach without the proxy.
 
 use std::net::IpAddr;
 
 use reqwest::Url;
 
-/// The hosts of a `NO_PROXY`: names with all below them, addresses, networks (`10.0.0.0/8`), `*`;
+/// The hosts of a `NO_PROXY`: names with their subdomains, addresses, networks (`10.0.0.0/8`), `*`;
 /// each with or without a port.
 pub(super) struct NoProxy(Vec<Entry>);
 
 struct Entry {
     host: Host,
-    /// Every port where none is named.
+    /// `None` means every port.
     port: Option<u16>,
 }
 
 enum Host {
     Every,
     Network(IpAddr, u8),
-    /// Without a dot in front.
+    /// Without a leading dot.
     Name(String),
 }
 
 impl NoProxy {
-    /// What can be made out of a list; its odd entries stand for nothing.
+    /// The valid entries of a list; invalid ones match nothing.
     pub(super) fn read(list: &str) -> Self {
         Self(words(list).filter_map(Entry::read).collect())
     }
 
-    /// Whether every entry makes sense.
+    /// Whether every entry is valid.
     pub(super) fn is_valid(list: &str) -> bool {
         words(list).all(|word| Entry::read(word).is_some())
     }
@@ -47,7 +47,7 @@ impl Entry {
         if text.contains("://") {
             return None;
         }
-        // An address of version 6 has colons of its own.
+        // An IPv6 address has colons of its own.
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, Some(port.parse().ok()?))

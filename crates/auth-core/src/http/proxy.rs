@@ -1,4 +1,4 @@
-//! The URL of a proxy, read in one place, and what a proxy says.
+//! The URL of a proxy, read in one place, and the errors of a proxy.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ const SCHEMES: [(&str, u16); 6] = [
     ("socks5h", 1080),
 ];
 
-/// The URL of a proxy: what is connected to, what is shown and what is trusted are read from it in
-/// the same way. It is shown without user and password.
+/// The URL of a proxy. Connecting, showing and trusting read it in the same way. It is shown
+/// without user and password.
 ///
 /// # Examples
 ///
@@ -41,12 +41,12 @@ pub struct ProxyUrl {
 }
 
 impl ProxyUrl {
-    /// Reads a URL of scheme, host and port, with or without a user; `http` if it has no scheme.
-    /// A path is left aside.
+    /// Reads a URL of scheme, host and port, with or without a user; `http` if it has no scheme. A
+    /// path is ignored.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for anything else. The message shows nothing of it, since it may hold
+    /// [`ErrorKind::Config`] for anything else. The message quotes nothing of it, since it may hold
     /// a password.
     pub fn new(text: &str) -> Result<Self> {
         let wrong = |why: &str| Error::new(ErrorKind::Config, format!("the proxy is {why}"));
@@ -61,7 +61,7 @@ impl ProxyUrl {
             let schemes: Vec<_> = SCHEMES.iter().map(|(scheme, _)| *scheme).collect();
             let schemes = schemes.join(", ");
             return Err(wrong(&format!(
-                "of a kind that is not known: there are {schemes}"
+                "of an unsupported scheme; expected one of {schemes}"
             )));
         };
         let has_host = url.host_str().is_some_and(|host| !host.is_empty());
@@ -70,7 +70,7 @@ impl ProxyUrl {
             url.query().unwrap_or_default(),
             url.fragment().unwrap_or_default(),
         ];
-        // Another parser might look for the host behind such a mark.
+        // Another parser might find the host after such a character.
         if !has_host || text.contains('\\') || after.iter().any(|part| part.contains(['@', ':'])) {
             return Err(wrong("not a URL of scheme, host and port"));
         }
@@ -90,8 +90,7 @@ impl ProxyUrl {
         format!("{host}:{}", self.port())
     }
 
-    /// Whether it is at this server. A trusted host without a port means port 443, for a proxy
-    /// too.
+    /// Whether it is on this server. A trusted host without a port means port 443, for a proxy too.
     #[must_use]
     pub fn is_at(&self, server: &TrustedHost) -> bool {
         let host = self.url.host_str().unwrap_or_default();
@@ -119,7 +118,7 @@ impl fmt::Debug for ProxyUrl {
     }
 }
 
-/// Whether the proxy refused the tunnel with 407, which the library says in words alone.
+/// Whether the proxy refused the tunnel with 407, which the library reports in its message only.
 pub(super) fn wants_a_password(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {

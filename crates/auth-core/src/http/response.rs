@@ -1,4 +1,4 @@
-//! What a credential endpoint answered.
+//! The response of a credential endpoint.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::sanitize::clean;
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
-/// How much of a server's own words goes into an error.
+/// The longest server text in an error.
 const WORDS: usize = 200;
 
-/// A whole answer of at most 1 MiB, whatever its status.
+/// A whole response of at most 1 MiB, with any status.
 ///
-/// The body is zeroed on drop and in no `Debug` output.
+/// The body is zeroed on drop and never printed by `Debug`.
 pub struct Response {
     endpoint: SecureUrl,
     status: u16,
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
     secrets: Vec<Secret>,
-    /// Why the body is still in its content coding, if it is.
+    /// Why the body is still encoded, if it is.
     undecoded: Option<String>,
     body: Vec<u8>,
 }
@@ -60,10 +60,10 @@ impl Response {
         json::append(&mut self.body, chunk);
     }
 
-    /// Takes the body out of its content codings; false if more than the limit comes out.
+    /// Decodes the body; false if the result exceeds the limit.
     ///
-    /// A body that cannot be decoded stays as it came: some servers name a coding and do not use
-    /// it. [`unreadable`](Self::unreadable) speaks of the coding if it is no JSON either.
+    /// A body that cannot be decoded stays as it came: some servers name a coding that they do not
+    /// use. [`unreadable`](Self::unreadable) names the coding if the body is not JSON either.
     pub(super) fn decode(&mut self, header: &str, limit: usize) -> bool {
         let codings = coding::listed(header);
         if codings.is_empty() {
@@ -101,7 +101,7 @@ impl Response {
         self.status
     }
 
-    /// The server's clock when it answered (RFC 9110 section 6.6.1), to the second.
+    /// The server's clock when it responded (RFC 9110 section 6.6.1), to the second.
     #[must_use]
     pub fn date(&self) -> Option<Timestamp> {
         self.date
@@ -129,7 +129,7 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// What [`unreadable`](Self::unreadable) says.
+    /// [`unreadable`](Self::unreadable).
     pub fn json(&self) -> Result<JsonObject> {
         match json::parse(self.trimmed()) {
             Ok(Value::Object(members)) => Ok(self.fields(members)),
@@ -139,7 +139,7 @@ impl Response {
             }
             // The parser's message would quote the body.
             Err(_) => match json::parse_leniently(self.trimmed()) {
-                // What is in it counts: the server has done what was asked.
+                // The server has done what was asked, so the content counts.
                 Some(members) if self.is_success() => Ok(self.fields(members)),
                 _ => Err(self.unreadable()),
             },
@@ -152,16 +152,15 @@ impl Response {
         JsonObject::new(members, self.date, Arc::from(secrets)).sent_by(&self.endpoint)
     }
 
-    /// Whether what has come of the body is a whole JSON object.
+    /// Whether the received part of the body is a whole JSON object.
     pub(super) fn is_whole_object(&self) -> bool {
         json::is_whole_object(self.trimmed())
     }
 
-    /// The error for an answer that is no JSON object.
+    /// The error for a response that is no JSON object.
     ///
-    /// Such an answer is never a verdict on a credential: with 2xx, 5xx or a web page it
-    /// comes from something in between or from a server in trouble, and is
-    /// [`ErrorKind::Transient`].
+    /// Such a response is never a verdict on a credential: with 2xx, 5xx or a web page it comes
+    /// from something in between or from a failing server, and is [`ErrorKind::Transient`].
     #[must_use]
     pub fn unreadable(&self) -> Error {
         let host = self.endpoint.host();
@@ -170,7 +169,7 @@ impl Response {
             return self.error(
                 ErrorKind::Transient,
                 format!(
-                    "{host} answered with a web page instead of JSON (status {status}): a firewall, a proxy or a network sign-in page is in between"
+                    "{host} returned a web page instead of JSON (status {status}): a firewall, a proxy or a network sign-in page is in between"
                 ),
             );
         }
@@ -188,10 +187,13 @@ impl Response {
                 .with_unread_response();
         }
         let error = match self.kind_of_status() {
-            Some(kind) => self.error(kind, format!("{host} is in trouble (status {status})")),
+            Some(kind) => self.error(
+                kind,
+                format!("{host} returned a server error (HTTP {status})"),
+            ),
             None if self.is_success() => self.error(
                 ErrorKind::Transient,
-                format!("{host} sent an answer that is not JSON (status {status})"),
+                format!("{host} sent a response that is not JSON (status {status})"),
             ),
             None => self.error(
                 ErrorKind::Protocol,
@@ -201,7 +203,7 @@ impl Response {
         error.with_unread_response()
     }
 
-    /// What the status alone says: 429, 408 and 5xx pass by themselves.
+    /// The kind by the status alone: 429, 408 and 5xx are temporary.
     #[must_use]
     pub fn kind_of_status(&self) -> Option<ErrorKind> {
         match self.status {
@@ -211,10 +213,10 @@ impl Response {
         }
     }
 
-    /// An error about this answer, with its status and `Retry-After`.
+    /// An error about this response, with its status and `Retry-After`.
     ///
-    /// If the server may have done what was asked, and this answer is only what became of
-    /// its word on the way (2xx, 500, a gateway's 502 or 504), it counts as lost. A
+    /// If the server may have done what was asked, and only its response was lost on the way (2xx,
+    /// 500, a gateway's 502 or 504), the error counts as a lost response. An
     /// [`ErrorKind::RefreshRejected`] is no [verdict](Error::is_verdict) yet:
     /// [`error_for`](crate::error_for) makes one, from the server's own words.
     #[must_use]
@@ -229,9 +231,9 @@ impl Response {
             .with_verdict(false)
     }
 
-    /// The server's own words, fit to be shown: at most 200 characters, none that steers a
-    /// terminal or cannot be seen. Words that repeat a secret of the request or of the answer,
-    /// in whatever encoding or part, are not shown.
+    /// The server's own words, fit to be shown: at most 200 characters, without invisible ones or
+    /// ones that control a terminal. Words that repeat a secret of the request or the response, in
+    /// any encoding or part, are not shown.
     #[must_use]
     pub fn words(&self, text: &str) -> String {
         match self.json() {
@@ -254,7 +256,7 @@ impl Response {
     }
 }
 
-/// The members of an answer that are credentials.
+/// The members of a response that are credentials.
 const CREDENTIALS: [&str; 5] = [
     "access_token",
     "client_secret",

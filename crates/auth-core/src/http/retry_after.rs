@@ -4,14 +4,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::Timestamp;
 
-/// The longest wait that is believed: a day. A server that names a longer one is asked again
-/// after it, since an outage that is planned for longer is rare and a wrong unit is not.
+/// The longest wait that counts: a day. After that, a server that asks for longer gets another
+/// request, because an outage planned for longer is rare and a wrong unit is not.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// The wait that a header asks for; `None` for none and for what makes no sense.
+/// The wait that a header asks for; `None` without one, or if it is senseless.
 ///
 /// Some servers send fractions of a second. A date counts from `now`: the server's own `Date`,
-/// or else our clock.
+/// otherwise our clock.
 pub(super) fn wait(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     let wait = match seconds(header) {
@@ -21,7 +21,8 @@ pub(super) fn wait(header: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST)).filter(|wait| !wait.is_zero())
 }
 
-/// Digits, with a fraction or without: not all that is a number to Rust (`1e3`, `inf`, `-5`).
+/// Digits, with or without a fraction: not everything that Rust parses as a number (`1e3`, `inf`,
+/// `-5`).
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

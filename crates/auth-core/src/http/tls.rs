@@ -1,4 +1,4 @@
-//! The TLS side of the client: which cryptography, and whom to trust.
+//! The TLS side of the client: the cryptography provider and the trusted certificates.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,24 +12,24 @@ use rustls_platform_verifier::Verifier;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many sets of trust are kept. A program has one or two.
+/// How many configurations are kept. A program has one or two.
 const KEPT: usize = 8;
 
-/// Each configuration that was made in this process. To read the system's certificates takes
-/// milliseconds and a hundred kilobytes, so clients that trust the same share one.
+/// Every configuration of this process. Reading the system's certificates takes milliseconds and a
+/// hundred kilobytes, so clients that trust the same certificates share one.
 static MADE: Mutex<Vec<(Trust, ClientConfig)>> = Mutex::new(Vec::new());
 
-/// What makes one configuration differ from another.
+/// The key of a configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Trust {
-    /// Where the program's own choice of cryptography is, which is made once and for good.
+    /// The program's own cryptography provider, which is set once.
     chosen: Option<usize>,
     extra: Vec<CertificateDer<'static>>,
 }
 
-/// TLS 1.2 or later, certificates judged as the operating system does, plus `extra` ones.
+/// TLS 1.2 or later. The operating system's verifier checks certificates, plus `extra` ones.
 ///
-/// Made once for each `extra`; a failure is not kept, so that certificates which are installed
+/// It is made once for each `extra`. A failure is not kept, so that certificates that are installed
 /// later are found.
 pub(super) fn config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     let chosen = CryptoProvider::get_default().map(|chosen| Arc::as_ptr(chosen).addr());
@@ -37,7 +37,7 @@ pub(super) fn config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> 
         chosen,
         extra: extra.to_vec(),
     };
-    // Held while one is made: the others would only make the same.
+    // Held while a configuration is made, since other callers would only make the same.
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, config)) = made.iter().find(|(trust, _)| *trust == wanted) {
         return Ok(config.clone());
@@ -54,7 +54,7 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     let provider = provider()?;
     let no_certificates = |source: rustls::Error| {
         match source {
-        // An extra one cannot be read.
+        // An extra certificate cannot be read.
         rustls::Error::InvalidCertificate(_) => Error::new(
             ErrorKind::Config,
             "an additional CA certificate cannot be used",
@@ -68,7 +68,7 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
         .with_untrusted_system(),
     }
     };
-    let trouble = |source: rustls::Error| {
+    let failed = |source: rustls::Error| {
         Error::new(ErrorKind::System, "cannot prepare TLS certificate checks").with_source(source)
     };
     let verifier = if extra.is_empty() {
@@ -79,7 +79,7 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     .map_err(no_certificates)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(trouble)?
+        .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -88,18 +88,18 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
 
 /// Whether a request failed because no trusted authority has signed the server's certificate.
 pub(super) fn is_untrusted_issuer(error: &reqwest::Error) -> bool {
-    let said = error.source().and_then(tls_error);
+    let cause = error.source().and_then(tls_error);
     matches!(
-        said,
+        cause,
         Some(rustls::Error::InvalidCertificate(
-            // The second: an issuer of that name is trusted, with another key.
+            // The second: an issuer with that name is trusted, but has another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature
         ))
     )
 }
 
-/// The TLS library's error among the causes. Errors of input and output hold theirs inside, and
-/// name the cause of that one as their own.
+/// The TLS library's error among the causes. I/O errors hold theirs inside, and return the cause of
+/// that error as their own.
 fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
@@ -128,12 +128,12 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     Ok(found)
 }
 
-/// The program's own choice first, then the one that is compiled in.
+/// The program's own provider first, then the compiled-in one.
 fn provider() -> Result<Arc<CryptoProvider>> {
     if let Some(chosen) = CryptoProvider::get_default() {
         return Ok(Arc::clone(chosen));
     }
-    // `ring` may be on by default only; `aws-lc-rs` was asked for.
+    // `ring` may be on only by default, while `aws-lc-rs` was requested.
     #[cfg(feature = "aws-lc-rs")]
     return Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
@@ -157,7 +157,7 @@ mod tests {
         params.self_signed(&key).unwrap().der().clone()
     }
 
-    /// Whether two configurations were made at once.
+    /// Whether two configurations were made for one key.
     fn is_same(one: &ClientConfig, other: &ClientConfig) -> bool {
         Arc::ptr_eq(one.crypto_provider(), other.crypto_provider())
     }

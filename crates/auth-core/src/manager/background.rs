@@ -1,4 +1,4 @@
-//! Refreshes in the background, before any caller has to wait.
+//! Refreshes in the background, so that no caller has to wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,29 +12,28 @@ use crate::engine::{self, AbortOnDrop};
 use crate::random;
 use crate::token::OAuthToken;
 
-/// How long before the expiry a refresh is tried in the background, unless it is set: 5 minutes.
+/// How long before the expiry a background refresh starts by default: 5 minutes.
 pub const DEFAULT_EARLY_REFRESH_WINDOW: Duration = Duration::from_secs(300);
 
-/// The least time between two tries.
+/// The shortest time between two attempts.
 const GAP: Duration = Duration::from_secs(60);
 
-/// How often a keeper looks at the wall clock: its own clock stands still while the computer
-/// sleeps.
+/// How often a keeper checks the wall clock: its own timer stands still while the computer sleeps.
 const TICK: Duration = Duration::from_secs(30);
 
-/// How long after a sleep a keeper may wait, so that many computers do not all ask at once.
+/// The longest random delay after a sleep, so that many computers do not ask at once.
 const WAKE_JITTER: Duration = Duration::from_secs(10);
 
-/// When to try.
+/// The schedule of background refreshes.
 #[derive(Debug)]
-pub(super) struct Advisory {
+pub(super) struct EarlyRefresh {
     window: Duration,
     last_try: Mutex<Option<Timestamp>>,
 }
 
-impl Advisory {
-    /// A window shortened by up to a fifth at random, so that processes which share a session,
-    /// or machines that were started together, do not try at the same moment; never shorter than
+impl EarlyRefresh {
+    /// A window shortened at random by up to a fifth, so that processes that share a session, or
+    /// machines that start together, do not refresh at the same moment. It is never shorter than
     /// the margin within which callers wait.
     pub(super) fn new(window: Duration, margin: Duration) -> Self {
         let shortened = window.mul_f64(1.0 - random::fraction() / 5.0);
@@ -48,10 +47,10 @@ impl Advisory {
         self.window
     }
 
-    /// Whether the gap since the last try is over; if so, this is a try.
+    /// Whether enough time has passed since the last attempt; if so, this counts as one.
     fn take_turn(&self, now: Timestamp) -> bool {
         let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back does not make the gap longer.
+        // A clock that was set back does not extend the gap.
         if last.is_some_and(|last| last <= now && now.since(last) < GAP) {
             return false;
         }
@@ -59,14 +58,14 @@ impl Advisory {
         true
     }
 
-    /// A refresh that callers wait for is a try as well.
+    /// Counts a refresh that callers wait for as an attempt too.
     pub(super) fn tried(&self, now: Timestamp) {
         let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(now);
     }
 }
 
-/// Refreshes a session in time as long as it lives, whether or not it is asked for.
+/// Keeps a session fresh for as long as this value lives, even if no caller asks for a token.
 #[derive(Debug)]
 #[must_use = "the session is kept fresh only as long as this lives"]
 pub struct SessionKeeper {
@@ -74,13 +73,12 @@ pub struct SessionKeeper {
 }
 
 impl AuthManager {
-    /// Keeps the session fresh in the background: a refresh begins in the advisory window, at
-    /// most once a minute, also after the computer slept. A session that another process signs in
-    /// to later is found within half a minute. A failure is reported to [`watch`](Self::watch)
-    /// and tried again.
+    /// Keeps the session fresh in the background: a refresh starts in the advisory window, at most
+    /// once a minute, also after the computer slept. If another process signs in later, the keeper
+    /// finds that session within half a minute. It reports a failure to [`watch`](Self::watch) and
+    /// retries.
     ///
-    /// Most programs do not need it: [`token`](Self::token) refreshes in the background by
-    /// itself. No runtime is needed.
+    /// Optional: [`token`](Self::token) already refreshes in the background. It needs no runtime.
     pub fn keep_fresh(&self) -> SessionKeeper {
         let shared = Arc::clone(&self.shared);
         let engine = engine::work().inspect_err(|error| {
@@ -95,14 +93,14 @@ impl AuthManager {
 }
 
 impl Shared {
-    /// Begins a refresh that no caller waits for, unless one was tried a moment ago. A failure is
-    /// swallowed: the token that callers have is good.
+    /// Starts a refresh that no caller waits for, unless the last attempt was a moment ago. Its
+    /// failure is not returned, because the callers' token is still valid.
     #[cold]
     pub(super) fn refresh_in_background(self: &Arc<Self>) {
         let now = self.clock.now();
-        if self.advisory.take_turn(now) {
-            let requirement = Requirement::fresh_for(self.advisory.window(), now);
-            // The flight goes on by itself.
+        if self.early_refresh.take_turn(now) {
+            let requirement = Requirement::fresh_for(self.early_refresh.window(), now);
+            // The flight goes on without its receiver.
             drop(self.join(&requirement));
         }
     }
@@ -120,17 +118,17 @@ impl Shared {
                 sleep(WAKE_JITTER.mul_f64(random::fraction())).await;
             }
             last_look = now;
-            if self.until_due().is_zero() && self.advisory.take_turn(now) {
-                let requirement = Requirement::fresh_for(self.advisory.window(), now);
-                // The watchers are told of a failure.
+            if self.until_due().is_zero() && self.early_refresh.take_turn(now) {
+                let requirement = Requirement::fresh_for(self.early_refresh.window(), now);
+                // The watchers receive the failure.
                 let _told = self.join(&requirement).await;
             }
-            // Not in a loop without a pause, whatever the clock says.
+            // Never a busy loop, at any time of the clock.
             sleep(Duration::from_secs(1)).await;
         }
     }
 
-    /// How long until the session that is known needs a refresh; a tick if none is known.
+    /// How long until the known session needs a refresh; one tick without a session.
     fn until_due(&self) -> Duration {
         match self.known() {
             Some(token) => self.due_in(&token, self.clock.now()),
@@ -138,15 +136,17 @@ impl Shared {
         }
     }
 
-    /// The session that is known, unless only a new sign-in helps.
+    /// The known session, unless only a new sign-in helps.
     fn known(&self) -> Option<Arc<OAuthToken>> {
         self.snapshot.get().filter(|token| !token.is_refused())
     }
 
     fn due_in(&self, token: &OAuthToken, now: Timestamp) -> Duration {
-        if !token.is_fresh_for(self.advisory.window(), now) {
+        if !token.is_fresh_for(self.early_refresh.window(), now) {
             return Duration::ZERO;
         }
-        token.expires_in(now).saturating_sub(self.advisory.window())
+        token
+            .expires_in(now)
+            .saturating_sub(self.early_refresh.window())
     }
 }

@@ -1,4 +1,4 @@
-//! The manager for programs that are not asynchronous.
+//! The manager for synchronous programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,10 @@ use crate::error::Result;
 use crate::prompt::UserPrompt;
 use crate::token::OAuthToken;
 
-/// An [`AuthManager`] whose calls block the calling thread. They need no runtime, since the work
+/// An [`AuthManager`] whose calls block the calling thread. They need no runtime, because the work
 /// runs on the library's own threads.
 ///
-/// In asynchronous code use the manager itself: a blocked thread of a runtime cannot run other
-/// tasks.
+/// In asynchronous code, use the manager itself: a blocked runtime thread cannot run other tasks.
 ///
 /// # Examples
 ///
@@ -33,7 +32,7 @@ use crate::token::OAuthToken;
 pub struct BlockingAuthManager(AuthManager);
 
 impl AuthManager {
-    /// The same manager for a program that is not asynchronous.
+    /// The same manager for a synchronous program.
     #[must_use]
     pub fn blocking(&self) -> BlockingAuthManager {
         BlockingAuthManager(self.clone())
@@ -113,7 +112,7 @@ impl BlockingAuthManager {
         block_on(self.0.logout())
     }
 
-    /// The manager itself, for what is not here.
+    /// The manager itself, for its other methods.
     #[must_use]
     pub fn asynchronous(&self) -> &AuthManager {
         &self.0

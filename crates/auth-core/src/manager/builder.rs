@@ -1,10 +1,10 @@
-//! How a manager is put together.
+//! The settings of a manager.
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::background::{Advisory, DEFAULT_EARLY_REFRESH_WINDOW};
+use super::background::{DEFAULT_EARLY_REFRESH_WINDOW, EarlyRefresh};
 use super::change::Changes;
 use super::foreign::{DEFAULT_CALL_LIMIT, Foreign};
 use super::shared::NEVER;
@@ -18,7 +18,7 @@ use crate::provider::AuthProvider;
 use crate::session::{DEFAULT_ACCOUNT, SessionKey};
 use crate::store::{MemoryTokenStore, TokenStore};
 
-/// How long before its expiry an access token is refreshed, unless it is set: 60 s, as gochat has it.
+/// How long before its expiry an access token is refreshed by default: 60 s, as in gochat.
 pub const DEFAULT_EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
 /// Settings of an [`AuthManager`].
@@ -54,48 +54,48 @@ impl AuthManagerBuilder {
         self
     }
 
-    /// Which of several accounts at the vendor; `default` by default.
+    /// The account at the vendor; `default` by default.
     #[must_use]
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
         self
     }
 
-    /// How long before its expiry an access token is refreshed; [`DEFAULT_EXPIRY_MARGIN`] by default. For a token
-    /// that lives less than twice as long, half its life counts.
+    /// How long before its expiry an access token is refreshed; [`DEFAULT_EXPIRY_MARGIN`] by
+    /// default. For a token that lives less than twice as long, the margin is half its lifetime.
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {
         self.expiry_margin = margin;
         self
     }
 
-    /// How long before its expiry a refresh is begun beside the traffic, at most once a minute;
-    /// [`DEFAULT_EARLY_REFRESH_WINDOW`] by default, shortened by up to a fifth at random. Not longer
-    /// than the expiry margin switches it off.
+    /// How long before its expiry a token is refreshed in the background, at most once a minute;
+    /// [`DEFAULT_EARLY_REFRESH_WINDOW`] by default, shortened at random by up to a fifth. A window
+    /// no longer than the expiry margin disables it.
     #[must_use]
     pub fn early_refresh_window(mut self, window: Duration) -> Self {
         self.early_refresh_window = window;
         self
     }
 
-    /// The longest that one call of the provider or the store may take, [`DEFAULT_CALL_LIMIT`]
-    /// by default; waiting for a store's lock may take five times as long. A call that takes
-    /// longer is an error. Longer than the limit of the provider's own requests, please: after
-    /// such an error it is not known whether the server has acted.
+    /// The time limit for one call of the provider or the store, [`DEFAULT_CALL_LIMIT`] by default;
+    /// waiting for a store's lock may take five times as long. A call that exceeds it is an error.
+    /// Choose a longer limit than that of the provider's own requests: after this error it is
+    /// unknown whether the server has acted.
     #[must_use]
     pub fn call_limit(mut self, limit: Duration) -> Self {
         self.call_limit = limit;
         self
     }
 
-    /// Where the time comes from; the computer's clock by default.
+    /// The clock; the computer's own by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The manager. Nothing is read or sent yet.
+    /// The manager. Building it reads and sends nothing.
     #[must_use]
     pub fn build(self) -> AuthManager {
         let key = SessionKey::new(self.provider.name(), self.account);
@@ -109,7 +109,7 @@ impl AuthManagerBuilder {
                 },
                 clock: self.clock,
                 expiry_margin: self.expiry_margin,
-                advisory: Advisory::new(self.early_refresh_window, self.expiry_margin),
+                early_refresh: EarlyRefresh::new(self.early_refresh_window, self.expiry_margin),
                 changes: Changes::default(),
                 snapshot: Snapshot::default(),
                 unsaved: Unsaved::default(),

@@ -1,4 +1,4 @@
-//! What happens to a session, for those who want to know without asking again and again.
+//! Notifications about a session, so that a program need not poll.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,25 +11,25 @@ use crate::token::OAuthToken;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionChange {
-    /// Another process or program had refreshed it, and its session was taken over.
+    /// Another process had refreshed the session, and this manager loaded it.
     Reloaded(Arc<OAuthToken>),
-    /// It is over: the server refused the refresh token for good.
+    /// The session is over: the server rejected the refresh token permanently.
     Over(Error),
-    /// It was refreshed.
+    /// The session was refreshed.
     Refreshed(Arc<OAuthToken>),
     /// A refresh failed for now.
     RefreshFailed(Error),
     /// A refreshed session could not be stored; it is kept in memory and tried again.
     SaveFailed(Error),
-    /// A person signed in.
+    /// A user signed in.
     SignedIn(Arc<OAuthToken>),
-    /// A person signed out.
+    /// A user signed out.
     SignedOut,
 }
 
-/// Hears of the changes of one session, from the moment that it was made.
+/// A receiver of the changes of one session from its creation on.
 ///
-/// Who is slow hears of the latest change only.
+/// A slow receiver sees only the latest change.
 ///
 /// # Examples
 ///
@@ -60,15 +60,15 @@ impl SessionWatch {
     }
 }
 
-/// Where changes are told. Most sessions of a large service are watched by nobody, and then
-/// there is no channel.
+/// The sender of changes. Most sessions of a large service have no watcher, and then there is no
+/// channel.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     latest: OnceLock<watch::Sender<Option<SessionChange>>>,
 }
 
 impl Changes {
-    pub(super) fn tell(&self, change: SessionChange) {
+    pub(super) fn send(&self, change: SessionChange) {
         if let Some(latest) = self.latest.get() {
             latest.send_replace(Some(change));
         }

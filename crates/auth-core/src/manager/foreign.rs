@@ -1,7 +1,7 @@
-//! Providers and stores as the manager calls them: bounded in time, a panic is an error, and
-//! every error names the session.
+//! The manager's only way to call providers and stores: it limits the time of a call, turns a panic
+//! into an error, and adds the session to every error.
 //!
-//! The manager has no other way to call them, so no call can be forgotten.
+//! Because there is no other way, no call can be forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::session::SessionKey;
 use crate::store::{StoreGuard, TokenStore};
 use crate::token::OAuthToken;
 
-/// The longest that one call of the provider or the store may take, unless it is set: 60 s. The
-/// HTTP client's own limit for a request is 20 s.
+/// The default time limit for one call of the provider or the store: 60 s. The HTTP client's own
+/// limit for a request is 20 s.
 pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 
-/// A store waits for another process in `lock`, so that may take this many times as long.
+/// A store waits for another process in `lock`, so that call may take this many times as long.
 pub(super) const LOCK_FACTOR: u32 = 5;
 
-/// How many sessions of a process are under way at once, each with some descriptors (a file store
-/// has three, a request one): together fewer than the 1,024 that most processes may have.
+/// How many sessions of a process are in progress at once. Each needs some descriptors (a file
+/// store three, a request one): together fewer than the 1,024 that most processes may have.
 static TURNS: Semaphore = Semaphore::const_new(200);
 
-/// A provider that hangs may get over it; one that panics does so again.
+/// A provider that hangs may recover; one that panics does so again.
 const OF_PROVIDER: Kinds = Kinds {
     panicked: ErrorKind::System,
     timed_out: ErrorKind::Transient,
@@ -45,7 +45,7 @@ pub(super) struct Foreign {
     pub(super) provider: Arc<dyn AuthProvider>,
     pub(super) store: Arc<dyn TokenStore>,
     pub(super) key: SessionKey,
-    /// The longest that one call may take.
+    /// The time limit for one call.
     pub(super) limit: Duration,
 }
 
@@ -53,14 +53,14 @@ pub(super) struct Foreign {
 pub(super) struct Guard<'a> {
     foreign: &'a Foreign,
     _turn: SemaphorePermit<'static>,
-    /// Held until the lock is given back, so that the end of the process waits for that too.
+    /// Held until the lock is released, so that the end of the process waits for that too.
     pub(super) critical: Option<Critical>,
     inner: Box<dyn StoreGuard>,
 }
 
 impl Foreign {
-    /// [`AuthProvider::refresh`]. After a time-out or a panic it is not known whether the server
-    /// has acted.
+    /// [`AuthProvider::refresh`]. After a timeout or a panic it is unknown whether the server has
+    /// acted.
     pub(super) async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         let mut ended = false;
         let outcome = bounded("the provider's `refresh`", OF_PROVIDER, self.limit, async {
@@ -165,7 +165,7 @@ impl Guard<'_> {
 }
 
 impl Guard<'_> {
-    /// Lets go of the lock.
+    /// Releases the lock.
     pub(super) async fn release(self) {
         let released = bounded(
             "the store's `release`",

@@ -1,4 +1,4 @@
-//! What is noted in a session when its refresh fails, so that other processes know.
+//! The records of a failed refresh in a session, for other processes to read.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::requirement::Requirement;
 use crate::error::Error;
 use crate::token::{OAuthToken, SessionMetadata};
 
-/// The longest wait that a server is believed to want.
+/// The longest wait that a server can ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 impl Shared {
-    /// Notes that the refresh token was rejected; nothing of the session is erased. If what the
-    /// server sent was no verdict, the next call asks it again.
-    pub(super) async fn note_rejection(
+    /// Records that the server rejected the refresh token, and erases nothing of the session. If
+    /// the response was no verdict, the next call asks the server again.
+    pub(super) async fn record_rejection(
         &self,
         guard: &mut Guard<'_>,
         rejected: &Rejected,
@@ -25,18 +25,18 @@ impl Shared {
         // A user who demands a refresh does so because an API has rejected the token.
         let api_rejected = requirement.is_forced() || requirement.rejected() == Some(&tried.access);
         let reason = Some(error.message().to_owned());
-        let mark = tried.mark(self.clock.now(), reason).map(|mut mark| {
-            mark.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
-            mark.unread = rejected.unread;
-            mark
+        let record = tried.record(self.clock.now(), reason).map(|mut record| {
+            record.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
+            record.unread = rejected.unread;
+            record
         });
         let verdict = error.is_verdict() || rejected.unread;
-        self.note(guard, tried, |metadata| {
+        self.record(guard, tried, |metadata| {
             if verdict {
-                metadata.rejected = mark;
+                metadata.rejected = record;
                 metadata.in_progress = None;
             } else {
-                metadata.last_failure = mark;
+                metadata.last_failure = record;
                 if !rejected.may_be_spent {
                     metadata.in_progress = None;
                 }
@@ -48,9 +48,9 @@ impl Shared {
         }
     }
 
-    /// Notes why a refresh failed, and takes the note of intent back if the server did not take
-    /// the refresh token: it would only alarm.
-    pub(super) async fn note_failure(
+    /// Records why a refresh failed, and clears the record of the refresh in progress if the server
+    /// did not take the refresh token: it would only alarm the user.
+    pub(super) async fn record_failure(
         &self,
         guard: &mut Guard<'_>,
         tried: &OAuthToken,
@@ -60,12 +60,12 @@ impl Shared {
         let now = self.clock.now();
         let wait = error.retry_after().map(|wait| wait.min(LONGEST_WAIT));
         let reason = Some(error.message().to_owned());
-        let mark = tried.mark(now, reason).map(|mut mark| {
-            mark.until = wait.map(|wait| now.after(wait));
-            mark
+        let record = tried.record(now, reason).map(|mut record| {
+            record.until = wait.map(|wait| now.after(wait));
+            record
         });
-        self.note(guard, tried, |metadata| {
-            metadata.last_failure = mark;
+        self.record(guard, tried, |metadata| {
+            metadata.last_failure = record;
             if !may_be_spent {
                 metadata.in_progress = None;
             }
@@ -73,9 +73,9 @@ impl Shared {
         .await;
     }
 
-    /// Writes a note beside the session that was tried; what another program stored meanwhile
-    /// stays. Without the note the next call asks the server again.
-    async fn note(
+    /// Writes a record into the session that was tried; a session that another program stored
+    /// meanwhile stays. Without the record the next call asks the server again.
+    async fn record(
         &self,
         guard: &mut Guard<'_>,
         tried: &OAuthToken,

@@ -1,5 +1,5 @@
-//! A model of callers who race for one refresh, with the real snapshot and single flight under a
-//! scheduler that tries their interleavings: `cargo xtask test-all` runs it.
+//! A model of callers that race for one refresh: the real snapshot and single flight under a
+//! scheduler that tries their interleavings. `cargo xtask test-all` runs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::token::OAuthToken;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
-/// A session whose store is one cell, and whose vendor rotates and counts.
+/// A session in a one-cell store, with a vendor that rotates and counts.
 #[derive(Default)]
 struct Session {
     snapshot: Snapshot,
@@ -44,7 +44,8 @@ impl Session {
         self.snapshot.fresh_for(Duration::ZERO, NOW)
     }
 
-    /// What the manager does: look, then join or begin; a flight looks again before it asks.
+    /// What the manager does: check, then join or start; a flight checks again before it sends a
+    /// request.
     async fn token(self: Arc<Self>) -> Result<Arc<OAuthToken>> {
         if let Some(token) = self.fresh() {
             return Ok(token);
@@ -87,7 +88,7 @@ fn a_reader_never_brings_back_what_was_signed_out() {
         let reader = future::spawn({
             let (session, store) = (Arc::clone(&session), Arc::clone(&store));
             async move {
-                // Reads the store without the lock, and is slow about it.
+                // Reads the store slowly, without the lock.
                 let seen = session.snapshot.epoch();
                 let read = lock(&store).clone();
                 future::yield_now().await;

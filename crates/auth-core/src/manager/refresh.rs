@@ -20,30 +20,30 @@ const SAVE_PAUSES: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 
-/// How a transaction ended well.
+/// How a transaction succeeded.
 enum Done {
-    /// What was stored is good enough, and known already.
+    /// The stored session is good enough, and known already.
     Kept(Arc<OAuthToken>),
-    /// Another process or program had stored a session that is good enough.
+    /// Another process had stored a session that is good enough.
     Reloaded(Arc<OAuthToken>),
     Refreshed(Arc<OAuthToken>),
 }
 
-/// A refusal that counts only if what was tried is still stored.
+/// A rejection that counts only if the session that was tried is still stored.
 pub(super) struct Rejected {
     pub(super) tried: OAuthToken,
     pub(super) error: Error,
     pub(super) may_be_spent: bool,
-    /// The server has not rejected it: its response of success cannot be read.
+    /// The server has not rejected the token, but its response with a 2xx status cannot be read.
     pub(super) unread: bool,
 }
 
-/// How it failed.
+/// How a transaction failed.
 struct Failed {
     error: Error,
-    /// Whether a session waits in memory now because it could not be stored.
+    /// Whether a session now waits in memory because it could not be stored.
     unsaved: bool,
-    /// Whether it is known already: nothing was tried.
+    /// Whether the failure is known already: nothing was tried.
     is_old: bool,
 }
 
@@ -58,7 +58,7 @@ impl From<Error> for Failed {
 }
 
 impl Failed {
-    /// A failure that an earlier call has met and reported.
+    /// A failure that an earlier call has reported.
     fn again(error: Error) -> Self {
         Self {
             is_old: true,
@@ -68,32 +68,32 @@ impl Failed {
 }
 
 impl Shared {
-    /// What one flight does for all who wait for it: one look without the lock, then the
-    /// transaction, which it reports to the watchers.
-    pub(super) async fn fly(&self, requirement: &Requirement) -> Result<Arc<OAuthToken>> {
+    /// The work of one flight: a check without the lock, then the transaction. It reports the
+    /// result to the watchers.
+    pub(super) async fn run_refresh(&self, requirement: &Requirement) -> Result<Arc<OAuthToken>> {
         let outcome = match self.look(requirement).await {
             Ok(Some(done)) => Ok(done),
             Ok(None) => self.transaction(requirement).await,
             Err(error) => return Err(error),
         };
         let outcome = outcome.map_err(|failed| Failed {
-            error: self.named(failed.error),
+            error: self.with_session(failed.error),
             ..failed
         });
         match &outcome {
             Ok(Done::Kept(_)) => {}
             Ok(Done::Reloaded(token)) => {
                 self.changes
-                    .tell(SessionChange::Reloaded(Arc::clone(token)));
+                    .send(SessionChange::Reloaded(Arc::clone(token)));
             }
             Ok(Done::Refreshed(token)) => {
                 self.changes
-                    .tell(SessionChange::Refreshed(Arc::clone(token)));
+                    .send(SessionChange::Refreshed(Arc::clone(token)));
             }
             Err(Failed { is_old: true, .. }) => {}
             Err(Failed { error, unsaved, .. }) => {
                 let error = error.clone();
-                self.changes.tell(match error.kind() {
+                self.changes.send(match error.kind() {
                     _ if *unsaved => SessionChange::SaveFailed(error),
                     _ if error.is_verdict() => SessionChange::Over(error),
                     _ => SessionChange::RefreshFailed(error),
@@ -106,13 +106,13 @@ impl Shared {
         }
     }
 
-    /// Whether what is stored satisfies the requirement; read once, without the lock.
+    /// The stored session, if it satisfies the requirement; read once, without the lock.
     async fn look(&self, requirement: &Requirement) -> Result<Option<Done>> {
         if self.unsaved.is_waiting() {
             return Ok(None);
         }
         let known = self.snapshot.get();
-        // The flight before this one may have ended since the caller looked.
+        // The previous flight may have ended since the caller checked.
         if let Some(token) = &known
             && requirement.satisfied_by(token, self.clock.now())
         {
@@ -128,7 +128,7 @@ impl Shared {
     }
 
     async fn transaction(&self, requirement: &Requirement) -> std::result::Result<Done, Failed> {
-        self.advisory.tried(self.clock.now());
+        self.early_refresh.tried(self.clock.now());
         let known = self.snapshot.get();
         match self.foreign.lock().await {
             Ok(mut guard) => {
@@ -147,8 +147,8 @@ impl Shared {
         }
     }
 
-    /// Read again, use what others wrote or prepare, note the intent, refresh, merge, store,
-    /// show. The lock is held to the end.
+    /// Reads again, uses a session that another process stored or prepares the save, records the
+    /// intent, refreshes, merges, stores, publishes. It holds the lock to the end.
     async fn refresh_locked(
         &self,
         guard: &mut Guard<'_>,
@@ -166,12 +166,12 @@ impl Shared {
             if requirement.satisfied_by(&stored, now) {
                 return Ok(Done::found(self.publish(stored), known));
             }
-            // Only the very token that was rejected is over: a program that shares the store
-            // without our lock (the Go original) may have refreshed in between.
+            // Only the rejected token is over: a program that shares the store without this lock
+            // (the Go original) may have refreshed in between.
             if let Some(rejected) = rejected.take()
                 && rejected.tried.refresh == stored.refresh
             {
-                self.note_rejection(guard, &rejected, requirement).await;
+                self.record_rejection(guard, &rejected, requirement).await;
                 return Err(rejected.error.into());
             }
             if stored.is_refused() && !(requirement.is_forced() && stored.is_unread()) {
@@ -185,10 +185,10 @@ impl Shared {
             }
             let cut_off_before = stored.may_be_spent();
             let mut noted = stored.clone();
-            noted.metadata.in_progress = stored.mark(now, None);
+            noted.metadata.in_progress = stored.record(now, None);
             guard.prepare(Some(&noted)).await?;
 
-            // From here until the successor is stored, the process does not end of itself.
+            // From here until the successor is stored, the process does not end by itself.
             guard.critical = Some(engine::critical()?);
             let series = retry::refresh(&self.foreign, &stored).await;
             match series.outcome {
@@ -201,14 +201,14 @@ impl Shared {
                     rejected = Some(Rejected {
                         tried: stored,
                         error: match may_be_spent {
-                            true => explain_lost_answer(&error),
+                            true => explain_lost_response(&error),
                             false => error,
                         },
                         may_be_spent,
                         unread: false,
                     });
                 }
-                // The server has done it: the token is spent, and what followed it not to be read.
+                // The server has done it: the token is spent, and its successor cannot be read.
                 Err(error)
                     if error.has_whole_unread_success()
                         && self.foreign.provider.rotates_refresh_tokens() =>
@@ -225,7 +225,7 @@ impl Shared {
                 }
                 Err(error) => {
                     let may_be_spent = series.answer_lost || cut_off_before;
-                    self.note_failure(guard, &stored, &error, may_be_spent)
+                    self.record_failure(guard, &stored, &error, may_be_spent)
                         .await;
                     return Err(error.into());
                 }
@@ -233,7 +233,7 @@ impl Shared {
         }
     }
 
-    /// The session that the response makes of what was stored.
+    /// The successor of the stored session, from the response.
     fn succeed(&self, response: OAuthToken, stored: &OAuthToken) -> OAuthToken {
         let mut successor = response.inheriting(stored);
         successor.metadata.provider = Some(self.key().provider().to_owned());
@@ -251,7 +251,7 @@ impl Shared {
         successor: OAuthToken,
         stored: OAuthToken,
     ) -> std::result::Result<Done, Failed> {
-        if let Err(error) = save_patiently(guard, &successor).await {
+        if let Err(error) = save_with_retries(guard, &successor).await {
             self.unsaved.keep(successor, Some(stored));
             return Err(Failed {
                 unsaved: true,
@@ -262,7 +262,7 @@ impl Shared {
         Ok(Done::Refreshed(self.publish(successor)))
     }
 
-    /// Stores what could not be stored earlier, if it still follows what is stored now.
+    /// Stores the unsaved session, if it is still the successor of the stored one.
     async fn save_unsaved(
         &self,
         guard: &mut Guard<'_>,
@@ -281,7 +281,7 @@ impl Shared {
         Ok(Some(waiting))
     }
 
-    /// Stores what waits to be stored, and returns it; `None` if nothing does.
+    /// Stores the unsaved session, and returns it; `None` without one.
     pub(super) async fn save_waiting_locked(
         &self,
         guard: &mut Guard<'_>,
@@ -303,9 +303,9 @@ impl Done {
     }
 }
 
-/// Saves, again after a moment if need be: the old refresh token is spent, and on Windows a
-/// virus scanner may hold the file just now.
-pub(super) async fn save_patiently(guard: &mut Guard<'_>, session: &OAuthToken) -> Result<()> {
+/// Saves, with retries: the old refresh token is spent, and on Windows a virus scanner may hold the
+/// file for a moment.
+pub(super) async fn save_with_retries(guard: &mut Guard<'_>, session: &OAuthToken) -> Result<()> {
     let mut saved = guard.save(session).await;
     for pause in SAVE_PAUSES {
         if saved.is_ok() {
@@ -319,7 +319,7 @@ pub(super) async fn save_patiently(guard: &mut Guard<'_>, session: &OAuthToken) 
 
 fn rejected_before(stored: &OAuthToken) -> Error {
     let reason = stored.metadata.rejected.as_ref();
-    let reason = reason.and_then(|mark| mark.reason.as_deref());
+    let reason = reason.and_then(|record| record.reason.as_deref());
     let message = reason.map_or_else(
         || "the refresh token was rejected earlier".to_owned(),
         |reason| clean(reason, 400, &[]),
@@ -330,7 +330,7 @@ fn rejected_before(stored: &OAuthToken) -> Error {
 fn wait_longer(stored: &OAuthToken, wait: Duration) -> Error {
     let seconds = wait.as_secs().max(1);
     let reason = stored.metadata.last_failure.as_ref();
-    let reason = reason.and_then(|mark| mark.reason.as_deref());
+    let reason = reason.and_then(|record| record.reason.as_deref());
     let reason = reason.map_or_else(String::new, |reason| {
         format!(" (its last response: {})", clean(reason, 200, &[]))
     });
@@ -352,7 +352,7 @@ fn spent_for_nothing(error: &Error) -> Error {
         .with_source(error.clone())
 }
 
-fn explain_lost_answer(error: &Error) -> Error {
+fn explain_lost_response(error: &Error) -> Error {
     let message = format!(
         "{}; the response to an earlier refresh was lost, so the refresh token was probably spent by it",
         error.message()

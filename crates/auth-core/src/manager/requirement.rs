@@ -1,4 +1,4 @@
-//! What a caller needs of a session.
+//! What a caller requires of a session.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
-/// When a stored session is good enough, so that no refresh is due.
+/// The condition for a stored session to need no refresh.
 #[derive(Clone, Debug)]
 pub(super) struct Requirement {
     other_than: Option<Secret>,
@@ -16,16 +16,16 @@ pub(super) struct Requirement {
 
 #[derive(Clone, Copy, Debug)]
 enum Freshness {
-    /// The standing margin of the manager, which bends to short-lived tokens.
+    /// The default margin of the manager, which shrinks for short-lived tokens.
     Margin(Duration),
-    /// What this caller asked for.
+    /// The minimum that this caller asked for.
     Minimum(Duration),
-    /// Only a refresh made since the caller asked, as a user demands it.
+    /// Only a refresh since the caller asked, as a user demands it.
     Refreshed,
 }
 
 impl Requirement {
-    /// Good for the manager's standing margin.
+    /// Valid for the manager's default margin.
     pub(super) fn fresh_for(margin: Duration, now: Timestamp) -> Self {
         Self {
             other_than: None,
@@ -34,7 +34,7 @@ impl Requirement {
         }
     }
 
-    /// Good for at least `minimum`.
+    /// Valid for at least `minimum`.
     pub(super) fn valid_for(minimum: Duration, now: Timestamp) -> Self {
         Self {
             other_than: None,
@@ -43,7 +43,7 @@ impl Requirement {
         }
     }
 
-    /// Any that is good now but this one.
+    /// Any session that is valid now, except this one.
     pub(super) fn other_than(rejected: &OAuthToken, now: Timestamp) -> Self {
         Self {
             other_than: Some(rejected.access.clone()),
@@ -52,7 +52,7 @@ impl Requirement {
         }
     }
 
-    /// One that was refreshed since now.
+    /// A session that is refreshed from now on.
     pub(super) fn refreshed(now: Timestamp) -> Self {
         Self {
             other_than: None,
@@ -61,7 +61,7 @@ impl Requirement {
         }
     }
 
-    /// Whether a user demands the refresh, so that a server's wish to wait does not count.
+    /// Whether a user demands the refresh, so that the server's request to wait does not count.
     pub(super) fn is_forced(&self) -> bool {
         matches!(self.freshness, Freshness::Refreshed)
     }
@@ -71,7 +71,7 @@ impl Requirement {
         self.other_than.as_ref()
     }
 
-    /// Whether a stored session satisfies it as it is.
+    /// Whether a stored session satisfies the requirement.
     pub(super) fn satisfied_by(&self, token: &OAuthToken, now: Timestamp) -> bool {
         let lasts = match self.freshness {
             Freshness::Margin(margin) => token.is_fresh_for(margin, now),
@@ -81,9 +81,9 @@ impl Requirement {
         !self.excludes(token) && (lasts || self.is_newer(token, now) && is_alive(token, now))
     }
 
-    /// Whether the refresh of another caller satisfies it: it was made since this caller asked,
-    /// so one more would bring nothing better, even if the new token is expired on arrival or is
-    /// the old one once more.
+    /// Whether the refresh of another caller satisfies the requirement: it was made since this
+    /// caller asked, so one more would bring nothing better, even if the new token has expired
+    /// already or is the old one again.
     pub(super) fn accepts(&self, token: &OAuthToken, now: Timestamp) -> bool {
         self.satisfied_by(token, now) || self.is_newer(token, now)
     }
@@ -140,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_since_the_question_is_good_enough_if_it_still_lives() {
+    fn a_refresh_since_the_request_is_good_enough_if_it_still_lives() {
         let requirement = Requirement::valid_for(Duration::from_secs(86_400), at(1000));
         assert!(requirement.satisfied_by(&token(1030, Some(1001)), at(1002)));
         assert!(!requirement.satisfied_by(&token(1030, Some(1001)), at(1031)));
     }
 
     #[test]
-    fn a_refresh_since_the_question_is_accepted_even_if_it_brought_the_same_token() {
+    fn a_refresh_since_the_request_is_accepted_even_if_it_brought_the_same_token() {
         let same = token(5000, Some(1001));
         let requirement = Requirement::other_than(&same, at(1000));
         assert!(!requirement.satisfied_by(&same, at(1002)));

@@ -12,23 +12,24 @@ use crate::token::OAuthToken;
 
 const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
-/// A server that asks for a longer pause gets it from the caller, who is told.
+/// If a server asks for a longer pause, the error is returned to the caller.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// No attempt begins later, so that a series ends before others give up on the lock.
+/// No attempt starts later, so that a series ends before other processes give up waiting for the
+/// lock.
 const BUDGET: Duration = Duration::from_secs(25);
 
 /// How a series ended.
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) outcome: Result<OAuthToken>,
-    /// Whether some request may have been acted upon although its answer never came.
+    /// Whether the server may have acted on a request whose response never arrived.
     pub(super) answer_lost: bool,
 }
 
-/// Asks for a refresh, again after trouble that passes by itself. A lost answer is asked for
-/// once more with the same token: a server with a grace period gives the same successor again.
-/// After a 2xx response the same token is never sent again, whatever the body was: the server
-/// has spent it, and takes a second use for a theft (RFC 9700 section 4.14.2).
+/// Sends a refresh request, and retries after temporary errors. After a lost response it retries
+/// once with the same token: a server with a grace period returns the same successor again. After a
+/// 2xx response it never sends the same token again, with any body: the server has spent it, and
+/// treats a second use as theft (RFC 9700 section 4.14.2).
 pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
     let begun = Instant::now();
     let mut lost = 0;
@@ -41,7 +42,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
             .map_or(0, |error| u32::from(error.answer_lost()));
         let next = match &outcome {
             Err(error) if may_repeat(error) && lost < 2 && attempt < ATTEMPTS => {
-                tracing::debug!(%error, attempt, "a renewal failed for now");
+                tracing::debug!(%error, attempt, "a refresh failed for now");
                 pause(error, attempt).filter(|pause| begun.elapsed() + *pause < BUDGET)
             }
             _ => None,
@@ -86,7 +87,7 @@ mod tests {
     use crate::session::SessionKey;
     use crate::store::MemoryTokenStore;
 
-    /// Fails in the same way each time, and counts.
+    /// Fails in the same way every time, and counts.
     #[derive(Debug)]
     struct Failing(Error, AtomicU32);
 
@@ -119,7 +120,7 @@ mod tests {
         (provider.1.load(Ordering::SeqCst), series)
     }
 
-    fn trouble(status: u16) -> Error {
+    fn failure(status: u16) -> Error {
         Error::new(ErrorKind::Transient, "made-up trouble").with_status(status)
     }
 
@@ -127,7 +128,7 @@ mod tests {
     async fn after_a_2xx_response_the_token_is_never_sent_again() {
         for status in [200, 201, 204, 206, 299] {
             for lost in [false, true] {
-                let (requests, series) = requests(trouble(status).with_answer_lost(lost)).await;
+                let (requests, series) = requests(failure(status).with_answer_lost(lost)).await;
                 assert_eq!(requests, 1, "{status}");
                 assert_eq!(series.answer_lost, lost);
             }
@@ -137,10 +138,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn other_trouble_is_tried_again_and_a_lost_response_once() {
-        assert_eq!(requests(trouble(503)).await.0, 3);
-        assert_eq!(requests(trouble(199)).await.0, 3);
-        assert_eq!(requests(trouble(502).with_answer_lost(true)).await.0, 2);
+    async fn another_failure_is_tried_again_and_a_lost_response_once() {
+        assert_eq!(requests(failure(503)).await.0, 3);
+        assert_eq!(requests(failure(199)).await.0, 3);
+        assert_eq!(requests(failure(502).with_answer_lost(true)).await.0, 2);
         let none = Error::new(ErrorKind::Transient, "made-up reset").with_answer_lost(true);
         assert_eq!(requests(none).await.0, 2);
     }

@@ -1,4 +1,4 @@
-//! What the clones of a manager share, and the ways to the refresh.
+//! The state that clones of a manager share, and the ways to a refresh.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::background::Advisory;
+use super::background::EarlyRefresh;
 use super::change::Changes;
 use super::foreign::{Foreign, LOCK_FACTOR};
 use super::requirement::Requirement;
@@ -24,33 +24,33 @@ pub(super) struct Shared {
     pub(super) foreign: Foreign,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) expiry_margin: Duration,
-    pub(super) advisory: Advisory,
+    pub(super) early_refresh: EarlyRefresh,
     pub(super) changes: Changes,
     pub(super) snapshot: Snapshot,
     pub(super) unsaved: Unsaved,
     pub(super) flight: SingleFlight,
     pub(super) tasks: Tasks,
-    /// When a refresh last brought the same access token once more, in Unix milliseconds.
+    /// When a refresh last returned the same access token again, in Unix milliseconds.
     pub(super) same_again: AtomicI64,
-    /// One sign-in at a time for those that need one; most sessions never do.
+    /// One sign-in at a time; most sessions never need one.
     pub(super) sign_in: OnceLock<Box<Mutex<()>>>,
 }
 
-/// No instant of a clock that works.
+/// Before any instant of a working clock.
 pub(super) const NEVER: i64 = i64::MIN;
 
-/// What is left of a token's life must be enough for the way to the API.
+/// The remaining lifetime that a call of the API needs.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
 
-/// How long it counts that a refresh has brought the same access token: another one would bring
-/// it again.
+/// How long a refresh that returned the same access token counts: another one would return it
+/// again.
 const SAME_AGAIN: Duration = Duration::from_secs(5);
 
-/// The longest that callers wait for one flight, in calls beyond its wait for the lock. Each call
-/// is bounded by itself; this is for one that blocks its thread, which it must not.
+/// How long callers wait for one flight, in calls beyond its wait for the lock. Each call has its
+/// own limit; this one is for a call that blocks its thread, which is not allowed.
 const FLIGHT_CALLS: u32 = 10;
 
-/// How often a caller joins a flight that was begun for a caller that needed less.
+/// How often a caller joins a flight that started for a caller with a lower requirement.
 const JOINS: usize = 3;
 
 impl Shared {
@@ -58,7 +58,7 @@ impl Shared {
         &self.foreign.key
     }
 
-    /// A session that satisfies the requirement, refreshed if need be.
+    /// A session that satisfies the requirement, refreshed if necessary.
     pub(super) async fn obtain(
         self: &Arc<Self>,
         requirement: Requirement,
@@ -73,13 +73,13 @@ impl Shared {
             if requirement.accepts(&token, self.clock.now()) {
                 break;
             }
-            // That flight had begun for a caller that needed less.
+            // That flight had started for a caller with a lower requirement.
             token = self.join(&requirement).await?;
         }
         Ok(token)
     }
 
-    /// Joins the flight under way, or begins one; it goes on whether or not it is waited for.
+    /// Joins the flight in progress, or starts one; it goes on even if the future is dropped.
     pub(super) fn join(
         self: &Arc<Self>,
         requirement: &Requirement,
@@ -89,11 +89,11 @@ impl Shared {
             let task = self
                 .tasks
                 .spawn(async move {
-                    let outcome = owned.fly(&requirement).await;
+                    let outcome = owned.run_refresh(&requirement).await;
                     owned.save_later();
                     outcome
                 })
-                .map_err(|error| self.named(error))?;
+                .map_err(|error| self.with_session(error))?;
             let limit = self
                 .foreign
                 .limit
@@ -112,21 +112,21 @@ impl Shared {
     pub(super) async fn read(&self) -> Result<Option<Arc<OAuthToken>>> {
         let seen = self.snapshot.epoch();
         let stored = self.check_owner(self.foreign.load().await?)?.map(Arc::new);
-        // What was read without the lock may be old by now.
+        // A session read without the lock may be old by now.
         self.snapshot
             .set_if_unchanged(seen, stored.clone().filter(is_usable));
         Ok(stored)
     }
 
-    /// The session that is known, if its access token is still good.
+    /// The known session, if its access token is still valid.
     pub(super) fn still_good(&self) -> Option<Arc<OAuthToken>> {
         let token = self.snapshot.get()?;
         let good = token.is_valid_for(LAST_MOMENT, self.clock.now());
         good.then_some(token)
     }
 
-    /// A credential goes only to the server that it is from (RFC 6749 section 10.4), and to no
-    /// other account.
+    /// Checks that the stored session is this one: a credential goes only to the server that issued
+    /// it (RFC 6749 section 10.4), and to no other account.
     pub(super) fn check_owner(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
         if let Some(token) = &stored {
             token.check_owner(self.key(), || self.foreign.store.place(self.key()))?;
@@ -141,7 +141,7 @@ impl Shared {
         token
     }
 
-    /// Notes whether a refresh brought the same access token once more.
+    /// Records whether a refresh returned the same access token again.
     pub(super) fn refreshed_to_same(&self, same: bool) {
         let at = match same {
             true => self.clock.now().as_unix_millis(),
@@ -150,7 +150,7 @@ impl Shared {
         self.same_again.store(at, Ordering::Relaxed);
     }
 
-    /// The session that is known, if a refresh a moment ago brought this access token again.
+    /// The known session, if a refresh returned this access token again a moment ago.
     pub(super) fn just_confirmed(&self, rejected: &OAuthToken) -> Option<Arc<OAuthToken>> {
         let at = Timestamp::from_unix_millis(self.same_again.load(Ordering::Relaxed));
         let now = self.clock.now();
@@ -163,12 +163,12 @@ impl Shared {
         Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(self.key())
     }
 
-    pub(super) fn named(&self, error: Error) -> Error {
+    pub(super) fn with_session(&self, error: Error) -> Error {
         error.with_session(self.key())
     }
 }
 
-/// Whether callers may have it: not if an API has rejected its access token, and the server its
+/// Whether callers may receive it: not if an API has rejected its access token and the server its
 /// refresh token.
 fn is_usable(token: &Arc<OAuthToken>) -> bool {
     !token.is_access_rejected()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::foreign::Guard;
-use super::refresh::save_patiently;
+use super::refresh::save_with_retries;
 use super::{AuthManager, Logout, SessionChange, Shared};
 use crate::engine;
 use crate::error::{ErrorKind, Result};
@@ -13,25 +13,25 @@ use crate::token::OAuthToken;
 impl AuthManager {
     /// Signs a user in and stores the session. No lock is held while the user thinks.
     ///
-    /// The store is proved to be writable before the user is asked. If the session cannot be
-    /// stored in the end, it is kept in memory, and the next call tries to store it first.
+    /// It verifies that the store is writable before prompting. If the session cannot be stored in
+    /// the end, it is kept in memory, and the next call tries to store it first.
     /// [`AuthProvider::authenticate`](crate::AuthProvider::authenticate) is polled in the calling
-    /// task, with the library's own runtime around it.
+    /// task, inside the library's own runtime.
     ///
     /// # Errors
     ///
-    /// What [`AuthProvider::authenticate`](crate::AuthProvider::authenticate) and the store
-    /// return; [`ErrorKind::Config`] if the store holds a session of another provider or account.
+    /// The errors of [`AuthProvider::authenticate`](crate::AuthProvider::authenticate) and of the
+    /// store; [`ErrorKind::Config`] if the stored session belongs to another provider or account.
     pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
         self.check_store().await?;
         let shared = &self.shared;
         let token = engine::inside(shared.foreign.provider.authenticate(prompt)).await;
-        self.insert_session(token.map_err(|error| shared.named(error))?)
+        self.insert_session(token.map_err(|error| shared.with_session(error))?)
             .await
     }
 
-    /// [`token`](Self::token), with a sign-in if only that helps. Of several callers that need
-    /// one, the first signs in, and the others get its session.
+    /// [`token`](Self::token), with a sign-in if only that helps. If several callers need one, the
+    /// first signs in, and the others receive its session.
     ///
     /// # Errors
     ///
@@ -60,13 +60,12 @@ impl AuthManager {
         }
     }
 
-    /// Proves that a sign-in could be stored, as [`login`](Self::login) does before it asks the
-    /// user.
+    /// Verifies that a sign-in could be stored, as [`login`](Self::login) does before prompting.
     ///
     /// # Errors
     ///
-    /// What the store returns; [`ErrorKind::Config`] if it holds a session of another provider or
-    /// account.
+    /// The store's error; [`ErrorKind::Config`] if the stored session belongs to another provider
+    /// or account.
     pub async fn check_store(&self) -> Result<()> {
         let owned = Arc::clone(&self.shared);
         let work = async move {
@@ -78,13 +77,13 @@ impl AuthManager {
         self.run(work).await
     }
 
-    /// Stores a session that was obtained without [`login`](Self::login), by the steps of a
-    /// provider that a program drives itself.
+    /// Stores a session that a program obtained without [`login`](Self::login), by driving the
+    /// steps of a provider itself.
     ///
     /// # Errors
     ///
-    /// What the store returns; [`ErrorKind::Config`] if it holds a session of another provider or
-    /// account.
+    /// The store's error; [`ErrorKind::Config`] if the stored session belongs to another provider
+    /// or account.
     pub async fn insert_session(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
         let owned = Arc::clone(&self.shared);
         let work = async move {
@@ -96,9 +95,9 @@ impl AuthManager {
         self.run(work).await
     }
 
-    /// As [`insert_session`](Self::insert_session), if what is stored by then may be replaced: `fits` is asked
-    /// under the store's lock, with `None` if nothing is stored that can be read. `None` if it
-    /// may not; then nothing is changed, and `token` is given up.
+    /// As [`insert_session`](Self::insert_session), but only if `fits` accepts what is stored by
+    /// then. It is called under the store's lock, with `None` if no readable session is stored. If
+    /// it refuses, nothing changes, `token` is dropped and the result is `None`.
     ///
     /// # Errors
     ///
@@ -122,22 +121,23 @@ impl AuthManager {
         self.run(work).await
     }
 
-    /// Revokes the session at the vendor, if the vendor can be told, and removes it here in any
+    /// Revokes the session at the vendor, if the vendor supports it, and removes it here in any
     /// case.
     ///
     /// # Errors
     ///
-    /// What the store returns. That the vendor did not confirm is no error; it is in [`Logout`].
+    /// The store's error. A revocation that the vendor did not confirm is no error; it is in
+    /// [`Logout`].
     pub async fn logout(&self) -> Result<Logout> {
         self.remove(true).await
     }
 
-    /// Removes the session here and tells the vendor nothing, for a grant that another program
-    /// goes on using. Returns whether there was one.
+    /// Removes the session here without revoking it, for a grant that another program goes on
+    /// using. Returns whether there was one.
     ///
     /// # Errors
     ///
-    /// What the store returns.
+    /// The store's error.
     pub async fn forget(&self) -> Result<bool> {
         Ok(self.remove(false).await?.was_signed_in)
     }
@@ -148,28 +148,28 @@ impl AuthManager {
         self.run(work).await
     }
 
-    /// Runs a transaction to its end, whether or not this future is dropped.
+    /// Runs a transaction to its end, even if this future is dropped.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let shared = &self.shared;
         let task = shared.tasks.spawn(work);
-        let task = task.map_err(|error| shared.named(error))?;
-        task.await.map_err(|error| shared.named(error))
+        let task = task.map_err(|error| shared.with_session(error))?;
+        task.await.map_err(|error| shared.with_session(error))
     }
 }
 
 impl Shared {
-    /// The lock, and what a sign-in would replace.
+    /// The lock, and the session that a sign-in would replace.
     async fn lock_for_login(&self) -> Result<(Guard<'_>, Option<OAuthToken>)> {
         let mut guard = self.foreign.lock().await?;
         let previous = self.replaceable(&mut guard).await?;
         Ok((guard, previous))
     }
 
-    /// What a new sign-in would replace: nothing, something unreadable (the store keeps that
-    /// aside), or a session of this very provider and account.
+    /// What a new sign-in would replace: nothing, something unreadable (the store moves that
+    /// aside), or a session of this provider and account.
     async fn replaceable(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
         match guard.load().await {
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
@@ -183,7 +183,7 @@ impl Shared {
         previous: Option<OAuthToken>,
         mut token: OAuthToken,
     ) -> Result<Arc<OAuthToken>> {
-        // An end of the process waits for what the user has just approved.
+        // The end of the process waits for the session that the user has just approved.
         let _critical = engine::critical();
         if let Some(previous) = &previous {
             token.extra = previous.extra.clone();
@@ -191,17 +191,17 @@ impl Shared {
         token.metadata.provider = Some(self.key().provider().to_owned());
         token.metadata.account = Some(self.key().account().to_owned());
         token.metadata.signed_in_at = Some(self.clock.now());
-        let saved = save_patiently(&mut guard, &token).await;
+        let saved = save_with_retries(&mut guard, &token).await;
         guard.release().await;
         if let Err(error) = saved {
             self.unsaved.keep(token, previous);
-            self.changes.tell(SessionChange::SaveFailed(error.clone()));
+            self.changes.send(SessionChange::SaveFailed(error.clone()));
             return Err(error);
         }
         self.unsaved.clear();
         let token = self.publish(token);
         self.changes
-            .tell(SessionChange::SignedIn(Arc::clone(&token)));
+            .send(SessionChange::SignedIn(Arc::clone(&token)));
         Ok(token)
     }
 
@@ -214,7 +214,7 @@ impl Shared {
 
     async fn remove_locked(&self, guard: &mut Guard<'_>, revoke: bool) -> Result<Logout> {
         let stored = self.replaceable(guard).await?;
-        // The one to revoke is the newest, even if it is not stored yet.
+        // The newest session must be revoked, even if it is not stored yet.
         let unsaved = self.unsaved.take(stored.as_ref());
         let newest = unsaved.as_ref().or(stored.as_ref());
         let was_signed_in = newest.is_some();
@@ -229,7 +229,7 @@ impl Shared {
             return Err(error);
         }
         self.snapshot.set(None);
-        self.changes.tell(SessionChange::SignedOut);
+        self.changes.send(SessionChange::SignedOut);
         Ok(Logout {
             was_signed_in,
             revocation,

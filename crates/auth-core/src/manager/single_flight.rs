@@ -11,7 +11,7 @@ use crate::token::OAuthToken;
 type Outcome = Result<Arc<OAuthToken>>;
 type Receiver = watch::Receiver<Option<Outcome>>;
 
-/// The refresh that is under way, if one is.
+/// The refresh in progress, if any.
 #[derive(Debug, Default)]
 pub(super) struct SingleFlight {
     current: Arc<Mutex<Option<Flight>>>,
@@ -19,17 +19,17 @@ pub(super) struct SingleFlight {
 
 #[derive(Debug)]
 struct Flight {
-    /// The process in which it runs: in a forked child it never ends.
+    /// The process that runs it: in a forked child it never ends.
     process: u32,
     outcome: Receiver,
 }
 
-/// Clears the way for the next flight however this one ends, by a panic too.
-struct Landing(Arc<Mutex<Option<Flight>>>);
+/// Clears the current flight when this one ends, even by a panic.
+struct ResetOnDrop(Arc<Mutex<Option<Flight>>>);
 
 impl SingleFlight {
-    /// Waits for the flight under way, or starts one. What `start` returns must be running by
-    /// itself: it is watched here, not driven by any one caller.
+    /// Waits for the flight in progress, or starts one. `start` must return a task that is already
+    /// running: this future watches it, and no caller drives it.
     pub(super) fn join_or_start<F>(
         &self,
         start: impl FnOnce() -> Result<F>,
@@ -39,31 +39,31 @@ impl SingleFlight {
     {
         let (mut receiver, sender) = self.join();
         if let Some(sender) = sender {
-            // Not under the lock: a panic from here on must clear the way.
-            let landing = Landing(Arc::clone(&self.current));
+            // Not under the lock, since `ResetOnDrop` takes it after a panic.
+            let reset = ResetOnDrop(Arc::clone(&self.current));
             match start() {
                 Ok(flight) => spawn(async move {
                     let outcome = flight.await;
-                    drop(landing);
+                    drop(reset);
                     sender.send_replace(Some(outcome));
                 }),
                 Err(error) => {
-                    drop(landing);
+                    drop(reset);
                     sender.send_replace(Some(Err(error)));
                 }
             }
         }
         async move {
-            let landed = receiver.wait_for(Option::is_some).await;
-            match landed.as_deref() {
+            let ended = receiver.wait_for(Option::is_some).await;
+            match ended.as_deref() {
                 Ok(Some(outcome)) => outcome.clone(),
                 _ => Err(Error::new(ErrorKind::System, "the refresh was cut off")),
             }
         }
     }
 
-    /// Waits for the end of the flight under way, if one is.
-    pub(super) async fn landed(&self) {
+    /// Waits for the end of the flight in progress, if any.
+    pub(super) async fn wait(&self) {
         let process = std::process::id();
         let current = lock(&self.current)
             .as_ref()
@@ -75,7 +75,8 @@ impl SingleFlight {
         }
     }
 
-    /// A receiver for the flight under way; the first caller is to send its outcome.
+    /// A receiver for the flight in progress; the first caller also gets the sender for its
+    /// outcome.
     fn join(&self) -> (Receiver, Option<watch::Sender<Option<Outcome>>>) {
         let mut current = lock(&self.current);
         let process = std::process::id();
@@ -91,7 +92,7 @@ impl SingleFlight {
     }
 }
 
-impl Drop for Landing {
+impl Drop for ResetOnDrop {
     fn drop(&mut self) {
         *lock(&self.0) = None;
     }

@@ -1,4 +1,4 @@
-//! What is known of the session right now, readable without a lock.
+//! The known session, readable without a lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use super::sync::{Mutex, lock};
 use crate::clock::Timestamp;
 use crate::token::OAuthToken;
 
-/// The session that callers see. Whoever holds the store's lock sets it; whoever read the store
-/// without the lock sets it only if nobody did so meanwhile, so that nothing old rises again.
+/// The session that callers see. A holder of the store's lock always sets it; a reader without the
+/// lock sets it only if it has not changed meanwhile, so that a stale read never overwrites a newer
+/// session.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     session: ArcSwapOption<OAuthToken>,
@@ -22,14 +23,14 @@ impl Snapshot {
         self.session.load_full()
     }
 
-    /// The session, if its access token is good for the margin: the path of every request.
+    /// The session, if its access token is valid for the margin: every request takes this path.
     pub(super) fn fresh_for(&self, margin: Duration, now: Timestamp) -> Option<Arc<OAuthToken>> {
         let session = self.session.load();
         let token = session.as_ref()?;
         token.is_fresh_for(margin, now).then(|| Arc::clone(token))
     }
 
-    /// Lends the session without counting.
+    /// Borrows the session without counting.
     pub(super) fn lend<T>(&self, look: impl FnOnce(&OAuthToken) -> Option<T>) -> Option<T> {
         let session = self.session.load();
         look(session.as_ref()?)
@@ -41,7 +42,7 @@ impl Snapshot {
         self.session.store(session);
     }
 
-    /// What to compare with after a read of the store that is to come.
+    /// The epoch to compare with after a later read of the store.
     pub(super) fn epoch(&self) -> u64 {
         *lock(&self.epoch)
     }

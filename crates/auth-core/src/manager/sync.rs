@@ -1,4 +1,4 @@
-//! What the model checker puts its own in place of.
+//! The primitives that the model checker replaces.
 
 #[cfg(shuttle)]
 pub(super) use shuttle::sync::{Mutex, MutexGuard};
@@ -17,8 +17,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
-/// Runs it to its end, whether or not anything waits for it. The engine runs already, since the
-/// flight that the task watches runs in it.
+/// Runs the future to its end, even if nothing waits for it. The engine runs already, because the
+/// watched flight runs in it.
 #[cfg(not(shuttle))]
 pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     if let Ok(engine) = crate::engine::io() {

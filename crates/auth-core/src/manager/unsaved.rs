@@ -1,4 +1,5 @@
-//! What could not be stored: kept in memory until it can be, and shown to no caller before.
+//! A session that could not be stored: it is kept in memory until it can be, and no caller sees it
+//! before.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,23 +12,23 @@ use crate::engine;
 use crate::error::Result;
 use crate::token::OAuthToken;
 
-/// A session that could not be stored, and what it is to replace.
+/// A session that could not be stored, and the one that it replaces.
 #[derive(Debug)]
 struct Waiting {
     session: OAuthToken,
     previous: Option<OAuthToken>,
 }
 
-/// The session that waits to be stored, if one does.
+/// The unsaved session, if any.
 #[derive(Debug, Default)]
 pub(super) struct Unsaved {
     waiting: Mutex<Option<Box<Waiting>>>,
-    /// Whether a task tries to store it.
+    /// Whether a task is trying to store it.
     is_tried: AtomicBool,
 }
 
-/// The pauses of the task that stores what could not be stored; about 15 s, which is less than
-/// the end of the process waits.
+/// The pauses of the task that stores an unsaved session: about 15 s, less than the end of the
+/// process waits.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(200),
     Duration::from_millis(500),
@@ -38,21 +39,20 @@ const PAUSES: [Duration; 6] = [
 ];
 
 impl Unsaved {
-    /// Keeps a session that is to replace `previous`.
+    /// Keeps a session that replaces `previous`.
     pub(super) fn keep(&self, session: OAuthToken, previous: Option<OAuthToken>) {
         self.set(Some(Box::new(Waiting { session, previous })));
     }
 
-    /// Takes out the session that is to replace what is stored now; one that is to replace
-    /// something else is over, and dropped.
+    /// Takes out the session if it replaces the stored one, and drops it otherwise.
     pub(super) fn take(&self, stored: Option<&OAuthToken>) -> Option<OAuthToken> {
         let waiting = self.set(None)?;
-        let follows = match (&waiting.previous, stored) {
+        let is_successor = match (&waiting.previous, stored) {
             (None, None) => true,
             (Some(previous), Some(stored)) => previous.has_same_tokens(stored),
             _ => false,
         };
-        follows.then_some(waiting.session)
+        is_successor.then_some(waiting.session)
     }
 
     /// Whether a session waits.
@@ -61,7 +61,7 @@ impl Unsaved {
         waiting.is_some()
     }
 
-    /// Drops it: something newer was stored.
+    /// Drops it, because a newer session was stored.
     pub(super) fn clear(&self) {
         drop(self.set(None));
     }
@@ -73,9 +73,9 @@ impl Unsaved {
 }
 
 impl Shared {
-    /// Tries to store what waits, again and again for a while, in a task that a normal end of the
-    /// process and `settle` wait for. If that does not help, callers are told: each of their calls
-    /// tries it first.
+    /// Tries to store the unsaved session repeatedly for a while, in a task that a normal end of
+    /// the process and `settle` wait for. If that fails, each call of a caller tries it first, and
+    /// returns the error.
     pub(super) fn save_later(self: &Arc<Self>) {
         if !self.unsaved.is_waiting() || self.unsaved.is_tried.swap(true, Ordering::AcqRel) {
             return;
@@ -93,14 +93,14 @@ impl Shared {
                 }
             }
             if owned.unsaved.is_waiting() {
-                // From now on callers come to the store, and get its error.
+                // From now on callers reach the store, and receive its error.
                 owned.snapshot.set(None);
             }
             owned.unsaved.is_tried.store(false, Ordering::Release);
             drop(critical);
             Ok(())
         });
-        // It runs by itself.
+        // The task goes on without its handle.
         drop(task);
     }
 
@@ -110,7 +110,7 @@ impl Shared {
         guard.release().await;
         if let Some(token) = saved? {
             let token = self.publish(token);
-            self.changes.tell(SessionChange::Refreshed(token));
+            self.changes.send(SessionChange::Refreshed(token));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A server that is trusted, as it is written.
+//! A server that the caller trusts, as it is written.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::secure_url::SecureUrl;
 /// A server that the caller trusts with credentials: `host`, `host:port`, or an origin such as
 /// `https://host:port`.
 ///
-/// Without a port the default one of the scheme is meant; no host stands for those below it.
+/// Without a port, the scheme's default port is meant. A host does not stand for its subdomains.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ impl TrustedHost {
             && url.port().unwrap_or(default) == self.port.unwrap_or(default)
     }
 
-    /// Whether it is this host on this port; 443 is meant if none is named.
+    /// Whether it is this host on this port; without a port, 443.
     pub(crate) fn is(&self, scheme: &str, host: &str, port: u16) -> bool {
         let same_scheme = self.scheme.as_deref().is_none_or(|own| own == scheme);
         same_scheme && self.host == host && self.port.unwrap_or(443) == port
@@ -69,7 +69,7 @@ impl FromStr for TrustedHost {
                 "a trusted endpoint is a host, such as `example.com` or `example.com:8443`",
             )
         };
-        // The parser would leave out line ends and tabs.
+        // The parser would drop line ends and tabs.
         if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(wrong());
         }

@@ -23,22 +23,24 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
-/// Keeps each session in a JSON file that a Go program of gochat can read and write too.
+/// A store that keeps each session in a JSON file. A Go program with gochat's package can read and
+/// write it too.
 ///
 /// * A file is replaced as a whole (new file, `fsync`, `rename`, `fsync` of the directory), so a
-///   reader sees the old session or the new one, also after a kill or a power cut. All that this
-///   takes is got before a refresh token is spent; a successor whose process died before the
-///   `rename`, or whose `rename` failed, is found beside the file by the next process.
-/// * Files have mode 0600 from birth and a folder of our own has 0700; a file with wider rights
-///   is tightened when it is read. A file keeps its owner, also if the administrator replaces it.
-/// * Directories in which other users may replace files are refused, and so are token files with
-///   a second name (a hard link).
-/// * The lock is the operating system's and dies with its holder. It sits on a file
-///   `<name>.lock` beside the token file, which is never deleted. The holder notes in it that a
-///   refresh has begun.
-/// * A symbolic link is followed: its target is replaced, the link stays.
-/// * A file that cannot be read as a session is never overwritten: a new sign-in keeps it
-///   aside as `<name>.corrupt-<time>`.
+///   reader sees the old session or the new one, also after a kill or a power cut. The store
+///   acquires everything that this needs before a refresh token is spent. If a process died before
+///   the `rename`, or its `rename` failed, the next process finds the successor next to the file.
+/// * Files have mode 0600 from the start, and the store's own directories 0700. A file with wider
+///   permissions is tightened when it is read. A file keeps its owner, also if the administrator
+///   replaces it.
+/// * The store rejects directories in which other users may replace files, and token files with a
+///   second name (a hard link).
+/// * The lock is the operating system's and ends with its holder. It is on a file `<name>.lock`
+///   next to the token file, which is never deleted. The holder records in it that a refresh is in
+///   progress.
+/// * The store follows a symbolic link: it replaces the target, and the link stays.
+/// * A file that is no session is never overwritten: a new sign-in moves it aside as
+///   `<name>.corrupt-<time>`.
 ///
 /// # Examples
 ///
@@ -51,7 +53,7 @@ use crate::token::OAuthToken;
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
     place: Layout,
-    /// Why a relative path means nothing.
+    /// Why a relative path cannot be resolved.
     unusable: Option<Arc<str>>,
     lock_wait: Duration,
 }
@@ -59,7 +61,7 @@ pub struct FileTokenStore {
 #[derive(Clone, Debug)]
 enum Layout {
     File(PathBuf),
-    Folder(PathBuf),
+    Directory(PathBuf),
 }
 
 #[derive(Debug)]
@@ -70,19 +72,20 @@ struct FileGuard {
 }
 
 impl FileTokenStore {
-    /// One session in one file, whoever's it is. Missing folders are made with mode 0700.
+    /// One session in one file, of any provider and account. Missing directories are created with
+    /// mode 0700.
     ///
-    /// A relative path is taken from the current directory of this moment; a later change of
-    /// directory changes nothing. Should there be no current directory, every use fails.
+    /// A relative path is resolved now; a later change of the current directory changes nothing.
+    /// Without a current directory, every use fails.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::at(path.into(), Layout::File)
     }
 
-    /// A folder of our own with a file for each session: `<provider>/<account>.json`. It is
-    /// made with mode 0700, and tightened to that if it exists. A relative path is taken as in
-    /// [`file`](Self::file).
+    /// A directory for llm-auth alone, with a file for each session: `<provider>/<account>.json`.
+    /// It is created with mode 0700, and tightened to that if it exists. A relative path is
+    /// resolved as in [`file`](Self::file).
     pub fn directory(path: impl Into<PathBuf>) -> Self {
-        Self::at(path.into(), Layout::Folder)
+        Self::at(path.into(), Layout::Directory)
     }
 
     fn at(path: PathBuf, place: fn(PathBuf) -> Layout) -> Self {
@@ -100,15 +103,15 @@ impl FileTokenStore {
         }
     }
 
-    /// How long to wait for somebody else's lock; 60 s by default, which is longer than a
-    /// refresh with all its retries takes.
+    /// How long to wait for another process's lock; 60 s by default, longer than a refresh with all
+    /// its retries takes.
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
         self
     }
 
-    /// Reads a session in this very thread, without the lock and without a runtime.
+    /// Reads a session in the calling thread, without the lock and without a runtime.
     ///
     /// # Errors
     ///
@@ -117,23 +120,23 @@ impl FileTokenStore {
         self.atomic(key)?.read()
     }
 
-    /// The path of a session's file, whether it exists or not.
+    /// The path of a session's file, even if it does not exist.
     #[must_use]
     pub fn path(&self, key: &SessionKey) -> PathBuf {
         match &self.place {
             Layout::File(path) => path.clone(),
-            Layout::Folder(directory) => directory
+            Layout::Directory(directory) => directory
                 .join(name::encode(key.provider()))
                 .join(format!("{}.json", name::encode(key.account()))),
         }
     }
 
-    /// The sessions that have a file in the folder, sorted; none for a store of one file.
+    /// The sessions that have a file in the directory, sorted; empty for a store of one file.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`] if the folder, or a folder in it, cannot be listed: then
-    /// [`sessions_of`](Self::sessions_of) still tells those of the other
+    /// [`ErrorKind::Store`] if the directory, or one in it, cannot be listed: then
+    /// [`sessions_of`](Self::sessions_of) still returns those of the other
     /// [`providers`](Self::providers).
     pub fn sessions(&self) -> Result<Vec<SessionKey>> {
         let mut found = Vec::new();
@@ -143,14 +146,14 @@ impl FileTokenStore {
         Ok(found)
     }
 
-    /// The providers that have a folder, sorted; none for a store of one file.
+    /// The providers that have a directory, sorted; empty for a store of one file.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`] if the folder cannot be listed.
+    /// [`ErrorKind::Store`] if the directory cannot be listed.
     pub fn providers(&self) -> Result<Vec<String>> {
         self.check_usable()?;
-        let Layout::Folder(directory) = &self.place else {
+        let Layout::Directory(directory) = &self.place else {
             return Ok(Vec::new());
         };
         let mut found: Vec<String> = names(directory)?
@@ -161,15 +164,15 @@ impl FileTokenStore {
         Ok(found)
     }
 
-    /// The sessions of one provider that have a file in the folder, sorted; none for a store of
+    /// The sessions of one provider that have a file in the directory, sorted; empty for a store of
     /// one file.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`] if the provider's folder cannot be listed.
+    /// [`ErrorKind::Store`] if the provider's directory cannot be listed.
     pub fn sessions_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
         self.check_usable()?;
-        let Layout::Folder(directory) = &self.place else {
+        let Layout::Directory(directory) = &self.place else {
             return Ok(Vec::new());
         };
         let directory = directory.join(name::encode(provider));
@@ -183,11 +186,11 @@ impl FileTokenStore {
         Ok(found)
     }
 
-    /// Who holds a session's lock right now; looks without taking it.
+    /// The current holder of a session's lock; this does not take it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`] if that cannot be told.
+    /// [`ErrorKind::Store`] if that is unknown.
     pub fn lock_holder(&self, key: &SessionKey) -> Result<LockHolder> {
         let file = self.atomic(key)?;
         lock::holder(&file.lock_path()?)
@@ -195,15 +198,15 @@ impl FileTokenStore {
 
     fn atomic(&self, key: &SessionKey) -> Result<SessionFile> {
         self.check_usable()?;
-        let (own_folder, account) = match &self.place {
+        let (own_directory, account) = match &self.place {
             Layout::File(_) => (None, None),
-            Layout::Folder(directory) => {
+            Layout::Directory(directory) => {
                 let account = name::is_shortened(&name::encode(key.account()));
                 let account = account.then(|| key.account().to_owned());
                 (Some(directory.clone()), account)
             }
         };
-        Ok(SessionFile::new(self.path(key), own_folder, account))
+        Ok(SessionFile::new(self.path(key), own_directory, account))
     }
 
     fn check_usable(&self) -> Result<()> {
@@ -223,7 +226,7 @@ impl TokenStore for FileTokenStore {
 
     async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
         let file = self.atomic(key)?;
-        let file = in_background(move || file.make_folder()).await?;
+        let file = in_background(move || file.make_directory()).await?;
         let lock = FileLock::acquire(file.target.lock_path(), self.lock_wait).await?;
         Ok(Box::new(FileGuard {
             file,
@@ -240,7 +243,8 @@ impl TokenStore for FileTokenStore {
 #[async_trait]
 impl StoreGuard for FileGuard {
     async fn load(&mut self) -> Result<Option<OAuthToken>> {
-        // A successor that could not be moved into place is found again like a dead process's.
+        // A successor that could not be moved into place is found again, as after the death of a
+        // process.
         let waiting = self.ready.take_if(|ready| ready.waits());
         let is_prepared = self.ready.is_some();
         self.under_lock(move |file, lock| {
@@ -257,7 +261,7 @@ impl StoreGuard for FileGuard {
         let (before, noted) = (self.ready.take(), noted.cloned());
         let ready = self
             .under_lock(move |file, lock| {
-                // Dropped later, it would take the new one's name away.
+                // Dropped later, it would remove the new one's name.
                 drop(before);
                 file.prepare(noted.as_ref(), &lock)
             })
@@ -282,7 +286,7 @@ impl StoreGuard for FileGuard {
             if let Some(ready) = ready {
                 ready.discard();
             }
-            lock.forget_intent();
+            lock.clear_intent();
             Ok(())
         })
         .await
@@ -318,8 +322,8 @@ async fn in_background<T: Send + 'static>(
     engine::files().run(work).await
 }
 
-/// The account whose session a file is. Where its name was too long for that of a file, the session
-/// itself tells it; a session that cannot be read tells none.
+/// The account of a session file. If its name was too long for a file name, the session itself
+/// holds it; an unreadable session has none.
 fn account_of(directory: &Path, file: &str) -> Option<String> {
     let stem = file.strip_suffix(".json")?;
     if !name::is_shortened(stem) {
@@ -330,7 +334,7 @@ fn account_of(directory: &Path, file: &str) -> Option<String> {
     (name::encode(&account) == stem).then_some(account)
 }
 
-/// The names in a folder that are text; none if it does not exist or is no folder.
+/// The names in a directory that are text; empty if it does not exist or is no directory.
 fn names(directory: &Path) -> Result<Vec<String>> {
     tracing::trace!(directory = %directory.display(), "list a directory");
     let entries = match std::fs::read_dir(directory) {
@@ -343,7 +347,7 @@ fn names(directory: &Path) -> Result<Vec<String>> {
         {
             return Ok(Vec::new());
         }
-        Err(source) => return Err(atomic::trouble("list the folder", directory, source)),
+        Err(source) => return Err(atomic::store_error("list the directory", directory, source)),
     };
     Ok(entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -15,7 +15,7 @@ type Slot = Arc<tokio::sync::Mutex<()>>;
 type Slots = Arc<Mutex<HashMap<SessionKey, Slot>>>;
 type Sessions = Arc<Mutex<HashMap<SessionKey, Box<OAuthToken>>>>;
 
-/// Keeps sessions in memory, for tests and for programs that store elsewhere by themselves.
+/// A store in memory, for tests and for programs that persist sessions themselves.
 ///
 /// Clones share their sessions.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +91,7 @@ impl StoreGuard for MemoryGuard {
 }
 
 impl Drop for MemoryGuard {
-    /// A lock that nobody waits for is not kept.
+    /// A lock without waiters is removed.
     fn drop(&mut self) {
         drop(self.held.take());
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);

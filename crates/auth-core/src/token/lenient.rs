@@ -1,5 +1,5 @@
-//! Reading and writing sessions of other versions and programs: a member of a type that we do not
-//! know is absent to us, and stays in the file.
+//! Reading and writing sessions of other versions and programs: a member of an unknown type counts
+//! as absent, and stays in the file.
 
 use std::fmt;
 
@@ -14,19 +14,19 @@ use crate::json;
 
 type Read<T> = fn(&Value) -> serde_json::Result<T>;
 
-/// What is read leniently: an object with members that may be of any type.
+/// A leniently read type: an object with members that may be of any type.
 trait Lenient: Clone + Sized {
-    /// What is said of something that is no such object; nothing of it is quoted.
+    /// The message for input that is no such object. It quotes nothing.
     const WHAT: &'static str;
 
-    /// The members that must be there, each with a value that will do.
+    /// The required members, each with a valid value.
     fn mandatory() -> Map<String, Value>;
-    /// As the derived code reads it.
+    /// The derived deserializer.
     fn read(value: &Value) -> serde_json::Result<Self>;
-    /// As the derived code writes it.
+    /// The derived serializer.
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
     fn extra(&mut self) -> &mut UnknownMembers;
-    /// Whether what is written under this name stands for nothing.
+    /// Whether the value under this name means "absent".
     fn is_blank(&self, name: &str) -> bool;
 }
 
@@ -104,7 +104,7 @@ impl Serialize for SessionMetadata {
     }
 }
 
-/// Visits an object, so that the parser adds the place to an error.
+/// Visits an object, so that the parser adds the position to an error.
 struct Members<T>(Read<T>);
 
 impl<'de, T: Lenient> Visitor<'de> for Members<T> {
@@ -135,7 +135,7 @@ impl<'de, T: Lenient> Visitor<'de> for Members<T> {
     }
 }
 
-/// Takes out the members of a type that we do not know.
+/// Takes out the members of an unknown type.
 fn set_aside<T: Lenient>(members: &mut Value, read: Read<T>) -> Map<String, Value> {
     let mandatory = T::mandatory();
     let mut strange = Map::new();
@@ -161,7 +161,7 @@ fn set_aside<T: Lenient>(members: &mut Value, read: Read<T>) -> Map<String, Valu
     strange
 }
 
-/// Each name once: what we know by now goes before what we did not know when it was read.
+/// Each name once: a known member replaces one that was unknown when it was read.
 fn write<T: Lenient, S: Serializer>(
     what: &T,
     extra: &UnknownMembers,
@@ -216,7 +216,7 @@ fn of_number(number: &serde_json::Number) -> Option<i64> {
     number.as_i64().or_else(|| number.as_f64().map(rounded))
 }
 
-/// JSON whose texts are erased when it is dropped: tokens may be among them.
+/// JSON whose texts are wiped on drop, since tokens may be among them.
 struct Wiped(Value);
 
 impl Drop for Wiped {

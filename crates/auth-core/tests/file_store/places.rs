@@ -1,4 +1,4 @@
-//! Where token files may stand, whose they are, and what is refused there.
+//! The locations, owners and permissions of token files, and what the store rejects.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
@@ -13,7 +13,7 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A made-up user who has nothing here but what a test gives.
+/// A made-up user with nothing but what a test provides.
 const USER: u32 = 54_321;
 
 fn owner(path: &Path) -> (u32, u32) {
@@ -87,7 +87,7 @@ async fn a_sign_out_leaves_no_temporary_file() {
         fs::write(&left, "made-up-refresh").unwrap();
         guard.remove().await.unwrap();
         assert!(!left.exists() && !file.exists());
-        // What was prepared is not left either.
+        // Nothing that was prepared is left behind either.
         guard.prepare(None).await.unwrap();
         assert!(left.exists());
         guard.remove().await.unwrap();
@@ -177,7 +177,7 @@ async fn a_relative_path_is_that_of_the_moment_when_the_store_was_built() {
     assert_eq!(relative.path(&key()), here.join("t.json"));
     let directory = FileTokenStore::directory("below/../sessions");
     assert!(directory.path(&key()).is_absolute());
-    // Nowhere is no place, which is told at the first use.
+    // An empty path is no location, which is an error at the first use.
     let nowhere = FileTokenStore::file("");
     let error = nowhere.read(&key()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
@@ -201,7 +201,7 @@ async fn a_directory_in_which_others_may_write_is_refused() {
         assert!(format!("{error:?}").contains("chmod go-w"), "{error:?}");
     }
     if is_root() {
-        // A group that is not the owner's own is others too.
+        // A group that is not the owner's private one counts as other users.
         set_mode(&place, 0o770);
         chown(&place, None, Some(USER)).unwrap();
         assert!(store.read(&key()).is_err());
@@ -403,7 +403,7 @@ async fn what_no_rename_can_replace_is_refused_before_anything_is_spent() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_link_is_followed_where_nobody_can_have_put_it() {
+fn a_link_is_followed_if_no_other_user_can_have_put_it() {
     let directory = tempfile::tempdir().unwrap();
     let secrets = at(&directory, "secrets");
     fs::create_dir(&secrets).unwrap();

@@ -1,4 +1,4 @@
-//! What a save needs, and what is found after one that did not end.
+//! What a save needs, and what the next process finds after an unfinished one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn session(name: &str) -> OAuthToken {
     session
 }
 
-/// The session with the note that its refresh token is about to be spent.
+/// The session with the record that its refresh token is about to be spent.
 fn noted(session: &OAuthToken) -> OAuthToken {
     let refresh = session.refresh.as_ref().unwrap().fingerprint();
     let intent = serde_json::json!({"refresh_fingerprint": refresh, "at": 1_000});
@@ -42,7 +42,7 @@ async fn prepared(directory: &TempDir) -> (FileTokenStore, Box<dyn StoreGuard>) 
     (store, guard)
 }
 
-/// What a process leaves whose rename failed for good: the old file, and what lies beside it.
+/// The leftovers of a process whose rename failed for good: the old file, and its companion.
 async fn left_by_a_failed_rename(directory: &TempDir) -> FileTokenStore {
     let (store, mut guard) = prepared(directory).await;
     without_rename(directory, async {
@@ -91,7 +91,7 @@ async fn to_prepare_leaves_the_session_file_as_it_is() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_save_goes_where_it_was_prepared_whatever_becomes_of_links_and_names() {
+async fn a_save_goes_where_it_was_prepared_even_if_links_and_names_change() {
     let directory = tempfile::tempdir().unwrap();
     let (inner, link) = (at(&directory, "inner"), at(&directory, "link.json"));
     fs::create_dir(&inner).unwrap();
@@ -202,7 +202,7 @@ async fn prepares_and_waits() {
     let mut guard = store.lock(&key()).await.unwrap();
     guard.prepare(Some(&noted(&session("a1")))).await.unwrap();
     println!("prepared");
-    // Until the one who waits for it is gone.
+    // Until the waiting caller is gone.
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
 }
@@ -233,7 +233,7 @@ async fn a_reader_without_the_lock_moves_the_successor_into_place_too() {
 async fn a_successor_that_cannot_be_moved_counts_all_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let store = left_by_a_failed_rename(&directory).await;
-    // A lock file that is none of ours to open.
+    // A lock file that this process may not open.
     fs::remove_file(at(&directory, "t.json.lock")).unwrap();
     fs::create_dir(at(&directory, "t.json.lock")).unwrap();
     assert_eq!(store.read(&key()).unwrap(), Some(session("a2")));
@@ -288,7 +288,7 @@ async fn a_temporary_file_is_not_believed_for_its_name() {
         (cut, "a1"),
         (Vec::new(), "a1"),
         (vec![0; 4096], "a1"),
-        // It follows another session.
+        // It replaces another session.
         (successor, "b1"),
     ] {
         fs::remove_file(at(&directory, "t.json")).unwrap();
@@ -354,7 +354,7 @@ async fn the_note_of_intent_outlives_its_holder_and_is_told_with_and_without_the
     drop(store.lock(&key()).await.unwrap());
     let mut guard = store.lock(&key()).await.unwrap();
     assert_eq!(guard.load().await.unwrap(), wanted);
-    // Who says that there was none takes it back.
+    // A session without the record clears it.
     guard.prepare(Some(&session("a1"))).await.unwrap();
     assert_eq!(guard.load().await.unwrap(), Some(session("a1")));
 }
@@ -371,7 +371,7 @@ async fn the_note_of_intent_says_nothing_of_the_next_session_even_with_the_same_
     assert_eq!(guard.load().await.unwrap(), Some(next.clone()));
     drop(guard);
     assert_eq!(store.read(&key()).unwrap(), Some(next.clone()));
-    // As if the process had died before it took the note back.
+    // As if the process had died before it cleared the record.
     fs::write(&lock, note).unwrap();
     assert_eq!(store.read(&key()).unwrap(), Some(next));
 }

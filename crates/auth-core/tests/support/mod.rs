@@ -1,4 +1,4 @@
-//! A vendor without a wire, and a store that breaks on demand.
+//! A vendor without a network, and a store that breaks on demand.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use llm_auth_core::{
 };
 use tokio::sync::watch;
 
-/// What the fake vendor does when it is asked for a refresh.
+/// The fake vendor's response to a refresh.
 #[derive(Clone, Debug, Default)]
 pub enum Response {
     #[default]
@@ -46,7 +46,7 @@ struct Inner {
     asked: watch::Sender<usize>,
 }
 
-/// What somebody else does while a refresh is under way.
+/// What another process does during a refresh.
 #[derive(Default)]
 struct Meanwhile(Option<Box<dyn FnOnce() + Send>>);
 
@@ -101,7 +101,7 @@ impl FakeProvider {
         self.0.held.send_replace(false);
     }
 
-    /// Waits until a refresh was asked for.
+    /// Waits until the vendor has received a refresh request.
     pub async fn asked(&self) {
         self.0
             .asked
@@ -190,7 +190,7 @@ pub fn expired_session(access: &str, refresh: &str) -> OAuthToken {
     session(access, refresh, -10)
 }
 
-/// A store whose disk fills up when it is told to.
+/// A store whose disk fills up on demand.
 #[derive(Debug, Default)]
 pub struct Brittle {
     held: Arc<Mutex<Option<OAuthToken>>>,

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Answers one connection with these bytes and gives back what it was sent.
+/// Sends these bytes to one connection, and returns the request.
 pub async fn serve(answer: Vec<u8>) -> (SecureUrl, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint =
@@ -32,7 +32,7 @@ pub async fn serve(answer: Vec<u8>) -> (SecureUrl, JoinHandle<String>) {
                 body.len() >= length
             });
             if whole || read == 0 {
-                // A client that has heard enough closes the connection.
+                // A client that has read enough closes the connection.
                 let _closed = stream.write_all(&answer).await;
                 return text;
             }
@@ -50,7 +50,7 @@ pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What a refresh gets that is answered with these bytes.
+/// The result of a refresh whose response is these bytes.
 pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Response> {
     let (endpoint, _) = serve(bytes).await;
     let form = Form::new().secret("refresh_token", &Secret::from("made-up-token"));

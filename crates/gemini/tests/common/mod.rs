@@ -1,4 +1,4 @@
-//! A person with a browser.
+//! A user with a browser.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use llm_auth_gemini::{
@@ -45,7 +45,7 @@ impl SignIn {
         found
     }
 
-    /// Asks for a target at the redirect URI's host, in a task: the page may come late.
+    /// Requests a target at the redirect URI's host, in a task: the page may come late.
     pub fn ask(&self, target: &str) -> JoinHandle<u16> {
         let url = Url::parse(&self.parameter("redirect_uri"))
             .unwrap()
@@ -72,7 +72,7 @@ pub fn provider_at(base: &str, id: &str, secret: &str) -> GeminiProviderBuilder 
 
 /// Follows redirects, as a browser does.
 async fn get(url: Url) -> u16 {
-    // Only loopback is asked, but the client wants a TLS provider all the same.
+    // All requests go to loopback, but the client requires a TLS provider all the same.
     let _there_already = rustls::crypto::ring::default_provider().install_default();
     reqwest::get(url).await.unwrap().status().as_u16()
 }

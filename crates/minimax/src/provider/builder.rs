@@ -38,7 +38,7 @@ impl MiniMaxProviderBuilder {
         self
     }
 
-    /// The client to speak as; [`Dialect::OpenClaw`] by default.
+    /// The client to identify as; [`Dialect::OpenClaw`] by default.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self
@@ -46,15 +46,15 @@ impl MiniMaxProviderBuilder {
 
     /// Endpoints in place of those of the region and the dialect.
     ///
-    /// They are where new sign-ins go. A stored session goes to the server that issued it and to
-    /// no other, whatever is set here; see [`trust_endpoint`](Self::trust_endpoint).
+    /// New sign-ins use them. A stored session goes only to the server that issued it; see
+    /// [`trust_endpoint`](Self::trust_endpoint).
     pub fn endpoints(mut self, endpoints: MiniMaxEndpoints) -> Self {
         self.endpoints = Some(endpoints);
         self
     }
 
-    /// A server that stored sessions may be sent to although another issued them, and that they
-    /// may name as their API. None by default.
+    /// A server that may receive stored sessions although another issued them, and that they may
+    /// name as their API. None by default.
     pub fn trust_endpoint(mut self, host: TrustedHost) -> Self {
         self.trusted.push(host);
         self
@@ -66,7 +66,7 @@ impl MiniMaxProviderBuilder {
         self
     }
 
-    /// The clock that expiry is counted from; the computer's own by default.
+    /// The clock for expiry; the computer's own by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

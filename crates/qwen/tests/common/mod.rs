@@ -12,7 +12,7 @@ pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 /// The time of the clients' clock, which stands still.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_790_000_000_000);
 
-/// A server that gives these answers in order, and the last one again and again.
+/// A server that returns these responses in order, and then repeats the last one.
 pub(crate) async fn says<const N: usize>(
     script: [(u16, &str); N],
 ) -> std::io::Result<ScriptedServer> {

@@ -1,4 +1,4 @@
-//! What the pages say, in the languages that they speak.
+//! The texts of the pages, by language.
 
 use super::Page;
 
@@ -10,7 +10,7 @@ pub(in crate::callback) enum Language {
     Chinese,
 }
 
-/// One page's words.
+/// The texts of one page.
 #[derive(Debug)]
 pub(super) struct Words {
     pub(super) title: &'static str,
@@ -19,8 +19,7 @@ pub(super) struct Words {
 }
 
 impl Language {
-    /// The one that the browser's person reads best (RFC 9110 section 12.5.4); English if that
-    /// cannot be told.
+    /// The language that the browser prefers (RFC 9110 section 12.5.4); English if it is unknown.
     pub(in crate::callback) fn best(accepted: Option<&str>) -> Self {
         let weight = |wanted: &str| {
             let ranges = accepted.unwrap_or_default().split(',').take(32);
@@ -71,7 +70,7 @@ impl Language {
             ),
             (Self::English, Page::Nothing) => (
                 "Nothing to do here",
-                "This address waits for one answer of a sign-in, and this was not it. You can \
+                "This address waits for one response of a sign-in, and this was not it. You can \
                  close this window.",
             ),
             (Self::Chinese, Page::Done) => (

@@ -1,14 +1,15 @@
-//! A text as it was copied, which may be broken over lines, quoted, or have other words around it.
+//! The possible readings of a copied text, which may be broken over lines, quoted, or surrounded by
+//! other words.
 
 use crate::secret::Secret;
 
-/// What a terminal puts around a text that is pasted.
+/// The marks that a terminal puts around a pasted text.
 const BRACKETS: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 const MOST_READINGS: usize = 4;
 const LOOPBACK: [&str; 2] = ["127.0.0.1:", "[::1]:"];
 const PARAMETERS: [&str; 3] = ["code=", "state=", "error="];
 
-/// What the text may be meant as, the likeliest first: a line end may stand in the middle of the
+/// The possible meanings of the text, the likeliest first: a line end may be in the middle of the
 /// address or before a word that does not belong to it.
 pub(in crate::callback) fn readings(text: &str) -> Vec<Secret> {
     let text = cleaned(text);
@@ -23,7 +24,7 @@ pub(in crate::callback) fn readings(text: &str) -> Vec<Secret> {
     let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     let has_start = |line: &str| start(line).is_some();
     let Some(first) = lines.iter().position(|line| has_start(line)) else {
-        // A code alone may be broken too, but words are none.
+        // A bare code may be broken too, but words are no code.
         let is_one = lines.iter().all(|line| !line.contains(char::is_whitespace));
         add(&if is_one {
             lines.concat()
@@ -39,7 +40,7 @@ pub(in crate::callback) fn readings(text: &str) -> Vec<Secret> {
             continue;
         };
         let squeezed: String = text.split_whitespace().collect();
-        // More parameters behind a blank: it stands in the middle.
+        // More parameters after a blank: the blank is in the middle.
         if after.contains('&') {
             add(&squeezed);
             add(before);
@@ -51,7 +52,7 @@ pub(in crate::callback) fn readings(text: &str) -> Vec<Secret> {
     readings
 }
 
-/// Whether it begins with an address, and so continues nothing.
+/// Whether it begins with an address, and so does not continue another text.
 pub(in crate::callback) fn begins_with_an_address(text: &str) -> bool {
     let text = cleaned(text);
     start(&text).is_some_and(|start| {
@@ -61,12 +62,12 @@ pub(in crate::callback) fn begins_with_an_address(text: &str) -> bool {
     })
 }
 
-/// Whether a part of an authorization response is in it, as far as its form says.
+/// Whether it looks like a part of an authorization response.
 pub(in crate::callback) fn is_of_an_answer(text: &str) -> bool {
     start(&cleaned(text)).is_some()
 }
 
-/// Without what terminals, browsers and mail programs add.
+/// Without the marks of terminals, browsers and mail programs.
 fn cleaned(text: &str) -> String {
     let mut text = text.replace("&amp;", "&");
     text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -86,8 +87,7 @@ fn cleaned(text: &str) -> String {
         .to_owned()
 }
 
-/// The first line with those that go on with it: lines of one word, and the first word of one that
-/// has more.
+/// The first line and its continuation: lines of one word, and the first word of a longer line.
 fn joined(lines: &[&str]) -> String {
     let mut whole = lines.first().copied().unwrap_or_default().to_owned();
     for line in lines.iter().skip(1) {
@@ -100,7 +100,7 @@ fn joined(lines: &[&str]) -> String {
     whole
 }
 
-/// An address of this computer is ours, whatever browsers leave out of it.
+/// An address of this computer is the redirect URI, even if browsers omit parts of it.
 fn with_scheme(text: &str) -> String {
     let host = text.trim_start_matches(|c: char| c.is_ascii_alphabetic() || ":/".contains(c));
     if LOOPBACK.iter().any(|name| host.starts_with(name)) {
@@ -110,16 +110,16 @@ fn with_scheme(text: &str) -> String {
     }
 }
 
-/// Where the address or the parameters begin, whatever is before them.
+/// Where the address or the parameters begin, after any other text.
 fn start(text: &str) -> Option<usize> {
     address(text).or_else(|| parameter(text))
 }
 
-/// The last loopback address that is not a part of another, else the first address.
+/// The last loopback address that is not a part of another address, otherwise the first address.
 fn address(text: &str) -> Option<usize> {
     let at_host = LOOPBACK.iter().flat_map(|host| text.match_indices(host));
     let is_letter = |c: char| c.is_ascii_alphanumeric();
-    // The begin of its scheme may be missing, or be on the line before.
+    // The beginning of its scheme may be missing, or on the previous line.
     let at_host = at_host.filter_map(|(at, _)| {
         let before = &text[..at];
         let scheme = before.trim_end_matches(['/', ':']);
@@ -151,7 +151,7 @@ fn parameter(text: &str) -> Option<usize> {
     }))
 }
 
-/// From there to the end, or to what closes the quotes or brackets that open before it.
+/// From there to the end, or to the closing quote or bracket.
 fn inside(text: &str, start: usize) -> &str {
     let rest = &text[start..];
     let closes = match text[..start].chars().next_back() {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_found_whatever_is_around_it() {
+    fn an_address_is_found_between_any_other_text() {
         for text in [
             URL.to_owned(),
             format!("'{URL}'"),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_broken_anywhere_is_mended() {
+    fn an_address_that_is_broken_anywhere_is_put_together() {
         for at in 1..URL.len() {
             for with in ["\n", "\r\n", "  \r\n   ", "\r", "\n\n"] {
                 let broken = format!("{}{with}{}", &URL[..at], &URL[at..]);

@@ -8,26 +8,26 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::lock::FileLock;
-use super::ready::{FOLLOWS, Ready, mark_of};
+use super::ready::{FOLLOWS, Ready, token_fingerprint};
 use super::target::{SIZE_LIMIT, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::json;
 use crate::token::OAuthToken;
 
-/// Room for a successor beyond twice the present size.
+/// Room for a successor, beyond twice the present size.
 const RESERVE: usize = 16 * 1024;
 
-/// Where one session is stored.
+/// The location of one session.
 #[derive(Clone, Debug)]
 pub(super) struct SessionFile {
     path: PathBuf,
-    own_folder: Option<PathBuf>,
-    /// The account's name, where the name of the file does not tell it.
+    own_directory: Option<PathBuf>,
+    /// The account's name, if the file name does not hold it.
     account: Option<String>,
 }
 
-/// A session file whose links are followed, for the holder of its lock.
+/// A session file with its links resolved, for the holder of its lock.
 #[derive(Clone, Debug)]
 pub(super) struct LockedFile {
     pub(super) target: Target,
@@ -35,38 +35,44 @@ pub(super) struct LockedFile {
 }
 
 impl SessionFile {
-    pub(super) fn new(path: PathBuf, own_folder: Option<PathBuf>, account: Option<String>) -> Self {
+    pub(super) fn new(
+        path: PathBuf,
+        own_directory: Option<PathBuf>,
+        account: Option<String>,
+    ) -> Self {
         Self {
             path,
-            own_folder,
+            own_directory,
             account,
         }
     }
 
-    /// What is stored; `None` if there is no file. The lock is not needed.
+    /// The stored session; `None` without a file. It does not need the lock.
     pub(super) fn read(&self) -> Result<Option<OAuthToken>> {
         let target = self.target()?;
         let shared = self.not_of_our_own(&target);
         match files::check_directory(shared) {
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-            checked => checked.map_err(|source| trouble("use the folder", shared, source))?,
+            checked => {
+                checked.map_err(|source| store_error("use the directory", shared, source))?;
+            }
         }
         target.read_unlocked()
     }
 
-    /// Makes the directories, and follows the links for as long as the lock will be held.
-    pub(super) fn make_folder(&self) -> Result<LockedFile> {
+    /// Creates the directories, and resolves the links for as long as the lock is held.
+    pub(super) fn make_directory(&self) -> Result<LockedFile> {
         let target = self.target()?;
         let directory = target.directory();
         files::make_directories(directory)
-            .map_err(|source| trouble("make the folder", directory, source))?;
+            .map_err(|source| store_error("create the directory", directory, source))?;
         let shared = self.not_of_our_own(&target);
         files::check_directory(shared)
-            .map_err(|source| trouble("use the folder", shared, source))?;
-        if let Some(own) = &self.own_folder {
+            .map_err(|source| store_error("use the directory", shared, source))?;
+        if let Some(own) = &self.own_directory {
             for ours in [own.as_path(), directory] {
                 files::tighten_directory(ours)
-                    .map_err(|source| trouble("use the folder", ours, source))?;
+                    .map_err(|source| store_error("use the directory", ours, source))?;
             }
         }
         Ok(LockedFile {
@@ -75,16 +81,16 @@ impl SessionFile {
         })
     }
 
-    /// The lowest directory that is not our own: in it no other user may replace anything. Those
-    /// of our own are tightened when something is written.
+    /// The lowest directory that is not the library's own: no other user may be able to replace
+    /// files in it. The library's own directories are tightened on a write.
     fn not_of_our_own<'a>(&'a self, target: &'a Target) -> &'a Path {
-        match &self.own_folder {
+        match &self.own_directory {
             Some(own) => files::parent_of(own),
             None => target.directory(),
         }
     }
 
-    /// The path of the lock file; nothing is made or changed.
+    /// The path of the lock file. Nothing is created or changed.
     pub(super) fn lock_path(&self) -> Result<PathBuf> {
         Ok(self.target()?.lock_path())
     }
@@ -95,20 +101,21 @@ impl SessionFile {
 }
 
 impl LockedFile {
-    /// What is stored, with what the lock file notes about it. A successor that a dead process
-    /// left beside the file is moved into place, any other leftover is removed.
+    /// The stored session, with the record in the lock file. A successor that a dead process left
+    /// next to the file is moved into place, and any other leftover is removed.
     pub(super) fn load(&self, lock: &FileLock) -> Result<Option<OAuthToken>> {
         let stored = self.target.read()?;
-        Ok(noted(self.target.settle(stored)?, lock))
+        Ok(noted(self.target.recover(stored)?, lock))
     }
 
-    /// The same while a save of our own is prepared: nothing beside the file is touched.
+    /// The same during a save of this process: no other file is touched.
     pub(super) fn load_prepared(&self, lock: &FileLock) -> Result<Option<OAuthToken>> {
         Ok(noted(self.target.read()?, lock))
     }
 
-    /// Gets all that a save needs, and notes the intent in the lock file: what fails here (no
-    /// space, no right, a file that is a mount point) fails in time.
+    /// Acquires everything that a save needs, and records the refresh in progress in the lock file:
+    /// a save that would fail (no space, no permission, a file that is a mount point) fails in
+    /// time.
     pub(super) fn prepare(
         &self,
         noted: Option<&OAuthToken>,
@@ -122,11 +129,13 @@ impl LockedFile {
             }
             None => RESERVE,
         };
-        let follows = noted.filter(|noted| noted.may_be_spent()).map(mark_of);
+        let follows = noted
+            .filter(|noted| noted.may_be_spent())
+            .map(token_fingerprint);
         let ready = self.ready(noted, size, follows, lock)?;
         if let Some(noted) = noted {
-            lock.note_intent(noted)
-                .map_err(|source| trouble("note in", &self.target.lock_path(), source))?;
+            lock.record_intent(noted)
+                .map_err(|source| store_error("note in", &self.target.lock_path(), source))?;
         }
         Ok(ready)
     }
@@ -153,7 +162,7 @@ impl LockedFile {
         })
     }
 
-    /// The temporary file is needed, so what waits in it is moved into place, or nothing begins.
+    /// The temporary file is needed, so a successor in it is moved into place first, or this fails.
     fn place_waiting(&self, stored: Option<&OAuthToken>, noted: Option<&OAuthToken>) -> Result<()> {
         let successor = match stored {
             Some(stored) => self.target.successor(stored)?,
@@ -165,19 +174,21 @@ impl LockedFile {
         successor.make_durable(&self.target)?;
         self.target.place_successor()?;
         match noted {
-            Some(noted) if mark_of(noted) != mark_of(&successor.token) => Err(Error::new(
-                ErrorKind::Store,
-                format!(
-                    "{} holds a newer session by now: load it again",
-                    self.target.path.display()
-                ),
-            )),
+            Some(noted) if token_fingerprint(noted) != token_fingerprint(&successor.token) => {
+                Err(Error::new(
+                    ErrorKind::Store,
+                    format!(
+                        "{} holds a newer session by now: load it again",
+                        self.target.path.display()
+                    ),
+                ))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Replaces the file; durable when it returns. What was prepared comes back if that failed,
-    /// so that it can be tried again.
+    /// Replaces the file. The change is durable when this returns. If it fails, the prepared save
+    /// comes back, for another attempt.
     pub(super) fn save(
         &self,
         token: &OAuthToken,
@@ -203,30 +214,30 @@ impl LockedFile {
         if let Err(error) = ready.write(&content) {
             return (Some(ready), Err(error));
         }
-        // It was about the session that is replaced; should it stay, it tells of no other.
-        lock.forget_intent();
+        // The record was about the replaced session; if it stays, it matches no other.
+        lock.clear_intent();
         (None, Ok(()))
     }
 
     fn serialize(&self, token: &OAuthToken, follows: Option<&str>) -> Result<Zeroizing<Vec<u8>>> {
         let failed = |source: serde_json::Error| {
-            trouble("write the token file", &self.target.path, source.into())
+            store_error("write the token file", &self.target.path, source.into())
         };
         let mut token = token.clone();
         if let Some(account) = &self.account {
             token.metadata.account = Some(account.clone());
         }
-        if let Some(mark) = follows {
+        if let Some(fingerprint) = follows {
             let members = &mut token.metadata.extra.0;
-            members.insert(FOLLOWS.to_owned(), Value::from(mark));
+            members.insert(FOLLOWS.to_owned(), Value::from(fingerprint));
         }
         json::to_vec(&token).map_err(failed)
     }
 
-    /// What could not be read back is not written.
+    /// A session that could not be read back is not written.
     fn check_size(&self, size: usize) -> Result<()> {
         if size as u64 > SIZE_LIMIT {
-            return Err(trouble(
+            return Err(store_error(
                 "write the token file",
                 &self.target.path,
                 io::Error::new(
@@ -241,13 +252,13 @@ impl LockedFile {
 
 fn noted(mut stored: Option<OAuthToken>, lock: &FileLock) -> Option<OAuthToken> {
     if let Some(token) = &mut stored {
-        lock.tell(token);
+        lock.apply_to(token);
     }
     stored
 }
 
-/// A store error: what was tried, on which path, and what the system said.
-pub(super) fn trouble(action: &str, path: &Path, source: io::Error) -> Error {
+/// A store error: the action, the path, and the system's error.
+pub(super) fn store_error(action: &str, path: &Path, source: io::Error) -> Error {
     Error::new(
         ErrorKind::Store,
         format!("cannot {action} {}", path.display()),

@@ -1,4 +1,5 @@
-//! The operating system's lock on a file beside the token file, and what the holder notes in it.
+//! The operating system's lock on a file next to the token file, and the note that its holder
+//! leaves there.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::atomic::trouble;
+use super::atomic::store_error;
 use super::in_background;
 use crate::clock::{Timestamp, deadline};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,24 +21,24 @@ use crate::token::{OAuthToken, RefreshRecord};
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// A number and a note are not longer.
+/// The longest content: a process id and a note.
 const LONGEST_CONTENT: u64 = 1024;
 
-/// Who holds the lock of a session.
+/// The holder of a session's lock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LockHolder {
-    /// Nobody.
+    /// No process.
     Nobody,
-    /// The process of this number, as it noted itself; a program that notes nothing leaves the
-    /// number of the one before it.
+    /// The process with this id, from its own note. A program that leaves no note leaves the id of
+    /// the previous one.
     Process(u32),
-    /// A process that did not say which.
+    /// A process that left no id.
     Unknown,
 }
 
-/// A refresh that has begun: the second line of the lock file. It is there to survive the death
-/// of its process; a power cut may take it away.
+/// A refresh in progress: the second line of the lock file. It must survive the death of its
+/// process; a power cut may lose it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Note {
     access: String,
@@ -56,28 +57,28 @@ impl Note {
         })
     }
 
-    /// Puts it into the session that it is about. A refresh token that lasts is in the next
-    /// session too, so the access token counts as well.
-    pub(super) fn tell(&self, token: &mut OAuthToken) {
+    /// Adds the record to the session that it is about. A refresh token that is not rotated is in
+    /// the next session too, so the access token is compared as well.
+    pub(super) fn apply_to(&self, token: &mut OAuthToken) {
         let refresh = token.refresh.as_ref();
         let is_about = self.access == token.access.fingerprint()
             && refresh.is_some_and(|refresh| refresh.fingerprint() == self.refresh);
-        // A note in the session itself is an older one: every save takes this one back.
+        // A record in the session itself is an older one: every save clears this one.
         if is_about {
-            let mark = RefreshRecord::new(self.refresh.clone(), self.at);
-            token.metadata.in_progress = Some(Box::new(mark));
+            let fingerprint = RefreshRecord::new(self.refresh.clone(), self.at);
+            token.metadata.in_progress = Some(Box::new(fingerprint));
         }
     }
 }
 
-/// Looks without taking the lock and without a trace in the file.
+/// Checks without taking the lock and without changing the file.
 pub(super) fn holder(path: &Path) -> Result<LockHolder> {
     let file = match files::open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == io::ErrorKind::NotFound => {
             return Ok(LockHolder::Nobody);
         }
-        Err(source) => return Err(trouble("open the lock file", path, source)),
+        Err(source) => return Err(store_error("open the lock file", path, source)),
     };
     let tried = file.try_lock_shared();
     match tried {
@@ -85,18 +86,18 @@ pub(super) fn holder(path: &Path) -> Result<LockHolder> {
             let _closed: io::Result<()> = file.unlock();
             Ok(LockHolder::Nobody)
         }
-        Err(TryLockError::WouldBlock) => Ok(said(&file).0),
-        Err(TryLockError::Error(source)) => Err(trouble("try the lock", path, source)),
+        Err(TryLockError::WouldBlock) => Ok(read_holder(&file).0),
+        Err(TryLockError::Error(source)) => Err(store_error("try the lock", path, source)),
     }
 }
 
-/// What the lock file notes, if it can be read.
+/// The note in the lock file, if it can be read.
 pub(super) fn note(path: &Path) -> Option<Note> {
-    said(&files::open(path).ok()?).1
+    read_holder(&files::open(path).ok()?).1
 }
 
-/// Who the holder says it is, and what it notes.
-fn said(file: &File) -> (LockHolder, Option<Note>) {
+/// The holder and the note in the lock file.
+fn read_holder(file: &File) -> (LockHolder, Option<Note>) {
     let mut text = String::new();
     let _unknown: io::Result<usize> = file.take(LONGEST_CONTENT).read_to_string(&mut text);
     let mut lines = text.lines();
@@ -110,18 +111,18 @@ fn said(file: &File) -> (LockHolder, Option<Note>) {
     (holder, note)
 }
 
-/// Held as long as it lives; the operating system lets go if the process dies.
+/// A lock that is held until it is dropped; the operating system releases it if the process dies.
 #[derive(Debug)]
 pub(super) struct FileLock {
     file: File,
     note: Mutex<Option<Note>>,
-    /// The process that holds it: a forked child has the file, and not the lock.
+    /// The process that holds it: a forked child has the file, but not the lock.
     process: u32,
 }
 
 impl FileLock {
-    /// Tries until it succeeds or `wait` is over. Neither the age nor the content of the file
-    /// means anything to the lock, and it is never deleted.
+    /// Retries until it succeeds or `wait` is over. Neither the age nor the content of the file
+    /// affects the lock, and the file is never deleted.
     pub(super) async fn acquire(path: PathBuf, wait: Duration) -> Result<Self> {
         let deadline = deadline(wait);
         let mut pause = FIRST_PAUSE;
@@ -138,7 +139,7 @@ impl FileLock {
                     Err(TryLockError::WouldBlock) if last => Err(busy(&file, &path, wait)),
                     Err(TryLockError::WouldBlock) => Ok(Err(Some(file))),
                     Err(TryLockError::Error(source)) => {
-                        Err(trouble("lock the file", &path, source))
+                        Err(store_error("lock the file", &path, source))
                     }
                 }
             })
@@ -152,51 +153,51 @@ impl FileLock {
         }
     }
 
-    /// Tries once; `None` if another process holds it.
+    /// Tries once; returns `None` if another process holds it.
     pub(super) fn try_now(path: &Path) -> Result<Option<Self>> {
         let file = open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self::taken(file, path)?.ok()),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(trouble("lock the file", path, source)),
+            Err(TryLockError::Error(source)) => Err(store_error("lock the file", path, source)),
         }
     }
 
-    /// The lock on a file that has its name still; another one is opened otherwise.
+    /// The lock on a file that still has its name; otherwise another one is opened.
     fn taken(file: File, path: &Path) -> Result<std::result::Result<Self, Option<File>>> {
-        if files::is_unnamed(&file).map_err(|source| trouble("lock the file", path, source))? {
+        if files::is_unnamed(&file).map_err(|source| store_error("lock the file", path, source))? {
             return Ok(Err(None));
         }
-        let (_before, note) = said(&file);
+        let (_before, note) = read_holder(&file);
         let lock = Self {
             file,
             note: Mutex::new(note),
             process: std::process::id(),
         };
-        // Who holds it, for those who wait in vain; failing to say so does no harm.
+        // The holder's id, for processes that wait in vain; failing to write it does no harm.
         let _unsaid: io::Result<()> = lock.write();
         Ok(Ok(lock))
     }
 
-    /// Puts what is noted into the session that it is about.
-    pub(super) fn tell(&self, token: &mut OAuthToken) {
+    /// Adds the record to the session that it is about.
+    pub(super) fn apply_to(&self, token: &mut OAuthToken) {
         if let Some(note) = self.note().as_ref() {
-            note.tell(token);
+            note.apply_to(token);
         }
     }
 
-    /// Notes the intent that a session carries, or that there is none.
-    pub(super) fn note_intent(&self, token: &OAuthToken) -> io::Result<()> {
+    /// Writes the record of the refresh in progress of a session, or that there is none.
+    pub(super) fn record_intent(&self, token: &OAuthToken) -> io::Result<()> {
         let note = Note::of(token);
         let changed = *self.note() != note;
         *self.note() = note;
         if changed { self.write() } else { Ok(()) }
     }
 
-    /// The note is about nothing that is stored any more.
-    pub(super) fn forget_intent(&self) {
+    /// Clears the record, which is about a session that is no longer stored.
+    pub(super) fn clear_intent(&self) {
         if self.note().take().is_some() {
-            // What stays is about tokens that are stored no more.
+            // A remaining record is about tokens that are no longer stored.
             let _stays: io::Result<()> = self.write();
         }
     }
@@ -205,8 +206,8 @@ impl FileLock {
         self.note.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// In one call, so that a kill leaves no half of it. What is longer is cut off after, and
-    /// means nothing if it stays, for it stands in a third line.
+    /// In one call, so that a kill leaves no half of it. Longer old content is cut off afterwards,
+    /// and means nothing if it stays, since it is then a third line.
     fn write(&self) -> io::Result<()> {
         let mut content = format!("{}\n", std::process::id());
         if let Some(note) = self.note().as_ref() {
@@ -231,11 +232,11 @@ impl Drop for FileLock {
 }
 
 fn open(path: &Path) -> Result<File> {
-    files::open_or_create(path).map_err(|source| trouble("open the lock file", path, source))
+    files::open_or_create(path).map_err(|source| store_error("open the lock file", path, source))
 }
 
 fn busy(file: &File, path: &Path, wait: Duration) -> Error {
-    let holder = match said(file).0 {
+    let holder = match read_holder(file).0 {
         LockHolder::Process(id) => format!("process {id}"),
         LockHolder::Nobody | LockHolder::Unknown => "another process".into(),
     };

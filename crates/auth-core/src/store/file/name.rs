@@ -5,16 +5,16 @@ use crate::secret::Secret;
 /// The longest file name that is not shortened: 255 bytes less `.json.lock`.
 const LONGEST: usize = 245;
 
-/// How much of a name that is too long is kept.
+/// How much of a too long name is kept.
 const KEPT: usize = 180;
 
-/// Stands in shortened names only.
+/// Occurs only in shortened names.
 const SHORTENED: char = '~';
 
-/// Small letters, digits, `-`, `_`, `@` and inner dots stay; everything else becomes `%XX`, so
-/// that no name leaves the folder, hides, is a device of Windows, or clashes with another
-/// where the case of letters does not count. What gets too long for a file system ends in `~` and
-/// a hash of the whole; [`decode`] does not know it.
+/// Lower-case letters, digits, `-`, `_`, `@` and inner dots stay; every other character becomes
+/// `%XX`, so that no name leaves the directory, is hidden, is a device of Windows, or clashes with
+/// another if letter case does not count. A name that gets too long for a file system ends in `~`
+/// and a hash of the whole; [`decode`] cannot read it.
 pub(super) fn encode(name: &str) -> String {
     let whole = encode_whole(name);
     if whole.len() <= LONGEST {
@@ -27,7 +27,7 @@ pub(super) fn encode(name: &str) -> String {
     )
 }
 
-/// Whether a file name does not hold the whole name.
+/// Whether a file name is shortened.
 pub(super) fn is_shortened(file_name: &str) -> bool {
     file_name.contains(SHORTENED)
 }
@@ -57,7 +57,7 @@ fn is_device(stem: &str) -> bool {
     matches!(stem, "aux" | "con" | "nul" | "prn") || numbered("com") || numbered("lpt")
 }
 
-/// The name that [`encode`] made this file name of; `None` if it made none such.
+/// The name that [`encode`] turned into this file name; `None` if there is none.
 pub(super) fn decode(file_name: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(file_name.len());
     let mut rest = file_name.bytes();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_inside_its_folder_and_comes_back() {
+    fn a_name_stays_inside_its_directory_and_comes_back() {
         for name in [
             "work",
             "a.b@example.com",

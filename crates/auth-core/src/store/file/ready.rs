@@ -1,4 +1,4 @@
-//! A save that has all that it needs: handles that are open, space that is taken.
+//! A save with everything that it needs: open handles and reserved space.
 
 use std::fs::File;
 use std::io;
@@ -6,46 +6,46 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::atomic::trouble;
+use super::atomic::store_error;
 use super::lock::FileLock;
-use super::target::{Target, replace_trouble};
+use super::target::{Target, replace_error};
 use crate::error::Result;
 use crate::files::{self, Directory};
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
-/// The note by which a successor is recognised that did not get into its place.
+/// The member that identifies a successor that was not moved into place.
 pub(super) const FOLLOWS: &str = "follows";
 
-/// The temporary file beside the token file, which takes its place by [`write`](Self::write).
-/// It keeps the lock, since its name is the same for every process.
+/// The temporary file next to the token file, which it replaces in [`write`](Self::write). It keeps
+/// the lock, since its name is the same for every process.
 #[derive(Debug)]
 pub(super) struct Ready {
     target: Target,
     directory: Directory,
     file: File,
-    /// How much of the file is in use; spaces, where no session is.
+    /// The used length of the file; spaces fill the rest.
     length: usize,
-    /// The file that is replaced is no session and is kept.
+    /// Whether the replaced file is no session and is kept.
     keeps_old_aside: bool,
-    /// Which session the next one follows, if it is got by a refresh.
+    /// The session that the next one succeeds, if that comes from a refresh.
     follows: Option<String>,
     state: State,
     _lock: Arc<FileLock>,
 }
 
-/// What is in the temporary file; a text is the fingerprint of a whole session.
+/// The content of the temporary file, by the fingerprint of a whole session.
 #[derive(Debug)]
 enum State {
     Nothing,
     Complete(String),
-    /// It is the token file now.
+    /// It has become the token file.
     Placed(String),
 }
 
 impl Ready {
-    /// Makes the temporary file, with the owner that the token file shall have and `size` bytes
-    /// of disk space.
+    /// Creates the temporary file, with the owner for the token file and `size` bytes of disk
+    /// space.
     pub(super) fn new(
         target: &Target,
         size: usize,
@@ -53,10 +53,10 @@ impl Ready {
         lock: Arc<FileLock>,
     ) -> Result<Self> {
         let path = target.temporary_path();
-        let failed = |source| trouble("write beside the token file", &path, source);
+        let failed = |source| store_error("write beside the token file", &path, source);
         let directory = Directory::open(target.directory()).map_err(failed)?;
         let like = files::check_replaceable(&directory, target.name())
-            .map_err(|source| replace_trouble(&target.path, source))?;
+            .map_err(|source| replace_error(&target.path, source))?;
         directory.remove(&target.temporary()).map_err(failed)?;
         let file = directory.create_new(&target.temporary()).map_err(failed)?;
         let mut ready = Self {
@@ -70,36 +70,36 @@ impl Ready {
             _lock: lock,
         };
         files::keep_owner(&ready.file, like.as_ref())
-            .map_err(|source| replace_trouble(&target.path, source))?;
+            .map_err(|source| replace_error(&target.path, source))?;
         ready
             .reserve(size)
-            .map_err(|source| trouble("reserve space beside", &target.path, source))?;
+            .map_err(|source| store_error("reserve space beside", &target.path, source))?;
         Ok(ready)
     }
 
-    /// Moves the file that is replaced aside first.
+    /// Moves the replaced file aside first.
     pub(super) fn keep_old_aside(mut self) -> Self {
         self.keeps_old_aside = true;
         self
     }
 
-    /// Which session the next one follows.
+    /// The session that the next one succeeds, if that comes from a refresh.
     pub(super) fn follows(&self) -> Option<&str> {
         self.follows.as_deref()
     }
 
-    /// Whether it is of no use for another session.
+    /// Whether it cannot be used for another session.
     pub(super) fn is_spent_for(&self, content: &[u8]) -> bool {
         matches!(&self.state, State::Placed(placed) if *placed != fingerprint(content))
     }
 
-    /// Whether a session waits in it that belongs into the token file.
+    /// Whether it holds a session that belongs into the token file.
     pub(super) fn waits(&self) -> bool {
         self.follows.is_some() && matches!(self.state, State::Complete(_))
     }
 
-    /// A file system that cannot set space aside is proved by writing: spaces, which mean nothing
-    /// in JSON should they stay.
+    /// If the file system cannot reserve space, writing spaces proves that there is some. In JSON,
+    /// remaining spaces mean nothing.
     fn reserve(&mut self, size: usize) -> io::Result<()> {
         if files::reserve(&self.file, size as u64)? {
             self.length = size;
@@ -114,42 +114,43 @@ impl Ready {
         self.file.sync_all()
     }
 
-    /// Replaces the token file; durable when it returns. It may be tried again if it fails.
+    /// Replaces the token file. The change is durable when this returns. After a failure, call it
+    /// again.
     pub(super) fn write(&mut self, content: &Zeroizing<Vec<u8>>) -> Result<()> {
         let path = self.target.path.clone();
-        let failed = |source| trouble("write the token file", &path, source);
-        let mark = fingerprint(content);
-        let is_placed = matches!(&self.state, State::Placed(placed) if *placed == mark);
+        let failed = |source| store_error("write the token file", &path, source);
+        let fingerprint = fingerprint(content);
+        let is_placed = matches!(&self.state, State::Placed(placed) if *placed == fingerprint);
         if !is_placed {
             if self.keeps_old_aside {
                 self.target.move_aside()?;
                 self.keeps_old_aside = false;
             }
-            // The same bytes once more harm none that are there already.
-            if !matches!(&self.state, State::Complete(written) if *written == mark) {
+            // Writing the same bytes again does no harm.
+            if !matches!(&self.state, State::Complete(written) if *written == fingerprint) {
                 self.state = State::Nothing;
             }
             self.fill(content).map_err(failed)?;
-            self.state = State::Complete(mark.clone());
+            self.state = State::Complete(fingerprint.clone());
             self.file.sync_all().map_err(failed)?;
             let (from, to) = (self.target.temporary(), self.target.name());
             let mut renamed = self.directory.rename(&from, to);
             if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-                // Another program has tidied up.
+                // Another program has removed the file.
                 renamed = self.again(content);
             }
             if let Err(source) = renamed {
-                // It waits under the name that it has, which is to last too.
+                // It waits under its present name, which must be durable too.
                 let _unsynced: io::Result<()> = self.directory.sync();
-                return Err(replace_trouble(&path, source));
+                return Err(replace_error(&path, source));
             }
-            self.state = State::Placed(mark);
+            self.state = State::Placed(fingerprint);
         }
         self.directory.sync().map_err(failed)
     }
 
-    /// Gives back what is not needed first, so that a process that is killed in between leaves a
-    /// whole session or none; if that fails, spaces fill the rest.
+    /// Releases unneeded space first, so that a process that is killed in between leaves a whole
+    /// session or none; if that fails, spaces fill the rest.
     fn fill(&mut self, content: &[u8]) -> io::Result<()> {
         if self.length > content.len() && self.file.set_len(content.len() as u64).is_ok() {
             self.length = content.len();
@@ -162,7 +163,7 @@ impl Ready {
         Ok(())
     }
 
-    /// Makes the temporary file once more, and moves it into place.
+    /// Creates the temporary file again, and moves it into place.
     fn again(&mut self, content: &[u8]) -> io::Result<()> {
         let (from, to) = (self.target.temporary(), self.target.name().to_owned());
         let file = self.directory.create_new(&from)?;
@@ -175,7 +176,7 @@ impl Ready {
         self.directory.rename(&from, &to)
     }
 
-    /// Leaves nothing behind, not even a session that waits.
+    /// Removes the file, even with a session in it.
     pub(super) fn discard(mut self) {
         if !matches!(self.state, State::Placed(_)) {
             self.state = State::Nothing;
@@ -184,7 +185,7 @@ impl Ready {
 }
 
 impl Drop for Ready {
-    /// A complete successor stays: the next process finds it.
+    /// A complete successor stays, for the next process to find.
     fn drop(&mut self) {
         if !matches!(self.state, State::Placed(_)) && !self.waits() {
             let _gone: io::Result<()> = self.directory.remove(&self.target.temporary());
@@ -192,8 +193,8 @@ impl Drop for Ready {
     }
 }
 
-/// The very tokens of a session, told by what gives none of them away.
-pub(super) fn mark_of(token: &OAuthToken) -> String {
+/// A fingerprint of the tokens of a session, which reveals none of them.
+pub(super) fn token_fingerprint(token: &OAuthToken) -> String {
     let refresh = token.refresh.as_ref().map(Secret::fingerprint);
     let access = token.access.fingerprint();
     format!("{}.{access}", refresh.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The file that a session is in, once links are followed, and its companions beside it.
+//! The file that holds a session after links are resolved, and its companions next to it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -6,21 +6,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::atomic::trouble;
+use super::atomic::store_error;
 use super::lock::{self, FileLock};
-use super::ready::{FOLLOWS, mark_of};
+use super::ready::{FOLLOWS, token_fingerprint};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Directory};
 use crate::token::OAuthToken;
 
-/// No session is this large.
+/// The limit for a file: no session is this large.
 pub(super) const SIZE_LIMIT: u64 = 1024 * 1024;
 
-/// How long a program without our lock may take between emptying a file and filling it.
+/// How long a program without this lock may take between emptying a file and filling it.
 const HALF_WRITTEN: Duration = Duration::from_millis(50);
 
-/// The longest name that file systems take.
+/// The longest file name that file systems accept.
 const LONGEST_NAME: usize = 255;
 
 #[derive(Clone, Debug)]
@@ -28,27 +28,27 @@ pub(super) struct Target {
     pub(super) path: PathBuf,
 }
 
-/// What a file holds that is no session.
+/// The content of a file that is no session.
 struct Unreadable {
     why: String,
-    /// It looks like the beginning of one: another program may be writing it this very moment.
+    /// It looks like the beginning of one: another program may be writing it now.
     unfinished: bool,
 }
 
-/// A session as a file holds it, and which one it was written to replace.
+/// A session from a file, and the one that it was written to replace.
 struct Written {
     token: OAuthToken,
     follows: Option<String>,
 }
 
-/// A complete successor beside the file, which a process left that died before its rename.
+/// A complete successor next to the file, from a process that died before its rename.
 pub(super) struct Successor {
     pub(super) token: OAuthToken,
     file: fs::File,
 }
 
 impl Target {
-    /// The file that a chain of links ends at, whether it exists or not.
+    /// The file at the end of a chain of links, even if it does not exist.
     pub(super) fn of(path: &Path) -> Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..40 {
@@ -56,14 +56,14 @@ impl Target {
                 Ok(next) => {
                     let directory = files::parent_of(&path);
                     files::check_no_link(directory)
-                        .map_err(|source| trouble("follow the link", &path, source))?;
+                        .map_err(|source| store_error("follow the link", &path, source))?;
                     path = directory.join(next);
                 }
                 Err(source) if is_no_link(&source) => return Ok(Self { path }),
-                Err(source) => return Err(trouble("follow the links of", &path, source)),
+                Err(source) => return Err(store_error("follow the links of", &path, source)),
             }
         }
-        Err(trouble(
+        Err(store_error(
             "follow the links of",
             &path,
             io::Error::other("they go in a circle"),
@@ -79,27 +79,27 @@ impl Target {
     }
 
     pub(super) fn lock_path(&self) -> PathBuf {
-        self.path.with_file_name(self.beside("", ".lock"))
+        self.path.with_file_name(self.sibling("", ".lock"))
     }
 
-    /// The name of the file that becomes the next session. It is fixed: the holder of the lock
-    /// finds what a killed process left behind.
+    /// The name of the file that becomes the next session. It is fixed, so that the holder of the
+    /// lock finds the file of a killed process.
     pub(super) fn temporary(&self) -> OsString {
-        self.beside(".", ".tmp")
+        self.sibling(".", ".tmp")
     }
 
     pub(super) fn temporary_path(&self) -> PathBuf {
         self.path.with_file_name(self.temporary())
     }
 
-    fn beside(&self, before: &str, after: &str) -> OsString {
+    fn sibling(&self, before: &str, after: &str) -> OsString {
         let mut name = OsString::from(before);
         name.push(self.name());
         name.push(after);
         name
     }
 
-    /// What is stored; `None` if there is no file.
+    /// The stored session; `None` without a file.
     pub(super) fn read(&self) -> Result<Option<OAuthToken>> {
         let mut read = self.read_once()?;
         if matches!(&read, Some(Err(senseless)) if senseless.unfinished) {
@@ -118,7 +118,7 @@ impl Target {
     }
 
     fn read_once(&self) -> Result<Option<std::result::Result<Written, Unreadable>>> {
-        let failed = |source| trouble("read the token file", &self.path, source);
+        let failed = |source| store_error("read the token file", &self.path, source);
         let file = match files::open(&self.path) {
             Ok(file) => file,
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -133,20 +133,20 @@ impl Target {
             Err(source) => return Err(failed(source)),
         };
         if parsed.is_ok() {
-            // Only now, since it may be any file that was named by mistake.
+            // Only now, since it may be any file that the user named by mistake.
             files::tighten_file(&file);
         }
         Ok(Some(parsed))
     }
 
-    /// The successor that waits beside the file. Its name says nothing: it counts if it is
-    /// complete and names the very tokens of the session that it follows.
+    /// The successor that waits next to the file. Its name proves nothing: it counts if it is
+    /// complete and names the tokens of the session that it replaces.
     pub(super) fn successor(&self, stored: &OAuthToken) -> Result<Option<Successor>> {
         let path = self.temporary_path();
-        let failed = |source| trouble("read beside the token file", &path, source);
+        let failed = |source| store_error("read beside the token file", &path, source);
         let file = match files::open_strictly(&path) {
             Ok(Some(file)) => file,
-            // What is no file of ours is no successor either.
+            // A foreign file is no successor.
             Ok(None) => return Ok(None),
             Err(source) => return Err(failed(source)),
         };
@@ -156,17 +156,17 @@ impl Target {
             Err(source) => return Err(failed(source)),
         };
         let written = parse(&bytes).ok();
-        let mark = mark_of(stored);
-        let written = written.filter(|written| written.follows.as_ref() == Some(&mark));
+        let fingerprint = token_fingerprint(stored);
+        let written = written.filter(|written| written.follows.as_ref() == Some(&fingerprint));
         Ok(written.map(|written| Successor {
             token: written.token,
             file,
         }))
     }
 
-    /// Under the lock: moves a waiting successor into place, and removes any other leftover.
-    /// Should the move fail, the successor is what counts nevertheless.
-    pub(super) fn settle(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
+    /// Under the lock: moves a waiting successor into place, and removes any other leftover. If the
+    /// move fails, the successor counts all the same.
+    pub(super) fn recover(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
         let successor = match &stored {
             Some(stored) => self.successor(stored)?,
             None => None,
@@ -184,9 +184,9 @@ impl Target {
         Ok(Some(successor.token))
     }
 
-    /// Moves the temporary file into place; durable when it returns.
+    /// Moves the temporary file into place. The move is durable when this returns.
     pub(super) fn place_successor(&self) -> Result<()> {
-        let failed = |source| replace_trouble(&self.path, source);
+        let failed = |source| replace_error(&self.path, source);
         let directory = Directory::open(self.directory()).map_err(failed)?;
         let moved = directory.rename(&self.temporary(), self.name());
         moved.and_then(|()| directory.sync()).map_err(failed)
@@ -196,13 +196,13 @@ impl Target {
         let path = self.temporary_path();
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(trouble("remove", &path, source))
+                Err(store_error("remove", &path, source))
             }
             _ => Ok(()),
         }
     }
 
-    /// Without the lock: what counts now, and what is noted about it.
+    /// Without the lock: the current session, with the record about it.
     pub(super) fn read_unlocked(&self) -> Result<Option<OAuthToken>> {
         let Some(stored) = self.read()? else {
             return Ok(None);
@@ -210,14 +210,15 @@ impl Target {
         let mut counts = stored;
         if let Some(successor) = self.successor(&counts)? {
             match FileLock::try_now(&self.lock_path()) {
-                // Other programs read the file only, so it is not left there.
+                // Other programs read only the token file, so the successor must not stay outside
+                // it.
                 Ok(Some(_lock)) => {
-                    let Some(stored) = self.settle(self.read()?)? else {
+                    let Some(stored) = self.recover(self.read()?)? else {
                         return Ok(None);
                     };
                     counts = stored;
                 }
-                // A process that holds the lock is at work on the successor itself.
+                // A process that holds the lock is moving the successor itself.
                 Ok(None) => {}
                 // It cannot be moved, for example on a read-only file system.
                 Err(_no_lock) => {
@@ -227,16 +228,16 @@ impl Target {
             }
         }
         if let Some(note) = lock::note(&self.lock_path()) {
-            note.tell(&mut counts);
+            note.apply_to(&mut counts);
         }
         Ok(Some(counts))
     }
 
-    /// Keeps a file that is no session under another name, for its owner alone.
+    /// Moves a file that is no session to another name, for its owner alone.
     pub(super) fn move_aside(&self) -> Result<()> {
-        let failed = |source| replace_trouble(&self.path, source);
+        let failed = |source| replace_error(&self.path, source);
         let suffix = format!(".corrupt-{}", SystemClock.now().as_unix_millis());
-        let mut aside = self.beside("", &suffix);
+        let mut aside = self.sibling("", &suffix);
         if aside.len() > LONGEST_NAME {
             let name = self.name().to_string_lossy();
             let begin: String = name.chars().take(120).collect();
@@ -249,14 +250,14 @@ impl Target {
         fs::rename(&self.path, self.path.with_file_name(aside)).map_err(failed)
     }
 
-    /// Removes the file and what is left beside it; durable when it returns. What cannot be read
-    /// as a session is kept aside.
+    /// Removes the file and its companions. The removal is durable when this returns. A file that
+    /// is no session is moved aside.
     pub(super) fn remove(&self) -> Result<()> {
         match self.read() {
             Err(error) if error.kind() == ErrorKind::Corrupt => self.move_aside()?,
             read => drop(read?),
         }
-        let failed = |source| trouble("remove the token file", &self.path, source);
+        let failed = |source| store_error("remove the token file", &self.path, source);
         let directory = Directory::open(self.directory()).map_err(failed)?;
         directory.remove(self.name()).map_err(failed)?;
         self.remove_leftover()?;
@@ -265,11 +266,11 @@ impl Target {
 }
 
 impl Successor {
-    /// Its process may have died before the disk had it.
+    /// Its process may have died before the disk had the file.
     pub(super) fn make_durable(&self, target: &Target) -> Result<()> {
-        // Windows syncs no file that was opened for reading.
+        // Windows does not sync a file that was opened for reading.
         if cfg!(unix) {
-            let failed = |source| trouble("sync", &target.temporary_path(), source);
+            let failed = |source| store_error("sync", &target.temporary_path(), source);
             self.file.sync_all().map_err(failed)?;
             // Its name too, in case it cannot be moved.
             let directory = Directory::open(target.directory()).map_err(failed)?;
@@ -285,7 +286,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Written, Unreadable> {
     if bytes.trim_ascii().is_empty() {
         return Err(senseless("is empty".into(), true));
     }
-    // The parser's own message may quote a token: only the place is told.
+    // The parser's own message may quote a token, so only the position is reported.
     let mut token: OAuthToken = crate::json::parse(bytes).map_err(|source| {
         let (line, column) = (source.line(), source.column());
         senseless(
@@ -294,12 +295,12 @@ fn parse(bytes: &[u8]) -> std::result::Result<Written, Unreadable> {
         )
     })?;
     let follows = token.metadata.extra.0.remove(FOLLOWS);
-    let follows = follows.and_then(|mark| mark.as_str().map(str::to_owned));
+    let follows = follows.and_then(|fingerprint| fingerprint.as_str().map(str::to_owned));
     Ok(Written { token, follows })
 }
 
-/// Whether the system says that a path is no link, or that nothing is there. Anything else
-/// leaves open what is there, and it must not be replaced.
+/// Whether the system reports that a path is no link, or does not exist. Any other error leaves
+/// open what is there, and it must not be replaced.
 fn is_no_link(error: &io::Error) -> bool {
     /// Windows: `ERROR_NOT_A_REPARSE_POINT`.
     const NO_REPARSE_POINT: i32 = 4390;
@@ -309,14 +310,14 @@ fn is_no_link(error: &io::Error) -> bool {
     ) || (cfg!(windows) && error.raw_os_error() == Some(NO_REPARSE_POINT))
 }
 
-/// A file that is mounted on its own cannot be replaced by another.
-pub(super) fn replace_trouble(path: &Path, source: io::Error) -> Error {
+/// A file that is mounted on its own cannot be replaced.
+pub(super) fn replace_error(path: &Path, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::ResourceBusy {
-        return trouble(
-            "replace (it is mounted on its own: mount its folder instead)",
+        return store_error(
+            "replace (it is mounted on its own: mount its directory instead)",
             path,
             source,
         );
     }
-    trouble("replace the token file", path, source)
+    store_error("replace the token file", path, source)
 }

@@ -1,0 +1,121 @@
+//! The part of a stored session that llm-auth itself keeps besides the tokens.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::json;
+use crate::secret::Secret;
+
+/// The records besides the tokens: the owner, and how the last refresh went.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(default, remote = "Self")]
+pub struct SessionMetadata {
+    /// The provider of the session. A token file of one vendor is never sent to another (RFC 6749
+    /// section 10.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The account name under which the session is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The user's identity from the vendor (an e-mail address), if it was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The origin of the token endpoint that issued the session; only host and port if an older
+    /// version wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What the provider needs to refresh this session: its region, its client id.
+    #[serde(rename = "context", skip_serializing_if = "BTreeMap::is_empty")]
+    pub provider_data: BTreeMap<String, String>,
+    /// The secret of the OAuth client that the refresh token is bound to, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
+    /// How far the server's clock was ahead of ours at the last response, in milliseconds; absent
+    /// if less than half a minute. The expiry is by the server's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+    /// When the user signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_in_at: Option<Timestamp>,
+    /// When it was last refreshed.
+    #[serde(rename = "renewed_at", skip_serializing_if = "Option::is_none")]
+    pub refreshed_at: Option<Timestamp>,
+    /// Why the last refresh failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Box<RefreshRecord>>,
+    /// A refresh that has begun and is not known to have ended.
+    #[serde(rename = "intent", skip_serializing_if = "Option::is_none")]
+    pub in_progress: Option<Box<RefreshRecord>>,
+    /// The rejection of a refresh token.
+    #[serde(rename = "refused", skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Box<RefreshRecord>>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub extra: UnknownMembers,
+}
+
+/// JSON members that this version does not know: kept, written back, never shown, and wiped on
+/// drop, since they may be secret.
+#[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct UnknownMembers(pub Map<String, Value>);
+
+/// A record about one refresh token, identified by its fingerprint; it applies to no other.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RefreshRecord {
+    /// [`Secret::fingerprint`] of the refresh token.
+    pub refresh_fingerprint: String,
+    /// When the record was made.
+    pub at: Timestamp,
+    /// The server's reason, sanitized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The end of the server's wait (`Retry-After`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// [`Secret::fingerprint`] of the access token, if an API has rejected that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_fingerprint: Option<String>,
+    /// Whether the server has not rejected the refresh token but spent it: its response had a 2xx
+    /// status and could not be read. Only [`AuthManager::refresh`](crate::AuthManager::refresh),
+    /// which a user demands, sends the token again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
+}
+
+impl RefreshRecord {
+    pub(crate) fn new(refresh_fingerprint: String, at: Timestamp) -> Self {
+        Self {
+            refresh_fingerprint,
+            at,
+            reason: None,
+            until: None,
+            access_fingerprint: None,
+            unread: false,
+        }
+    }
+}
+
+impl SessionMetadata {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Drop for UnknownMembers {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(json::wipe);
+    }
+}
+
+impl fmt::Debug for UnknownMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

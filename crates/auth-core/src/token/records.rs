@@ -1,0 +1,70 @@
+//! The records of refreshes that a session carries: begun, failed, rejected.
+
+use std::time::Duration;
+
+use super::{OAuthToken, RefreshRecord};
+use crate::clock::{TOLERANCE_MS, Timestamp};
+
+impl OAuthToken {
+    /// A record about the current refresh token.
+    pub(crate) fn record(
+        &self,
+        at: Timestamp,
+        reason: Option<String>,
+    ) -> Option<Box<RefreshRecord>> {
+        let refresh = self.refresh.as_ref()?;
+        let mut record = RefreshRecord::new(refresh.fingerprint(), at);
+        record.reason = reason;
+        Some(Box::new(record))
+    }
+
+    /// How long from `now` the server asked not to refresh this session; `None` if it did not.
+    #[must_use]
+    pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
+        let failure = self.metadata.last_failure.as_deref();
+        let failure = failure.filter(|record| self.is_about_current(Some(record)))?;
+        // A record from a clock that was ahead does not count.
+        let wait = failure.until?.since(now);
+        (!wait.is_zero() && failure.at <= now.shifted(TOLERANCE_MS)).then_some(wait)
+    }
+
+    /// Whether the refresh token's record is about a response that could not be read, not about a
+    /// rejection.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.metadata
+            .rejected
+            .as_deref()
+            .is_some_and(|record| record.unread)
+    }
+
+    /// Whether the server has rejected the refresh token and an API the access token, so that the
+    /// session is of no use.
+    #[must_use]
+    pub fn is_access_rejected(&self) -> bool {
+        let rejection = self.metadata.rejected.as_deref();
+        let Some(access) = rejection.and_then(|record| record.access_fingerprint.as_deref()) else {
+            return false;
+        };
+        self.is_about_current(rejection) && access == self.access.fingerprint()
+    }
+
+    /// Whether the server has rejected the current refresh token.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.is_about_current(self.metadata.rejected.as_deref())
+    }
+
+    /// Whether a refresh with this refresh token began and is not known to have ended, so that the
+    /// token may be spent.
+    #[must_use]
+    pub fn may_be_spent(&self) -> bool {
+        self.is_about_current(self.metadata.in_progress.as_deref())
+    }
+
+    fn is_about_current(&self, record: Option<&RefreshRecord>) -> bool {
+        match (record, &self.refresh) {
+            (Some(record), Some(refresh)) => record.refresh_fingerprint == refresh.fingerprint(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The time for which an access token can be used.
+
+use std::time::Duration;
+
+use super::OAuthToken;
+use crate::clock::{self, TOLERANCE_MS, Timestamp};
+
+impl OAuthToken {
+    /// Whether the access token is still valid `margin` from `now`, by our clock.
+    #[must_use]
+    #[inline]
+    pub fn is_valid_for(&self, margin: Duration, now: Timestamp) -> bool {
+        !self.access.is_empty() && self.server_time(now).after(margin) < self.expires_at
+    }
+
+    /// How long the access token is valid from `now`, by our clock.
+    #[must_use]
+    #[inline]
+    pub fn expires_in(&self, now: Timestamp) -> Duration {
+        self.expires_at.since(self.server_time(now))
+    }
+
+    /// Converts local time to server time.
+    #[inline]
+    fn server_time(&self, ours: Timestamp) -> Timestamp {
+        ours.shifted(self.metadata.clock_offset_ms.unwrap_or(0))
+    }
+
+    /// Whether no refresh is due at `now` if a caller requires `margin`.
+    ///
+    /// A token that lives less than twice the margin would otherwise be refreshed at every call:
+    /// for such a token, the margin is half its lifetime.
+    #[must_use]
+    #[inline]
+    pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
+        // Every request takes this path, so it calculates in whole milliseconds.
+        let margin = clock::millis(margin);
+        let margin = self
+            .obtained_at()
+            .map_or(margin, |at| margin.min(self.millis_left(at).max(0) / 2));
+        !self.access.is_empty() && self.millis_left(now) > margin && !self.is_doubtful(now)
+    }
+
+    /// How long the access token is valid from `now`, by our clock; negative if it has expired.
+    #[inline]
+    fn millis_left(&self, now: Timestamp) -> i64 {
+        let server_time = self.server_time(now).as_unix_millis();
+        self.expires_at.as_unix_millis().saturating_sub(server_time)
+    }
+
+    /// Whether the access token is valid for `minimum`, or for half its lifetime if the vendor's
+    /// tokens never live that long.
+    #[must_use]
+    pub fn lasts(&self, minimum: Duration, now: Timestamp) -> bool {
+        (match self.lifetime() {
+            Some(life) if life <= minimum => self.is_valid_for(life / 2, now),
+            _ => self.is_valid_for(minimum, now),
+        }) && !self.is_doubtful(now)
+    }
+
+    /// The lifetime of the access token, if it is known when it was obtained.
+    #[inline]
+    fn lifetime(&self) -> Option<Duration> {
+        Some(self.expires_in(self.obtained_at()?))
+    }
+
+    #[inline]
+    fn obtained_at(&self) -> Option<Timestamp> {
+        self.metadata.refreshed_at.or(self.metadata.signed_in_at)
+    }
+
+    /// Whether the recorded expiry is unreliable although it is in the future, and a refresh can
+    /// bring another: an API has rejected the access token, or our clock was ahead when the token
+    /// was obtained and has been corrected since.
+    #[inline]
+    pub(crate) fn is_doubtful(&self, now: Timestamp) -> bool {
+        let clock_was_ahead = self
+            .obtained_at()
+            .is_some_and(|at| at > now.shifted(TOLERANCE_MS));
+        clock_was_ahead && self.refresh.is_some()
+            || self.metadata.rejected.is_some() && self.is_access_rejected()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::TokenResponse;
+
+    #[test]
+    fn validity_ends_at_the_very_millisecond() {
+        let token = OAuthToken::new("a".into(), Timestamp::from_unix_millis(61_000));
+        let margin = Duration::from_secs(60);
+        assert!(token.is_valid_for(margin, Timestamp::from_unix_millis(999)));
+        assert!(!token.is_valid_for(margin, Timestamp::from_unix_millis(1_000)));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_by_hours_or_years_is_reckoned_with() {
+        let true_now = Timestamp::from_unix_millis(1_800_000_000_000);
+        for wrong_by_hours in [1, -1, 87_600, -87_600] {
+            let ours = true_now.shifted(wrong_by_hours * 3_600_000);
+            let mut response = TokenResponse {
+                access: "a".into(),
+                refresh: None,
+                expires_in: Duration::from_secs(600),
+                expires_at: None,
+                server_time: Some(true_now),
+                scope: None,
+                resource_url: None,
+                notification: None,
+            };
+            let relative = response.clone().into_token(ours);
+            assert_eq!(
+                relative.expires_at,
+                true_now.after(Duration::from_secs(600))
+            );
+            response.expires_at = Some(relative.expires_at);
+            for token in [relative, response.into_token(ours)] {
+                assert!(token.is_valid_for(Duration::from_secs(599), ours));
+                assert!(!token.is_valid_for(Duration::from_secs(600), ours));
+                let ahead = -wrong_by_hours * 3_600_000;
+                assert_eq!(token.metadata.clock_offset_ms, Some(ahead));
+            }
+        }
+    }
+}
