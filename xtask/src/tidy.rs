@@ -6,6 +6,7 @@ mod size;
 mod sources;
 mod words;
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 /// The findings of a rule; one line each, beginning with the path.
@@ -14,26 +15,37 @@ type Findings = Vec<String>;
 /// Checks the repository in this directory.
 type Rule = fn(&Path) -> Result<Findings, String>;
 
+/// How many findings a rule still has, on the way to none: more are an error, and after fewer the
+/// number here is lowered.
+const CEILINGS: [(&str, Rule, usize); 3] = [
+    ("imports", circles::check, 0),
+    ("file sizes", size::check, 4),
+    ("words", words::check, 150),
+];
+
 /// Checks every rule, and prints all that is found.
 pub(crate) fn run() -> Result<(), String> {
-    let root = Path::new(".");
-    let rules: [(&str, Rule); 3] = [
-        ("imports", circles::check),
-        ("file sizes", size::check),
-        ("words", words::check),
-    ];
-    let mut count = 0;
-    for (name, rule) in rules {
-        let findings = rule(root)?;
-        println!("tidy: {name}: {} found", findings.len());
+    let mut wrong = Vec::new();
+    for (name, rule, ceiling) in CEILINGS {
+        let findings = rule(Path::new("."))?;
         for finding in &findings {
             println!("  {finding}");
         }
-        count += findings.len();
+        let count = findings.len();
+        println!("tidy: {name}: {count} found, {ceiling} at most");
+        match count.cmp(&ceiling) {
+            Ordering::Equal => {}
+            Ordering::Greater => wrong.push(format!(
+                "{name}: {count} found, not {ceiling}; mend the new ones"
+            )),
+            Ordering::Less => wrong.push(format!(
+                "{name}: {count} found; lower the ceiling of {ceiling}"
+            )),
+        }
     }
-    if count == 0 {
+    if wrong.is_empty() {
         Ok(())
     } else {
-        Err(format!("tidy: {count} found; fix each of the lines above"))
+        Err(format!("tidy: {}", wrong.join("; ")))
     }
 }

@@ -99,7 +99,7 @@ async fn one_lock_excludes_another_and_a_wait_in_vain_names_the_holder() {
 async fn who_holds_a_lock_is_told_without_taking_it() {
     let directory = tempfile::tempdir().unwrap();
     let store = FileTokenStore::directory(directory.path());
-    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Free);
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     let guard = store.lock(&key()).await.unwrap();
     let process = LockHolder::Process(std::process::id());
@@ -107,7 +107,7 @@ async fn who_holds_a_lock_is_told_without_taking_it() {
     drop(guard);
     let lock = at(&directory, "qwen/work.json.lock");
     fs::write(&lock, "4711").unwrap();
-    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Free);
     assert_eq!(fs::read_to_string(&lock).unwrap(), "4711");
 }
 
@@ -343,7 +343,7 @@ async fn a_child_that_was_forked_under_the_lock_does_not_keep_it() {
     drop(guard);
     let guard = store.lock(&key()).await.unwrap();
     guard.release().await;
-    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Free);
     let mut guard = store.lock(&key()).await.unwrap();
     guard.save(&token("a1")).await.unwrap();
     drop((in_child, guard));

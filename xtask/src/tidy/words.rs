@@ -6,9 +6,8 @@ use super::{Findings, sources};
 
 /// Words that would stop a reader of this field, and their replacements. A word with a blank in it
 /// stands for itself.
-const WORDS: [(&str, &str); 24] = [
+const WORDS: [(&str, &str); 23] = [
     ("whoever", "name what acts: the caller, another process"),
-    ("whatever", "any, whichever"),
     ("somebody", "the user, another user"),
     ("somebody's", "another user's"),
     ("anybody", "any process, any user"),

@@ -76,7 +76,7 @@ fn out_of_time(failure: Option<Error>) -> Error {
     let Some(failure) = failure else {
         return Error::new(
             ErrorKind::Expired,
-            "nobody approved the sign-in before the code expired or the wait ran out",
+            "the sign-in was not approved before the code expired or the wait ran out",
         );
     };
     let message = format!(

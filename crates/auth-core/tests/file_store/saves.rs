@@ -226,7 +226,7 @@ async fn a_reader_without_the_lock_moves_the_successor_into_place_too() {
     // Programs that know nothing of successors read it there.
     assert_eq!(in_file(&at(&directory, "t.json")), "a2");
     assert!(!temporary(&directory).exists());
-    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Nobody);
+    assert_eq!(store.lock_holder(&key()).unwrap(), LockHolder::Free);
 }
 
 #[tokio::test]

@@ -277,7 +277,7 @@ fn a_listener_that_has_gone_away_ends_the_login_without_a_panic() {
 fn nobody_who_comes_in_time_is_exit_code_5() {
     let user = User::with(Approval::Manual);
     let done = user.run(&["login", "qwen", "--timeout", "0.4"]);
-    done.assert_failed(5, "nobody approved");
+    done.assert_failed(5, "was not approved");
     let done = user.run(&["login", "gemini", "--timeout", "0.4"]);
     done.assert_failed(5, "gemini");
     assert!(!user.file("qwen", "default").exists());

@@ -129,7 +129,7 @@ fn a_sign_in_that_runs_out_in_server_trouble_does_not_blame_the_user() {
         (
             Fault::response(400, r#"{"error":"authorization_pending"}"#),
             5,
-            "nobody approved",
+            "was not approved",
         ),
     ] {
         let user = User::with(Approval::Manual);

@@ -207,7 +207,7 @@ fn the_default_times_are_in_the_help_and_the_end_of_a_wait_names_the_flag() {
         "{done:?}"
     );
     let done = user.run(&["login", "qwen", "--timeout", "0.2"]);
-    done.assert_failed(5, "nobody approved");
+    done.assert_failed(5, "was not approved");
     assert!(done.err.contains("--timeout"), "{done:?}");
 }
 

@@ -205,5 +205,5 @@ async fn a_store_a_clock_a_provider_and_a_watch_need_no_other_crate() {
 #[test]
 fn what_only_an_operator_asks_is_there_too() {
     assert!(SystemClock.now() > Timestamp::default());
-    assert_ne!(LockHolder::Nobody, LockHolder::Unknown);
+    assert_ne!(LockHolder::Free, LockHolder::Unknown);
 }

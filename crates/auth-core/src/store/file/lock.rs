@@ -29,7 +29,7 @@ const LONGEST_CONTENT: u64 = 1024;
 #[non_exhaustive]
 pub enum LockHolder {
     /// No process.
-    Nobody,
+    Free,
     /// The process with this id, from its own note. A program that leaves no note leaves the id of
     /// the previous one.
     Process(u32),
@@ -76,7 +76,7 @@ pub(super) fn holder(path: &Path) -> Result<LockHolder> {
     let file = match files::open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == io::ErrorKind::NotFound => {
-            return Ok(LockHolder::Nobody);
+            return Ok(LockHolder::Free);
         }
         Err(source) => return Err(store_error("open the lock file", path, source)),
     };
@@ -84,7 +84,7 @@ pub(super) fn holder(path: &Path) -> Result<LockHolder> {
     match tried {
         Ok(()) => {
             let _closed: io::Result<()> = file.unlock();
-            Ok(LockHolder::Nobody)
+            Ok(LockHolder::Free)
         }
         Err(TryLockError::WouldBlock) => Ok(read_holder(&file).0),
         Err(TryLockError::Error(source)) => Err(store_error("try the lock", path, source)),
@@ -238,7 +238,7 @@ fn open(path: &Path) -> Result<File> {
 fn busy(file: &File, path: &Path, wait: Duration) -> Error {
     let holder = match read_holder(file).0 {
         LockHolder::Process(id) => format!("process {id}"),
-        LockHolder::Nobody | LockHolder::Unknown => "another process".into(),
+        LockHolder::Free | LockHolder::Unknown => "another process".into(),
     };
     Error::new(
         ErrorKind::StoreBusy,

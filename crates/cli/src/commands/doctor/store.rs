@@ -242,7 +242,7 @@ fn wide_rights(_directory: &Path) -> Option<u32> {
 /// Whether a process holds the lock of a session right now; the lock is not touched.
 fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
     let holder = match store.lock_holder(key) {
-        Ok(LockHolder::Nobody) => return None,
+        Ok(LockHolder::Free) => return None,
         Ok(LockHolder::Process(id)) => format!("process {id}, as it noted itself,"),
         Ok(_) => "another process".to_owned(),
         Err(error) => {
