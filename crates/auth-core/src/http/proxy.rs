@@ -49,19 +49,19 @@ impl ProxyUrl {
     /// [`ErrorKind::Config`] for anything else. The message quotes nothing of it, since it may hold
     /// a password.
     pub fn new(text: &str) -> Result<Self> {
-        let wrong = |why: &str| Error::new(ErrorKind::Config, format!("the proxy is {why}"));
+        let wrong = |why: &str| Error::new(ErrorKind::Config, format!("the proxy {why}"));
         let text = text.trim();
         let url = match text.split_once("://") {
             Some(_) => Url::parse(text),
             None => Url::parse(&format!("http://{text}")),
         };
-        let mut url = url.map_err(|_it_may_hold_a_password| wrong("not a URL"))?;
+        let mut url = url.map_err(|_it_may_hold_a_password| wrong("is not a URL"))?;
         let known = SCHEMES.iter().find(|(scheme, _)| *scheme == url.scheme());
         let Some((_, default_port)) = known else {
             let schemes: Vec<_> = SCHEMES.iter().map(|(scheme, _)| *scheme).collect();
             let schemes = schemes.join(", ");
             return Err(wrong(&format!(
-                "of an unsupported scheme; expected one of {schemes}"
+                "has an unsupported scheme; expected one of {schemes}"
             )));
         };
         let has_host = url.host_str().is_some_and(|host| !host.is_empty());
@@ -72,7 +72,7 @@ impl ProxyUrl {
         ];
         // Another parser might find the host after such a character.
         if !has_host || text.contains('\\') || after.iter().any(|part| part.contains(['@', ':'])) {
-            return Err(wrong("not a URL of scheme, host and port"));
+            return Err(wrong("is not a URL of scheme, host and port"));
         }
         url.set_path("");
         url.set_query(None);

@@ -189,7 +189,10 @@ impl Response {
         let error = match self.kind_of_status() {
             Some(kind) => self.error(
                 kind,
-                format!("{host} returned a server error (HTTP {status})"),
+                match status {
+                    429 => format!("{host} asked for fewer requests (HTTP 429)"),
+                    _ => format!("{host} returned a server error (HTTP {status})"),
+                },
             ),
             None if self.is_success() => self.error(
                 ErrorKind::Transient,

@@ -1,6 +1,6 @@
 use llm_auth_testkit::{Fault, Operation};
 
-use crate::common::User;
+use crate::common::{Done, User};
 
 #[test]
 fn status_without_a_session_is_no_error() {
@@ -89,6 +89,19 @@ fn a_refused_session_is_shown_as_refused() {
     let advice = "→ sign in again with `llm-auth login qwen --account default`";
     assert!(shown.out.contains(advice), "{shown:?}");
     assert!(shown.out.contains("last renewal  failed"), "{shown:?}");
+}
+
+#[test]
+fn a_session_of_a_server_that_is_not_configured_any_more_can_be_removed() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    let mut command = user.command(&["logout", "gemini", "--json"]);
+    command.env_remove("LLM_AUTH_GEMINI_BASE_URL");
+    let done = Done::from(command.output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.json()["revocation"], "not_confirmed", "{done:?}");
+    assert!(!user.file("gemini", "default").exists());
+    assert_eq!(user.kit.gemini().counters().revocations, 0);
 }
 
 #[test]

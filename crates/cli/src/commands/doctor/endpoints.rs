@@ -176,7 +176,7 @@ fn judge(entry: &Entry, answer: &Response) -> Judgement {
         let advice = Some("try again later");
         return Judgement::new(
             Status::Warn,
-            format!("is in trouble (status {status})"),
+            format!("returns a server error (HTTP {status})"),
             advice,
         );
     }
