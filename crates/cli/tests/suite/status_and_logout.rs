@@ -174,7 +174,7 @@ fn offline_a_logout_clears_the_session_here_and_says_what_was_not_confirmed() {
             "http://127.0.0.1:1/revoke",
         )
         .output();
-    let done = crate::common::Done::from(output.unwrap());
+    let done = Done::from(output.unwrap());
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(
         done.err.contains("did not confirm") && done.err.contains("cannot connect"),
