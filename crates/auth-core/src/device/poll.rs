@@ -234,12 +234,12 @@ mod tests {
             (
                 vec![failure(), Ok(Poll::Pending)],
                 ErrorKind::Expired,
-                "approved the sign-in",
+                "was not approved",
             ),
             (
                 vec![failure(), Ok(Poll::SlowDown)],
                 ErrorKind::Expired,
-                "approved the sign-in",
+                "was not approved",
             ),
         ] {
             // Two polls, and no time for a third.
