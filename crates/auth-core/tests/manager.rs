@@ -12,7 +12,7 @@ use std::time::Duration;
 use llm_auth_core::{
     AuthManager, ErrorKind, MemoryTokenStore, SessionKey, Silent, TokenStore as _,
 };
-use support::{Brittle, FakeProvider, Response, expired_session, session};
+use support::{Brittle, FakeProvider, Response, caller_in_mid_refresh, expired_session, session};
 
 fn key() -> SessionKey {
     SessionKey::new("fake", "default")
@@ -72,12 +72,7 @@ async fn many_callers_cause_one_refresh() {
 async fn a_cancelled_caller_keeps_the_successor() {
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
-    provider.hold();
-    let caller = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.token().await }
-    });
-    provider.asked().await;
+    let caller = caller_in_mid_refresh(&provider, &manager).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     provider.release();

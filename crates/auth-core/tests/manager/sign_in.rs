@@ -2,7 +2,7 @@
 
 use llm_auth_core::{AuthManager, ErrorKind, FileTokenStore, Revocation, Silent, TokenStore as _};
 
-use super::support::{FakeProvider, expired_session, session};
+use super::support::{FakeProvider, caller_in_mid_refresh, expired_session, session};
 use super::{key, stored, with_session};
 
 #[tokio::test]
@@ -103,12 +103,7 @@ async fn a_session_is_adopted_only_where_what_is_stored_by_then_may_be_replaced(
 async fn a_sign_out_during_a_refresh_wins_and_the_session_does_not_return() {
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
-    provider.hold();
-    let caller = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.token().await }
-    });
-    provider.asked().await;
+    let caller = caller_in_mid_refresh(&provider, &manager).await;
     let signing_out = tokio::spawn({
         let manager = manager.clone();
         async move { manager.logout().await }
@@ -126,12 +121,7 @@ async fn a_sign_out_during_a_refresh_wins_and_the_session_does_not_return() {
 async fn a_sign_in_during_a_refresh_wins() {
     let provider = FakeProvider::default();
     let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
-    provider.hold();
-    let caller = tokio::spawn({
-        let manager = manager.clone();
-        async move { manager.token().await }
-    });
-    provider.asked().await;
+    let caller = caller_in_mid_refresh(&provider, &manager).await;
     let signing_in = tokio::spawn({
         let manager = manager.clone();
         async move { manager.insert_session(session("a7", "r7", 3600)).await }

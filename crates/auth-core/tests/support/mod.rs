@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use llm_auth_core::{
-    AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, Revocation, SessionKey,
-    StoreGuard, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
+    AuthManager, AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, Revocation,
+    SessionKey, StoreGuard, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
 };
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// The fake vendor's response to a refresh.
 #[derive(Clone, Debug, Default)]
@@ -321,4 +322,18 @@ impl StoreGuard for BrittleGuard {
         *self.held.lock().unwrap() = None;
         Ok(())
     }
+}
+
+/// A caller whose refresh the provider has received and not yet answered.
+pub async fn caller_in_mid_refresh(
+    provider: &FakeProvider,
+    manager: &AuthManager,
+) -> JoinHandle<Result<Arc<OAuthToken>>> {
+    provider.hold();
+    let caller = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.token().await }
+    });
+    provider.asked().await;
+    caller
 }

@@ -44,7 +44,7 @@ pub(crate) fn of(
 ) -> Result<Vec<Entry>, Failure> {
     let variables = Variables::of(provider.name());
     let mut entries: Vec<Entry> = Vec::new();
-    let mut add = |name, variable, endpoint: &SecureUrl, kind| {
+    let mut add = |(name, variable), endpoint: &SecureUrl, kind| {
         if entries.iter().all(|entry| entry.endpoint != *endpoint) {
             entries.push(Entry {
                 name,
@@ -55,6 +55,8 @@ pub(crate) fn of(
             });
         }
     };
+    const AUTHORIZATION: (&str, &str) = ("authorization endpoint", "AUTHORIZATION_ENDPOINT");
+    const USERINFO: (&str, &str) = ("userinfo endpoint", "USERINFO_ENDPOINT");
     const DEVICE: (&str, &str) = (
         "device authorization endpoint",
         "DEVICE_AUTHORIZATION_ENDPOINT",
@@ -64,52 +66,25 @@ pub(crate) fn of(
     match provider {
         ProviderName::Qwen => {
             let endpoints = qwen(&variables, None)?;
-            add(
-                DEVICE.0,
-                DEVICE.1,
-                &endpoints.device_authorization,
-                Kind::Form,
-            );
-            add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
+            add(DEVICE, &endpoints.device_authorization, Kind::Form);
+            add(TOKEN, &endpoints.token, Kind::Form);
         }
         ProviderName::MiniMax => {
             for region in regions {
                 let endpoints = minimax(&variables, *region, args.dialect, None)?;
-                add(
-                    DEVICE.0,
-                    DEVICE.1,
-                    &endpoints.device_authorization,
-                    Kind::Form,
-                );
-                add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
+                add(DEVICE, &endpoints.device_authorization, Kind::Form);
+                add(TOKEN, &endpoints.token, Kind::Form);
                 if let Some(revocation) = &endpoints.revocation {
-                    add(REVOCATION.0, REVOCATION.1, revocation, Kind::Form);
+                    add(REVOCATION, revocation, Kind::Form);
                 }
             }
         }
         ProviderName::Gemini => {
             let endpoints = gemini(&variables)?;
-            let page = "authorization endpoint";
-            add(
-                page,
-                "AUTHORIZATION_ENDPOINT",
-                &endpoints.authorization,
-                Kind::Page,
-            );
-            add(TOKEN.0, TOKEN.1, &endpoints.token, Kind::Form);
-            add(
-                REVOCATION.0,
-                REVOCATION.1,
-                &endpoints.revocation,
-                Kind::Form,
-            );
-            let who = "userinfo endpoint";
-            add(
-                who,
-                "USERINFO_ENDPOINT",
-                &endpoints.userinfo,
-                Kind::Resource,
-            );
+            add(AUTHORIZATION, &endpoints.authorization, Kind::Page);
+            add(TOKEN, &endpoints.token, Kind::Form);
+            add(REVOCATION, &endpoints.revocation, Kind::Form);
+            add(USERINFO, &endpoints.userinfo, Kind::Resource);
         }
     }
     Ok(entries)

@@ -207,7 +207,7 @@ pub(crate) fn of_identity(
     store: &FileTokenStore,
 ) -> Option<SessionKey> {
     let mut found = stored.iter().filter(|key| {
-        // One that cannot be read is nobody's, and no reason to stop.
+        // An unreadable session belongs to no known user, and is no reason to stop.
         let session = store.read(key).ok().flatten();
         let owner = session.and_then(|token| token.metadata.identity);
         owner.is_some_and(|owner| owner.eq_ignore_ascii_case(identity))

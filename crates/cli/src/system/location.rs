@@ -162,11 +162,12 @@ impl Ssh {
     }
 }
 
+/// Locations of the tests.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod examples {
+    use super::{Location, Ssh};
 
-    fn desk() -> Location {
+    pub(crate) fn desk() -> Location {
         Location {
             display: true,
             terminal: true,
@@ -174,12 +175,18 @@ mod tests {
         }
     }
 
-    fn over_ssh() -> Location {
+    pub(crate) fn over_ssh() -> Location {
         Location {
             ssh: Some(Ssh::default()),
             ..desk()
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::examples::{desk, over_ssh};
+    use super::*;
 
     #[test]
     fn a_container_on_a_kernel_of_wsl_has_no_way_to_windows() {

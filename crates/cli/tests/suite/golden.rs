@@ -1,5 +1,5 @@
 //! Every help text and the messages of common situations, word by word, so that a change of words
-//! is seen and wanted. `LLM_AUTH_GOLDEN=write` writes the files anew.
+//! is seen and wanted. `LLM_AUTH_GOLDEN=write` writes the files again.
 
 use std::fmt::Write as _;
 use std::path::Path;

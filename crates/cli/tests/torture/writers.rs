@@ -1,4 +1,4 @@
-//! F12, F13: somebody else refreshes, or the vendor says no for good.
+//! F12, F13: another program refreshes, or the provider rejects for good.
 
 use std::time::Duration;
 

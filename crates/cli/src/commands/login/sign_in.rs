@@ -265,7 +265,7 @@ impl Login {
     }
 }
 
-/// Whether a session may give way to this person's. One that is nobody's in particular does: of two
+/// Whether a new session of this user may replace it. One of no known user may be replaced: of two
 /// sign-ins the later one counts.
 fn may_replace(stored: &OAuthToken, owner: Option<&str>) -> bool {
     let Some(before) = stored.metadata.identity.as_deref() else {

@@ -59,22 +59,7 @@ impl Opening {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::location::Ssh;
-
-    fn desk() -> Location {
-        Location {
-            display: true,
-            terminal: true,
-            ..Location::default()
-        }
-    }
-
-    fn over_ssh() -> Location {
-        Location {
-            ssh: Some(Ssh::default()),
-            ..desk()
-        }
-    }
+    use crate::system::location::examples::{desk, over_ssh};
 
     fn shows(opening: &Opening, word: &str) -> bool {
         matches!(opening, Opening::Show(Some(why)) if why.contains(word))
