@@ -53,6 +53,7 @@ struct Inner {
     no_verdict: bool,
     untrusted_system: bool,
     refused_by_proxy: bool,
+    timed_out: bool,
     foreign_session: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
@@ -114,6 +115,7 @@ impl Error {
                 no_verdict: false,
                 untrusted_system: false,
                 refused_by_proxy: false,
+                timed_out: false,
                 foreign_session: false,
                 moved_to: None,
                 redirected_to: None,
@@ -181,6 +183,12 @@ impl Error {
     #[must_use]
     pub(crate) fn with_refusal_by_proxy(self) -> Self {
         self.change(|inner| inner.refused_by_proxy = true)
+    }
+
+    /// Marks that the time for the request ran out.
+    #[must_use]
+    pub(crate) fn with_timeout(self) -> Self {
+        self.change(|inner| inner.timed_out = true)
     }
 
     /// Marks that the stored session belongs to another provider or account.
@@ -296,6 +304,12 @@ impl Error {
     #[must_use]
     pub fn is_about_proxy(&self) -> bool {
         self.inner.refused_by_proxy
+    }
+
+    /// Whether the server did not respond within the timeout of the HTTP client.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.inner.timed_out
     }
 
     /// Whether the stored session belongs to another provider or account. It was not used.

@@ -202,7 +202,7 @@ impl Reporter {
                     format!(
                         "try again later{}; nothing that is stored was changed. `llm-auth doctor{}` \
                          finds what stands in the way",
-                        if self.has_timeout && error.message().contains("did not answer in time") {
+                        if self.has_timeout && error.is_timeout() {
                             ", or wait longer with --timeout SECONDS"
                         } else {
                             ""

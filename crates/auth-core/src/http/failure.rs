@@ -19,16 +19,22 @@ pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Erro
         .with_source(source.without_url());
     } else if source.is_timeout() {
         let seconds = timeout.as_secs_f64();
-        (format!("{host} did not answer in time ({seconds} s)"), true)
+        (
+            format!("{host} did not respond in time ({seconds} s)"),
+            true,
+        )
     } else {
         (format!("the connection to {host} broke off"), true)
     };
     let untrusted = tls::is_untrusted_issuer(&source);
     let responded = is_no_http(&source);
+    let timed_out = source.is_timeout() && !source.is_connect();
     let error = Error::new(ErrorKind::Transient, what)
         .with_source(source.without_url())
         .with_answer_lost(lost);
-    if untrusted {
+    if timed_out {
+        error.with_timeout()
+    } else if untrusted {
         error.with_untrusted_system()
     } else if responded {
         error.with_cut_off_response()

@@ -92,7 +92,7 @@ enum End {
 async fn settle(managers: &[AuthManager]) -> End {
     match timeout(WIND_DOWN, idle(managers)).await {
         Ok(()) => End::Stored,
-        Err(_elapsed) => End::InTheMiddle("interrupted; the vendor did not answer in time"),
+        Err(_elapsed) => End::InTheMiddle("interrupted; the server did not respond in time"),
     }
 }
 

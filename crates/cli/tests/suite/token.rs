@@ -140,7 +140,7 @@ fn a_vendor_that_does_not_answer_in_time_is_temporary() {
         .minimax()
         .fault(Operation::Refresh, Fault::hang().times(9));
     let done = user.run(&["token", "minimax", "--timeout", "0.3"]);
-    done.assert_failed(4, "did not answer in time (0.3 s)");
+    done.assert_failed(4, "did not respond in time (0.3 s)");
     assert!(done.err.contains("--timeout SECONDS"), "{done:?}");
 }
 
