@@ -49,6 +49,44 @@ async fn a_socks_proxy_is_asked_to_find_the_host() {
     assert_eq!(asked.await.unwrap(), (3, "vendor.example".to_owned()));
 }
 
+#[tokio::test]
+async fn a_proxy_that_could_read_them_gets_no_secrets() -> Result<(), Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let http = HttpClient::builder()
+        .proxy(format!("http://mia:made-up@{address}"), "")
+        .refuse_secrets_by_proxy("a variable says whose certificates count")
+        .build()?;
+    let endpoint = SecureUrl::new("https://vendor.example/token")?;
+    let secret = Form::new().secret("refresh_token", &"made-up-refresh".into());
+    let access = "made-up-access".into();
+    for refused in [
+        http.post_form(&endpoint, &secret, &[]).await,
+        http.get_with_bearer(&endpoint, &access, &[]).await,
+        http.post_with_bearer(&endpoint, &access, &[]).await,
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        let words = error.to_string();
+        assert!(words.contains(&address.to_string()), "{words}");
+        assert!(words.contains("whose certificates count"), "{words}");
+        assert!(!words.contains("made-up"), "{words}");
+        assert!(!error.answer_lost());
+    }
+    // The first connection that comes is that of a request without a secret.
+    let plain = tokio::spawn(async move { http.post_form(&endpoint, &Form::new(), &[]).await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = [0; 7];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"CONNECT");
+    drop(stream);
+    assert_eq!(
+        plain.await.unwrap().unwrap_err().kind(),
+        ErrorKind::Transient
+    );
+    Ok(())
+}
+
 /// A proxy that returns this response to every tunnel, and the request that it received.
 async fn through_proxy(
     answer: &'static str,
