@@ -71,7 +71,7 @@ impl ProxyUrl {
             url.fragment().unwrap_or_default(),
         ];
         // Another parser might find the host after such a character.
-        if !has_host || text.contains('\\') || after.iter().any(|part| part.contains(['@', ':'])) {
+        if !has_host || after.iter().any(|part| part.contains(['@', ':'])) {
             return Err(wrong("is not a URL of scheme, host and port"));
         }
         url.set_path("");

@@ -252,23 +252,54 @@ fn no_host_stands_for_another_that_a_proxy_is_at() {
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
     company.user.expire("qwen");
     let before = company.tunnels();
-    let (proxy, port) = (company.proxy, company.proxy.port());
-    for (url, trusted) in [
-        (format!("http://{proxy}/@relay.example"), "relay.example"),
-        (format!("http://{proxy}\\@relay.example"), "relay.example"),
-        (format!("http://{proxy}?@relay.example"), "relay.example"),
-        (format!("http://{proxy}#@relay.example"), "relay.example"),
-        (format!("socks5h://{proxy}/@relay.example"), "relay.example"),
-        (format!("http:/{proxy}"), "http"),
-        (format!("http://{proxy}"), "127.0.0.1"),
-        (format!("http://{proxy}"), "relay.example"),
-        (format!("http://{proxy}"), &format!("localhost:{port}")),
-        (format!("http://{proxy}"), &format!("https://{proxy}")),
+    let port = company.proxy.port();
+    let proxy = format!("mia:made-up-password@{}", company.proxy);
+    let (no_url, readable) = ("HTTPS_PROXY cannot be used", "could read");
+    for (url, trusted, why) in [
+        (
+            format!("http://{proxy}/@relay.example"),
+            "relay.example",
+            no_url,
+        ),
+        (
+            format!("http://{proxy}\\@relay.example"),
+            "relay.example",
+            no_url,
+        ),
+        (
+            format!("http://{proxy}?@relay.example"),
+            "relay.example",
+            no_url,
+        ),
+        (
+            format!("http://{proxy}#@relay.example"),
+            "relay.example",
+            no_url,
+        ),
+        (
+            format!("socks5h://{proxy}/@relay.example"),
+            "relay.example",
+            no_url,
+        ),
+        (format!("http:/{proxy}"), "http", no_url),
+        (format!("http://{proxy}"), "127.0.0.1", readable),
+        (format!("http://{proxy}"), "relay.example", readable),
+        (
+            format!("http://{proxy}"),
+            &format!("localhost:{port}"),
+            readable,
+        ),
+        (
+            format!("http://{proxy}"),
+            &format!("https://127.0.0.1:{port}"),
+            readable,
+        ),
     ] {
         let mut command = company.command(&["token", "qwen", "--trust-endpoint", trusted]);
         command.env("HTTPS_PROXY", &url);
         let done = Done::from(command.output().unwrap());
-        done.assert_failed(1, "");
+        done.assert_failed(1, why);
+        assert!(!done.err.contains("made-up-password"), "{done:?}");
         assert_eq!(company.tunnels(), before, "{url}: {done:?}");
     }
 }
