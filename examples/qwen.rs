@@ -28,7 +28,9 @@ async fn main() -> Result<()> {
     println!(
         "with a token of {} characters, good until {}",
         token.access.expose().len(),
-        token.expires_at
+        token
+            .expires_at
+            .map_or_else(|| "further notice".to_owned(), |at| at.to_string())
     );
     Ok(())
 }

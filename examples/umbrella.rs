@@ -25,7 +25,7 @@ async fn main() -> Result<()> {
         match manager.load().await? {
             None => println!("{}: no account is signed in", manager.key()),
             Some(token) => println!(
-                "{}: expires at {}, API {}",
+                "{}: expires at {:?}, API {}",
                 manager.key(),
                 token.expires_at,
                 manager.provider().api_base(&token).unwrap_or_default()

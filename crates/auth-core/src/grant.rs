@@ -6,8 +6,10 @@ mod token_response;
 pub use error_response::{ErrorResponse, Operation, error_for, read_response, reasonless_error};
 pub use token_response::{DEFAULT_LIFETIME, TokenResponse};
 
+use std::time::Duration;
+
 use crate::error::Result;
-use crate::http::Response;
+use crate::http::{JsonObject, Response};
 
 /// The result of one poll in a device sign-in (RFC 8628 section 3.5).
 #[derive(Debug)]
@@ -15,8 +17,8 @@ use crate::http::Response;
 pub enum Poll {
     /// The user has not decided yet.
     Pending,
-    /// The server wants fewer polls from now on.
-    SlowDown,
+    /// The server wants fewer polls from now on, and may name the new interval (GitHub).
+    SlowDown(Option<Duration>),
     /// The user approved.
     Ready(TokenResponse),
 }
@@ -38,9 +40,15 @@ impl Poll {
             None => Err(response.unreadable()),
             Some(error_response) => match error_response.code() {
                 "authorization_pending" => Ok(Self::Pending),
-                "slow_down" => Ok(Self::SlowDown),
+                "slow_down" => Ok(Self::slow_down(&fields)),
                 _ => Err(error_for(Operation::Poll, response, &error_response)),
             },
         }
+    }
+
+    /// A request for fewer polls, with the `interval` in seconds if the response names one.
+    #[must_use]
+    pub fn slow_down(fields: &JsonObject) -> Self {
+        Self::SlowDown(fields.seconds("interval").ok().flatten())
     }
 }

@@ -13,6 +13,7 @@ pub mod files;
 mod grant;
 mod http;
 mod json;
+mod loopback_redirect;
 mod manager;
 mod origin;
 mod pkce;
@@ -29,7 +30,7 @@ mod token;
 pub use api_response::{ApiResponse, ApiStatus};
 pub use async_trait::async_trait;
 #[cfg(feature = "loopback")]
-pub use callback::{CallbackResponse, LoopbackListener};
+pub use callback::{CallbackResponse, LoopbackListener, StateRule};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use device::{DeviceAuthorization, PollSchedule, poll_for_token};
 pub use engine::skip_exit_wait;
@@ -38,7 +39,8 @@ pub use grant::{
     DEFAULT_LIFETIME, ErrorResponse, Operation, Poll, TokenResponse, error_for, read_response,
     reasonless_error,
 };
-pub use http::{Form, HttpClient, HttpClientBuilder, JsonObject, ProxyUrl, Response};
+pub use http::{BodyFormat, Form, HttpClient, HttpClientBuilder, JsonObject, ProxyUrl, Response};
+pub use loopback_redirect::{LoopbackHost, LoopbackRedirect};
 pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_CALL_LIMIT,
     DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper,

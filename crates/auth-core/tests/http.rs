@@ -288,11 +288,11 @@ async fn polls_go_by_the_code_in_the_body_not_by_the_status() {
     ));
     assert!(matches!(
         poll("403 No", r#"{"error":"slow_down"}"#).await,
-        Ok(Poll::SlowDown)
+        Ok(Poll::SlowDown(None))
     ));
     assert!(matches!(
         poll("429 Slow", r#"{"error":"slow_down"}"#).await,
-        Ok(Poll::SlowDown)
+        Ok(Poll::SlowDown(None))
     ));
     assert!(matches!(
         poll("200 OK", r#"{"access_token":"a"}"#).await,

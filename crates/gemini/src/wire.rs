@@ -24,7 +24,7 @@ pub struct UserInfo {
 pub(crate) fn read_token(step: Operation, response: &Response) -> Result<TokenResponse> {
     let fields = read(step, response)?;
     if step == Operation::Refresh {
-        return TokenResponse::read_renewal(&fields);
+        return TokenResponse::read_refresh(&fields);
     }
     let token = TokenResponse::read(&fields)?;
     if step == Operation::Exchange && token.refresh.is_none() {

@@ -108,7 +108,7 @@ async fn device(case: &WireCase) -> String {
     named(if case.step == "poll" {
         Poll::read(&answer).map(|poll| match poll {
             Poll::Pending => "pending",
-            Poll::SlowDown => "slow_down",
+            Poll::SlowDown(_) => "slow_down",
             _ => "token",
         })
     } else {

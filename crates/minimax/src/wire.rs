@@ -27,7 +27,7 @@ pub(crate) fn read_poll(response: &Response, now: Timestamp) -> Result<Poll> {
     if let Some(error_response) = error_response(response, &fields) {
         return match error_response.code() {
             "authorization_pending" | "pending" => Ok(Poll::Pending),
-            "slow_down" => Ok(Poll::SlowDown),
+            "slow_down" => Ok(Poll::slow_down(&fields)),
             _ => {
                 let error = error_for(Operation::Poll, response, &error_response);
                 let denied = error.kind() == ErrorKind::Protocol && says_no(&fields);
@@ -42,7 +42,7 @@ pub(crate) fn read_poll(response: &Response, now: Timestamp) -> Result<Poll> {
     match status(&fields).as_deref() {
         Some("success") => read_token(&fields, now).map(Poll::Ready),
         None if fields.has("access_token") => read_token(&fields, now).map(Poll::Ready),
-        Some("slow_down") => Ok(Poll::SlowDown),
+        Some("slow_down") => Ok(Poll::slow_down(&fields)),
         // An unknown status, or none, means "not yet", as in OpenClaw: the code's own expiry ends
         // the wait.
         _ => Ok(Poll::Pending),
@@ -85,7 +85,7 @@ fn read_token(fields: &JsonObject, now: Timestamp) -> Result<TokenResponse> {
 fn granted(fields: &JsonObject, expires_at: Timestamp, now: Timestamp) -> Result<TokenResponse> {
     // A token that has expired already is stale and not an error, so any length passes here.
     let mut response = TokenResponse::read_with_lifetime(fields, DEFAULT_LIFETIME)?;
-    response.expires_in = expires_at.since(fields.now(now));
+    response.expires_in = Some(expires_at.since(fields.now(now)));
     response.expires_at = Some(expires_at);
     Ok(response)
 }

@@ -30,7 +30,7 @@ pub(crate) fn read_poll(response: &Response) -> Result<Poll> {
 /// (qwen-code; CLIProxyAPI#2718). A wrong client is not the token's fault.
 pub(crate) fn read_refresh(response: &Response) -> Result<TokenResponse> {
     let error = match read_response(Operation::Refresh, response) {
-        Ok(fields) => return TokenResponse::read_renewal(&fields),
+        Ok(fields) => return TokenResponse::read_refresh(&fields),
         Err(error) => error,
     };
     let is_rejection = matches!(response.status(), 400 | 401);

@@ -35,7 +35,7 @@ async fn label(case: &WireCase) -> Result<String, Box<dyn StdError>> {
             .await
             .map(|poll| match poll {
                 Poll::Pending => "pending",
-                Poll::SlowDown => "slow_down",
+                Poll::SlowDown(_) => "slow_down",
                 Poll::Ready(_) => "token",
                 _ => "unknown",
             }),

@@ -12,7 +12,7 @@ use super::callback_response::{Browser, CallbackResponse, Source};
 use super::page::Page;
 use super::pasted;
 use super::server::{Received, Server};
-use super::validator::{CallbackValidator, PastedCode, PastedVerdict};
+use super::validator::{CallbackValidator, Grant, PastedCode, PastedVerdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::secret::Secret;
@@ -186,10 +186,13 @@ impl PendingCallback {
                      know it",
                 ))
             }
-            Ok(code) => {
+            Ok(Grant { code, parameters }) => {
                 prompt.notify(&LoginEvent::CallbackReceived);
-                let source = Source::Browser(browser);
-                Ok(CallbackResponse { code, source })
+                Ok(CallbackResponse {
+                    code,
+                    parameters,
+                    source: Source::Browser(browser),
+                })
             }
             Err(error) => {
                 browser.send_page(Page::for_error(&error)).await;
@@ -200,7 +203,7 @@ impl PendingCallback {
 
     fn is_spent(&self, response: &Received) -> bool {
         let code = response.outcome.as_ref().ok();
-        code.is_some_and(|code| self.has_spent(code))
+        code.is_some_and(|grant| self.has_spent(&grant.code))
     }
 
     fn has_spent(&self, code: &Secret) -> bool {
@@ -287,9 +290,12 @@ impl PendingCallback {
     }
 
     fn pasted(mut self, pasted: PastedCode) -> CallbackResponse {
-        let code = pasted.code.clone();
+        let (code, parameters) = (pasted.code.clone(), pasted.parameters.clone());
         self.spent.push(pasted);
-        let source = Source::Pasted(Box::new(self));
-        CallbackResponse { code, source }
+        CallbackResponse {
+            code,
+            parameters,
+            source: Source::Pasted(Box::new(self)),
+        }
     }
 }

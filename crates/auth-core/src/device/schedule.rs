@@ -115,8 +115,10 @@ impl PollSchedule {
         self.patience.min(expires_in)
     }
 
-    pub(super) fn after_slow_down(&self, wait: Duration) -> Duration {
-        wait.saturating_add(self.slow_down_step)
+    /// The wait after `slow_down`: a step longer, or as long as the server names.
+    pub(super) fn after_slow_down(&self, wait: Duration, named: Option<Duration>) -> Duration {
+        let longer = wait.saturating_add(self.slow_down_step);
+        longer.max(named.unwrap_or_default())
     }
 
     pub(super) fn after_pending(&self, wait: Duration) -> Duration {

@@ -58,6 +58,26 @@ impl ErrorResponse {
         Some(Self::new(code.unwrap_or("error"), error.text("message")))
     }
 
+    /// The same response, with another code for what it means: a vendor's own code in the words of
+    /// the RFCs. What is shown stays as the server wrote it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, ErrorResponse, Operation};
+    ///
+    /// let error = ErrorResponse::new("bad_refresh_token", None).meaning("invalid_grant");
+    /// assert_eq!(error.kind(Operation::Refresh), ErrorKind::RefreshRejected);
+    /// assert_eq!(error.raw_code(), "bad_refresh_token");
+    /// ```
+    #[must_use]
+    pub fn meaning(self, code: &str) -> Self {
+        Self {
+            code: code.to_ascii_lowercase(),
+            ..self
+        }
+    }
+
     /// The error code in lower case, as the server chose it: do not show it unsanitized.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -66,7 +86,7 @@ impl ErrorResponse {
 
     /// The error code as the server wrote it: do not show it unsanitized.
     #[must_use]
-    pub fn said(&self) -> &str {
+    pub fn raw_code(&self) -> &str {
         &self.raw_code
     }
 

@@ -10,6 +10,7 @@ mod made_up;
 mod search;
 
 use self::made_up::text;
+use super::form::BodyFormat;
 use super::form::bearer;
 use super::{Form, Response};
 use crate::clock::Timestamp;
@@ -61,7 +62,7 @@ fn requests() {
         .text("grant_type", "refresh_token")
         .secret("refresh_token", &escaped(0))
         .secret("client_secret", &escaped(1));
-    let body = form.body();
+    let body = form.encoded(BodyFormat::Form).unwrap();
     let sent_again = body.clone();
     drop((body, form, sent_again));
     drop(bearer(&Secret::from(text(2))).unwrap());

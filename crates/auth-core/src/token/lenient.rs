@@ -8,7 +8,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{OAuthToken, SessionMetadata, UnknownMembers};
+use super::{NEVER, OAuthToken, SessionMetadata, UnknownMembers};
 use crate::clock::Timestamp;
 use crate::json;
 
@@ -188,8 +188,13 @@ fn write<T: Lenient, S: Serializer>(
     written.0.serialize(to)
 }
 
+/// The expiry: [`millis`], or never.
+pub(super) fn expiry<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    millis(from).map(|at| (at != NEVER).then_some(at))
+}
+
 /// Unix milliseconds as a whole number, with a fraction, or as a string of digits.
-pub(super) fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     let value = Value::deserialize(from)?;
     let millis = match &value {
         Value::Number(number) => of_number(number),
@@ -321,7 +326,11 @@ mod tests {
             (json!(1e300), i64::MAX),
         ] {
             let token = read(&json!({"access": "a", "expires": expires}));
-            assert_eq!(token.expires_at.as_unix_millis(), wanted, "{expires}");
+            assert_eq!(
+                token.expires_at.unwrap().as_unix_millis(),
+                wanted,
+                "{expires}"
+            );
         }
     }
 

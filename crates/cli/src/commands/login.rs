@@ -6,7 +6,9 @@ mod sign_in;
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable};
+use llm_auth_core::{
+    Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, Timestamp, printable,
+};
 
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
@@ -159,7 +161,7 @@ fn conclude(
     let key = manager.key();
     let file = file(store, key);
     let who = token.metadata.identity.as_deref().map(printable);
-    let expires_at = rfc3339(token.expires_at);
+    let expires_at = token.expires_at.and_then(rfc3339);
     let as_whom = who
         .as_ref()
         .map(|who| format!(" as {who}"))
@@ -170,6 +172,7 @@ fn conclude(
     ));
     let until = expires_at.as_deref().unwrap_or("an out-of-range date");
     say(&match token.refresh {
+        _ if token.expires_at.is_none() => "The access token does not expire.".to_owned(),
         _ if time::has_expired(token) => time::expired_on_arrival(token),
         Some(_) => {
             format!("The access token is good until {until}, and renewed when it is asked for.")
@@ -200,7 +203,7 @@ fn conclude(
         store: &file,
         identity: who,
         expires_at,
-        expires_at_ms: token.expires_at.as_unix_millis(),
+        expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
         scope: token.scope.as_deref().map(printable),
         api_base: manager.provider().api_base(token),
         notification,

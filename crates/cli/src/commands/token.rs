@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use llm_auth_core::{
     AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken,
-    SessionKey, SystemClock,
+    SessionKey, SystemClock, Timestamp,
 };
 use serde_json::{Map, json};
 
@@ -207,8 +207,8 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         "account": key.account(),
         "access_token": token.access.expose(),
         "token_type": "Bearer",
-        "expires_at": rfc3339(token.expires_at),
-        "expires_at_ms": token.expires_at.as_unix_millis(),
+        "expires_at": token.expires_at.and_then(rfc3339),
+        "expires_at_ms": token.expires_at.map(Timestamp::as_unix_millis),
         "scope": token.scope.as_deref().map(shown),
         "api_base": configured.api_base(token),
         "headers": headers,

@@ -111,7 +111,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
         provider: key.provider(),
         account: key.account(),
         store: &file,
-        expires_at: rfc3339(token.expires_at),
+        expires_at: token.expires_at.and_then(rfc3339),
     }
     .print()
 }
