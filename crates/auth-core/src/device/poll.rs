@@ -277,7 +277,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn patience_may_end_before_the_code_does() {
-        let schedule = PollSchedule::new().patience(Duration::from_secs(7));
+        let schedule = PollSchedule::new().timeout(Duration::from_secs(7));
         let start = Instant::now();
         let pending = || async { Ok(Poll::Pending) };
         let ended = poll_for_token(&schedule, &device(600, None), &Silent, pending).await;

@@ -122,6 +122,13 @@ impl Form {
         self
     }
 
+    /// The parameters as names and values, for the query of a URL.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.pairs.iter();
+        pairs.map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
     /// The body in this format, in a buffer of its exact size that is wiped when its last request
     /// is gone.
     pub(super) fn encoded(&self, format: BodyFormat) -> Result<Bytes> {

@@ -14,7 +14,7 @@ use super::form::BodyFormat;
 use super::form::bearer;
 use super::{Form, Response};
 use crate::clock::Timestamp;
-use crate::grant::{Operation, TokenResponse, read_response};
+use crate::grant::TokenResponse;
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
@@ -89,7 +89,7 @@ fn responses() {
             response.push(letters);
         }
     }
-    let fields = read_response(Operation::Refresh, &response).unwrap();
+    let fields = response.json().unwrap();
     let token = TokenResponse::read(&fields)
         .unwrap()
         .into_token(Timestamp::default());

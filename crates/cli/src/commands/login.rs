@@ -205,7 +205,7 @@ fn conclude(
         expires_at,
         expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
         scope: token.scope.as_deref().map(printable),
-        api_base: manager.provider().api_base(token),
+        api_base: manager.provider().api(token)?.base,
         notification,
         replaced: signed_in.replaced,
         kept_aside: kept_aside.map(|path| path.display().to_string()),

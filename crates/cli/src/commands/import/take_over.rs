@@ -1,13 +1,13 @@
 //! Taking over the session of another program.
 
-use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{AuthProvider as _, ErrorKind, FileTokenStore, OAuthToken, SessionKey};
 
 use super::args::ImportArgs;
 use super::foreign::Foreign;
 use super::source::Source;
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::Provider;
+use crate::providers::{self, Provider, ignored_api};
 use crate::session::resolve::{self, IMPORTED_FROM};
 use crate::session::{directories, runtime};
 use crate::shell_quote::quoted;
@@ -59,14 +59,13 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     if found.rotates {
         one_owner(&store, &key, &token)?;
     }
-    let ignored = configured.ignored_api(&token);
+    let ignored = ignored_api(found.provider, &configured, &token);
     let name = source.name().to_owned();
     token
         .metadata
         .provider_data
         .insert(IMPORTED_FROM.to_owned(), name);
-    let manager = configured
-        .manager()
+    let manager = providers::manager(configured)
         .store(store.clone())
         .account(key.account())
         .build();

@@ -8,7 +8,7 @@ use llm_auth_core::{
 };
 
 use crate::error::Failure;
-use crate::providers::{Provider, ProviderName};
+use crate::providers::{self, Provider, ProviderName};
 use crate::session::resolve;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
@@ -236,7 +236,7 @@ impl Login {
     }
 
     fn manager(&self, key: &SessionKey) -> AuthManager {
-        let builder = self.configured.clone().manager();
+        let builder = providers::manager(self.configured.clone());
         let manager = builder
             .store(self.store.clone())
             .account(key.account())
