@@ -36,7 +36,8 @@ impl Provider {
             Self::MiniMax(provider) => AuthManager::builder(provider),
             Self::Gemini(provider) => AuthManager::builder(provider),
         };
-        // A command lives for one call: there is no traffic to renew beside.
+        // A command lives for one call, so nothing would wait for a background refresh; see
+        // decision 0016.
         builder.early_refresh_window(Duration::ZERO)
     }
 
