@@ -1,5 +1,6 @@
-//! The decisions that code names: each has its page.
+//! Decisions: each that code names has a page, and code names each page.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -13,6 +14,7 @@ const NAME: &str = "ecision ";
 pub(super) fn check(root: &Path) -> Result<Findings, String> {
     let pages = pages(root)?;
     let mut findings = Findings::new();
+    let mut in_code = BTreeSet::new();
     for file in sources::with_extension(root, &["rs", "toml"])? {
         if file.ends_with("tidy/decisions.rs") {
             continue;
@@ -20,6 +22,7 @@ pub(super) fn check(root: &Path) -> Result<Findings, String> {
         let text = sources::read(&file)?;
         for (at, line) in text.lines().enumerate() {
             for number in named(line) {
+                in_code.insert(number.to_owned());
                 if !pages.iter().any(|page| page == number) {
                     findings.push(format!(
                         "{}:{}: decision {number} has no page; name one of {DIRECTORY} by four digits",
@@ -29,6 +32,11 @@ pub(super) fn check(root: &Path) -> Result<Findings, String> {
                 }
             }
         }
+    }
+    for page in pages.iter().filter(|page| !in_code.contains(*page)) {
+        findings.push(format!(
+            "{DIRECTORY}/{page}: no code names it; write `see decision {page}` at the code that obeys it"
+        ));
     }
     Ok(findings)
 }
@@ -43,6 +51,7 @@ fn pages(root: &Path) -> Result<Vec<String>, String> {
             numbers.push(number.to_owned());
         }
     }
+    numbers.sort();
     Ok(numbers)
 }
 
