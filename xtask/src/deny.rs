@@ -1,4 +1,6 @@
 //! Licenses, sources, banned and vulnerable dependencies, by cargo-deny and `.deny.toml`.
+//!
+//! See decision 0050.
 
 use std::env;
 use std::path::PathBuf;

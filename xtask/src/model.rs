@@ -1,5 +1,7 @@
 //! The model check of the state that callers of one session share. It has its own target directory,
 //! because the flag would rebuild everything else.
+//!
+//! See decision 0020.
 
 use crate::run::cargo;
 

@@ -53,6 +53,7 @@ fn command(arguments: &[&str]) -> Command {
 
 /// Adds `--locked` after the subcommand; only `fmt` reads no lock file.
 fn locked<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    // Decision 0050.
     let mut arguments = arguments.to_vec();
     if arguments.first().is_some_and(|first| *first != "fmt") {
         arguments.insert(1, "--locked");

@@ -1,5 +1,7 @@
 //! Whether a server's text repeats a secret of a request, in any form: percent-encoded, escaped for
 //! JSON or HTML, in base64 or hexadecimal, in another letter case, in part.
+//!
+//! See decision 0035.
 
 mod decode;
 mod encode;

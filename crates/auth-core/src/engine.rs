@@ -5,6 +5,8 @@
 //! here, and the caller only waits.
 //!
 //! This module does not know what a session is.
+//!
+//! See decision 0053.
 
 mod block_on;
 mod exit;

@@ -1,4 +1,6 @@
 //! The one error type of every crate of this workspace.
+//!
+//! See decision 0001.
 
 mod shown;
 

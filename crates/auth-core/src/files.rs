@@ -1,5 +1,7 @@
 //! Files that users and other programs wrote: read with limits, without waiting, and only if no
 //! other user could have put them there.
+//!
+//! See decision 0039.
 
 mod directory;
 #[cfg(not(unix))]

@@ -2,6 +2,8 @@
 //!
 //! A growing buffer leaves its old content behind, and so does the parser's scratch buffer, which
 //! it uses for every string with an escape.
+//!
+//! See decision 0051.
 
 use std::io::{self, Read, Write};
 

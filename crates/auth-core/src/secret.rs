@@ -1,4 +1,6 @@
 //! A string that must not be shown.
+//!
+//! See decision 0051.
 
 use std::fmt;
 

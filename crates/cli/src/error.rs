@@ -63,6 +63,7 @@ impl Failure {
                 ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
                 ErrorKind::Denied | ErrorKind::Expired => NOT_APPROVED,
                 _ if error.is_transient() => TEMPORARY,
+                // A corrupt file too; see decision 0015.
                 _ => OTHER,
             },
         }

@@ -1,6 +1,7 @@
 //! Reports of failures: the message, what to do about it, and the same as JSON.
 
 mod advice;
+mod page;
 pub(crate) mod usage;
 
 use std::path::Path;
@@ -100,6 +101,9 @@ impl Reporter {
         streams::say(&format!("llm-auth: {message}"));
         if let Some(advice) = &advice {
             streams::say(&format!("  {} {advice}", arrow()));
+        }
+        if let Some(page) = page::of(failure) {
+            streams::say(&format!("  {} more: {page}", arrow()));
         }
         self.tell_program(failure, &message, advice.as_deref());
         failure.code()

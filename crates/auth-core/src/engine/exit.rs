@@ -1,5 +1,7 @@
 //! The end of the process, which waits for everything that a server has received and the store has
 //! not.
+//!
+//! See decision 0054.
 
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};

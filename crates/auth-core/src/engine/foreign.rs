@@ -1,4 +1,6 @@
 //! Calls of the program's own code: limited in time, with a panic as an error.
+//!
+//! See decision 0055.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,6 @@
 //! A few threads for calls that block: files and host names.
+//!
+//! See decision 0053.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -141,6 +141,7 @@ pub(crate) fn check_single(file: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
+// Decision 0014.
 /// Tightens a directory that is only for llm-auth to 0700.
 pub(crate) fn tighten_directory(path: &Path) -> io::Result<()> {
     let metadata = path.metadata()?;
@@ -230,6 +231,7 @@ pub(crate) fn keep_owner(file: &File, like: Option<&Like>) -> io::Result<()> {
     }
 }
 
+// Decision 0004.
 /// Checks, as far as possible without a rename, that a rename onto a name will succeed, given the
 /// owner of the file.
 pub(crate) fn check_replaceable(directory: &Directory, name: &OsStr) -> io::Result<Option<Like>> {

@@ -1,4 +1,6 @@
 //! `llm-auth completions` and `llm-auth man`: what shells and `man` read.
+//!
+//! See decision 0031.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

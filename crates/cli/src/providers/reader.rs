@@ -2,6 +2,8 @@
 //!
 //! Variables set whose certificates count, too. Together with one that leads requests to another
 //! computer they make it a reader of all that is sent, as the proxies of many companies are.
+//!
+//! See decision 0059.
 
 use std::env;
 

@@ -1,4 +1,6 @@
 //! The servers that may have credentials, independent of the environment.
+//!
+//! See decision 0011.
 
 use std::path::PathBuf;
 

@@ -3,6 +3,8 @@
 //! Variables may come from a project's `.env`. They say where a new sign-in goes, and nothing of
 //! what is there already: a stored session, the secret of the user's client. For those a flag of
 //! the call or the user's own settings count alone.
+//!
+//! See decision 0011.
 
 use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, Recipients, SessionKey};
 

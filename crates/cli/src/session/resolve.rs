@@ -1,4 +1,6 @@
 //! The choice among several accounts at a provider.
+//!
+//! See decision 0028.
 
 use llm_auth_core::{
     Clock as _, DEFAULT_ACCOUNT, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
@@ -227,6 +229,7 @@ pub(crate) fn is_address(name: &str) -> bool {
 
 /// The person that the account is named after is another one than this.
 pub(crate) fn is_of_another(key: &SessionKey, identity: Option<&str>) -> bool {
+    // Decision 0027 and decision 0047.
     let name = key.account();
     is_address(name) && identity.is_some_and(|identity| !identity.eq_ignore_ascii_case(name))
 }

@@ -134,6 +134,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// The failure that an error means if it is about the certificates of this computer: no retry
 /// mends it.
 pub(crate) fn explained(error: &Error) -> Option<Failure> {
+    // Decision 0036.
     let advice = advice(error)?;
     let message = chain(error) + &words(error).unwrap_or_default();
     Some(Failure::Config { message, advice })

@@ -1,5 +1,7 @@
 //! What the operating system must not do with this process: write its memory, tokens and all, to
 //! a file when it crashes, or let other processes of the same user look into it.
+//!
+//! See decision 0032 and decision 0052.
 
 use std::ffi::OsStr;
 

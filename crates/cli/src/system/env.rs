@@ -1,4 +1,6 @@
 //! The environment variables, which only the command reads, never the libraries.
+//!
+//! See decision 0012.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

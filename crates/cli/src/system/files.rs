@@ -19,6 +19,7 @@ pub(crate) fn scheme_of(path: &Path) -> Option<String> {
 /// The reason why a URL is not taken for a path. The value is not repeated: there may be a
 /// password in it.
 pub(crate) fn no_path(scheme: &str) -> String {
+    // Decision 0042.
     if scheme.eq_ignore_ascii_case("file") {
         return "it must be a path, without `file://`".to_owned();
     }

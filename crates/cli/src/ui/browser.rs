@@ -1,4 +1,6 @@
 //! Opening a page in the user's browser: a convenience that may fail.
+//!
+//! See decision 0025.
 
 mod choice;
 pub(crate) mod opening;

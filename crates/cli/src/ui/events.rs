@@ -179,7 +179,7 @@ impl ErrorReport<'_> {
 mod tests {
     use super::*;
 
-    const PAGE: &str = include_str!("../../README.md");
+    const PAGE: &str = include_str!("../../../../docs/cli/json.md");
 
     /// The line of the page's table on this event.
     fn row(event: &str) -> &'static str {

@@ -36,6 +36,7 @@ pub(crate) fn event(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 fn unless_closed(written: Result<(), Failure>) -> Result<(), Failure> {
+    // Decision 0049.
     match written {
         Err(Failure::Output(error)) if is_closed(&error) => Ok(()),
         written => written,

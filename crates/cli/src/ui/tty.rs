@@ -1,5 +1,7 @@
 //! The modes of the terminal: whether this process is in its foreground, and whether it shows what
 //! is typed.
+//!
+//! See decision 0023.
 
 #[cfg(unix)]
 pub(crate) use unix::{HiddenInput, is_ours, mend};
@@ -35,6 +37,7 @@ mod unix {
     /// Makes a terminal usable again that a program left as it had it when it was killed, as `stty
     /// sane` does; whether it was so.
     pub(crate) fn mend() -> bool {
+        // Decision 0045.
         let is_sane = |modes: &Termios| {
             modes
                 .local_modes

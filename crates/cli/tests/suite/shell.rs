@@ -126,7 +126,7 @@ fn there_is_a_manual_page_for_every_command() {
         .assert_failed(1, "/dev/null/man");
 }
 
-/// Every line is an object of this version, and the command's own page names each member.
+/// Every line is an object of this version, and the page on JSON names each member.
 fn is_json(done: &Done) {
     assert!(!done.out.is_empty(), "{done:?}");
     for line in done.out.lines() {
@@ -137,7 +137,7 @@ fn is_json(done: &Done) {
 }
 
 fn is_documented(value: &Value) {
-    let page = include_str!("../../README.md");
+    let page = include_str!("../../../../docs/cli/json.md");
     match value {
         Value::Object(members) => {
             for (name, value) in members {

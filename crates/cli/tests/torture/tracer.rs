@@ -1,4 +1,6 @@
 //! A process whose system calls are counted, failed or cut off (`ptrace`).
+//!
+//! See decision 0033.
 
 use std::collections::BTreeMap;
 use std::fmt;

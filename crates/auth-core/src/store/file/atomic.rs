@@ -113,6 +113,7 @@ impl LockedFile {
         Ok(noted(self.target.read()?, lock))
     }
 
+    // Decision 0003 and decision 0037.
     /// Acquires everything that a save needs, and records the refresh in progress in the lock file:
     /// a save that would fail (no space, no permission, a file that is a mount point) fails in
     /// time.

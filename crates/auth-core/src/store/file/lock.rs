@@ -37,6 +37,7 @@ pub enum LockHolder {
     Unknown,
 }
 
+// Decision 0037.
 /// A refresh in progress: the second line of the lock file. It must survive the death of its
 /// process; a power cut may lose it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

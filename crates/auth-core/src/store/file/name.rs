@@ -1,4 +1,6 @@
 //! Provider and account names as file names.
+//!
+//! See decision 0041.
 
 use crate::secret::Secret;
 

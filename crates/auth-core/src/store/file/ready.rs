@@ -1,4 +1,6 @@
 //! A save with everything that it needs: open handles and reserved space.
+//!
+//! See decision 0037.
 
 use std::fs::File;
 use std::io;
@@ -14,6 +16,7 @@ use crate::files::{self, Directory};
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
+// Decision 0038.
 /// The member that identifies a successor that was not moved into place.
 pub(super) const FOLLOWS: &str = "follows";
 

@@ -1,4 +1,6 @@
 //! The file that holds a session after links are resolved, and its companions next to it.
+//!
+//! See decision 0038.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

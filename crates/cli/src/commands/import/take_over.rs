@@ -1,4 +1,6 @@
 //! Taking over the session of another program.
+//!
+//! See decision 0029.
 
 use llm_auth_core::{AuthProvider as _, ErrorKind, FileTokenStore, OAuthToken, SessionKey};
 

@@ -21,6 +21,7 @@ impl Opening {
             Some(false) => return Self::Show(None),
             None => {}
         }
+        // Decision 0025.
         if let Some(wanted) = &location.browser {
             return if are_text_browsers(wanted) {
                 Self::Show(Some(

@@ -1,6 +1,8 @@
 //! A file of this user alone that leads a browser to a page. A launcher gets the name of the file:
 //! every user of this computer can read its arguments, and a user who has the page of a sign-in can
 //! finish it.
+//!
+//! See decision 0048.
 
 #[cfg(not(unix))]
 pub(crate) use self::none::RedirectFile;

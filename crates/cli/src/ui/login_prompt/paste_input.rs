@@ -1,4 +1,6 @@
 //! The addresses and codes that a user pastes while a sign-in waits for the browser.
+//!
+//! See decision 0024.
 
 #[cfg(unix)]
 mod typed;
@@ -142,6 +144,7 @@ fn read_lines(say: &Sender<Secret>, counts: fn(&str) -> bool) {
 /// that it is for us: a code with its name, or the parameters of an address. Any other word stays
 /// here, for a code is sent to the vendor; of an address only one with our `state` is.
 fn is_of_an_answer(text: &str) -> bool {
+    // Decision 0046.
     let text = text.trim_start_matches(['"', '\'', '<']);
     let names = ["code=", "error=", "state="];
     let mut parts = text.split(['?', '&']);

@@ -1,4 +1,6 @@
 //! A page as a QR code, for a phone before the screen.
+//!
+//! See decision 0026.
 
 use fast_qr::{ECL, QRBuilder};
 

@@ -1,5 +1,7 @@
 //! What keys and pastes send, put together to texts: the terminal itself would do that by lines of
 //! 4,095 bytes at most.
+//!
+//! See decision 0045.
 
 use llm_auth_core::Secret;
 

@@ -1,0 +1,95 @@
+//! The page that explains a failure in more words than its advice.
+
+use llm_auth_core::{Error, ErrorKind};
+
+use crate::error::Failure;
+
+const PAGE: &str = concat!(
+    env!("CARGO_PKG_REPOSITORY"),
+    "/blob/main/docs/troubleshooting.md"
+);
+
+/// The address of the section on a failure; `None` if its advice is all that can be done, such as
+/// the command that signs in.
+pub(super) fn of(failure: &Failure) -> Option<String> {
+    let section = match failure {
+        Failure::Session(error) => section(error)?,
+        Failure::Config { .. } => BY_KIND,
+        _ => return None,
+    };
+    Some(format!("{PAGE}#{section}"))
+}
+
+const BY_KIND: &str = "by-error-kind";
+
+fn section(error: &Error) -> Option<&'static str> {
+    if error.is_about_proxy() || error.is_about_trust() {
+        return Some("proxies-and-certificates");
+    }
+    if error.is_about_foreign_session() {
+        return Some("the-token-file");
+    }
+    match error.kind() {
+        ErrorKind::Denied
+        | ErrorKind::Expired
+        | ErrorKind::NotSignedIn
+        | ErrorKind::RateLimited => None,
+        ErrorKind::RefreshRejected => Some("sign-in-again"),
+        ErrorKind::Transient => Some("the-network"),
+        ErrorKind::StoreBusy => Some("the-lock"),
+        ErrorKind::PolicyDenied => Some("client-scope-plan"),
+        ErrorKind::Redirected | ErrorKind::Protocol => Some("a-provider-changed-its-endpoints"),
+        ErrorKind::StateMismatch => Some("the-sign-in-was-not-approved"),
+        ErrorKind::Corrupt | ErrorKind::Store => Some("the-token-file"),
+        ErrorKind::Callback => Some("the-page-does-not-load"),
+        ErrorKind::System => Some("proxies-and-certificates"),
+        _ => Some(BY_KIND),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = include_str!("../../../../docs/troubleshooting.md");
+
+    /// The sections of the page, as an address names them.
+    fn sections() -> Vec<String> {
+        let headings = TEXT.lines().filter_map(|line| line.strip_prefix("## "));
+        let kept = |character: &char| character.is_alphanumeric() || " -".contains(*character);
+        headings
+            .map(|heading| heading.to_lowercase().chars().filter(kept).collect())
+            .map(|heading: String| heading.replace(' ', "-"))
+            .collect()
+    }
+
+    #[test]
+    fn the_page_has_every_section_that_a_failure_names() {
+        let sections = sections();
+        for kind in [
+            ErrorKind::Callback,
+            ErrorKind::Config,
+            ErrorKind::Corrupt,
+            ErrorKind::PolicyDenied,
+            ErrorKind::Protocol,
+            ErrorKind::Redirected,
+            ErrorKind::RefreshRejected,
+            ErrorKind::StateMismatch,
+            ErrorKind::Store,
+            ErrorKind::StoreBusy,
+            ErrorKind::System,
+            ErrorKind::Transient,
+        ] {
+            let address = of(&Failure::from(Error::new(kind, "x"))).unwrap();
+            let (_, section) = address.split_once('#').unwrap();
+            assert!(sections.iter().any(|known| known == section), "{section}");
+        }
+    }
+
+    #[test]
+    fn a_failure_with_one_way_out_names_no_page() {
+        for kind in [ErrorKind::NotSignedIn, ErrorKind::RateLimited] {
+            assert_eq!(of(&Failure::from(Error::new(kind, "x"))), None);
+        }
+    }
+}
