@@ -6,7 +6,7 @@ use llm_auth_testkit::{Approval, StandardProvider, Testkit};
 use reqwest::{Method, Response, Url};
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, VERIFIER, ask, automatic, header, hidden, post, request, send, text,
 };
 

@@ -6,7 +6,7 @@ use llm_auth_testkit::{Approval, Testkit};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, Fields, VERIFIER, ask, automatic, header, hidden, request, send, text, with,
 };
 

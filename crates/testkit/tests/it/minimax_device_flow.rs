@@ -6,7 +6,7 @@ use llm_auth_testkit::{ExpiryUnit, RejectionForm, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, Fields, VERIFIER, ask, automatic, header, post, request, send, text, with,
 };
 

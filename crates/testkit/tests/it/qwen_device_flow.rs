@@ -6,7 +6,7 @@ use llm_auth_testkit::{Approval, Rotation, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, Fields, VERIFIER, ask, automatic, hidden, post, request, send, text, with,
 };
 

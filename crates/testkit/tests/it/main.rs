@@ -1,0 +1,14 @@
+//! The simulated providers, called over real sockets.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod client;
+mod control_api;
+mod google_code_flow;
+mod minimax_device_flow;
+mod program;
+mod qwen_device_flow;
+mod scripted_faults;
+mod standard_provider;
