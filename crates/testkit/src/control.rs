@@ -115,6 +115,13 @@ fn execute(shared: &Shared, request: &Request, path: &str) -> Result<Value, Stri
             }
             Ok(json!({"ok": true}))
         }
+        "/testkit/release" => {
+            let command: Selection = read(request)?;
+            for kit in chosen(shared, command.provider) {
+                kit.release_streams();
+            }
+            Ok(json!({"ok": true}))
+        }
         "/testkit/settings" => {
             let change: Change = read(request)?;
             for kit in chosen(shared, change.provider) {
@@ -235,6 +242,7 @@ POST /testkit/expire              {} or {\"vendor\": \"qwen\"}: access tokens di
 POST /testkit/revoke              {} or {\"vendor\": \"qwen\"}: families die
 POST /testkit/faults              {\"vendor\": \"qwen\", \"endpoint\": \"refresh\",
                                    \"fault\": {\"kind\": \"drop\", \"stage\": \"after\"}, \"times\": 1}
+POST /testkit/release             {} or {\"vendor\": \"qwen\"}: held streams go on
 POST /testkit/settings            {\"vendor\": \"qwen\", \"access_lifetime_seconds\": 5}
 POST /testkit/reset               counters to zero
 ";

@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) consented: HashSet<String>,
     /// Client ids accepted besides the provider's own.
     pub(crate) more_clients: HashSet<String>,
+    /// Streamed replies that a fault holds now.
+    pub(crate) streams_held: u64,
     /// The latest `state` seen, for `{STATE}` in scripted responses.
     pub(crate) last_state: String,
 }
@@ -42,6 +44,7 @@ impl State {
             codes: Vec::new(),
             consented: HashSet::new(),
             more_clients: HashSet::new(),
+            streams_held: 0,
             last_state: String::new(),
         }
     }

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn hostile_text_stays_text() {
         let page = message(400, "<b>", "\"><script>alert('x')</script>&");
-        let html = String::from_utf8(page.body.to_vec()).unwrap();
+        let html = String::from_utf8(page.body.bytes().to_vec()).unwrap();
         assert!(!html.contains("<script>") && !html.contains("<b>"));
         assert!(html.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;"));
     }

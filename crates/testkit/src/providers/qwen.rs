@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::chat;
 use super::simulated::SimulatedProvider;
 use crate::faults::firewall_page;
-use crate::http::{Call, HandlerResult, Malformed, Rejected, Response, Route, encode, reject};
+use crate::http::{
+    Api, ApiStyle, Call, HandlerResult, Malformed, Rejected, Response, Route, encode, reject,
+};
 use crate::oauth::{
     self, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization, token_response,
 };
@@ -35,8 +36,7 @@ impl SimulatedProvider for Qwen {
             "/api/v1/oauth2/device/code" => Route::DeviceAuthorization,
             "/api/v1/oauth2/token" => Route::Token,
             PAGE => Route::ApprovalPage,
-            CHAT => Route::Chat,
-            _ => return None,
+            _ => Route::Api(Api::at(ApiStyle::OpenAi, path)?),
         })
     }
 
@@ -103,10 +103,6 @@ impl SimulatedProvider for Qwen {
     fn approval_page(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
         let title = "Sign in to the simulated Qwen";
         Ok(pages::device_approval(title, PAGE, call, state))
-    }
-
-    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-        chat::completion(self.provider(), call, state)
     }
 }
 

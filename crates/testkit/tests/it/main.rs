@@ -6,8 +6,10 @@
 
 mod client;
 mod control_api;
+mod event_stream;
 mod google_code_flow;
 mod minimax_device_flow;
+mod openai_chat_completions;
 mod program;
 mod qwen_device_flow;
 mod scripted_faults;

@@ -81,7 +81,8 @@ async fn the_portal_speaks_of_states_and_milliseconds() {
     let url = format!("{}/anthropic", kit.base_url());
     assert_eq!(tokens["resource_url"], url);
     let access = text(&tokens, "access_token");
-    let body = json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]});
+    let message = json!({"role": "user", "content": [{"type": "text", "text": "hi"}]});
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [message]});
     let path = "/anthropic/v1/messages";
     for call in [
         request(&kit, Method::POST, path).bearer_auth(&access),

@@ -35,6 +35,11 @@ async fn device_login(kit: &Testkit) -> Value {
     tokens
 }
 
+/// A live access token.
+pub(crate) async fn access_token(kit: &Testkit) -> String {
+    text(&device_login(kit).await, "access_token")
+}
+
 async fn refresh(kit: &Testkit, token: &str) -> (u16, Value) {
     let form = [
         ("client_id", CLIENT),
@@ -80,7 +85,7 @@ async fn a_device_login_a_refresh_and_a_revocation_leave_no_violation() {
     assert_ne!(fresh["refresh_token"], tokens["refresh_token"]);
     let chat = request(&kit, Method::POST, "/standard/v1/chat/completions")
         .bearer_auth(text(&fresh, "access_token"))
-        .json(&json!({"messages": [{"role": "user", "content": "hello"}]}));
+        .json(&json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]}));
     let (status, reply) = send(chat).await;
     let content = &reply["choices"][0]["message"]["content"];
     let expected = "The simulated standard heard: hello";
