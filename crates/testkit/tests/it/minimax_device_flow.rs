@@ -46,7 +46,7 @@ fn poll_form<'a>(client: &'a str, grant: &'a str, user_code: &'a str) -> Fields<
     ]
 }
 
-async fn login(kit: &Testkit) -> Value {
+pub(crate) async fn login(kit: &Testkit) -> Value {
     let (_, body) = ask(kit, DEVICE, &device_form(PORTAL)).await;
     let code = text(&body, "user_code");
     let (status, tokens) = ask(kit, TOKEN, &poll_form(PORTAL, USER_CODE, &code)).await;

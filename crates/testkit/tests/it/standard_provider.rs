@@ -16,7 +16,7 @@ const TOKEN: &str = "/standard/token";
 const REDIRECT: &str = "http://127.0.0.1:4321/callback";
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-async fn standard(provider: StandardProvider) -> Testkit {
+pub(crate) async fn standard(provider: StandardProvider) -> Testkit {
     let builder = Testkit::builder().approval(Approval::Auto);
     let builder = builder.interval(Duration::ZERO).standard(provider);
     builder.start().await.unwrap()
