@@ -1,4 +1,4 @@
-//! The chat APIs of models, in the shapes of their vendors. The model repeats the last text of the
+//! The chat APIs of OpenAI, Anthropic and Google. The model repeats the last text of the
 //! user; a token is a word.
 
 mod anthropic;

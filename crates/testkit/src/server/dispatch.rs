@@ -50,7 +50,7 @@ fn unknown(shared: &Shared, request: &Request) -> Response {
     Response::new(
         404,
         "text/plain; charset=utf-8",
-        "No vendor has this path.\n",
+        "No provider has this path.\n",
     )
 }
 
@@ -144,7 +144,7 @@ fn call_handler(
 ) -> HandlerResult {
     match route {
         Route::ApprovalPage if !call.request.host_is_loopback() => {
-            let words = "This page answers only to a loopback host name.";
+            let words = "This page is served under a loopback host name only.";
             Ok(pages::message(421, "Misdirected request", words))
         }
         Route::ApprovalPage => simulated.approval_page(call, state),
