@@ -8,7 +8,7 @@ mod form;
 mod request;
 mod response;
 mod route;
-mod stream;
+mod shared_stream;
 
 pub(crate) use api::{Api, ApiStyle};
 pub(crate) use body::Body;
@@ -18,4 +18,4 @@ pub(crate) use form::{Form, encode};
 pub(crate) use request::{Malformed, Request};
 pub(crate) use response::{Callback, HandlerResult, Rejected, Response, reject};
 pub(crate) use route::Route;
-pub(crate) use stream::SharedStream;
+pub(crate) use shared_stream::SharedStream;

@@ -229,6 +229,25 @@ impl State {
         revoked
     }
 
+    /// Revokes the family of a client's token, or returns why not (RFC 7009 section 2.1).
+    pub(crate) fn revoke_token(
+        &mut self,
+        token: &str,
+        client_id: &str,
+    ) -> Result<(), &'static str> {
+        match self.grants.family_of(token) {
+            Some((_, family)) if family.client_id != client_id => {
+                Err("the token is another client's")
+            }
+            Some((family, _)) => {
+                self.revoke(family);
+                Ok(())
+            }
+            // An unknown token counts as revoked (RFC 7009 section 2.2).
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn revoke_all(&mut self) -> u64 {
         let revoked = self.grants.revoke_all();
         self.counters.families_revoked += revoked;

@@ -11,6 +11,11 @@ pub(crate) fn message(status: u16, title: &str, text: &str) -> Response {
     document(status, title, &format!("<p>{text}</p>"), "'none'")
 }
 
+/// A page that rejects a request; nothing is redirected.
+pub(crate) fn error(status: u16, code: &str, why: &str) -> Response {
+    message(status, &format!("Error {status}: {code}"), why)
+}
+
 /// The facts of a request, with a button to approve and one to deny.
 pub(super) fn decision_form(
     action: &str,

@@ -10,7 +10,8 @@ use crate::http::{
     Api, ApiStyle, Call, HandlerResult, Malformed, Rejected, Response, Route, encode, reject,
 };
 use crate::oauth::{
-    self, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization, token_response,
+    self, DEVICE_CODE, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization,
+    token_response,
 };
 use crate::pages;
 use crate::provider::Provider;
@@ -19,7 +20,6 @@ use crate::state::State;
 
 const CLIENT_ID: &str = "f0304373b74a44d2b584a3fb70ca9e56";
 const SCOPES: [&str; 4] = ["openid", "profile", "email", "model.completion"];
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const PAGE: &str = "/authorize";
 const CHAT: &str = "/v1/chat/completions";
 

@@ -17,14 +17,13 @@ use super::chat;
 use super::consent::ConsentPage;
 use super::simulated::SimulatedProvider;
 use crate::http::{Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, encode, reject};
-use crate::oauth::{TokenFormat, challenge_if_any, device_authorization};
+use crate::oauth::{DEVICE_CODE, TokenFormat, challenge_if_any, device_authorization};
 use crate::pages;
 use crate::provider::Provider;
 use crate::settings::{Approval, Settings};
 use crate::state::State;
 
 const TITLE: &str = "Sign in to the simulated provider";
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 impl SimulatedProvider for StandardProvider {
     fn provider(&self) -> Provider {

@@ -178,7 +178,7 @@ fn count(result: Result<Response, Response>, state: &mut State) -> Response {
 
 fn malformed(simulated: &dyn SimulatedProvider, route: Route, error: &Malformed) -> Response {
     if route == Route::ApprovalPage {
-        return pages::message(400, "Error 400: invalid_request", error.description());
+        return pages::error(400, "invalid_request", error.description());
     }
     simulated.malformed(error)
 }
