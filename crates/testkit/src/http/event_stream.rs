@@ -31,7 +31,7 @@ pub(crate) struct EventStream {
     /// What follows the text.
     pub(crate) closing: Vec<Value>,
     /// Takes the place of everything that is missing if the API fails.
-    pub(crate) error: Value,
+    pub(crate) failure: Vec<Value>,
     pub(crate) interruption: Option<Interruption>,
 }
 
@@ -85,7 +85,7 @@ impl EventStream {
                 return writer.parts;
             }
             Some(Interrupt::Error) => {
-                writer.events([&self.error]);
+                writer.events(&self.failure);
                 writer.end_array();
                 return writer.parts;
             }
@@ -175,7 +175,7 @@ mod tests {
             opening: vec![event("open")],
             pieces: vec![event("a"), event("b")],
             closing: vec![event("close")],
-            error: event("error"),
+            failure: vec![event("error")],
             interruption,
         }
     }

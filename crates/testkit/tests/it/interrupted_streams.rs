@@ -14,8 +14,8 @@ struct Api {
     body: Value,
     opening: usize,
     chunks: usize,
-    /// Where the error of a stream has its code, in its last event.
-    error: &'static str,
+    /// The code of the error of a failed stream, in each of its last events.
+    failure: &'static [(&'static str, &'static str)],
 }
 
 fn apis() -> [Api; 5] {
@@ -27,35 +27,38 @@ fn apis() -> [Api; 5] {
             body: json!({"model": "m", "stream": true, "messages": messages}),
             opening: 1,
             chunks: 6,
-            error: "/error/type",
+            failure: &[("/error/type", "server_error")],
         },
         Api {
             path: "/standard/v1/responses",
             body: json!({"model": "m", "stream": true, "input": "hello"}),
             opening: 4,
             chunks: 11,
-            error: "/code",
+            failure: &[
+                ("/error/code", "server_error"),
+                ("/response/error/code", "server_error"),
+            ],
         },
         Api {
             path: "/standard/v1/messages",
             body: json!({"model": "m", "max_tokens": 9, "stream": true, "messages": messages}),
             opening: 3,
             chunks: 9,
-            error: "/error/type",
+            failure: &[("/error/type", "overloaded_error")],
         },
         Api {
             path: "/standard/v1beta/models/m:streamGenerateContent?alt=sse",
             body: contents.clone(),
             opening: 0,
             chunks: 4,
-            error: "/error/status",
+            failure: &[("/error/status", "UNAVAILABLE")],
         },
         Api {
             path: "/standard/v1/models/m:streamGenerateContent",
             body: contents,
             opening: 0,
             chunks: 5,
-            error: "/error/status",
+            failure: &[("/error/status", "UNAVAILABLE")],
         },
     ]
 }
@@ -99,19 +102,19 @@ async fn a_stream_that_fails_ends_in_order_with_the_error_of_its_api() {
             chat(Fault::stream_error(pieces), &kit);
             let streamed = stream(&kit, api.path, &token, &api.body).await;
             assert!(streamed.whole, "{}", api.path);
-            let data = if streamed.head.contains("text/event-stream") {
+            let data: Vec<Value> = if streamed.head.contains("text/event-stream") {
                 streamed.data()
             } else {
                 serde_json::from_str(&streamed.chunks.concat()).unwrap()
             };
-            assert_eq!(data.len(), api.opening + pieces + 1);
-            let error = data.last().unwrap().pointer(api.error);
-            let expected = match api.opening {
-                3 => "overloaded_error",
-                0 => "UNAVAILABLE",
-                _ => "server_error",
-            };
-            assert_eq!(error, Some(&json!(expected)));
+            let (sent, failure) = data.split_at(api.opening + pieces);
+            assert_eq!(
+                (sent.len(), failure.len()),
+                (api.opening + pieces, api.failure.len())
+            );
+            for (event, (at, code)) in failure.iter().zip(api.failure) {
+                assert_eq!(event.pointer(at), Some(&json!(code)));
+            }
         }
     }
     assert_eq!(kit.standard().counters().streams_done, 0);

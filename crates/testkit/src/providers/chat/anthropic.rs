@@ -63,7 +63,7 @@ fn events(model: &str, reply: &Reply, from: Source) -> EventStream {
             }),
             json!({"type": "message_stop"}),
         ],
-        error: error_body("overloaded_error", FAILURE),
+        failure: vec![error_body("overloaded_error", FAILURE)],
         interruption: None,
     }
 }

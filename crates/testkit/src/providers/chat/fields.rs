@@ -118,20 +118,20 @@ impl Conversation {
             if !is_message(message) {
                 continue;
             }
-            let text = match &message[content] {
+            let texts = match &message[content] {
                 // A message may consist of tool calls alone.
-                Value::Null if message["role"] == "assistant" => String::new(),
+                Value::Null if message["role"] == "assistant" => Vec::new(),
                 Value::Null => return Err(Invalid::Missing(format!("{field}[{at}].{content}"))),
-                found => text(found).ok_or_else(|| {
+                found => texts(found).ok_or_else(|| {
                     let field = format!("{field}[{at}].{content}");
                     Invalid::wrong_type(&field, "text or a list of parts")
                 })?,
             };
-            conversation.words += words(&text);
+            conversation.words += texts.iter().map(|text| words(text)).sum::<usize>();
             // Google's API takes a message without a role for one of the user.
             let of_user = matches!(message["role"].as_str(), None | Some("user"));
-            if of_user && !text.is_empty() {
-                conversation.text = text;
+            if let (true, Some(last)) = (of_user, texts.last()) {
+                (*last).clone_into(&mut conversation.text);
             }
         }
         Ok(conversation)
@@ -149,14 +149,11 @@ impl Conversation {
     }
 }
 
-/// The text of a message: a string, or the text parts of a list.
-fn text(content: &Value) -> Option<String> {
+/// The texts of a message: a string, or those of a list of parts.
+fn texts(content: &Value) -> Option<Vec<&str>> {
     match content {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(parts) => {
-            let texts = parts.iter().filter_map(|part| part["text"].as_str());
-            Some(texts.collect::<Vec<_>>().join("\n"))
-        }
+        Value::String(text) => Some(vec![text]),
+        Value::Array(parts) => Some(parts.iter().filter_map(|p| p["text"].as_str()).collect()),
         _ => None,
     }
 }
@@ -185,7 +182,7 @@ mod tests {
         ]);
         let read = Conversation::with_roles("messages", messages.as_array().unwrap());
         let expected = Conversation {
-            text: "three\nfour".to_owned(),
+            text: "four".to_owned(),
             words: 7,
         };
         assert_eq!(read, Ok(expected));

@@ -30,7 +30,7 @@ pub(super) fn stream(call: &Call<'_>, from: Source) -> Result<Response, Invalid>
             .map(|piece| chunk(call, piece, None))
             .collect(),
         closing: vec![chunk(call, "", Some(&reply))],
-        error: error_body(503, "UNAVAILABLE", FAILURE),
+        failure: vec![error_body(503, "UNAVAILABLE", FAILURE)],
         interruption: None,
     }))
 }

@@ -85,7 +85,12 @@ fn chunks(model: &str, reply: &Reply, with_usage: bool, from: Source) -> EventSt
             .map(|piece| choice(json!({"content": piece}), Value::Null))
             .collect(),
         closing,
-        error: error_body("server_error", &Value::Null, &Value::Null, FAILURE),
+        failure: vec![error_body(
+            "server_error",
+            &Value::Null,
+            &Value::Null,
+            FAILURE,
+        )],
         interruption: None,
     }
 }

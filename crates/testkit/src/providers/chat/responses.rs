@@ -82,6 +82,19 @@ impl Shape<'_> {
         response
     }
 
+    /// Unlike its documentation, the API wraps the error.
+    fn failure(&self) -> Vec<Value> {
+        let mut failed = self.response("failed", json!([]));
+        failed["error"] = json!({"code": "server_error", "message": FAILURE});
+        let error = json!({
+            "type": "server_error", "code": "server_error", "message": FAILURE, "param": null,
+        });
+        vec![
+            json!({"type": "error", "error": error}),
+            json!({"type": "response.failed", "response": failed}),
+        ]
+    }
+
     fn events(&self, from: Source) -> EventStream {
         let begun = self.response("in_progress", json!([]));
         let text = &self.reply.text;
@@ -119,12 +132,7 @@ impl Shape<'_> {
                 }),
                 json!({"type": "response.completed", "response": self.completed()}),
             ],
-            error: json!({
-                "type": "error",
-                "code": "server_error",
-                "message": FAILURE,
-                "param": null,
-            }),
+            failure: self.failure(),
             interruption: None,
         }
     }
