@@ -126,3 +126,72 @@ impl Drop for Held {
         self.count(|held| held.saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use hyper::body::Body as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::{Framing, Interrupt, Interruption};
+    use crate::oauth::Client;
+    use crate::providers::{Configuration, StandardProvider};
+    use crate::settings::Change;
+
+    fn shared() -> Arc<Shared> {
+        let text = || "x".to_owned();
+        let configuration = Configuration {
+            google_client: Client {
+                id: text(),
+                secret: text(),
+            },
+            standard: StandardProvider::default(),
+        };
+        Arc::new(Shared::new(text(), configuration, &Change::default()))
+    }
+
+    /// A stream that is held between its two events.
+    fn held(shared: &Arc<Shared>) -> StreamBody {
+        let kind = Interrupt::Hold;
+        let events = EventStream {
+            provider: Provider::Standard,
+            framing: Framing::Data,
+            opening: Vec::new(),
+            pieces: vec![json!(1), json!(2)],
+            closing: Vec::new(),
+            failure: Vec::new(),
+            interruption: Some(Interruption { kind, after: 1 }),
+        };
+        StreamBody::new(&events, Arc::clone(shared))
+    }
+
+    /// How many events come without waiting for anything.
+    fn ready(body: &mut StreamBody) -> usize {
+        let mut cx = Context::from_waker(Waker::noop());
+        let polls = (0..20).map(|_| Pin::new(&mut *body).poll_frame(&mut cx));
+        polls
+            .filter(|poll| matches!(poll, Poll::Ready(Some(Ok(_)))))
+            .count()
+    }
+
+    #[test]
+    fn a_release_frees_a_stream_that_has_begun_though_it_has_not_stopped_yet() {
+        let shared = shared();
+        let mut body = held(&shared);
+        shared.provider(Provider::Standard).release_streams();
+        assert_eq!(ready(&mut body), 2);
+    }
+
+    #[test]
+    fn a_release_is_over_for_streams_that_begin_later() {
+        let shared = shared();
+        let kit = shared.provider(Provider::Standard);
+        kit.release_streams();
+        let mut body = held(&shared);
+        assert_eq!((ready(&mut body), kit.counters().streams_held), (1, 1));
+        drop(body);
+        assert_eq!(kit.counters().streams_held, 0);
+    }
+}
