@@ -6,7 +6,7 @@ use llm_auth_testkit::{Approval, StandardProvider, Testkit};
 use reqwest::{Method, Response, Url};
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, VERIFIER, ask, automatic, header, hidden, post, request, send, text,
 };
 
@@ -16,7 +16,7 @@ const TOKEN: &str = "/standard/token";
 const REDIRECT: &str = "http://127.0.0.1:4321/callback";
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-async fn standard(provider: StandardProvider) -> Testkit {
+pub(crate) async fn standard(provider: StandardProvider) -> Testkit {
     let builder = Testkit::builder().approval(Approval::Auto);
     let builder = builder.interval(Duration::ZERO).standard(provider);
     builder.start().await.unwrap()
@@ -33,6 +33,11 @@ async fn device_login(kit: &Testkit) -> Value {
     let (status, tokens) = ask(kit, TOKEN, &poll).await;
     assert_eq!(status, 200, "{tokens}");
     tokens
+}
+
+/// A live access token.
+pub(crate) async fn access_token(kit: &Testkit) -> String {
+    text(&device_login(kit).await, "access_token")
 }
 
 async fn refresh(kit: &Testkit, token: &str) -> (u16, Value) {
@@ -80,7 +85,7 @@ async fn a_device_login_a_refresh_and_a_revocation_leave_no_violation() {
     assert_ne!(fresh["refresh_token"], tokens["refresh_token"]);
     let chat = request(&kit, Method::POST, "/standard/v1/chat/completions")
         .bearer_auth(text(&fresh, "access_token"))
-        .json(&json!({"messages": [{"role": "user", "content": "hello"}]}));
+        .json(&json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]}));
     let (status, reply) = send(chat).await;
     let content = &reply["choices"][0]["message"]["content"];
     let expected = "The simulated standard heard: hello";

@@ -8,8 +8,8 @@ use llm_auth_testkit::{Fault, Operation, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{Fields, ask, automatic, header, post, request, text};
-use crate::qwen::login;
+use crate::client::{Fields, ask, automatic, header, post, request, text};
+use crate::qwen_device_flow::login;
 
 const TOKEN: &str = "/api/v1/oauth2/token";
 

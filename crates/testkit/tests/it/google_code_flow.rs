@@ -6,7 +6,7 @@ use llm_auth_testkit::{Approval, Testkit};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, Fields, VERIFIER, ask, automatic, header, hidden, request, send, text, with,
 };
 
@@ -80,7 +80,7 @@ async fn code(kit: &Testkit, query: &[(&str, &str)]) -> String {
     parameter(&sent_back(&visit(kit, query).await), "code").unwrap()
 }
 
-async fn login(kit: &Testkit) -> Value {
+pub(crate) async fn login(kit: &Testkit) -> Value {
     let code = code(kit, &auth_query()).await;
     let (status, body) = ask(kit, "/token", &exchange_form(&code)).await;
     assert_eq!(status, 200, "{body}");

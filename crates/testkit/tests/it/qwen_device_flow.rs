@@ -6,7 +6,7 @@ use llm_auth_testkit::{Approval, Rotation, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, Fields, VERIFIER, ask, automatic, hidden, post, request, send, text, with,
 };
 
@@ -59,7 +59,8 @@ async fn refresh(kit: &Testkit, token: &str) -> (u16, Value) {
 
 async fn chat(kit: &Testkit, token: &str) -> (u16, Value) {
     let request = request(kit, Method::POST, "/v1/chat/completions").bearer_auth(token);
-    send(request.json(&json!({"messages": [{"role": "user", "content": "hello"}]}))).await
+    send(request.json(&json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]})))
+        .await
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use llm_auth_testkit::{ExpiryUnit, RejectionForm, Testkit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{
+use crate::client::{
     CHALLENGE, Fields, VERIFIER, ask, automatic, header, post, request, send, text, with,
 };
 
@@ -46,7 +46,7 @@ fn poll_form<'a>(client: &'a str, grant: &'a str, user_code: &'a str) -> Fields<
     ]
 }
 
-async fn login(kit: &Testkit) -> Value {
+pub(crate) async fn login(kit: &Testkit) -> Value {
     let (_, body) = ask(kit, DEVICE, &device_form(PORTAL)).await;
     let code = text(&body, "user_code");
     let (status, tokens) = ask(kit, TOKEN, &poll_form(PORTAL, USER_CODE, &code)).await;
@@ -81,7 +81,8 @@ async fn the_portal_speaks_of_states_and_milliseconds() {
     let url = format!("{}/anthropic", kit.base_url());
     assert_eq!(tokens["resource_url"], url);
     let access = text(&tokens, "access_token");
-    let body = json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]});
+    let message = json!({"role": "user", "content": [{"type": "text", "text": "hi"}]});
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [message]});
     let path = "/anthropic/v1/messages";
     for call in [
         request(&kit, Method::POST, path).bearer_auth(&access),

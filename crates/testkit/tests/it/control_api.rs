@@ -4,8 +4,8 @@ use llm_auth_testkit::Testkit;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{CHALLENGE, Fields, ask, automatic, request, send, text};
-use crate::qwen::login;
+use crate::client::{CHALLENGE, Fields, ask, automatic, request, send, text};
+use crate::qwen_device_flow::login;
 
 fn device_form() -> Fields<'static> {
     vec![
