@@ -6,7 +6,6 @@ mod blocking;
 mod builder;
 mod change;
 mod foreign;
-mod metadata;
 #[cfg(all(test, shuttle))]
 mod model;
 mod refresh;
@@ -233,7 +232,6 @@ impl AuthManager {
     /// nothing can wait then. A normal end of the process waits by itself.
     pub async fn wait_idle(&self) {
         self.shared.tasks.idle().await;
-        self.shared.flight.wait().await;
     }
 }
 
