@@ -123,10 +123,7 @@ impl PendingCallback {
                         PastedVerdict::Refused(error) => return Err(error),
                     }
                 }
-                Some(why) = self.ignored.recv() => {
-                    tracing::debug!(why, "ignored an unexpected request");
-                    prompt.notify(&LoginEvent::Ignored { why, pasted: false });
-                }
+                Some(why) = self.ignored.recv() => report_ignored(why, prompt),
             }
         }
     }
@@ -174,7 +171,15 @@ impl PendingCallback {
         }
     }
 
-    async fn take(self, response: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
+    async fn take(
+        mut self,
+        response: Received,
+        prompt: &dyn UserPrompt,
+    ) -> Result<CallbackResponse> {
+        // The server runs on another thread: what it ignored before may not be reported yet.
+        while let Ok(why) = self.ignored.try_recv() {
+            report_ignored(why, prompt);
+        }
         let is_spent = self.is_spent(&response);
         let browser = Browser::new(response.reply, self.server);
         match response.outcome {
@@ -291,5 +296,42 @@ impl PendingCallback {
         self.spent.push(pasted);
         let source = Source::Pasted(Box::new(self));
         CallbackResponse { code, source }
+    }
+}
+
+fn report_ignored(why: &'static str, prompt: &dyn UserPrompt) {
+    tracing::debug!(why, "ignored an unexpected request");
+    prompt.notify(&LoginEvent::Ignored { why, pasted: false });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_ignored_before_the_response_is_reported_before_it() {
+        let state = Secret::from("made-up-state");
+        let address = "127.0.0.1:7777".parse().unwrap();
+        let validator = CallbackValidator::new(address, "/callback", &state, None);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut pending = PendingCallback::start(Vec::new(), validator, deadline);
+        let (sender, response) = oneshot::channel();
+        let (ignored_sender, ignored) = mpsc::channel(16);
+        (pending.response, pending.ignored) = (response, ignored);
+        ignored_sender
+            .try_send("a request for another path")
+            .unwrap();
+        let (reply, _page) = oneshot::channel();
+        let outcome = Ok(Secret::from("made-up-code"));
+        sender.send(Received { outcome, reply }).unwrap();
+
+        let heard = Mutex::new(Vec::new());
+        let prompt = |event: &LoginEvent<'_>| heard.lock().unwrap().push(format!("{event:?}"));
+        pending.next(&prompt).await.unwrap();
+        let heard = heard.into_inner().unwrap();
+        let names: Vec<_> = heard.iter().map(|event| &event[..7]).collect();
+        assert_eq!(names, ["Ignored", "Callbac"]);
     }
 }
