@@ -41,8 +41,8 @@ pub use grant::{
 pub use http::{Form, HttpClient, HttpClientBuilder, JsonObject, ProxyUrl, Response};
 pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_CALL_LIMIT,
-    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper,
-    SessionWatch,
+    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Insertion, Logout, PendingLogin,
+    RefusedSession, SessionChange, SessionKeeper, SessionWatch, StoredSession,
 };
 pub use origin::{Recipients, TrustedHost};
 pub use pkce::Pkce;
