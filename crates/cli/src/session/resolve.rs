@@ -123,8 +123,8 @@ impl<'a> Accounts<'a> {
         })
     }
 
-    /// The account that belongs to this person already, other than that one; otherwise a new one.
-    pub(crate) fn of_person(self, identity: Option<&str>, other_than: &SessionKey) -> SessionKey {
+    /// The account that belongs to this user already, other than that one; otherwise a new one.
+    pub(crate) fn of_user(self, identity: Option<&str>, other_than: &SessionKey) -> SessionKey {
         // A directory that cannot be listed is no reason to lose a session: a free name is found.
         let mut stored = self.stored().unwrap_or_default();
         stored.retain(|key| key != other_than);

@@ -129,3 +129,94 @@ pub(super) fn may_replace(new: &OAuthToken, stored: Option<&OAuthToken>) -> bool
 fn owner(session: &OAuthToken) -> Option<&str> {
     session.metadata.identity.as_deref()
 }
+
+#[cfg(test)]
+mod tests {
+    use llm_auth_core::Timestamp;
+
+    use super::*;
+
+    fn session(identity: &str) -> OAuthToken {
+        let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
+        session.metadata.identity = (!identity.is_empty()).then(|| identity.to_owned());
+        session
+    }
+
+    /// The account, whether it was named, who is signed in there, and who signs in now.
+    #[test]
+    fn only_a_named_account_gives_way_to_another_user_unless_it_is_named_after_one() {
+        use Verdict::{Fits, NamedAfterAnother, Occupied};
+        const NONE: Option<&str> = None;
+        for (account, is_named, stored, new, verdict) in [
+            ("default", false, NONE, "mia@example.com", Fits),
+            (
+                "default",
+                false,
+                Some("mia@example.com"),
+                "Mia@example.com",
+                Fits,
+            ),
+            (
+                "default",
+                false,
+                Some("mia@example.com"),
+                "tom@example.com",
+                Occupied,
+            ),
+            ("default", false, Some("mia@example.com"), "", Occupied),
+            ("default", false, Some(""), "tom@example.com", Fits),
+            (
+                "work",
+                true,
+                Some("mia@example.com"),
+                "tom@example.com",
+                Fits,
+            ),
+            (
+                "mia@example.com",
+                true,
+                NONE,
+                "tom@example.com",
+                NamedAfterAnother,
+            ),
+            (
+                "mia@example.com",
+                true,
+                Some("mia@example.com"),
+                "tom@example.com",
+                Occupied,
+            ),
+            (
+                "mia@example.com",
+                true,
+                Some("ann@example.com"),
+                "tom@example.com",
+                NamedAfterAnother,
+            ),
+            (
+                "mia@example.com",
+                true,
+                Some("ann@example.com"),
+                "mia@example.com",
+                Fits,
+            ),
+            (
+                "mia@example.com",
+                false,
+                Some("ann@example.com"),
+                "ann@example.com",
+                Fits,
+            ),
+        ] {
+            let policy = Policy {
+                key: SessionKey::new("made-up", account),
+                named: match is_named {
+                    true => Named::Account(account.to_owned()),
+                    false => Named::Nothing,
+                },
+            };
+            let judged = policy.judge(&session(new), stored.map(session).as_ref());
+            assert_eq!(judged, verdict, "{account} {is_named} {stored:?} {new}");
+        }
+    }
+}

@@ -67,7 +67,7 @@ impl Login {
         } = refused;
         let accounts = self.provider.accounts(&self.store);
         let identity = token.metadata.identity.clone();
-        let mut key = accounts.of_person(identity.as_deref(), &self.policy.key);
+        let mut key = accounts.of_user(identity.as_deref(), &self.policy.key);
         let verdict = self.policy.judge(&token, kept.as_ref());
         let title = self.provider.title();
         prompt.say(
@@ -87,7 +87,7 @@ impl Login {
                 }
                 Insertion::Refused(refused) => token = refused.new,
             }
-            key = accounts.of_person(identity.as_deref(), &self.policy.key);
+            key = accounts.of_user(identity.as_deref(), &self.policy.key);
         }
         Err(Failure::Config {
             message: format!(
