@@ -43,8 +43,8 @@ pub use http::{BodyFormat, Form, HttpClient, HttpClientBuilder, JsonObject, Prox
 pub use loopback_redirect::{LoopbackHost, LoopbackRedirect};
 pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_CALL_LIMIT,
-    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Logout, SessionChange, SessionKeeper,
-    SessionWatch,
+    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Insertion, Logout, PendingLogin,
+    RefusedSession, SessionChange, SessionKeeper, SessionWatch, StoredSession,
 };
 pub use oauth::{
     Call, CallbackOutcome, Client, ClientCredentials, CodeFlow, DeviceFlow, EndpointOverrides,

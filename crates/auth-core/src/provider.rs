@@ -53,6 +53,7 @@ pub trait AuthProvider: Debug + Send + Sync {
     /// Whether a refresh spends the refresh token (RFC 9700 section 4.14.2); the careful
     /// assumption, and the default, is that it does. After a 2xx response that cannot be read,
     /// such a token is not sent again.
+    // See decision 0034.
     fn rotates_refresh_tokens(&self) -> bool {
         true
     }

@@ -42,6 +42,7 @@ pub(crate) const NO_BEARER: &str = "the access token holds a character that no H
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
+// See decision 0002.
 pub struct OAuthToken {
     /// The access token.
     pub access: Secret,

@@ -1,4 +1,6 @@
 //! The port behind the redirect URI.
+//!
+//! See decision 0022.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

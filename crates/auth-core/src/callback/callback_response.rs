@@ -53,6 +53,7 @@ impl CallbackResponse {
     }
 
     /// Shows a success page in the browser, and closes the port.
+    // See decision 0007.
     pub async fn succeeded(self) {
         match self.source {
             Source::Browser(browser) => browser.send_page(Page::Done).await,

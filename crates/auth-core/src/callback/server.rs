@@ -16,6 +16,7 @@ use super::response::{self, Response};
 use super::validator::{CallbackValidator, Grant, Verdict};
 use crate::error::Result;
 
+// See decision 0043.
 const CONNECTIONS: usize = 32;
 /// How long a browser waits for its page while the code is exchanged.
 const CONNECTION_TIME: Duration = Duration::from_secs(90);

@@ -1,4 +1,6 @@
 //! The check whether a request is the expected authorization response.
+//!
+//! See decision 0006.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -12,6 +12,7 @@ use crate::token::OAuthToken;
 ///
 /// `expires_in` is only RECOMMENDED (RFC 6749 section 5.1), so its absence means neither
 /// "expired" nor "for ever".
+// See decision 0010.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The longest server texts that are kept, in characters; longer ones are cut.
@@ -60,6 +61,7 @@ impl TokenResponse {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without an access token, or with a token type other than `bearer`.
+    // See decision 0010.
     pub fn read_refresh(fields: &JsonObject) -> Result<Self> {
         let named = fields.seconds("expires_in").ok().flatten();
         let expires_in = named.filter(|length| !length.is_zero());

@@ -140,6 +140,7 @@ impl HttpClient {
     ///
     /// [`ErrorKind::Config`] if it would pass a proxy that
     /// [`refuse_secrets_by_proxy`](HttpClientBuilder::refuse_secrets_by_proxy) excludes.
+    // See decision 0059.
     fn check_proxy(&self, endpoint: &SecureUrl) -> Result<()> {
         let settings = &self.inner.settings;
         let Some(why) = &settings.secrets_refused else {

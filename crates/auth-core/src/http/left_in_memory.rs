@@ -1,5 +1,7 @@
 //! What requests and responses leave in the library's own buffers. The HTTP library's buffers are
 //! not covered, since they keep everything that went over the wire.
+//!
+//! See decision 0051.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 #[path = "../../tests/memory/image.rs"]

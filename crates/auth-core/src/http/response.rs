@@ -276,6 +276,7 @@ impl Response {
     /// ones that control a terminal. Words that repeat a secret of the request or the response, in
     /// any encoding or part, are not shown.
     #[must_use]
+    // See decision 0035.
     pub fn words(&self, text: &str) -> String {
         match self.json() {
             Ok(fields) => clean(text, WORDS, fields.secrets()),

@@ -126,6 +126,7 @@ impl EndpointOverrides {
         self.base.is_none() && self.endpoints.is_empty()
     }
 
+    // See decision 0030.
     pub(super) fn apply(&self, endpoints: &mut Endpoints) {
         if let Some(base) = &self.base {
             for role in EndpointRole::ALL {

@@ -1,5 +1,7 @@
 //! Reading and writing sessions of other versions and programs: a member of an unknown type counts
 //! as absent, and stays in the file.
+//!
+//! See decision 0040.
 
 use std::fmt;
 

@@ -9,6 +9,7 @@ impl OAuthToken {
     /// Whether the access token is still valid `margin` from `now`, by our clock.
     #[must_use]
     #[inline]
+    // See decision 0057.
     pub fn is_valid_for(&self, margin: Duration, now: Timestamp) -> bool {
         let end = self.server_time(now).after(margin);
         !self.access.is_empty() && self.expires_at.is_none_or(|expiry| end < expiry)
@@ -25,6 +26,7 @@ impl OAuthToken {
 
     /// Converts local time to server time.
     #[inline]
+    // See decision 0017.
     fn server_time(&self, ours: Timestamp) -> Timestamp {
         ours.shifted(self.metadata.clock_offset_ms.unwrap_or(0))
     }
@@ -35,6 +37,7 @@ impl OAuthToken {
     /// for such a token, the margin is half its lifetime.
     #[must_use]
     #[inline]
+    // See decision 0009.
     pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
         // Every request takes this path, so it calculates in whole milliseconds.
         let margin = clock::millis(margin);

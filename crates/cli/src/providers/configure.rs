@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use llm_auth_core::{
-    AuthManager, AuthManagerBuilder, AuthProvider as _, Client, ClientCredentials,
-    EndpointOverrides, EndpointRole, HttpClient, OAuthProvider, OAuthProviderBuilder, OAuthToken,
-    ProviderSpec, Secret,
+    Client, ClientCredentials, EndpointOverrides, EndpointRole, HttpClient, OAuthProviderBuilder,
+    Secret,
 };
 use llm_auth_gemini::OAuthClient;
 
@@ -13,34 +12,12 @@ use super::args::ProviderArgs;
 use super::endpoints::variable_of;
 use super::http::{build, http_client, network};
 use super::name::ProviderName;
+use super::provider::Provider;
 use super::reader;
 use super::recipients::check_secret;
 use super::table::Own;
 use crate::error::Failure;
 use crate::system::env::{self, Variables};
-
-/// A provider as the environment and the flags configure it.
-pub(crate) type Provider = OAuthProvider<dyn ProviderSpec>;
-
-/// A manager for sessions of this provider.
-pub(crate) fn manager(provider: Provider) -> AuthManagerBuilder {
-    // A command lives for one call: there are no requests to refresh in the background of.
-    AuthManager::builder(provider).early_refresh_window(Duration::ZERO)
-}
-
-/// The message on a session that names an API to which its access token must not go.
-pub(crate) fn ignored_api(
-    name: ProviderName,
-    provider: &Provider,
-    session: &OAuthToken,
-) -> Option<String> {
-    let host = provider.api(session).ok()?.ignored?;
-    let title = name.title();
-    Some(format!(
-        "the session names {host} as its API, which is none of {title}'s hosts: not used \
-         (--trust-endpoint {host} uses it)"
-    ))
-}
 
 impl ProviderName {
     /// The provider as the flags and the environment want it. `patience` bounds a sign-in.

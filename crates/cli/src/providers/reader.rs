@@ -10,8 +10,8 @@ use std::env;
 use llm_auth_core::{AuthProvider as _, OAuthToken, Operation, ProxyUrl, SecureUrl, SessionKey};
 
 use super::args::TrustArgs;
-use super::configure::Provider;
 use super::http::http_client;
+use super::provider::Provider;
 use super::recipients::advice;
 use crate::error::Failure;
 use crate::system::certificates;

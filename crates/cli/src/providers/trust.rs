@@ -9,9 +9,9 @@
 use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, Recipients, SessionKey};
 
 use super::args::ProviderArgs;
-use super::configure::Provider;
 use super::endpoints::{self, Entry};
 use super::name::ProviderName;
+use super::provider::Provider;
 use super::reader::Reader;
 use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};

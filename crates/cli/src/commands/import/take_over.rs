@@ -2,7 +2,9 @@
 //!
 //! See decision 0029.
 
-use llm_auth_core::{AuthProvider as _, ErrorKind, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{
+    AuthProvider as _, ErrorKind, FileTokenStore, Insertion, OAuthToken, SessionKey,
+};
 
 use super::args::ImportArgs;
 use super::foreign::Foreign;
@@ -75,12 +77,13 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     let work = async {
         manager.check_store().await?;
         // Another process may sign in there at the same moment.
-        Ok(manager
-            .insert_session_if(token, |stored| stored.is_none())
-            .await?)
+        let is_free = |_new: &OAuthToken, stored: Option<&OAuthToken>| stored.is_none();
+        Ok(manager.insert_session_if(token, is_free).await?)
     };
-    let token = runtime::run(|| vec![manager.clone()], work, interrupted)?
-        .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;
+    let token = match runtime::run(|| vec![manager.clone()], work, interrupted)? {
+        Insertion::Stored(stored) => stored.token,
+        Insertion::Refused(_) => return Err(occupied(&store, &key, "is a session by now")),
+    };
     let file = store.path(&key).display().to_string();
     let owner = found.identity.as_deref().map(shown);
     let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
