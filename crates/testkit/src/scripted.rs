@@ -67,6 +67,18 @@ impl ScriptedServer {
         })
     }
 
+    /// [`start`](Self::start) with responses in JSON: their statuses and bodies.
+    ///
+    /// # Errors
+    ///
+    /// If no loopback port can be bound.
+    pub async fn json<B: Into<String>>(
+        responses: impl IntoIterator<Item = (u16, B)>,
+    ) -> io::Result<Self> {
+        let responses = responses.into_iter();
+        Self::start(responses.map(|(status, body)| ScriptedResponse::json(status, body))).await
+    }
+
     /// `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn base_url(&self) -> &str {
@@ -146,6 +158,15 @@ impl ScriptedRequest {
         let form = Form::parse(self.body.as_bytes()).ok()?;
         form.get(name).map(str::to_owned)
     }
+}
+
+/// The parameters of a form body as they were sent, in the order of the alphabet: two bodies are
+/// compared without their order.
+#[must_use]
+pub fn parameters(body: &str) -> Vec<&str> {
+    let mut parameters: Vec<_> = body.split('&').collect();
+    parameters.sort_unstable();
+    parameters
 }
 
 async fn serve(

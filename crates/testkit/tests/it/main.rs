@@ -7,6 +7,8 @@
 mod anthropic_messages;
 mod api_tokens;
 mod client;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod control_api;
 mod event_stream;
 mod google_code_flow;
