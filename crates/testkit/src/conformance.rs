@@ -1,10 +1,12 @@
 //! What every provider must do, checked in one call.
 
+mod device;
 mod failures;
 mod flows;
 mod import;
 mod recipients;
 mod refresh;
+mod responses;
 mod revocation;
 mod sign_in;
 mod standard;
@@ -41,10 +43,11 @@ type Check<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 ///   response with another `state` is ignored;
 /// - an [`AuthManager`](llm_auth_core::AuthManager) refreshes it: the access token is new, the
 ///   refresh token rotates as the configuration says, and stays if the server omits it; a rejected
-///   refresh token needs a sign-in;
+///   refresh token needs a sign-in; a refresh names the client of the session, and an error repeats
+///   no secret;
 /// - a revocation is confirmed and the session is dead at the server, or the provider reports that
 ///   it is not supported;
-/// - a denial and an expiry end a sign-in as such;
+/// - a denial and an expiry end a sign-in as such, and failures between it and the server do not;
 /// - a session goes to no other server than the one that issued it, unless that is trusted;
 /// - a session of another program can be imported and refreshed, or the error names what is
 ///   missing.
@@ -155,12 +158,30 @@ impl<S: ProviderSpec + ?Sized> Conformance<S> {
                 failures.record(&name, limited(check).await);
             }
         }
-        let checks: [(&str, Check<'_>); 7] = [
+        let checks: [(&str, Check<'_>); 13] = [
+            ("device code request", Box::pin(device::request(&subject))),
+            ("trouble at polls", Box::pin(device::trouble(&subject))),
             ("refresh", Box::pin(refresh::check(&subject))),
             ("kept refresh token", Box::pin(refresh::omission(&subject))),
             (
                 "rejected refresh token",
                 Box::pin(refresh::rejection(&subject)),
+            ),
+            (
+                "client of the session",
+                Box::pin(responses::recorded_client(&subject)),
+            ),
+            (
+                "no refresh token",
+                Box::pin(responses::no_refresh_token(&subject)),
+            ),
+            (
+                "senseless lifetime",
+                Box::pin(responses::senseless_lifetime(&subject)),
+            ),
+            (
+                "repeated secret",
+                Box::pin(responses::repeated_secret(&subject)),
             ),
             ("revocation", Box::pin(revocation::check(&subject))),
             ("recipients", Box::pin(recipients::check(&subject))),

@@ -5,6 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -152,9 +153,12 @@ impl ScriptedRequest {
         Form::parse(self.body.as_bytes()).map(Form::into_pairs)
     }
 
-    /// One parameter of a form body, decoded.
+    /// One parameter of the body, a form or a JSON object, decoded.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
+        if let Ok(object) = serde_json::from_str::<Value>(&self.body) {
+            return object[name].as_str().map(str::to_owned);
+        }
         let form = Form::parse(self.body.as_bytes()).ok()?;
         form.get(name).map(str::to_owned)
     }
@@ -256,6 +260,15 @@ mod tests {
         let request = request("a=b");
         assert_eq!((&*request.method, &*request.target), ("POST", "/token?x=1"));
         assert_eq!(request.body, "a=b");
+    }
+
+    #[test]
+    fn a_parameter_is_read_from_a_form_and_from_json() {
+        for body in ["a=%2B&b=x", r#"{"a":"+","b":1}"#] {
+            let request = request(body);
+            assert_eq!(request.parameter("a").as_deref(), Some("+"));
+            assert_eq!(request.parameter("c"), None);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod common;
+mod conformance;
 mod recipients;
 mod second_step;
 mod sign_in;
-mod wire_cases;

@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod api;
-mod cancel;
 mod common;
+mod conformance;
 mod refresh;
 mod second_step;
 mod sign_in;
-mod wire_cases;

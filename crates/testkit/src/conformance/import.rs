@@ -1,15 +1,16 @@
 //! Sessions of another program.
 
-use llm_auth_core::{AuthProvider as _, Client, ErrorKind, OAuthToken, ProviderSpec, Timestamp};
+use llm_auth_core::{
+    AuthProvider as _, Client, ErrorKind, OAuthToken, ProviderSpec, Silent, Timestamp,
+};
 
 use super::flows::signed_in;
-use super::subject::{Subject, check as ensure, expect, expect_error};
+use super::subject::{Subject, check as ensure, expect, expect_error, made_up};
 
 pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(), String> {
-    without_a_client(subject)?;
-    let own = subject.own();
-    let foreign = foreign("made-up", Some("made-up-refresh"));
-    let imported = expect("the import", own.import_session(foreign))?;
+    without_a_client(subject).await?;
+    let own = subject.builder().build();
+    let imported = expect("the import", own.import_session(made_up()))?;
     subject.check_records(&imported)?;
     let checked = own.check_session(&imported);
     expect("the check of the imported session", checked)?;
@@ -21,17 +22,22 @@ pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Res
     refreshed(subject).await
 }
 
-/// If each user brings a client, an import without one names what is missing.
-fn without_a_client<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(), String> {
+/// If each user brings a client, a sign-in and an import without one name what is missing.
+async fn without_a_client<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(), String> {
     let given = subject.given();
-    if !matches!(given.config().client, Client::Required(_)) {
+    let Client::Required(help) = &given.config().client else {
         return Ok(());
-    }
-    let imported = given.import_session(foreign("made-up", Some("made-up-refresh")));
+    };
+    let imported = given.import_session(made_up());
     let error = expect_error("an import without a client", imported)?;
     let names_it = error.to_string().contains("client");
     ensure(error.kind() == ErrorKind::Config && names_it, || {
         format!("an import without a client does not name what is missing: {error}")
+    })?;
+    let session = given.authenticate(&Silent).await;
+    let error = expect_error("a sign-in without a client", session)?;
+    ensure(error.to_string() == *help, || {
+        format!("a sign-in without a client fails with {error:?}, not with {help:?}")
     })
 }
 
@@ -39,8 +45,8 @@ fn without_a_client<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<()
 async fn refreshed<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(), String> {
     let server = subject.server().await?;
     let session = signed_in(subject, &server).await?;
-    let refresh = session.refresh.as_ref().map(|refresh| refresh.expose());
-    let mut bare = foreign(session.access.expose(), refresh);
+    let mut bare = OAuthToken::new(session.access.clone(), Timestamp::default());
+    bare.refresh = session.refresh;
     bare.resource_url = session.resource_url;
     let provider = subject.trusting(server.base_url())?.build();
     let imported = expect("the import", provider.import_session(bare))?;
@@ -51,10 +57,4 @@ async fn refreshed<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(),
     ensure(is_live, || {
         "the access token after the refresh is not the server's".into()
     })
-}
-
-fn foreign(access: &str, refresh: Option<&str>) -> OAuthToken {
-    let mut session = OAuthToken::new(access.into(), Timestamp::default());
-    session.refresh = refresh.map(Into::into);
-    session
 }

@@ -2,11 +2,10 @@
 
 use llm_auth_core::{
     AuthProvider as _, ErrorKind, OAuthProvider, OAuthToken, Operation, ProviderSpec, SecureUrl,
-    Timestamp,
 };
 
 use super::flows::signed_in;
-use super::subject::{Subject, check as ensure, expect, expect_error};
+use super::subject::{Subject, check as ensure, expect, expect_error, made_up};
 
 pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(), String> {
     let (home, elsewhere) = (subject.server().await?, subject.server().await?);
@@ -95,12 +94,6 @@ pub(super) async fn secret<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Re
     ensure(server.credentials_received() == 0, || {
         "the client secret was sent with a session that names no client".into()
     })
-}
-
-fn made_up() -> OAuthToken {
-    let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
-    session.refresh = Some("made-up-refresh".into());
-    session
 }
 
 fn is_at(api: &str, base: &str) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use llm_auth_core::{
     Client, ClientCredentials, FlowKind, OAuthConfig, OAuthProvider, OAuthProviderBuilder,
-    OAuthToken, ProviderSpec,
+    OAuthToken, ProviderSpec, Timestamp,
 };
 
 use super::standard::standard;
@@ -67,14 +67,14 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
         self.config.flows.iter().map(|flow| flow.kind()).collect()
     }
 
+    /// With a client, at its own endpoints.
+    pub(super) fn builder(&self) -> OAuthProviderBuilder<S> {
+        self.builder.clone()
+    }
+
     /// As the user made it.
     pub(super) fn given(&self) -> OAuthProvider<S> {
         self.given.clone().build()
-    }
-
-    /// With a client, at its own endpoints.
-    pub(super) fn own(&self) -> OAuthProvider<S> {
-        self.builder.clone().build()
     }
 
     /// At another server, with the pace of the provider.
@@ -139,7 +139,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
         }
     }
 
-    /// What a session of this configuration records besides its server, as far as `session` lacks it.
+    /// `Err` if a session lacks what a later refresh of it needs.
     pub(super) fn check_records(&self, session: &OAuthToken) -> Result<(), String> {
         let recorded = &session.metadata.provider_data;
         let client = self.config.client.credentials();
@@ -180,6 +180,13 @@ impl Server {
         let seen = self.provider().counters();
         seen.refreshes + seen.revocations + seen.userinfo
     }
+}
+
+/// A session that no server issued.
+pub(super) fn made_up() -> OAuthToken {
+    let mut session = OAuthToken::new("made-up".into(), Timestamp::default());
+    session.refresh = Some("made-up-refresh".into());
+    session
 }
 
 /// `Err` with these words if a condition does not hold.

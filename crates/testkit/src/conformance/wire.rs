@@ -4,10 +4,10 @@ mod browser;
 mod device;
 mod scripted;
 
-use llm_auth_core::{ApiResponse, AuthProvider as _, OAuthToken, ProviderSpec, Timestamp};
+use llm_auth_core::{ApiResponse, AuthProvider as _, ProviderSpec};
 
 use self::scripted::{of_error, scripted};
-use super::subject::{Subject, check as ensure};
+use super::subject::{Subject, check as ensure, made_up};
 use crate::cases::{WireCase, label_of};
 use crate::scripted::ScriptedResponse;
 
@@ -33,7 +33,7 @@ async fn label<S: ProviderSpec + ?Sized>(
 ) -> Result<String, String> {
     if matches!(case.step.as_str(), "api" | "tokeninfo") {
         let response = ApiResponse::new(case.status, case.body.as_bytes());
-        let status = subject.own().classify_api_response(&response);
+        let status = subject.builder().build().classify_api_response(&response);
         return Ok(label_of(&format!("{status:?}")).to_owned());
     }
     match case.step.as_str() {
@@ -51,8 +51,8 @@ async fn label<S: ProviderSpec + ?Sized>(
         }
         "device_code" => provider.request_device_code().await.map(|_| "device_code"),
         "poll" => device::poll(subject, &provider).await?,
-        "refresh" => provider.refresh(&session()).await.map(|_| "token"),
-        "revoke" => provider.revoke(&session()).await.map(|_| "ok"),
+        "refresh" => provider.refresh(&made_up()).await.map(|_| "token"),
+        "revoke" => provider.revoke(&made_up()).await.map(|_| "ok"),
         other => return Err(format!("no such step: {other}")),
     };
     let requests = server.requests().len();
@@ -62,10 +62,4 @@ async fn label<S: ProviderSpec + ?Sized>(
         format!("{requests} requests came")
     })?;
     Ok(read.map_or_else(|error| of_error(&error), str::to_owned))
-}
-
-fn session() -> OAuthToken {
-    let mut session = OAuthToken::new("made-up-access".into(), Timestamp::from_unix_millis(1));
-    session.refresh = Some("made-up-refresh".into());
-    session
 }
