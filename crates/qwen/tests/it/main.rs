@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod api;
-mod common;
 mod conformance;
-mod refresh;
+mod responses;
 mod second_step;
-mod sign_in;
