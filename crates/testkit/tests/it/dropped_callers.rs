@@ -106,7 +106,10 @@ fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_nev
             let token = manager.token().await?;
             manager.invalidate(&token).await
         })?;
-        assert!(kit.standard().is_live_access(next.access.expose()), "{turns}");
+        assert!(
+            kit.standard().is_live_access(next.access.expose()),
+            "{turns}"
+        );
     }
     assert_eq!(kit.standard().counters().families_revoked, 0);
     Ok(())
