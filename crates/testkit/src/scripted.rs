@@ -277,7 +277,7 @@ mod tests {
             r#"{"state":"{STATE}","expired_in":{NOW_MS+10000},"x":{}}"#,
             &request("state=a%2Bb"),
         );
-        let value: serde_json::Value = serde_json::from_str(&filled).unwrap();
+        let value: Value = serde_json::from_str(&filled).unwrap();
         assert_eq!(value["state"], "a+b");
         assert!(value["expired_in"].as_i64().unwrap() > 1_767_225_600_000);
     }

@@ -1,7 +1,6 @@
 //! The tests of this crate, as one program.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
 mod conformance;
 mod recipients;
 mod second_step;

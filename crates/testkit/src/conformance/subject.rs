@@ -152,7 +152,10 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
                 format!("the session records {name} {found:?}, not {value:?}")
             })?;
         }
-        Ok(())
+        let secret = client.and_then(|client| client.secret.as_ref());
+        check(session.metadata.client_secret.as_ref() == secret, || {
+            "the session does not record the client secret that a refresh of it needs".into()
+        })
     }
 }
 
