@@ -26,7 +26,7 @@ mod shared;
 mod state;
 
 pub use browser::browse;
-pub use cases::{WireCase, label_of, wire_cases};
+pub use cases::{WireCase, wire_cases};
 #[cfg(feature = "conformance")]
 pub use client::{Browser, NOW, PendingSignIn, immediate_polls, provider_at};
 #[cfg(feature = "conformance")]

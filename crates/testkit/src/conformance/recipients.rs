@@ -27,6 +27,7 @@ pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Res
             .await
             .map_err(|why| format!("with a session {name}, {why}"))?;
     }
+    names_no_api(&provider, &session)?;
     let received = elsewhere.credentials_received();
     ensure(received == 0, || {
         format!("{received} requests with a session came to a server that did not issue it")
@@ -70,6 +71,23 @@ async fn goes_nowhere<S: ProviderSpec + ?Sized>(
     ensure(!is_there, || {
         "the API base is at a server that did not issue it".into()
     })
+}
+
+/// A server or a file cannot send the access token to any host by naming it as the API.
+fn names_no_api<S: ProviderSpec + ?Sized>(
+    provider: &OAuthProvider<S>,
+    session: &OAuthToken,
+) -> Result<(), String> {
+    const NAMED: &str = "https://api-of-nowhere.example/v1";
+    for mut session in [session.clone(), made_up()] {
+        session.resource_url = Some(NAMED.into());
+        let api = expect("the API of the session", provider.api(&session))?;
+        let is_there = api.base.is_some_and(|api| is_at(&api, NAMED));
+        ensure(!is_there, || {
+            "the API base is at a host that only the session names".into()
+        })?;
+    }
+    Ok(())
 }
 
 /// A session that names no client does not decide which server gets the secret of the user's.

@@ -28,6 +28,11 @@ pub(super) async fn recorded_client<S: ProviderSpec + ?Sized>(
     let recorded = refreshed.metadata.provider_data.get("client_id").cloned();
     ensure(recorded.as_deref() == Some("another-client"), || {
         format!("the refreshed session records the client {recorded:?}, not its own")
+    })?;
+    // The server is trusted: from now on the session is its own.
+    let recorded = refreshed.metadata.server;
+    ensure(recorded.as_deref() == Some(server.base_url()), || {
+        format!("the refreshed session records {recorded:?}, not the server that refreshed it")
     })
 }
 

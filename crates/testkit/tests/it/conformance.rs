@@ -1,9 +1,9 @@
 //! The checks of a provider pass if it is right, and name what is wrong.
 
 use llm_auth_core::{
-    BodyFormat, Call, Client, ClientCredentials, CodeFlow, DeviceFlow, Flow, LoopbackHost,
-    OAuthConfig, OAuthToken, Operation, Poll, ProviderSpec, Response, Result, SecureUrl,
-    TokenResponse,
+    BodyFormat, Call, Client, ClientCredentials, CodeFlow, DeviceFlow, Error, ErrorKind, Flow,
+    LoopbackHost, OAuthConfig, OAuthToken, Operation, Poll, ProviderSpec, Response, Result,
+    SecureUrl, TokenResponse,
 };
 use llm_auth_testkit::{Conformance, Failures};
 
@@ -111,91 +111,116 @@ async fn a_rule_that_the_standard_server_does_not_have_is_named() {
     }
 }
 
-/// A spec that differs from [`vendor`] in what is wrong with it.
+/// A provider with one thing wrong.
 #[derive(Clone, Debug)]
-struct Wrong {
-    config: OAuthConfig,
-    drops_refresh_tokens: bool,
-    is_impatient: bool,
-}
-
-impl Wrong {
-    fn with(change: impl FnOnce(&mut OAuthConfig)) -> Self {
-        let mut config = vendor();
-        config.flows.truncate(1);
-        change(&mut config);
-        Self {
-            config,
-            drops_refresh_tokens: false,
-            is_impatient: false,
-        }
-    }
+enum Wrong {
+    /// This parameter is empty in the requests of one operation.
+    Request(Operation, &'static str),
+    /// The refresh tokens of responses are dropped.
+    NoRefreshToken,
+    /// A failure of the network ends a sign-in.
+    Impatience,
+    /// A code of the server for a denial is taken for another.
+    Denial,
+    /// The API of each session is at whatever host it names.
+    Api,
+    /// A response without a refresh token is an error.
+    Omission,
 }
 
 impl ProviderSpec for Wrong {
     fn config(&self) -> OAuthConfig {
-        self.config.clone()
+        let mut config = vendor();
+        config.flows.truncate(1);
+        if let Self::Request(operation, name) = self {
+            let rules = config.rules(*operation);
+            rules.add.insert((*name).into(), String::new());
+        }
+        if let Self::Denial = self {
+            let codes = &mut config.error_codes;
+            codes.insert("access_denied".into(), "invalid_request".into());
+        }
+        config
     }
 
     fn poll(&self, call: &Call<'_>, response: &Response) -> Result<Poll> {
-        match call.poll(response) {
-            Ok(Poll::Pending) if self.is_impatient => Err(response.unreadable()),
-            read => read,
+        match (self, call.poll(response)) {
+            (Self::Impatience, Err(error)) => Err(Error::new(ErrorKind::Protocol, error.message())),
+            (_, read) => read,
         }
     }
 
     fn token(&self, call: &Call<'_>, response: &Response) -> Result<TokenResponse> {
         let mut token = call.token(response)?;
-        if self.drops_refresh_tokens {
-            token.refresh = None;
+        match self {
+            Self::NoRefreshToken => token.refresh = None,
+            Self::Omission if token.refresh.is_none() => {
+                return Err(Error::new(ErrorKind::Protocol, "no refresh token"));
+            }
+            _ => {}
         }
         Ok(token)
     }
 
-    fn config_for(&self, _session: &OAuthToken) -> Result<Option<OAuthConfig>> {
-        Ok(None)
+    fn named_api(&self, session: &OAuthToken) -> Option<SecureUrl> {
+        SecureUrl::new(session.resource_url.as_deref()?).ok()
     }
-}
 
-/// Each failure has a line that begins so.
-async fn fails(spec: Wrong, expected: &[&str]) {
-    let found = failures(spec).await;
-    for line in expected {
-        let is_found = found.iter().any(|found| found.contains(line));
-        assert!(is_found, "{line} is not in {found:#?}");
+    fn serves_api(&self, _api: &SecureUrl, _config: &OAuthConfig) -> bool {
+        matches!(self, Self::Api)
     }
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_provider_is_named() {
-    let without = |operation, name: &'static str| {
-        Wrong::with(|config| {
-            let rules = config.rules(operation);
-            rules.add.insert(name.into(), String::new());
-        })
-    };
-    fails(
-        without(Operation::Refresh, "client_id"),
-        &["refresh: the server objects: refresh: client_id is required"],
-    )
-    .await;
-    fails(
-        without(Operation::Revocation, "token"),
-        &["revocation: the server objects: revocation: token is required"],
-    )
-    .await;
-    fails(
-        without(Operation::Poll, "device_code"),
-        &["sign-in (Device flow): the server objects: poll: device_code is required"],
-    )
-    .await;
-    let mut lossy = Wrong::with(|_| ());
-    lossy.drops_refresh_tokens = true;
-    fails(
-        lossy,
-        &["sign-in (Device flow): the session has no refresh token"],
-    )
-    .await;
+    let device = "sign-in (Device flow)";
+    for (wrong, check, why) in [
+        (
+            Wrong::Request(Operation::Refresh, "client_id"),
+            "refresh",
+            "the server objects: refresh: client_id is required",
+        ),
+        (
+            Wrong::Request(Operation::Revocation, "token"),
+            "revocation",
+            "the server objects: revocation: token is required",
+        ),
+        (
+            Wrong::Request(Operation::Poll, "device_code"),
+            device,
+            "the server objects: poll: device_code is required",
+        ),
+        (
+            Wrong::NoRefreshToken,
+            device,
+            "the session has no refresh token, although the server issued one",
+        ),
+        (
+            Wrong::Impatience,
+            "trouble at polls",
+            "a sign-in whose polls fail four times failed",
+        ),
+        (
+            Wrong::Denial,
+            "denial (Device flow)",
+            "the error is Protocol, not Denied",
+        ),
+        (
+            Wrong::Api,
+            "recipients",
+            "the API base is at a host that only the session names",
+        ),
+        (
+            Wrong::Omission,
+            "kept refresh token",
+            "the refresh failed: vendor: no refresh token",
+        ),
+    ] {
+        let found = failures(wrong).await;
+        let line = format!("{check}: {why}");
+        let is_found = found.iter().any(|found| found.starts_with(&line));
+        assert!(is_found, "{line} is not in {found:#?}");
+    }
 }
 
 #[test]
