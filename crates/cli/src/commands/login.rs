@@ -8,13 +8,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock, Timestamp, printable};
+use llm_auth_core::{
+    Clock as _, FileTokenStore, FlowKind, SessionKey, SystemClock, Timestamp, printable,
+};
 
 use self::policy::Policy;
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, ProviderName, trust};
+use crate::providers::{FlowName, ProviderArgs, ProviderName, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -51,8 +53,12 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     no_browser: bool,
 
-    /// Give up after this time [default: 300 for gemini; for qwen and minimax as long as the
-    /// vendor's code is good, which this can only shorten].
+    /// The way to sign in, if the vendor offers several.
+    #[arg(long, value_enum, value_name = "WAY")]
+    flow: Option<FlowName>,
+
+    /// Give up after this time [default: 300 in the browser; with a code as long as that is good,
+    /// which this can only shorten].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }
@@ -67,6 +73,7 @@ impl LoginArgs {
             json,
             browser: false,
             no_browser: false,
+            flow: None,
             timeout: None,
         }
     }
@@ -93,6 +100,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             .flatten()
             .find(|name| resolve::is_address(name))
             .map(str::to_owned),
+        flow: args.flow.map(FlowKind::from),
         ..args.provider_args.clone()
     };
     let configured = provider.configure(&provider_args, None, args.timeout)?;

@@ -1,9 +1,9 @@
 //! The arguments that make a provider.
 
 use clap::{Args, ValueEnum, ValueHint};
-use llm_auth_core::TrustedHost;
-use llm_auth_gemini::OAuthClient;
-use llm_auth_minimax::{Dialect, Region};
+use llm_auth::gemini::OAuthClient;
+use llm_auth::minimax::{Dialect, Region};
+use llm_auth_core::{FlowKind, TrustedHost};
 
 use super::client_file::ClientFile;
 use crate::error::{Failure, chain};
@@ -30,6 +30,10 @@ pub(crate) struct ProviderArgs {
     /// The client of a session that is taken over (gemini).
     #[arg(skip)]
     pub(crate) client: Option<OAuthClient>,
+
+    /// The way to sign in.
+    #[arg(skip)]
+    pub(crate) flow: Option<FlowKind>,
 
     /// The address of the person that is to sign in (gemini).
     #[arg(skip)]
@@ -64,6 +68,24 @@ impl TrustArgs {
             hosts.extend(settings.trusted_endpoints()?);
         }
         Ok(hosts)
+    }
+}
+
+/// A way to sign in as it is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum FlowName {
+    // A code that is entered on any device.
+    Device,
+    // The browser of this computer.
+    Browser,
+}
+
+impl From<FlowName> for FlowKind {
+    fn from(name: FlowName) -> Self {
+        match name {
+            FlowName::Device => Self::Device,
+            FlowName::Browser => Self::Code,
+        }
     }
 }
 

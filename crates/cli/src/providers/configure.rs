@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use llm_auth::gemini::OAuthClient;
 use llm_auth_core::{
-    Client, ClientCredentials, EndpointOverrides, EndpointRole, HttpClient, OAuthProviderBuilder,
-    Secret,
+    Client, ClientCredentials, EndpointOverrides, EndpointRole, FlowKind, HttpClient,
+    OAuthProviderBuilder, Secret,
 };
-use llm_auth_gemini::OAuthClient;
 
 use super::args::ProviderArgs;
 use super::endpoints::variable_of;
@@ -79,6 +79,9 @@ impl ProviderName {
         }
         if let Some(scope) = self.scope(&variables, args)? {
             builder = builder.scope(scope);
+        }
+        if let Some(kind) = args.flow {
+            builder = builder.flow(kind);
         }
         if let Some(patience) = patience {
             builder = builder.timeout(patience);
@@ -167,6 +170,20 @@ impl ProviderName {
 
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
         let row = self.row();
+        if let Some(kind) = args.flow
+            && self
+                .config(args)
+                .flows
+                .iter()
+                .all(|flow| flow.kind() != kind)
+        {
+            let way = match kind {
+                FlowKind::Device => "with a device code",
+                _ => "in the browser",
+            };
+            let message = format!("{} has no sign-in {way}: leave out --flow", self.title());
+            return Err(Failure::Usage(message));
+        }
         let misplaced = if args.region.is_some() && !row.takes_region {
             Some("--region is for minimax")
         } else if args.client_file.is_some() && !row.takes_client_file {

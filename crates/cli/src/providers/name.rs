@@ -1,11 +1,13 @@
 //! The providers that can be signed in to, by name.
 
+use std::sync::LazyLock;
+
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use llm_auth_core::{FileTokenStore, FlowKind, OAuthConfig};
 
 use super::args::ProviderArgs;
-use super::table::{GEMINI, MINIMAX, Own, QWEN, Row};
+use super::table::{self, Own, Row};
 use crate::session::resolve::Accounts;
 
 /// A provider that can be signed in to.
@@ -22,7 +24,9 @@ impl Eq for ProviderName {}
 
 impl ValueEnum for ProviderName {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::QWEN, Self::MINIMAX, Self::GEMINI]
+        static ALL: LazyLock<Vec<ProviderName>> =
+            LazyLock::new(|| table::ALL.into_iter().map(ProviderName).collect());
+        &ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -31,9 +35,9 @@ impl ValueEnum for ProviderName {
 }
 
 impl ProviderName {
-    pub(crate) const QWEN: Self = Self(&QWEN);
-    pub(crate) const MINIMAX: Self = Self(&MINIMAX);
-    pub(crate) const GEMINI: Self = Self(&GEMINI);
+    pub(crate) const QWEN: Self = Self(&table::QWEN);
+    pub(crate) const MINIMAX: Self = Self(&table::MINIMAX);
+    pub(crate) const GEMINI: Self = Self(&table::GEMINI);
 
     /// The name as it is typed and stored.
     pub(crate) fn name(self) -> &'static str {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use llm_auth::minimax::{Dialect, MiniMax, ProviderSpec as _, Region};
 use llm_auth_core::{AuthProvider as _, Silent};
-use llm_auth_minimax::{Dialect, MiniMax, ProviderSpec as _, Region};
 use serde_json::{Value, json};
 
 use crate::common::{Done, User, read};

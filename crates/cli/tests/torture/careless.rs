@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use llm_auth_qwen::{AuthManager, Error, FileTokenStore, OAuthToken, QwenProvider};
+use llm_auth::qwen::{AuthManager, Error, FileTokenStore, OAuthToken, QwenProvider};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
