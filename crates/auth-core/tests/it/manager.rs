@@ -1,18 +1,17 @@
 //! The life of a session: refreshing, waiting, storing.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-#[path = "manager/sign_in.rs"]
 mod sign_in;
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::{
+    Brittle, FakeProvider, Response, caller_in_mid_refresh, expired_session, session,
+};
 use llm_auth_core::{
     AuthManager, ErrorKind, MemoryTokenStore, SessionKey, Silent, TokenStore as _,
 };
-use support::{Brittle, FakeProvider, Response, caller_in_mid_refresh, expired_session, session};
 
 fn key() -> SessionKey {
     SessionKey::new("fake", "default")

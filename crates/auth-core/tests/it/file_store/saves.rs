@@ -123,7 +123,11 @@ async fn a_save_does_not_look_at_the_old_file() {
 #[test]
 fn a_save_that_was_prepared_opens_nothing() {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "saves::saves_without_descriptors"])
+        .args([
+            "--ignored",
+            "--exact",
+            "file_store::saves::saves_without_descriptors",
+        ])
         .env(IN_CHILD, "1")
         .output()
         .unwrap();
@@ -176,7 +180,7 @@ fn child(name: &str, directory: &Path) -> std::process::Child {
 async fn a_process_that_is_killed_after_it_prepared_leaves_its_note_and_a_free_lock() {
     use std::io::{BufRead as _, BufReader};
     let directory = tempfile::tempdir().unwrap();
-    let mut process = child("saves::prepares_and_waits", directory.path());
+    let mut process = child("file_store::saves::prepares_and_waits", directory.path());
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("prepared")));
     assert!(temporary(&directory).exists());

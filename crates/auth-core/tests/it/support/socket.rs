@@ -1,5 +1,4 @@
 //! A server that gives one response, byte for byte, and a client of it.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use llm_auth_core::{
     Call, Error, Form, HttpClient, OAuthConfig, Operation, Secret, SecureUrl, Timestamp,

@@ -1,14 +1,11 @@
 //! Many callers, and servers that ask for fewer requests.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::{Brittle, FakeProvider, Response, expired_session, session};
 use llm_auth_core::{AuthManager, Clock as _, ErrorKind, ManualClock, SystemClock};
-use support::{Brittle, FakeProvider, Response, expired_session, session};
 
 fn manager(provider: &FakeProvider, store: &Arc<Brittle>) -> AuthManager {
     AuthManager::builder(provider.clone())

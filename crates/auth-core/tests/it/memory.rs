@@ -4,22 +4,16 @@
 //! names the scenario. The scenario derives its secrets by a rule that this side knows too, so that
 //! only the library can have put them into the memory. When it is done it prints so and waits; then
 //! this side searches all its writable memory.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
-#[path = "memory/image.rs"]
 mod image;
-#[path = "memory/made_up.rs"]
 mod made_up;
-#[path = "memory/scenarios.rs"]
 mod scenarios;
-#[path = "memory/search.rs"]
 mod search;
 
 use self::made_up::{WARM_UP, text};
 
 fn left_by(scenario: &str, place: &str, secrets: std::ops::Range<u64>) -> Vec<image::Hit> {
-    search::left_by("the_child", scenario, place, secrets)
+    search::left_by("memory::the_child", scenario, place, secrets)
 }
 
 #[test]

@@ -1,6 +1,4 @@
 //! Signing in by pasting, alongside the browser's response.
-#![cfg(feature = "loopback")]
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

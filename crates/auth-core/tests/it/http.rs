@@ -1,5 +1,4 @@
 //! How the client reads responses, good and odd, on a real socket.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +8,10 @@ use llm_auth_core::{
 };
 use tokio::net::TcpListener;
 
-#[path = "support/socket.rs"]
-mod socket;
-
-#[path = "http/bodies.rs"]
 mod bodies;
-#[path = "http/proxies.rs"]
 mod proxies;
 
-use socket::{answer, post, refused, serve, standard};
+use crate::support::socket::{answer, post, refused, serve, standard};
 
 #[tokio::test]
 async fn a_form_is_escaped_and_sent_with_a_user_agent() {

@@ -1,14 +1,11 @@
 //! Providers and stores that panic, hang or fail: an error like any other, and nothing is lost.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::{Brittle, FakeProvider, Misbehaviour, Response, expired_session, session};
 use llm_auth_core::{AuthManager, ErrorKind, SessionChange, Silent};
-use support::{Brittle, FakeProvider, Misbehaviour, Response, expired_session, session};
 
 /// Long enough for a call that works, however busy the machine is, is not needed: the calls that
 /// work here do not wait.

@@ -1,16 +1,13 @@
 //! The advisory window, the watching of a session, and its keeping fresh.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{FakeProvider, Response, expired_session, session};
 use llm_auth_core::{
     AuthManager, Clock as _, ErrorKind, ManualClock, MemoryTokenStore, OAuthToken, SessionChange,
     SessionKey, Silent, SystemClock, TokenStore as _,
 };
-use support::{FakeProvider, Response, expired_session, session};
 
 fn key() -> SessionKey {
     SessionKey::new("fake", "default")

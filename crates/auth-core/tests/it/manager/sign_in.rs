@@ -8,8 +8,8 @@ use llm_auth_core::{
     TokenStore as _,
 };
 
-use super::support::{Brittle, FakeProvider, caller_in_mid_refresh, expired_session, session};
 use super::{key, stored, with_session};
+use crate::support::{Brittle, FakeProvider, caller_in_mid_refresh, expired_session, session};
 
 #[tokio::test]
 async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {

@@ -1,12 +1,8 @@
 //! How the client treats text: a server's, and text that a file or a caller puts into a header.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-#[path = "support/socket.rs"]
-mod socket;
 
 use llm_auth_core::{DeviceAuthorization, ErrorKind, Form, HttpClient, Secret, TokenResponse};
 
-use socket::{answer, coded, post, refused, serve};
+use crate::support::socket::{answer, coded, post, refused, serve};
 
 #[tokio::test]
 async fn a_secret_that_the_server_repeats_is_not_in_the_error() {

@@ -1,8 +1,5 @@
 //! Requests to the redirect URI, and which of them count.
-#![cfg(feature = "loopback")]
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-#[path = "callback/connections.rs"]
 mod connections;
 
 use std::sync::Arc;

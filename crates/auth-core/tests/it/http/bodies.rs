@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use llm_auth_core::{ErrorKind, Operation, Poll};
 
-use super::socket::{answer, coded, post, standard};
+use crate::support::socket::{answer, coded, post, standard};
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {

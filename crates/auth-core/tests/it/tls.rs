@@ -1,5 +1,4 @@
 //! Trusted certificates: real TLS on a real socket.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::error::Error as _;
 use std::sync::Arc;

@@ -1,15 +1,12 @@
 //! A refresh depends on no caller: not on its runtime, its thread, its task or its handle.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod support;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use crate::support::{FakeProvider, expired_session, session};
 use llm_auth_core::{AuthManager, FileTokenStore, SessionKey, Silent, TokenStore as _};
-use support::{FakeProvider, expired_session, session};
 use tokio::runtime::{Builder, Runtime};
 
 struct Unpark(Thread);

@@ -1,10 +1,7 @@
 //! Sessions in files, on a real disk.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[cfg(unix)]
-#[path = "file_store/places.rs"]
 mod places;
-#[path = "file_store/saves.rs"]
 mod saves;
 
 use std::fs;

@@ -1,6 +1,4 @@
 //! Addresses as terminals and users break them, and how they reach the library.
-#![cfg(feature = "loopback")]
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};

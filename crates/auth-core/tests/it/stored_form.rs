@@ -1,5 +1,4 @@
 //! Any session, any unknown members, any previous file.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 
