@@ -16,6 +16,7 @@ mod http;
 mod manager;
 #[cfg(target_os = "linux")]
 mod memory;
+mod oauth;
 #[cfg(feature = "loopback")]
 mod pasted_addresses;
 #[cfg(feature = "loopback")]
