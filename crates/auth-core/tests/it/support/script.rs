@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -14,7 +13,8 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    pub(crate) fn json(&self) -> Value {
+    #[cfg(feature = "loopback")]
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
