@@ -31,8 +31,8 @@ use crate::ui::streams::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
-    /// The vendor; a person at a terminal is asked if it is left out.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// The provider; without it, the command asks at a terminal.
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     pub(crate) provider: Option<ProviderName>,
 
     #[command(flatten)]
@@ -41,11 +41,11 @@ pub(crate) struct LoginArgs {
     #[command(flatten)]
     provider_args: ProviderArgs,
 
-    /// Write one JSON event a line to standard output.
+    /// Print JSON events to standard output, one per line.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Open a browser also where none is expected to be seen, such as over SSH.
+    /// Open a browser even if it may not be visible, such as over SSH.
     #[arg(long, conflicts_with = "no_browser")]
     browser: bool,
 
@@ -53,11 +53,11 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     no_browser: bool,
 
-    /// The way to sign in, if the vendor offers several.
+    /// How to sign in, if the provider supports both.
     #[arg(long, value_enum, value_name = "WAY")]
     flow: Option<FlowName>,
 
-    /// Give up after this time [default: 300 in the browser; with a code as long as that is good,
+    /// Give up after this time [default: 300 in the browser; with a device code, its lifetime,
     /// which this can only shorten].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,

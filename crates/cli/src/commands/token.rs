@@ -26,7 +26,7 @@ pub(crate) struct TokenArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
 
-    /// Write one JSON object with the token, its expiry, and what an API call needs.
+    /// Print a JSON object with the token, its expiry, and what an API call needs.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -40,16 +40,16 @@ pub(crate) struct Wanted {
     #[command(flatten)]
     pub(crate) provider_args: ProviderArgs,
 
-    /// How long the token must still be good [default: 60].
+    /// How long the token must remain valid [default: 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     min_validity: Option<Duration>,
 
-    /// Refresh it now: the API refused the stored one.
+    /// Refresh the token now, because the API rejected the stored one.
     #[arg(long)]
     force_refresh: bool,
 
-    /// The longest time for one request to the vendor, and for another process's refresh [default:
-    /// 20 and 60].
+    /// The limit for each request to the provider, and for the refresh of another process
+    /// [default: 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }

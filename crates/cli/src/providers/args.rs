@@ -16,7 +16,7 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_name = "FILE", value_parser = ClientFile::parser(), value_hint = ValueHint::AnyPath)]
     pub(crate) client_file: Option<ClientFile>,
 
-    /// The region that the account lives in (minimax) [default: global].
+    /// The region of the account (minimax) [default: global].
     #[arg(long, value_enum)]
     pub(crate) region: Option<RegionName>,
 
@@ -50,8 +50,8 @@ impl ProviderArgs {
 /// What a call says about servers that are not the vendor's own.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TrustArgs {
-    /// Send credentials to this server (HOST or HOST:PORT) too, if the environment names it as an
-    /// endpoint, or the vendor as its API; may be given several times.
+    /// Also send credentials to this server (HOST or HOST:PORT) if the environment sets it as an
+    /// endpoint or the provider names it as its API. Repeatable.
     #[arg(long = "trust-endpoint", value_name = "HOST", value_parser = host)]
     trusted: Vec<TrustedHost>,
 }
