@@ -4,7 +4,6 @@ use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::json;
 
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 /// Every refresh gets this.

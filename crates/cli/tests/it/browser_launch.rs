@@ -9,9 +9,7 @@ use std::process::Command;
 use llm_auth_testkit::Approval;
 
 use crate::support::browser::{browse, with_browser};
-
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 /// A program for `BROWSER` that hands its page to the reader of the pipe, and then hangs

@@ -4,7 +4,6 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 #[test]

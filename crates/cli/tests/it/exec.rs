@@ -6,10 +6,8 @@ use std::process::{Command, Stdio};
 use llm_auth_testkit::Approval;
 
 use crate::support::done::Done;
-
-use crate::support::user::User;
-
 use crate::support::inherited_signals::let_children_hear;
+use crate::support::user::User;
 use crate::support::wait::wait_for;
 
 const SH: &str = "/bin/sh";

@@ -1,6 +1,7 @@
 use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::json;
 
+use crate::support::done::Done;
 use crate::support::session_file::expire;
 use crate::support::user::User;
 
@@ -113,4 +114,38 @@ fn a_call_that_makes_no_sense_is_exit_code_2() {
         .assert_failed(2, "--client-file");
     assert_eq!(user.run(&["--help"]).code, Some(0));
     assert_eq!(user.run(&["--version"]).code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    for args in [
+        &["status"][..],
+        &["status", "--json"],
+        &["token", "qwen"],
+        &["token", "qwen", "--json"],
+        &["accounts"],
+        &["man"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+        &["login", "--help"],
+        &["doctor", "--offline"],
+        &["import"],
+        &["switch", "qwen", "default", "--json"],
+        #[cfg(feature = "demo")]
+        &["demo", "--yes"],
+        &["logout", "qwen", "--json"],
+    ] {
+        let mut child = user.start(args);
+        // Nothing is read at all.
+        drop(child.stdout.take());
+        let done = Done::from(child.wait_with_output().unwrap());
+        assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
+        for word in ["ipe", "standard output", "panicked"] {
+            assert!(!done.err.contains(word), "{args:?}: {done:?}");
+        }
+    }
 }

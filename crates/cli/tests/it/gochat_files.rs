@@ -6,7 +6,6 @@ use llm_auth_testkit::{Fault, Operation};
 use serde_json::{Value, json};
 
 use crate::support::session_file::{expire, read};
-
 use crate::support::user::User;
 
 const QWEN: &str = include_str!("../data/gochat-qwen.json");

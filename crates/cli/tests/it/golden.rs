@@ -8,7 +8,6 @@ use llm_auth_testkit::{Fault, Operation};
 use serde_json::json;
 
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 #[test]

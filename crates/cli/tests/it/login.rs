@@ -6,9 +6,7 @@ use llm_auth_testkit::{Approval, Fault, Operation};
 use crate::support::browser::{browse, final_url};
 use crate::support::done::Done;
 use crate::support::session_file::read;
-
 use crate::support::user::User;
-
 use crate::support::wait::wait_for;
 
 #[test]

@@ -16,6 +16,8 @@ mod ambiguous_responses;
 mod browser_launch;
 #[cfg(target_os = "linux")]
 mod ca_certificates;
+#[cfg(unix)]
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -26,14 +28,16 @@ mod gochat_files;
 #[cfg(unix)]
 mod golden;
 mod import;
+#[cfg(unix)]
+mod json_output;
 mod login;
 mod malformed_responses;
+#[cfg(unix)]
+mod manual_pages;
 mod proxy;
 mod remote_login;
 mod secrets;
 mod session_files;
-#[cfg(unix)]
-mod shell;
 #[cfg(unix)]
 mod signals;
 mod status_and_logout;

@@ -5,9 +5,7 @@ use llm_auth_testkit::{Fault, Operation};
 use serde_json::{Value, json};
 
 use crate::support::browser::browse;
-
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 #[test]

@@ -7,9 +7,7 @@ use std::process::{Child, Stdio};
 use llm_auth_testkit::Approval;
 
 use crate::support::browser::{browse, final_url, parameter, with_browser};
-
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 /// A sign-in at a terminal that is far from any browser, with its authorization URL.

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::support::browser::browse;
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 /// Every token in a stored session.

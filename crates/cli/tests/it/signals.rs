@@ -5,10 +5,8 @@ use llm_auth_testkit::{Approval, Fault, Operation};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::done::Done;
-
-use crate::support::user::User;
-
 use crate::support::inherited_signals::let_children_hear;
+use crate::support::user::User;
 use crate::support::wait::wait_for;
 
 const SIGNALS: [(Signal, i32); 4] = [

@@ -1,7 +1,6 @@
 use llm_auth_testkit::{Fault, Operation};
 
 use crate::support::done::Done;
-
 use crate::support::user::User;
 
 #[test]

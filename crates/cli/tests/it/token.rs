@@ -3,9 +3,7 @@ use std::process::Stdio;
 use llm_auth_testkit::{Fault, Operation};
 
 use crate::support::done::Done;
-
 use crate::support::user::User;
-
 use crate::support::wait::wait_for;
 
 #[test]

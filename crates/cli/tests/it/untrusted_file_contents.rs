@@ -5,9 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::done::Done;
-
 use crate::support::session_file::read;
-
 use crate::support::user::User;
 
 /// What steers a terminal, ends a header, or is not seen.

@@ -8,7 +8,6 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::support::done::Done;
 use crate::support::session_file::read;
-
 use crate::support::user::User;
 
 const WHERE_A_PATH_IS_WANTED: [&str; 4] = [

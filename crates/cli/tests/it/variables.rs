@@ -1,13 +1,6 @@
-use std::process::Command;
-
 use crate::support::browser::{browse, with_browser};
 use crate::support::done::Done;
-
 use crate::support::user::User;
-
-fn finish(command: &mut Command) -> Done {
-    command.output().unwrap().into()
-}
 
 #[test]
 fn a_value_that_cannot_be_used_is_blamed_on_its_variable() {
@@ -45,7 +38,7 @@ fn a_value_that_cannot_be_used_is_blamed_on_its_variable() {
         ("LLM_AUTH_CA_FILE", "~/made-up.pem"),
         ("HTTPS_PROXY", "http://mia:made-up@proxy.example\n:1"),
     ] {
-        let done = finish(user.command(&["token", "qwen"]).env(name, value));
+        let done = Done::of(user.command(&["token", "qwen"]).env(name, value));
         done.assert_failed(1, name);
         assert!(!done.err.contains("made-up"), "{done:?}");
     }
@@ -67,7 +60,7 @@ fn the_hosts_without_a_proxy_are_named_if_they_make_no_sense() {
         command
             .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .env(name, value);
-        finish(&mut command).assert_failed(1, name);
+        Done::of(&mut command).assert_failed(1, name);
     }
 }
 
@@ -111,7 +104,7 @@ fn a_log_directive_that_has_no_effect_is_said_and_stops_nothing() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let mut command = user.command(&["token", "qwen"]);
-    let done = finish(command.env("LLM_AUTH_LOG", "llm_auht=debug, info"));
+    let done = Done::of(command.env("LLM_AUTH_LOG", "llm_auht=debug, info"));
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("llm_auht"), "{done:?}");
 }
@@ -124,7 +117,7 @@ fn an_empty_value_counts_as_not_set() {
         command.env(format!("LLM_AUTH_QWEN_{name}"), "");
     }
     command.env("HTTPS_PROXY", "").env("LLM_AUTH_LOG", "");
-    assert_eq!(finish(&mut command).code, Some(0));
+    assert_eq!(Done::of(&mut command).code, Some(0));
 }
 
 #[test]
@@ -134,7 +127,7 @@ fn a_single_endpoint_outweighs_the_base_url() {
     let token = format!("{}/api/v1/oauth2/token", other.kit.base_url());
     let trusted = ["--trust-endpoint", other.kit.base_url()];
     let mut command = user.command(&[&["login", "qwen", "--timeout", "3"], &trusted[..]].concat());
-    let done = finish(command.env("LLM_AUTH_QWEN_TOKEN_ENDPOINT", token));
+    let done = Done::of(command.env("LLM_AUTH_QWEN_TOKEN_ENDPOINT", token));
     assert_ne!(
         done.code,
         Some(0),
@@ -152,10 +145,10 @@ fn a_client_id_and_a_scope_can_be_set() {
     let mut command = user.command(&["login", "qwen"]);
     command.env("LLM_AUTH_QWEN_CLIENT_ID", "my-client");
     command.env("LLM_AUTH_QWEN_SCOPE", "openid model.completion");
-    assert_eq!(finish(&mut command).code, Some(0));
+    assert_eq!(Done::of(&mut command).code, Some(0));
     assert_eq!(user.stored("qwen")["scope"], "openid model.completion");
     let mut command = user.command(&["login", "qwen"]);
-    let done = finish(command.env("LLM_AUTH_QWEN_CLIENT_ID", "nobody-knows-me"));
+    let done = Done::of(command.env("LLM_AUTH_QWEN_CLIENT_ID", "nobody-knows-me"));
     done.assert_failed(1, "qwen");
 }
 
@@ -165,7 +158,7 @@ fn a_proxy_never_gets_a_request_to_loopback() {
     let mut command = user.command(&["login", "qwen"]);
     // Nothing listens on the discard port.
     command.env("HTTPS_PROXY", "http://127.0.0.1:9");
-    assert_eq!(finish(&mut command).code, Some(0));
+    assert_eq!(Done::of(&mut command).code, Some(0));
 }
 
 #[cfg(unix)]
@@ -176,18 +169,18 @@ fn text_that_is_not_utf_8_is_a_usage_error() {
 
     let user = User::new();
     let odd = OsStr::from_bytes(b"\xff\xfe");
-    let done = finish(user.command(&["token", "qwen", "--account"]).arg(odd));
+    let done = Done::of(user.command(&["token", "qwen", "--account"]).arg(odd));
     assert_eq!(done.code, Some(2), "{done:?}");
     assert!(!done.err.contains("panicked"), "{done:?}");
     user.sign_in(&["qwen"]);
     user.expire("qwen");
-    let done = finish(
+    let done = Done::of(
         user.command(&["token", "qwen"])
             .env("LLM_AUTH_QWEN_CLIENT_ID", odd),
     );
     done.assert_failed(2, "LLM_AUTH_QWEN_CLIENT_ID");
     let store = user.directory.path().join(odd);
-    let done = finish(user.command(&["login", "qwen", "--store"]).arg(&store));
+    let done = Done::of(user.command(&["login", "qwen", "--store"]).arg(&store));
     assert_eq!(done.code, Some(0), "a path need not be UTF-8: {done:?}");
     assert!(store.exists());
 }
@@ -195,10 +188,10 @@ fn text_that_is_not_utf_8_is_a_usage_error() {
 #[test]
 fn the_default_folder_is_below_the_home_of_the_user() {
     let user = User::new();
-    let done = finish(user.command(&["login", "qwen"]).env_remove("LLM_AUTH_HOME"));
+    let done = Done::of(user.command(&["login", "qwen"]).env_remove("LLM_AUTH_HOME"));
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(!user.directory.path().join("home").exists());
-    let done = finish(
+    let done = Done::of(
         user.command(&["status", "--json"])
             .env_remove("LLM_AUTH_HOME"),
     );

@@ -10,11 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::browser::{browse, with_browser};
-
 use crate::support::command::command;
-
 use crate::support::done::Done;
-
 use crate::support::session_file::read;
 
 /// What every secret begins with, and nothing that may be said.

@@ -1,6 +1,6 @@
 //! What a process of the command left behind.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -23,6 +23,11 @@ impl From<Output> for Done {
 }
 
 impl Done {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        command.output().unwrap().into()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -32,6 +37,16 @@ impl Done {
         lines
             .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}")))
             .collect()
+    }
+
+    /// Neither standard output nor standard error holds any of these.
+    pub(crate) fn assert_no_secret(&self, secrets: &[&str]) {
+        for secret in secrets {
+            assert!(
+                !self.out.contains(secret) && !self.err.contains(secret),
+                "{self:?}"
+            );
+        }
     }
 
     /// The exit code, one line that says why, and one that says what to do.

@@ -7,7 +7,6 @@ use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::Value;
 
 use crate::support::done::Done;
-
 use crate::support::user::User;
 use crate::tab::Tab;
 

@@ -1,8 +1,7 @@
 //! What people paste into a terminal, and what they type there.
 
-use crate::support::browser::{browse, final_url};
-
 use crate::pty::{Terminal, WIDE};
+use crate::support::browser::{browse, final_url};
 use crate::support::user::User;
 
 /// A sign-in that waits, and the address that the browser ends on.

@@ -9,9 +9,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::termios::LocalModes;
 use vt100::Parser;
 
-use crate::support::user::User;
-
 use crate::screenshots;
+use crate::support::user::User;
 use crate::support::wait::PATIENCE;
 
 pub(crate) const WIDE: (u16, u16) = (80, 40);

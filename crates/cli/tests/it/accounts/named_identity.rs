@@ -2,7 +2,6 @@
 
 use crate::support::browser::{browse, with_browser};
 use crate::support::session_file::read;
-
 use crate::support::user::User;
 
 /// Who approves in the simulated Google.
