@@ -6,15 +6,14 @@
 //! terminal, and its base URL as the argument.
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
-use llm_auth_qwen::{AuthManager, FileTokenStore, LoginEvent, QwenEndpoints, QwenProvider, Result};
+use llm_auth_qwen::{AuthManager, FileTokenStore, LoginEvent, QwenProvider, Result};
 
 fn main() -> Result<()> {
-    let mut endpoints = QwenEndpoints::default();
+    let mut provider = QwenProvider::builder();
     if let Some(base) = std::env::args().nth(1) {
-        endpoints = endpoints.with_base(&base)?;
+        provider = provider.base_url(&base)?;
     }
-    let provider = QwenProvider::builder().endpoints(endpoints).build();
-    let manager = AuthManager::builder(provider)
+    let manager = AuthManager::builder(provider.build())
         .store(FileTokenStore::file("qwen-session.json"))
         .build()
         .blocking();

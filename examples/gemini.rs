@@ -5,7 +5,9 @@
 
 use std::error::Error;
 
-use llm_auth_gemini::{AuthManager, FileTokenStore, GeminiProvider, LoginEvent, OAuthClient};
+use llm_auth_gemini::{
+    AuthManager, FileTokenStore, Gemini, LoginEvent, OAuthClient, ProviderSpec as _,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -13,8 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .unwrap_or_else(|| "client_secret.json".into());
     let client = OAuthClient::from_json(&std::fs::read(path)?)?;
-    let provider = GeminiProvider::builder().client(client).build();
-    let manager = AuthManager::builder(provider.clone())
+    let manager = AuthManager::builder(Gemini::with_client(client).provider())
         .store(FileTokenStore::file("gemini-session.json"))
         .build();
     let token = manager
@@ -24,9 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "Authorization: Bearer ({} characters)",
         token.access.expose().len()
     );
-    println!(
-        "x-goog-user-project: {}",
-        provider.quota_project(&token).unwrap_or("(none)")
-    );
+    for (name, value) in manager.provider().api(&token)?.headers {
+        println!("{name}: {value}");
+    }
     Ok(())
 }

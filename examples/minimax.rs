@@ -3,12 +3,14 @@
 //! `cargo run -p llm-auth-examples --example minimax -- cn`
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
-use llm_auth_minimax::{AuthManager, FileTokenStore, LoginEvent, MiniMaxProvider, Result};
+use llm_auth_minimax::{
+    AuthManager, FileTokenStore, LoginEvent, MiniMax, ProviderSpec as _, Result,
+};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let region = std::env::args().nth(1).unwrap_or_else(|| "global".into());
-    let provider = MiniMaxProvider::builder().region(region.parse()?).build();
+    let provider = MiniMax::in_region(region.parse()?).provider();
     let manager = AuthManager::builder(provider)
         .store(FileTokenStore::file("minimax-session.json"))
         .account(region)
@@ -19,9 +21,7 @@ async fn main() -> Result<()> {
     if let Some(message) = &token.notification {
         println!("MiniMax says: {message:?}");
     }
-    println!(
-        "call {}",
-        manager.provider().api_base(&token).unwrap_or_default()
-    );
+    let api = manager.provider().api(&token)?;
+    println!("call {}", api.base.unwrap_or_default());
     Ok(())
 }

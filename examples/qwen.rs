@@ -6,29 +6,28 @@
 //! terminal, and its base URL as the argument.
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example")]
 
-use llm_auth_qwen::{AuthManager, FileTokenStore, LoginEvent, QwenEndpoints, QwenProvider, Result};
+use llm_auth_qwen::{AuthManager, FileTokenStore, LoginEvent, QwenProvider, Result};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let mut endpoints = QwenEndpoints::default();
+    let mut provider = QwenProvider::builder();
     if let Some(base) = std::env::args().nth(1) {
-        endpoints = endpoints.with_base(&base)?;
+        provider = provider.base_url(&base)?;
     }
-    let provider = QwenProvider::builder().endpoints(endpoints).build();
-    let manager = AuthManager::builder(provider)
+    let manager = AuthManager::builder(provider.build())
         .store(FileTokenStore::file("qwen-session.json"))
         .build();
     let token = manager
         .token_or_login(&|event: &LoginEvent<'_>| eprintln!("{event}"))
         .await?;
-    println!(
-        "call {}",
-        manager.provider().api_base(&token).unwrap_or_default()
-    );
+    let api = manager.provider().api(&token)?;
+    println!("call {}", api.base.unwrap_or_default());
     println!(
         "with a token of {} characters, good until {}",
         token.access.expose().len(),
-        token.expires_at
+        token
+            .expires_at
+            .map_or_else(|| "further notice".to_owned(), |at| at.to_string())
     );
     Ok(())
 }

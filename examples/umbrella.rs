@@ -16,7 +16,7 @@ async fn main() -> Result<()> {
     let directory = std::env::args().nth(1).unwrap_or_else(|| "sessions".into());
     let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::directory(directory));
     let managers = [
-        AuthManager::builder(GeminiProvider::builder().build()),
+        AuthManager::builder(GeminiProvider::new()),
         AuthManager::builder(MiniMaxProvider::new()),
         AuthManager::builder(QwenProvider::new()),
     ]
@@ -25,10 +25,10 @@ async fn main() -> Result<()> {
         match manager.load().await? {
             None => println!("{}: no account is signed in", manager.key()),
             Some(token) => println!(
-                "{}: expires at {}, API {}",
+                "{}: expires at {:?}, API {}",
                 manager.key(),
                 token.expires_at,
-                manager.provider().api_base(&token).unwrap_or_default()
+                manager.provider().api(&token)?.base.unwrap_or_default()
             ),
         }
     }

@@ -19,7 +19,7 @@ type Rule = fn(&Path) -> Result<Findings, String>;
 /// How many findings a rule still has, on the way to none: more are an error, and after fewer the
 /// number here is lowered.
 const CEILINGS: [(&str, Rule, usize); 4] = [
-    ("decisions", decisions::check, 20),
+    ("decisions", decisions::check, 0),
     ("imports", circles::check, 0),
     ("file sizes", size::check, 0),
     ("words", words::check, 106),

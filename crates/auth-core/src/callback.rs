@@ -10,7 +10,6 @@ mod response;
 mod server;
 mod validator;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -19,8 +18,10 @@ use tokio::net::TcpListener;
 pub use self::callback_response::CallbackResponse;
 use self::pending::PendingCallback;
 use self::validator::CallbackValidator;
+pub use self::validator::StateRule;
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
+use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
 use crate::prompt::UserPrompt;
 use crate::sanitize::clean;
 use crate::secret::Secret;
@@ -58,36 +59,43 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct LoopbackListener {
     listeners: Vec<TcpListener>,
-    address: SocketAddr,
+    authority: String,
     path: String,
     redirect_uri: String,
 }
 
 impl LoopbackListener {
-    /// Binds 127.0.0.1 and ::1, or the only one that exists, at the same port, avoiding those that
-    /// browsers block. Call it within a tokio runtime with IO and time.
-    ///
-    /// `path` begins with a slash and is written as in a URL: percent-encoded, without query and
-    /// fragment.
+    /// Binds any free port, avoiding those that browsers block, for a redirect URI with this path
+    /// at the literal address.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the path is invalid, [`ErrorKind::Callback`] if neither address can
-    /// be bound.
+    /// As [`bind_to`](Self::bind_to).
     pub fn bind(path: &str) -> Result<Self> {
+        Self::bind_to(&LoopbackRedirect::new(path))
+    }
+
+    /// Binds 127.0.0.1 and ::1, or the only one that exists, at the same port. Call it within a
+    /// tokio runtime with IO and time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the path is not written as in a URL, or has a query or a fragment;
+    /// [`ErrorKind::Callback`] if neither address can be bound.
+    pub fn bind_to(redirect: &LoopbackRedirect) -> Result<Self> {
+        let LoopbackRedirect { path, host, ports } = redirect;
         check_path(path)?;
-        let (address, listeners) = bind::loopback().map_err(|source| {
-            Error::new(
-                ErrorKind::Callback,
-                "cannot listen on 127.0.0.1 nor on ::1 for the browser's response",
-            )
-            .with_source(source)
-        })?;
+        let (address, listeners) =
+            bind::loopback(ports).map_err(|source| cannot_listen(ports).with_source(source))?;
+        let authority = match host {
+            LoopbackHost::Literal => address.to_string(),
+            LoopbackHost::Localhost => format!("localhost:{}", address.port()),
+        };
         Ok(Self {
-            redirect_uri: format!("http://{address}{path}"),
-            path: path.to_owned(),
+            redirect_uri: format!("http://{authority}{path}"),
+            path: path.clone(),
             listeners,
-            address,
+            authority,
         })
     }
 
@@ -112,11 +120,43 @@ impl LoopbackListener {
         timeout: Duration,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {
+        self.wait_with(state, StateRule::Required, issuer, timeout, prompt)
+            .await
+    }
+
+    /// As [`wait`](Self::wait), for a server that may not return `state`.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub async fn wait_with(
+        self,
+        state: &Secret,
+        rule: StateRule,
+        issuer: Option<&str>,
+        timeout: Duration,
+        prompt: &dyn UserPrompt,
+    ) -> Result<CallbackResponse> {
         let deadline = deadline(timeout);
-        let validator = CallbackValidator::new(self.address, &self.path, state, issuer);
+        let validator = CallbackValidator::new(&self.authority, &self.path, state, rule, issuer);
         let pending = PendingCallback::start(self.listeners, validator, deadline);
         pending.next(prompt).await
     }
+}
+
+fn cannot_listen(ports: &[u16]) -> Error {
+    let message = match ports {
+        [] => "cannot listen on 127.0.0.1 nor on ::1 for the browser's response".to_owned(),
+        ports => {
+            let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+            format!(
+                "cannot listen on this computer at port {}, which this sign-in needs for the \
+                 browser's response: close the program that uses it",
+                ports.join(" or ")
+            )
+        }
+    };
+    Error::new(ErrorKind::Callback, message)
 }
 
 /// A browser requests the path as the URL standard writes it, so any other form would never match.

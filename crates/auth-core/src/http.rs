@@ -1,4 +1,4 @@
-//! The crate's only requests to the network: form-encoded requests to credential endpoints.
+//! The crate's only requests to the network: requests to credential endpoints.
 
 mod builder;
 mod client;
@@ -18,7 +18,7 @@ mod tls;
 
 pub use builder::HttpClientBuilder;
 pub use client::HttpClient;
-pub use form::Form;
+pub use form::{BodyFormat, Form};
 pub use json_object::JsonObject;
 pub use proxy::ProxyUrl;
 pub use response::Response;

@@ -95,6 +95,15 @@ pub(crate) fn to_vec(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec
     Ok(json.0)
 }
 
+/// A value as JSON without white space, in a buffer of its exact size.
+pub(crate) fn to_compact_vec(value: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    let mut count = Count::default();
+    serde_json::to_writer(&mut count, value)?;
+    let mut json = WipedBuffer::with_capacity(count.0);
+    serde_json::to_writer(&mut json, value)?;
+    Ok(json.0)
+}
+
 /// Whether the text is a JSON object and nothing else.
 pub(crate) fn is_whole_object(json: &[u8]) -> bool {
     json.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(json).is_ok()

@@ -6,14 +6,15 @@ mod blocking;
 mod builder;
 mod change;
 mod foreign;
-mod metadata;
+mod insert;
+mod login;
+mod logout;
 #[cfg(all(test, shuttle))]
 mod model;
 mod refresh;
 mod requirement;
 mod retry;
 mod shared;
-mod sign_in;
 mod single_flight;
 mod snapshot;
 mod sync;
@@ -28,10 +29,13 @@ pub use self::blocking::BlockingAuthManager;
 pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
 pub use self::change::{SessionChange, SessionWatch};
 pub use self::foreign::DEFAULT_CALL_LIMIT;
+pub use self::insert::{Insertion, RefusedSession, StoredSession};
+pub use self::login::PendingLogin;
+pub use self::logout::Logout;
 use self::requirement::Requirement;
 use self::shared::Shared;
 use crate::error::Result;
-use crate::provider::{AuthProvider, Revocation};
+use crate::provider::AuthProvider;
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
@@ -72,16 +76,6 @@ use crate::token::OAuthToken;
 #[derive(Clone)]
 pub struct AuthManager {
     shared: Arc<Shared>,
-}
-
-/// The result of a [`logout`](AuthManager::logout).
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Logout {
-    /// Whether there was a session to remove.
-    pub was_signed_in: bool,
-    /// The vendor's response; `None` if there was nothing to revoke.
-    pub revocation: Option<Result<Revocation>>,
 }
 
 impl AuthManager {
@@ -233,7 +227,6 @@ impl AuthManager {
     /// nothing can wait then. A normal end of the process waits by itself.
     pub async fn wait_idle(&self) {
         self.shared.tasks.idle().await;
-        self.shared.flight.wait().await;
     }
 }
 

@@ -1,4 +1,6 @@
 //! The servers that may receive the credentials of a stored session.
+//!
+//! See decision 0011.
 
 mod trusted_host;
 

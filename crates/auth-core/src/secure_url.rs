@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
+use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,8 +29,17 @@ const LONGEST: usize = 8_000;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Eq, Hash, PartialEq)]
+#[derive(Clone, Deserialize, Eq, Hash, PartialEq)]
+#[serde(try_from = "String")]
 pub struct SecureUrl(Url);
+
+impl TryFrom<String> for SecureUrl {
+    type Error = Error;
+
+    fn try_from(url: String) -> Result<Self> {
+        Self::new(&url)
+    }
+}
 
 impl SecureUrl {
     /// Reads an endpoint.
@@ -90,17 +100,30 @@ impl SecureUrl {
     ///
     /// [`ErrorKind::Config`] if `base` is no endpoint or has a path of its own.
     pub fn with_base(&self, base: &str) -> Result<Self> {
-        let base = Self::new(base)?;
-        if base.0.path() != "/" || base.0.query().is_some() {
+        Ok(self.moved_to(&Self::new(base)?.as_base()?))
+    }
+
+    /// This URL, if it is only a scheme, a host and a port.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it has a path or a query of its own.
+    pub(crate) fn as_base(&self) -> Result<Self> {
+        if self.0.path() != "/" || self.0.query().is_some() {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("the base URL at {} has a path", base.host()),
+                format!("the base URL at {} has a path", self.host()),
             ));
         }
-        let mut url = base.0;
+        Ok(self.clone())
+    }
+
+    /// The same path and query at the scheme, host and port of another URL.
+    pub(crate) fn moved_to(&self, base: &Self) -> Self {
+        let mut url = base.0.clone();
         url.set_path(self.0.path());
         url.set_query(self.0.query());
-        Ok(Self(url))
+        Self(url)
     }
 
     /// The URL.
@@ -168,7 +191,7 @@ impl fmt::Display for SecureUrl {
 
 impl fmt::Debug for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({})", self.as_str())
+        write!(f, "SecureUrl({})", self.as_str())
     }
 }
 

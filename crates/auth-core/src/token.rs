@@ -42,6 +42,7 @@ pub(crate) const NO_BEARER: &str = "the access token holds a character that no H
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
+// See decision 0002.
 pub struct OAuthToken {
     /// The access token.
     pub access: Secret,
@@ -52,9 +53,14 @@ pub struct OAuthToken {
         serialize_with = "write_optional"
     )]
     pub refresh: Option<Secret>,
-    /// When the access token expires.
-    #[serde(rename = "expires", deserialize_with = "lenient::millis")]
-    pub expires_at: Timestamp,
+    /// When the access token expires; `None` if it never does, as an API key. That is stored as the
+    /// last second of the year 9999, so that a Go program takes it for valid.
+    #[serde(
+        rename = "expires",
+        deserialize_with = "lenient::expiry",
+        serialize_with = "write_expiry"
+    )]
+    pub expires_at: Option<Timestamp>,
     /// The API host that the vendor named for this token (Qwen, MiniMax), as it was sent.
     #[serde(
         default,
@@ -85,13 +91,14 @@ pub struct OAuthToken {
 }
 
 impl OAuthToken {
-    /// A token with only an access token and its expiry; the other members are public.
+    /// A token with only an access token and its expiry (`None`: it never expires); the other members
+    /// are public.
     #[must_use]
-    pub fn new(access: Secret, expires_at: Timestamp) -> Self {
+    pub fn new(access: Secret, expires_at: impl Into<Option<Timestamp>>) -> Self {
         Self {
             access,
             refresh: None,
-            expires_at,
+            expires_at: expires_at.into(),
             resource_url: None,
             notification: None,
             scope: None,
@@ -249,6 +256,17 @@ fn read_optional<'de, D: Deserializer<'de>>(
     Ok(Option::<Secret>::deserialize(from)?.filter(|secret| !secret.is_empty()))
 }
 
+/// How `expires` is stored for a token that never expires: 9999-12-31T23:59:59Z.
+const NEVER: Timestamp = Timestamp::from_unix_millis(253_402_300_799_000);
+
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
+fn write_expiry<S: Serializer>(
+    expires_at: &Option<Timestamp>,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    expires_at.unwrap_or(NEVER).serialize(to)
+}
+
 #[expect(clippy::ref_option, reason = "the form that serde calls")]
 fn write_optional<S: Serializer>(
     secret: &Option<Secret>,
@@ -319,7 +337,7 @@ mod tests {
         let new = OAuthToken::new("b".into(), Timestamp::from_unix_millis(7)).inheriting(&old);
         assert_eq!(new.access.expose(), "b");
         assert_eq!(new.refresh.as_ref().unwrap().expose(), "r");
-        assert_eq!(new.expires_at.as_unix_millis(), 7);
+        assert_eq!(new.expires_at, Some(Timestamp::from_unix_millis(7)));
         assert_eq!(new.resource_url.as_deref(), Some("portal.qwen.ai"));
         assert_eq!(new.scope.as_deref(), Some("openid"));
         assert_eq!(new.metadata.provider_data["region"], "cn");
@@ -328,6 +346,16 @@ mod tests {
             new.metadata.in_progress.is_none(),
             "a record is about the old token"
         );
+    }
+
+    #[test]
+    fn a_token_that_never_expires_is_stored_as_the_end_of_the_year_9999() {
+        let token = OAuthToken::new("made-up".into(), None);
+        let file = r#"{"access":"made-up","refresh":"","expires":253402300799000}"#;
+        assert_eq!(serde_json::to_string(&token).unwrap(), file);
+        assert_eq!(read(file), token);
+        let margin = std::time::Duration::from_secs(3600);
+        assert!(token.is_fresh_for(margin, Timestamp::from_unix_millis(i64::MAX)));
     }
 
     #[test]

@@ -89,6 +89,28 @@ async fn a_provider_that_hangs_or_panics_is_an_error_and_may_have_spent_the_toke
 }
 
 #[tokio::test]
+async fn a_provider_that_blocks_its_thread_keeps_no_caller_for_ever() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    let manager = AuthManager::builder(provider.clone())
+        .store(Arc::clone(&store))
+        .call_limit(Duration::from_millis(10))
+        .build();
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    provider.meanwhile(move || blocked.recv().unwrap());
+    // The one that starts the refresh, and one that joins it.
+    let (first, second) = tokio::join!(manager.token(), manager.token());
+    for outcome in [first, second] {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert_eq!(error.to_string(), "fake: the refresh does not end");
+    }
+    release.send(()).unwrap();
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn a_sign_in_that_cannot_be_stored_is_tried_again_and_kept() {
     let provider = FakeProvider::default();
     let store = Arc::new(Brittle::default());

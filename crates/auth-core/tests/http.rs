@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use llm_auth_core::{
     ErrorKind, Form, HttpClient, ManualClock, Operation, Poll, Secret, SecureUrl, Timestamp,
-    TokenResponse, read_response,
 };
 use tokio::net::TcpListener;
 
@@ -18,7 +17,7 @@ mod bodies;
 #[path = "http/proxies.rs"]
 mod proxies;
 
-use socket::{answer, post, refused, serve};
+use socket::{answer, post, refused, serve, standard};
 
 #[tokio::test]
 async fn a_form_is_escaped_and_sent_with_a_user_agent() {
@@ -126,7 +125,7 @@ async fn retry_after_reaches_the_error() {
     let answer = post(answer("503 No", "Retry-After: 7\r\n", "{}"))
         .await
         .unwrap();
-    let error = read_response(Operation::Refresh, &answer).unwrap_err();
+    let error = standard(Operation::Refresh, |call| call.read(&answer)).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.status(), Some(503));
 }
@@ -146,7 +145,7 @@ async fn a_date_in_retry_after_counts_from_the_servers_clock_or_else_from_ours()
     ] {
         let (endpoint, _) = serve(answer("429 Slow", &headers, "{}")).await;
         let answer = http.post_form(&endpoint, &Form::new(), &[]).await.unwrap();
-        let error = read_response(Operation::Refresh, &answer).unwrap_err();
+        let error = standard(Operation::Refresh, |call| call.read(&answer)).unwrap_err();
         let wait = error.retry_after().map(|wait| wait.as_secs_f64());
         assert_eq!(wait, seconds, "{headers}");
     }
@@ -266,8 +265,7 @@ async fn a_token_answer_is_bearer_has_an_access_token_and_lives() {
         (r#"{"access_token":7}"#, false),
     ] {
         let answer = post(answer("200 OK", "", body)).await.unwrap();
-        let token = read_response(Operation::Refresh, &answer)
-            .and_then(|fields| TokenResponse::read(&fields));
+        let token = standard(Operation::Poll, |call| call.token(&answer));
         assert_eq!(token.is_ok(), good, "{body}");
         assert!(token.is_ok() || token.unwrap_err().kind() == ErrorKind::Protocol);
     }
@@ -276,7 +274,8 @@ async fn a_token_answer_is_bearer_has_an_access_token_and_lives() {
 #[tokio::test]
 async fn polls_go_by_the_code_in_the_body_not_by_the_status() {
     let poll = |status: &'static str, body: &'static str| async move {
-        Poll::read(&post(answer(status, "", body)).await.unwrap())
+        let answer = post(answer(status, "", body)).await.unwrap();
+        standard(Operation::Poll, |call| call.poll(&answer))
     };
     assert!(matches!(
         poll("400 Bad", r#"{"error":"authorization_pending"}"#).await,
@@ -288,11 +287,11 @@ async fn polls_go_by_the_code_in_the_body_not_by_the_status() {
     ));
     assert!(matches!(
         poll("403 No", r#"{"error":"slow_down"}"#).await,
-        Ok(Poll::SlowDown)
+        Ok(Poll::SlowDown(None))
     ));
     assert!(matches!(
         poll("429 Slow", r#"{"error":"slow_down"}"#).await,
-        Ok(Poll::SlowDown)
+        Ok(Poll::SlowDown(None))
     ));
     assert!(matches!(
         poll("200 OK", r#"{"access_token":"a"}"#).await,

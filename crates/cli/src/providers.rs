@@ -10,9 +10,10 @@ mod name;
 mod provider;
 pub(crate) mod reader;
 mod recipients;
+mod table;
 pub(crate) mod trust;
 
 pub(crate) use self::args::{ProviderArgs, RegionName, TrustArgs};
 pub(crate) use self::http::http_client;
 pub(crate) use self::name::ProviderName;
-pub(crate) use self::provider::Provider;
+pub(crate) use self::provider::{Provider, ignored_api, manager};

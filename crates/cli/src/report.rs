@@ -180,8 +180,10 @@ impl Reporter {
             ErrorKind::Expired => {
                 // A vendor's code has an end of its own, which no flag moves.
                 let longer = match provider {
-                    Some(ProviderName::Gemini) => "; --timeout SECONDS waits longer",
-                    Some(ProviderName::Qwen | ProviderName::MiniMax) => {
+                    Some(provider) if provider.signs_in_by_browser() => {
+                        "; --timeout SECONDS waits longer"
+                    }
+                    Some(_) => {
                         ", before the vendor's code ends (or the time of --timeout, if it was given)"
                     }
                     None => "",
@@ -265,8 +267,8 @@ mod tests {
             let reporter = Reporter::for_events(false, provider, &selector);
             reporter.advice(&expired).unwrap()
         };
-        assert!(advice(ProviderName::Gemini).contains("--timeout SECONDS waits longer"));
-        assert!(!advice(ProviderName::Qwen).contains("waits longer"));
+        assert!(advice(ProviderName::GEMINI).contains("--timeout SECONDS waits longer"));
+        assert!(!advice(ProviderName::QWEN).contains("waits longer"));
 
         let trouble = Failure::from(Error::new(ErrorKind::Transient, "x"));
         let advice = Reporter::without_session(false).advice(&trouble).unwrap();

@@ -18,7 +18,8 @@ pub(crate) fn has_expired(token: &OAuthToken) -> bool {
 
 /// The message on a fresh token that is over: MiniMax has sent instants in the past.
 pub(crate) fn expired_on_arrival(token: &OAuthToken) -> String {
-    let at = rfc3339(token.expires_at).unwrap_or_else(|| "an out-of-range date".into());
+    let at = token.expires_at.and_then(rfc3339);
+    let at = at.unwrap_or_else(|| "an out-of-range date".into());
     format!(
         "the vendor says that this new access token expired at {at}; is the clock of this \
          computer right?"

@@ -31,10 +31,14 @@ struct Installed {
     project_id: Option<String>,
 }
 
+/// Whether a text is fit for a form and a header, as an id, a secret and a project are.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.len() <= 256 && text.chars().all(|c| c.is_ascii_graphic())
+}
+
 impl Installed {
     /// Whether its members are fit for a form and a header.
     fn is_plain(&self) -> bool {
-        let is_plain = |text: &str| text.len() <= 256 && text.chars().all(|c| c.is_ascii_graphic());
         is_plain(self.client_id.trim())
             && self.project_id.as_deref().is_none_or(is_plain)
             && self

@@ -6,7 +6,7 @@ use llm_auth_core::{
     DeviceAuthorization, Error, ErrorKind, JsonObject, Result, Secret, SecureUrl, Timestamp,
 };
 
-use crate::wire::{odd, positive};
+use crate::responses::{odd, positive};
 
 /// The possible instants in Unix milliseconds: from September 2001, since a smaller number must be
 /// in another unit, to the last one that JavaScript knows, as in OpenClaw.
@@ -42,17 +42,6 @@ pub(crate) fn read(
             Some(page.with_query(&[("user_code", &device.user_code)]));
     }
     Ok(device)
-}
-
-/// The response must carry the `state` that was sent.
-pub(crate) fn check_state(fields: &JsonObject, sent: &Secret) -> Result<()> {
-    if fields.text("state").map(Secret::from).as_ref() == Some(sent) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::StateMismatch,
-        "MiniMax's response does not carry the state that was sent: it may be meant for another client",
-    ))
 }
 
 fn until_deadline(fields: &JsonObject, now: Timestamp) -> Result<Duration> {

@@ -38,6 +38,12 @@ pub struct Counters {
     pub chats_ok: u64,
     /// API calls rejected.
     pub chats_refused: u64,
+    /// Streamed replies begun; part of `chats_ok`.
+    pub streams: u64,
+    /// Streamed replies sent whole.
+    pub streams_done: u64,
+    /// Streamed replies that a fault holds now; not reset.
+    pub streams_held: u64,
     /// Userinfo requests seen.
     pub userinfo: u64,
     /// Tokeninfo requests seen.

@@ -71,7 +71,7 @@ fn run(options: Options) -> io::Result<()> {
 }
 
 fn explain(kit: &Testkit) {
-    eprintln!("The simulated vendors are running. Point llm-auth at them:\n");
+    eprintln!("The simulated providers are running. Point llm-auth at them:\n");
     for (name, value) in kit.env() {
         eprintln!("  export {name}='{value}'");
     }

@@ -11,7 +11,7 @@ pub(crate) use authorization_code::{
     AuthorizationRequest, Code, Consent, Redemption, is_loopback_redirect,
 };
 pub(crate) use client::{Client, public_client};
-pub(crate) use device_code::{Decision, DeviceGrant, Poll};
+pub(crate) use device_code::{DEVICE_CODE, Decision, DeviceGrant, Poll};
 pub(crate) use pkce::{challenge, challenge_if_any};
 pub(crate) use responses::{device_authorization, token_response};
 pub(crate) use tokens::{Family, Grants, Issued, RefreshOutcome, TokenFormat};

@@ -6,4 +6,4 @@ mod document;
 
 pub(crate) use consent::consent;
 pub(crate) use device::device_approval;
-pub(crate) use document::{document, escape, message};
+pub(crate) use document::{document, error, escape, message};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::counters::Counters;
 use crate::faults::Fault;
@@ -20,6 +20,7 @@ pub struct ProviderKit {
     base_url: String,
     state: Mutex<State>,
     changed: Notify,
+    release: watch::Sender<()>,
 }
 
 impl fmt::Debug for ProviderKit {
@@ -39,6 +40,7 @@ impl ProviderKit {
             base_url: base_url.to_owned(),
             state: Mutex::new(state),
             changed: Notify::new(),
+            release: watch::Sender::new(()),
         }
     }
 
@@ -52,6 +54,11 @@ impl ProviderKit {
 
     pub(crate) fn wake_waiters(&self) {
         self.changed.notify_waiters();
+    }
+
+    /// Sees the next release of the streams.
+    pub(crate) fn released(&self) -> watch::Receiver<()> {
+        self.release.subscribe()
     }
 
     /// Which provider this is.
@@ -79,6 +86,7 @@ impl ProviderKit {
         let families = state.grants.live_families().len();
         let mut counters = state.counters.clone();
         counters.families_live = u64::try_from(families).unwrap_or(u64::MAX);
+        counters.streams_held = state.streams_held;
         counters
     }
 
@@ -120,6 +128,12 @@ impl ProviderKit {
     #[must_use]
     pub fn faults_left(&self) -> usize {
         self.lock().script.len()
+    }
+
+    /// Releases the streams of [`Fault::hold_stream`] that have begun, whether or not they have
+    /// stopped already.
+    pub fn release_streams(&self) {
+        self.release.send_replace(());
     }
 
     /// User codes (for Google: names of consent requests) that wait for the user.
@@ -233,6 +247,11 @@ impl ProviderKit {
     /// How MiniMax rejects a dead refresh token. Default: an OAuth error body.
     pub fn set_rejection_form(&self, form: RejectionForm) {
         self.lock().settings.rejection_form = form;
+    }
+
+    /// In how many pieces a streamed reply comes; fewer if it has fewer characters. Default: 3.
+    pub fn set_reply_pieces(&self, pieces: usize) {
+        self.lock().settings.reply_pieces = pieces;
     }
 
     /// Accepts a client id besides the provider's own. For MiniMax it has the portal's dialect; if

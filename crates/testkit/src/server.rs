@@ -1,6 +1,8 @@
 //! Accepts connections, and turns HTTP into requests and responses.
 
+mod closed;
 mod dispatch;
+mod stream_body;
 
 use std::convert::Infallible;
 use std::io;
@@ -9,7 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
@@ -19,9 +21,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::http::{Request, Response, SharedStream};
+use crate::http::{Body, Request, Response, SharedStream};
 use crate::shared::Shared;
+use closed::Closed;
 use dispatch::Outcome;
+use stream_body::StreamBody;
+
+type ResponseBody = Either<Full<Bytes>, StreamBody>;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -75,26 +81,14 @@ async fn serve_connection(stream: SharedStream, shared: Arc<Shared>) {
     drop(connection.await);
 }
 
-/// A fault has closed the connection.
-#[derive(Debug)]
-struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("closed by a scripted fault")
-    }
-}
-
-impl std::error::Error for Closed {}
-
 async fn serve(
     request: hyper::Request<Incoming>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
     stream: &SharedStream,
-) -> Result<hyper::Response<Full<Bytes>>, Closed> {
+) -> Result<hyper::Response<ResponseBody>, Closed> {
     let (head, body) = request.into_parts();
-    let response = match Limited::new(body, BODY_LIMIT).collect().await {
-        Err(_) => Response::new(413, "text/plain", "The body is too large.\n"),
+    let outcome = match Limited::new(body, BODY_LIMIT).collect().await {
+        Err(_) => Response::new(413, "text/plain", "The body is too large.\n").into(),
         Ok(body) => {
             let request = Request {
                 method: head.method,
@@ -103,21 +97,25 @@ async fn serve(
                 headers: head.headers,
                 body: body.to_bytes(),
             };
-            match dispatch::respond(shared, &request, stream).await {
-                Outcome::Response(response) => *response,
-                Outcome::Closed => return Err(Closed),
-            }
+            dispatch::respond(shared, &request, stream).await
         }
     };
-    Ok(encode(response, &shared.clock.http_date()))
+    match outcome {
+        Outcome::Response(response) => Ok(encode(*response, shared)),
+        Outcome::Closed => Err(Closed),
+    }
 }
 
-fn encode(response: Response, date: &str) -> hyper::Response<Full<Bytes>> {
+fn encode(response: Response, shared: &Arc<Shared>) -> hyper::Response<ResponseBody> {
     let headers = response.all_headers();
-    let mut encoded = hyper::Response::new(Full::new(response.body));
+    let body = match response.body {
+        Body::Whole(whole) => Either::Left(Full::new(whole)),
+        Body::Events(events) => Either::Right(StreamBody::new(&events, Arc::clone(shared))),
+    };
+    let mut encoded = hyper::Response::new(body);
     *encoded.status_mut() =
         StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let date = ("Date".to_owned(), date.to_owned());
+    let date = ("Date".to_owned(), shared.clock.http_date());
     for (name, value) in std::iter::once(date).chain(headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {

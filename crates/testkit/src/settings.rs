@@ -82,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) issuer: Option<String>,
     pub(crate) expiry_unit: ExpiryUnit,
     pub(crate) rejection_form: RejectionForm,
+    pub(crate) reply_pieces: usize,
 }
 
 impl Default for Settings {
@@ -99,6 +100,7 @@ impl Default for Settings {
             issuer: None,
             expiry_unit: ExpiryUnit::default(),
             rejection_form: RejectionForm::default(),
+            reply_pieces: 3,
         }
     }
 }
@@ -120,6 +122,7 @@ impl Settings {
         set(&mut self.reuse_revokes_family, change.reuse_revokes_family);
         set(&mut self.expiry_unit, change.expiry_unit);
         set(&mut self.rejection_form, change.rejection_form);
+        set(&mut self.reply_pieces, change.reply_pieces);
         let none_if_empty = |text: String| Some(text).filter(|text| !text.is_empty());
         let url = change.resource_url.clone().map(none_if_empty);
         set(&mut self.resource_url, url);
@@ -154,6 +157,7 @@ pub(crate) struct Change {
     pub(crate) expiry_unit: Option<ExpiryUnit>,
     #[serde(rename = "refusal_form")]
     pub(crate) rejection_form: Option<RejectionForm>,
+    pub(crate) reply_pieces: Option<usize>,
     pub(crate) date_offset_seconds: Option<i64>,
 }
 

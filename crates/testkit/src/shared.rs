@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Clock;
-use crate::http::Route;
+use crate::http::{Request, Route};
 use crate::oauth::Client;
 use crate::provider::Provider;
 use crate::provider_kit::ProviderKit;
@@ -45,10 +45,17 @@ impl Shared {
     }
 
     /// The provider that has a path, and what the path is for. The paths of the standard provider,
-    /// which a test may have configured, go before those of the others.
-    pub(crate) fn route(&self, path: &str) -> Option<(&ProviderKit, Route)> {
-        let mut kits = self.providers.iter().rev();
-        kits.find_map(|kit| Some((kit, kit.simulated().route(path)?)))
+    /// which a test may have configured, go before those of the others. If several providers have
+    /// the path (`/v1/models`, say), the one that issued the token of the request goes first.
+    pub(crate) fn route(&self, request: &Request) -> Option<(&ProviderKit, Route)> {
+        let kits = self.providers.iter().rev();
+        let found = kits.filter_map(|kit| Some((kit, kit.simulated().route(&request.path)?)));
+        let found: Vec<_> = found.collect();
+        let issuer = request.bearer().and_then(|token| {
+            let mut issuers = found.iter();
+            issuers.find(|(kit, _)| kit.lock().grants.family_of(token).is_some())
+        });
+        issuer.or_else(|| found.first()).copied()
     }
 
     pub(crate) fn unknown_paths(&self) -> Vec<String> {

@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) consented: HashSet<String>,
     /// Client ids accepted besides the provider's own.
     pub(crate) more_clients: HashSet<String>,
+    /// Streamed replies that a fault holds now.
+    pub(crate) streams_held: u64,
     /// The latest `state` seen, for `{STATE}` in scripted responses.
     pub(crate) last_state: String,
 }
@@ -42,6 +44,7 @@ impl State {
             codes: Vec::new(),
             consented: HashSet::new(),
             more_clients: HashSet::new(),
+            streams_held: 0,
             last_state: String::new(),
         }
     }
@@ -224,6 +227,25 @@ impl State {
         let revoked = self.grants.revoke(family);
         self.counters.families_revoked += u64::from(revoked);
         revoked
+    }
+
+    /// Revokes the family of a client's token, or returns why not (RFC 7009 section 2.1).
+    pub(crate) fn revoke_token(
+        &mut self,
+        token: &str,
+        client_id: &str,
+    ) -> Result<(), &'static str> {
+        match self.grants.family_of(token) {
+            Some((_, family)) if family.client_id != client_id => {
+                Err("the token is another client's")
+            }
+            Some((family, _)) => {
+                self.revoke(family);
+                Ok(())
+            }
+            // An unknown token counts as revoked (RFC 7009 section 2.2).
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn revoke_all(&mut self) -> u64 {

@@ -1,4 +1,6 @@
 //! The port behind the redirect URI.
+//!
+//! See decision 0022.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,12 +20,17 @@ const BLOCKED_PORTS: [u16; 19] = [
     6679, 6697, 10080,
 ];
 
-/// Binds 127.0.0.1 and ::1 at one port that the system chooses, and returns the address for the
-/// redirect URI. A tunnel or a browser may use either family (RFC 8252 section 7.3).
-pub(super) fn loopback() -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+/// Binds 127.0.0.1 and ::1 at one of these ports, or at one that the system chooses, and returns
+/// the address for the redirect URI. A tunnel or a browser may use either family (RFC 8252 section
+/// 7.3).
+pub(super) fn loopback(ports: &[u16]) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     Handle::try_current().map_err(io::Error::other)?;
+    let bind = || match ports {
+        [] => first_fit(is_blocked),
+        ports => first_free(ports),
+    };
     // A runtime without IO reports it only by a panic.
-    catch_unwind(|| first_fit(is_blocked)).unwrap_or_else(|_no_io| {
+    catch_unwind(bind).unwrap_or_else(|_no_io| {
         Err(io::Error::other(
             "the tokio runtime has no IO: build it with enable_io or enable_all",
         ))
@@ -34,7 +41,7 @@ fn first_fit(is_blocked: fn(u16) -> bool) -> io::Result<(SocketAddr, Vec<TcpList
     // Kept until the end, so that the system chooses a different one each time.
     let mut unfit = Vec::new();
     for _ in 0..TRIES {
-        match both()? {
+        match both(0)? {
             Some((address, listeners)) if is_blocked(address.port()) => unfit.push(listeners),
             Some(bound) => return Ok(bound),
             None => {}
@@ -47,14 +54,29 @@ fn first_fit(is_blocked: fn(u16) -> bool) -> io::Result<(SocketAddr, Vec<TcpList
     Ok((address, listeners))
 }
 
+/// The first of these ports that is free in both families.
+fn first_free(ports: &[u16]) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    let mut last = io::Error::from(ErrorKind::AddrInUse);
+    for port in ports {
+        match both(*port) {
+            Ok(Some(bound)) => return Ok(bound),
+            Ok(None) => {}
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 fn is_blocked(port: u16) -> bool {
     port < 1024 || BLOCKED_PORTS.contains(&port)
 }
 
 /// `None` if the port is taken in the other family: a second program must not receive the response.
-fn both() -> io::Result<Option<(SocketAddr, Vec<TcpListener>)>> {
-    let Ok((address, mut listeners)) = one(v4(0)) else {
-        return one(v6(0)).map(Some);
+fn both(port: u16) -> io::Result<Option<(SocketAddr, Vec<TcpListener>)>> {
+    let (address, mut listeners) = match one(v4(port)) {
+        Ok(bound) => bound,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+        Err(_no_v4) => return one(v6(port)).map(Some),
     };
     match listen(v6(address.port())) {
         Ok(other) => listeners.push(other),
@@ -111,11 +133,23 @@ mod tests {
         assert!(!is_blocked(49_152));
     }
 
+    #[tokio::test]
+    async fn of_registered_ports_the_first_free_one_is_taken() {
+        let (taken, _listeners) = loopback(&[]).unwrap();
+        let (free, listeners) = loopback(&[]).unwrap();
+        drop(listeners);
+        let (bound, _bound) = loopback(&[taken.port(), free.port()]).unwrap();
+        assert_eq!(bound.port(), free.port());
+        assert!(loopback(&[taken.port()]).is_err());
+    }
+
     #[test]
     fn without_a_runtime_or_its_io_there_is_an_error_and_no_panic() {
-        assert!(loopback().is_err());
+        assert!(loopback(&[]).is_err());
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let error = runtime.unwrap().block_on(async { loopback().unwrap_err() });
+        let error = runtime
+            .unwrap()
+            .block_on(async { loopback(&[]).unwrap_err() });
         assert!(error.to_string().contains("enable_io"), "{error}");
     }
 }

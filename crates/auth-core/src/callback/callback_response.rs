@@ -1,5 +1,6 @@
 //! The authorization response, and the reply to the browser that brought it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -19,6 +20,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct CallbackResponse {
     pub(super) code: Secret,
+    pub(super) parameters: BTreeMap<String, Secret>,
     pub(super) source: Source,
 }
 
@@ -43,7 +45,15 @@ impl CallbackResponse {
         &self.code
     }
 
+    /// The other parameters of the response, such as an issued client id. They are the server's, and
+    /// a code that was pasted alone has none. Do not show them unsanitized.
+    #[must_use]
+    pub fn parameters(&self) -> &BTreeMap<String, Secret> {
+        &self.parameters
+    }
+
     /// Shows a success page in the browser, and closes the port.
+    // See decision 0007.
     pub async fn succeeded(self) {
         match self.source {
             Source::Browser(browser) => browser.send_page(Page::Done).await,

@@ -1,4 +1,6 @@
 //! A text that a user pastes if the browser cannot reach this computer.
+//!
+//! See decision 0021 and decision 0044.
 
 mod readings;
 

@@ -1,4 +1,6 @@
 //! The wait for the one response, from the browser or pasted.
+//!
+//! See decision 0021.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use super::callback_response::{Browser, CallbackResponse, Source};
 use super::page::Page;
 use super::pasted;
 use super::server::{Received, Server};
-use super::validator::{CallbackValidator, PastedCode, PastedVerdict};
+use super::validator::{CallbackValidator, Grant, PastedCode, PastedVerdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::secret::Secret;
@@ -22,6 +24,7 @@ const REMINDER: Duration = Duration::from_secs(15);
 
 /// How many bare codes and how many pasted addresses are tried: not every typed text is sent to the
 /// server.
+// See decision 0044.
 const MOST_OF_A_KIND: usize = 3;
 
 /// After an empty text, which the end of an input returns, the prompt is not asked for this long.
@@ -123,10 +126,7 @@ impl PendingCallback {
                         PastedVerdict::Refused(error) => return Err(error),
                     }
                 }
-                Some(why) = self.ignored.recv() => {
-                    tracing::debug!(why, "ignored an unexpected request");
-                    prompt.notify(&LoginEvent::Ignored { why, pasted: false });
-                }
+                Some(why) = self.ignored.recv() => report_ignored(why, prompt),
             }
         }
     }
@@ -174,7 +174,15 @@ impl PendingCallback {
         }
     }
 
-    async fn take(self, response: Received, prompt: &dyn UserPrompt) -> Result<CallbackResponse> {
+    async fn take(
+        mut self,
+        response: Received,
+        prompt: &dyn UserPrompt,
+    ) -> Result<CallbackResponse> {
+        // The server runs on another thread: what it ignored before may not be reported yet.
+        while let Ok(why) = self.ignored.try_recv() {
+            report_ignored(why, prompt);
+        }
         let is_spent = self.is_spent(&response);
         let browser = Browser::new(response.reply, self.server);
         match response.outcome {
@@ -186,10 +194,13 @@ impl PendingCallback {
                      know it",
                 ))
             }
-            Ok(code) => {
+            Ok(Grant { code, parameters }) => {
                 prompt.notify(&LoginEvent::CallbackReceived);
-                let source = Source::Browser(browser);
-                Ok(CallbackResponse { code, source })
+                Ok(CallbackResponse {
+                    code,
+                    parameters,
+                    source: Source::Browser(browser),
+                })
             }
             Err(error) => {
                 browser.send_page(Page::for_error(&error)).await;
@@ -200,7 +211,7 @@ impl PendingCallback {
 
     fn is_spent(&self, response: &Received) -> bool {
         let code = response.outcome.as_ref().ok();
-        code.is_some_and(|code| self.has_spent(code))
+        code.is_some_and(|grant| self.has_spent(&grant.code))
     }
 
     fn has_spent(&self, code: &Secret) -> bool {
@@ -287,9 +298,54 @@ impl PendingCallback {
     }
 
     fn pasted(mut self, pasted: PastedCode) -> CallbackResponse {
-        let code = pasted.code.clone();
+        let (code, parameters) = (pasted.code.clone(), pasted.parameters.clone());
         self.spent.push(pasted);
-        let source = Source::Pasted(Box::new(self));
-        CallbackResponse { code, source }
+        CallbackResponse {
+            code,
+            parameters,
+            source: Source::Pasted(Box::new(self)),
+        }
+    }
+}
+
+fn report_ignored(why: &'static str, prompt: &dyn UserPrompt) {
+    tracing::debug!(why, "ignored an unexpected request");
+    prompt.notify(&LoginEvent::Ignored { why, pasted: false });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::super::validator::StateRule;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_ignored_before_the_response_is_reported_before_it() {
+        let state = Secret::from("made-up-state");
+        let rule = StateRule::Required;
+        let validator = CallbackValidator::new("127.0.0.1:7777", "/callback", &state, rule, None);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut pending = PendingCallback::start(Vec::new(), validator, deadline);
+        let (sender, response) = oneshot::channel();
+        let (ignored_sender, ignored) = mpsc::channel(16);
+        (pending.response, pending.ignored) = (response, ignored);
+        ignored_sender
+            .try_send("a request for another path")
+            .unwrap();
+        let (reply, _page) = oneshot::channel();
+        let outcome = Ok(Grant {
+            code: "made-up-code".into(),
+            parameters: BTreeMap::new(),
+        });
+        sender.send(Received { outcome, reply }).unwrap();
+
+        let heard = Mutex::new(Vec::new());
+        let prompt = |event: &LoginEvent<'_>| heard.lock().unwrap().push(format!("{event:?}"));
+        pending.next(&prompt).await.unwrap();
+        let heard = heard.into_inner().unwrap();
+        let names: Vec<_> = heard.iter().map(|event| &event[..7]).collect();
+        assert_eq!(names, ["Ignored", "Callbac"]);
     }
 }

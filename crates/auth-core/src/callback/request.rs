@@ -1,6 +1,8 @@
 //! A request to the redirect URI. This module parses it itself, because an HTTP server responds to
 //! a request that it cannot parse without reporting it: the page stays empty, and the terminal
 //! waits on.
+//!
+//! See decision 0043.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use super::page::{Language, Page};
 use super::request::{self, Request, Unread};
 use super::response::{self, Response};
-use super::validator::{CallbackValidator, Verdict};
+use super::validator::{CallbackValidator, Grant, Verdict};
 use crate::error::Result;
-use crate::secret::Secret;
 
+// See decision 0043.
 const CONNECTIONS: usize = 32;
 /// How long a browser waits for its page while the code is exchanged.
 const CONNECTION_TIME: Duration = Duration::from_secs(90);
@@ -24,7 +24,7 @@ const CONNECTION_TIME: Duration = Duration::from_secs(90);
 /// The response that reached the redirect URI, and the browser that waits for its page.
 #[derive(Debug)]
 pub(super) struct Received {
-    pub(super) outcome: Result<Secret>,
+    pub(super) outcome: Result<Grant>,
     pub(super) reply: oneshot::Sender<Page>,
 }
 
@@ -171,7 +171,7 @@ async fn respond(request: &Request, shared: &Shared, is_the_response: &AtomicBoo
         is_bare: request.method == "HEAD",
     };
     let outcome = match shared.validator.validate(request) {
-        Verdict::Code(code) => Ok(code),
+        Verdict::Code(grant) => Ok(grant),
         Verdict::Refused(error) => Err(error),
         Verdict::Ignored { status, why } => {
             shared.ignore(why);

@@ -1,7 +1,8 @@
 //! The check whether a request is the expected authorization response.
+//!
+//! See decision 0006.
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
 
 use reqwest::Url;
 
@@ -18,7 +19,26 @@ pub(super) struct CallbackValidator {
     host: String,
     path: String,
     state: Secret,
+    rule: StateRule,
     issuer: Option<String>,
+}
+
+/// Whether a response counts without `state`. One with another `state` never counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StateRule {
+    /// It must carry `state` (RFC 6749 section 10.12).
+    #[default]
+    Required,
+    /// It may come without, because the path of the redirect URI holds a secret that does the same.
+    InPath,
+}
+
+/// A code, and what else the response holds.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    pub(super) code: Secret,
+    pub(super) parameters: BTreeMap<String, Secret>,
 }
 
 /// The kind of a request.
@@ -27,7 +47,7 @@ pub(super) enum Verdict {
     /// Not the response: it changes nothing.
     Ignored { status: u16, why: &'static str },
     /// The response, with a code.
-    Code(Secret),
+    Code(Grant),
     /// The response, with an error.
     Refused(Error),
 }
@@ -44,21 +64,24 @@ pub(super) enum PastedVerdict {
 #[derive(Clone, Debug)]
 pub(super) struct PastedCode {
     pub(super) code: Secret,
+    pub(super) parameters: BTreeMap<String, Secret>,
     /// It came without a `state`, so it may be any text.
     pub(super) is_alone: bool,
 }
 
 impl CallbackValidator {
     pub(super) fn new(
-        address: SocketAddr,
+        authority: &str,
         path: &str,
         state: &Secret,
+        rule: StateRule,
         issuer: Option<&str>,
     ) -> Self {
         Self {
-            host: address.to_string(),
+            host: authority.to_owned(),
             path: path.to_owned(),
             state: state.clone(),
+            rule,
             issuer: issuer.map(Into::into),
         }
     }
@@ -89,7 +112,11 @@ impl CallbackValidator {
         for reading in pasted::readings(text) {
             let (verdict, is_alone) = self.validate_reading(reading.expose());
             match verdict {
-                Verdict::Code(code) => codes.push_back(PastedCode { code, is_alone }),
+                Verdict::Code(Grant { code, parameters }) => codes.push_back(PastedCode {
+                    code,
+                    parameters,
+                    is_alone,
+                }),
                 Verdict::Refused(error) => return PastedVerdict::Refused(error),
                 Verdict::Ignored { why, .. } => ignored = ignored.or(Some(why)),
             }
@@ -104,7 +131,10 @@ impl CallbackValidator {
     /// Also returns whether it is the code alone.
     fn validate_reading(&self, text: &str) -> (Verdict, bool) {
         let verdict = match Pasted::read(text) {
-            Pasted::Code(code) => return (Verdict::Code(code), true),
+            Pasted::Code(code) => {
+                let parameters = BTreeMap::new();
+                return (Verdict::Code(Grant { code, parameters }), true);
+            }
             Pasted::Response(query) => self.validate_pasted_response(&query),
             Pasted::Url(url) if self.is_mine(&url) => {
                 self.validate_pasted_response(url.query().unwrap_or_default())
@@ -155,6 +185,7 @@ impl CallbackValidator {
             return ignored(400, "an answer with a parameter twice");
         };
         match &response.state {
+            None if self.rule == StateRule::InPath => {}
             None => return ignored(400, "an answer without state"),
             Some(state) if *state != self.state => {
                 return ignored(400, "an answer with another state");
@@ -168,7 +199,10 @@ impl CallbackValidator {
         }
         match (response.code, response.error) {
             (Some(_), Some(_)) => ignored(400, "an answer with both a code and an error"),
-            (Some(code), None) => Verdict::Code(code),
+            (Some(code), None) => Verdict::Code(Grant {
+                code,
+                parameters: response.others,
+            }),
             (None, Some(error)) => Verdict::Refused(error),
             (None, None) => Verdict::Refused(Error::new(
                 ErrorKind::Protocol,
@@ -208,6 +242,8 @@ struct Parameters {
     issuer: Option<String>,
     code: Option<Secret>,
     error: Option<Error>,
+    /// All other parameters; of several of one name the last.
+    others: BTreeMap<String, Secret>,
 }
 
 impl Parameters {
@@ -215,6 +251,7 @@ impl Parameters {
     fn read(query: &str) -> Option<Self> {
         let url = Url::parse(&format!("http://127.0.0.1/?{query}")).ok()?;
         let mut found: [Option<String>; 5] = Default::default();
+        let mut others = BTreeMap::new();
         for (name, value) in url.query_pairs() {
             let at = match name.as_ref() {
                 "state" => 0,
@@ -222,7 +259,10 @@ impl Parameters {
                 "code" => 2,
                 "error" => 3,
                 "error_description" => 4,
-                _ => continue,
+                other => {
+                    others.insert(other.to_owned(), Secret::from(value.into_owned()));
+                    continue;
+                }
             };
             if found[at].replace(value.into_owned()).is_some() {
                 return None;
@@ -234,6 +274,7 @@ impl Parameters {
             issuer,
             code: code.filter(|code| !code.is_empty()).map(Secret::from),
             error: error.map(|code| refused(&code, description.as_deref())),
+            others,
         })
     }
 }
@@ -243,7 +284,7 @@ fn refused(code: &str, description: Option<&str>) -> Error {
     let error_response = ErrorResponse::new(code, description);
     let mut message = format!(
         "the authorization server refused the sign-in: {}",
-        clean(error_response.said(), 80, &[])
+        clean(error_response.raw_code(), 80, &[])
     );
     if let Some(words) = description
         .map(|text| clean(text, 200, &[]))
@@ -258,11 +299,41 @@ fn refused(code: &str, description: Option<&str>) -> Error {
 mod tests {
     use super::*;
 
+    fn validator(authority: &str, rule: StateRule) -> CallbackValidator {
+        let state = Secret::from("made-up-state");
+        CallbackValidator::new(authority, "/cb", &state, rule, Some("https://a.example/t"))
+    }
+
+    #[test]
+    fn with_a_secret_path_a_response_counts_without_state_and_never_with_another() {
+        let counts = |rule, query| {
+            let verdict = validator("localhost:1", rule).validate_response(query);
+            matches!(verdict, Verdict::Code(_))
+        };
+        assert!(counts(StateRule::InPath, "code=made-up"));
+        assert!(counts(
+            StateRule::InPath,
+            "code=made-up&state=made-up-state"
+        ));
+        assert!(!counts(StateRule::InPath, "code=made-up&state=other"));
+        assert!(!counts(StateRule::Required, "code=made-up"));
+    }
+
+    #[test]
+    fn other_parameters_of_the_response_are_kept() {
+        let query = "code=made-up&state=made-up-state&client_id=app_1&scope=a+b";
+        let verdict = validator("localhost:1", StateRule::Required).validate_response(query);
+        let Verdict::Code(grant) = verdict else {
+            panic!("no code: {verdict:?}");
+        };
+        let expected = [("client_id", "app_1"), ("scope", "a b")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), Secret::from(value)));
+        assert_eq!(grant.parameters, BTreeMap::from(expected));
+    }
+
     #[test]
     fn an_issuer_that_was_copied_in_part_or_with_a_mark_is_no_other_issuer() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let state = Secret::from("made-up-state");
-        let validator = CallbackValidator::new(address, "/cb", &state, Some("https://a.example/t"));
+        let validator = validator("127.0.0.1:1", StateRule::Required);
         let counts = |end: &str| {
             let text = format!("http://127.0.0.1:1/cb?code=4/c&state=made-up-state&{end}");
             matches!(validator.validate_pasted(&text), PastedVerdict::Codes(_))

@@ -57,8 +57,8 @@ where
                 interval = schedule.after_pending(interval);
                 interval
             }
-            Ok(Poll::SlowDown) => {
-                interval = schedule.after_slow_down(interval);
+            Ok(Poll::SlowDown(named)) => {
+                interval = schedule.after_slow_down(interval, named);
                 prompt.notify(&LoginEvent::SlowedDown { interval });
                 interval
             }
@@ -115,7 +115,7 @@ mod tests {
         Ok(Poll::Ready(TokenResponse {
             access: "made-up".into(),
             refresh: None,
-            expires_in: Duration::from_secs(1),
+            expires_in: Some(Duration::from_secs(1)),
             expires_at: None,
             server_time: None,
             scope: None,
@@ -160,14 +160,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn slow_down_adds_five_seconds_for_good_each_time() {
         let responses = vec![
-            Ok(Poll::SlowDown),
+            Ok(Poll::SlowDown(None)),
             Ok(Poll::Pending),
-            Ok(Poll::SlowDown),
+            Ok(Poll::SlowDown(None)),
             Ok(Poll::Pending),
             ready(),
         ];
         let (polls, _) = run(device(600, Some(2)), responses).await;
         assert_eq!(polls, [2, 9, 16, 28, 40]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interval_that_slow_down_names_counts_if_it_is_longer() {
+        let named = |seconds| Ok(Poll::SlowDown(Some(Duration::from_secs(seconds))));
+        let responses = vec![named(20), named(1), ready()];
+        let (polls, _) = run(device(600, Some(2)), responses).await;
+        assert_eq!(polls, [2, 22, 47]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -237,7 +245,7 @@ mod tests {
                 "was not approved",
             ),
             (
-                vec![failure(), Ok(Poll::SlowDown)],
+                vec![failure(), Ok(Poll::SlowDown(None))],
                 ErrorKind::Expired,
                 "was not approved",
             ),
@@ -262,14 +270,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interval_above_every_cap_is_honoured_and_slowed_down_further() {
-        let responses = vec![Ok(Poll::SlowDown), failure(), ready()];
+        let responses = vec![Ok(Poll::SlowDown(None)), failure(), ready()];
         let (polls, _) = run(device(6000, Some(120)), responses).await;
         assert_eq!(polls, [120, 245, 370]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn patience_may_end_before_the_code_does() {
-        let schedule = PollSchedule::new().patience(Duration::from_secs(7));
+        let schedule = PollSchedule::new().timeout(Duration::from_secs(7));
         let start = Instant::now();
         let pending = || async { Ok(Poll::Pending) };
         let ended = poll_for_token(&schedule, &device(600, None), &Silent, pending).await;

@@ -26,7 +26,7 @@ pub struct PollSchedule {
     cap: Duration,
     slow_down_step: Duration,
     error_multiplier: f64,
-    patience: Duration,
+    timeout: Duration,
     pending_multiplier: f64,
     pending_cap: Duration,
 }
@@ -41,7 +41,7 @@ impl PollSchedule {
             cap: Duration::from_secs(60),
             slow_down_step: Duration::from_secs(5),
             error_multiplier: 2.0,
-            patience: Duration::from_secs(86_400),
+            timeout: Duration::from_secs(86_400),
             pending_multiplier: 1.0,
             pending_cap: Duration::from_secs(10),
         }
@@ -87,8 +87,8 @@ impl PollSchedule {
     /// How long to wait for the user in total, if the code does not expire earlier; a day by
     /// default.
     #[must_use]
-    pub const fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -112,11 +112,13 @@ impl PollSchedule {
     }
 
     pub(super) fn time_limit(&self, expires_in: Duration) -> Duration {
-        self.patience.min(expires_in)
+        self.timeout.min(expires_in)
     }
 
-    pub(super) fn after_slow_down(&self, wait: Duration) -> Duration {
-        wait.saturating_add(self.slow_down_step)
+    /// The wait after `slow_down`: a step longer, or as long as the server names.
+    pub(super) fn after_slow_down(&self, wait: Duration, named: Option<Duration>) -> Duration {
+        let longer = wait.saturating_add(self.slow_down_step);
+        longer.max(named.unwrap_or_default())
     }
 
     pub(super) fn after_pending(&self, wait: Duration) -> Duration {

@@ -1,11 +1,14 @@
 //! OAuth error responses, and what they mean for each operation.
 
-use crate::error::{Error, ErrorKind, Result};
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind};
 use crate::http::{JsonObject, Response};
 
 /// The operation that a response belongs to: the same code means different things.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// The redirect of the authorization endpoint (RFC 6749 section 4.1.2.1).
     Authorization,
@@ -58,6 +61,26 @@ impl ErrorResponse {
         Some(Self::new(code.unwrap_or("error"), error.text("message")))
     }
 
+    /// The same response, with another code for what it means: a vendor's own code in the words of
+    /// the RFCs. What is shown stays as the server wrote it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, ErrorResponse, Operation};
+    ///
+    /// let error = ErrorResponse::new("bad_refresh_token", None).meaning("invalid_grant");
+    /// assert_eq!(error.kind(Operation::Refresh), ErrorKind::RefreshRejected);
+    /// assert_eq!(error.raw_code(), "bad_refresh_token");
+    /// ```
+    #[must_use]
+    pub fn meaning(self, code: &str) -> Self {
+        Self {
+            code: code.to_ascii_lowercase(),
+            ..self
+        }
+    }
+
     /// The error code in lower case, as the server chose it: do not show it unsanitized.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -66,7 +89,7 @@ impl ErrorResponse {
 
     /// The error code as the server wrote it: do not show it unsanitized.
     #[must_use]
-    pub fn said(&self) -> &str {
+    pub fn raw_code(&self) -> &str {
         &self.raw_code
     }
 
@@ -132,23 +155,6 @@ impl ErrorResponse {
             ("server_error" | "temporarily_unavailable", _) => ErrorKind::Transient,
             _ => ErrorKind::Protocol,
         }
-    }
-}
-
-/// The members of a successful response.
-///
-/// # Errors
-///
-/// [`error_for`] if the response holds an `error`, in any status (Qwen sends one with 200);
-/// [`reasonless_error`] if it is not JSON.
-pub fn read_response(step: Operation, response: &Response) -> Result<JsonObject> {
-    let Ok(fields) = response.json() else {
-        return Err(reasonless_error(step, response));
-    };
-    match ErrorResponse::read(&fields) {
-        Some(error_response) => Err(error_for(step, response, &error_response)),
-        None if response.is_success() => Ok(fields),
-        None => Err(reasonless_error(step, response)),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::token::OAuthToken;
 ///
 /// `expires_in` is only RECOMMENDED (RFC 6749 section 5.1), so its absence means neither
 /// "expired" nor "for ever".
+// See decision 0010.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The longest server texts that are kept, in characters; longer ones are cut.
@@ -27,8 +28,8 @@ pub struct TokenResponse {
     pub access: Secret,
     /// The refresh token, if the response has one.
     pub refresh: Option<Secret>,
-    /// How long the access token lives from now.
-    pub expires_in: Duration,
+    /// How long the access token lives from now; `None` if it never expires.
+    pub expires_in: Option<Duration>,
     /// The exact instant at which it expires, if the server named one (MiniMax); it may be past.
     pub expires_at: Option<Timestamp>,
     /// When the server sent the response, by its own clock.
@@ -60,7 +61,8 @@ impl TokenResponse {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without an access token, or with a token type other than `bearer`.
-    pub fn read_renewal(fields: &JsonObject) -> Result<Self> {
+    // See decision 0010.
+    pub fn read_refresh(fields: &JsonObject) -> Result<Self> {
         let named = fields.seconds("expires_in").ok().flatten();
         let expires_in = named.filter(|length| !length.is_zero());
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
@@ -72,9 +74,6 @@ impl TokenResponse {
     ///
     /// As [`read`](Self::read).
     pub fn read_with_lifetime(fields: &JsonObject, expires_in: Duration) -> Result<Self> {
-        let Some(access) = fields.text("access_token") else {
-            return Err(senseless("the token response has no access token"));
-        };
         if let Some(kind) = fields.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
         {
@@ -87,7 +86,31 @@ impl TokenResponse {
                 )
             )));
         }
-        if expires_in.is_zero() {
+        Self::read_member(fields, "access_token", Some(expires_in))
+    }
+
+    /// Reads a response that holds an API key in the member `key`, with the lifetime that the
+    /// provider gives it; `None` if it never expires.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] without the key, or with a lifetime of zero.
+    pub fn read_api_key(
+        fields: &JsonObject,
+        key: &str,
+        expires_in: Option<Duration>,
+    ) -> Result<Self> {
+        Self::read_member(fields, key, expires_in)
+    }
+
+    fn read_member(fields: &JsonObject, name: &str, expires_in: Option<Duration>) -> Result<Self> {
+        let Some(access) = fields.text(name) else {
+            return Err(senseless(match name {
+                "access_token" => "the token response has no access token".to_owned(),
+                name => format!("the token response has no `{name}`"),
+            }));
+        };
+        if expires_in.is_some_and(|length| length.is_zero()) {
             return Err(senseless("the token response has an `expires_in` of zero"));
         }
         let refresh = fields.text("refresh_token");
@@ -115,9 +138,10 @@ impl TokenResponse {
     #[must_use]
     pub fn into_token(self, now: Timestamp) -> OAuthToken {
         let ahead = offset(self.server_time, now);
-        let expires_at = self
-            .expires_at
-            .unwrap_or_else(|| now.shifted(ahead).after(self.expires_in));
+        let expires_at = self.expires_at.or_else(|| {
+            let length = self.expires_in?;
+            Some(now.shifted(ahead).after(length))
+        });
         let mut token = OAuthToken::new(self.access, expires_at);
         token.metadata.clock_offset_ms = Some(ahead).filter(|ahead| *ahead != 0);
         token.refresh = self.refresh;
@@ -139,4 +163,24 @@ fn senseless(message: impl Into<String>) -> Error {
 /// terminal.
 fn is_printable_ascii(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Response;
+    use crate::secure_url::SecureUrl;
+
+    #[test]
+    fn an_api_key_may_live_for_ever_and_its_session_has_no_refresh_token() {
+        let endpoint = SecureUrl::known("https://vendor.example/keys");
+        let body = r#"{"key":"sk-made-up","user_id":null}"#;
+        let fields = Response::for_test(&endpoint, 200, body).json().unwrap();
+        let response = TokenResponse::read_api_key(&fields, "key", None).unwrap();
+        let token = response.into_token(Timestamp::from_unix_millis(1_000));
+        assert_eq!(token.access.expose(), "sk-made-up");
+        assert_eq!((token.expires_at, token.refresh), (None, None));
+        let error = TokenResponse::read_api_key(&fields, "api_key", None).unwrap_err();
+        assert!(error.to_string().contains("`api_key`"), "{error}");
+    }
 }

@@ -11,7 +11,7 @@ use reqwest::header::{
 use super::builder::HttpClientBuilder;
 use super::coding;
 use super::failure::{no_response, no_response_through, too_long};
-use super::form::{Form, bearer};
+use super::form::{BodyFormat, Form, bearer};
 use super::moved::redirected;
 use super::proxy::ProxyUrl;
 use super::response::Response;
@@ -92,12 +92,27 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transient`] without a whole response; [`Error::answer_lost`] reports whether
-    /// the request may have arrived. [`ErrorKind::Redirected`] if the endpoint has moved.
-    /// [`ErrorKind::Config`] or [`ErrorKind::System`] if the client cannot be built.
+    /// As [`post`](Self::post).
     pub async fn post_form(
         &self,
         endpoint: &SecureUrl,
+        form: &Form,
+        headers: &[(&'static str, String)],
+    ) -> Result<Response> {
+        self.post(endpoint, BodyFormat::Form, form, headers).await
+    }
+
+    /// Posts parameters in any [format](BodyFormat) and reads the whole response, with any status.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transient`] without a whole response; [`Error::answer_lost`] reports whether
+    /// the request may have arrived. [`ErrorKind::Redirected`] if the endpoint has moved.
+    /// [`ErrorKind::Config`] or [`ErrorKind::System`] if the client cannot be built.
+    pub async fn post(
+        &self,
+        endpoint: &SecureUrl,
+        format: BodyFormat,
         form: &Form,
         headers: &[(&'static str, String)],
     ) -> Result<Response> {
@@ -108,8 +123,8 @@ impl HttpClient {
         let request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
-            .header(CONTENT_TYPE, FORM)
-            .body(form.body());
+            .header(CONTENT_TYPE, content_type(format))
+            .body(form.encoded(format)?);
         self.send(endpoint, request, headers, secrets).await
     }
 
@@ -125,6 +140,7 @@ impl HttpClient {
     ///
     /// [`ErrorKind::Config`] if it would pass a proxy that
     /// [`refuse_secrets_by_proxy`](HttpClientBuilder::refuse_secrets_by_proxy) excludes.
+    // See decision 0059.
     fn check_proxy(&self, endpoint: &SecureUrl) -> Result<()> {
         let settings = &self.inner.settings;
         let Some(why) = &settings.secrets_refused else {
@@ -259,8 +275,13 @@ impl HttpClient {
             let now = date.unwrap_or_else(|| self.inner.settings.clock.now());
             retry_after::wait(header, now)
         });
+        let is_form = text(CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case(FORM)
+        });
         let mut whole = Response::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
+            .with_form(is_form)
             .with_date(date);
         let codings = listed_codings(response.headers());
         // From here on there is a status. With 2xx, the server has done what was asked.
@@ -330,6 +351,13 @@ impl Default for HttpClient {
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.settings.fmt(f)
+    }
+}
+
+const fn content_type(format: BodyFormat) -> &'static str {
+    match format {
+        BodyFormat::Form => FORM,
+        BodyFormat::Json => "application/json",
     }
 }
 

@@ -13,6 +13,7 @@ use crate::json::{self, WipedBuffer};
 
 /// The supported codings, for the request header. Without this header a server may choose any
 /// coding (RFC 9110 section 12.5.3).
+// See decision 0034.
 pub(super) const ACCEPTED: &str = "gzip, deflate";
 
 /// No server has a reason for more stacked codings.

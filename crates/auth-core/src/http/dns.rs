@@ -1,5 +1,7 @@
 //! Host name lookups on the library's own threads: the HTTP library would start a thread for each
 //! lookup, and panic if it cannot.
+//!
+//! See decision 0053.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 

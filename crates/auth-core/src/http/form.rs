@@ -1,18 +1,33 @@
 //! The body of a request to a credential endpoint.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use form_urlencoded::byte_serialize;
 use reqwest::header::HeaderValue;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::sanitize::is_header_value;
 use crate::secret::Secret;
 use crate::token::NO_BEARER;
 
-/// Form parameters, escaped when they are sent (RFC 6749 appendix B).
+/// How a request is encoded.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded`, as RFC 6749 has it.
+    #[default]
+    Form,
+    /// A JSON object of strings.
+    Json,
+}
+
+/// The parameters of a request, encoded when they are sent (RFC 6749 appendix B).
 ///
 /// `Debug` does not print [`Secret`] values, and texts of the server that repeat them are not
 /// shown.
@@ -29,7 +44,7 @@ use crate::token::NO_BEARER;
 /// ```
 #[derive(Clone, Default)]
 pub struct Form {
-    pairs: Vec<(&'static str, Value)>,
+    pairs: Vec<(Cow<'static, str>, Value)>,
     hidden: Vec<Secret>,
 }
 
@@ -49,14 +64,48 @@ impl Form {
     /// Sets a parameter; a second value replaces the first, since no parameter may occur twice (RFC
     /// 6749 section 3.2).
     #[must_use]
-    pub fn text(self, name: &'static str, value: impl Into<String>) -> Self {
-        self.set(name, Value::Text(value.into()))
+    pub fn text(self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.set(name.into(), Value::Text(value.into()))
     }
 
     /// Sets a secret parameter.
     #[must_use]
-    pub fn secret(self, name: &'static str, value: &Secret) -> Self {
-        self.set(name, Value::Secret(value.clone()))
+    pub fn secret(self, name: impl Into<Cow<'static, str>>, value: &Secret) -> Self {
+        self.set(name.into(), Value::Secret(value.clone()))
+    }
+
+    /// Leaves a parameter out. A secret that was its value is [hidden](Self::hiding).
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        let (left_out, kept) = self.pairs.into_iter().partition(|(known, _)| known == name);
+        self.pairs = kept;
+        let left_out: Vec<_> = left_out;
+        for (_, value) in left_out {
+            if let Value::Secret(secret) = value {
+                self.hidden.push(secret);
+            }
+        }
+        self
+    }
+
+    /// Gives a parameter another name, for a server that does not use the standard's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Form;
+    ///
+    /// let form = Form::new().text("redirect_uri", "http://127.0.0.1:1/cb");
+    /// let form = form.renamed("redirect_uri", "callback_url");
+    /// assert_eq!(format!("{form:?}"), r#"{"callback_url": "http://127.0.0.1:1/cb"}"#);
+    /// ```
+    #[must_use]
+    pub fn renamed(mut self, name: &str, to: impl Into<Cow<'static, str>>) -> Self {
+        let Some(at) = self.pairs.iter().position(|(known, _)| known == name) else {
+            return self;
+        };
+        let (_, value) = self.pairs.remove(at);
+        self.set(to.into(), value)
     }
 
     /// Adds a secret that is not sent, but that the server may know and repeat: it is not shown
@@ -67,14 +116,35 @@ impl Form {
         self
     }
 
-    fn set(mut self, name: &'static str, value: Value) -> Self {
+    fn set(mut self, name: Cow<'static, str>, value: Value) -> Self {
         self.pairs.retain(|(known, _)| *known != name);
         self.pairs.push((name, value));
         self
     }
 
-    /// The body, in a buffer of its exact size that is wiped when its last request is gone.
-    pub(super) fn body(&self) -> Bytes {
+    /// The parameters as names and values, for the query of a URL.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.pairs.iter();
+        pairs.map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
+    /// The body in this format, in a buffer of its exact size that is wiped when its last request
+    /// is gone.
+    pub(super) fn encoded(&self, format: BodyFormat) -> Result<Bytes> {
+        match format {
+            BodyFormat::Form => Ok(self.body()),
+            BodyFormat::Json => {
+                let body = json::to_compact_vec(self).map_err(|source| {
+                    Error::new(ErrorKind::System, "cannot write a request as JSON")
+                        .with_source(source)
+                })?;
+                Ok(Bytes::from_owner(body))
+            }
+        }
+    }
+
+    fn body(&self) -> Bytes {
         let mut body = Zeroizing::new(Vec::with_capacity(self.pieces().map(str::len).sum()));
         for piece in self.pieces() {
             body.extend_from_slice(piece.as_bytes());
@@ -88,15 +158,11 @@ impl Form {
             .iter()
             .enumerate()
             .flat_map(|(at, (name, value))| {
-                let value = match value {
-                    Value::Text(text) => text.as_str(),
-                    Value::Secret(secret) => secret.expose(),
-                };
                 let between = if at == 0 { "" } else { "&" };
                 std::iter::once(between)
                     .chain(byte_serialize(name.as_bytes()))
                     .chain(std::iter::once("="))
-                    .chain(byte_serialize(value.as_bytes()))
+                    .chain(byte_serialize(value.as_str().as_bytes()))
             })
     }
 
@@ -109,6 +175,23 @@ impl Form {
             })
             .chain(self.hidden.iter().cloned())
             .collect()
+    }
+}
+
+impl Value {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+/// As a JSON object of strings.
+impl Serialize for Form {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let pairs = self.pairs.iter();
+        to.collect_map(pairs.map(|(name, value)| (name, value.as_str())))
     }
 }
 
@@ -161,6 +244,31 @@ mod tests {
             b"a+b=made-up%2F%2B%3D%26%25%7E+%3C%C3%BC%3E*_.&c="
         );
         assert!(Form::new().body().is_empty());
+    }
+
+    #[test]
+    fn a_json_body_is_an_object_of_strings() {
+        let form = Form::new()
+            .text("grant_type", "a\"b")
+            .secret("code", &Secret::from("made-up/1"));
+        let body = form.encoded(BodyFormat::Json).unwrap();
+        assert_eq!(&body[..], br#"{"grant_type":"a\"b","code":"made-up/1"}"#);
+    }
+
+    #[test]
+    fn a_parameter_that_is_left_out_stays_hidden() {
+        let form = Form::new().secret("client_secret", &Secret::from("made-up"));
+        let form = form.without("client_secret");
+        assert!(form.body().is_empty());
+        assert_eq!(form.secrets(), [Secret::from("made-up")]);
+    }
+
+    #[test]
+    fn a_renamed_parameter_replaces_one_of_that_name() {
+        let form = Form::new().text("b", "1").text("a", "2").renamed("a", "b");
+        assert_eq!(&form.body()[..], b"b=2");
+        let form = form.renamed("absent", "c");
+        assert_eq!(&form.body()[..], b"b=2");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What requests and responses leave in the library's own buffers. The HTTP library's buffers are
 //! not covered, since they keep everything that went over the wire.
+//!
+//! See decision 0051.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 #[path = "../../tests/memory/image.rs"]
@@ -10,10 +12,11 @@ mod made_up;
 mod search;
 
 use self::made_up::text;
+use super::form::BodyFormat;
 use super::form::bearer;
 use super::{Form, Response};
 use crate::clock::Timestamp;
-use crate::grant::{Operation, TokenResponse, read_response};
+use crate::grant::TokenResponse;
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
@@ -61,7 +64,7 @@ fn requests() {
         .text("grant_type", "refresh_token")
         .secret("refresh_token", &escaped(0))
         .secret("client_secret", &escaped(1));
-    let body = form.body();
+    let body = form.encoded(BodyFormat::Form).unwrap();
     let sent_again = body.clone();
     drop((body, form, sent_again));
     drop(bearer(&Secret::from(text(2))).unwrap());
@@ -88,7 +91,7 @@ fn responses() {
             response.push(letters);
         }
     }
-    let fields = read_response(Operation::Refresh, &response).unwrap();
+    let fields = response.json().unwrap();
     let token = TokenResponse::read(&fields)
         .unwrap()
         .into_token(Timestamp::default());

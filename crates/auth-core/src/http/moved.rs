@@ -1,4 +1,6 @@
 //! Redirects of credential endpoints, and what they mean.
+//!
+//! See decision 0005.
 
 use reqwest::header::HeaderValue;
 

@@ -1,4 +1,6 @@
 //! The URL of a proxy, read in one place, and the errors of a proxy.
+//!
+//! See decision 0059.
 
 use std::fmt;
 

@@ -28,6 +28,8 @@ pub struct Response {
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
     secrets: Vec<Secret>,
+    /// Whether the body is form parameters and not JSON, as the server declares.
+    is_form: bool,
     /// Why the body is still encoded, if it is.
     undecoded: Option<String>,
     body: Vec<u8>,
@@ -41,9 +43,29 @@ impl Response {
             retry_after: None,
             date: None,
             secrets,
+            is_form: false,
             undecoded: None,
             body: Vec::new(),
         }
+    }
+
+    /// A response that no server sent, so that a provider's reading of it can be tested without
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Response, SecureUrl};
+    ///
+    /// let endpoint = SecureUrl::known("https://vendor.example/token");
+    /// let response = Response::for_test(&endpoint, 200, r#"{"access_token":"made-up"}"#);
+    /// assert_eq!(response.json().unwrap().text("access_token"), Some("made-up"));
+    /// ```
+    #[must_use]
+    pub fn for_test(endpoint: &SecureUrl, status: u16, body: &str) -> Self {
+        let mut response = Self::new(endpoint.clone(), status, Vec::new());
+        response.push(body.as_bytes());
+        response
     }
 
     pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
@@ -53,6 +75,11 @@ impl Response {
 
     pub(super) fn with_date(mut self, date: Option<Timestamp>) -> Self {
         self.date = date;
+        self
+    }
+
+    pub(super) fn with_form(mut self, is_form: bool) -> Self {
+        self.is_form = is_form;
         self
     }
 
@@ -125,12 +152,16 @@ impl Response {
         self.trimmed().first() == Some(&b'<')
     }
 
-    /// The body as a JSON object; a byte-order mark is tolerated.
+    /// The body as a JSON object; a byte-order mark is tolerated. Form parameters, which GitHub
+    /// returns by default, count as an object of strings.
     ///
     /// # Errors
     ///
     /// [`unreadable`](Self::unreadable).
     pub fn json(&self) -> Result<JsonObject> {
+        if self.is_form && self.trimmed().first() != Some(&b'{') {
+            return Ok(self.fields(self.parameters()));
+        }
         match json::parse(self.trimmed()) {
             Ok(Value::Object(members)) => Ok(self.fields(members)),
             Ok(mut other) => {
@@ -144,6 +175,13 @@ impl Response {
                 _ => Err(self.unreadable()),
             },
         }
+    }
+
+    fn parameters(&self) -> Map<String, Value> {
+        let pairs = form_urlencoded::parse(self.trimmed().trim_ascii_end());
+        pairs
+            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+            .collect()
     }
 
     fn fields(&self, members: Map<String, Value>) -> JsonObject {
@@ -238,6 +276,7 @@ impl Response {
     /// ones that control a terminal. Words that repeat a secret of the request or the response, in
     /// any encoding or part, are not shown.
     #[must_use]
+    // See decision 0035.
     pub fn words(&self, text: &str) -> String {
         match self.json() {
             Ok(fields) => clean(text, WORDS, fields.secrets()),
@@ -260,11 +299,13 @@ impl Response {
 }
 
 /// The members of a response that are credentials.
-const CREDENTIALS: [&str; 5] = [
+const CREDENTIALS: [&str; 7] = [
     "access_token",
+    "api_key",
     "client_secret",
     "device_code",
     "id_token",
+    "key",
     "refresh_token",
 ];
 
@@ -283,7 +324,7 @@ impl Drop for Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("Response")
             .field("endpoint", &self.endpoint)
             .field("status", &self.status)
             .field("bytes", &self.body.len())

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 
 /// The longest wait that counts: a day. After that, a server that asks for longer gets another
 /// request, because an outage planned for longer is rare and a wrong unit is not.
+// See decision 0057.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// The wait that a header asks for; `None` without one, or if it is senseless.

@@ -1,4 +1,6 @@
 //! The TLS side of the client: the cryptography provider and the trusted certificates.
+//!
+//! See decision 0013.
 
 use std::error::Error as StdError;
 use std::io;
@@ -31,6 +33,7 @@ struct Trust {
 ///
 /// It is made once for each `extra`. A failure is not kept, so that certificates that are installed
 /// later are found.
+// See decision 0036.
 pub(super) fn config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     let chosen = CryptoProvider::get_default().map(|chosen| Arc::as_ptr(chosen).addr());
     let wanted = Trust {

@@ -13,6 +13,7 @@ use crate::random;
 use crate::token::OAuthToken;
 
 /// How long before the expiry a background refresh starts by default: 5 minutes.
+// See decision 0016.
 pub const DEFAULT_EARLY_REFRESH_WINDOW: Duration = Duration::from_secs(300);
 
 /// The shortest time between two attempts.

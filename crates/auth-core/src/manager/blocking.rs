@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AuthManager, Logout};
+use super::{AuthManager, Insertion, Logout};
 use crate::engine::block_on;
 use crate::error::Result;
 use crate::prompt::UserPrompt;
@@ -74,6 +74,19 @@ impl BlockingAuthManager {
     /// As there.
     pub fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
         block_on(self.0.login(prompt))
+    }
+
+    /// [`AuthManager::login_with`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn login_with(
+        &self,
+        prompt: &dyn UserPrompt,
+        may_replace: impl FnOnce(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
+    ) -> Result<Insertion> {
+        block_on(self.0.login_with(prompt, may_replace))
     }
 
     /// [`AuthManager::load`].

@@ -40,7 +40,7 @@ pub enum SessionChange {
 /// let mut watch = manager.watch();
 /// while let Some(change) = watch.changed().await {
 ///     match change {
-///         SessionChange::Refreshed(token) => println!("good until {}", token.expires_at),
+///         SessionChange::Refreshed(token) => println!("good until {:?}", token.expires_at),
 ///         SessionChange::Over(error) => println!("{error}: sign in again"),
 ///         _ => {}
 ///     }

@@ -2,6 +2,8 @@
 //! into an error, and adds the session to every error.
 //!
 //! Because there is no other way, no call can be forgotten.
+//!
+//! See decision 0055.
 
 use std::sync::Arc;
 use std::time::Duration;

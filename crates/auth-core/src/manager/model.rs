@@ -1,5 +1,7 @@
 //! A model of callers that race for one refresh: the real snapshot and single flight under a
 //! scheduler that tries their interleavings. `cargo xtask test-all` runs it.
+//!
+//! See decision 0020.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +13,7 @@ use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use super::sync::{Mutex, lock};
 use crate::clock::Timestamp;
+use crate::engine::Tasks;
 use crate::error::Result;
 use crate::token::OAuthToken;
 
@@ -21,6 +24,7 @@ const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 struct Session {
     snapshot: Snapshot,
     flight: SingleFlight,
+    tasks: Tasks,
     requests: AtomicUsize,
 }
 
@@ -51,17 +55,15 @@ impl Session {
             return Ok(token);
         }
         let owned = Arc::clone(&self);
-        let flight = self.flight.join_or_start(move || {
-            Ok(async move {
-                if let Some(token) = owned.fresh() {
-                    return Ok(token);
-                }
-                let generation = owned.requests.fetch_add(1, Ordering::SeqCst) + 1;
-                future::yield_now().await;
-                let refreshed = token(generation, true);
-                owned.snapshot.set(Some(Arc::clone(&refreshed)));
-                Ok(refreshed)
-            })
+        let flight = self.flight.join_or_start(&self.tasks, move || async move {
+            if let Some(token) = owned.fresh() {
+                return Ok(token);
+            }
+            let generation = owned.requests.fetch_add(1, Ordering::SeqCst) + 1;
+            future::yield_now().await;
+            let refreshed = token(generation, true);
+            owned.snapshot.set(Some(Arc::clone(&refreshed)));
+            Ok(refreshed)
         });
         flight.await
     }

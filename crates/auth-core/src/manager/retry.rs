@@ -1,4 +1,6 @@
 //! The bounded series of requests that one refresh makes.
+//!
+//! See decision 0008.
 
 use std::time::Duration;
 
@@ -58,6 +60,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
     }
 }
 
+// See decision 0034.
 fn may_repeat(error: &Error) -> bool {
     error.is_transient() && !error.followed_success() && !error.was_cut_off()
 }

@@ -10,12 +10,13 @@ use tokio::time::timeout;
 use super::background::EarlyRefresh;
 use super::change::Changes;
 use super::foreign::{Foreign, LOCK_FACTOR};
+use super::refresh::Refresh;
 use super::requirement::Requirement;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use super::unsaved::Unsaved;
 use crate::clock::{Clock, Timestamp};
-use crate::engine::Tasks;
+use crate::engine::{self, Tasks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
@@ -44,9 +45,10 @@ const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// How long a refresh that returned the same access token counts: another one would return it
 /// again.
+// See decision 0056.
 const SAME_AGAIN: Duration = Duration::from_secs(5);
 
-/// How long callers wait for one flight, in calls beyond its wait for the lock. Each call has its
+/// How long a caller waits for one flight, in calls beyond its wait for the lock. Each call has its
 /// own limit; this one is for a call that blocks its thread, which is not allowed.
 const FLIGHT_CALLS: u32 = 10;
 
@@ -68,15 +70,29 @@ impl Shared {
         {
             return Ok(token);
         }
-        let mut token = self.join(&requirement).await?;
-        for _ in 1..JOINS {
-            if requirement.accepts(&token, self.clock.now()) {
-                break;
+        let io = engine::io().map_err(|error| self.with_session(error))?;
+        let limit = self
+            .foreign
+            .limit
+            .saturating_mul(LOCK_FACTOR + FLIGHT_CALLS);
+        let mut joins = 1;
+        loop {
+            let flight = self.join(&requirement);
+            let flight = {
+                // These timers run even if a call blocks the thread of the transactions.
+                let _timers = io.enter();
+                // Boxed, so that callers who need not wait have a small future.
+                Box::pin(timeout(limit, flight))
+            };
+            let token = flight
+                .await
+                .unwrap_or_else(|_elapsed| Err(self.does_not_end()))?;
+            // Otherwise that flight had started for a caller with a lower requirement.
+            if requirement.accepts(&token, self.clock.now()) || joins == JOINS {
+                return Ok(token);
             }
-            // That flight had started for a caller with a lower requirement.
-            token = self.join(&requirement).await?;
+            joins += 1;
         }
-        Ok(token)
     }
 
     /// Joins the flight in progress, or starts one; it goes on even if the future is dropped.
@@ -84,27 +100,13 @@ impl Shared {
         self: &Arc<Self>,
         requirement: &Requirement,
     ) -> impl Future<Output = Result<Arc<OAuthToken>>> + Send + 'static {
-        self.flight.join_or_start(|| {
+        self.flight.join_or_start(&self.tasks, || {
             let (owned, requirement) = (Arc::clone(self), requirement.clone());
-            let task = self
-                .tasks
-                .spawn(async move {
-                    let outcome = owned.run_refresh(&requirement).await;
-                    owned.save_later();
-                    outcome
-                })
-                .map_err(|error| self.with_session(error))?;
-            let limit = self
-                .foreign
-                .limit
-                .saturating_mul(LOCK_FACTOR + FLIGHT_CALLS);
-            let key = self.key().clone();
-            Ok(async move {
-                timeout(limit, task).await.unwrap_or_else(|_elapsed| {
-                    let error = Error::new(ErrorKind::Transient, "the refresh does not end");
-                    Err(error.with_session(&key))
-                })
-            })
+            async move {
+                let outcome = Refresh::run(&owned, &requirement).await;
+                owned.save_later();
+                outcome
+            }
         })
     }
 
@@ -157,6 +159,10 @@ impl Shared {
         let recent = at <= now && now.since(at) < SAME_AGAIN;
         let token = recent.then(|| self.snapshot.get()).flatten()?;
         (token.access == rejected.access).then_some(token)
+    }
+
+    fn does_not_end(&self) -> Error {
+        Error::new(ErrorKind::Transient, "the refresh does not end").with_session(self.key())
     }
 
     pub(super) fn not_signed_in(&self) -> Error {

@@ -1,10 +1,13 @@
 //! One refresh at a time; callers that ask meanwhile wait for that one.
+//!
+//! See decision 0056.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::sync::{Mutex, lock, spawn};
+use crate::engine::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
 
@@ -28,29 +31,29 @@ struct Flight {
 struct ResetOnDrop(Arc<Mutex<Option<Flight>>>);
 
 impl SingleFlight {
-    /// Waits for the flight in progress, or starts one. `start` must return a task that is already
-    /// running: this future watches it, and no caller drives it.
+    /// Waits for the flight in progress, or starts one. A flight is a task of its own: this future
+    /// watches it, and no caller drives it.
     pub(super) fn join_or_start<F>(
         &self,
-        start: impl FnOnce() -> Result<F>,
+        tasks: &Tasks,
+        flight: impl FnOnce() -> F,
     ) -> impl Future<Output = Outcome> + Send + 'static
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
         let (mut receiver, sender) = self.join();
         if let Some(sender) = sender {
-            // Not under the lock, since `ResetOnDrop` takes it after a panic.
             let reset = ResetOnDrop(Arc::clone(&self.current));
-            match start() {
-                Ok(flight) => spawn(async move {
-                    let outcome = flight.await;
-                    drop(reset);
-                    sender.send_replace(Some(outcome));
-                }),
-                Err(error) => {
-                    drop(reset);
-                    sender.send_replace(Some(Err(error)));
-                }
+            let flight = flight();
+            let landed = sender.clone();
+            // Not under the lock, since `ResetOnDrop` takes it if the task cannot be started.
+            let started = spawn(tasks, async move {
+                let outcome = flight.await;
+                drop(reset);
+                landed.send_replace(Some(outcome));
+            });
+            if let Err(error) = started {
+                sender.send_replace(Some(Err(error)));
             }
         }
         async move {
@@ -59,19 +62,6 @@ impl SingleFlight {
                 Ok(Some(outcome)) => outcome.clone(),
                 _ => Err(Error::new(ErrorKind::System, "the refresh was cut off")),
             }
-        }
-    }
-
-    /// Waits for the end of the flight in progress, if any.
-    pub(super) async fn wait(&self) {
-        let process = std::process::id();
-        let current = lock(&self.current)
-            .as_ref()
-            .filter(|flight| flight.process == process)
-            .map(|flight| flight.outcome.clone());
-        if let Some(mut outcome) = current {
-            // A flight that was cut off has ended too.
-            let _ended = outcome.wait_for(Option::is_some).await;
         }
     }
 

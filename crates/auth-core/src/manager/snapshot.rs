@@ -13,6 +13,7 @@ use crate::token::OAuthToken;
 /// lock sets it only if it has not changed meanwhile, so that a stale read never overwrites a newer
 /// session.
 #[derive(Debug, Default)]
+// See decision 0018.
 pub(super) struct Snapshot {
     session: ArcSwapOption<OAuthToken>,
     epoch: Mutex<u64>,

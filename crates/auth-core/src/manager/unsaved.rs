@@ -1,5 +1,7 @@
 //! A session that could not be stored: it is kept in memory until it can be, and no caller sees it
 //! before.
+//!
+//! See decision 0055.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::foreign::Guard;
 use super::{SessionChange, Shared};
 use crate::engine;
 use crate::error::Result;
@@ -74,7 +77,7 @@ impl Unsaved {
 
 impl Shared {
     /// Tries to store the unsaved session repeatedly for a while, in a task that a normal end of
-    /// the process and `settle` wait for. If that fails, each call of a caller tries it first, and
+    /// the process and `wait_idle` wait for. If that fails, each call of a caller tries it first, and
     /// returns the error.
     pub(super) fn save_later(self: &Arc<Self>) {
         if !self.unsaved.is_waiting() || self.unsaved.is_tried.swap(true, Ordering::AcqRel) {
@@ -113,5 +116,30 @@ impl Shared {
             self.changes.send(SessionChange::Refreshed(token));
         }
         Ok(())
+    }
+
+    /// Stores the unsaved session, and returns it; `None` without one.
+    async fn save_waiting_locked(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
+        let stored = self.check_owner(guard.load().await?)?;
+        let before = stored.clone();
+        let saved = self.save_unsaved(guard, stored).await?;
+        Ok(saved.filter(|saved| before.is_none_or(|before| !before.has_same_tokens(saved))))
+    }
+
+    /// Stores the unsaved session, if it is still the successor of the stored one, and returns
+    /// what is stored then.
+    pub(super) async fn save_unsaved(
+        &self,
+        guard: &mut Guard<'_>,
+        stored: Option<OAuthToken>,
+    ) -> Result<Option<OAuthToken>> {
+        let Some(waiting) = self.unsaved.take(stored.as_ref()) else {
+            return Ok(stored);
+        };
+        if let Err(error) = guard.save(&waiting).await {
+            self.unsaved.keep(waiting, stored);
+            return Err(error);
+        }
+        Ok(Some(waiting))
     }
 }

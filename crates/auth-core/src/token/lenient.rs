@@ -1,5 +1,7 @@
 //! Reading and writing sessions of other versions and programs: a member of an unknown type counts
 //! as absent, and stays in the file.
+//!
+//! See decision 0040.
 
 use std::fmt;
 
@@ -8,7 +10,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{OAuthToken, SessionMetadata, UnknownMembers};
+use super::{NEVER, OAuthToken, SessionMetadata, UnknownMembers};
 use crate::clock::Timestamp;
 use crate::json;
 
@@ -188,8 +190,13 @@ fn write<T: Lenient, S: Serializer>(
     written.0.serialize(to)
 }
 
+/// The expiry: [`millis`], or never.
+pub(super) fn expiry<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    millis(from).map(|at| (at != NEVER).then_some(at))
+}
+
 /// Unix milliseconds as a whole number, with a fraction, or as a string of digits.
-pub(super) fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     let value = Value::deserialize(from)?;
     let millis = match &value {
         Value::Number(number) => of_number(number),
@@ -321,7 +328,11 @@ mod tests {
             (json!(1e300), i64::MAX),
         ] {
             let token = read(&json!({"access": "a", "expires": expires}));
-            assert_eq!(token.expires_at.as_unix_millis(), wanted, "{expires}");
+            assert_eq!(
+                token.expires_at.unwrap().as_unix_millis(),
+                wanted,
+                "{expires}"
+            );
         }
     }
 

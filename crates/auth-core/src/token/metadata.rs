@@ -1,4 +1,6 @@
 //! The part of a stored session that llm-auth itself keeps besides the tokens.
+//!
+//! See decision 0002.
 
 use std::collections::BTreeMap;
 use std::fmt;

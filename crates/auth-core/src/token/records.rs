@@ -7,6 +7,7 @@ use crate::clock::{TOLERANCE_MS, Timestamp};
 
 impl OAuthToken {
     /// A record about the current refresh token.
+    // See decision 0034.
     pub(crate) fn record(
         &self,
         at: Timestamp,
@@ -20,6 +21,7 @@ impl OAuthToken {
 
     /// How long from `now` the server asked not to refresh this session; `None` if it did not.
     #[must_use]
+    // See decision 0057.
     pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
         let failure = self.metadata.last_failure.as_deref();
         let failure = failure.filter(|record| self.is_about_current(Some(record)))?;
@@ -40,6 +42,7 @@ impl OAuthToken {
     /// Whether the server has rejected the refresh token and an API the access token, so that the
     /// session is of no use.
     #[must_use]
+    // See decision 0058.
     pub fn is_access_rejected(&self) -> bool {
         let rejection = self.metadata.rejected.as_deref();
         let Some(access) = rejection.and_then(|record| record.access_fingerprint.as_deref()) else {
@@ -50,6 +53,7 @@ impl OAuthToken {
 
     /// Whether the server has rejected the current refresh token.
     #[must_use]
+    // See decision 0019.
     pub fn is_refused(&self) -> bool {
         self.is_about_current(self.metadata.rejected.as_deref())
     }

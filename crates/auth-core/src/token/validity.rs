@@ -9,19 +9,24 @@ impl OAuthToken {
     /// Whether the access token is still valid `margin` from `now`, by our clock.
     #[must_use]
     #[inline]
+    // See decision 0057.
     pub fn is_valid_for(&self, margin: Duration, now: Timestamp) -> bool {
-        !self.access.is_empty() && self.server_time(now).after(margin) < self.expires_at
+        let end = self.server_time(now).after(margin);
+        !self.access.is_empty() && self.expires_at.is_none_or(|expiry| end < expiry)
     }
 
-    /// How long the access token is valid from `now`, by our clock.
+    /// How long the access token is valid from `now`, by our clock; [`Duration::MAX`] if it never
+    /// expires.
     #[must_use]
     #[inline]
     pub fn expires_in(&self, now: Timestamp) -> Duration {
-        self.expires_at.since(self.server_time(now))
+        self.expires_at
+            .map_or(Duration::MAX, |at| at.since(self.server_time(now)))
     }
 
     /// Converts local time to server time.
     #[inline]
+    // See decision 0017.
     fn server_time(&self, ours: Timestamp) -> Timestamp {
         ours.shifted(self.metadata.clock_offset_ms.unwrap_or(0))
     }
@@ -32,6 +37,7 @@ impl OAuthToken {
     /// for such a token, the margin is half its lifetime.
     #[must_use]
     #[inline]
+    // See decision 0009.
     pub fn is_fresh_for(&self, margin: Duration, now: Timestamp) -> bool {
         // Every request takes this path, so it calculates in whole milliseconds.
         let margin = clock::millis(margin);
@@ -44,8 +50,11 @@ impl OAuthToken {
     /// How long the access token is valid from `now`, by our clock; negative if it has expired.
     #[inline]
     fn millis_left(&self, now: Timestamp) -> i64 {
+        let Some(expires_at) = self.expires_at else {
+            return i64::MAX;
+        };
         let server_time = self.server_time(now).as_unix_millis();
-        self.expires_at.as_unix_millis().saturating_sub(server_time)
+        expires_at.as_unix_millis().saturating_sub(server_time)
     }
 
     /// Whether the access token is valid for `minimum`, or for half its lifetime if the vendor's
@@ -103,7 +112,7 @@ mod tests {
             let mut response = TokenResponse {
                 access: "a".into(),
                 refresh: None,
-                expires_in: Duration::from_secs(600),
+                expires_in: Some(Duration::from_secs(600)),
                 expires_at: None,
                 server_time: Some(true_now),
                 scope: None,
@@ -113,9 +122,9 @@ mod tests {
             let relative = response.clone().into_token(ours);
             assert_eq!(
                 relative.expires_at,
-                true_now.after(Duration::from_secs(600))
+                Some(true_now.after(Duration::from_secs(600)))
             );
-            response.expires_at = Some(relative.expires_at);
+            response.expires_at = relative.expires_at;
             for token in [relative, response.into_token(ours)] {
                 assert!(token.is_valid_for(Duration::from_secs(599), ours));
                 assert!(!token.is_valid_for(Duration::from_secs(600), ours));

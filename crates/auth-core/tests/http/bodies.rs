@@ -1,12 +1,13 @@
 //! Bodies that are compressed, cut off or too long.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use llm_auth_core::ErrorKind;
+use llm_auth_core::{ErrorKind, Operation, Poll};
 
-use super::socket::{answer, coded, post};
+use super::socket::{answer, coded, post, standard};
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {
@@ -171,4 +172,17 @@ async fn odd_but_valid_json_is_read() {
         let answer = post(answer("200 OK", "", &body)).await.unwrap();
         assert_eq!(answer.json().is_ok(), good);
     }
+}
+
+#[tokio::test]
+async fn form_parameters_are_read_as_an_object_if_the_server_declares_them() {
+    let header = "content-type: application/x-www-form-urlencoded; charset=utf-8\r\n";
+    let body = "error=slow_down&interval=10&error_description=made+up";
+    let response = post(answer("200 OK", header, body)).await.unwrap();
+    assert!(matches!(
+        standard(Operation::Poll, |call| call.poll(&response)),
+        Ok(Poll::SlowDown(Some(interval))) if interval == Duration::from_secs(10)
+    ));
+    let undeclared = post(answer("200 OK", "", body)).await.unwrap();
+    assert!(undeclared.json().is_err());
 }

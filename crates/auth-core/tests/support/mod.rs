@@ -198,7 +198,9 @@ pub struct Brittle {
     pub refuse_prepare: AtomicBool,
     pub refuse_save: Arc<AtomicBool>,
     pub misbehaves: Arc<Mutex<Misbehaviour>>,
+    /// Without the lock.
     pub loads: Arc<AtomicUsize>,
+    pub locked_loads: Arc<AtomicUsize>,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -232,6 +234,7 @@ struct BrittleGuard {
     refuse_prepare: bool,
     refuse_save: Arc<AtomicBool>,
     misbehaves: Arc<Mutex<Misbehaviour>>,
+    loads: Arc<AtomicUsize>,
     _lock: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -277,6 +280,7 @@ impl TokenStore for Brittle {
             refuse_prepare: self.refuse_prepare.load(Ordering::SeqCst),
             refuse_save: Arc::clone(&self.refuse_save),
             misbehaves: Arc::clone(&self.misbehaves),
+            loads: Arc::clone(&self.locked_loads),
             _lock: Arc::clone(&self.lock).lock_owned().await,
         }))
     }
@@ -289,6 +293,7 @@ impl TokenStore for Brittle {
 #[async_trait]
 impl StoreGuard for BrittleGuard {
     async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
         Ok(self.held.lock().unwrap().clone())
     }
 

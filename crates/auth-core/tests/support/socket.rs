@@ -1,7 +1,9 @@
 //! A server that gives one response, byte for byte, and a client of it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use llm_auth_core::{Error, Form, HttpClient, Operation, Secret, SecureUrl, read_response};
+use llm_auth_core::{
+    Call, Error, Form, HttpClient, OAuthConfig, Operation, Secret, SecureUrl, Timestamp,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -60,7 +62,18 @@ pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Respon
 /// The error of a refresh.
 pub async fn refused(status: &str, body: &str) -> Error {
     let answer = post(answer(status, "", body)).await.unwrap();
-    read_response(Operation::Refresh, &answer).unwrap_err()
+    standard(Operation::Refresh, |call| call.read(&answer)).unwrap_err()
+}
+
+/// Reads a response as a provider does that differs from the RFCs in nothing.
+pub fn standard<T>(operation: Operation, read: impl FnOnce(&Call<'_>) -> T) -> T {
+    let config = OAuthConfig::new("made-up", SecureUrl::known("https://vendor.example/token"));
+    read(&Call::new(
+        operation,
+        &config,
+        Timestamp::default(),
+        &config,
+    ))
 }
 
 /// A response in a content coding.

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use llm_auth_core::TokenStore as _;
 use llm_auth_qwen::{
-    AuthManager, Error, FileTokenStore, HttpClient, MemoryTokenStore, OAuthToken, QwenEndpoints,
-    QwenProvider,
+    AuthManager, Error, FileTokenStore, HttpClient, MemoryTokenStore, OAuthToken, QwenProvider,
 };
 
 use crate::Result;
@@ -46,10 +45,9 @@ impl Peer for OursBorrowed {
 }
 
 pub fn provider(base_url: &str) -> Result<QwenProvider> {
-    let endpoints = QwenEndpoints::default().with_base(base_url)?;
     let http = HttpClient::builder().build()?;
     Ok(QwenProvider::builder()
-        .endpoints(endpoints)
+        .base_url(base_url)?
         // The sessions here record no server.
         .trust_endpoint(base_url.parse()?)
         .http(http)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::storm::NOTES;
-use super::who::{Response, LATENCY, Who, storm};
+use super::who::{LATENCY, Response, Who, storm};
 use crate::Result;
 use crate::server::Server;
 use crate::stats::{millis, number};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::who::{Response, LATENCY, Who, storm};
+use super::who::{LATENCY, Response, Who, storm};
 use crate::Result;
 use crate::peer::Ended;
 use crate::server::Server;

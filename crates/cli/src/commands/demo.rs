@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use self::approver::Approver;
 use self::checks::Checks;
 use self::output::Output;
-use self::provider::{DemoProvider, PROVIDERS};
+use self::provider::{DemoProvider, STAGES};
 use crate::error::Failure;
 use crate::session::runtime;
 
@@ -102,8 +102,8 @@ impl Demo {
 
     fn providers(&self) -> Result<Vec<DemoProvider>, Failure> {
         let provider =
-            |name| DemoProvider::new(name, &self.kit, &self.clock, self.directory.path());
-        PROVIDERS.into_iter().map(provider).collect()
+            |stage| DemoProvider::new(stage, &self.kit, &self.clock, self.directory.path());
+        STAGES.iter().map(provider).collect()
     }
 
     async fn sign_in(
@@ -112,12 +112,14 @@ impl Demo {
         checks: &mut Checks,
     ) -> Result<(), Failure> {
         for provider in providers {
-            let title = provider.name.title();
-            self.output
-                .print(&format!("\n== Sign in to {title} ({})", provider.flow()))?;
+            let title = provider.stage.name.title();
+            self.output.print(&format!(
+                "\n== Sign in to {title} ({})",
+                provider.stage.flow
+            ))?;
             let token = provider
                 .manager
-                .login(&self.approver.at(provider.name))
+                .login(&self.approver.at(provider.stage))
                 .await?;
             self.output.print(&format!(
                 "Signed in; stored in {}.",
@@ -125,7 +127,7 @@ impl Demo {
             ))?;
             let seen = provider.seen(&self.kit);
             checks.check(
-                format!("{title}: signed in with the {}", provider.flow()),
+                format!("{title}: signed in with the {}", provider.stage.flow),
                 seen.logins_ok == 1 && token.refresh.is_some(),
             );
         }
@@ -145,8 +147,10 @@ impl Demo {
         for provider in providers {
             let token = provider.manager.token().await?;
             let (status, said) = provider.call(&token).await?;
-            self.output
-                .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
+            self.output.print(&format!(
+                "{:<8} {status} {said}",
+                provider.stage.name.name()
+            ))?;
             accepted += usize::from(provider.accepts(status, &said));
         }
         checks.check(
@@ -170,8 +174,10 @@ impl Demo {
                 continue;
             };
             let (status, said) = provider.call(&old).await?;
-            self.output
-                .print(&format!("{:<8} {status} {said}", provider.name.name()))?;
+            self.output.print(&format!(
+                "{:<8} {status} {said}",
+                provider.stage.name.name()
+            ))?;
             refused += usize::from(!provider.accepts(status, &said));
         }
         checks.check(
@@ -270,8 +276,10 @@ impl Demo {
             } else {
                 "the vendor has no way to be told"
             };
-            self.output
-                .print(&format!("{:<8} forgotten; {told}", provider.name.name()))?;
+            self.output.print(&format!(
+                "{:<8} forgotten; {told}",
+                provider.stage.name.name()
+            ))?;
         }
         let gone = providers.iter().all(|provider| !provider.file().exists());
         checks.check("signed out: no session is left on disk".into(), gone);

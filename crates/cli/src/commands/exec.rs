@@ -7,7 +7,10 @@ use std::process::Command;
 use clap::{Args, ValueHint};
 
 use super::token::Wanted;
+use llm_auth_core::AuthProvider as _;
+
 use crate::error::Failure;
+use crate::providers::ignored_api;
 use crate::system::env::without_secrets;
 use crate::ui::streams::say;
 
@@ -61,16 +64,14 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
         command.env(name, token.access.expose());
     }
     let wanted = &args.wanted;
-    if let Some(name) = &args.api_base_env {
-        let provider = wanted
-            .session
-            .provider
-            .configure_offline(&wanted.provider_args)?;
-        if let Some(ignored) = provider.ignored_api(&token) {
+    if let Some(variable) = &args.api_base_env {
+        let name = wanted.session.provider;
+        let provider = name.configure_offline(&wanted.provider_args)?;
+        if let Some(ignored) = ignored_api(name, &provider, &token) {
             say(&format!("llm-auth: {ignored}"));
         }
-        if let Some(base) = provider.api_base(&token) {
-            command.env(name, base);
+        if let Some(base) = provider.api(&token)?.base {
+            command.env(variable, base);
         }
     }
     start(command).map_err(|source| Failure::Command {

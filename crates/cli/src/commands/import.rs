@@ -102,6 +102,8 @@ fn ask() -> Choice {
 /// The program that goes on with the grant of a session that was taken over from it.
 pub(super) fn shares_its_grant(token: &OAuthToken) -> Option<Source> {
     let name = token.metadata.provider_data.get(IMPORTED_FROM)?;
-    let is_shared = token.metadata.provider.as_deref() == Some(ProviderName::Gemini.name());
+    let provider = token.metadata.provider.as_deref();
+    let provider = provider.and_then(ProviderName::from_name)?;
+    let is_shared = !provider.rotates_refresh_tokens();
     is_shared.then(|| Source::from_name(name)).flatten()
 }

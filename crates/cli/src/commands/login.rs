@@ -1,13 +1,16 @@
 //! `llm-auth login`.
 
 mod ask_provider;
+mod policy;
 mod sign_in;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{Clock as _, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable};
+use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock, Timestamp, printable};
 
+use self::policy::Policy;
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
 use crate::error::Failure;
@@ -98,22 +101,14 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     if provider.sends_client_secret(&args.provider_args)? {
         places.check_secret_way()?;
     }
-    let before = store.read(&key);
-    let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
-    let before = before.ok().flatten();
-    let is_explicit = provider
-        .accounts(&store)
-        .is_explicit(&session.selector, before.as_ref())?;
-    let is_one_file = session.selector.store.is_some();
-    let login = Login::new(
+    let named = provider.accounts(&store).named(&session.selector)?;
+    let login = Login {
         provider,
         configured,
-        key,
         store,
-        is_explicit,
-        is_one_file,
-        before,
-    );
+        policy: Policy { key, named },
+        managers: Mutex::default(),
+    };
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let prompt = LoginPrompt::new(args.json, Location::detect(), wish);
@@ -123,7 +118,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         login.after_interruption(began)
     };
     let work = async {
-        login.check_store().await?;
+        let pending = login.begin().await?;
         if let Some(event) = places.event(provider).filter(|_| args.json) {
             event.print()?;
         }
@@ -132,19 +127,19 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             prompt.say(&line);
         }
         prompt.say(provider.availability());
-        if let Some(notice) = login.notice() {
+        if let Some(notice) = login.policy.notice(pending.stored()) {
             prompt.say(&notice);
         }
         tokio::select! {
             biased;
-            signed_in = login.sign_in(&prompt) => signed_in,
+            signed_in = login.finish(pending, &prompt) => signed_in,
             failure = prompt.cut_off() => Err(failure),
             never = prompt.attend() => match never {},
         }
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
-    conclude(args.json, provider, &login.store, was_corrupt, &signed_in?)
+    conclude(args.json, provider, &login.store, &signed_in?)
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.
@@ -152,14 +147,14 @@ fn conclude(
     json: bool,
     provider: ProviderName,
     store: &FileTokenStore,
-    was_corrupt: bool,
     signed_in: &SignedIn,
 ) -> Result<(), Failure> {
-    let SignedIn { manager, token, .. } = signed_in;
+    let SignedIn { manager, stored } = signed_in;
+    let token = &stored.token;
     let key = manager.key();
     let file = file(store, key);
     let who = token.metadata.identity.as_deref().map(printable);
-    let expires_at = rfc3339(token.expires_at);
+    let expires_at = token.expires_at.and_then(rfc3339);
     let as_whom = who
         .as_ref()
         .map(|who| format!(" as {who}"))
@@ -170,6 +165,7 @@ fn conclude(
     ));
     let until = expires_at.as_deref().unwrap_or("an out-of-range date");
     say(&match token.refresh {
+        _ if token.expires_at.is_none() => "The access token does not expire.".to_owned(),
         _ if time::has_expired(token) => time::expired_on_arrival(token),
         Some(_) => {
             format!("The access token is good until {until}, and renewed when it is asked for.")
@@ -178,7 +174,8 @@ fn conclude(
             format!("The access token is good until {until}; the vendor gave no way to renew it.")
         }
     });
-    let kept_aside = was_corrupt
+    let kept_aside = stored
+        .replaced_unreadable
         .then(|| directories::kept_aside(&store.path(key)))
         .flatten();
     if let Some(aside) = &kept_aside {
@@ -200,11 +197,11 @@ fn conclude(
         store: &file,
         identity: who,
         expires_at,
-        expires_at_ms: token.expires_at.as_unix_millis(),
+        expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
         scope: token.scope.as_deref().map(printable),
-        api_base: manager.provider().api_base(token),
+        api_base: manager.provider().api(token)?.base,
         notification,
-        replaced: signed_in.replaced,
+        replaced: stored.replaced.is_some(),
         kept_aside: kept_aside.map(|path| path.display().to_string()),
     }
     .print()

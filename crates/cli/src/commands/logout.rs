@@ -10,7 +10,7 @@ use llm_auth_core::{
 use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
-use crate::providers::{ProviderArgs, ProviderName, reader, trust};
+use crate::providers::{self, ProviderArgs, ProviderName, reader, trust};
 use crate::session::directories;
 use crate::session::runtime;
 use crate::session::settings::Settings;
@@ -75,8 +75,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         trust::check_session(provider, &args.provider_args, &key, session)?;
         reader::check_revocation(&configured, &args.provider_args.trust, &key, session)?;
     }
-    let manager = configured
-        .manager()
+    let manager = providers::manager(configured)
         .store(store.clone())
         .account(key.account())
         .call_limit(runtime::call_limit(args.timeout))

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore, OAuthToken,
-    SessionKey, SystemClock,
+    AuthManager, AuthProvider as _, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind,
+    FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp,
 };
 use serde_json::{Map, json};
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, reader, trust};
+use crate::providers::{self, ProviderArgs, ignored_api, reader, trust};
 use crate::report::login_command;
 use crate::session::directories;
 use crate::session::runtime;
@@ -91,8 +91,7 @@ impl Wanted {
         if let Some(session) = &stored {
             reader::check_refresh(&configured, &self.provider_args.trust, &key, session)?;
         }
-        let manager = configured
-            .manager()
+        let manager = providers::manager(configured)
             .store(store.clone())
             .account(key.account())
             .call_limit(runtime::call_limit(self.timeout))
@@ -193,24 +192,23 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         ..
     } = &args.wanted;
     let configured = session.provider.configure_offline(provider_args)?;
-    if let Some(ignored) = configured.ignored_api(token) {
+    if let Some(ignored) = ignored_api(session.provider, &configured, token) {
         streams::say(&format!("llm-auth: {ignored}"));
     }
-    let headers: Map<String, serde_json::Value> = configured
-        .api_headers(token)?
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
+    let api = configured.api(token)?;
+    let headers = api.headers.into_iter();
+    let headers: Map<String, serde_json::Value> =
+        headers.map(|(name, value)| (name, value.into())).collect();
     streams::json(&json!({
         "v": VERSION,
         "vendor": key.provider(),
         "account": key.account(),
         "access_token": token.access.expose(),
         "token_type": "Bearer",
-        "expires_at": rfc3339(token.expires_at),
-        "expires_at_ms": token.expires_at.as_unix_millis(),
+        "expires_at": token.expires_at.and_then(rfc3339),
+        "expires_at_ms": token.expires_at.map(Timestamp::as_unix_millis),
         "scope": token.scope.as_deref().map(shown),
-        "api_base": configured.api_base(token),
+        "api_base": api.base,
         "headers": headers,
     }))
 }

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{HttpClient, Secret};
-use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, GeminiProviderBuilder, OAuthClient};
-use llm_auth_minimax::{MiniMaxProvider, MiniMaxProviderBuilder};
-use llm_auth_qwen::{QwenProvider, QwenProviderBuilder};
+use llm_auth_core::{
+    Client, ClientCredentials, EndpointOverrides, EndpointRole, HttpClient, OAuthProviderBuilder,
+    Secret,
+};
+use llm_auth_gemini::OAuthClient;
 
 use super::args::ProviderArgs;
-use super::endpoints;
+use super::endpoints::variable_of;
 use super::http::{build, http_client, network};
 use super::name::ProviderName;
 use super::provider::Provider;
 use super::reader;
 use super::recipients::check_secret;
+use super::table::Own;
 use crate::error::Failure;
 use crate::system::env::{self, Variables};
 
@@ -56,122 +58,138 @@ impl ProviderName {
     ) -> Result<Provider, Failure> {
         self.check_flags(args)?;
         let variables = Variables::of(self.name());
-        let trusted = args.trust.hosts()?;
-        Ok(match self {
-            Self::Qwen => {
-                let builder = QwenProvider::builder()
-                    .endpoints(endpoints::qwen(&variables, patience)?)
-                    .http(http);
-                let trust = QwenProviderBuilder::trust_endpoint;
-                Provider::Qwen(trusted.into_iter().fold(builder, trust).build())
-            }
-            Self::MiniMax => {
-                let endpoints =
-                    endpoints::minimax(&variables, args.region(), args.dialect, patience)?;
-                let builder = MiniMaxProvider::builder().endpoints(endpoints).http(http);
-                let trust = MiniMaxProviderBuilder::trust_endpoint;
-                Provider::MiniMax(trusted.into_iter().fold(builder, trust).build())
-            }
-            Self::Gemini => {
-                let endpoints = endpoints::gemini(&variables)?;
-                let client = gemini_client(&variables, args)?
-                    .filter(|client| self.may_have(client, args, &endpoints));
-                let mut builder = GeminiProvider::builder().endpoints(endpoints).http(http);
-                let trust = GeminiProviderBuilder::trust_endpoint;
-                builder = trusted.into_iter().fold(builder, trust);
-                if let Some(client) = client {
-                    builder = builder.client(client);
-                }
-                if let Some(project) = variables.word("QUOTA_PROJECT")? {
-                    builder = builder.quota_project(project);
-                }
-                if let Some(patience) = patience {
-                    builder = builder.timeout(patience);
-                }
-                if let Some(address) = &args.login_hint {
-                    builder = builder.login_hint(address);
-                }
-                Provider::Gemini(builder.build())
-            }
-        })
+        let overrides = overrides(&variables)?;
+        let client = self.own_client(&variables, args)?;
+        let may_have = client.is_none()
+            || args.client.is_some()
+            || self.check_client(args, client.as_ref(), &overrides).is_ok();
+        let own = Own {
+            client: client.clone().filter(|_| may_have),
+            quota_project: variables.word("QUOTA_PROJECT")?,
+        };
+        let mut builder = OAuthProviderBuilder::of((self.row().spec)(args, own))
+            .overrides(overrides)
+            .http(http);
+        if let Some(client) = client.filter(|_| may_have) {
+            let secret = client.secret().cloned();
+            builder = builder.client(ClientCredentials::new(client.id(), secret));
+        }
+        for host in args.trust.hosts()? {
+            builder = builder.trust_endpoint(host);
+        }
+        if let Some(scope) = self.scope(&variables, args)? {
+            builder = builder.scope(scope);
+        }
+        if let Some(patience) = patience {
+            builder = builder.timeout(patience);
+        }
+        if let Some(address) = &args.login_hint {
+            builder = builder.login_hint(address);
+        }
+        Ok(builder.build())
     }
 
-    /// Whether the token endpoint may have the secret of the user's client. That of a session that
-    /// is taken over goes where the session goes.
-    fn may_have(
+    /// The scope of the variable; otherwise the library's with the command's own, if it has one.
+    fn scope(self, variables: &Variables, args: &ProviderArgs) -> Result<Option<String>, Failure> {
+        let with_identity = || {
+            let identity = self.row().identity_scope?;
+            Some(format!("{} {identity}", self.config(args).scope))
+        };
+        Ok(variables.text("SCOPE")?.or_else(with_identity))
+    }
+
+    /// The user's own client: of a session that is imported, of the file, or of the variables.
+    fn own_client(
         self,
-        client: &OAuthClient,
+        variables: &Variables,
         args: &ProviderArgs,
-        endpoints: &GeminiEndpoints,
-    ) -> bool {
-        args.client.is_some()
-            || client.secret().is_none()
-            || check_secret(self, args, &endpoints.token).is_ok()
+    ) -> Result<Option<OAuthClient>, Failure> {
+        if let Some(client) = &args.client {
+            return Ok(Some(client.clone()));
+        }
+        if let Some(file) = &args.client_file {
+            return file.client().map(Some);
+        }
+        let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
+        match (variables.word("CLIENT_ID")?, secret) {
+            (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
+            (None, None) => Ok(None),
+            (None, Some(_)) if !self.needs_own_client(args) => Ok(None),
+            (None, Some(_)) => Err(env::not_valid(
+                &variables.name("CLIENT_SECRET"),
+                &format!("{} is not set", variables.name("CLIENT_ID")),
+            )),
+        }
     }
 
-    /// Refuses a sign-in that lacks what this vendor needs, or that would send the secret of the
+    fn needs_own_client(self, args: &ProviderArgs) -> bool {
+        matches!(self.config(args).client, Client::Required(_))
+    }
+
+    /// Refuses to send the secret of this client to a token endpoint that must not receive it.
+    fn check_client(
+        self,
+        args: &ProviderArgs,
+        client: Option<&OAuthClient>,
+        overrides: &EndpointOverrides,
+    ) -> Result<(), Failure> {
+        if client.is_none_or(|client| client.secret().is_none()) {
+            return Ok(());
+        }
+        let spec = (self.row().spec)(args, Own::default());
+        let provider = OAuthProviderBuilder::of(spec).overrides(overrides.clone());
+        let provider = provider.build();
+        check_secret(self, args, &provider.config().endpoints.token)
+    }
+
+    /// Refuses a sign-in that lacks what this provider needs, or that would send the secret of the
     /// user's client elsewhere, before anything is done.
     pub(crate) fn check_login(self, args: &ProviderArgs) -> Result<(), Failure> {
-        if self != Self::Gemini {
-            return Ok(());
-        }
         let variables = Variables::of(self.name());
-        let Some(client) = gemini_client(&variables, args)? else {
+        let client = self.own_client(&variables, args)?;
+        if client.is_none() && self.needs_own_client(args) {
             return Err(Failure::Config {
-                message: "gemini: there is no OAuth client to sign in with".into(),
-                advice:
-                    "make an OAuth client of type \"Desktop app\" in the Google Cloud console, \
-                         then run `llm-auth login gemini --client-file client_secret.json`"
-                        .into(),
+                message: format!("{}: there is no OAuth client to sign in with", self.name()),
+                advice: self.row().client_advice.into(),
             });
-        };
-        let endpoints = endpoints::gemini(&variables)?;
-        if self.may_have(&client, args, &endpoints) {
+        }
+        if args.client.is_some() {
             return Ok(());
         }
-        check_secret(self, args, &endpoints.token)
+        self.check_client(args, client.as_ref(), &overrides(&variables)?)
     }
 
     /// Whether a sign-in sends the secret of a client of the user's own.
     pub(crate) fn sends_client_secret(self, args: &ProviderArgs) -> Result<bool, Failure> {
-        if self != Self::Gemini {
-            return Ok(false);
-        }
-        let client = gemini_client(&Variables::of(self.name()), args)?;
+        let client = self.own_client(&Variables::of(self.name()), args)?;
         Ok(client.is_some_and(|client| client.secret().is_some()))
     }
 
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
-        let misplaced = match self {
-            Self::Gemini => args.region.map(|_| "--region is for minimax"),
-            Self::MiniMax => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),
-            Self::Qwen if args.region.is_some() => Some("--region is for minimax"),
-            Self::Qwen => args.client_file.as_ref().map(|_| CLIENT_FILE_ELSEWHERE),
+        let row = self.row();
+        let misplaced = if args.region.is_some() && !row.takes_region {
+            Some("--region is for minimax")
+        } else if args.client_file.is_some() && !row.takes_client_file {
+            Some("--client-file is for gemini")
+        } else {
+            None
         };
         misplaced.map_or(Ok(()), |why| Err(Failure::Usage(why.into())))
     }
 }
 
-const CLIENT_FILE_ELSEWHERE: &str = "--client-file is for gemini";
-
-/// The client of the file, else of the variables.
-fn gemini_client(
-    variables: &Variables,
-    args: &ProviderArgs,
-) -> Result<Option<OAuthClient>, Failure> {
-    if let Some(client) = &args.client {
-        return Ok(Some(client.clone()));
+/// The endpoints that the environment sets.
+fn overrides(variables: &Variables) -> Result<EndpointOverrides, Failure> {
+    let mut overrides = EndpointOverrides::default();
+    if let Some(base) = variables.endpoint("BASE_URL")? {
+        overrides = variables.checked("BASE_URL", overrides.base(base.as_str()))?;
     }
-    if let Some(file) = &args.client_file {
-        return file.client().map(Some);
+    for role in EndpointRole::ALL {
+        if let Some(variable) = variable_of(role)
+            && let Some(url) = variables.endpoint(variable)?
+        {
+            overrides = overrides.endpoint(role, url);
+        }
     }
-    let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
-    match (variables.word("CLIENT_ID")?, secret) {
-        (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(env::not_valid(
-            &variables.name("CLIENT_SECRET"),
-            &format!("{} is not set", variables.name("CLIENT_ID")),
-        )),
-    }
+    Ok(overrides)
 }

@@ -1,37 +1,48 @@
 //! The providers that can be signed in to, by name.
 
 use clap::ValueEnum;
-use llm_auth_core::FileTokenStore;
+use clap::builder::PossibleValue;
+use llm_auth_core::{FileTokenStore, FlowKind, OAuthConfig};
 
+use super::args::ProviderArgs;
+use super::table::{GEMINI, MINIMAX, Own, QWEN, Row};
 use crate::session::resolve::Accounts;
 
 /// A provider that can be signed in to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum ProviderName {
-    Qwen,
-    #[value(name = "minimax")]
-    MiniMax,
-    #[value(alias = "google")]
-    Gemini,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProviderName(&'static Row);
+
+impl PartialEq for ProviderName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for ProviderName {}
+
+impl ValueEnum for ProviderName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::QWEN, Self::MINIMAX, Self::GEMINI]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name).aliases(self.0.alias))
+    }
 }
 
 impl ProviderName {
+    pub(crate) const QWEN: Self = Self(&QWEN);
+    pub(crate) const MINIMAX: Self = Self(&MINIMAX);
+    pub(crate) const GEMINI: Self = Self(&GEMINI);
+
     /// The name as it is typed and stored.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Qwen => "qwen",
-            Self::MiniMax => "minimax",
-            Self::Gemini => "gemini",
-        }
+        self.0.name
     }
 
-    /// The name as a person knows it.
+    /// The name as a user knows it.
     pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Qwen => "Qwen",
-            Self::MiniMax => "MiniMax",
-            Self::Gemini => "Gemini",
-        }
+        self.0.title
     }
 
     /// The provider of that name.
@@ -49,16 +60,26 @@ impl ProviderName {
 
     /// What a sign-in is good for today; a sign-in prints it before it begins.
     pub(crate) fn availability(self) -> &'static str {
-        match self {
-            Self::Qwen => {
-                "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the API \
-                 refuses the tokens of most accounts."
-            }
-            Self::MiniMax => "The API takes tokens of accounts with a Token Plan only.",
-            Self::Gemini => {
-                "You need your own OAuth client (type \"Desktop app\"). API usage is billed to that \
-                 client's project."
-            }
-        }
+        self.0.availability
+    }
+
+    /// Whether its sign-in needs a browser on this computer.
+    pub(crate) fn signs_in_by_browser(self) -> bool {
+        let flows = self.config(&ProviderArgs::default()).flows;
+        flows.first().map(llm_auth_core::Flow::kind) == Some(FlowKind::Code)
+    }
+
+    /// Whether a refresh spends the refresh token, so that two programs cannot share a session.
+    pub(crate) fn rotates_refresh_tokens(self) -> bool {
+        self.config(&ProviderArgs::default()).rotates_refresh_tokens
+    }
+
+    /// The provider's own configuration, independent of the environment.
+    pub(super) fn config(self, args: &ProviderArgs) -> OAuthConfig {
+        (self.0.spec)(args, Own::default()).config()
+    }
+
+    pub(super) fn row(self) -> &'static Row {
+        self.0
     }
 }

@@ -7,7 +7,7 @@
 
 use std::env;
 
-use llm_auth_core::{OAuthToken, ProxyUrl, SecureUrl, SessionKey};
+use llm_auth_core::{AuthProvider as _, OAuthToken, Operation, ProxyUrl, SecureUrl, SessionKey};
 
 use super::args::TrustArgs;
 use super::http::http_client;
@@ -134,8 +134,7 @@ pub(crate) fn check_refresh(
         // Nothing is sent.
         return Ok(());
     }
-    let endpoint = provider.refresh_endpoint(session);
-    check(endpoint.map(Some), trust, key)
+    check(provider.recipient(Operation::Refresh, session), trust, key)
 }
 
 /// Refuses to revoke a stored session by such a way.
@@ -145,7 +144,11 @@ pub(crate) fn check_revocation(
     key: &SessionKey,
     session: &OAuthToken,
 ) -> Result<(), Failure> {
-    check(provider.revocation_endpoint(session), trust, key)
+    check(
+        provider.recipient(Operation::Revocation, session),
+        trust,
+        key,
+    )
 }
 
 fn check(

@@ -61,34 +61,22 @@ pub(super) fn recipients(
     Ok(Recipients::of_vendor(own(provider, args)).trusting(&args.trust.hosts()?))
 }
 
-/// The vendor's own endpoints that may have codes, refresh tokens and the client secret,
+/// The provider's own endpoints that may receive codes, refresh tokens and the client secret,
 /// independent of the environment, the token endpoint first.
 fn own(provider: ProviderName, args: &ProviderArgs) -> Vec<SecureUrl> {
-    match provider {
-        ProviderName::Qwen => {
-            let known = llm_auth_qwen::QwenEndpoints::default();
-            vec![known.token, known.device_authorization]
-        }
-        ProviderName::MiniMax => {
-            let known = llm_auth_minimax::MiniMaxEndpoints::new(args.region(), args.dialect);
-            let revocation = known.revocation.into_iter();
-            let own = [known.token, known.device_authorization].into_iter();
-            own.chain(revocation).collect()
-        }
-        ProviderName::Gemini => {
-            let known = llm_auth_gemini::GeminiEndpoints::default();
-            vec![known.token, known.revocation]
-        }
-    }
+    let endpoints = provider.config(args).endpoints;
+    let others = [endpoints.device_authorization, endpoints.revocation];
+    let others = others.into_iter().flatten();
+    std::iter::once(endpoints.token).chain(others).collect()
 }
 
-/// The vendor's own endpoints that have access tokens or nothing: the pages and the questions.
+/// The provider's own endpoints that receive access tokens or nothing: the pages and the user's
+/// identity.
 pub(super) fn serving(provider: ProviderName, args: &ProviderArgs) -> Vec<SecureUrl> {
+    let endpoints = provider.config(args).endpoints;
+    let others = [endpoints.userinfo, endpoints.authorization];
     let mut serving = own(provider, args);
-    if provider == ProviderName::Gemini {
-        let known = llm_auth_gemini::GeminiEndpoints::default();
-        serving.extend([known.userinfo, known.authorization]);
-    }
+    serving.extend(others.into_iter().flatten());
     serving
 }
 

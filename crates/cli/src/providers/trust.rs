@@ -6,7 +6,7 @@
 //!
 //! See decision 0011.
 
-use llm_auth_core::{OAuthToken, Recipients, SessionKey};
+use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, Recipients, SessionKey};
 
 use super::args::ProviderArgs;
 use super::endpoints::{self, Entry};
@@ -47,12 +47,12 @@ fn refused_hosts(
     session: &OAuthToken,
 ) -> Result<Vec<String>, Failure> {
     let recipients = recipients(provider, args)?;
-    let entries = endpoints::of(provider, args, &[args.region()])?;
-    let is_refused = |entry: &&Entry| match entry.variable {
-        "TOKEN_ENDPOINT" | "REVOCATION_ENDPOINT" => {
+    let entries = endpoints::of(provider, args, &[])?;
+    let is_refused = |entry: &&Entry| match entry.role {
+        EndpointRole::Token | EndpointRole::Revocation => {
             recipients.permit(session, &entry.endpoint).is_err()
         }
-        "USERINFO_ENDPOINT" => recipients.permit_access(session, &entry.endpoint).is_err(),
+        EndpointRole::Userinfo => recipients.permit_access(session, &entry.endpoint).is_err(),
         // Only a sign-in asks the others.
         _ => false,
     };
@@ -93,12 +93,12 @@ impl SignIn {
     /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
     /// secret of the user's client, or what another server issues during the sign-in.
     pub(crate) fn judged(provider: ProviderName, args: &ProviderArgs) -> Result<Self, Failure> {
-        let entries = endpoints::of(provider, args, &[args.region()])?;
+        let entries = endpoints::of(provider, args, &[])?;
         let recipients = recipients(provider, args)?;
         let served = Recipients::of_vendor(serving(provider, args));
         let is_own = |entry: &Entry| {
             let gets_the_grant =
-                ["TOKEN_ENDPOINT", "REVOCATION_ENDPOINT"].contains(&entry.variable);
+                [EndpointRole::Token, EndpointRole::Revocation].contains(&entry.role);
             recipients.owns(&entry.endpoint) || !gets_the_grant && served.owns(&entry.endpoint)
         };
         let foreign: Vec<Entry> = entries
@@ -108,7 +108,7 @@ impl SignIn {
             .collect();
         let first = entries.first().map(|entry| entry.endpoint.base());
         for entry in &foreign {
-            let is_sent_to = ["TOKEN_ENDPOINT", "USERINFO_ENDPOINT"].contains(&entry.variable);
+            let is_sent_to = [EndpointRole::Token, EndpointRole::Userinfo].contains(&entry.role);
             let is_of_first = first == Some(entry.endpoint.base());
             if is_sent_to && !is_of_first && !recipients.trusts(&entry.endpoint) {
                 return Err(Failure::Config {
@@ -151,7 +151,7 @@ impl SignIn {
             return None;
         }
         let endpoints = self.foreign.iter().map(|entry| ForeignEndpoint {
-            name: entry.name,
+            name: &entry.name,
             endpoint: entry.endpoint.as_str(),
             set_by: entry.set_by.as_deref(),
         });

@@ -17,6 +17,32 @@ use crate::text::not_a_name;
 /// Where a session remembers the program that it was taken over from.
 pub(crate) const IMPORTED_FROM: &str = "imported_from";
 
+/// More accounts of one name than any user has.
+pub(crate) const MOST_NAMES: usize = 1000;
+
+/// What names the account of a sign-in.
+#[derive(Clone, Debug)]
+pub(crate) enum Named {
+    Nothing,
+    /// A flag or the environment.
+    Account(String),
+    /// The store is one file, which has room for no other account.
+    File,
+}
+
+impl Named {
+    /// Whether the account itself was named, so that no other one will do. An account named by its
+    /// e-mail address matches only that user.
+    pub(crate) fn is_explicit(&self, stored: Option<&OAuthToken>) -> bool {
+        let owner = stored.and_then(|session| session.metadata.identity.as_deref());
+        match self {
+            Self::Nothing => false,
+            Self::Account(name) => owner.is_none_or(|owner| !owner.eq_ignore_ascii_case(name)),
+            Self::File => true,
+        }
+    }
+}
+
 /// The accounts of one provider in a store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Accounts<'a> {
@@ -77,31 +103,45 @@ impl<'a> Accounts<'a> {
             account,
             store: file,
         } = selector;
+        let default = self.key(DEFAULT_ACCOUNT);
         let is_chosen = account.is_some() || file.is_some() || self.is_chosen()?;
-        if is_chosen || self.is_over(&meant) {
+        if is_chosen || meant == default || self.is_over(&meant) {
             return Ok(meant);
         }
-        Ok(self.key(DEFAULT_ACCOUNT))
+        Ok(default)
     }
 
-    /// Whether the account itself was named, so that no other one will do. An account named by its
-    /// e-mail address matches only that user.
-    pub(crate) fn is_explicit(
-        self,
-        selector: &SessionSelector,
-        before: Option<&OAuthToken>,
-    ) -> Result<bool, Failure> {
+    /// What names the account of a sign-in.
+    pub(crate) fn named(self, selector: &SessionSelector) -> Result<Named, Failure> {
         let SessionSelector { account, store } = selector;
         let name = match account {
             Some(name) => Some(name.clone()),
             None => self.of_environment()?,
         };
-        let owner = before.and_then(|session| session.metadata.identity.as_deref());
-        Ok(match (name, store) {
-            (_, Some(_)) => true,
-            (Some(name), None) => owner.is_none_or(|owner| !owner.eq_ignore_ascii_case(&name)),
-            (None, None) => false,
+        Ok(match (store, name) {
+            (Some(_), _) => Named::File,
+            (None, Some(name)) => Named::Account(name),
+            (None, None) => Named::Nothing,
         })
+    }
+
+    /// The account that belongs to this user already, other than that one; otherwise a new one.
+    pub(crate) fn of_user(self, identity: Option<&str>, other_than: &SessionKey) -> SessionKey {
+        // A directory that cannot be listed is no reason to lose a session: a free name is found.
+        let mut stored = self.stored().unwrap_or_default();
+        stored.retain(|key| key != other_than);
+        let known = identity.and_then(|identity| of_identity(&stored, identity, self.store));
+        known.unwrap_or_else(|| {
+            self.free(&printable(identity.unwrap_or(DEFAULT_ACCOUNT)).to_lowercase())
+        })
+    }
+
+    /// The account of that name, or of the first numbered one that is free.
+    fn free(self, name: &str) -> SessionKey {
+        let numbered = (2..MOST_NAMES).map(|number| self.key(&format!("{name}-{number}")));
+        let mut keys = std::iter::once(self.key(name)).chain(numbered);
+        keys.find(|key| !self.store.path(key).exists())
+            .unwrap_or_else(|| self.key(name))
     }
 
     /// The current account: the one that the environment names, or that `switch` or a sign-in made

@@ -138,14 +138,6 @@ impl Variables {
         word(&self.name(last))
     }
 
-    /// Replaces what is at its default by the variable's text.
-    pub(crate) fn replace(&self, last: &str, place: &mut String) -> Result<(), Failure> {
-        if let Some(text) = self.text(last)? {
-            *place = text;
-        }
-        Ok(())
-    }
-
     /// The endpoint that a variable names.
     pub(crate) fn endpoint(&self, last: &str) -> Result<Option<SecureUrl>, Failure> {
         let Some(url) = url(&self.name(last))? else {
@@ -154,31 +146,8 @@ impl Variables {
         self.checked(last, SecureUrl::new(&url)).map(Some)
     }
 
-    /// Replaces an endpoint by the one that a variable names.
-    pub(crate) fn replace_endpoint(
-        &self,
-        last: &str,
-        place: &mut SecureUrl,
-    ) -> Result<(), Failure> {
-        if let Some(endpoint) = self.endpoint(last)? {
-            *place = endpoint;
-        }
-        Ok(())
-    }
-
-    /// Moves endpoints to the variable `..._BASE_URL`.
-    pub(crate) fn rebase<T>(
-        &self,
-        endpoints: T,
-        with_base: impl FnOnce(&T, &str) -> Result<T, Error>,
-    ) -> Result<T, Failure> {
-        match url(&self.name("BASE_URL"))? {
-            Some(base) => self.checked("BASE_URL", with_base(&endpoints, &base)),
-            None => Ok(endpoints),
-        }
-    }
-
-    fn checked<T>(&self, last: &str, read: Result<T, Error>) -> Result<T, Failure> {
+    /// The error of a value that cannot be used, as one of its variable.
+    pub(crate) fn checked<T>(&self, last: &str, read: Result<T, Error>) -> Result<T, Failure> {
         read.map_err(|error| not_valid(&self.name(last), &chain(&error)))
     }
 }

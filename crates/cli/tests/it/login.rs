@@ -127,6 +127,52 @@ fn a_client_file_is_all_that_gemini_needs() {
     assert_eq!(user.kit.gemini().counters().refresh_ok, 1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sign_in_reads_the_session_file_four_times_and_the_client_file_once() {
+    let user = User::new();
+    let client = user.directory.path().join("client_secret.json");
+    std::fs::write(&client, user.kit.client_secret_json()).unwrap();
+    let of_client: [&str; 2] = ["--client-file", client.to_str().unwrap()];
+    for (vendor, flags) in [("qwen", &[][..]), ("gemini", &of_client)] {
+        let args = [&[vendor], flags].concat();
+        user.sign_in(&args);
+        let mut of_client = 0;
+        let of_session = opened(&user.file(vendor, "default"), || {
+            of_client = opened(&client, || user.sign_in(&args));
+        });
+        assert!((1..=4).contains(&of_session), "{vendor}: {of_session}");
+        assert_eq!(of_client, usize::from(vendor == "gemini"));
+    }
+}
+
+/// How often the file is opened meanwhile.
+#[cfg(target_os = "linux")]
+fn opened(file: &std::path::Path, meanwhile: impl FnOnce()) -> usize {
+    use nix::errno::Errno;
+    use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+
+    let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
+    // Two equal events in a row would be one, so the end of each is watched too.
+    let events = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_CLOSE;
+    watch.add_watch(file.parent().unwrap(), events).unwrap();
+    meanwhile();
+    let mut count = 0;
+    loop {
+        match watch.read_events() {
+            Ok(events) => {
+                let of_file = events.iter().filter(|event| {
+                    event.mask.contains(AddWatchFlags::IN_OPEN)
+                        && event.name.as_deref() == file.file_name()
+                });
+                count += of_file.count();
+            }
+            Err(Errno::EAGAIN) => return count,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use llm_auth_qwen::{AuthManager, Error, FileTokenStore, OAuthToken, QwenEndpoints, QwenProvider};
+use llm_auth_qwen::{AuthManager, Error, FileTokenStore, OAuthToken, QwenProvider};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -28,10 +28,10 @@ pub(crate) fn asked() -> Option<ExitCode> {
     if flag != FLAG {
         return None;
     }
-    let endpoints = QwenEndpoints::default().with_base(base).unwrap();
     // The session of the test records no server.
     let provider = QwenProvider::builder()
-        .endpoints(endpoints)
+        .base_url(base)
+        .unwrap()
         .trust_endpoint(base.parse().unwrap());
     let manager = AuthManager::builder(provider.build())
         .store(FileTokenStore::file(file))

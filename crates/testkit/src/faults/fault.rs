@@ -71,6 +71,15 @@ pub(crate) enum Kind {
     Patch {
         patch: Value,
     },
+    HoldStream {
+        pieces: usize,
+    },
+    CutStream {
+        pieces: usize,
+    },
+    StreamError {
+        pieces: usize,
+    },
 }
 
 impl Fault {
@@ -177,6 +186,29 @@ impl Fault {
         Self::of(Kind::Patch { patch })
     }
 
+    /// A streamed reply stops after this many pieces of its text until
+    /// [`ProviderKit::release_streams`](crate::ProviderKit::release_streams).
+    ///
+    /// The counter [`streams_held`](crate::Counters::streams_held) shows that it has stopped. Like
+    /// the other two faults of streams it waits for a streamed reply.
+    #[must_use]
+    pub fn hold_stream(pieces: usize) -> Self {
+        Self::of(Kind::HoldStream { pieces })
+    }
+
+    /// The connection of a streamed reply is closed after this many pieces of its text.
+    #[must_use]
+    pub fn cut_stream(pieces: usize) -> Self {
+        Self::of(Kind::CutStream { pieces })
+    }
+
+    /// A streamed reply ends after this many pieces of its text with an error, in the form of the
+    /// API.
+    #[must_use]
+    pub fn stream_error(pieces: usize) -> Self {
+        Self::of(Kind::StreamError { pieces })
+    }
+
     /// The request is not processed. The default of all faults that need no real response.
     #[must_use]
     pub fn before(mut self) -> Self {
@@ -185,7 +217,7 @@ impl Fault {
     }
 
     /// The request is processed first. The default of `truncated_body`, `slow_body`,
-    /// `false_gzip` and `patch`.
+    /// `false_gzip`, `patch` and the faults of streams.
     #[must_use]
     pub fn after(mut self) -> Self {
         self.stage = Some(Stage::After);
@@ -208,7 +240,7 @@ impl Fault {
 
     pub(crate) fn stage(&self) -> Stage {
         match (&self.kind, self.stage) {
-            (Kind::Patch { .. }, _) => Stage::After,
+            (kind, _) if kind.alters_response() => Stage::After,
             (_, Some(stage)) => stage,
             (Kind::Truncated | Kind::SlowBody { .. } | Kind::Gzip, None) => Stage::After,
             (_, None) => Stage::Before,

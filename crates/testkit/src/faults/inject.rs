@@ -58,8 +58,9 @@ pub(crate) async fn inject(
         }
         Kind::Truncated => {
             let response = response.unwrap_or_else(sample);
-            let half = response.body.len() / 2;
-            let bytes = [&head(&response, &date)[..], &response.body[..half]].concat();
+            let body = response.body.bytes();
+            let half = body.len() / 2;
+            let bytes = [&head(&response, &date)[..], &body[..half]].concat();
             closed(stream.send(&bytes).await)
         }
         Kind::GarbageChunks => {
@@ -73,8 +74,11 @@ pub(crate) async fn inject(
             closed(drip(&response, &date, *milliseconds, stream).await)
         }
         Kind::Endless => closed(flood(&date, stream).await),
-        // The dispatcher applies patches to the provider's response.
-        Kind::Patch { .. } => response.map_or(Injected::Continue, |response| {
+        // The dispatcher applies these to the provider's response.
+        Kind::Patch { .. }
+        | Kind::HoldStream { .. }
+        | Kind::CutStream { .. }
+        | Kind::StreamError { .. } => response.map_or(Injected::Continue, |response| {
             Injected::Response(Box::new(response))
         }),
     }
@@ -116,7 +120,7 @@ async fn drip(
     stream: &SharedStream,
 ) -> std::io::Result<()> {
     stream.send(&head(response, date)).await?;
-    for byte in &response.body {
+    for byte in &response.body.bytes() {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         stream.send(&[*byte]).await?;
     }
@@ -134,7 +138,7 @@ async fn flood(date: &str, stream: &SharedStream) -> std::io::Result<()> {
 }
 
 fn head(response: &Response, date: &str) -> Vec<u8> {
-    let length = format!("Content-Length: {}", response.body.len());
+    let length = format!("Content-Length: {}", response.body.bytes().len());
     head_with(response, date, &length).into_bytes()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::http::Response;
+use crate::http::{Body, Response};
 
 /// The values that placeholders stand for.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ fn now(name: &str, values: &Template) -> Option<i64> {
 }
 
 /// Applies a merge patch; `false` if the response is neither JSON nor a redirect back.
-pub(crate) fn apply_patch(patch: &Value, response: &mut Response, values: &Template) -> bool {
+pub(super) fn apply_patch(patch: &Value, response: &mut Response, values: &Template) -> bool {
     let patch = filled(patch, values);
     if let Some(callback) = &mut response.callback {
         for (name, value) in patch.as_object().into_iter().flatten() {
@@ -61,7 +61,10 @@ pub(crate) fn apply_patch(patch: &Value, response: &mut Response, values: &Templ
         }
         return true;
     }
-    let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else {
+    let Body::Whole(whole) = &response.body else {
+        return false;
+    };
+    let Ok(mut body) = serde_json::from_slice::<Value>(whole) else {
         return false;
     };
     merge(&mut body, patch);
@@ -136,7 +139,7 @@ mod tests {
         let mut response = Response::json(200, &json!({"a": 1, "b": 2, "c": {"d": 3, "e": 4}}));
         let patch = json!({"a": null, "b": "5", "c": {"d": null}, "at": "{NOW_MS+1}"});
         assert!(apply_patch(&patch, &mut response, &values()));
-        let body: Value = serde_json::from_slice(&response.body).unwrap();
+        let body: Value = serde_json::from_slice(&response.body.bytes()).unwrap();
         assert_eq!(body, json!({"b": "5", "c": {"e": 4}, "at": 1001}));
     }
 

@@ -1,15 +1,16 @@
 //! A response, before it becomes bytes.
 
-use bytes::Bytes;
 use serde_json::Value;
 
+use super::body::Body;
+use super::event_stream::EventStream;
 use super::form::encode;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     /// The redirect to the client, in parts so that a fault can patch them.
     pub(crate) callback: Option<Callback>,
 }
@@ -21,7 +22,7 @@ pub(crate) struct Callback {
 }
 
 impl Response {
-    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Body>) -> Self {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Self {
             status,
@@ -40,6 +41,10 @@ impl Response {
 
     pub(crate) fn html(status: u16, body: String) -> Self {
         Self::new(status, "text/html; charset=utf-8", body)
+    }
+
+    pub(crate) fn events(events: EventStream) -> Self {
+        Self::new(200, events.content_type(), Body::Events(Box::new(events)))
     }
 
     /// An error body of RFC 6749 section 5.2.

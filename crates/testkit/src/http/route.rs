@@ -2,6 +2,7 @@
 
 use hyper::Method;
 
+use super::api::Api;
 use super::form::Form;
 use super::request::{Malformed, Request};
 use crate::provider::Operation;
@@ -17,8 +18,7 @@ pub(crate) enum Route {
     ApprovalPage,
     TokenInfo,
     UserInfo,
-    Chat,
-    Models,
+    Api(Api),
     /// A former path; it only redirects to this one.
     Moved(&'static str),
 }
@@ -30,12 +30,12 @@ impl Route {
         const BOTH: &[Method] = &[Method::GET, Method::POST];
         match self {
             Self::ApprovalPage | Self::TokenInfo => BOTH,
-            Self::UserInfo | Self::Models => GET,
+            Self::UserInfo => GET,
+            Self::Api(api) => api.methods(),
             Self::DeviceAuthorization
             | Self::Token
             | Self::Revocation
             | Self::RevocationByQuery
-            | Self::Chat
             | Self::Moved(_) => POST,
         }
     }
@@ -58,7 +58,7 @@ impl Route {
                 request.strict_form()
             }
             Self::ApprovalPage | Self::TokenInfo => query(),
-            Self::UserInfo | Self::Models | Self::Chat => query().and_then(|form| {
+            Self::UserInfo | Self::Api(_) => query().and_then(|form| {
                 // RFC 6750 section 2.3 advises against it.
                 match form.get("access_token") {
                     Some(_) => Err(Malformed::Request(
@@ -79,7 +79,7 @@ impl Route {
             Self::ApprovalPage => Operation::Authorization,
             Self::TokenInfo => Operation::TokenInfo,
             Self::UserInfo => Operation::UserInfo,
-            Self::Chat | Self::Models => Operation::Chat,
+            Self::Api(_) => Operation::Chat,
             Self::Moved(_) => Operation::Token,
         }
     }

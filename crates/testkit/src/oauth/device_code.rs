@@ -6,6 +6,9 @@ use super::pkce;
 use crate::random;
 use crate::settings::{Approval, Settings};
 
+/// The grant type of a poll (RFC 8628 section 3.4).
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 #[derive(Debug)]
 pub(crate) struct DeviceGrant {
     pub(crate) client_id: String,

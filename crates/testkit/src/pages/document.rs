@@ -11,6 +11,11 @@ pub(crate) fn message(status: u16, title: &str, text: &str) -> Response {
     document(status, title, &format!("<p>{text}</p>"), "'none'")
 }
 
+/// A page that rejects a request; nothing is redirected.
+pub(crate) fn error(status: u16, code: &str, why: &str) -> Response {
+    message(status, &format!("Error {status}: {code}"), why)
+}
+
 /// The facts of a request, with a button to approve and one to deny.
 pub(super) fn decision_form(
     action: &str,
@@ -88,7 +93,7 @@ mod tests {
     #[test]
     fn hostile_text_stays_text() {
         let page = message(400, "<b>", "\"><script>alert('x')</script>&");
-        let html = String::from_utf8(page.body.to_vec()).unwrap();
+        let html = String::from_utf8(page.body.bytes().to_vec()).unwrap();
         assert!(!html.contains("<script>") && !html.contains("<b>"));
         assert!(html.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;"));
     }

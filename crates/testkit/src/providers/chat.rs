@@ -1,14 +1,19 @@
-//! The parts that the chat endpoints share. Each repeats the last text of the request.
+//! The chat APIs of OpenAI, Anthropic and Google. The model repeats the last text of the
+//! user; a token is a word.
 
-use serde_json::{Value, json};
+mod anthropic;
+mod errors;
+mod fields;
+pub(super) mod gemini;
+mod models;
+mod openai;
+mod reply;
+mod responses;
 
-use crate::http::{Call, Response};
+use crate::http::{Api, ApiStyle, Call, Response};
 use crate::oauth::Family;
 use crate::provider::{Operation, Provider};
 use crate::state::State;
-
-/// Describes the error of a request that is not a chat.
-pub(super) const NOT_A_CHAT: &str = "the body is not a chat request";
 
 /// The family of a live access token. A request without a token is a violation.
 pub(super) fn family(token: Option<&str>, state: &mut State) -> Option<Family> {
@@ -18,47 +23,43 @@ pub(super) fn family(token: Option<&str>, state: &mut State) -> Option<Family> {
     state.grants.live(token?).cloned()
 }
 
-pub(super) fn body(call: &Call<'_>) -> Option<Value> {
-    serde_json::from_slice(&call.request.body).ok()
+/// Checks the token of a request; `Err` is the rejection in the style of the API.
+pub(super) fn authorize(
+    token: Option<&str>,
+    style: ApiStyle,
+    call: &Call<'_>,
+    state: &mut State,
+) -> Result<(), Response> {
+    match family(token, state) {
+        Some(_) => Ok(()),
+        None => Err(errors::unauthorized(style, call)),
+    }
 }
 
-/// The text of the last of `messages`, in the request shape of OpenAI and of Anthropic.
-pub(super) fn last_message(call: &Call<'_>) -> Result<String, Response> {
-    let find = || {
-        let body = body(call)?;
-        let content = body.get("messages")?.as_array()?.last()?.get("content")?;
-        let text = content.pointer("/0/text").unwrap_or(content);
-        text.as_str().map(str::to_owned)
-    };
-    find().ok_or_else(|| Response::oauth_error(400, "invalid_request", NOT_A_CHAT))
-}
-
-/// The reply of the model.
-pub(super) fn reply(provider: Provider, text: &str) -> String {
-    format!("The simulated {provider} heard: {text}")
-}
-
-/// A chat completion in the shape of OpenAI.
-pub(super) fn completion(
+/// The response to a request whose token was accepted; `Err` is a rejection.
+pub(super) fn respond(
     provider: Provider,
+    api: Api,
     call: &Call<'_>,
     state: &mut State,
 ) -> Result<Response, Response> {
-    if family(call.request.bearer(), state).is_none() {
-        let error = json!({
-            "code": "invalid_api_key",
-            "message": "invalid access token or token expired",
-            "type": "invalid_request_error",
-        });
-        return Err(Response::json(401, &json!({"error": error})));
-    }
-    let text = last_message(call)?;
-    let message = json!({"role": "assistant", "content": reply(provider, &text)});
-    let body = json!({
-        "id": "chatcmpl-testkit",
-        "object": "chat.completion",
-        "model": "testkit",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-    });
-    Ok(Response::json(200, &body))
+    let from = reply::Source {
+        provider,
+        created: call.clock.now_ms().div_euclid(1000),
+        pieces: state.settings.reply_pieces,
+    };
+    let result = match api {
+        Api::ChatCompletions => openai::completion(call, from),
+        Api::Responses => responses::response(call, from),
+        Api::Messages => anthropic::message(call, from),
+        Api::CountMessageTokens => anthropic::count_tokens(call),
+        Api::GenerateContent => gemini::content(call, from),
+        Api::StreamGenerateContent => gemini::stream(call, from),
+        Api::CountContentTokens => gemini::count_tokens(call),
+        Api::Models(style) => Ok(models::list(style, from.created)),
+    };
+    result.map_err(|invalid| {
+        state.violation(Operation::Chat, &invalid.to_string());
+        errors::invalid(&invalid, api.style(), call)
+    })
 }

@@ -1,6 +1,6 @@
 //! The authorization endpoint of the code flow, from a valid request to the redirect.
 
-use crate::http::{Call, Callback, Response};
+use crate::http::{Call, Callback, Rejected, Response};
 use crate::oauth::{AuthorizationRequest, Code, Consent, Decision};
 use crate::pages;
 use crate::settings::Approval;
@@ -85,4 +85,9 @@ impl ConsentPage<'_> {
         }
         response
     }
+}
+
+/// Rejects an authorization request with a page.
+pub(super) fn reject<T>(status: u16, code: &str, why: &str) -> Result<T, Box<Rejected>> {
+    Err(Rejected::new(why, pages::error(status, code, why)))
 }

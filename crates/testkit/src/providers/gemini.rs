@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::consent::ConsentPage;
 use super::simulated::SimulatedProvider;
-use crate::http::{Call, HandlerResult, Response, Route, reject};
+use crate::http::{Api, ApiStyle, Call, HandlerResult, Response, Route, reject};
 use crate::oauth::{Client, TokenFormat};
 use crate::provider::Provider;
 use crate::settings::{Approval, Rotation, Settings};
@@ -49,15 +49,7 @@ impl SimulatedProvider for Gemini {
             REVOCATION => Route::RevocationByQuery,
             "/tokeninfo" => Route::TokenInfo,
             "/oauth2/v2/userinfo" => Route::UserInfo,
-            "/v1/models" => Route::Models,
-            _ => {
-                let model = path.strip_prefix("/v1beta/models/")?;
-                let model = model.strip_suffix(":generateContent")?;
-                if model.is_empty() || model.contains('/') {
-                    return None;
-                }
-                Route::Chat
-            }
+            _ => Route::Api(Api::at(ApiStyle::Google, path)?),
         })
     }
 
@@ -131,12 +123,8 @@ impl SimulatedProvider for Gemini {
         Ok(api::user_info(call, state))
     }
 
-    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-        api::chat(call, state)
-    }
-
-    fn models(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-        api::models(call, state)
+    fn authorize(&self, _api: Api, call: &Call<'_>, state: &mut State) -> Result<(), Response> {
+        api::authorize(call, state)
     }
 }
 

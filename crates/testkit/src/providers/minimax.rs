@@ -6,11 +6,11 @@ mod token;
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::chat;
 use super::simulated::SimulatedProvider;
-use crate::http::{Call, HandlerResult, Response, Route};
+use crate::http::{Api, ApiStyle, Body, Call, HandlerResult, Response, Route};
 use crate::oauth::TokenFormat;
 use crate::pages;
 use crate::provider::Provider;
@@ -21,6 +21,7 @@ use dialect::base_resp;
 const DEVICE_AUTHORIZATION: &str = "/oauth2/device/code";
 const TOKEN: &str = "/oauth2/token";
 const PAGE: &str = "/oauth-authorize";
+const API: &str = "/anthropic";
 const CHAT: &str = "/anthropic/v1/messages";
 
 #[derive(Debug)]
@@ -39,15 +40,17 @@ impl SimulatedProvider for MiniMax {
             TOKEN => Route::Token,
             "/oauth2/revoke" => Route::Revocation,
             PAGE => Route::ApprovalPage,
-            CHAT => Route::Chat,
-            _ => return None,
+            _ => {
+                let path = path.strip_prefix(API)?;
+                Route::Api(Api::at(ApiStyle::Anthropic, path)?)
+            }
         })
     }
 
     fn settings(&self, base_url: &str) -> Settings {
         Settings {
             code_lifetime: Duration::from_secs(600),
-            resource_url: Some(format!("{base_url}/anthropic")),
+            resource_url: Some(format!("{base_url}{API}")),
             ..Settings::default()
         }
     }
@@ -84,23 +87,26 @@ impl SimulatedProvider for MiniMax {
         Ok(pages::device_approval(title, PAGE, call, state))
     }
 
-    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
+    /// MiniMax reports a token that it does not accept with status 200.
+    fn authorize(&self, _api: Api, call: &Call<'_>, state: &mut State) -> Result<(), Response> {
         let key = call.request.header("x-api-key");
-        if chat::family(call.request.bearer().or(key), state).is_none() {
-            let body = json!({"base_resp": base_resp(1004, "not login")});
-            return Err(Response::json(200, &body));
+        match chat::family(call.request.bearer().or(key), state) {
+            Some(_) => Ok(()),
+            None => {
+                let body = json!({"base_resp": base_resp(1004, "not login")});
+                Err(Response::json(200, &body))
+            }
         }
-        let text = chat::last_message(call)?;
-        let text = chat::reply(self.provider(), &text);
-        let body = json!({
-            "id": "msg_testkit",
-            "type": "message",
-            "role": "assistant",
-            "model": "testkit",
-            "content": [{"type": "text", "text": text}],
-            "stop_reason": "end_turn",
-            "base_resp": base_resp(0, "success"),
-        });
-        Ok(Response::json(200, &body))
+    }
+    /// A whole message has MiniMax's status beside the fields of Anthropic.
+    fn api(&self, api: Api, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
+        self.authorize(api, call, state)?;
+        let mut response = chat::respond(self.provider(), api, call, state)?;
+        if let (Api::Messages, Body::Whole(whole)) = (api, &response.body) {
+            let mut message: Value = serde_json::from_slice(whole).unwrap_or_default();
+            message["base_resp"] = base_resp(0, "success");
+            response.body = message.to_string().into();
+        }
+        Ok(response)
     }
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::chat;
 use super::simulated::SimulatedProvider;
 use crate::faults::firewall_page;
-use crate::http::{Call, HandlerResult, Malformed, Rejected, Response, Route, encode, reject};
+use crate::http::{
+    Api, ApiStyle, Call, HandlerResult, Malformed, Rejected, Response, Route, encode, reject,
+};
 use crate::oauth::{
-    self, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization, token_response,
+    self, DEVICE_CODE, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization,
+    token_response,
 };
 use crate::pages;
 use crate::provider::Provider;
@@ -18,7 +20,6 @@ use crate::state::State;
 
 const CLIENT_ID: &str = "f0304373b74a44d2b584a3fb70ca9e56";
 const SCOPES: [&str; 4] = ["openid", "profile", "email", "model.completion"];
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const PAGE: &str = "/authorize";
 const CHAT: &str = "/v1/chat/completions";
 
@@ -35,8 +36,7 @@ impl SimulatedProvider for Qwen {
             "/api/v1/oauth2/device/code" => Route::DeviceAuthorization,
             "/api/v1/oauth2/token" => Route::Token,
             PAGE => Route::ApprovalPage,
-            CHAT => Route::Chat,
-            _ => return None,
+            _ => Route::Api(Api::at(ApiStyle::OpenAi, path)?),
         })
     }
 
@@ -103,10 +103,6 @@ impl SimulatedProvider for Qwen {
     fn approval_page(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
         let title = "Sign in to the simulated Qwen";
         Ok(pages::device_approval(title, PAGE, call, state))
-    }
-
-    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-        chat::completion(self.provider(), call, state)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::http::{Call, HandlerResult, Malformed, Rejected, Response, Route};
+use super::chat;
+use crate::http::{Api, Call, HandlerResult, Malformed, Rejected, Response, Route};
 use crate::oauth::TokenFormat;
 use crate::provider::Provider;
 use crate::settings::{Approval, Settings};
@@ -66,12 +67,15 @@ pub(crate) trait SimulatedProvider: fmt::Debug + Send + Sync {
         no_such_endpoint()
     }
 
-    /// One API call; `Err` is a rejection that the counters show.
-    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response>;
+    /// Checks the access token of an API call; `Err` is the rejection in the form of the API.
+    fn authorize(&self, api: Api, call: &Call<'_>, state: &mut State) -> Result<(), Response> {
+        chat::authorize(call.request.bearer(), api.style(), call, state)
+    }
 
-    /// The list of models; `Err` is a rejection that the counters show.
-    fn models(&self, _call: &Call<'_>, _state: &mut State) -> Result<Response, Response> {
-        Err(not_here())
+    /// One API call; `Err` is a rejection that the counters show.
+    fn api(&self, api: Api, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
+        self.authorize(api, call, state)?;
+        chat::respond(self.provider(), api, call, state)
     }
 }
 

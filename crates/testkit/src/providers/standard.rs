@@ -16,15 +16,14 @@ pub use config::StandardProvider;
 use super::chat;
 use super::consent::ConsentPage;
 use super::simulated::SimulatedProvider;
-use crate::http::{Call, HandlerResult, Rejected, Response, Route, encode, reject};
-use crate::oauth::{TokenFormat, challenge_if_any, device_authorization};
+use crate::http::{Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, encode, reject};
+use crate::oauth::{DEVICE_CODE, TokenFormat, challenge_if_any, device_authorization};
 use crate::pages;
 use crate::provider::Provider;
 use crate::settings::{Approval, Settings};
 use crate::state::State;
 
 const TITLE: &str = "Sign in to the simulated provider";
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 impl SimulatedProvider for StandardProvider {
     fn provider(&self) -> Provider {
@@ -39,10 +38,11 @@ impl SimulatedProvider for StandardProvider {
             (&self.token_path, Route::Token),
             (&self.revocation_path, Route::Revocation),
             (&self.user_info_path, Route::UserInfo),
-            (&self.chat_path, Route::Chat),
+            (&self.chat_path, Route::Api(Api::ChatCompletions)),
         ];
         let mut routes = routes.into_iter();
-        routes.find_map(|(own, route)| (own == path).then_some(route))
+        let route = routes.find_map(|(own, route)| (own == path).then_some(route));
+        route.or_else(|| self.api_at(path).map(Route::Api))
     }
 
     fn settings(&self, _base_url: &str) -> Settings {
@@ -131,7 +131,35 @@ impl SimulatedProvider for StandardProvider {
         }
     }
 
-    fn chat(&self, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-        chat::completion(self.provider(), call, state)
+    fn authorize(&self, api: Api, call: &Call<'_>, state: &mut State) -> Result<(), Response> {
+        let header = |name| call.request.header(name);
+        let token = call.request.bearer();
+        let token = token.or_else(|| header(self.token_header.as_deref()?));
+        chat::authorize(token, style(api, call), call, state)
+    }
+
+    fn api(&self, api: Api, call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
+        self.authorize(api, call, state)?;
+        let api = match api {
+            Api::Models(_) => Api::Models(style(api, call)),
+            api => api,
+        };
+        chat::respond(self.provider(), api, call, state)
+    }
+}
+
+/// The style of a call. All APIs have the same list of models, so the headers of the client decide.
+fn style(api: Api, call: &Call<'_>) -> ApiStyle {
+    if !matches!(api, Api::Models(_)) {
+        return api.style();
+    }
+    let headers = &call.request.headers;
+    let of_google = |name: &hyper::header::HeaderName| name.as_str().starts_with("x-goog-");
+    if headers.contains_key("anthropic-version") {
+        ApiStyle::Anthropic
+    } else if headers.keys().any(of_google) {
+        ApiStyle::Google
+    } else {
+        api.style()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use crate::control;
-use crate::faults::{Fault, Injected, Kind, Stage, Template, apply_patch, inject};
+use crate::faults::{Fault, Injected, Stage, Template, alter, inject};
 use crate::http::{Call, Form, HandlerResult, Malformed, Request, Response, Route, SharedStream};
 use crate::pages;
 use crate::provider::Operation;
@@ -27,7 +27,7 @@ pub(super) async fn respond(shared: &Shared, request: &Request, stream: &SharedS
     if control::owns(&request.path) {
         return control::respond(shared, request).into();
     }
-    let Some((kit, route)) = shared.route(&request.path) else {
+    let Some((kit, route)) = shared.route(request) else {
         return unknown(shared, request).into();
     };
     let outcome = handle(shared, kit, route, request, stream).await;
@@ -50,7 +50,7 @@ fn unknown(shared: &Shared, request: &Request) -> Response {
     Response::new(
         404,
         "text/plain; charset=utf-8",
-        "No vendor has this path.\n",
+        "No provider has this path.\n",
     )
 }
 
@@ -144,7 +144,7 @@ fn call_handler(
 ) -> HandlerResult {
     match route {
         Route::ApprovalPage if !call.request.host_is_loopback() => {
-            let words = "This page answers only to a loopback host name.";
+            let words = "This page is served under a loopback host name only.";
             Ok(pages::message(421, "Misdirected request", words))
         }
         Route::ApprovalPage => simulated.approval_page(call, state),
@@ -153,8 +153,7 @@ fn call_handler(
         Route::Revocation | Route::RevocationByQuery => simulated.revocation(call, state),
         Route::TokenInfo => simulated.token_info(call, state),
         Route::UserInfo => simulated.user_info(call, state),
-        Route::Chat => Ok(count(simulated.chat(call, state), state)),
-        Route::Models => Ok(count(simulated.models(call, state), state)),
+        Route::Api(api) => Ok(count(simulated.api(api, call, state), state)),
         Route::Moved(path) => {
             let location = format!("{}{path}", call.base_url);
             let response = Response::new(307, "text/plain; charset=utf-8", "");
@@ -179,7 +178,7 @@ fn count(result: Result<Response, Response>, state: &mut State) -> Response {
 
 fn malformed(simulated: &dyn SimulatedProvider, route: Route, error: &Malformed) -> Response {
     if route == Route::ApprovalPage {
-        return pages::message(400, "Error 400: invalid_request", error.description());
+        return pages::error(400, "invalid_request", error.description());
     }
     simulated.malformed(error)
 }
@@ -193,8 +192,8 @@ async fn apply_fault(
     template: &Template,
     stream: &SharedStream,
 ) -> Outcome {
-    if let Kind::Patch { patch } = &fault.kind {
-        if !apply_patch(patch, &mut response, template) {
+    if fault.kind.alters_response() {
+        if !alter(&fault.kind, &mut response, template) {
             let mut state = kit.lock();
             state.counters.faults -= 1;
             state.script.put_back(call.operation, fault);

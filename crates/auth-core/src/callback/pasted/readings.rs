@@ -1,5 +1,7 @@
 //! The possible readings of a copied text, which may be broken over lines, quoted, or surrounded by
 //! other words.
+//!
+//! See decision 0044.
 
 use crate::secret::Secret;
 

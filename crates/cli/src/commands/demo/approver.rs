@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::http;
 use super::output::Output;
-use crate::providers::ProviderName;
+use super::provider::Stage;
 use crate::ui::login_prompt::LoginPrompt;
 
 /// Approves in the person's stead, after a pause in which they may do it themselves.
@@ -24,7 +24,7 @@ pub(super) struct Approver {
 #[derive(Debug)]
 pub(super) struct Prompt {
     approver: Approver,
-    provider: ProviderName,
+    stage: &'static Stage,
     prompt: LoginPrompt,
 }
 
@@ -34,10 +34,10 @@ impl Approver {
     }
 
     /// The prompt for a sign-in at this vendor.
-    pub(super) fn at(&self, provider: ProviderName) -> Prompt {
+    pub(super) fn at(&self, stage: &'static Stage) -> Prompt {
         Prompt {
             approver: self.clone(),
-            provider,
+            stage,
             prompt: LoginPrompt::of_demo(self.output.json),
         }
     }
@@ -52,15 +52,10 @@ impl Approver {
         });
     }
 
-    fn enter_code(self, provider: ProviderName, code: String) {
+    fn enter_code(self, stage: &'static Stage, code: String) {
         let _acts = tokio::spawn(async move {
             sleep(self.pause).await;
-            let kit = match provider {
-                ProviderName::Qwen => self.kit.qwen(),
-                ProviderName::MiniMax => self.kit.minimax(),
-                ProviderName::Gemini => self.kit.gemini(),
-            };
-            kit.approve(&code);
+            (stage.simulated)(&self.kit).approve(&code);
         });
     }
 
@@ -93,7 +88,7 @@ impl UserPrompt for Prompt {
         match event {
             LoginEvent::DeviceCode { device, .. } => {
                 approver.announce();
-                approver.enter_code(self.provider, device.user_code.clone());
+                approver.enter_code(self.stage, device.user_code.clone());
             }
             LoginEvent::AuthorizationUrl { url, .. } => {
                 approver.announce();

@@ -28,7 +28,7 @@ pub(super) async fn get(url: &str) -> io::Result<Response> {
 
 pub(super) async fn post_json(
     url: &str,
-    headers: &[(&str, String)],
+    headers: &[(String, String)],
     body: String,
 ) -> io::Result<Response> {
     timeout(TIMEOUT, send(Method::POST, url, headers, body.into())).await?
@@ -37,7 +37,7 @@ pub(super) async fn post_json(
 async fn send(
     method: Method,
     url: &str,
-    headers: &[(&str, String)],
+    headers: &[(String, String)],
     body: Bytes,
 ) -> io::Result<Response> {
     let url: Uri = url.parse().map_err(io::Error::other)?;
@@ -53,7 +53,7 @@ async fn send(
         .header(USER_AGENT, "llm-auth-demo")
         .header(CONTENT_TYPE, "application/json");
     for (name, value) in headers {
-        request = request.header(*name, value);
+        request = request.header(name, value);
     }
     let request = request.body(Full::new(body)).map_err(io::Error::other)?;
     let stream = TcpStream::connect(server.as_str()).await?;

@@ -3,89 +3,102 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use llm_auth_core::{AuthManager, FileTokenStore, ManualClock, OAuthToken, printable};
-use llm_auth_gemini::{GeminiEndpoints, GeminiProvider, OAuthClient};
-use llm_auth_minimax::{MiniMaxEndpoints, MiniMaxProvider};
-use llm_auth_qwen::{QwenEndpoints, QwenProvider};
-use llm_auth_testkit::{Counters, Testkit};
+use llm_auth_core::{
+    AuthManager, AuthProvider as _, FileTokenStore, ManualClock, OAuthProviderBuilder, OAuthToken,
+    ProviderSpec, printable,
+};
+use llm_auth_gemini::{Gemini, OAuthClient};
+use llm_auth_minimax::MiniMax;
+use llm_auth_qwen::Qwen;
+use llm_auth_testkit::{Counters, ProviderKit, Testkit};
 use serde_json::{Value, json};
 
 use super::http;
 use crate::error::Failure;
+use crate::providers::{self, Provider, ProviderName};
 
-use crate::providers::{Provider, ProviderName};
+/// A provider of the demo, and its simulation.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) name: ProviderName,
+    /// How a user signs in.
+    pub(super) flow: &'static str,
+    pub(super) simulated: fn(&Testkit) -> &ProviderKit,
+    spec: fn(&Testkit) -> Result<Arc<dyn ProviderSpec>, llm_auth_core::Error>,
+    /// The path of an API call, and its body.
+    path: &'static str,
+    body: fn() -> Value,
+}
 
-pub(super) const PROVIDERS: [ProviderName; 3] = [
-    ProviderName::Qwen,
-    ProviderName::MiniMax,
-    ProviderName::Gemini,
+pub(super) static STAGES: [Stage; 3] = [
+    Stage {
+        name: ProviderName::QWEN,
+        flow: "device flow with PKCE",
+        simulated: Testkit::qwen,
+        spec: |_kit| Ok(Arc::new(Qwen::default())),
+        path: "/chat/completions",
+        body: || json!({"model": "coder-model", "messages": [message()]}),
+    },
+    Stage {
+        name: ProviderName::MINIMAX,
+        flow: "user code flow with PKCE and state",
+        simulated: Testkit::minimax,
+        spec: |_kit| Ok(Arc::new(MiniMax::default())),
+        path: "/v1/messages",
+        body: || json!({"model": "MiniMax-M2", "max_tokens": 50, "messages": [message()]}),
+    },
+    Stage {
+        name: ProviderName::GEMINI,
+        flow: "authorization code flow with PKCE, state and a loopback redirect",
+        simulated: Testkit::gemini,
+        spec: |kit| {
+            let client = OAuthClient::from_json(kit.client_secret_json().as_bytes())?;
+            Ok(Arc::new(
+                Gemini::with_client(client).quota_project("demo-project"),
+            ))
+        },
+        path: "/v1beta/models/gemini-testkit:generateContent",
+        body: || json!({"contents": [{"parts": [{"text": QUESTION}]}]}),
+    },
 ];
 
 const QUESTION: &str = "is anybody there?";
 
+fn message() -> Value {
+    json!({"role": "user", "content": QUESTION})
+}
+
 pub(super) struct DemoProvider {
-    pub(super) name: ProviderName,
+    pub(super) stage: &'static Stage,
     pub(super) manager: AuthManager,
     configured: Provider,
     store: FileTokenStore,
 }
 
 impl DemoProvider {
-    /// Made of nothing but the vendor's address and what is on disk.
+    /// Made of nothing but the provider's address and what is on disk.
     pub(super) fn new(
-        name: ProviderName,
+        stage: &'static Stage,
         kit: &Testkit,
         clock: &Arc<ManualClock>,
         directory: &Path,
     ) -> Result<Self, Failure> {
-        let base = kit.base_url();
-        let own_clock = Arc::<ManualClock>::clone(clock);
-        let configured = match name {
-            ProviderName::Qwen => Provider::Qwen(
-                QwenProvider::builder()
-                    .endpoints(QwenEndpoints::default().with_base(base)?)
-                    .clock(own_clock)
-                    .build(),
-            ),
-            ProviderName::MiniMax => Provider::MiniMax(
-                MiniMaxProvider::builder()
-                    .endpoints(MiniMaxEndpoints::default().with_base(base)?)
-                    .clock(own_clock)
-                    .build(),
-            ),
-            ProviderName::Gemini => Provider::Gemini(
-                GeminiProvider::builder()
-                    .client(OAuthClient::from_json(kit.client_secret_json().as_bytes())?)
-                    .endpoints(GeminiEndpoints::default().with_base(base)?)
-                    .quota_project("demo-project")
-                    .clock(own_clock)
-                    .build(),
-            ),
-        };
+        let clock = || Arc::<ManualClock>::clone(clock);
+        let configured = OAuthProviderBuilder::of((stage.spec)(kit)?)
+            .base_url(kit.base_url())?
+            .clock(clock())
+            .build();
         let store = FileTokenStore::directory(directory.join("sessions"));
-        let manager = configured
-            .clone()
-            .manager()
+        let manager = providers::manager(configured.clone())
             .store(store.clone())
-            .clock(Arc::<ManualClock>::clone(clock))
+            .clock(clock())
             .build();
         Ok(Self {
-            name,
+            stage,
             manager,
             configured,
             store,
         })
-    }
-
-    /// How a person signs in here.
-    pub(super) fn flow(&self) -> &'static str {
-        match self.name {
-            ProviderName::Qwen => "device flow with PKCE",
-            ProviderName::MiniMax => "user code flow with PKCE and state",
-            ProviderName::Gemini => {
-                "authorization code flow with PKCE, state and a loopback redirect"
-            }
-        }
     }
 
     pub(super) fn file(&self) -> PathBuf {
@@ -93,11 +106,7 @@ impl DemoProvider {
     }
 
     pub(super) fn seen(&self, kit: &Testkit) -> Counters {
-        match self.name {
-            ProviderName::Qwen => kit.qwen().counters(),
-            ProviderName::MiniMax => kit.minimax().counters(),
-            ProviderName::Gemini => kit.gemini().counters(),
-        }
+        (self.stage.simulated)(kit).counters()
     }
 
     /// Whether no other user can read the file, if the system has file modes.
@@ -118,25 +127,12 @@ impl DemoProvider {
 
     /// An API call, as a program does it: status, and what the answer says.
     pub(super) async fn call(&self, token: &OAuthToken) -> Result<(u16, String), Failure> {
-        let base = self.configured.api_base(token).unwrap_or_default();
-        let message = json!({"role": "user", "content": QUESTION});
-        let (path, body) = match self.name {
-            ProviderName::Qwen => (
-                "/chat/completions",
-                json!({"model": "coder-model", "messages": [message]}),
-            ),
-            ProviderName::MiniMax => (
-                "/v1/messages",
-                json!({"model": "MiniMax-M2", "max_tokens": 50, "messages": [message]}),
-            ),
-            ProviderName::Gemini => (
-                "/v1beta/models/gemini-testkit:generateContent",
-                json!({"contents": [{"parts": [{"text": QUESTION}]}]}),
-            ),
-        };
-        let mut headers = self.configured.api_headers(token)?;
-        headers.push(("Authorization", format!("Bearer {}", token.access.expose())));
-        let url = format!("{base}{path}");
+        let api = self.configured.api(token)?;
+        let (mut headers, base) = (api.headers, api.base.unwrap_or_default());
+        let bearer = format!("Bearer {}", token.access.expose());
+        headers.push(("Authorization".to_owned(), bearer));
+        let url = format!("{base}{}", self.stage.path);
+        let body = (self.stage.body)();
         let response = http::post_json(&url, &headers, body.to_string())
             .await
             .map_err(|error| Failure::Demo(format!("the API call failed: {error}")))?;

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{Clock as _, Error, ErrorKind, Form, HttpClient, Response, SystemClock};
-use llm_auth_minimax::Region;
+use llm_auth_core::{
+    Clock as _, Error, ErrorKind, Form, HttpClient, OAuthToken, Response, SystemClock,
+};
 use tokio::task::JoinSet;
 
 use super::args::DoctorArgs;
@@ -39,7 +40,7 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
             Check::new("state_of_affairs", Status::Note, provider.availability()).of(*provider),
         );
         checks.extend(client(*provider, &args.provider_args));
-        match endpoints::of(*provider, &args.provider_args, &regions(args, *provider)) {
+        match endpoints::of(*provider, &args.provider_args, &sessions(args, *provider)) {
             Ok(found) => entries.extend(found.into_iter().map(|entry| (*provider, entry))),
             Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*provider)),
         }
@@ -75,32 +76,19 @@ fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
     Some(check)
 }
 
-/// The regions of the stored sessions, beside the one that the flags name.
-fn regions(args: &DoctorArgs, provider: ProviderName) -> Vec<Region> {
-    let wanted = args
-        .provider_args
-        .region
-        .map(Region::from)
-        .unwrap_or_default();
-    let mut regions = vec![wanted];
-    if args.provider_args.region.is_some() || provider != ProviderName::MiniMax {
-        return regions;
+/// The stored sessions, which may be of other regions than a new sign-in, unless a flag names one.
+fn sessions(args: &DoctorArgs, provider: ProviderName) -> Vec<OAuthToken> {
+    if args.provider_args.region.is_some() {
+        return Vec::new();
     }
-    let store = directories::open(&args.selector).ok();
-    let stored = store.iter().flat_map(|store| {
-        let keys = provider.accounts(store).stored().unwrap_or_default();
-        keys.into_iter()
-            .filter_map(|key| store.read(&key).ok().flatten())
-    });
-    for session in stored {
-        let region = session.metadata.provider_data.get("region");
-        if let Some(region) = region.and_then(|name| name.parse().ok())
-            && !regions.contains(&region)
-        {
-            regions.push(region);
-        }
-    }
-    regions
+    let Ok(store) = directories::open(&args.selector) else {
+        return Vec::new();
+    };
+    let keys = provider.accounts(&store).stored().unwrap_or_default();
+    let stored = keys.into_iter().map(|key| store.read(&key));
+    stored
+        .filter_map(|session| session.ok().flatten())
+        .collect()
 }
 
 /// All at once, told in the order in which they stand.
@@ -137,7 +125,7 @@ async fn ask(http: &HttpClient, provider: ProviderName, entry: &Entry) -> Asked 
     }
     let mut check = Check::new("endpoint", judgement.status, message)
         .of(provider)
-        .fact("name", entry.name)
+        .fact("name", entry.name.as_str())
         .fact("endpoint", url)
         .fact("http_status", code)
         .fact("set_by", entry.set_by.clone());

@@ -46,10 +46,15 @@ impl Foreign {
         }
     }
 
-    /// When the access token expires; `None` if there is none.
+    /// When the access token expires; `None` if there is none, or if it never does.
     pub(super) fn expiry(&self) -> Option<Timestamp> {
-        let token = self.token.as_ref()?;
-        (!token.access.is_empty()).then_some(token.expires_at)
+        let token = self.token.as_ref().filter(|token| !token.access.is_empty());
+        token?.expires_at
+    }
+
+    pub(super) fn has_access_token(&self) -> bool {
+        let token = self.token.as_ref();
+        token.is_some_and(|token| !token.access.is_empty())
     }
 
     /// The provider that such a session belongs to.

@@ -87,7 +87,7 @@ fn qwen_code(members: &Members) -> Result<Foreign, Failure> {
     token.resource_url = members.printable("resource_url");
     Ok(Foreign {
         token: Some(token),
-        ..Foreign::new(members.file(), ProviderName::Qwen)
+        ..Foreign::new(members.file(), ProviderName::QWEN)
     })
 }
 
@@ -118,7 +118,7 @@ fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
         identity: oauth.printable("account"),
         region: Some(region),
         dialect: Dialect::Mmx,
-        ..Foreign::new(members.file(), ProviderName::MiniMax)
+        ..Foreign::new(members.file(), ProviderName::MINIMAX)
     }))
 }
 
@@ -150,7 +150,7 @@ fn gochat(members: Members, provider: Option<ProviderName>) -> Result<Foreign, F
     Ok(Foreign {
         identity: token.metadata.identity.clone(),
         token: Some(token),
-        rotates: provider != ProviderName::Gemini,
+        rotates: provider.rotates_refresh_tokens(),
         refusal,
         ..Foreign::new(&file, provider)
     })
@@ -176,7 +176,7 @@ fn gemini_cli(members: &Members) -> Foreign {
              (google-gemini/gemini-cli#25648)"
                 .into(),
         ),
-        ..Foreign::new(members.file(), ProviderName::Gemini)
+        ..Foreign::new(members.file(), ProviderName::GEMINI)
     }
 }
 
@@ -226,7 +226,7 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
         identity: members.printable("account"),
         rotates: false,
         client: Some(client),
-        ..Foreign::new(members.file(), ProviderName::Gemini)
+        ..Foreign::new(members.file(), ProviderName::GEMINI)
     })
 }
 

@@ -73,8 +73,11 @@ fn summary(source: Source, found: &Foreign) -> String {
 }
 
 fn access(found: &Foreign) -> String {
-    let Some(expires_at) = found.expiry() else {
+    if !found.has_access_token() {
         return "It holds no access token; a renewal brings the first.".to_owned();
+    }
+    let Some(expires_at) = found.expiry() else {
+        return "Its access token does not expire.".to_owned();
     };
     let at = rfc3339(expires_at).unwrap_or_else(|| "an out-of-range date".to_owned());
     if expires_at > SystemClock.now() {

@@ -2,14 +2,16 @@
 //!
 //! See decision 0029.
 
-use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{
+    AuthProvider as _, ErrorKind, FileTokenStore, Insertion, OAuthToken, SessionKey,
+};
 
 use super::args::ImportArgs;
 use super::foreign::Foreign;
 use super::source::Source;
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::Provider;
+use crate::providers::{self, Provider, ignored_api};
 use crate::session::resolve::{self, IMPORTED_FROM};
 use crate::session::{directories, runtime};
 use crate::shell_quote::quoted;
@@ -61,14 +63,13 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     if found.rotates {
         one_owner(&store, &key, &token)?;
     }
-    let ignored = configured.ignored_api(&token);
+    let ignored = ignored_api(found.provider, &configured, &token);
     let name = source.name().to_owned();
     token
         .metadata
         .provider_data
         .insert(IMPORTED_FROM.to_owned(), name);
-    let manager = configured
-        .manager()
+    let manager = providers::manager(configured)
         .store(store.clone())
         .account(key.account())
         .build();
@@ -76,12 +77,13 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     let work = async {
         manager.check_store().await?;
         // Another process may sign in there at the same moment.
-        Ok(manager
-            .insert_session_if(token, |stored| stored.is_none())
-            .await?)
+        let is_free = |_new: &OAuthToken, stored: Option<&OAuthToken>| stored.is_none();
+        Ok(manager.insert_session_if(token, is_free).await?)
     };
-    let token = runtime::run(|| vec![manager.clone()], work, interrupted)?
-        .ok_or_else(|| occupied(&store, &key, "is a session by now"))?;
+    let token = match runtime::run(|| vec![manager.clone()], work, interrupted)? {
+        Insertion::Stored(stored) => stored.token,
+        Insertion::Refused(_) => return Err(occupied(&store, &key, "is a session by now")),
+    };
     let file = store.path(&key).display().to_string();
     let owner = found.identity.as_deref().map(shown);
     let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
@@ -113,7 +115,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
         provider: key.provider(),
         account: key.account(),
         store: &file,
-        expires_at: rfc3339(token.expires_at),
+        expires_at: token.expires_at.and_then(rfc3339),
     }
     .print()
 }

@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 
 use clap::ValueEnum as _;
-use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{AuthProvider as _, FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
 use crate::providers::trust;
-use crate::providers::{Provider, ProviderArgs, ProviderName};
+use crate::providers::{Provider, ProviderArgs, ProviderName, ignored_api};
 
 /// All providers; nothing is looked up before it is asked for.
 pub(super) struct Providers<'a> {
@@ -71,9 +71,9 @@ impl<'a> Providers<'a> {
             return Api::default();
         };
         Api {
-            base: configured.api_base(token),
+            base: configured.api(token).ok().and_then(|api| api.base),
             refused: trust::refused(known.name, configured, token),
-            ignored: configured.ignored_api(token),
+            ignored: ignored_api(known.name, configured, token),
         }
     }
 

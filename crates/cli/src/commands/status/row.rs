@@ -27,6 +27,8 @@ pub(super) struct Row {
     expires_at: Option<String>,
     expires_at_ms: Option<i64>,
     expires_in_seconds: Option<i64>,
+    #[serde(skip)]
+    never_expires: bool,
     scope: Option<String>,
     api_base: Option<String>,
     /// Why the endpoints of the environment are not for this session.
@@ -113,19 +115,23 @@ impl Row {
             .filter(|account| !key.account().is_empty() && *account != key.account());
         let has_access = !token.access.is_empty();
         let by_server = now.shifted(metadata.clock_offset_ms.unwrap_or(0));
-        let expires_in = token
-            .expires_at
-            .as_unix_millis()
-            .saturating_sub(by_server.as_unix_millis());
+        let expires_at = token.expires_at.filter(|_| has_access);
+        let expires_in = expires_at.map(|at| {
+            let left = at
+                .as_unix_millis()
+                .saturating_sub(by_server.as_unix_millis());
+            left / 1000
+        });
         let api = provider
             .as_deref()
             .map(|provider| providers.api(provider, token))
             .unwrap_or_default();
         Self {
             state: state_of(token, now),
-            expires_at: rfc3339(token.expires_at).filter(|_| has_access),
-            expires_at_ms: has_access.then(|| token.expires_at.as_unix_millis()),
-            expires_in_seconds: has_access.then_some(expires_in / 1000),
+            expires_at: expires_at.and_then(rfc3339),
+            expires_at_ms: expires_at.map(Timestamp::as_unix_millis),
+            expires_in_seconds: expires_in,
+            never_expires: has_access && token.expires_at.is_none(),
             scope: token.scope.as_deref().map(shown),
             api_base: api.base,
             endpoints_refused: api.refused,
@@ -228,6 +234,9 @@ impl Row {
 
     /// How long the access token lives, and what comes then.
     fn expiry(&self) -> String {
+        if self.never_expires {
+            return "the access token does not expire".to_owned();
+        }
         let Some(seconds) = self.expires_in_seconds else {
             return "no access token yet; the next `token` brings the first".to_owned();
         };

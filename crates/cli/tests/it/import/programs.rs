@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use llm_auth_core::{AuthProvider as _, Silent};
-use llm_auth_minimax::{Dialect, MiniMaxEndpoints, MiniMaxProvider, Region};
+use llm_auth_minimax::{Dialect, MiniMax, ProviderSpec as _, Region};
 use serde_json::json;
 
 use super::{FAR, qwen_code, write};
@@ -24,9 +24,8 @@ fn issued(user: &User, vendor: &str) -> (String, String) {
 
 /// Tokens that the simulated MiniMax gave to mmx.
 fn issued_to_mmx(user: &User) -> (String, String) {
-    let known = MiniMaxEndpoints::new(Region::Cn, Dialect::Mmx);
-    let endpoints = known.with_base(user.kit.base_url()).unwrap();
-    let mmx = MiniMaxProvider::builder().endpoints(endpoints).build();
+    let mmx = MiniMax::new(Region::Cn, Dialect::Mmx).builder();
+    let mmx = mmx.base_url(user.kit.base_url()).unwrap().build();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let token = runtime.block_on(mmx.authenticate(&Silent)).unwrap();
     let refresh = token.refresh.unwrap().expose().to_owned();

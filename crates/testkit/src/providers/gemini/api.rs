@@ -1,54 +1,29 @@
-//! Google's APIs: models, tokeninfo and userinfo.
+//! Google's APIs: who may call them, tokeninfo and userinfo.
 
 use serde_json::json;
 
-use super::super::chat;
+use super::super::chat::{self, gemini::error as api_error};
 use crate::http::{Call, Response};
-use crate::provider::{Operation, Provider};
+use crate::provider::Operation;
 use crate::state::State;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/generative-language";
 
-/// `generateContent`.
-pub(super) fn chat(call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-    authorize(call, state)?;
-    let text = chat::body(call).and_then(|body| {
-        let last = body.get("contents")?.as_array()?.last()?;
-        last.pointer("/parts/0/text")?.as_str().map(str::to_owned)
-    });
-    let Some(text) = text else {
-        return Err(api_error(400, "INVALID_ARGUMENT", chat::NOT_A_CHAT));
-    };
-    let text = chat::reply(Provider::Gemini, &text);
-    let candidate = json!({
-        "content": {"role": "model", "parts": [{"text": text}]},
-        "finishReason": "STOP",
-    });
-    Ok(Response::json(200, &json!({"candidates": [candidate]})))
-}
-
-/// The list of models, the call that Google's documentation tries a token with.
-pub(super) fn models(call: &Call<'_>, state: &mut State) -> Result<Response, Response> {
-    authorize(call, state)?;
-    let model = json!({"name": "models/gemini-testkit", "displayName": "Testkit"});
-    Ok(Response::json(200, &json!({"models": [model]})))
-}
-
 /// Checks the token, its scope and the quota project of an API call.
-fn authorize(call: &Call<'_>, state: &mut State) -> Result<(), Response> {
+pub(super) fn authorize(call: &Call<'_>, state: &mut State) -> Result<(), Response> {
     let Some(family) = chat::family(call.request.bearer(), state) else {
         let text = "Request had invalid authentication credentials.";
-        return Err(api_error(401, "UNAUTHENTICATED", text));
+        return Err(api_error(call, 401, "UNAUTHENTICATED", text));
     };
     if !family.scope.split(' ').any(|one| one.starts_with(SCOPE)) {
         let text = "Request had insufficient authentication scopes.";
-        return Err(api_error(403, "PERMISSION_DENIED", text));
+        return Err(api_error(call, 403, "PERMISSION_DENIED", text));
     }
     if call.request.header("x-goog-user-project").is_none() {
         state.violation(Operation::Chat, "no x-goog-user-project header");
         let text = "Your application is authenticating by using local credentials. \
                     The API requires a quota project.";
-        return Err(api_error(403, "PERMISSION_DENIED", text));
+        return Err(api_error(call, 403, "PERMISSION_DENIED", text));
     }
     Ok(())
 }
@@ -78,7 +53,7 @@ pub(super) fn token_info(call: &Call<'_>, state: &State) -> Response {
 pub(super) fn user_info(call: &Call<'_>, state: &State) -> Response {
     let token = call.request.bearer();
     let Some(family) = token.and_then(|token| state.grants.live(token)) else {
-        return api_error(401, "UNAUTHENTICATED", "Invalid Credentials");
+        return api_error(call, 401, "UNAUTHENTICATED", "Invalid Credentials");
     };
     let scopes: Vec<&str> = family.scope.split(' ').collect();
     let identity = |scope: &&str| {
@@ -87,7 +62,7 @@ pub(super) fn user_info(call: &Call<'_>, state: &State) -> Response {
             || scope.contains("/auth/userinfo.profile")
     };
     if !scopes.iter().any(identity) {
-        return api_error(403, "PERMISSION_DENIED", "Insufficient scopes.");
+        return api_error(call, 403, "PERMISSION_DENIED", "Insufficient scopes.");
     }
     let body = json!({
         "id": "100000000000000000001",
@@ -96,10 +71,4 @@ pub(super) fn user_info(call: &Call<'_>, state: &State) -> Response {
         "name": "Testkit Person",
     });
     Response::json(200, &body)
-}
-
-/// An error body of Google's APIs.
-fn api_error(status: u16, name: &str, message: &str) -> Response {
-    let body = json!({"error": {"code": status, "message": message, "status": name}});
-    Response::json(status, &body)
 }

@@ -1,8 +1,8 @@
 //! Google's authorization endpoint: what a request must hold.
 
+use super::super::consent::reject;
 use crate::http::{Call, Rejected};
 use crate::oauth::{self, AuthorizationRequest, is_loopback_redirect};
-use crate::pages;
 
 /// The request, if it is valid. Otherwise the rejection is a page: an invalid request is never
 /// redirected.
@@ -54,9 +54,4 @@ pub(super) fn read(
         offline: form.get("access_type") == Some("offline"),
         consent: prompt.split(' ').any(|one| one == "consent"),
     })
-}
-
-fn reject<T>(status: u16, code: &str, why: &str) -> Result<T, Box<Rejected>> {
-    let title = format!("Error {status}: {code}");
-    Err(Rejected::new(why, pages::message(status, &title, why)))
 }

@@ -5,12 +5,11 @@ use serde_json::json;
 use super::device::poll;
 use super::dialect::{Client, Dialect, base_resp, client};
 use crate::http::{Call, HandlerResult, Response};
-use crate::oauth::RefreshOutcome;
+use crate::oauth::{DEVICE_CODE, RefreshOutcome};
 use crate::settings::RejectionForm;
 use crate::state::State;
 
 const USER_CODE: &str = "urn:ietf:params:oauth:grant-type:user_code";
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const NO_LONGER: &str = "this refresh token can no longer be used, start a new authorization";
 
 pub(super) fn token(call: &Call<'_>, state: &mut State) -> HandlerResult {
@@ -77,17 +76,8 @@ pub(super) fn revoke(call: &Call<'_>, state: &mut State) -> HandlerResult {
     let Some(token) = call.form.get("token") else {
         return client.reject(400, "invalid_request", "token is required");
     };
-    let found = state.grants.family_of(token);
-    let found = found.map(|(id, family)| (id, family.client_id == client.id));
-    match found {
-        Some((_, false)) => {
-            return client.reject(400, "invalid_grant", "the token is another client's");
-        }
-        Some((family, true)) => {
-            state.revoke(family);
-        }
-        // A token that is not known is as good as revoked (RFC 7009 section 2.2).
-        None => {}
+    match state.revoke_token(token, client.id) {
+        Ok(()) => Ok(Response::json(200, &json!({}))),
+        Err(why) => client.reject(400, "invalid_grant", why),
     }
-    Ok(Response::json(200, &json!({})))
 }

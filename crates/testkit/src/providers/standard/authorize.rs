@@ -1,9 +1,9 @@
 //! The authorization endpoint: what a request must hold (RFC 6749 section 4.1.1).
 
+use super::super::consent;
 use super::config::StandardProvider;
 use crate::http::{Call, Rejected, Response};
 use crate::oauth::{AuthorizationRequest, challenge, is_loopback_redirect};
-use crate::pages;
 use crate::state::State;
 
 /// The request, if it is valid. An unknown client or redirect URI is rejected with a page, any
@@ -14,6 +14,7 @@ pub(super) fn read(
     state: &State,
 ) -> Result<AuthorizationRequest, Box<Rejected>> {
     let form = call.form;
+    let reject = |why| consent::reject(400, "invalid_request", why);
     let client_id = form.get("client_id").unwrap_or_default();
     if !provider.knows(client_id, state) {
         return reject("client_id is missing or unknown");
@@ -51,9 +52,4 @@ pub(super) fn read(
         offline: true,
         consent: true,
     })
-}
-
-fn reject<T>(why: &str) -> Result<T, Box<Rejected>> {
-    let page = pages::message(400, "Error 400: invalid_request", why);
-    Err(Rejected::new(why, page))
 }

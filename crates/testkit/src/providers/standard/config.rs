@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::Form;
+use crate::http::{Api, ApiStyle, Form};
 
 /// A provider that follows the RFCs, with the paths and rules that a test configures.
 ///
@@ -37,6 +37,8 @@ pub struct StandardProvider {
     pub(super) revocation_path: String,
     pub(super) user_info_path: String,
     pub(super) chat_path: String,
+    pub(super) token_header: Option<String>,
+    api_path: String,
     pub(super) redirect_uris: Vec<String>,
     pub(super) user: Value,
     scopes: Vec<String>,
@@ -65,6 +67,8 @@ impl StandardProvider {
             revocation_path: path("revoke"),
             user_info_path: path("userinfo"),
             chat_path: path("v1/chat/completions"),
+            token_header: None,
+            api_path: "/standard".to_owned(),
             redirect_uris: Vec::new(),
             user: json!({
                 "sub": "testkit-user",
@@ -125,7 +129,26 @@ impl StandardProvider {
         self
     }
 
-    /// The path of an API call in the shape of OpenAI. Default: `/standard/v1/chat/completions`.
+    /// The path below which the chat APIs are: `/v1/chat/completions` and `/v1/responses` of
+    /// OpenAI, `/v1/messages` of Anthropic, `/v1beta/models/MODEL:generateContent` of Google.
+    /// Default: `/standard`; empty for the root.
+    #[must_use]
+    pub fn api_path(mut self, path: impl Into<String>) -> Self {
+        self.api_path = path.into();
+        self
+    }
+
+    /// A header, such as `x-api-key` or `x-goog-api-key`, in which the chat APIs take an access
+    /// token from requests without `Authorization`. Default: none.
+    #[must_use]
+    pub fn token_header(mut self, name: impl Into<String>) -> Self {
+        self.token_header = Some(name.into());
+        self
+    }
+
+    /// One more path of chat completions in the shape of OpenAI, the one of
+    /// [`ProviderKit::chat_url`](crate::ProviderKit::chat_url). Default:
+    /// `/standard/v1/chat/completions`.
     #[must_use]
     pub fn chat_path(mut self, path: impl Into<String>) -> Self {
         self.chat_path = path.into();
@@ -158,6 +181,13 @@ impl StandardProvider {
     pub fn user(mut self, user: Value) -> Self {
         self.user = user;
         self
+    }
+
+    /// The call of a chat API at a path.
+    pub(super) fn api_at(&self, path: &str) -> Option<Api> {
+        let path = path.strip_prefix(&self.api_path)?;
+        let styles = [ApiStyle::OpenAi, ApiStyle::Anthropic, ApiStyle::Google];
+        styles.into_iter().find_map(|style| Api::at(style, path))
     }
 
     /// The scope of a request that starts a login, or the error code and why.

@@ -78,16 +78,10 @@ pub(super) fn revoke(call: &Call<'_>, client: &str, state: &mut State) -> Handle
     let Some(token) = call.form.get("token") else {
         return reject(400, "invalid_request", "token is required");
     };
-    let found = state.grants.family_of(token);
-    match found.map(|(id, family)| (id, family.client_id == client)) {
-        Some((_, false)) => return invalid_grant("the token is another client's"),
-        Some((family, true)) => {
-            state.revoke(family);
-        }
-        // An unknown token counts as revoked (RFC 7009 section 2.2).
-        None => {}
+    match state.revoke_token(token, client) {
+        Ok(()) => Ok(Response::json(200, &json!({}))),
+        Err(why) => invalid_grant(why),
     }
-    Ok(Response::json(200, &json!({})))
 }
 
 fn invalid_grant(why: &str) -> HandlerResult {

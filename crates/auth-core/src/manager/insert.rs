@@ -1,0 +1,189 @@
+//! New sessions, of a sign-in or from elsewhere, and what they replace.
+
+use std::sync::Arc;
+
+use super::foreign::Guard;
+use super::refresh::save_with_retries;
+use super::{AuthManager, SessionChange, Shared};
+use crate::engine;
+use crate::error::{ErrorKind, Result};
+use crate::token::OAuthToken;
+
+/// What became of a new session that may be refused.
+#[derive(Debug)]
+#[must_use = "a refused session is in here, and nowhere else"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a caller that misses a case would lose a session"
+)]
+pub enum Insertion {
+    /// It is stored.
+    Stored(StoredSession),
+    /// What is stored stays, and nothing has changed.
+    Refused(Box<RefusedSession>),
+}
+
+/// A new session that is stored.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StoredSession {
+    /// The session.
+    pub token: Arc<OAuthToken>,
+    /// The session that it replaced.
+    pub replaced: Option<Arc<OAuthToken>>,
+    /// Whether it replaced something that could not be read as a session. A file store moves that
+    /// aside.
+    pub replaced_unreadable: bool,
+}
+
+/// A new session that is not stored. The user has approved it: store it under another account, or
+/// revoke it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RefusedSession {
+    /// The new session.
+    pub new: OAuthToken,
+    /// The session that stays stored, if any.
+    pub stored: Option<OAuthToken>,
+}
+
+/// What a new session would replace.
+pub(super) struct Previous {
+    /// A session of this provider and account.
+    pub(super) session: Option<OAuthToken>,
+    /// Something that is no session; the store moves it aside.
+    is_unreadable: bool,
+}
+
+impl AuthManager {
+    /// Verifies that a session could be stored, as [`login`](Self::login) does before prompting.
+    ///
+    /// # Errors
+    ///
+    /// The store's error; [`ErrorKind::Config`] if the stored session belongs to another provider
+    /// or account.
+    pub async fn check_store(&self) -> Result<()> {
+        self.prepare_store().await.map(drop)
+    }
+
+    /// Stores a session that a program obtained without [`login`](Self::login), by driving the
+    /// steps of a provider itself.
+    ///
+    /// # Errors
+    ///
+    /// The store's error; [`ErrorKind::Config`] if the stored session belongs to another provider
+    /// or account.
+    pub async fn insert_session(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (guard, previous) = owned.lock_to_insert().await?;
+            Ok(owned.insert(guard, previous, token).await?.token)
+        };
+        self.run(work).await
+    }
+
+    /// As [`insert_session`](Self::insert_session), but only if `may_replace` accepts it, as in
+    /// [`login_with`](Self::login_with).
+    ///
+    /// # Errors
+    ///
+    /// As [`insert_session`](Self::insert_session).
+    pub async fn insert_session_if(
+        &self,
+        token: OAuthToken,
+        may_replace: impl FnOnce(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
+    ) -> Result<Insertion> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (guard, previous) = owned.lock_to_insert().await?;
+            if may_replace(&token, previous.session.as_ref()) {
+                let stored = owned.insert(guard, previous, token).await?;
+                return Ok(Insertion::Stored(stored));
+            }
+            guard.release().await;
+            Ok(Insertion::Refused(Box::new(RefusedSession {
+                new: token,
+                stored: previous.session,
+            })))
+        };
+        self.run(work).await
+    }
+
+    /// Verifies that a session could be stored, and returns the one that it would replace.
+    pub(super) async fn prepare_store(&self) -> Result<Option<OAuthToken>> {
+        let owned = Arc::clone(&self.shared);
+        let work = async move {
+            let (mut guard, previous) = owned.lock_to_insert().await?;
+            let ready = guard.prepare(previous.session.as_ref()).await;
+            guard.release().await;
+            ready.map(|()| previous.session)
+        };
+        self.run(work).await
+    }
+
+    /// Runs a transaction to its end, even if this future is dropped.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let shared = &self.shared;
+        let task = shared.tasks.spawn(work);
+        let task = task.map_err(|error| shared.with_session(error))?;
+        task.await.map_err(|error| shared.with_session(error))
+    }
+}
+
+impl Shared {
+    /// The lock, and what a new session would replace.
+    async fn lock_to_insert(&self) -> Result<(Guard<'_>, Previous)> {
+        let mut guard = self.foreign.lock().await?;
+        let previous = self.previous(&mut guard).await?;
+        Ok((guard, previous))
+    }
+
+    pub(super) async fn previous(&self, guard: &mut Guard<'_>) -> Result<Previous> {
+        match guard.load().await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Previous {
+                session: None,
+                is_unreadable: true,
+            }),
+            stored => Ok(Previous {
+                session: self.check_owner(stored?)?,
+                is_unreadable: false,
+            }),
+        }
+    }
+
+    async fn insert(
+        self: &Arc<Self>,
+        mut guard: Guard<'_>,
+        previous: Previous,
+        mut token: OAuthToken,
+    ) -> Result<StoredSession> {
+        // The end of the process waits for the session that the user has just approved.
+        let _critical = engine::critical();
+        if let Some(previous) = &previous.session {
+            token.extra = previous.extra.clone();
+        }
+        token.metadata.provider = Some(self.key().provider().to_owned());
+        token.metadata.account = Some(self.key().account().to_owned());
+        token.metadata.signed_in_at = Some(self.clock.now());
+        let saved = save_with_retries(&mut guard, &token).await;
+        guard.release().await;
+        if let Err(error) = saved {
+            self.unsaved.keep(token, previous.session);
+            self.changes.send(SessionChange::SaveFailed(error.clone()));
+            self.save_later();
+            return Err(error);
+        }
+        self.unsaved.clear();
+        let token = self.publish(token);
+        self.changes
+            .send(SessionChange::SignedIn(Arc::clone(&token)));
+        Ok(StoredSession {
+            token,
+            replaced: previous.session.map(Arc::new),
+            replaced_unreadable: previous.is_unreadable,
+        })
+    }
+}

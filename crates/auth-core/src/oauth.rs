@@ -1,0 +1,26 @@
+//! OAuth 2.0, written once: a provider is a configuration, and what differs from the RFCs.
+//!
+//! This module decides what is sent and how a response is read. It does not store sessions and does
+//! not decide when to refresh.
+
+mod builder;
+#[cfg(feature = "loopback")]
+mod code_flow;
+mod config;
+mod device_flow;
+mod endpoints;
+mod protocol;
+mod provider;
+mod recipients;
+mod requests;
+mod settings;
+mod spec;
+
+pub use self::builder::OAuthProviderBuilder;
+pub use self::config::{
+    Client, ClientCredentials, CodeFlow, DeviceFlow, Flow, FlowKind, OAuthConfig,
+};
+pub use self::endpoints::{EndpointOverrides, Endpoints};
+pub use self::provider::OAuthProvider;
+pub use self::requests::RequestRules;
+pub use self::spec::{Call, CallbackOutcome, ProviderSpec};

@@ -1,0 +1,330 @@
+//! Everything about a provider that is data.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::endpoints::Endpoints;
+use super::requests::{DEVICE_CODE_GRANT, RequestRules};
+use crate::device::PollSchedule;
+use crate::grant::Operation;
+use crate::http::BodyFormat;
+use crate::loopback_redirect::LoopbackRedirect;
+use crate::secret::Secret;
+use crate::secure_url::SecureUrl;
+
+/// A provider as data: endpoints, client, scope, flows, and how its requests differ from the RFCs'.
+///
+/// A vendor crate builds one in [`ProviderSpec::config`](crate::ProviderSpec::config). It is a spec
+/// by itself, for a provider that differs in nothing else, and it can be read from a file.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), llm_auth_core::Error> {
+/// use llm_auth_core::{
+///     AuthProvider as _, Client, DeviceFlow, Flow, OAuthConfig, ProviderSpec as _, SecureUrl,
+/// };
+///
+/// let token = SecureUrl::new("https://vendor.example/oauth/token")?;
+/// let mut config = OAuthConfig::new("vendor", token);
+/// let device = SecureUrl::new("https://vendor.example/oauth/device")?;
+/// config.endpoints.device_authorization = Some(device);
+/// config.client = Client::known("my-app");
+/// config.scope = "inference".into();
+/// config.flows = vec![Flow::Device(DeviceFlow::default())];
+/// assert_eq!(config.provider().name(), "vendor");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[non_exhaustive]
+pub struct OAuthConfig {
+    /// The provider's name: lower case, fit for a file name.
+    pub name: String,
+    /// Its name as a user knows it, for messages; [`name`](Self::name) if empty.
+    #[serde(default)]
+    pub title: String,
+    /// Where requests go.
+    pub endpoints: Endpoints,
+    /// The OAuth client; the provider knows none by default.
+    #[serde(default)]
+    pub client: Client,
+    /// The scopes, separated by spaces. No `scope` is sent if it is empty.
+    #[serde(default)]
+    pub scope: String,
+    /// The ways to sign in, the default first.
+    #[serde(default)]
+    pub flows: Vec<Flow>,
+    /// How requests differ from the RFCs'.
+    #[serde(default)]
+    pub requests: BTreeMap<Operation, RequestRules>,
+    /// How token requests are encoded.
+    #[serde(default)]
+    pub body: BodyFormat,
+    /// The provider's own error codes, in lower case, and the RFCs' codes for them:
+    /// `bad_refresh_token` is `invalid_grant`.
+    #[serde(default)]
+    pub error_codes: BTreeMap<String, String>,
+    /// A scope that a sign-in must grant, if the response names the granted scope.
+    #[serde(default)]
+    pub required_scope: Option<String>,
+    /// The userinfo endpoint is asked only if one of these scopes was granted.
+    #[serde(default)]
+    pub identity_scopes: Vec<String>,
+    /// Headers that each call of the API needs besides `Authorization`.
+    #[serde(default)]
+    pub api_headers: BTreeMap<String, String>,
+    /// What each session of this configuration records, such as its region.
+    #[serde(default)]
+    pub session_data: BTreeMap<String, String>,
+    /// Whether a refresh spends the refresh token (RFC 9700 section 4.14.2): the careful
+    /// assumption, and the default, is that it does.
+    #[serde(default = "yes")]
+    pub rotates_refresh_tokens: bool,
+    /// Why a general-purpose program must not hand out this provider's access tokens, if its terms
+    /// forbid it.
+    #[serde(default)]
+    pub no_hand_out: Option<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl OAuthConfig {
+    /// A configuration with only a name and a token endpoint; all else is assigned.
+    #[must_use]
+    pub fn new(name: impl Into<String>, token: SecureUrl) -> Self {
+        Self {
+            name: name.into(),
+            title: String::new(),
+            endpoints: Endpoints::new(token),
+            client: Client::default(),
+            scope: String::new(),
+            flows: Vec::new(),
+            requests: BTreeMap::new(),
+            body: BodyFormat::default(),
+            error_codes: BTreeMap::new(),
+            required_scope: None,
+            identity_scopes: Vec::new(),
+            api_headers: BTreeMap::new(),
+            session_data: BTreeMap::new(),
+            rotates_refresh_tokens: true,
+            no_hand_out: None,
+        }
+    }
+
+    /// The rules of one operation, to be changed.
+    pub fn rules(&mut self, operation: Operation) -> &mut RequestRules {
+        self.requests.entry(operation).or_default()
+    }
+
+    /// The name for messages.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        match self.title.is_empty() {
+            true => &self.name,
+            false => &self.title,
+        }
+    }
+
+    /// The device flow, if there is one.
+    #[must_use]
+    pub fn device_flow(&self) -> Option<&DeviceFlow> {
+        self.flows.iter().find_map(|flow| match flow {
+            Flow::Device(device) => Some(device),
+            Flow::Code(_) => None,
+        })
+    }
+
+    /// The code flow, if there is one.
+    #[must_use]
+    pub fn code_flow(&self) -> Option<&CodeFlow> {
+        self.flows.iter().find_map(|flow| match flow {
+            Flow::Code(code) => Some(code),
+            Flow::Device(_) => None,
+        })
+    }
+}
+
+/// The OAuth client that requests name.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum Client {
+    /// The server knows no clients: none is named.
+    #[default]
+    None,
+    /// Each user brings one; the text is the error without one.
+    Required(String),
+    /// This one.
+    Known(ClientCredentials),
+}
+
+impl Client {
+    /// A public client, which has no secret.
+    #[must_use]
+    pub fn known(id: impl Into<String>) -> Self {
+        Self::Known(ClientCredentials::new(id, None))
+    }
+
+    /// Its id and secret.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&ClientCredentials> {
+        match self {
+            Self::Known(credentials) => Some(credentials),
+            Self::None | Self::Required(_) => None,
+        }
+    }
+}
+
+/// The id of an OAuth client, and its secret if it has one (RFC 6749 section 2.3.1).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ClientCredentials {
+    /// The client id.
+    pub id: String,
+    /// The client secret. That of an installed program is no secret to its user (RFC 8252 section
+    /// 8.5), and still goes to no server but its own.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+}
+
+impl ClientCredentials {
+    /// A client from its parts.
+    #[must_use]
+    pub fn new(id: impl Into<String>, secret: Option<Secret>) -> Self {
+        Self {
+            id: id.into(),
+            secret,
+        }
+    }
+}
+
+/// A way to sign in.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Flow {
+    /// The device authorization grant (RFC 8628): the user approves on any device.
+    Device(DeviceFlow),
+    /// The authorization code in the browser of this computer (RFC 8252).
+    Code(CodeFlow),
+}
+
+/// The kind of a [`Flow`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum FlowKind {
+    /// [`Flow::Device`].
+    Device,
+    /// [`Flow::Code`].
+    Code,
+}
+
+impl Flow {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> FlowKind {
+        match self {
+            Self::Device(_) => FlowKind::Device,
+            Self::Code(_) => FlowKind::Code,
+        }
+    }
+}
+
+/// How a provider's device flow differs from RFC 8628, which is the default.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct DeviceFlow {
+    /// The `grant_type` of a poll.
+    pub grant_type: String,
+    /// Whether PKCE is used, which RFC 8628 does not have.
+    pub pkce: bool,
+    /// Whether a `state` is sent and must come back with the device code.
+    pub echoes_state: bool,
+    /// Whether the request for a code has an `x-request-id` header.
+    pub request_id: bool,
+    /// The pace of the polls.
+    #[serde(skip)]
+    pub schedule: PollSchedule,
+}
+
+impl Default for DeviceFlow {
+    fn default() -> Self {
+        Self {
+            grant_type: DEVICE_CODE_GRANT.into(),
+            pkce: false,
+            echoes_state: false,
+            request_id: false,
+            schedule: PollSchedule::new(),
+        }
+    }
+}
+
+/// How a provider redirects the browser in the code flow. PKCE and `state` are always sent.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CodeFlow {
+    /// The redirect URIs that the provider accepts. The path should be no other provider's (RFC
+    /// 8252 section 8.10).
+    pub redirect: LoopbackRedirect,
+    /// The required `iss` of the redirect, if it has one (RFC 9207).
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Whether the path of the redirect URI ends with a secret, for a server that may not return
+    /// `state`.
+    #[serde(default)]
+    pub secret_path: bool,
+}
+
+impl CodeFlow {
+    /// A flow that redirects to this path, at any port.
+    #[must_use]
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            redirect: LoopbackRedirect::new(path),
+            issuer: None,
+            secret_path: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_from_json_and_refuses_plain_http() {
+        let json = r#"{
+            "name": "vendor",
+            "endpoints": {
+                "token": "https://vendor.example/token",
+                "authorization": "https://vendor.example/authorize"
+            },
+            "client": {"known": {"id": "app"}},
+            "scope": "openid",
+            "flows": [
+                {"type": "code", "redirect": {"path": "/cb", "host": "localhost", "ports": [8020]}},
+                {"type": "device", "pkce": true}
+            ],
+            "requests": {"refresh": {"add": {"resource": "https://api.vendor.example"}}},
+            "body": "json"
+        }"#;
+        let config: OAuthConfig = serde_json::from_str(json).unwrap();
+        assert_eq!(config.client, Client::known("app"));
+        assert_eq!(config.code_flow().unwrap().redirect.ports, [8020]);
+        let device = config.device_flow().unwrap();
+        assert!(device.pkce && device.grant_type == DEVICE_CODE_GRANT);
+        assert_eq!(config.body, BodyFormat::Json);
+        assert!(config.rotates_refresh_tokens);
+        let plain = json.replace(
+            "https://vendor.example/token",
+            "http://vendor.example/token",
+        );
+        let error = serde_json::from_str::<OAuthConfig>(&plain).unwrap_err();
+        assert!(error.to_string().contains("not https"), "{error}");
+    }
+}

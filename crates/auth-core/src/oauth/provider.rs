@@ -1,0 +1,193 @@
+//! The one provider of all specs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::builder::OAuthProviderBuilder;
+use super::config::{DeviceFlow, OAuthConfig};
+use super::protocol::Protocol;
+use super::spec::ProviderSpec;
+use crate::api_response::{ApiResponse, ApiStatus};
+use crate::device::DeviceAuthorization;
+use crate::error::{Error, ErrorKind, Result};
+use crate::grant::{Operation, Poll, TokenResponse};
+use crate::pkce::Pkce;
+use crate::prompt::UserPrompt;
+use crate::provider::{Api, AuthProvider, EndpointRole, Revocation};
+use crate::secure_url::SecureUrl;
+use crate::token::OAuthToken;
+
+/// Signs in at the provider that `S` describes, refreshes its sessions and revokes them.
+///
+/// Creating one is free and opens no connection. Clones share it. See the spec `S` for what the
+/// provider does differently.
+///
+/// `OAuthProvider<dyn ProviderSpec>` is one whose spec is known at run time only; see
+/// [`OAuthProviderBuilder::of`].
+///
+/// A session records the OAuth client that it was made with, and goes only to the server that issued
+/// it, unless another is [trusted](OAuthProviderBuilder::trust_endpoint).
+pub struct OAuthProvider<S: ?Sized> {
+    protocol: Arc<Protocol>,
+    kind: PhantomData<fn(&S)>,
+}
+
+impl<S: ProviderSpec + Default> OAuthProvider<S> {
+    /// A provider with everything at its default.
+    #[must_use]
+    pub fn new() -> Self {
+        S::default().provider()
+    }
+
+    /// Settings to start from.
+    pub fn builder() -> OAuthProviderBuilder<S> {
+        S::default().builder()
+    }
+}
+
+impl<S: ProviderSpec + Default> Default for OAuthProvider<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: ?Sized> OAuthProvider<S> {
+    pub(super) fn of(protocol: Protocol) -> Self {
+        Self {
+            protocol: Arc::new(protocol),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
+    /// The configuration for new sign-ins, with the user's settings applied.
+    #[must_use]
+    pub fn config(&self) -> &OAuthConfig {
+        &self.protocol.config
+    }
+
+    /// Requests a device code; the first half of [`authenticate`](AuthProvider::authenticate) for
+    /// programs that do their own waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transient`] for network errors and for a firewall's web page,
+    /// [`ErrorKind::Redirected`] if the endpoint has moved, [`ErrorKind::StateMismatch`] if the
+    /// response does not carry the `state` that was sent, [`ErrorKind::Expired`] if the code had
+    /// expired when it came (a wrong clock), [`ErrorKind::Config`] if the provider has no device
+    /// flow, or does not know the client or the scope, [`ErrorKind::Protocol`] for any other
+    /// rejection and for a senseless response.
+    pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
+        self.protocol.request_device_code(self.device_flow()?).await
+    }
+
+    /// Polls once whether the user has decided. The caller waits between polls, and stops when the
+    /// code has expired. A token that has expired already comes with a lifetime of zero.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Denied`] and [`ErrorKind::Expired`] end a sign-in, [`ErrorKind::Protocol`] too;
+    /// [`ErrorKind::Transient`] and [`ErrorKind::RateLimited`] do not.
+    pub async fn poll_for_token(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Poll> {
+        let flow = self.device_flow()?;
+        self.protocol.poll(flow, device, pkce).await
+    }
+
+    /// The session from a successful poll; the last step of
+    /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting. Pass it
+    /// to [`AuthManager::insert_session`](crate::AuthManager::insert_session).
+    #[must_use]
+    pub fn session(&self, response: TokenResponse) -> OAuthToken {
+        let client = self.protocol.config.client.credentials();
+        self.protocol.session(response, client)
+    }
+
+    fn device_flow(&self) -> Result<&DeviceFlow> {
+        let config = &self.protocol.config;
+        config.device_flow().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!("{} has no device flow", config.title()),
+            )
+        })
+    }
+}
+
+#[async_trait]
+impl<S: ProviderSpec + ?Sized> AuthProvider for OAuthProvider<S> {
+    fn name(&self) -> &str {
+        &self.protocol.config.name
+    }
+
+    async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        self.protocol.authenticate(prompt).await
+    }
+
+    async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+        self.protocol.refresh(current).await
+    }
+
+    fn rotates_refresh_tokens(&self) -> bool {
+        self.protocol.config.rotates_refresh_tokens
+    }
+
+    async fn revoke(&self, session: &OAuthToken) -> Result<Revocation> {
+        self.protocol.revoke(session).await
+    }
+
+    fn api(&self, session: &OAuthToken) -> Result<Api> {
+        self.protocol.api(session)
+    }
+
+    fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
+        self.protocol.spec.classify_api_response(response)
+    }
+
+    fn import_session(&self, session: OAuthToken) -> Result<OAuthToken> {
+        self.protocol.in_use(&session)?.imported(session)
+    }
+
+    fn endpoints(&self, session: Option<&OAuthToken>) -> Result<Vec<(EndpointRole, SecureUrl)>> {
+        let in_use = match session {
+            Some(session) => self.protocol.in_use(session)?,
+            None => self.protocol.default_use(),
+        };
+        let endpoints = in_use.config.endpoints.iter();
+        Ok(endpoints.map(|(role, url)| (role, url.clone())).collect())
+    }
+
+    fn recipient(&self, operation: Operation, session: &OAuthToken) -> Result<Option<SecureUrl>> {
+        self.protocol.recipient(operation, session)
+    }
+
+    fn check_session(&self, session: &OAuthToken) -> Result<()> {
+        self.protocol.check_session(session)
+    }
+
+    fn no_hand_out(&self) -> Option<&str> {
+        self.protocol.config.no_hand_out.as_deref()
+    }
+}
+
+impl<S: ?Sized> Clone for OAuthProvider<S> {
+    fn clone(&self) -> Self {
+        Self {
+            protocol: Arc::clone(&self.protocol),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for OAuthProvider<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthProvider")
+            .field("config", &self.protocol.config)
+            .field("settings", &self.protocol.settings)
+            .field("http", &self.protocol.http)
+            .finish_non_exhaustive()
+    }
+}

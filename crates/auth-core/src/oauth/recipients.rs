@@ -1,0 +1,139 @@
+//! The configuration that a session is used with, and the servers that may receive the session.
+
+use std::borrow::Cow;
+
+use super::config::{Client, ClientCredentials, OAuthConfig};
+use super::protocol::CLIENT_ID;
+use crate::error::{Error, ErrorKind, Result};
+use crate::origin::{Recipients, TrustedHost};
+use crate::secure_url::SecureUrl;
+use crate::token::OAuthToken;
+
+/// The configuration of one session.
+pub(super) struct InUse<'a> {
+    /// With the user's settings.
+    pub(super) config: Cow<'a, OAuthConfig>,
+    /// The provider's own, which decides what belongs to it.
+    pub(super) own: Cow<'a, OAuthConfig>,
+    pub(super) trusted: &'a [TrustedHost],
+}
+
+impl InUse<'_> {
+    /// The recipients of refresh tokens and of the client secret: the servers that issue and revoke
+    /// tokens.
+    pub(super) fn of_tokens(&self) -> Recipients {
+        let own = &self.own.endpoints;
+        let own = [Some(&own.token), own.revocation.as_ref()];
+        Recipients::of_vendor(own.into_iter().flatten().cloned()).trusting(self.trusted)
+    }
+
+    /// The recipients of access tokens: those, and the servers that take them.
+    pub(super) fn of_access(&self) -> Recipients {
+        let own = &self.own.endpoints;
+        let own = [
+            Some(&own.token),
+            own.revocation.as_ref(),
+            own.userinfo.as_ref(),
+            own.api_base.as_ref(),
+        ];
+        Recipients::of_vendor(own.into_iter().flatten().cloned()).trusting(self.trusted)
+    }
+
+    /// The client of this session for a request to `endpoint`: the one that it was made with (RFC
+    /// 6749 section 6), otherwise that of the configuration.
+    ///
+    /// A session that names no client does not decide which server receives a client secret.
+    pub(super) fn client(
+        &self,
+        session: &OAuthToken,
+        endpoint: &SecureUrl,
+    ) -> Result<Option<ClientCredentials>> {
+        if let Some(id) = session.metadata.provider_data.get(CLIENT_ID) {
+            let secret = session.metadata.client_secret.clone();
+            return Ok(Some(ClientCredentials::new(id, secret)));
+        }
+        let recipients = self.of_tokens();
+        match &self.config.client {
+            Client::None => Ok(None),
+            Client::Required(_) => Err(Error::new(
+                ErrorKind::Config,
+                "the session does not record its OAuth client, and none is set: sign in again, or \
+                 set the client",
+            )),
+            Client::Known(client)
+                if client.secret.is_some()
+                    && !recipients.owns(endpoint)
+                    && !recipients.trusts(endpoint) =>
+            {
+                Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "the session names no OAuth client; the secret of yours was not sent to {}",
+                        endpoint.host()
+                    ),
+                ))
+            }
+            Client::Known(client) => Ok(Some(client.clone())),
+        }
+    }
+
+    /// The session of another program, bound to a server, with what a refresh of it needs.
+    pub(super) fn imported(&self, session: OAuthToken) -> Result<OAuthToken> {
+        let recipients = self.of_tokens();
+        let session = recipients.settle(session, &self.config.endpoints.token);
+        let records_client = session.metadata.provider_data.contains_key(CLIENT_ID);
+        match &self.config.client {
+            _ if records_client => {}
+            Client::None => {}
+            Client::Required(_) => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "the OAuth client of the session is not known",
+                ));
+            }
+            Client::Known(client) if client.secret.is_some() => {
+                // From here on the client secret goes to the same servers as the session.
+                let (used, own) = (&self.config.endpoints.token, &self.own.endpoints.token);
+                if !recipients.trusts(used) || recipients.permit(&session, used).is_err() {
+                    recipients.permit(&session, own)?;
+                }
+            }
+            Client::Known(_) => {}
+        }
+        let client = self.config.client.credentials();
+        Ok(self.recorded(session, client, None))
+    }
+
+    /// The session with what a later refresh needs: its client, its region. `previous` is the session
+    /// that it replaces; what that one records stays.
+    pub(super) fn recorded(
+        &self,
+        mut session: OAuthToken,
+        client: Option<&ClientCredentials>,
+        previous: Option<&OAuthToken>,
+    ) -> OAuthToken {
+        let metadata = &mut session.metadata;
+        if let Some(client) = client
+            && !metadata.provider_data.contains_key(CLIENT_ID)
+        {
+            let id = client.id.clone();
+            metadata.provider_data.insert(CLIENT_ID.into(), id);
+            metadata.client_secret.clone_from(&client.secret);
+        }
+        // What belongs to one client says nothing of the session of another.
+        let is_of_other_client = client
+            .zip(self.config.client.credentials())
+            .is_some_and(|(used, own)| used.id != own.id);
+        if is_of_other_client {
+            return session;
+        }
+        for (name, value) in &self.config.session_data {
+            let recorded = previous.and_then(|previous| previous.metadata.provider_data.get(name));
+            metadata
+                .provider_data
+                .entry(name.clone())
+                .or_insert_with(|| recorded.unwrap_or(value).clone());
+        }
+        session
+    }
+}

@@ -1,0 +1,15 @@
+//! The API that an access token is for.
+
+/// The API of one session: where to send its access token, and with which headers.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Api {
+    /// The base URL, without a slash at the end; `None` if there is none that may receive the
+    /// access token.
+    pub base: Option<String>,
+    /// The headers that each call needs besides `Authorization`. None of them is secret.
+    pub headers: Vec<(String, String)>,
+    /// The host that the session names as its API, if the access token may not go there. It is not
+    /// the base then.
+    pub ignored: Option<String>,
+}

@@ -1,0 +1,85 @@
+//! The providers, one row for each.
+
+use std::sync::Arc;
+
+use llm_auth_core::ProviderSpec;
+use llm_auth_gemini::{Gemini, OAuthClient};
+use llm_auth_minimax::MiniMax;
+use llm_auth_qwen::Qwen;
+
+use super::args::ProviderArgs;
+
+/// A provider as the command knows it.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The name as it is typed and stored.
+    pub(super) name: &'static str,
+    /// Another name that may be typed.
+    pub(super) alias: Option<&'static str>,
+    /// The name as a user knows it.
+    pub(super) title: &'static str,
+    /// What a sign-in is good for today; a sign-in prints it before it begins.
+    pub(super) availability: &'static str,
+    /// Whether it takes `--client-file`.
+    pub(super) takes_client_file: bool,
+    /// Whether it takes `--region`.
+    pub(super) takes_region: bool,
+    /// What to do without an OAuth client, if each user brings one.
+    pub(super) client_advice: &'static str,
+    /// A scope besides the library's: the command distinguishes accounts by their owners.
+    pub(super) identity_scope: Option<&'static str>,
+    /// The provider by the flags, with what is the user's own.
+    pub(super) spec: fn(&ProviderArgs, Own) -> Arc<dyn ProviderSpec>,
+}
+
+/// What a provider is made of that is the user's own.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    pub(super) client: Option<OAuthClient>,
+    pub(super) quota_project: Option<String>,
+}
+
+pub(super) static QWEN: Row = Row {
+    name: "qwen",
+    alias: None,
+    title: "Qwen",
+    availability: "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the API \
+                   refuses the tokens of most accounts.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "",
+    identity_scope: None,
+    spec: |_args, _own| Arc::new(Qwen::default()),
+};
+
+pub(super) static MINIMAX: Row = Row {
+    name: "minimax",
+    alias: None,
+    title: "MiniMax",
+    availability: "The API takes tokens of accounts with a Token Plan only.",
+    takes_client_file: false,
+    takes_region: true,
+    client_advice: "",
+    identity_scope: None,
+    spec: |args, _own| Arc::new(MiniMax::new(args.region(), args.dialect)),
+};
+
+pub(super) static GEMINI: Row = Row {
+    name: "gemini",
+    alias: Some("google"),
+    title: "Gemini",
+    availability: "You need your own OAuth client (type \"Desktop app\"). API usage is billed to that \
+                   client's project.",
+    takes_client_file: true,
+    takes_region: false,
+    client_advice: "make an OAuth client of type \"Desktop app\" in the Google Cloud console, then run \
+                    `llm-auth login gemini --client-file client_secret.json`",
+    identity_scope: Some(llm_auth_gemini::SCOPE_EMAIL),
+    spec: |_args, own| {
+        let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
+        Arc::new(match own.quota_project {
+            Some(project) => gemini.quota_project(project),
+            None => gemini,
+        })
+    },
+};

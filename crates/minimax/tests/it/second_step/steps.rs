@@ -1,0 +1,1 @@
+../../../../qwen/tests/it/second_step/steps.rs

@@ -1,0 +1,194 @@
+//! Asking for a user code and polling with it, as the other side of the socket sees it.
+
+use std::time::Duration;
+
+use llm_auth_minimax::{Dialect, ErrorKind, MiniMaxProvider};
+
+use crate::common::{TestResult, at, failure, parameters, says};
+
+const OURS: &str = r#"{"user_code":"A+B&C","verification_uri":"https://platform.minimax.io/oauth-authorize?user_code=x","expired_in":1790000060000,"interval":3000,"state":"{STATE}"}"#;
+const RFC: &str = r#"{"device_code":"made-up+/=&%","user_code":"UWBR-EFBT","verification_uri":"https://account.minimax.io/oauth-authorize","expires_in":300,"interval":3}"#;
+
+#[tokio::test]
+async fn each_dialect_asks_for_a_code_in_its_own_words() -> TestResult {
+    let challenge = "code_challenge=X&code_challenge_method=S256";
+    for (dialect, answer, body) in [
+        (
+            Dialect::OpenClaw,
+            OURS,
+            format!(
+                "client_id=78257093-7e40-4613-99e0-527b14b39113&scope=group_id+profile+model.completion&{challenge}&response_type=code&state=X"
+            ),
+        ),
+        (
+            Dialect::Mmx,
+            OURS,
+            format!(
+                "client_id=659cf4c1-615c-45f6-a5f6-4bf15eb476e5&scope=openid+profile+coding_plan&{challenge}&state=X"
+            ),
+        ),
+        (
+            Dialect::MiniMaxCode,
+            RFC,
+            format!(
+                "client_id=mcode-public&scope=agent.default&{challenge}&audience=agent-backend"
+            ),
+        ),
+    ] {
+        let server = says([(200, answer)]).await?;
+        let (_, pkce) = at(&server, dialect)?.request_device_code().await?;
+        let request = &server.requests()[0];
+        assert_eq!(request.target, "/oauth2/device/code");
+        assert_eq!(request.headers["x-request-id"].len(), 36);
+        let state = request.parameter("state").unwrap_or_else(|| "none".into());
+        let sent = request.body.replace(pkce.challenge(), "X");
+        let sent = sent.replace(&format!("state={state}"), "state=X");
+        assert_eq!(parameters(&sent), parameters(&body));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_dialect_polls_in_its_own_words() -> TestResult {
+    let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3A";
+    let without_device_code = RFC.replace("\"device_code\":\"made-up+/=&%\",", "");
+    for (dialect, answer, body) in [
+        (
+            Dialect::OpenClaw,
+            OURS,
+            format!(
+                "{grant}user_code&client_id=78257093-7e40-4613-99e0-527b14b39113&user_code=A%2BB%26C"
+            ),
+        ),
+        (
+            Dialect::Mmx,
+            OURS,
+            format!(
+                "{grant}device_code&client_id=659cf4c1-615c-45f6-a5f6-4bf15eb476e5&user_code=A%2BB%26C"
+            ),
+        ),
+        (
+            Dialect::MiniMaxCode,
+            RFC,
+            format!("{grant}device_code&client_id=mcode-public&device_code=made-up%2B%2F%3D%26%25"),
+        ),
+        (
+            Dialect::MiniMaxCode,
+            &without_device_code,
+            format!("{grant}device_code&client_id=mcode-public&user_code=UWBR-EFBT"),
+        ),
+    ] {
+        let server = says([(200, answer), (200, r#"{"status":"pending"}"#)]).await?;
+        let provider = at(&server, dialect)?;
+        let (device, pkce) = provider.request_device_code().await?;
+        provider.poll_for_token(&device, &pkce).await?;
+        let request = &server.requests()[1];
+        assert_eq!(request.target, "/oauth2/token");
+        let verifier = pkce.verifier().expose();
+        let body = format!("{body}&code_verifier={verifier}");
+        assert_eq!(parameters(&request.body), parameters(&body));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_unit_of_the_interval_goes_with_the_shape_of_the_answer() -> TestResult {
+    let server = says([(200, OURS)]).await?;
+    let (device, _) = at(&server, Dialect::OpenClaw)?
+        .request_device_code()
+        .await?;
+    assert_eq!(device.interval, Some(Duration::from_secs(3)));
+    assert_eq!(device.expires_in, Duration::from_secs(60));
+    assert_eq!(device.verification_uri_complete, None);
+
+    let server = says([(200, RFC)]).await?;
+    let (device, _) = at(&server, Dialect::MiniMaxCode)?
+        .request_device_code()
+        .await?;
+    assert_eq!(device.interval, Some(Duration::from_secs(3)));
+    assert_eq!(device.expires_in, Duration::from_secs(300));
+    let page = "https://account.minimax.io/oauth-authorize?user_code=UWBR-EFBT";
+    assert_eq!(device.best_uri(), page);
+    Ok(())
+}
+
+#[tokio::test]
+async fn odd_device_answers_are_refused_in_clear_words() -> TestResult {
+    for (change, kind, words) in [
+        (
+            ("1790000060000", "1790000060"),
+            ErrorKind::Protocol,
+            "not an instant",
+        ),
+        (
+            ("1790000060000", "60"),
+            ErrorKind::Protocol,
+            "not an instant",
+        ),
+        (
+            ("1790000060000", "-5"),
+            ErrorKind::Protocol,
+            "not a positive",
+        ),
+        (
+            ("1790000060000", "1.5"),
+            ErrorKind::Protocol,
+            "not a positive",
+        ),
+        (
+            ("1790000060000", "\"soon\""),
+            ErrorKind::Protocol,
+            "not a number",
+        ),
+        (
+            ("1790000060000", "1789999999999"),
+            ErrorKind::Expired,
+            "clock",
+        ),
+        (
+            ("\"expired_in\":1790000060000", "\"x\":1"),
+            ErrorKind::Protocol,
+            "how long",
+        ),
+        (("{STATE}", "other"), ErrorKind::StateMismatch, "state"),
+        (
+            ("\"state\":\"{STATE}\"", "\"x\":1"),
+            ErrorKind::StateMismatch,
+            "state",
+        ),
+        (
+            ("\"user_code\":\"A+B&C\"", "\"x\":1"),
+            ErrorKind::Protocol,
+            "user code",
+        ),
+        (
+            ("https://platform", "javascript://x"),
+            ErrorKind::Protocol,
+            "not https",
+        ),
+        (("http", "file"), ErrorKind::Protocol, "not https"),
+    ] {
+        let body = OURS.replace(change.0, change.1);
+        let server = says([(200, &body)]).await?;
+        let error = failure(at(&server, Dialect::OpenClaw)?.request_device_code().await)?;
+        assert_eq!(error.kind(), kind, "{body}");
+        assert!(error.message().contains(words), "{error}: {body}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn odd_intervals_count_as_not_named() -> TestResult {
+    for odd in ["0", "-1", "\"soon\"", "null", "[]"] {
+        let body = OURS.replace("3000", odd);
+        let server = says([(200, &body)]).await?;
+        let (device, _) = at(&server, Dialect::OpenClaw)?
+            .request_device_code()
+            .await?;
+        assert_eq!(device.interval, None, "{odd}");
+    }
+    let provider = MiniMaxProvider::new();
+    let flow = provider.config().device_flow().ok_or("no device flow")?;
+    assert_eq!(flow.schedule.first_wait(None), Duration::from_secs(2));
+    Ok(())
+}

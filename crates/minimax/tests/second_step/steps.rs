@@ -1,1 +1,0 @@
-../../../qwen/tests/second_step/steps.rs

@@ -1,0 +1,40 @@
+//! The page that explains the control API.
+
+use crate::http::Response;
+use crate::pages::{document, escape};
+use crate::shared::Shared;
+
+pub(super) fn index(shared: &Shared) -> Response {
+    let env = shared.env().into_iter();
+    let exports: String = env.map(|(k, v)| format!("export {k}='{v}'\n")).collect();
+    let pending: String = shared
+        .providers()
+        .iter()
+        .flat_map(|kit| {
+            let codes = kit.pending_user_codes().into_iter();
+            codes.map(|code| format!("<li>{}: <code>{code}</code></li>", kit.provider()))
+        })
+        .collect();
+    let body = format!(
+        "<h2>Point llm-auth here</h2><pre>{}</pre>\
+         <h2>Logins that wait for you</h2><ul>{pending}</ul>\
+         <p>Codes are typed in at <a href=\"/authorize\">Qwen</a> or \
+         <a href=\"/oauth-authorize\">MiniMax</a>.</p>\
+         <h2>Control</h2><pre>{}</pre>",
+        escape(&exports),
+        escape(CONTROL)
+    );
+    document(200, "llm-auth-testkit", &body, "'self'")
+}
+
+const CONTROL: &str = "GET  /testkit/state               counters, live families, pending codes
+GET  /testkit/client_secret.json  a client file for Google
+POST /testkit/approve             {} or {\"user_code\": \"...\", \"deny\": true}
+POST /testkit/expire              {} or {\"vendor\": \"qwen\"}: access tokens die
+POST /testkit/revoke              {} or {\"vendor\": \"qwen\"}: families die
+POST /testkit/faults              {\"vendor\": \"qwen\", \"endpoint\": \"refresh\",
+                                   \"fault\": {\"kind\": \"drop\", \"stage\": \"after\"}, \"times\": 1}
+POST /testkit/release             {} or {\"vendor\": \"qwen\"}: held streams go on
+POST /testkit/settings            {\"vendor\": \"qwen\", \"access_lifetime_seconds\": 5}
+POST /testkit/reset               counters to zero
+";
