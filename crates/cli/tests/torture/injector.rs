@@ -10,10 +10,13 @@ use std::time::Duration;
 use llm_auth_testkit::{Fault, Operation, Provider};
 use nix::errno::Errno;
 
-use crate::attach::WAITING;
 use crate::process::Done;
+use crate::ptrace_attach::WAITING;
 use crate::round::{Check, Round, Stop, ensure};
+#[cfg(target_arch = "x86_64")]
 use crate::tracer;
+#[cfg(not(target_arch = "x86_64"))]
+use crate::tracer_unsupported as tracer;
 use crate::world::{ACCOUNT, World};
 
 const CERTIFICATES: &str = "ca.pem";

@@ -9,9 +9,9 @@ use rustix::process::Signal;
 
 use crate::process::{Done, Running, start};
 use crate::random::Random;
+use crate::recording_proxy::{Pair, RecordingProxy, Seen};
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::session::Session;
-use crate::wire::{Pair, Seen, Wire};
 use crate::world::{ACCOUNT, World};
 
 const OTHER: &str = "other";
@@ -220,16 +220,16 @@ fn victim(
     back: Duration,
     length: Duration,
 ) -> Check<Victim> {
-    let mut wire = world.wire()?;
-    wire.slow_down(there, back);
+    let mut proxy = world.proxy()?;
+    proxy.slow_down(there, back);
     let more: &[&str] = if plan.forced {
         &["--force-refresh"]
     } else {
         &[]
     };
-    let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, more)));
+    let running = start(&mut world.command_via(&proxy, &world.token(ACCOUNT, more)));
     let begun = Instant::now();
-    await_aim(plan.aim, &running, &wire, length * 2);
+    await_aim(plan.aim, &running, &proxy, length * 2);
     // The moment of the kill is the fault: this sleep waits for nothing.
     let at = match plan.aim {
         Aim::Start => plan.after.saturating_sub(begun.elapsed()),
@@ -238,17 +238,17 @@ fn victim(
     std::thread::sleep(at);
     running.signal(Signal::KILL);
     let done = world.finish(running)?;
-    let seen = wire.settle();
+    let seen = proxy.settle();
     Ok(Victim { done, seen })
 }
 
 /// A process that adopts what another refreshed never comes to some of these.
-fn await_aim(aim: Aim, running: &Running, wire: &Wire, limit: Duration) {
+fn await_aim(aim: Aim, running: &Running, proxy: &RecordingProxy, limit: Duration) {
     let _came = match aim {
         Aim::Start => true,
-        Aim::Request => wire.comes_within(limit, |seen| seen.requests > 0),
-        Aim::Rotation => wire.comes_within(limit, |seen| seen.answered > 0),
-        Aim::Answer => wire.comes_within(limit, |seen| seen.delivered > 0),
+        Aim::Request => proxy.comes_within(limit, |seen| seen.requests > 0),
+        Aim::Rotation => proxy.comes_within(limit, |seen| seen.answered > 0),
+        Aim::Answer => proxy.comes_within(limit, |seen| seen.delivered > 0),
         Aim::Output => running.wait_for_output(limit),
     };
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::recording_proxy::Pair;
 use crate::round::{Check, Stop, ensure};
-use crate::wire::Pair;
 
 /// A session as its file holds it, whole.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::process::{Done, start};
+use crate::recording_proxy::Seen;
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::session::Session;
-use crate::wire::Seen;
 use crate::world::{ACCOUNT, World};
 
 const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
@@ -17,15 +17,15 @@ pub(crate) fn at_any_moment(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let (signal, code) = *round.random.one_of(&SIGNALS);
-    let mut wire = world.wire()?;
+    let mut proxy = world.proxy()?;
     let slow = Duration::from_millis(20);
-    wire.slow_down(round.random.time(slow), round.random.time(slow));
-    let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, &[])));
+    proxy.slow_down(round.random.time(slow), round.random.time(slow));
+    let running = start(&mut world.command_via(&proxy, &world.token(ACCOUNT, &[])));
     // The moment of the signal is the fault.
     std::thread::sleep(round.random.time(round.pace + slow));
     running.signal(signal);
     let done = world.finish(running)?;
-    judge(round, &world, &before, &done, code, &wire.settle())
+    judge(round, &world, &before, &done, code, &proxy.settle())
 }
 
 /// The vendor has rotated, and the answer arrives around the signal.
@@ -33,19 +33,19 @@ pub(crate) fn answer_on_its_way(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let (signal, code) = *round.random.one_of(&SIGNALS);
-    let mut wire = world.wire()?;
-    wire.hold_answers();
-    let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, &[])));
-    wire.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
+    let mut proxy = world.proxy()?;
+    proxy.hold_answers();
+    let running = start(&mut world.command_via(&proxy, &world.token(ACCOUNT, &[])));
+    proxy.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
     let signal_first = round.random.happens(50);
     if signal_first {
         running.signal(signal);
         if round.random.happens(50) {
             running.wait_for_words("finishing a renewal")?;
         }
-        wire.release();
+        proxy.release();
     } else {
-        wire.release();
+        proxy.release();
         std::thread::sleep(round.random.time(Duration::from_millis(6)));
         running.signal(signal);
     }
@@ -55,7 +55,7 @@ pub(crate) fn answer_on_its_way(round: &mut Round) -> Check {
         "{}",
         world.tell(&done)
     );
-    judge(round, &world, &before, &done, code, &wire.settle())
+    judge(round, &world, &before, &done, code, &proxy.settle())
 }
 
 fn judge(

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::process::{Running, start};
+use crate::recording_proxy::RecordingProxy;
 use crate::round::{Check, Round, ensure};
-use crate::wire::Wire;
 use crate::world::{ACCOUNT, World};
 
 /// How long all processes may take to reach the lock. Less than a request may take.
@@ -46,8 +46,8 @@ pub(crate) fn refused_by_the_api(round: &mut Round) -> Check {
 
 /// The vendor's answer is held until everybody is at the lock, so all know the same old token.
 fn storm(round: &mut Round, world: &World, accounts: &[&str], many: usize, forced: u64) -> Check {
-    let wire = world.wire()?;
-    wire.hold_answers();
+    let proxy = world.proxy()?;
+    proxy.hold_answers();
     let mut running: Vec<(&str, Running)> = Vec::new();
     for number in 0..many {
         let account = accounts[number % accounts.len()];
@@ -56,11 +56,11 @@ fn storm(round: &mut Round, world: &World, accounts: &[&str], many: usize, force
         } else {
             &[]
         };
-        let mut command = world.command_via(&wire, &world.token(account, more));
+        let mut command = world.command_via(&proxy, &world.token(account, more));
         running.push((account, start(&mut command)));
     }
     gather(world, &running)?;
-    wire.release();
+    proxy.release();
     let mut tokens = Vec::new();
     for (account, one) in running {
         let done = world.finish(one)?;
@@ -69,7 +69,7 @@ fn storm(round: &mut Round, world: &World, accounts: &[&str], many: usize, force
         tokens.push((account, done.token().unwrap_or_default().to_owned()));
         round.outcome("exit 0");
     }
-    finish(world, wire, accounts, &tokens)
+    finish(world, proxy, accounts, &tokens)
 }
 
 fn gather(world: &World, running: &[(&str, Running)]) -> Check {
@@ -80,8 +80,13 @@ fn gather(world: &World, running: &[(&str, Running)]) -> Check {
     Ok(())
 }
 
-fn finish(world: &World, wire: Wire, accounts: &[&str], tokens: &[(&str, String)]) -> Check {
-    drop(wire);
+fn finish(
+    world: &World,
+    proxy: RecordingProxy,
+    accounts: &[&str],
+    tokens: &[(&str, String)],
+) -> Check {
+    drop(proxy);
     for account in accounts {
         let session = world.check_kept(account)?;
         let same = tokens

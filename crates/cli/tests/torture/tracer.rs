@@ -15,9 +15,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::attach::{Attached, failed, ours};
 use crate::injector::{Act, Aim, Plan, Seen, Tries};
 use crate::process::{Done, FOREVER};
+use crate::ptrace_attach::{Attached, failed, ours};
 use crate::round::{Check, ensure};
 use crate::syscalls::{Call, Descriptors, Kind, Work, is_start, name};
 

@@ -14,9 +14,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::process::{Done, Running, start};
+use crate::recording_proxy::{Ledger, Pair, RecordingProxy, body_of, pair_in, post};
 use crate::round::{Check, Stop, ensure};
 use crate::session::Session;
-use crate::wire::{Ledger, Pair, Wire, body_of, pair_in, post};
+use crate::support::wait::seen_in_time;
 
 pub(crate) const ACCOUNT: &str = "default";
 
@@ -41,7 +42,7 @@ pub(crate) struct World {
 }
 
 /// The words of a command that may send the session to this server: the files of the rounds record
-/// none, or the one before a wire.
+/// none, or the one before a proxy.
 fn trusting<'a>(words: &[&'a str], base: &'a str) -> Vec<&'a str> {
     let mut words = words.to_vec();
     let sends = [
@@ -82,8 +83,8 @@ impl World {
         self.kit.provider(self.provider)
     }
 
-    pub(crate) fn wire(&self) -> Check<Wire> {
-        Wire::new(self.kit.base_url(), &self.ledger)
+    pub(crate) fn proxy(&self) -> Check<RecordingProxy> {
+        RecordingProxy::new(self.kit.base_url(), &self.ledger)
     }
 
     /// A command that knows nothing of this computer but the home directory and the vendor.
@@ -91,9 +92,9 @@ impl World {
         self.command_at(self.kit.base_url(), words)
     }
 
-    /// The same, with the vendor at the far end of a wire.
-    pub(crate) fn command_via(&self, wire: &Wire, words: &[&str]) -> Command {
-        self.command_at(wire.base(), words)
+    /// The same, with the vendor at the far end of a proxy.
+    pub(crate) fn command_via(&self, proxy: &RecordingProxy, words: &[&str]) -> Command {
+        self.command_at(proxy.base(), words)
     }
 
     fn command_at(&self, base: &str, words: &[&str]) -> Command {
@@ -116,7 +117,7 @@ impl World {
         let program = std::env::current_exe().unwrap();
         let (base, file) = (self.kit.base_url(), self.file(ACCOUNT));
         let (program, file) = (program.to_string_lossy(), file.to_string_lossy());
-        let words = [crate::careless::FLAG, name, base, &file];
+        let words = [crate::careless_programs::FLAG, name, base, &file];
         let all = [launcher, &[&program], &words, more].concat();
         let mut command = self.launcher(all[0], base, &all[1..]);
         command.env("PATH", "/usr/bin:/bin");
@@ -301,13 +302,8 @@ impl World {
 
     /// Waits until the vendor has seen this.
     pub(crate) fn wait_for_server(&self, name: &str, seen: impl Fn(&Counters) -> bool) -> Check {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()?;
-        let limit = Duration::from_secs(60);
-        let came = runtime
-            .block_on(async { tokio::time::timeout(limit, self.server().wait_for(seen)).await });
-        ensure!(came.is_ok(), "{name} never came");
+        let came = seen_in_time(self.server(), seen);
+        ensure!(came.is_some(), "{name} never came");
         Ok(())
     }
 
