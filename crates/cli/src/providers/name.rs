@@ -9,6 +9,7 @@ use llm_auth_core::{FileTokenStore, FlowKind, OAuthConfig};
 use super::args::ProviderArgs;
 use super::table::{self, Own, Row};
 use crate::session::resolve::Accounts;
+use crate::system::env::Variables;
 
 /// A provider that can be signed in to.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +77,13 @@ impl ProviderName {
     /// Whether a refresh spends the refresh token, so that two programs cannot share a session.
     pub(crate) fn rotates_refresh_tokens(self) -> bool {
         self.config(&ProviderArgs::default()).rotates_refresh_tokens
+    }
+
+    /// Whether any variable of its own is set.
+    pub(crate) fn has_variables(self) -> bool {
+        let begin = Variables::of(self.name()).name("");
+        std::env::vars_os()
+            .any(|(name, value)| !value.is_empty() && name.to_string_lossy().starts_with(&begin))
     }
 
     /// The provider's own configuration, independent of the environment.

@@ -194,7 +194,7 @@ fn a_flood_of_what_is_not_the_answer_is_counted_and_not_told_to_the_end() {
 fn the_default_times_are_in_the_help_and_the_end_of_a_wait_names_the_flag() {
     let user = User::with(Approval::Manual);
     let help = user.run(&["login", "--help"]).out;
-    assert!(help.contains("default: 300 for gemini"), "{help}");
+    assert!(help.contains("default: 300 in the browser"), "{help}");
     let done = user.run(&["login", "gemini", "--timeout", "0.2"]);
     done.assert_failed(5, "in time");
     assert!(
