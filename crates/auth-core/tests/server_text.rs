@@ -4,7 +4,8 @@
 #[path = "support/socket.rs"]
 mod socket;
 
-use llm_auth_core::{DeviceAuthorization, ErrorKind, Form, HttpClient, Secret, TokenResponse};
+use llm_auth_core::provider::{DeviceAuthorization, Form, TokenResponse};
+use llm_auth_core::{ErrorKind, HttpClient, Secret};
 
 use socket::{answer, coded, post, refused, serve};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use llm_auth_core::provider::Client;
 use llm_auth_core::{
-    Client, ClientCredentials, EndpointOverrides, EndpointRole, HttpClient, OAuthProviderBuilder,
-    Secret,
+    ClientCredentials, EndpointOverrides, EndpointRole, HttpClient, OAuthProviderBuilder, Secret,
 };
 use llm_auth_gemini::OAuthClient;
 
