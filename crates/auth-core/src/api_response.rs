@@ -39,7 +39,7 @@ impl<'a> ApiResponse<'a> {
 
     /// The status if only the HTTP status counts (RFC 6750 section 3.1).
     #[must_use]
-    pub const fn verdict_by_status(&self) -> ApiStatus {
+    pub const fn by_status(&self) -> ApiStatus {
         match self.status {
             401 => ApiStatus::RefreshNeeded,
             429 => ApiStatus::RateLimited,

@@ -42,7 +42,8 @@ use crate::secret::Secret;
 /// # async fn run() -> Result<(), llm_auth_core::Error> {
 /// use std::time::Duration;
 ///
-/// use llm_auth_core::{LoopbackListener, Silent, random_state};
+/// use llm_auth_core::Silent;
+/// use llm_auth_core::provider::{LoopbackListener, random_state};
 ///
 /// let state = random_state()?;
 /// let listener = LoopbackListener::bind("/oauth2callback")?;

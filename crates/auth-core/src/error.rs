@@ -49,7 +49,7 @@ struct Inner {
     session: Option<SessionKey>,
     status: Option<u16>,
     retry_after: Option<Duration>,
-    answer_lost: bool,
+    response_lost: bool,
     unread: bool,
     cut_off: bool,
     no_verdict: bool,
@@ -111,7 +111,7 @@ impl Error {
                 session: None,
                 status: None,
                 retry_after: None,
-                answer_lost: false,
+                response_lost: false,
                 unread: false,
                 cut_off: false,
                 no_verdict: false,
@@ -152,8 +152,8 @@ impl Error {
 
     /// Marks that the server may have acted on the request, although no whole response came.
     #[must_use]
-    pub fn with_answer_lost(self, lost: bool) -> Self {
-        self.change(|inner| inner.answer_lost = lost)
+    pub fn with_response_lost(self, lost: bool) -> Self {
+        self.change(|inner| inner.response_lost = lost)
     }
 
     /// Sets whether a rejection is the authorization server's own verdict on the refresh token, so
@@ -250,8 +250,8 @@ impl Error {
     ///
     /// After such an error of a refresh, the refresh token may be spent (RFC 9700 section 4.14.2).
     #[must_use]
-    pub fn answer_lost(&self) -> bool {
-        self.inner.answer_lost
+    pub fn response_lost(&self) -> bool {
+        self.inner.response_lost
     }
 
     /// Whether the authorization server has explicitly rejected the refresh token: an

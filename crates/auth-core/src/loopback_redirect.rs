@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// # Examples
 ///
 /// ```
-/// use llm_auth_core::{LoopbackHost, LoopbackRedirect};
+/// use llm_auth_core::provider::{LoopbackHost, LoopbackRedirect};
 ///
 /// let mut redirect = LoopbackRedirect::new("/callback");
 /// redirect.host = LoopbackHost::Localhost;

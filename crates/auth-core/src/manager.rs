@@ -34,8 +34,8 @@ pub use self::login::PendingLogin;
 pub use self::logout::Logout;
 use self::requirement::Requirement;
 use self::shared::Shared;
+use crate::auth_provider::AuthProvider;
 use crate::error::Result;
-use crate::provider::AuthProvider;
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 

@@ -23,11 +23,12 @@ use crate::token::OAuthToken;
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::{SecureUrl, OAuthToken, Recipients, Timestamp};
+/// use llm_auth_core::{SecureUrl, OAuthToken, Timestamp};
+/// use llm_auth_core::provider::Recipients;
 ///
 /// let vendor = SecureUrl::new("https://vendor.example/token")?;
 /// let other = SecureUrl::new("https://other.example/token")?;
-/// let recipients = Recipients::of_vendor([vendor.clone()]);
+/// let recipients = Recipients::of_provider([vendor.clone()]);
 /// let session = OAuthToken::new("made-up".into(), Timestamp::default()).issued_by(&vendor);
 /// assert!(recipients.permit(&session, &vendor).is_ok());
 /// assert!(recipients.permit(&session, &other).is_err());
@@ -43,7 +44,7 @@ pub struct Recipients {
 impl Recipients {
     /// With the vendor's own endpoints, the token endpoint first.
     #[must_use]
-    pub fn of_vendor(own: impl IntoIterator<Item = SecureUrl>) -> Self {
+    pub fn of_provider(own: impl IntoIterator<Item = SecureUrl>) -> Self {
         Self {
             own: own.into_iter().collect(),
             trusted: Vec::new(),
@@ -103,7 +104,7 @@ impl Recipients {
     /// The session with the server that it belongs to: the one that it records, otherwise this
     /// token endpoint's if that is the vendor's or trusted, otherwise the vendor's.
     #[must_use]
-    pub fn settle(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
+    pub fn bind(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
         match (&session.metadata.server, self.own.first()) {
             (Some(_), _) => session,
             (None, Some(own)) if !self.owns(token_endpoint) && !self.trusts(token_endpoint) => {
@@ -162,7 +163,7 @@ mod tests {
     }
 
     fn vendor() -> Recipients {
-        Recipients::of_vendor([
+        Recipients::of_provider([
             SecureUrl::known("https://account.example/token"),
             SecureUrl::known("https://api.example/v1"),
         ])
@@ -301,18 +302,18 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_unknown_origin_is_settled_at_the_vendor_unless_the_endpoint_is_trusted() {
+    fn a_session_of_unknown_origin_is_bound_to_the_vendor_unless_the_endpoint_is_trusted() {
         let relay = SecureUrl::known("https://relay.example/token");
-        let settle = |recipients: Recipients, server| {
+        let bound = |recipients: Recipients, server| {
             recipients
-                .settle(session(server), &relay)
+                .bind(session(server), &relay)
                 .metadata
                 .server
                 .unwrap()
         };
-        assert_eq!(settle(vendor(), None), "https://account.example");
+        assert_eq!(bound(vendor(), None), "https://account.example");
         let trusting = vendor().trusting(&["relay.example".parse().unwrap()]);
-        assert_eq!(settle(trusting, None), "https://relay.example");
-        assert_eq!(settle(vendor(), Some("x.example")), "x.example");
+        assert_eq!(bound(trusting, None), "https://relay.example");
+        assert_eq!(bound(vendor(), Some("x.example")), "x.example");
     }
 }

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::Pkce;
+/// use llm_auth_core::provider::Pkce;
 ///
 /// let pkce = Pkce::generate()?;
 /// assert_eq!(pkce.verifier().expose().len(), 43);

@@ -207,7 +207,7 @@ impl OAuthToken {
     }
 
     /// Records the origin (scheme, host and port) of the token endpoint that issued the session:
-    /// [`Recipients`](crate::Recipients) sends it to no other server.
+    /// [`Recipients`](crate::provider::Recipients) sends it to no other server.
     #[must_use]
     pub fn issued_by(mut self, token_endpoint: &SecureUrl) -> Self {
         self.metadata.server = Some(token_endpoint.base());
@@ -224,16 +224,16 @@ impl OAuthToken {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] that names the location (`place`) and the owner.
-    pub fn check_owner(&self, key: &SessionKey, place: impl FnOnce() -> String) -> Result<()> {
+    /// [`ErrorKind::Config`] that names the location (`location`) and the owner.
+    pub fn check_owner(&self, key: &SessionKey, location: impl FnOnce() -> String) -> Result<()> {
         let metadata = &self.metadata;
         let owners = [
             (&metadata.provider, key.provider(), ""),
             (&metadata.account, key.account(), "the account "),
         ];
-        let other = owners.into_iter().find_map(|(noted, ours, what)| {
-            let noted = noted.as_deref().filter(|noted| *noted != ours)?;
-            Some(format!("{what}{}", clean(noted, 80, &[])))
+        let other = owners.into_iter().find_map(|(recorded, ours, what)| {
+            let recorded = recorded.as_deref().filter(|recorded| *recorded != ours)?;
+            Some(format!("{what}{}", clean(recorded, 80, &[])))
         });
         match other {
             None => Ok(()),
@@ -241,7 +241,7 @@ impl OAuthToken {
                 ErrorKind::Config,
                 format!(
                     "{} holds a session of {other}; use a file of its own for each session",
-                    place()
+                    location()
                 ),
             )
             .with_foreign_session()
@@ -372,9 +372,9 @@ mod tests {
     fn a_mark_is_about_one_refresh_token_only() {
         let mut token = read(FULL);
         token.metadata.rejected = token.record(Timestamp::default(), None);
-        assert!(token.is_refused());
+        assert!(token.is_rejected());
         token.refresh = Some("another".into());
-        assert!(!token.is_refused());
+        assert!(!token.is_rejected());
     }
 
     #[test]

@@ -5,6 +5,8 @@
 #[doc(no_inline)]
 pub use llm_auth_core::*;
 
+use crate::provider::{Client, CodeFlow, DeviceFlow, Flow, OAuthConfig};
+
 /// Signs in at Hugging Face with the device flow, or in the browser with
 /// [`flow(FlowKind::Code)`](OAuthProviderBuilder::flow), and refreshes sessions.
 ///

@@ -69,7 +69,7 @@ impl CallbackResponse {
     /// # Errors
     ///
     /// `error`, unless the sign-in goes on; then as
-    /// [`LoopbackListener::wait`](crate::LoopbackListener::wait).
+    /// [`LoopbackListener::wait`](crate::provider::LoopbackListener::wait).
     pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
         match self.source {
             Source::Browser(browser) => {

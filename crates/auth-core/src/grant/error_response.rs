@@ -67,7 +67,8 @@ impl ErrorResponse {
     /// # Examples
     ///
     /// ```
-    /// use llm_auth_core::{ErrorKind, ErrorResponse, Operation};
+    /// use llm_auth_core::ErrorKind;
+    /// use llm_auth_core::provider::{ErrorResponse, Operation};
     ///
     /// let error = ErrorResponse::new("bad_refresh_token", None).meaning("invalid_grant");
     /// assert_eq!(error.kind(Operation::Refresh), ErrorKind::RefreshRejected);
@@ -129,8 +130,8 @@ impl ErrorResponse {
 
     /// What the code means for an operation, by the standards.
     #[must_use]
-    pub fn kind(&self, step: Operation) -> ErrorKind {
-        match (self.code.as_str(), step) {
+    pub fn kind(&self, operation: Operation) -> ErrorKind {
+        match (self.code.as_str(), operation) {
             ("access_denied", Operation::Authorization | Operation::Exchange | Operation::Poll) => {
                 ErrorKind::Denied
             }
@@ -165,8 +166,8 @@ impl ErrorResponse {
 /// or an empty body may come from something in between. All other responses are
 /// [`Response::unreadable`].
 #[must_use]
-pub fn reasonless_error(step: Operation, response: &Response) -> Error {
-    if step != Operation::Refresh || !is_rejection(response) {
+pub fn reasonless_error(operation: Operation, response: &Response) -> Error {
+    if operation != Operation::Refresh || !is_rejection(response) {
         return response.unreadable();
     }
     let (host, status) = (response.host(), response.status());
@@ -191,16 +192,20 @@ fn is_rejection(response: &Response) -> bool {
 /// means [`ErrorKind::RefreshRejected`] is a [verdict](Error::is_verdict). A code that is not
 /// OAuth's, with 400 or 401, rejects a refresh too, but is no verdict.
 #[must_use]
-pub fn error_for(step: Operation, response: &Response, error_response: &ErrorResponse) -> Error {
+pub fn error_for(
+    operation: Operation,
+    response: &Response,
+    error_response: &ErrorResponse,
+) -> Error {
     let foreign =
-        step == Operation::Refresh && is_rejection(response) && !error_response.is_standard();
-    let kind = match (response.kind_of_status(), error_response.kind(step)) {
+        operation == Operation::Refresh && is_rejection(response) && !error_response.is_standard();
+    let kind = match (response.kind_of_status(), error_response.kind(operation)) {
         (None, ErrorKind::Protocol) if foreign => ErrorKind::RefreshRejected,
         (Some(ErrorKind::Transient), _) => ErrorKind::Transient,
         (Some(passing), ErrorKind::Protocol) => passing,
         (_, kind) => kind,
     };
-    let what = match step {
+    let what = match operation {
         Operation::Authorization | Operation::Exchange | Operation::Poll => "the sign-in",
         Operation::DeviceAuthorization => "a device code",
         Operation::Refresh => "the renewal",

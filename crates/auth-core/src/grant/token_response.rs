@@ -155,7 +155,7 @@ impl TokenResponse {
 /// The server has done what was asked, but its response cannot be used.
 fn senseless(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Protocol, message)
-        .with_answer_lost(true)
+        .with_response_lost(true)
         .with_unread_response()
 }
 

@@ -106,7 +106,7 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transient`] without a whole response; [`Error::answer_lost`] reports whether
+    /// [`ErrorKind::Transient`] without a whole response; [`Error::response_lost`] reports whether
     /// the request may have arrived. [`ErrorKind::Redirected`] if the endpoint has moved.
     /// [`ErrorKind::Config`] or [`ErrorKind::System`] if the client cannot be built.
     pub async fn post(

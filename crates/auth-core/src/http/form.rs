@@ -35,7 +35,8 @@ pub enum BodyFormat {
 /// # Examples
 ///
 /// ```
-/// use llm_auth_core::{Form, Secret};
+/// use llm_auth_core::Secret;
+/// use llm_auth_core::provider::Form;
 ///
 /// let form = Form::new()
 ///     .text("grant_type", "refresh_token")
@@ -93,7 +94,7 @@ impl Form {
     /// # Examples
     ///
     /// ```
-    /// use llm_auth_core::Form;
+    /// use llm_auth_core::provider::Form;
     ///
     /// let form = Form::new().text("redirect_uri", "http://127.0.0.1:1/cb");
     /// let form = form.renamed("redirect_uri", "callback_url");

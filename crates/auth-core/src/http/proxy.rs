@@ -26,7 +26,7 @@ const SCHEMES: [(&str, u16); 6] = [
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::ProxyUrl;
+/// use llm_auth_core::http::ProxyUrl;
 ///
 /// let proxy = ProxyUrl::new("socks5://user:made-up@proxy.example")?;
 /// assert_eq!(proxy.to_string(), "socks5://proxy.example:1080");

@@ -55,7 +55,8 @@ impl Response {
     /// # Examples
     ///
     /// ```
-    /// use llm_auth_core::{Response, SecureUrl};
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
     ///
     /// let endpoint = SecureUrl::known("https://vendor.example/token");
     /// let response = Response::for_test(&endpoint, 200, r#"{"access_token":"made-up"}"#);
@@ -259,7 +260,7 @@ impl Response {
     /// If the server may have done what was asked, and only its response was lost on the way (2xx,
     /// 500, a gateway's 502 or 504), the error counts as a lost response. An
     /// [`ErrorKind::RefreshRejected`] is no [verdict](Error::is_verdict) yet:
-    /// [`error_for`](crate::error_for) makes one, from the server's own words.
+    /// [`error_for`](crate::provider::error_for) makes one, from the server's own words.
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let may_have_done_it =
@@ -268,7 +269,7 @@ impl Response {
         Error::new(kind, message)
             .with_status(self.status)
             .with_retry_after(self.retry_after)
-            .with_answer_lost(may_have_done_it && no_verdict)
+            .with_response_lost(may_have_done_it && no_verdict)
             .with_verdict(false)
     }
 

@@ -139,7 +139,7 @@ impl Shared {
 
     /// The known session, unless only a new sign-in helps.
     fn known(&self) -> Option<Arc<OAuthToken>> {
-        self.snapshot.get().filter(|token| !token.is_refused())
+        self.snapshot.get().filter(|token| !token.is_rejected())
     }
 
     fn due_in(&self, token: &OAuthToken, now: Timestamp) -> Duration {

@@ -12,9 +12,9 @@ use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use super::unsaved::Unsaved;
 use super::{AuthManager, Shared};
+use crate::auth_provider::AuthProvider;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::Tasks;
-use crate::provider::AuthProvider;
 use crate::session::{DEFAULT_ACCOUNT, SessionKey};
 use crate::store::{MemoryTokenStore, TokenStore};
 

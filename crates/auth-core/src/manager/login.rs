@@ -61,7 +61,7 @@ impl AuthManager {
     ///     stored.is_none_or(|stored| stored.metadata.identity == new.metadata.identity)
     /// };
     /// match manager.login_with(&Silent, same_user).await? {
-    ///     Insertion::Stored(stored) => println!("stored as {}", manager.key()),
+    ///     Insertion::Stored(stored) => println!("signed in to {:?}", stored.token.metadata.account),
     ///     Insertion::Refused(refused) => {
     ///         println!("this account is not of {:?}", refused.new.metadata.identity);
     ///     }

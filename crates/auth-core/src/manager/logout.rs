@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
+use crate::auth_provider::Revocation;
 use crate::error::Result;
-use crate::provider::Revocation;
 
 /// The result of a [`logout`](AuthManager::logout).
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Shared {
         let newest = unsaved.as_ref().or(stored.as_ref());
         let was_signed_in = newest.is_some();
         let revocation = match newest {
-            Some(token) if revoke && !token.is_refused() => Some(self.foreign.revoke(token).await),
+            Some(token) if revoke && !token.is_rejected() => Some(self.foreign.revoke(token).await),
             _ => None,
         };
         if let Err(error) = guard.remove().await {

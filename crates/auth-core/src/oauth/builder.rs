@@ -10,12 +10,12 @@ use super::protocol::Protocol;
 use super::provider::OAuthProvider;
 use super::settings::Settings;
 use super::spec::ProviderSpec;
+use crate::auth_provider::EndpointRole;
 use crate::clock::{Clock, SystemClock};
 use crate::device::PollSchedule;
 use crate::error::Result;
 use crate::http::HttpClient;
 use crate::origin::TrustedHost;
-use crate::provider::EndpointRole;
 use crate::secure_url::SecureUrl;
 
 /// Settings of an [`OAuthProvider`].
@@ -37,7 +37,8 @@ impl OAuthProviderBuilder<dyn ProviderSpec> {
     /// ```
     /// use std::sync::Arc;
     ///
-    /// use llm_auth_core::{AuthProvider as _, OAuthConfig, OAuthProviderBuilder};
+    /// use llm_auth_core::{AuthProvider as _, OAuthProviderBuilder};
+    /// use llm_auth_core::provider::OAuthConfig;
     ///
     /// let file = r#"{"name": "vendor", "endpoints": {"token": "https://vendor.example/token"}}"#;
     /// let config: OAuthConfig = serde_json::from_str(file)?;

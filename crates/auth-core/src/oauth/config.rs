@@ -22,9 +22,8 @@ use crate::secure_url::SecureUrl;
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::{
-///     AuthProvider as _, Client, DeviceFlow, Flow, OAuthConfig, ProviderSpec as _, SecureUrl,
-/// };
+/// use llm_auth_core::{AuthProvider as _, ProviderSpec as _, SecureUrl};
+/// use llm_auth_core::provider::{Client, DeviceFlow, Flow, OAuthConfig};
 ///
 /// let token = SecureUrl::new("https://vendor.example/oauth/token")?;
 /// let mut config = OAuthConfig::new("vendor", token);

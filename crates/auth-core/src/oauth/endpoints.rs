@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::auth_provider::EndpointRole;
 use crate::error::Result;
-use crate::provider::EndpointRole;
 use crate::secure_url::SecureUrl;
 
 /// The endpoints of a provider.

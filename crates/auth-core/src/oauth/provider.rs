@@ -11,12 +11,12 @@ use super::config::{DeviceFlow, OAuthConfig};
 use super::protocol::Protocol;
 use super::spec::ProviderSpec;
 use crate::api_response::{ApiResponse, ApiStatus};
+use crate::auth_provider::{Api, AuthProvider, EndpointRole, Revocation};
 use crate::device::DeviceAuthorization;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Operation, Poll, TokenResponse};
 use crate::pkce::Pkce;
 use crate::prompt::UserPrompt;
-use crate::provider::{Api, AuthProvider, EndpointRole, Revocation};
 use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 

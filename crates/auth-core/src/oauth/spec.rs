@@ -27,9 +27,8 @@ const LONGEST_IDENTITY: usize = 320;
 /// # Examples
 ///
 /// ```
-/// use llm_auth_core::{
-///     Client, DeviceFlow, Flow, OAuthConfig, OAuthProvider, ProviderSpec, SecureUrl,
-/// };
+/// use llm_auth_core::{OAuthProvider, ProviderSpec, SecureUrl};
+/// use llm_auth_core::provider::{Client, DeviceFlow, Flow, OAuthConfig};
 ///
 /// /// Signs in at a made-up vendor.
 /// #[derive(Clone, Debug, Default)]
@@ -167,7 +166,7 @@ pub trait ProviderSpec: Debug + Send + Sync + 'static {
 
     /// What an API response means for the session.
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
-        response.verdict_by_status()
+        response.by_status()
     }
 
     /// The provider, with everything at its default.
@@ -220,7 +219,7 @@ pub struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// A call from its parts, to test a spec with
-    /// [`Response::for_test`](crate::Response::for_test).
+    /// [`Response::for_test`](crate::provider::Response::for_test).
     #[must_use]
     pub const fn new(
         operation: Operation,

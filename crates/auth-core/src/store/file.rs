@@ -235,7 +235,7 @@ impl TokenStore for FileTokenStore {
         }))
     }
 
-    fn place(&self, key: &SessionKey) -> String {
+    fn location(&self, key: &SessionKey) -> String {
         self.path(key).display().to_string()
     }
 }
@@ -257,13 +257,13 @@ impl StoreGuard for FileGuard {
         .await
     }
 
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
-        let (before, noted) = (self.ready.take(), noted.cloned());
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        let (before, stored) = (self.ready.take(), stored.cloned());
         let ready = self
             .under_lock(move |file, lock| {
                 // Dropped later, it would remove the new one's name.
                 drop(before);
-                file.prepare(noted.as_ref(), &lock)
+                file.prepare(stored.as_ref(), &lock)
             })
             .await?;
         self.ready = Some(ready);

@@ -59,7 +59,7 @@ impl TokenStore for MemoryTokenStore {
         }))
     }
 
-    fn place(&self, _key: &SessionKey) -> String {
+    fn location(&self, _key: &SessionKey) -> String {
         "memory".into()
     }
 }
@@ -70,9 +70,9 @@ impl StoreGuard for MemoryGuard {
         Ok(read(&self.sessions, &self.key))
     }
 
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
-        match noted {
-            Some(noted) => self.save(noted).await,
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        match stored {
+            Some(stored) => self.save(stored).await,
             None => Ok(()),
         }
     }

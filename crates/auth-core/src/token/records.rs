@@ -54,7 +54,7 @@ impl OAuthToken {
     /// Whether the server has rejected the current refresh token.
     #[must_use]
     // See decision 0019.
-    pub fn is_refused(&self) -> bool {
+    pub fn is_rejected(&self) -> bool {
         self.is_about_current(self.metadata.rejected.as_deref())
     }
 

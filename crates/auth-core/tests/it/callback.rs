@@ -5,10 +5,8 @@ mod connections;
 use std::sync::Arc;
 use std::time::Duration;
 
-use llm_auth_core::{
-    CallbackResponse, Error, ErrorKind, LoginEvent, LoopbackListener, Result, Secret, Silent,
-    UserPrompt,
-};
+use llm_auth_core::provider::{CallbackResponse, LoopbackListener};
+use llm_auth_core::{Error, ErrorKind, LoginEvent, Result, Secret, Silent, UserPrompt};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use llm_auth_core::store::LockHolder;
 use llm_auth_core::{
-    ErrorKind, FileTokenStore, LockHolder, OAuthToken, SessionKey, Timestamp, TokenStore as _,
+    ErrorKind, FileTokenStore, OAuthToken, SessionKey, Timestamp, TokenStore as _,
 };
 use tempfile::TempDir;
 

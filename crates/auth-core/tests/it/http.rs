@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use llm_auth_core::{
-    ErrorKind, Form, HttpClient, ManualClock, Operation, Poll, Secret, SecureUrl, Timestamp,
-};
+use llm_auth_core::provider::{Form, Operation, Poll};
+use llm_auth_core::{ErrorKind, HttpClient, ManualClock, Secret, SecureUrl, Timestamp};
 use tokio::net::TcpListener;
 
 mod bodies;
@@ -223,7 +222,7 @@ async fn a_server_that_is_not_there_has_not_seen_the_request() {
         .await;
     let error = sent.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transient);
-    assert!(!error.answer_lost());
+    assert!(!error.response_lost());
 }
 
 #[tokio::test]
@@ -239,7 +238,7 @@ async fn a_server_that_hangs_is_given_up() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transient);
-    assert!(error.answer_lost());
+    assert!(error.response_lost());
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
     assert_eq!(error.session(), Some(&key()));
     let kept = stored(&store).await;
-    assert!(kept.is_refused());
+    assert!(kept.is_rejected());
     assert_eq!(kept.refresh.unwrap().expose(), "r1", "marked, not erased");
     assert!(manager.token().await.unwrap_err().needs_login());
     assert_eq!(provider.refreshes(), 1);
@@ -132,7 +132,7 @@ async fn a_refusal_that_is_no_verdict_is_told_and_asked_for_again() {
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
     let kept = stored(&store).await;
-    assert!(!kept.is_refused() && !kept.may_be_spent());
+    assert!(!kept.is_rejected() && !kept.may_be_spent());
     assert!(kept.metadata.last_failure.is_some());
     let again = manager.invalidate(&kept).await.unwrap_err();
     assert!(again.needs_login());
@@ -153,7 +153,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
         .store(Arc::clone(&store))
         .build();
     assert_eq!(manager.token().await.unwrap().access.expose(), "a9");
-    assert!(!store.held().unwrap().is_refused());
+    assert!(!store.held().unwrap().is_rejected());
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
     assert_eq!(provider.refreshes(), 3);
     let kept = stored(&store).await;
     assert_eq!(kept.refresh.as_ref().unwrap().expose(), "r1");
-    assert!(!kept.is_refused() && !kept.may_be_spent());
+    assert!(!kept.is_rejected() && !kept.may_be_spent());
 }
 
 #[tokio::test]

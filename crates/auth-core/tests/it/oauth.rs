@@ -5,9 +5,10 @@
 mod code_flow;
 mod device_flow;
 
+use llm_auth_core::provider::{Client, OAuthConfig, Operation};
 use llm_auth_core::{
-    AuthProvider as _, Client, ClientCredentials, ErrorKind, OAuthConfig, OAuthToken, Operation,
-    ProviderSpec as _, SecureUrl, Silent, Timestamp,
+    AuthProvider as _, ClientCredentials, ErrorKind, OAuthToken, ProviderSpec as _, SecureUrl,
+    Silent, Timestamp,
 };
 
 use crate::support::script::Script;

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use llm_auth_core::{
-    Error, ErrorKind, LoginEvent, LoopbackListener, Result, Secret, UserPrompt, async_trait,
-};
+use llm_auth_core::provider::LoopbackListener;
+use llm_auth_core::{Error, ErrorKind, LoginEvent, Result, Secret, UserPrompt, async_trait};
 use tokio::sync::mpsc;
 
 const STATE: &str = "made-up-state";

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use llm_auth_core::provider::{CallbackResponse, LoopbackListener};
 use llm_auth_core::{
-    CallbackResponse, Error, ErrorKind, LoginEvent, LoopbackListener, Result, Secret, Silent,
-    UserPrompt, async_trait,
+    Error, ErrorKind, LoginEvent, Result, Secret, Silent, UserPrompt, async_trait,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

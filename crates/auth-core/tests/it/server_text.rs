@@ -1,6 +1,7 @@
 //! How the client treats text: a server's, and text that a file or a caller puts into a header.
 
-use llm_auth_core::{DeviceAuthorization, ErrorKind, Form, HttpClient, Secret, TokenResponse};
+use llm_auth_core::provider::{DeviceAuthorization, Form, TokenResponse};
+use llm_auth_core::{ErrorKind, HttpClient, Secret};
 
 use crate::support::socket::{answer, coded, post, refused, serve};
 

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use llm_auth_core::store::StoreGuard;
 use llm_auth_core::{
     AuthManager, AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, Revocation,
-    SessionKey, StoreGuard, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
+    SessionKey, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -161,7 +162,7 @@ impl AuthProvider for FakeProvider {
             Response::Refuse => Err(refused()),
             Response::Dismiss => Err(refused().with_verdict(false)),
             Response::Unavailable { lost } => {
-                Err(Error::new(ErrorKind::Transient, "in trouble").with_answer_lost(lost))
+                Err(Error::new(ErrorKind::Transient, "in trouble").with_response_lost(lost))
             }
             Response::Limited(seconds) => {
                 let wait = Some(Duration::from_secs(seconds));
@@ -287,7 +288,7 @@ impl TokenStore for Brittle {
         }))
     }
 
-    fn place(&self, _key: &SessionKey) -> String {
+    fn location(&self, _key: &SessionKey) -> String {
         "a brittle store".into()
     }
 }
@@ -299,14 +300,14 @@ impl StoreGuard for BrittleGuard {
         Ok(self.held.lock().unwrap().clone())
     }
 
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
         let how = *self.misbehaves.lock().unwrap();
         assert_ne!(how, Misbehaviour::PanicsInPrepare, "as asked");
         if self.refuse_prepare {
             return Err(Error::new(ErrorKind::Store, "no space"));
         }
-        if let Some(noted) = noted {
-            *self.held.lock().unwrap() = Some(noted.clone());
+        if let Some(stored) = stored {
+            *self.held.lock().unwrap() = Some(stored.clone());
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
-use llm_auth_core::{Error, ErrorKind, Form, HttpClient, Result, SecureUrl};
+use llm_auth_core::provider::Form;
+use llm_auth_core::{Error, ErrorKind, HttpClient, Result, SecureUrl};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -101,7 +102,7 @@ async fn an_unknown_issuer_an_expired_certificate_and_a_wrong_name_are_refused()
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
-        assert!(!error.answer_lost(), "nothing was sent");
+        assert!(!error.response_lost(), "nothing was sent");
         assert_eq!(error.is_about_trust(), hint == "UnknownIssuer", "{error:?}");
         assert!(reason(&error).contains(hint), "{name}: {}", reason(&error));
     }

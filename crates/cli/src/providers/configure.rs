@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use llm_auth::gemini::OAuthClient;
+use llm_auth_core::provider::Client;
 use llm_auth_core::{
-    Client, ClientCredentials, EndpointOverrides, EndpointRole, FlowKind, HttpClient,
-    OAuthProviderBuilder, Secret,
+    ClientCredentials, EndpointOverrides, EndpointRole, FlowKind, HttpClient, OAuthProviderBuilder,
+    Secret,
 };
 
 use super::args::ProviderArgs;

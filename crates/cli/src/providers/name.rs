@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use llm_auth_core::{FileTokenStore, FlowKind, OAuthConfig};
+use llm_auth_core::provider::OAuthConfig;
+use llm_auth_core::{FileTokenStore, FlowKind};
 
 use super::args::ProviderArgs;
 use super::table::{self, Own, Row};
@@ -71,7 +72,7 @@ impl ProviderName {
     /// Whether its sign-in needs a browser on this computer.
     pub(crate) fn signs_in_by_browser(self) -> bool {
         let flows = self.config(&ProviderArgs::default()).flows;
-        flows.first().map(llm_auth_core::Flow::kind) == Some(FlowKind::Code)
+        flows.first().map(llm_auth_core::provider::Flow::kind) == Some(FlowKind::Code)
     }
 
     /// Whether a refresh spends the refresh token, so that two programs cannot share a session.

@@ -1,9 +1,10 @@
 //! Sign-in, refresh and revocation against a strict server.
 
 use crate::common::{begin, provider_at};
+use llm_auth_gemini::provider::Operation;
 use llm_auth_gemini::{
     AuthManager, AuthProvider as _, ErrorKind, Gemini, GeminiProvider, MemoryTokenStore,
-    OAuthClient, OAuthToken, Operation, ProviderSpec as _, Silent, Timestamp,
+    OAuthClient, OAuthToken, ProviderSpec as _, Silent, Timestamp,
 };
 use llm_auth_testkit::{Approval, Testkit};
 

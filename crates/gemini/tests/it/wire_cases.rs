@@ -1,9 +1,10 @@
 //! This crate reads every response of Google in the table as the table demands.
 
 use crate::common::{begin, provider_at};
+use llm_auth_gemini::provider::{Call, Form, OAuthConfig, Operation, Poll};
 use llm_auth_gemini::{
-    ApiResponse, AuthProvider as _, Call, EndpointRole, Error, Form, GeminiProvider, HttpClient,
-    OAuthConfig, OAuthToken, Operation, Poll, Result, SCOPE_EMAIL, SecureUrl, Timestamp,
+    ApiResponse, AuthProvider as _, EndpointRole, Error, GeminiProvider, HttpClient, OAuthToken,
+    Result, SCOPE_EMAIL, SecureUrl, Timestamp,
 };
 use llm_auth_testkit::{ScriptedResponse, ScriptedServer, WireCase, label_of, wire_cases};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use llm_auth_core::{ManualClock, Poll, PollSchedule};
+use llm_auth_core::provider::Poll;
+use llm_auth_core::{ManualClock, PollSchedule};
 use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, ErrorKind, MiniMax, ProviderSpec as _, Region, Silent,
 };

@@ -2,7 +2,8 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_core::{ApiResponse, Poll, Timestamp};
+use llm_auth_core::provider::Poll;
+use llm_auth_core::{ApiResponse, Timestamp};
 use llm_auth_minimax::{
     AuthProvider as _, Dialect, Error, MiniMax, MiniMaxProvider, OAuthToken, ProviderSpec as _,
     Region,

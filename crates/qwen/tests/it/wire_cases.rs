@@ -2,7 +2,8 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_core::{ApiResponse, Poll, Timestamp};
+use llm_auth_core::provider::Poll;
+use llm_auth_core::{ApiResponse, Timestamp};
 use llm_auth_qwen::{AuthProvider as _, Error, OAuthToken, QwenProvider};
 use llm_auth_testkit::{ScriptedResponse, ScriptedServer, WireCase, label_of, wire_cases};
 

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use llm_auth_core::{
-    ErrorKind, FileTokenStore, LockHolder, OAuthToken, StoreGuard, TokenStore as _,
-};
+use llm_auth_core::store::{LockHolder, StoreGuard};
+use llm_auth_core::{ErrorKind, FileTokenStore, OAuthToken, TokenStore as _};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use llm_auth_core::{ErrorKind, Operation, Poll};
+use llm_auth_core::ErrorKind;
+use llm_auth_core::provider::{Operation, Poll};
 
 use crate::support::socket::{answer, coded, post, standard};
 
@@ -20,7 +21,7 @@ async fn a_body_that_breaks_off_is_lost_and_no_half_answer_counts() {
     ] {
         let error = post(bytes.to_vec()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
-        assert!(error.answer_lost());
+        assert!(error.response_lost());
     }
 }
 
@@ -101,7 +102,7 @@ async fn a_coding_that_is_not_known_is_named() {
             .unwrap();
         let error = answer.json().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
-        assert!(error.answer_lost() && error.followed_success());
+        assert!(error.response_lost() && error.followed_success());
         assert!(error.to_string().contains("content coding"), "{error}");
         assert!(error.to_string().contains(&coding[..2]), "{error}");
     }
@@ -129,7 +130,7 @@ async fn a_compressed_body_that_grows_over_a_mebibyte_is_refused() {
         };
         let error = post(coded("200 OK", coding, &body)).await.unwrap_err();
         assert!(error.to_string().contains("1 MiB"), "{error}");
-        assert!(error.answer_lost() && error.followed_success());
+        assert!(error.response_lost() && error.followed_success());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests that take a proxy.
 
-use llm_auth_core::{Error, ErrorKind, Form, HttpClient, SecureUrl};
+use llm_auth_core::provider::Form;
+use llm_auth_core::{Error, ErrorKind, HttpClient, SecureUrl};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -71,7 +72,7 @@ async fn a_proxy_that_could_read_them_gets_no_secrets() -> Result<(), Error> {
         assert!(words.contains(&address.to_string()), "{words}");
         assert!(words.contains("whose certificates count"), "{words}");
         assert!(!words.contains("made-up"), "{words}");
-        assert!(!error.answer_lost());
+        assert!(!error.response_lost());
     }
     // The first connection that comes is that of a request without a secret.
     let plain = tokio::spawn(async move { http.post_form(&endpoint, &Form::new(), &[]).await });
@@ -125,7 +126,7 @@ async fn a_proxy_that_wants_a_password_is_named_and_nothing_that_passes() {
         let (_, error) = through_proxy(WANTS, user, "", "https://vendor.example/token").await;
         assert_eq!(error.kind(), ErrorKind::Config, "{error}");
         assert!(error.to_string().contains("407"), "{error}");
-        assert!(!error.answer_lost());
+        assert!(!error.response_lost());
         assert!(!format!("{error:?}").contains("made-up"), "{error:?}");
     }
 }

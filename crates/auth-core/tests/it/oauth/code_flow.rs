@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use llm_auth_core::provider::{
+    BodyFormat, Call, CallbackOutcome, Client, CodeFlow, ErrorResponse, Flow, JsonObject,
+    LoopbackHost, OAuthConfig, Operation, Response, TokenResponse,
+};
 use llm_auth_core::{
-    AuthProvider as _, BodyFormat, Call, CallbackOutcome, Client, ClientCredentials, CodeFlow,
-    Error, ErrorKind, ErrorResponse, Flow, JsonObject, LoginEvent, LoopbackHost, OAuthConfig,
-    OAuthToken, Operation, ProviderSpec, Response, Result, Secret, SecureUrl, TokenResponse,
+    AuthProvider as _, ClientCredentials, Error, ErrorKind, LoginEvent, OAuthToken, ProviderSpec,
+    Result, Secret, SecureUrl,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

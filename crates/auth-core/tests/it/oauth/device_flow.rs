@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use llm_auth_core::provider::{
+    Call, Client, DeviceFlow, Flow, OAuthConfig, Poll, Response, TokenResponse,
+};
 use llm_auth_core::{
-    AuthProvider as _, Call, Client, DeviceFlow, ErrorKind, Flow, OAuthConfig, OAuthProvider, Poll,
-    PollSchedule, ProviderSpec, Response, Result, SecureUrl, Silent, TokenResponse,
+    AuthProvider as _, ErrorKind, OAuthProvider, PollSchedule, ProviderSpec, Result, SecureUrl,
+    Silent,
 };
 
 use crate::support::script::Script;

@@ -1,8 +1,7 @@
 //! A server that gives one response, byte for byte, and a client of it.
 
-use llm_auth_core::{
-    Call, Error, Form, HttpClient, OAuthConfig, Operation, Secret, SecureUrl, Timestamp,
-};
+use llm_auth_core::provider::{Call, Form, OAuthConfig, Operation};
+use llm_auth_core::{Error, HttpClient, Secret, SecureUrl, Timestamp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -52,7 +51,7 @@ pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// The result of a refresh whose response is these bytes.
-pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::Response> {
+pub async fn post(bytes: Vec<u8>) -> llm_auth_core::Result<llm_auth_core::provider::Response> {
     let (endpoint, _) = serve(bytes).await;
     let form = Form::new().secret("refresh_token", &Secret::from("made-up-token"));
     HttpClient::default().post_form(&endpoint, &form, &[]).await
