@@ -72,7 +72,7 @@ enum Command {
     Status(status::StatusArgs),
     /// List the accounts, and which of each vendor is the current one.
     Accounts(accounts::AccountsArgs),
-    /// Make another account the current one: the one meant where none is named.
+    /// Make another account the current one: the one used if no account is named.
     Switch(accounts::SwitchArgs),
     /// Tell the vendor that the session is over, where that is possible, and forget it.
     Logout(logout::LogoutArgs),

@@ -35,7 +35,7 @@ pub(crate) struct SwitchArgs {
     #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
     pub(crate) provider: ProviderName,
 
-    /// The account, or the identity of its owner; it may be left out where there are two.
+    /// The account, or the identity of its owner; it may be left out if there are only two.
     account: Option<String>,
 
     /// Write one JSON object.

@@ -43,7 +43,7 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Open a browser also where none is expected to be seen, such as over SSH.
+    /// Open a browser even if no display is expected, such as over SSH.
     #[arg(long, conflicts_with = "no_browser")]
     browser: bool,
 

@@ -7,7 +7,7 @@ use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
-fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
+fn unreadable_certificates_are_reported_with_variable_path_and_package() {
     let user = User::with_expired_session("qwen");
     let directory = user.directory.path();
     let (garbage, empty) = (directory.join("garbage.pem"), directory.join("empty"));
@@ -46,7 +46,7 @@ fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
 }
 
 #[test]
-fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_not() {
+fn white_space_around_a_path_is_reported_and_an_empty_variable_beside_another_is_not() {
     let user = User::with_expired_session("qwen");
     let bundle = user.directory.path().join("bundle.pem");
     fs::write(&bundle, "made-up").unwrap();
@@ -64,13 +64,13 @@ fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_no
                 .env("SSL_CERT_DIR", " ")
                 .output();
             let done = Done::from(output.unwrap());
-            let said = format!("{}{}", done.out, done.err);
-            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let printed = format!("{}{}", done.out, done.err);
+            let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
             let named = format!("names {bundle} with white space or a line end around it");
-            assert_eq!(said.contains(&named), around, "{value:?}: {said}");
-            assert!(said.contains("SSL_CERT_FILE"), "{said}");
-            assert!(!said.contains("SSL_CERT_DIR"), "{said}");
-            assert!(!said.contains("unset them"), "{said}");
+            assert_eq!(printed.contains(&named), around, "{value:?}: {printed}");
+            assert!(printed.contains("SSL_CERT_FILE"), "{printed}");
+            assert!(!printed.contains("SSL_CERT_DIR"), "{printed}");
+            assert!(!printed.contains("unset them"), "{printed}");
         }
     }
     let output = user
@@ -85,7 +85,7 @@ fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_no
 }
 
 #[test]
-fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
+fn an_endless_file_of_certificates_is_rejected_before_a_lock_is_taken() {
     let user = User::with_expired_session("qwen");
     let pipe = user.directory.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -125,7 +125,7 @@ fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
 }
 
 #[test]
-fn doctor_shows_what_stands_in_for_the_systems_certificates() {
+fn doctor_shows_what_replaces_the_system_s_certificates() {
     let user = User::new();
     let bundle = user.directory.path().join("bundle.pem");
     fs::write(&bundle, "made-up").unwrap();

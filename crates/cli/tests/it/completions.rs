@@ -44,7 +44,7 @@ fn offered(user: &User, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn bash_completes_commands_vendors_flags_and_accounts() {
+fn bash_completes_commands_providers_flags_and_accounts() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     user.sign_in(&["minimax", "--account", "wednesday"]);
@@ -76,10 +76,10 @@ fn bash_completes_commands_vendors_flags_and_accounts() {
 }
 
 #[test]
-fn an_account_that_several_vendors_have_is_offered_once() {
+fn an_account_name_at_several_providers_is_offered_once() {
     let user = User::new();
-    for vendor in ["qwen", "minimax", "gemini"] {
-        user.sign_in(&[vendor]);
+    for provider in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[provider]);
     }
     for words in [
         &["llm-auth", "token", "qwen", "--account", "d"][..],
@@ -117,7 +117,7 @@ fn bash_completes(user: &User, words: &[&str], typed: &str) -> String {
 }
 
 #[test]
-fn names_with_blanks_and_quotes_are_completed_as_each_shell_wants_them() {
+fn names_with_spaces_and_quotes_are_completed_as_each_shell_needs_them() {
     let user = User::new();
     for name in ["my account", "it's", "a*b", "say \"hi\" $x", "work"] {
         user.sign_in(&["qwen", "--account", name]);

@@ -62,7 +62,7 @@ fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
 }
 
 #[test]
-fn what_never_ends_in_place_of_a_file_holds_nothing_up() {
+fn an_endless_device_in_place_of_a_file_blocks_no_command() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let fifo = user.directory.path().join("fifo");
@@ -104,13 +104,13 @@ fn a_client_file_may_come_from_a_pipe_of_the_shell() {
         return;
     };
     // It was read, and holds no client.
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert!(said.contains("cannot be used"), "{said}");
-    assert!(!said.contains("regular file"), "{said}");
+    let printed = String::from_utf8(done.stderr).unwrap();
+    assert!(printed.contains("cannot be used"), "{printed}");
+    assert!(!printed.contains("regular file"), "{printed}");
 }
 
 #[test]
-fn a_home_in_which_others_may_write_is_refused_with_words() {
+fn a_home_in_which_others_may_write_is_rejected_with_advice() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let home = user.directory.path().join("home");
@@ -127,7 +127,7 @@ fn a_home_in_which_others_may_write_is_refused_with_words() {
 }
 
 #[test]
-fn a_user_whose_session_the_administrator_renewed_can_go_on() {
+fn a_user_can_go_on_after_the_administrator_refreshed_the_session() {
     if !rustix::process::geteuid().is_root() {
         return;
     }

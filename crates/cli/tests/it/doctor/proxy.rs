@@ -51,7 +51,7 @@ fn no_part_of_a_password_is_shown_however_the_proxy_is_written() {
 }
 
 #[test]
-fn a_way_out_that_cannot_be_used_is_told_once_and_nothing_is_asked() {
+fn an_unusable_proxy_is_reported_once_and_no_request_is_made() {
     let user = User::new();
     let output = user
         .command(&["doctor", "qwen", "--json"])

@@ -8,7 +8,7 @@ use super::company::Company;
 use crate::support::done::Done;
 
 #[test]
-fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authority() {
+fn the_sign_in_and_the_refresh_use_the_same_proxy_and_certificate_authority() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     let done = company.run(&["login", "qwen"]);
@@ -32,7 +32,7 @@ fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authorit
 }
 
 #[test]
-fn without_the_authority_the_certificate_is_refused_and_nothing_is_sent() {
+fn without_the_authority_the_certificate_is_rejected_and_nothing_is_sent() {
     let company = Company::new();
     let output = company
         .command(&["login", "qwen"])
@@ -45,7 +45,7 @@ fn without_the_authority_the_certificate_is_refused_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls() {
+fn a_bundle_in_place_of_the_system_s_is_used_and_named_if_it_breaks_tls() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     let other = company.user.directory.path().join("other-ca.pem");

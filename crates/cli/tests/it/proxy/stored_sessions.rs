@@ -22,7 +22,7 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
     company.user.expire("qwen");
     let (stored, before) = (company.user.stored("qwen"), company.tunnels());
-    // The TLS library takes a blank for the name of a file.
+    // The TLS library reads a space as the name of a file.
     let blank = company.user.directory.path().join(" ");
     fs::copy(&company.ca, &blank).unwrap();
     let ca = company.ca.as_os_str();
@@ -49,13 +49,13 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     // Without a word about certificates it is a tunnel and no more.
     let done = Done::from(company.doubtful(&["token", "qwen"]).output().unwrap());
     done.assert_failed(4, "");
-    // Qwen is told nothing when its session is forgotten.
+    // Nothing is sent to Qwen when its session is removed.
     assert_eq!(company.run(&["logout", "qwen"]).code, Some(0));
     assert_eq!(company.tunnels(), before);
 }
 
 #[test]
-fn the_way_is_judged_by_the_server_that_the_session_is_sent_to() {
+fn the_route_is_checked_for_the_server_that_receives_the_session() {
     let company = Company::new();
     let session = json!({
         "access": "made-up-access", "refresh": "made-up-refresh", "expires": 1,
@@ -78,7 +78,7 @@ fn the_way_is_judged_by_the_server_that_the_session_is_sent_to() {
 }
 
 #[test]
-fn no_host_stands_for_another_that_a_proxy_is_at() {
+fn trusting_a_host_does_not_trust_a_proxy_at_another() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
@@ -137,7 +137,7 @@ fn no_host_stands_for_another_that_a_proxy_is_at() {
 }
 
 #[test]
-fn a_searched_domain_and_certificates_of_the_environment_are_a_way_round_too() {
+fn a_search_domain_with_certificates_of_the_environment_is_rejected_too() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
