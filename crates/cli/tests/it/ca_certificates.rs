@@ -29,8 +29,7 @@ fn unreadable_certificates_are_reported_with_variable_path_and_package() {
             &["token", "qwen", "--json"][..],
             &["login", "qwen", "--json"],
         ] {
-            let output = user.command(args).env(variable, place).output();
-            let done = Done::from(output.unwrap());
+            let done = Done::of(user.command(args).env(variable, place));
             done.assert_failed(1, &format!("{variable}={place}"));
             assert!(done.err.contains("ca-certificates"), "{done:?}");
             assert!(done.out.contains(r#""kind":"config""#), "{done:?}");
@@ -58,12 +57,11 @@ fn white_space_around_a_path_is_reported_and_an_empty_variable_beside_another_is
         (bundle.to_owned(), false),
     ] {
         for args in [&["token", "qwen"][..], &["doctor", "qwen", "--offline"]] {
-            let output = user
-                .command(args)
-                .env("SSL_CERT_FILE", &value)
-                .env("SSL_CERT_DIR", " ")
-                .output();
-            let done = Done::from(output.unwrap());
+            let done = Done::of(
+                user.command(args)
+                    .env("SSL_CERT_FILE", &value)
+                    .env("SSL_CERT_DIR", " "),
+            );
             let printed = format!("{}{}", done.out, done.err);
             let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
             let named = format!("names {bundle} with white space or a line end around it");
@@ -73,12 +71,11 @@ fn white_space_around_a_path_is_reported_and_an_empty_variable_beside_another_is
             assert!(!printed.contains("unset them"), "{printed}");
         }
     }
-    let output = user
-        .command(&["token", "qwen"])
-        .env("SSL_CERT_FILE", "/no/such/bundle.pem")
-        .env("SSL_CERT_DIR", "/no/such/directory")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["token", "qwen"])
+            .env("SSL_CERT_FILE", "/no/such/bundle.pem")
+            .env("SSL_CERT_DIR", "/no/such/directory"),
+    );
     done.assert_failed(1, "SSL_CERT_DIR=/no/such/directory");
     let advice = "correct SSL_CERT_FILE and SSL_CERT_DIR, or unset them";
     assert!(done.err.contains(advice), "{done:?}");
@@ -106,15 +103,13 @@ fn an_endless_file_of_certificates_is_rejected_before_a_lock_is_taken() {
             &["logout", "qwen"],
             &["exec", "qwen", "--", "true"],
         ] {
-            let output = user.command(args).env(variable, place).output();
-            let done = Done::from(output.unwrap());
+            let done = Done::of(user.command(args).env(variable, place));
             done.assert_failed(1, &format!("{variable}={place}"));
         }
-        let output = user
-            .command(&["doctor", "qwen", "--json"])
-            .env(variable, place)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            user.command(&["doctor", "qwen", "--json"])
+                .env(variable, place),
+        );
         assert_eq!(done.code, Some(1), "{done:?}");
         let report = done.json();
         let checks = report["checks"].as_array().unwrap();
@@ -137,11 +132,10 @@ fn doctor_shows_what_replaces_the_system_s_certificates() {
         ("SSL_CERT_DIR", "", "fail"),
         ("SSL_CERT_FILE", "  ", "fail"),
     ] {
-        let output = user
-            .command(&["doctor", "--offline", "--json"])
-            .env(variable, place)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            user.command(&["doctor", "--offline", "--json"])
+                .env(variable, place),
+        );
         let report = done.json();
         let checks = report["checks"].as_array().unwrap();
         let check = checks.iter().find(|check| check["id"] == "system_ca");

@@ -35,7 +35,7 @@ fn offered(user: &User, words: &[&str]) -> Vec<String> {
         bash.env(name, value.unwrap_or_default());
     }
     bash.env("PATH", format!("{}:/usr/bin:/bin", directory.display()));
-    let done = Done::from(bash.output().unwrap());
+    let done = Done::of(&mut bash);
     assert_eq!(done.code, Some(0), "{done:?}");
     done.out
         .lines()
@@ -113,7 +113,7 @@ fn bash_completes(user: &User, words: &[&str], typed: &str) -> String {
     bash.env("LLM_AUTH", known.get_program())
         .env("TYPED", typed);
     bash.current_dir(user.directory.path());
-    Done::from(bash.output().unwrap()).out
+    Done::of(&mut bash).out
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn names_with_spaces_and_quotes_are_completed_as_each_shell_needs_them() {
         command
             .env("LLM_AUTH_COMPLETE", shell)
             .env("_CLAP_COMPLETE_INDEX", "4");
-        let done = Done::from(command.output().unwrap());
+        let done = Done::of(&mut command);
         let names: Vec<_> = done
             .out
             .lines()

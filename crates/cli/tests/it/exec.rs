@@ -228,13 +228,12 @@ fn the_secret_of_an_oauth_client_is_not_the_program_s() {
     let user = User::new();
     for provider in ["qwen", "gemini"] {
         user.sign_in(&[provider]);
-        let output = user
-            .command(&["exec", provider, "--", "/usr/bin/env"])
-            .env("LLM_AUTH_QWEN_CLIENT_SECRET", "made-up-other-secret")
-            .env("LLM_AUTH_LATER_CLIENT_SECRET", "made-up-other-secret")
-            .env("OTHER_CLIENT_SECRET", "kept")
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            user.command(&["exec", provider, "--", "/usr/bin/env"])
+                .env("LLM_AUTH_QWEN_CLIENT_SECRET", "made-up-other-secret")
+                .env("LLM_AUTH_LATER_CLIENT_SECRET", "made-up-other-secret")
+                .env("OTHER_CLIENT_SECRET", "kept"),
+        );
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.out.contains("LLM_AUTH_ACCESS_TOKEN="), "{done:?}");
         assert!(done.out.contains("OTHER_CLIENT_SECRET=kept"), "{done:?}");

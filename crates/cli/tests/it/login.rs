@@ -217,11 +217,11 @@ fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
             0,
         ),
     ] {
-        let done = Done::from(in_bash(script).output().unwrap());
+        let done = Done::of(&mut in_bash(script));
         assert_eq!(done.code, Some(code), "{script}: {done:?}");
     }
     let nothing = r#""$0" login gemini --client-file <(:)"#;
-    Done::from(in_bash(nothing).output().unwrap()).assert_failed(1, "/dev/fd/");
+    Done::of(&mut in_bash(nothing)).assert_failed(1, "/dev/fd/");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn gemini_without_a_client_or_with_a_wrong_file_prints_advice() {
         let mut command = user.command(args);
         command.env_remove("LLM_AUTH_GEMINI_CLIENT_ID");
         command.env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
-        Done::from(command.output().unwrap())
+        Done::of(&mut command)
     };
     run(&["login", "gemini"]).assert_failed(1, "no OAuth client");
     let missing = user.directory.path().join("none.json");

@@ -20,7 +20,7 @@ fn a_proxy_that_rejects_the_credentials_is_named_without_the_password() {
     ] {
         let mut command = company.command(args);
         command.env_remove("HTTPS_PROXY").env(variable, &proxy);
-        let done = Done::from(command.output().unwrap());
+        let done = Done::of(&mut command);
         assert_eq!(done.code, Some(1), "{done:?}");
         let printed = format!("{}{}", done.out, done.err);
         let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -44,11 +44,7 @@ fn hosts_in_no_proxy_are_contacted_directly() {
         "vendor.example:443",
         " x.example:1, .example:443\r\n",
     ] {
-        let output = company
-            .command(&["login", "qwen"])
-            .env("NO_PROXY", except)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(company.command(&["login", "qwen"]).env("NO_PROXY", except));
         done.assert_failed(4, "vendor.example");
         assert!(!done.err.contains("through the proxy"), "{done:?}");
         assert!(company.asked.lock().unwrap().is_empty(), "{except}");

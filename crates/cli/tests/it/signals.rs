@@ -105,6 +105,6 @@ fn a_signal_that_is_ignored_stays_so() {
     // Also in a program that is started after a refresh.
     user.expire("qwen");
     let words = "exec qwen -- /bin/sh -c 'kill -HUP $$; echo alive'";
-    let done = Done::from(ignoring_hup(&user, words).output().unwrap());
+    let done = Done::of(&mut ignoring_hup(&user, words));
     assert_eq!(done.out, "alive\n", "{done:?}");
 }

@@ -98,7 +98,7 @@ fn a_session_of_a_server_that_is_not_configured_any_more_can_be_removed() {
     user.sign_in(&["gemini"]);
     let mut command = user.command(&["logout", "gemini", "--json"]);
     command.env_remove("LLM_AUTH_GEMINI_BASE_URL");
-    let done = Done::from(command.output().unwrap());
+    let done = Done::of(&mut command);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.json()["revocation"], "not_confirmed", "{done:?}");
     assert!(!user.file("gemini", "default").exists());
@@ -168,14 +168,13 @@ fn a_logout_removes_the_session_here_whatever_the_provider_responds() {
 fn offline_a_logout_removes_the_session_here_and_reports_that_it_is_not_confirmed() {
     let user = User::new();
     user.sign_in(&["gemini"]);
-    let output = user
-        .command(&["logout", "gemini", "--trust-endpoint", "127.0.0.1:1"])
-        .env(
-            "LLM_AUTH_GEMINI_REVOCATION_ENDPOINT",
-            "http://127.0.0.1:1/revoke",
-        )
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["logout", "gemini", "--trust-endpoint", "127.0.0.1:1"])
+            .env(
+                "LLM_AUTH_GEMINI_REVOCATION_ENDPOINT",
+                "http://127.0.0.1:1/revoke",
+            ),
+    );
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(
         done.err.contains("did not confirm") && done.err.contains("cannot connect"),

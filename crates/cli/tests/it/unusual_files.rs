@@ -51,8 +51,7 @@ fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
         }
         for variable in ["LLM_AUTH_HOME", "LLM_AUTH_CA_FILE"] {
             let mut command = user.command(&["login", "qwen"]);
-            let done = command.env(variable, url).current_dir(&here).output();
-            let done = Done::from(done.unwrap());
+            let done = Done::of(command.env(variable, url).current_dir(&here));
             done.assert_failed(1, variable);
             assert!(!done.err.contains("made-up"), "{done:?}");
         }
@@ -158,8 +157,7 @@ fn the_work_of_status_grows_with_the_sessions_and_not_with_their_square() {
     let session = read(&user.file("qwen", "default"));
     let listings = |args: &[&str]| {
         let mut command = user.command(args);
-        let done = command.env("LLM_AUTH_LOG", "llm_auth_core=trace").output();
-        let done = Done::from(done.unwrap());
+        let done = Done::of(command.env("LLM_AUTH_LOG", "llm_auth_core=trace"));
         assert_eq!(done.code, Some(0), "{done:?}");
         done.err.matches("list a directory").count()
     };

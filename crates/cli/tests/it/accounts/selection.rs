@@ -26,7 +26,7 @@ fn the_only_account_is_used_without_a_flag() {
     let with_home = |args: &[&str]| {
         let mut command = user.command(args);
         command.env("LLM_AUTH_QWEN_ACCOUNT", "home");
-        Done::from(command.output().unwrap())
+        Done::of(&mut command)
     };
     assert_ne!(with_home(&["token", "qwen"]).out, token.out);
     assert!(with_home(&["accounts"]).out.starts_with("* qwen     home"));

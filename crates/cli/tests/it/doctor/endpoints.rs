@@ -120,11 +120,10 @@ fn an_endpoint_with_a_server_error_is_a_warning_and_a_missing_one_is_a_failure()
 #[test]
 fn a_refused_connection_is_a_failure_with_the_system_s_message() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "gemini", "--json"])
-        .env("LLM_AUTH_GEMINI_TOKEN_ENDPOINT", "http://127.0.0.1:1/token")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "gemini", "--json"])
+            .env("LLM_AUTH_GEMINI_TOKEN_ENDPOINT", "http://127.0.0.1:1/token"),
+    );
     assert_eq!(done.code, Some(1), "{done:?}");
     let check = endpoint(&done, "gemini", "token endpoint");
     assert!(

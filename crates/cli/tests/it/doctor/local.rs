@@ -26,12 +26,11 @@ fn a_corrupt_session_is_named_and_the_others_are_counted() {
 #[test]
 fn a_missing_client_is_reported_before_the_first_sign_in() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "gemini", "--offline", "--json"])
-        .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
-        .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "gemini", "--offline", "--json"])
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET"),
+    );
     let client = &checks(&done, "client")[0];
     assert_eq!(client["status"], "warn");
     assert!(client["advice"].as_str().unwrap().contains("--client-file"));
@@ -52,12 +51,11 @@ fn a_missing_client_is_reported_before_the_first_sign_in() {
 #[test]
 fn a_variable_that_no_code_reads_is_named() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "--offline", "--json"])
-        .env("LLM_AUTH_QWNE_BASE_URL", "http://made-up.example")
-        .env("LLM_AUTH_LOG", "off")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "--offline", "--json"])
+            .env("LLM_AUTH_QWNE_BASE_URL", "http://made-up.example")
+            .env("LLM_AUTH_LOG", "off"),
+    );
     let unknown = checks(&done, "variable");
     assert_eq!(unknown.len(), 1, "{unknown:?}");
     assert_eq!(unknown[0]["variable"], "LLM_AUTH_QWNE_BASE_URL");

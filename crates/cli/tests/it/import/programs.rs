@@ -42,11 +42,10 @@ fn a_session_of_qwen_code_is_imported_and_refreshed() {
         &qwen_code(&access, &refresh, 1000),
     );
     let before = fs::read(&file).unwrap();
-    let output = user
-        .command(&["import", "qwen-code", "--take-over", "--json"])
-        .env("QWEN_HOME", file.parent().unwrap())
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["import", "qwen-code", "--take-over", "--json"])
+            .env("QWEN_HOME", file.parent().unwrap()),
+    );
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.events().last().unwrap()["event"], "imported");
     assert!(
@@ -154,7 +153,7 @@ fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
         command
             .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
             .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
-        Done::from(command.output().unwrap())
+        Done::of(&mut command)
     };
     let done = run(&["import", "gcloud", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
