@@ -253,7 +253,7 @@ impl Demo {
         )
         .await?;
         checks.check(
-            "after the restart nobody was asked to sign in".into(),
+            "after the restart no provider asked for a sign-in".into(),
             self.sign_ins_asked() == asked,
         );
         Ok(())

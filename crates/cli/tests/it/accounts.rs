@@ -15,10 +15,10 @@ use crate::support::user::User;
 const EMAIL_SCOPE: &str =
     "https://www.googleapis.com/auth/cloud-platform https://www.googleapis.com/auth/userinfo.email";
 
-/// Signs in to Gemini as a person of this address.
+/// Signs in to Gemini as the user with this address.
 fn sign_in_as(user: &User, email: &str, args: &[&str]) -> Done {
-    let person = Fault::patch(json!({"email": email, "verified_email": true}));
-    user.kit.gemini().fault(Operation::UserInfo, person);
+    let user_info = Fault::patch(json!({"email": email, "verified_email": true}));
+    user.kit.gemini().fault(Operation::UserInfo, user_info);
     let args = [&["login", "gemini", "--json"], args].concat();
     let child = user
         .command(&args)

@@ -10,16 +10,16 @@ use crate::support::user::User;
 const OF_ANOTHER_TROUBLE: [&str; 3] = ["the client, the scope", "--account", "run this as"];
 
 fn advises(done: &Done, advice: &str, never: &[&str]) {
-    let said = done.err.split_once("→ ").map(|(_, said)| said);
-    let said = said.unwrap_or_else(|| panic!("{done:?}"));
-    assert!(said.contains(advice), "{advice}: {done:?}");
+    let printed = done.err.split_once("→ ").map(|(_, printed)| printed);
+    let printed = printed.unwrap_or_else(|| panic!("{done:?}"));
+    assert!(printed.contains(advice), "{advice}: {done:?}");
     for words in never {
-        assert!(!said.contains(words), "{words}: {done:?}");
+        assert!(!printed.contains(words), "{words}: {done:?}");
     }
 }
 
 #[test]
-fn a_file_or_a_directory_that_is_refused_is_named_with_what_to_change() {
+fn a_rejected_file_or_directory_is_named_with_what_to_change() {
     let user = User::with_expired_session("qwen");
     let file = user.file("qwen", "default");
     let copy = user.directory.path().join("copy.json");
@@ -51,7 +51,7 @@ fn a_file_or_a_directory_that_is_refused_is_named_with_what_to_change() {
 }
 
 #[test]
-fn a_session_of_another_account_or_vendor_is_advised_a_file_of_its_own() {
+fn the_advice_for_a_session_of_another_account_or_provider_is_a_separate_file() {
     let user = User::with_expired_session("qwen");
     let one = user.directory.path().join("one.json");
     fs::copy(user.file("qwen", "default"), &one).unwrap();

@@ -1,4 +1,4 @@
-//! What one odd response does to a session, and what it gets told to the user.
+//! What one unusual response does to a session, and what the command prints about it.
 
 use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn refuses(user: &User, status: u16, body: &str) {
 }
 
 #[test]
-fn a_refusal_that_is_no_oauth_error_is_told_and_asked_for_again() {
+fn a_rejection_that_is_no_oauth_error_is_reported_and_the_next_call_retries() {
     for (status, body) in [
         (400, "Refresh token expired"),
         (400, "<html>blocked</html>"),
@@ -112,7 +112,7 @@ fn after_a_2xx_response_no_code_is_sent_again() {
 }
 
 #[test]
-fn a_false_content_coding_does_not_lose_what_the_vendor_gave() {
+fn a_false_content_encoding_does_not_lose_the_new_tokens() {
     let user = User::with_expired_session("qwen");
     user.kit
         .qwen()
@@ -122,8 +122,8 @@ fn a_false_content_coding_does_not_lose_what_the_vendor_gave() {
 }
 
 #[test]
-fn a_sign_in_that_runs_out_in_server_trouble_does_not_blame_the_user() {
-    for (fault, code, said) in [
+fn a_sign_in_that_times_out_during_server_errors_does_not_blame_the_user() {
+    for (fault, code, printed) in [
         (Fault::response(503, "busy"), 4, "127.0.0.1"),
         (Fault::response(429, "slow"), 4, "127.0.0.1"),
         (Fault::html(), 4, "web page"),
@@ -139,12 +139,12 @@ fn a_sign_in_that_runs_out_in_server_trouble_does_not_blame_the_user() {
             .qwen()
             .fault(Operation::DeviceAuthorization, lifetime);
         user.kit.qwen().fault(Operation::Poll, fault.times(99));
-        user.run(&["login", "qwen"]).assert_failed(code, said);
+        user.run(&["login", "qwen"]).assert_failed(code, printed);
     }
 }
 
 #[test]
-fn a_server_that_repeats_a_secret_in_disguise_is_not_quoted() {
+fn a_server_that_echoes_an_encoded_secret_is_not_quoted() {
     let secret = User::with_expired_session("qwen").stored("qwen")["refresh"]
         .as_str()
         .unwrap()
@@ -177,13 +177,13 @@ fn a_server_that_repeats_a_secret_in_disguise_is_not_quoted() {
                 user.run(&["status", "--json"]),
             ];
             assert_eq!(shown[0].code, Some(3), "{shown:?}");
-            let mut said: String = shown
+            let mut printed: String = shown
                 .iter()
                 .map(|Done { out, err, .. }| format!("{out}{err}"))
                 .collect();
-            said.push_str(&user.stored("qwen")["llm_auth"].to_string());
-            assert!(said.contains("not shown"), "{said}");
-            assert!(!said.contains("zzmarker"), "{echo} is in:\n{said}");
+            printed.push_str(&user.stored("qwen")["llm_auth"].to_string());
+            assert!(printed.contains("not shown"), "{printed}");
+            assert!(!printed.contains("zzmarker"), "{echo} is in:\n{printed}");
         }
     }
 }

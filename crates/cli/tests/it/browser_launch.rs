@@ -43,7 +43,7 @@ impl Launcher {
 }
 
 #[test]
-fn the_browser_of_the_variable_gets_the_page_and_may_hang() {
+fn the_browser_of_the_variable_gets_the_url_and_may_hang() {
     let user = User::new();
     let launcher = Launcher::new(user.directory.path());
     let child = user
@@ -78,7 +78,7 @@ fn at_a_desk(user: &User, launcher: &Launcher, args: &[&str]) -> Command {
     command
 }
 
-/// Folders that lead a browser to a page.
+/// Directories that lead a browser to a page.
 fn redirects(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let names = |entry: &fs::DirEntry| {
@@ -130,7 +130,7 @@ fn other_users_do_not_see_the_page_in_the_arguments_of_a_launcher() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_a_killed_sign_in_left_is_removed_by_the_next_one_and_nothing_else() {
+fn the_next_sign_in_removes_the_files_of_a_killed_one_and_no_others() {
     let user = User::with(Approval::Manual);
     let home = user.directory.path();
     let launcher = Launcher::new(home);
@@ -162,7 +162,7 @@ fn what_a_killed_sign_in_left_is_removed_by_the_next_one_and_nothing_else() {
 }
 
 #[test]
-fn a_browser_in_a_folder_with_a_blank_is_started_quoted_or_not() {
+fn a_browser_in_a_directory_with_a_space_is_started_quoted_or_not() {
     for quoting in ["'{}'", "\"{}\" %s", "{}"] {
         let user = User::new();
         let directory = user.directory.path().join("My Browser");
@@ -220,7 +220,7 @@ fn a_browser_gets_no_secret_of_a_client_and_a_pipe_of_settings_holds_nothing_up(
 }
 
 #[test]
-fn the_flag_goes_before_the_variable() {
+fn the_flag_overrides_the_variable() {
     let user = User::new();
     let mark = user.directory.path().join("opened");
     let browser = format!("touch {}", mark.display());
@@ -237,7 +237,7 @@ fn the_flag_goes_before_the_variable() {
 }
 
 #[test]
-fn a_browser_that_is_not_there_ends_nothing() {
+fn a_missing_browser_does_not_end_the_sign_in() {
     let user = User::new();
     let mut child = user
         .command(&["login", "gemini"])
@@ -245,12 +245,13 @@ fn a_browser_that_is_not_there_ends_nothing() {
         .spawn()
         .unwrap();
     let mut err = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("No browser could be opened") {
-        assert!(err.read_line(&mut said).unwrap() > 0, "{said}");
+    let mut printed = String::new();
+    while !printed.contains("No browser could be opened") {
+        assert!(err.read_line(&mut printed).unwrap() > 0, "{printed}");
     }
     browse(
-        said.lines()
+        printed
+            .lines()
             .find(|line| line.starts_with("http://"))
             .unwrap(),
     );
@@ -258,7 +259,7 @@ fn a_browser_that_is_not_there_ends_nothing() {
 }
 
 #[test]
-fn a_text_browser_is_not_let_loose_on_the_terminal() {
+fn a_text_browser_is_not_started_on_the_terminal() {
     let user = User::with(Approval::AutoAfterPolls(1));
     let done = Done::from(
         user.command(&["login", "qwen"])

@@ -7,7 +7,7 @@ use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
-fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
+fn unreadable_certificates_are_reported_with_variable_path_and_package() {
     let user = User::with_expired_session("qwen");
     let directory = user.directory.path();
     let (garbage, empty) = (directory.join("garbage.pem"), directory.join("empty"));
@@ -29,8 +29,7 @@ fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
             &["token", "qwen", "--json"][..],
             &["login", "qwen", "--json"],
         ] {
-            let output = user.command(args).env(variable, place).output();
-            let done = Done::from(output.unwrap());
+            let done = Done::of(user.command(args).env(variable, place));
             done.assert_failed(1, &format!("{variable}={place}"));
             assert!(done.err.contains("ca-certificates"), "{done:?}");
             assert!(done.out.contains(r#""kind":"config""#), "{done:?}");
@@ -46,7 +45,7 @@ fn certificates_that_cannot_be_read_are_told_with_variable_path_and_package() {
 }
 
 #[test]
-fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_not() {
+fn white_space_around_a_path_is_reported_and_an_empty_variable_beside_another_is_not() {
     let user = User::with_expired_session("qwen");
     let bundle = user.directory.path().join("bundle.pem");
     fs::write(&bundle, "made-up").unwrap();
@@ -58,34 +57,32 @@ fn white_space_around_a_name_is_named_and_an_empty_variable_beside_another_is_no
         (bundle.to_owned(), false),
     ] {
         for args in [&["token", "qwen"][..], &["doctor", "qwen", "--offline"]] {
-            let output = user
-                .command(args)
-                .env("SSL_CERT_FILE", &value)
-                .env("SSL_CERT_DIR", " ")
-                .output();
-            let done = Done::from(output.unwrap());
-            let said = format!("{}{}", done.out, done.err);
-            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let done = Done::of(
+                user.command(args)
+                    .env("SSL_CERT_FILE", &value)
+                    .env("SSL_CERT_DIR", " "),
+            );
+            let printed = format!("{}{}", done.out, done.err);
+            let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
             let named = format!("names {bundle} with white space or a line end around it");
-            assert_eq!(said.contains(&named), around, "{value:?}: {said}");
-            assert!(said.contains("SSL_CERT_FILE"), "{said}");
-            assert!(!said.contains("SSL_CERT_DIR"), "{said}");
-            assert!(!said.contains("unset them"), "{said}");
+            assert_eq!(printed.contains(&named), around, "{value:?}: {printed}");
+            assert!(printed.contains("SSL_CERT_FILE"), "{printed}");
+            assert!(!printed.contains("SSL_CERT_DIR"), "{printed}");
+            assert!(!printed.contains("unset them"), "{printed}");
         }
     }
-    let output = user
-        .command(&["token", "qwen"])
-        .env("SSL_CERT_FILE", "/no/such/bundle.pem")
-        .env("SSL_CERT_DIR", "/no/such/directory")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["token", "qwen"])
+            .env("SSL_CERT_FILE", "/no/such/bundle.pem")
+            .env("SSL_CERT_DIR", "/no/such/directory"),
+    );
     done.assert_failed(1, "SSL_CERT_DIR=/no/such/directory");
     let advice = "correct SSL_CERT_FILE and SSL_CERT_DIR, or unset them";
     assert!(done.err.contains(advice), "{done:?}");
 }
 
 #[test]
-fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
+fn an_endless_file_of_certificates_is_rejected_before_a_lock_is_taken() {
     let user = User::with_expired_session("qwen");
     let pipe = user.directory.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -106,15 +103,13 @@ fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
             &["logout", "qwen"],
             &["exec", "qwen", "--", "true"],
         ] {
-            let output = user.command(args).env(variable, place).output();
-            let done = Done::from(output.unwrap());
+            let done = Done::of(user.command(args).env(variable, place));
             done.assert_failed(1, &format!("{variable}={place}"));
         }
-        let output = user
-            .command(&["doctor", "qwen", "--json"])
-            .env(variable, place)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            user.command(&["doctor", "qwen", "--json"])
+                .env(variable, place),
+        );
         assert_eq!(done.code, Some(1), "{done:?}");
         let report = done.json();
         let checks = report["checks"].as_array().unwrap();
@@ -125,7 +120,7 @@ fn what_never_ends_is_no_file_of_certificates_and_no_lock_is_held_for_it() {
 }
 
 #[test]
-fn doctor_shows_what_stands_in_for_the_systems_certificates() {
+fn doctor_shows_what_replaces_the_system_s_certificates() {
     let user = User::new();
     let bundle = user.directory.path().join("bundle.pem");
     fs::write(&bundle, "made-up").unwrap();
@@ -137,11 +132,10 @@ fn doctor_shows_what_stands_in_for_the_systems_certificates() {
         ("SSL_CERT_DIR", "", "fail"),
         ("SSL_CERT_FILE", "  ", "fail"),
     ] {
-        let output = user
-            .command(&["doctor", "--offline", "--json"])
-            .env(variable, place)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            user.command(&["doctor", "--offline", "--json"])
+                .env(variable, place),
+        );
         let report = done.json();
         let checks = report["checks"].as_array().unwrap();
         let check = checks.iter().find(|check| check["id"] == "system_ca");

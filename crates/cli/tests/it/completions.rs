@@ -35,7 +35,7 @@ fn offered(user: &User, words: &[&str]) -> Vec<String> {
         bash.env(name, value.unwrap_or_default());
     }
     bash.env("PATH", format!("{}:/usr/bin:/bin", directory.display()));
-    let done = Done::from(bash.output().unwrap());
+    let done = Done::of(&mut bash);
     assert_eq!(done.code, Some(0), "{done:?}");
     done.out
         .lines()
@@ -44,7 +44,7 @@ fn offered(user: &User, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn bash_completes_commands_vendors_flags_and_accounts() {
+fn bash_completes_commands_providers_flags_and_accounts() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     user.sign_in(&["minimax", "--account", "wednesday"]);
@@ -76,10 +76,10 @@ fn bash_completes_commands_vendors_flags_and_accounts() {
 }
 
 #[test]
-fn an_account_that_several_vendors_have_is_offered_once() {
+fn an_account_name_at_several_providers_is_offered_once() {
     let user = User::new();
-    for vendor in ["qwen", "minimax", "gemini"] {
-        user.sign_in(&[vendor]);
+    for provider in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[provider]);
     }
     for words in [
         &["llm-auth", "token", "qwen", "--account", "d"][..],
@@ -113,11 +113,11 @@ fn bash_completes(user: &User, words: &[&str], typed: &str) -> String {
     bash.env("LLM_AUTH", known.get_program())
         .env("TYPED", typed);
     bash.current_dir(user.directory.path());
-    Done::from(bash.output().unwrap()).out
+    Done::of(&mut bash).out
 }
 
 #[test]
-fn names_with_blanks_and_quotes_are_completed_as_each_shell_wants_them() {
+fn names_with_spaces_and_quotes_are_completed_as_each_shell_needs_them() {
     let user = User::new();
     for name in ["my account", "it's", "a*b", "say \"hi\" $x", "work"] {
         user.sign_in(&["qwen", "--account", name]);
@@ -154,7 +154,7 @@ fn names_with_blanks_and_quotes_are_completed_as_each_shell_wants_them() {
         command
             .env("LLM_AUTH_COMPLETE", shell)
             .env("_CLAP_COMPLETE_INDEX", "4");
-        let done = Done::from(command.output().unwrap());
+        let done = Done::of(&mut command);
         let names: Vec<_> = done
             .out
             .lines()

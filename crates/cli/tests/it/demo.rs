@@ -7,7 +7,7 @@ fn the_demo_proves_the_main_job_and_leaves_the_real_sessions_alone() {
     let before = (user.stored("qwen"), user.kit.qwen().counters());
     let done = user.run(&["demo"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    for said in [
+    for printed in [
         "Sign in to Qwen",
         "Sign in to MiniMax",
         "Sign in to Gemini",
@@ -15,7 +15,7 @@ fn the_demo_proves_the_main_job_and_leaves_the_real_sessions_alone() {
         "After a restart",
         "What this proved",
     ] {
-        assert!(done.out.contains(said), "{said}: {done:?}");
+        assert!(done.out.contains(printed), "{printed}: {done:?}");
     }
     assert!(!done.out.contains("\n  NO "), "{done:?}");
     assert_eq!((user.stored("qwen"), user.kit.qwen().counters()), before);
@@ -23,7 +23,7 @@ fn the_demo_proves_the_main_job_and_leaves_the_real_sessions_alone() {
 }
 
 #[test]
-fn what_the_demo_proved_is_there_for_programs_too() {
+fn the_results_of_the_demo_are_json_too() {
     let done = User::new().run(&["demo", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let proved = done.json();

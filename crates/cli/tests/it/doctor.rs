@@ -26,9 +26,9 @@ fn checks(done: &Done, id: &str) -> Vec<Value> {
         .collect()
 }
 
-fn endpoint(done: &Done, vendor: &str, name: &str) -> Value {
+fn endpoint(done: &Done, provider: &str, name: &str) -> Value {
     let mut found = checks(done, "endpoint");
-    found.retain(|check| check["vendor"] == vendor && check["name"] == name);
+    found.retain(|check| check["vendor"] == provider && check["name"] == name);
     assert_eq!(found.len(), 1, "{done:?}");
     found.remove(0)
 }

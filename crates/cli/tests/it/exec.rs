@@ -1,4 +1,4 @@
-//! `llm-auth exec`: a program gets the token, and all else is its own.
+//! `llm-auth exec`: a program gets the token, and everything else stays its own.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -6,14 +6,14 @@ use std::process::{Command, Stdio};
 use llm_auth_testkit::Approval;
 
 use crate::support::done::Done;
-use crate::support::inherited_signals::let_children_hear;
+use crate::support::inherited_signals::let_children_receive_signals;
 use crate::support::user::User;
 use crate::support::wait::wait_for;
 
 const SH: &str = "/bin/sh";
 
 #[test]
-fn the_program_has_the_token_and_the_base_and_all_else_is_its_own() {
+fn the_program_gets_the_token_and_the_base_url_and_keeps_its_own_streams_and_exit_code() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let script = "read line; echo \"$line $LLM_AUTH_ACCESS_TOKEN $BASE\"; echo said >&2; exit 42";
@@ -58,7 +58,7 @@ fn the_token_stands_under_every_name_that_is_asked_for_and_in_no_argument() {
 }
 
 #[test]
-fn a_session_that_is_over_is_renewed_before_the_start() {
+fn an_expired_session_is_refreshed_before_the_start() {
     let user = User::with_expired_session("qwen");
     let done = user.run(&[
         "exec",
@@ -75,7 +75,7 @@ fn a_session_that_is_over_is_renewed_before_the_start() {
 }
 
 #[test]
-fn what_stands_after_the_program_is_the_program_s() {
+fn arguments_after_the_program_are_the_program_s() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let words = ["exec", "qwen", SH, "-c", "echo $0 $1", "--json", "--env"];
@@ -153,7 +153,7 @@ fn another_process_of_the_user_cannot_look_into_this_one() {
 }
 
 #[test]
-fn where_nobody_is_signed_in_nothing_is_started() {
+fn without_a_session_no_program_is_started() {
     let user = User::new();
     let mark = user.directory.path().join("started");
     let done = user.run(&["exec", "qwen", "--", "/bin/touch", mark.to_str().unwrap()]);
@@ -173,7 +173,7 @@ fn a_program_that_cannot_be_run_has_the_exit_code_of_a_shell() {
 }
 
 #[test]
-fn what_is_no_name_and_no_command_is_a_usage_error() {
+fn an_unusable_variable_name_or_a_missing_command_is_a_usage_error() {
     let user = User::new();
     for args in [
         &["exec", "qwen", "--env", "A=B", "--", "/bin/true"][..],
@@ -226,29 +226,28 @@ fn what_is_no_name_and_no_command_is_a_usage_error() {
 #[test]
 fn the_secret_of_an_oauth_client_is_not_the_program_s() {
     let user = User::new();
-    for vendor in ["qwen", "gemini"] {
-        user.sign_in(&[vendor]);
-        let output = user
-            .command(&["exec", vendor, "--", "/usr/bin/env"])
-            .env("LLM_AUTH_QWEN_CLIENT_SECRET", "made-up-other-secret")
-            .env("LLM_AUTH_LATER_CLIENT_SECRET", "made-up-other-secret")
-            .env("OTHER_CLIENT_SECRET", "kept")
-            .output();
-        let done = Done::from(output.unwrap());
+    for provider in ["qwen", "gemini"] {
+        user.sign_in(&[provider]);
+        let done = Done::of(
+            user.command(&["exec", provider, "--", "/usr/bin/env"])
+                .env("LLM_AUTH_QWEN_CLIENT_SECRET", "made-up-other-secret")
+                .env("LLM_AUTH_LATER_CLIENT_SECRET", "made-up-other-secret")
+                .env("OTHER_CLIENT_SECRET", "kept"),
+        );
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.out.contains("LLM_AUTH_ACCESS_TOKEN="), "{done:?}");
         assert!(done.out.contains("OTHER_CLIENT_SECRET=kept"), "{done:?}");
         for secret in [user.kit.client_secret(), "made-up-other-secret"] {
             assert!(!done.out.contains(secret), "{done:?}");
         }
-        let refresh = user.stored(vendor)["refresh"].clone();
+        let refresh = user.stored(provider)["refresh"].clone();
         assert!(!done.out.contains(refresh.as_str().unwrap()), "{done:?}");
     }
 }
 
 #[test]
 fn signals_are_the_program_s_own() {
-    let_children_hear();
+    let_children_receive_signals();
     let user = User::new();
     user.sign_in(&["qwen"]);
     let script = "trap 'echo heard; exit 7' TERM; echo ready; while :; do sleep 1; done";

@@ -6,7 +6,7 @@ use crate::support::session_file::expire;
 use crate::support::user::User;
 
 #[test]
-fn what_the_server_says_to_a_renewal_decides_the_exit_code() {
+fn the_server_s_response_to_a_refresh_decides_the_exit_code() {
     let busy = || Fault::response(503, "busy").times(9);
     let error = |status, code: &str| Fault::response(status, json!({"error": code}).to_string());
     let moved = Fault::response(308, "").header("Location", "/elsewhere");
@@ -26,7 +26,7 @@ fn what_the_server_says_to_a_renewal_decides_the_exit_code() {
         let user = User::with_expired_session("qwen");
         let before = user.stored("qwen");
         let what = format!("{fault:?}");
-        // Some of these are asked again before they are told.
+        // The command retries some of these before it reports them.
         user.kit.qwen().fault(Operation::Refresh, fault.times(9));
         let done = user.run(&["token", "qwen"]);
         assert_eq!(done.code, Some(code), "{what}: {done:?}");
@@ -39,7 +39,7 @@ fn what_the_server_says_to_a_renewal_decides_the_exit_code() {
 }
 
 #[test]
-fn a_refused_session_names_the_command_that_helps_and_is_not_asked_about_again() {
+fn a_rejected_session_names_the_command_that_helps_and_is_not_refreshed_again() {
     let user = User::new();
     user.sign_in(&["minimax", "--account", "it's me"]);
     expire(&user.file("minimax", "it%27s%20me"));
@@ -54,7 +54,7 @@ fn a_refused_session_names_the_command_that_helps_and_is_not_asked_about_again()
 }
 
 #[test]
-fn a_lost_answer_after_the_rotation_ends_with_sign_in_again_and_an_intact_file() {
+fn a_lost_response_after_the_rotation_ends_with_sign_in_again_and_an_intact_file() {
     let user = User::with_expired_session("qwen");
     let before = user.stored("qwen");
     user.kit
@@ -98,9 +98,9 @@ fn a_sign_in_that_is_not_approved_is_exit_code_5() {
 }
 
 #[test]
-fn a_call_that_makes_no_sense_is_exit_code_2() {
+fn a_usage_error_is_exit_code_2() {
     let user = User::new();
-    let done = user.run(&["login", "nobody"]);
+    let done = user.run(&["login", "unknown"]);
     assert_eq!(done.code, Some(2));
     for known in ["qwen", "minimax", "gemini"] {
         assert!(done.err.contains(known), "{done:?}");
@@ -118,7 +118,7 @@ fn a_call_that_makes_no_sense_is_exit_code_2() {
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_reader_that_closes_the_pipe_early_is_no_failure() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     for args in [

@@ -34,10 +34,10 @@ fn assert_go_reads(session: &Value) {
 
 #[test]
 fn a_valid_file_of_gochat_is_used_and_not_touched() {
-    for (vendor, content) in [("qwen", QWEN), ("minimax", MINIMAX)] {
+    for (provider, content) in [("qwen", QWEN), ("minimax", MINIMAX)] {
         let user = User::new();
         let file = shared(&user, content);
-        let done = user.run(&["token", vendor, "--store", file.to_str().unwrap()]);
+        let done = user.run(&["token", provider, "--store", file.to_str().unwrap()]);
         assert_eq!(done.code, Some(0), "{done:?}");
         assert_eq!(done.out.trim_end(), read(&file)["access"]);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
@@ -45,25 +45,28 @@ fn a_valid_file_of_gochat_is_used_and_not_touched() {
 }
 
 #[test]
-fn a_renewed_file_of_gochat_keeps_its_members_and_types() {
-    for (vendor, content) in [("qwen", QWEN), ("minimax", MINIMAX)] {
+fn a_refreshed_file_of_gochat_keeps_its_members_and_types() {
+    for (provider, content) in [("qwen", QWEN), ("minimax", MINIMAX)] {
         let user = User::new();
         let file = shared(&user, content);
         let before = read(&file);
         expire(&file);
-        let answer = json!({
+        let response = json!({
             "status": "success",
             "access_token": "new-access+/=&",
             "expires_in": 3600,
             "expired_in": 3600,
         });
-        let kit = if vendor == "qwen" {
+        let kit = if provider == "qwen" {
             user.kit.qwen()
         } else {
             user.kit.minimax()
         };
-        kit.fault(Operation::Refresh, Fault::response(200, answer.to_string()));
-        let done = user.run(&["token", vendor, "--store", file.to_str().unwrap()]);
+        kit.fault(
+            Operation::Refresh,
+            Fault::response(200, response.to_string()),
+        );
+        let done = user.run(&["token", provider, "--store", file.to_str().unwrap()]);
         assert_eq!(
             (done.code, done.out.as_str()),
             (Some(0), "new-access+/=&\n"),
@@ -73,7 +76,7 @@ fn a_renewed_file_of_gochat_keeps_its_members_and_types() {
         assert_go_reads(&after);
         assert_eq!(after["access"], "new-access+/=&");
         for kept in ["refresh", "resourceUrl", "notification_message"] {
-            assert_eq!(after.get(kept), before.get(kept), "{vendor}: {kept}");
+            assert_eq!(after.get(kept), before.get(kept), "{provider}: {kept}");
         }
     }
 }
@@ -88,7 +91,7 @@ fn an_expired_file_without_a_refresh_token_asks_for_a_sign_in_and_stays() {
 }
 
 #[test]
-fn a_sign_in_over_a_file_of_gochat_keeps_what_we_do_not_know() {
+fn a_sign_in_over_a_file_of_gochat_keeps_unknown_members() {
     let user = User::new();
     let mut session: Value = serde_json::from_str(QWEN).unwrap();
     session["of_a_newer_gochat"] = json!({"x": [1]});

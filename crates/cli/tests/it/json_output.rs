@@ -24,7 +24,7 @@ fn is_documented(value: &Value) {
             for (name, value) in members {
                 let known = [format!("`{name}`"), format!("\"{name}\"")];
                 assert!(known.iter().any(|name| page.contains(name)), "{name}");
-                // The names in there are the vendor's.
+                // The names in there are the provider's.
                 if name != "headers" {
                     is_documented(value);
                 }
@@ -36,20 +36,27 @@ fn is_documented(value: &Value) {
 }
 
 #[test]
-fn a_usage_error_is_json_where_that_was_asked_for_and_says_what_is_wrong() {
+fn a_usage_error_is_json_if_requested_and_names_the_mistake() {
     let user = User::new();
-    for (args, is_answer, what) in [
+    for (args, is_response, what) in [
         (&["token", "qwen", "--json", "--bogus"][..], true, "--bogus"),
         (&["-v", "token", "qwne", "--json"], true, "qwne"),
         (&["exec", "qwen", "--json"], true, "<COMMAND>"),
-        (&["login", "nobody", "--json"], false, "nobody"),
+        (&["login", "unknown", "--json"], false, "unknown"),
     ] {
         let done = user.run(args);
         assert_eq!(done.code, Some(2), "{done:?}");
-        let said = done.json();
-        let said = if is_answer { &said["error"] } else { &said };
-        assert_eq!(said["kind"], "usage", "{done:?}");
-        assert!(said["message"].as_str().unwrap().contains(what), "{done:?}");
+        let printed = done.json();
+        let printed = if is_response {
+            &printed["error"]
+        } else {
+            &printed
+        };
+        assert_eq!(printed["kind"], "usage", "{done:?}");
+        assert!(
+            printed["message"].as_str().unwrap().contains(what),
+            "{done:?}"
+        );
     }
     // The flag is the program's.
     let done = user.run(&["exec", "qwne", "--", "curl", "--json", "x"]);
@@ -62,7 +69,7 @@ fn a_usage_error_is_json_where_that_was_asked_for_and_says_what_is_wrong() {
 }
 
 #[test]
-fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
+fn every_command_prints_json_of_this_version_on_success_and_failure() {
     let user = User::new();
     for args in [
         &["token", "qwen"][..],
@@ -76,7 +83,7 @@ fn every_command_speaks_json_of_this_version_in_good_times_and_bad() {
         &["exec", "qwen", "true"],
         &["exec"],
         &["token", "qwen", "--unknown"],
-        &["login", "nobody"],
+        &["login", "unknown"],
     ] {
         let (command, rest) = args.split_at(1);
         is_json(&user.run(&[command, &["--json"], rest].concat()));

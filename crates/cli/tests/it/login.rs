@@ -10,14 +10,14 @@ use crate::support::user::User;
 use crate::support::wait::wait_for;
 
 #[test]
-fn each_vendor_is_signed_in_to_with_nothing_but_environment_variables() {
+fn each_provider_needs_only_environment_variables_for_a_sign_in() {
     let user = User::new();
-    for vendor in ["qwen", "minimax", "gemini"] {
-        user.sign_in(&[vendor]);
-        let token = user.run(&["token", vendor]);
+    for provider in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[provider]);
+        let token = user.run(&["token", provider]);
         assert_eq!(token.code, Some(0), "{token:?}");
         let access = token.out.strip_suffix('\n').unwrap();
-        assert_eq!(user.stored(vendor)["access"], access);
+        assert_eq!(user.stored(provider)["access"], access);
         assert_eq!(token.err, "");
     }
     for kit in [user.kit.qwen(), user.kit.minimax(), user.kit.gemini()] {
@@ -55,7 +55,7 @@ fn the_page_and_the_code_are_shown_before_the_wait_and_nothing_goes_to_stdout() 
 }
 
 #[test]
-fn json_events_tell_the_whole_sign_in_and_no_token() {
+fn json_events_describe_the_whole_sign_in_and_hold_no_token() {
     let user = User::with(Approval::AutoAfterPolls(1));
     user.kit
         .minimax()
@@ -86,7 +86,7 @@ fn json_events_tell_the_whole_sign_in_and_no_token() {
 }
 
 #[test]
-fn two_accounts_at_one_vendor_are_two_sessions() {
+fn two_accounts_at_one_provider_are_two_sessions() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "me@work.example/../x"]);
@@ -134,15 +134,15 @@ fn a_sign_in_reads_the_session_file_four_times_and_the_client_file_once() {
     let client = user.directory.path().join("client_secret.json");
     std::fs::write(&client, user.kit.client_secret_json()).unwrap();
     let of_client: [&str; 2] = ["--client-file", client.to_str().unwrap()];
-    for (vendor, flags) in [("qwen", &[][..]), ("gemini", &of_client)] {
-        let args = [&[vendor], flags].concat();
+    for (provider, flags) in [("qwen", &[][..]), ("gemini", &of_client)] {
+        let args = [&[provider], flags].concat();
         user.sign_in(&args);
         let mut of_client = 0;
-        let of_session = opened(&user.file(vendor, "default"), || {
+        let of_session = opened(&user.file(provider, "default"), || {
             of_client = opened(&client, || user.sign_in(&args));
         });
-        assert!((1..=4).contains(&of_session), "{vendor}: {of_session}");
-        assert_eq!(of_client, usize::from(vendor == "gemini"));
+        assert!((1..=4).contains(&of_session), "{provider}: {of_session}");
+        assert_eq!(of_client, usize::from(provider == "gemini"));
     }
 }
 
@@ -217,15 +217,15 @@ fn a_client_file_may_be_a_pipe_of_the_shell_which_can_be_read_once() {
             0,
         ),
     ] {
-        let done = Done::from(in_bash(script).output().unwrap());
+        let done = Done::of(&mut in_bash(script));
         assert_eq!(done.code, Some(code), "{script}: {done:?}");
     }
     let nothing = r#""$0" login gemini --client-file <(:)"#;
-    Done::from(in_bash(nothing).output().unwrap()).assert_failed(1, "/dev/fd/");
+    Done::of(&mut in_bash(nothing)).assert_failed(1, "/dev/fd/");
 }
 
 #[test]
-fn after_three_cut_addresses_the_person_is_told_to_begin_again_and_no_more_to_paste() {
+fn after_three_incomplete_addresses_the_advice_is_to_start_again() {
     use std::io::{Read as _, Write as _};
 
     let user = User::new();
@@ -263,35 +263,35 @@ fn after_three_cut_addresses_the_person_is_told_to_begin_again_and_no_more_to_pa
     assert_eq!(next("ignored")["pasted"], true);
     browse(&url);
     next("signed_in");
-    let mut said = String::new();
+    let mut printed = String::new();
     child
         .stderr
         .take()
         .unwrap()
-        .read_to_string(&mut said)
+        .read_to_string(&mut printed)
         .unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let of_cut = said
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{printed}");
+    let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of_cut = printed
         .matches("may have been cut: copy the whole address")
         .count();
-    let again = said
+    let again = printed
         .matches("press Ctrl-C and run `llm-auth login` again")
         .count();
-    assert_eq!((of_cut, again), (2, 2), "{said}");
-    let (_, end) = said.split_once("press Ctrl-C").unwrap();
-    assert!(!end.to_lowercase().contains("paste"), "{said}");
-    assert!(!end.contains("Copy"), "{said}");
+    assert_eq!((of_cut, again), (2, 2), "{printed}");
+    let (_, end) = printed.split_once("press Ctrl-C").unwrap();
+    assert!(!end.to_lowercase().contains("paste"), "{printed}");
+    assert!(!end.contains("Copy"), "{printed}");
 }
 
 #[test]
-fn gemini_without_a_client_or_with_a_wrong_file_says_what_to_do() {
+fn gemini_without_a_client_or_with_a_wrong_file_prints_advice() {
     let user = User::new();
     let run = |args: &[&str]| {
         let mut command = user.command(args);
         command.env_remove("LLM_AUTH_GEMINI_CLIENT_ID");
         command.env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
-        Done::from(command.output().unwrap())
+        Done::of(&mut command)
     };
     run(&["login", "gemini"]).assert_failed(1, "no OAuth client");
     let missing = user.directory.path().join("none.json");
@@ -326,7 +326,7 @@ fn a_listener_that_has_gone_away_ends_the_login_without_a_panic() {
 }
 
 #[test]
-fn nobody_who_comes_in_time_is_exit_code_5() {
+fn a_sign_in_that_is_not_approved_in_time_is_exit_code_5() {
     let user = User::with(Approval::Manual);
     let done = user.run(&["login", "qwen", "--timeout", "0.4"]);
     done.assert_failed(5, "was not approved");
@@ -336,7 +336,7 @@ fn nobody_who_comes_in_time_is_exit_code_5() {
 }
 
 #[test]
-fn a_person_who_says_no_is_told_so_at_once() {
+fn a_denied_sign_in_ends_at_once() {
     let user = User::with(Approval::Manual);
     let child = user.start(&["login", "minimax", "--json"]);
     wait_for(user.kit.minimax(), |seen| seen.polls > 0);

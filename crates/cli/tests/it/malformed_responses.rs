@@ -47,7 +47,7 @@ fn a_hostile_page_is_neither_shown_nor_opened() {
 }
 
 #[test]
-fn what_steers_a_terminal_never_reaches_it() {
+fn control_characters_never_reach_the_terminal() {
     let user = User::new();
     let patch = json!({
         "user_code": "AB\u{1b}[31mCD\u{7}\r\n",
@@ -70,7 +70,7 @@ fn what_steers_a_terminal_never_reaches_it() {
 }
 
 #[test]
-fn an_answer_with_another_state_is_refused() {
+fn a_response_with_another_state_is_rejected() {
     let user = User::new();
     let patch = Fault::patch(json!({"state": "forged"}));
     user.kit
@@ -81,7 +81,7 @@ fn an_answer_with_another_state_is_refused() {
 }
 
 #[test]
-fn what_is_not_the_answer_never_ends_a_sign_in_at_the_browser() {
+fn an_unrelated_request_never_ends_a_sign_in_at_the_browser() {
     let user = User::new();
     let mut child = user.start(&["login", "gemini", "--json"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap());
@@ -113,7 +113,7 @@ fn what_is_not_the_answer_never_ends_a_sign_in_at_the_browser() {
 }
 
 #[test]
-fn trouble_and_slow_down_during_the_wait_do_not_end_a_login() {
+fn server_errors_and_slow_down_during_the_wait_do_not_end_a_login() {
     let user = User::new();
     let qwen = user.kit.qwen();
     qwen.set_slow_down_step(Duration::ZERO);

@@ -41,7 +41,7 @@ fn there_is_a_manual_page_for_every_command() {
 }
 
 #[test]
-fn every_page_says_what_is_read_returned_and_kept() {
+fn every_page_lists_variables_exit_codes_and_files() {
     let user = User::new();
     let directory = user.directory.path().join("man");
     let done = user.run(&["man", "--dir", directory.to_str().unwrap()]);

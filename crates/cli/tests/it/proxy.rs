@@ -9,7 +9,7 @@ use company::Company;
 use crate::support::done::Done;
 
 #[test]
-fn a_proxy_that_wants_to_know_who_asks_is_named_without_the_password() {
+fn a_proxy_that_rejects_the_credentials_is_named_without_the_password() {
     let company = Company::new();
     let proxy = format!("http://mia:wrong-password@{}", company.proxy);
     for (variable, args) in [
@@ -20,35 +20,31 @@ fn a_proxy_that_wants_to_know_who_asks_is_named_without_the_password() {
     ] {
         let mut command = company.command(args);
         command.env_remove("HTTPS_PROXY").env(variable, &proxy);
-        let done = Done::from(command.output().unwrap());
+        let done = Done::of(&mut command);
         assert_eq!(done.code, Some(1), "{done:?}");
-        let said = format!("{}{}", done.out, done.err);
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let printed = format!("{}{}", done.out, done.err);
+        let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in [
             &company.proxy.to_string(),
             "407",
             &format!("correct user and password in {variable} "),
         ] {
-            assert!(said.contains(part), "{part}: {said}");
+            assert!(printed.contains(part), "{part}: {printed}");
         }
-        assert!(!said.contains("wrong-password"), "{said}");
-        assert!(!said.contains("the client, the scope"), "{said}");
+        assert!(!printed.contains("wrong-password"), "{printed}");
+        assert!(!printed.contains("the client, the scope"), "{printed}");
     }
 }
 
 #[test]
-fn what_the_proxy_is_not_for_goes_without_it() {
+fn hosts_in_no_proxy_are_contacted_directly() {
     let company = Company::new();
     for except in [
         "vendor.example",
         "vendor.example:443",
         " x.example:1, .example:443\r\n",
     ] {
-        let output = company
-            .command(&["login", "qwen"])
-            .env("NO_PROXY", except)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(company.command(&["login", "qwen"]).env("NO_PROXY", except));
         done.assert_failed(4, "vendor.example");
         assert!(!done.err.contains("through the proxy"), "{done:?}");
         assert!(company.asked.lock().unwrap().is_empty(), "{except}");
@@ -56,7 +52,7 @@ fn what_the_proxy_is_not_for_goes_without_it() {
 }
 
 #[test]
-fn a_vendor_on_the_network_names_no_page_inside() {
+fn a_provider_on_the_internet_cannot_name_a_page_of_the_local_network() {
     let company = Company::new();
     for page in [
         "http://127.0.0.1:631/admin",

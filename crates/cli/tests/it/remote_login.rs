@@ -15,7 +15,7 @@ struct FromAfar {
     child: Child,
     url: String,
     err: BufReader<std::process::ChildStderr>,
-    said: String,
+    printed: String,
 }
 
 impl FromAfar {
@@ -28,16 +28,16 @@ impl FromAfar {
             .spawn()
             .unwrap();
         let mut err = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("Waiting") {
-            assert!(err.read_line(&mut said).unwrap() > 0, "{said}");
+        let mut printed = String::new();
+        while !printed.contains("Waiting") {
+            assert!(err.read_line(&mut printed).unwrap() > 0, "{printed}");
         }
-        let url = said.lines().find(|line| line.starts_with("http://"));
+        let url = printed.lines().find(|line| line.starts_with("http://"));
         Self {
             child,
             url: url.unwrap().to_owned(),
             err,
-            said,
+            printed,
         }
     }
 
@@ -49,10 +49,10 @@ impl FromAfar {
     fn end(mut self) -> Done {
         // Standard input stays open, as a terminal's does.
         let _open = self.child.stdin.take();
-        self.err.read_to_string(&mut self.said).unwrap();
+        self.err.read_to_string(&mut self.printed).unwrap();
         let done = Done::from(self.child.wait_with_output().unwrap());
         Done {
-            err: self.said,
+            err: self.printed,
             ..done
         }
     }
@@ -62,9 +62,13 @@ impl FromAfar {
 fn over_ssh_the_final_url_is_pasted_without_a_flag() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
-    assert!(login.said.contains("connected over SSH"), "{}", login.said);
+    assert!(
+        login.printed.contains("connected over SSH"),
+        "{}",
+        login.printed
+    );
     let tunnel = login
-        .said
+        .printed
         .lines()
         .find(|line| line.starts_with("ssh -N -L "));
     assert!(tunnel.unwrap().ends_with(" mia@192.0.2.4"), "{tunnel:?}");
@@ -107,7 +111,7 @@ fn the_code_alone_is_enough_if_it_has_its_name() {
 }
 
 #[test]
-fn no_word_of_a_pipe_is_sent_to_a_vendor_that_does_not_say_what_it_is() {
+fn a_line_of_a_pipe_without_a_parameter_name_is_not_sent_to_the_provider() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let end = final_url(&login.url);
@@ -126,7 +130,7 @@ fn no_word_of_a_pipe_is_sent_to_a_vendor_that_does_not_say_what_it_is() {
 }
 
 #[test]
-fn a_final_url_whose_code_the_vendor_does_not_know_does_not_spend_the_sign_in() {
+fn a_final_url_with_an_unknown_code_does_not_end_the_sign_in() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let end = final_url(&login.url);
@@ -140,7 +144,7 @@ fn a_final_url_whose_code_the_vendor_does_not_know_does_not_spend_the_sign_in() 
 }
 
 #[test]
-fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
+fn a_mistaken_or_forged_paste_does_no_harm() {
     let user = User::new();
     let mut login = FromAfar::begin(&user);
     let end = final_url(&login.url);
@@ -168,7 +172,7 @@ fn what_is_pasted_by_mistake_or_forged_does_no_harm() {
 }
 
 #[test]
-fn a_flood_of_what_is_not_the_answer_is_counted_and_not_told_to_the_end() {
+fn a_flood_of_unrelated_requests_is_counted_and_not_printed_one_by_one() {
     let user = User::new();
     let args = ["login", "gemini", "--json"];
     let done = with_browser(user.start(&args), |event| {
@@ -207,7 +211,7 @@ fn the_default_times_are_in_the_help_and_the_end_of_a_wait_names_the_flag() {
 }
 
 #[test]
-fn json_tells_that_the_answer_is_here() {
+fn json_reports_that_the_response_was_received() {
     let user = User::new();
     let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
     let names: Vec<_> = done
@@ -219,7 +223,7 @@ fn json_tells_that_the_answer_is_here() {
 }
 
 #[test]
-fn after_a_long_time_it_is_said_what_to_check() {
+fn after_a_long_wait_a_hint_is_printed_once() {
     let user = User::with(Approval::Manual);
     let done = user.run(&["login", "qwen", "--timeout", "3"]);
     assert_eq!(done.code, Some(5), "{done:?}");

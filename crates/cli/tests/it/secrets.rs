@@ -20,19 +20,20 @@ fn tokens(session: &Value) -> Vec<String> {
 
 /// What has the form of 32 random octets in base64url, but for the `state` and the
 /// `code_challenge` that an authorization URL shows by design.
-fn looks_like_a_verifier(said: &str) -> Option<&str> {
-    said.lines()
+fn looks_like_a_verifier(printed: &str) -> Option<&str> {
+    printed
+        .lines()
         .filter(|line| !line.contains("code_challenge_method=S256"))
         .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)))
         .find(|word| word.len() == 43)
 }
 
 #[test]
-fn the_loudest_log_shows_no_secret() {
-    for vendor in ["qwen", "minimax", "gemini"] {
+fn the_most_verbose_log_shows_no_secret() {
+    for provider in ["qwen", "minimax", "gemini"] {
         let user = User::with(Approval::AutoAfterPolls(1));
         let mut secrets = BTreeSet::from([user.kit.client_secret().to_owned()]);
-        let mut said = String::new();
+        let mut printed = String::new();
         let loud = |args: &[&str]| -> Done {
             let mut command = user.command(&[args, &["-vvv"]].concat());
             command
@@ -56,37 +57,37 @@ fn the_loudest_log_shows_no_secret() {
             let done = Done::from(child.wait_with_output().unwrap());
             Done { out, ..done }
         };
-        let login = loud(&["login", vendor, "--json"]);
+        let login = loud(&["login", provider, "--json"]);
         assert_eq!(login.code, Some(0), "{login:?}");
         assert!(
             login.err.contains("llm_auth_core"),
             "it does log: {login:?}"
         );
-        said.push_str(&login.out);
-        said.push_str(&login.err);
-        secrets.extend(tokens(&user.stored(vendor)));
-        said.push_str(&loud(&["token", vendor, "--force-refresh"]).err);
-        secrets.extend(tokens(&user.stored(vendor)));
-        user.expire(vendor);
-        let kit = match vendor {
+        printed.push_str(&login.out);
+        printed.push_str(&login.err);
+        secrets.extend(tokens(&user.stored(provider)));
+        printed.push_str(&loud(&["token", provider, "--force-refresh"]).err);
+        secrets.extend(tokens(&user.stored(provider)));
+        user.expire(provider);
+        let kit = match provider {
             "qwen" => user.kit.qwen(),
             "minimax" => user.kit.minimax(),
             _ => user.kit.gemini(),
         };
         kit.fault(Operation::Refresh, Fault::response(503, "busy"));
         kit.fault(Operation::Refresh, Fault::truncated_body());
-        let failed = loud(&["token", vendor, "--json"]);
-        said.push_str(&failed.err);
-        secrets.extend(tokens(&user.stored(vendor)));
+        let failed = loud(&["token", provider, "--json"]);
+        printed.push_str(&failed.err);
+        secrets.extend(tokens(&user.stored(provider)));
         secrets.extend(kit.live_access_tokens());
         secrets.extend(kit.live_refresh_tokens());
         let status = loud(&["status", "--json"]);
-        said.push_str(&status.out);
-        said.push_str(&status.err);
-        said.push_str(&loud(&["logout", vendor]).err);
+        printed.push_str(&status.out);
+        printed.push_str(&status.err);
+        printed.push_str(&loud(&["logout", provider]).err);
         assert!(secrets.len() > 4, "{secrets:?}");
         for secret in &secrets {
-            assert!(!said.contains(secret), "{secret} is in:\n{said}");
+            assert!(!printed.contains(secret), "{secret} is in:\n{printed}");
         }
         for name in [
             "device_code=",
@@ -94,17 +95,17 @@ fn the_loudest_log_shows_no_secret() {
             "testkit-device-",
             "Bearer testkit",
         ] {
-            assert!(!said.contains(name), "{name} is in:\n{said}");
+            assert!(!printed.contains(name), "{name} is in:\n{printed}");
         }
-        assert_eq!(looks_like_a_verifier(&said), None, "{said}");
+        assert_eq!(looks_like_a_verifier(&printed), None, "{printed}");
         for foreign in ["hyper", "reqwest", "rustls", "mio::"] {
-            assert!(!said.contains(foreign), "{foreign} is in:\n{said}");
+            assert!(!printed.contains(foreign), "{foreign} is in:\n{printed}");
         }
     }
 }
 
 #[test]
-fn a_server_that_repeats_a_secret_is_not_quoted() {
+fn a_server_that_echoes_a_secret_is_not_quoted() {
     let user = User::with_expired_session("qwen");
     let secrets = tokens(&user.stored("qwen"));
     let body = format!(

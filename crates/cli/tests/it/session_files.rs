@@ -2,7 +2,7 @@ use crate::support::session_file::{expire, read};
 use crate::support::user::User;
 
 #[test]
-fn a_corrupt_file_is_named_left_alone_and_kept_aside_by_a_login() {
+fn a_corrupt_file_is_named_and_unchanged_until_a_login_moves_it_aside() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let file = user.file("qwen", "default");
@@ -15,19 +15,23 @@ fn a_corrupt_file_is_named_left_alone_and_kept_aside_by_a_login() {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), garbage);
         let done = user.run(&["login", "qwen"]);
         assert_eq!(done.code, Some(0), "{done:?}");
-        let told = done
+        let reported = done
             .err
             .lines()
             .find(|line| line.contains("is kept in"))
             .unwrap();
-        let aside = told.split("kept in ").nth(1).unwrap().trim_end_matches('.');
+        let aside = reported
+            .split("kept in ")
+            .nth(1)
+            .unwrap()
+            .trim_end_matches('.');
         assert_eq!(std::fs::read_to_string(aside).unwrap(), garbage);
         assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
     }
 }
 
 #[test]
-fn a_store_that_cannot_be_written_is_found_out_before_the_person_is_asked() {
+fn a_store_that_cannot_be_written_is_reported_before_the_sign_in_begins() {
     let user = User::new();
     let blocked = user.directory.path().join("a-file");
     std::fs::write(&blocked, "").unwrap();
@@ -38,7 +42,7 @@ fn a_store_that_cannot_be_written_is_found_out_before_the_person_is_asked() {
 }
 
 #[test]
-fn a_file_of_another_vendor_is_refused_and_left_as_it_is() {
+fn a_file_of_another_provider_is_rejected_and_left_unchanged() {
     let user = User::new();
     let file = user.directory.path().join("one.json");
     let place = file.to_str().unwrap();
@@ -76,7 +80,7 @@ fn one_file_holds_a_whole_session() {
 
 #[cfg(unix)]
 #[test]
-fn files_and_folders_are_for_their_owner_alone_whatever_the_umask() {
+fn files_and_directories_are_for_their_owner_alone_with_any_umask() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let user = User::new();
@@ -137,7 +141,7 @@ fn one_file_hands_no_account_the_session_of_another() {
     ] {
         user.run(words).assert_failed(1, "the account ann");
     }
-    // The file says whose it is, if the call does not.
+    // The file names its account, if the call does not.
     for words in [
         &["token", "qwen", "--store", file][..],
         &["token", "qwen", "--store", file, "--force-refresh"],

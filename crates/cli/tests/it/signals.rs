@@ -5,7 +5,7 @@ use llm_auth_testkit::{Approval, Fault, Operation};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::done::Done;
-use crate::support::inherited_signals::let_children_hear;
+use crate::support::inherited_signals::let_children_receive_signals;
 use crate::support::user::User;
 use crate::support::wait::wait_for;
 
@@ -21,8 +21,8 @@ fn send(child: &Child, signal: Signal) {
 }
 
 #[test]
-fn a_signal_ends_a_login_that_waits_for_the_person() {
-    let_children_hear();
+fn a_signal_ends_a_login_that_waits_for_the_user() {
+    let_children_receive_signals();
     for (signal, code) in SIGNALS {
         let user = User::with(Approval::Manual);
         let child = user.start(&["login", "qwen", "--json"]);
@@ -38,7 +38,7 @@ fn a_signal_ends_a_login_that_waits_for_the_person() {
 
 #[test]
 fn a_signal_ends_a_login_that_waits_for_the_browser() {
-    let_children_hear();
+    let_children_receive_signals();
     let user = User::with(Approval::Manual);
     let mut child = user.start(&["login", "gemini", "--json"]);
     let mut line = String::new();
@@ -49,8 +49,8 @@ fn a_signal_ends_a_login_that_waits_for_the_browser() {
 }
 
 #[test]
-fn a_renewal_that_has_begun_is_stored_before_a_signal_ends_the_command() {
-    let_children_hear();
+fn a_refresh_that_has_begun_is_stored_before_a_signal_ends_the_command() {
+    let_children_receive_signals();
     for (signal, code) in SIGNALS {
         let user = User::with_expired_session("qwen");
         let before = user.stored("qwen");
@@ -73,16 +73,16 @@ fn a_renewal_that_has_begun_is_stored_before_a_signal_ends_the_command() {
 
 #[test]
 fn a_second_signal_ends_the_command_at_once() {
-    let_children_hear();
+    let_children_receive_signals();
     let user = User::with_expired_session("qwen");
     user.kit.qwen().fault(Operation::Refresh, Fault::hang());
     let mut child = user.start(&["token", "qwen"]);
     wait_for(user.kit.qwen(), |seen| seen.refreshes > 0);
     send(&child, Signal::INT);
-    let mut said = String::new();
+    let mut printed = String::new();
     let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
-    std::io::BufRead::read_line(&mut lines, &mut said).unwrap();
-    assert!(said.contains("once more"), "{said}");
+    std::io::BufRead::read_line(&mut lines, &mut printed).unwrap();
+    assert!(printed.contains("once more"), "{printed}");
     send(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(user.stored("qwen")["refresh"].is_string());
@@ -92,9 +92,10 @@ fn a_second_signal_ends_the_command_at_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_is_ignored_stays_so() {
-    let deaf = |user: &User, words: &str| user.shell(&format!("trap '' HUP; exec \"$0\" {words}"));
+    let ignoring_hup =
+        |user: &User, words: &str| user.shell(&format!("trap '' HUP; exec \"$0\" {words}"));
     let user = User::with(Approval::Manual);
-    let child = deaf(&user, "login qwen").spawn().unwrap();
+    let child = ignoring_hup(&user, "login qwen").spawn().unwrap();
     wait_for(user.kit.qwen(), |seen| seen.polls > 0);
     send(&child, Signal::HUP);
     let code = user.kit.qwen().pending_user_codes().remove(0);
@@ -104,6 +105,6 @@ fn a_signal_that_is_ignored_stays_so() {
     // Also in a program that is started after a refresh.
     user.expire("qwen");
     let words = "exec qwen -- /bin/sh -c 'kill -HUP $$; echo alive'";
-    let done = Done::from(deaf(&user, words).output().unwrap());
+    let done = Done::of(&mut ignoring_hup(&user, words));
     assert_eq!(done.out, "alive\n", "{done:?}");
 }

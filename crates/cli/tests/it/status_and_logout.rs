@@ -36,8 +36,8 @@ fn status_shows_every_session_and_sends_nothing() {
             (text("vendor"), text("account"), text("state"))
         })
         .collect();
-    let row = |vendor: &str, account: &str, state: &str| {
-        (vendor.to_owned(), account.to_owned(), state.to_owned())
+    let row = |provider: &str, account: &str, state: &str| {
+        (provider.to_owned(), account.to_owned(), state.to_owned())
     };
     assert_eq!(
         rows,
@@ -54,8 +54,8 @@ fn status_shows_every_session_and_sends_nothing() {
             .unwrap()
             .contains("default.json")
     );
-    for vendor in ["gemini", "minimax"] {
-        let stored = user.stored(vendor);
+    for provider in ["gemini", "minimax"] {
+        let stored = user.stored(provider);
         assert!(!done.out.contains(stored["access"].as_str().unwrap()));
         assert!(!done.out.contains(stored["refresh"].as_str().unwrap()));
     }
@@ -77,7 +77,7 @@ fn status_shows_every_session_and_sends_nothing() {
 }
 
 #[test]
-fn a_refused_session_is_shown_as_refused() {
+fn a_rejected_session_is_shown_as_refused() {
     let user = User::with_expired_session("qwen");
     user.kit.qwen().revoke_families();
     assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
@@ -98,7 +98,7 @@ fn a_session_of_a_server_that_is_not_configured_any_more_can_be_removed() {
     user.sign_in(&["gemini"]);
     let mut command = user.command(&["logout", "gemini", "--json"]);
     command.env_remove("LLM_AUTH_GEMINI_BASE_URL");
-    let done = Done::from(command.output().unwrap());
+    let done = Done::of(&mut command);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.json()["revocation"], "not_confirmed", "{done:?}");
     assert!(!user.file("gemini", "default").exists());
@@ -106,20 +106,20 @@ fn a_session_of_a_server_that_is_not_configured_any_more_can_be_removed() {
 }
 
 #[test]
-fn logout_tells_the_vendor_where_that_is_possible_and_forgets() {
+fn logout_revokes_at_the_provider_if_possible_and_removes_the_session() {
     let user = User::new();
-    for (vendor, said) in [
+    for (provider, printed) in [
         ("qwen", "does not support revocation"),
         ("minimax", "does not support revocation"),
         ("gemini", "confirmed"),
     ] {
-        user.sign_in(&[vendor]);
-        let done = user.run(&["logout", vendor]);
+        user.sign_in(&[provider]);
+        let done = user.run(&["logout", provider]);
         assert_eq!((done.code, done.out.as_str()), (Some(0), ""), "{done:?}");
-        assert!(done.err.contains(said), "{done:?}");
-        assert!(!user.file(vendor, "default").exists());
-        assert_eq!(user.run(&["token", vendor]).code, Some(3));
-        let again = user.run(&["logout", vendor]);
+        assert!(done.err.contains(printed), "{done:?}");
+        assert!(!user.file(provider, "default").exists());
+        assert_eq!(user.run(&["token", provider]).code, Some(3));
+        let again = user.run(&["logout", provider]);
         assert_eq!(again.code, Some(0));
         assert!(again.err.contains("not signed in"), "{again:?}");
     }
@@ -128,7 +128,7 @@ fn logout_tells_the_vendor_where_that_is_possible_and_forgets() {
 }
 
 #[test]
-fn a_vendor_that_does_not_confirm_does_not_stop_a_logout() {
+fn a_provider_that_does_not_confirm_does_not_stop_a_logout() {
     let user = User::new();
     user.sign_in(&["gemini"]);
     user.kit
@@ -142,7 +142,7 @@ fn a_vendor_that_does_not_confirm_does_not_stop_a_logout() {
 }
 
 #[test]
-fn whatever_the_vendor_says_a_logout_clears_the_session_here() {
+fn a_logout_removes_the_session_here_whatever_the_provider_responds() {
     for refusal in [
         Fault::response(503, "busy").times(9),
         Fault::response(400, "{\"error\":\"invalid_token\"}").times(9),
@@ -156,26 +156,25 @@ fn whatever_the_vendor_says_a_logout_clears_the_session_here() {
         let done = user.run(&["logout", "gemini", "--json"]);
         assert_eq!(done.code, Some(0), "{shown}: {done:?}");
         assert!(!user.file("gemini", "default").exists(), "{shown}");
-        let said = done.json()["revocation"].clone();
+        let printed = done.json()["revocation"].clone();
         assert!(
-            ["confirmed", "not_confirmed"].contains(&said.as_str().unwrap()),
-            "{shown}: {said}"
+            ["confirmed", "not_confirmed"].contains(&printed.as_str().unwrap()),
+            "{shown}: {printed}"
         );
     }
 }
 
 #[test]
-fn offline_a_logout_clears_the_session_here_and_says_what_was_not_confirmed() {
+fn offline_a_logout_removes_the_session_here_and_reports_that_it_is_not_confirmed() {
     let user = User::new();
     user.sign_in(&["gemini"]);
-    let output = user
-        .command(&["logout", "gemini", "--trust-endpoint", "127.0.0.1:1"])
-        .env(
-            "LLM_AUTH_GEMINI_REVOCATION_ENDPOINT",
-            "http://127.0.0.1:1/revoke",
-        )
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["logout", "gemini", "--trust-endpoint", "127.0.0.1:1"])
+            .env(
+                "LLM_AUTH_GEMINI_REVOCATION_ENDPOINT",
+                "http://127.0.0.1:1/revoke",
+            ),
+    );
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(
         done.err.contains("did not confirm") && done.err.contains("cannot connect"),

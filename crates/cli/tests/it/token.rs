@@ -18,22 +18,22 @@ fn a_valid_stored_token_is_printed_and_nothing_is_sent() {
 }
 
 #[test]
-fn an_expired_token_is_renewed_once_and_the_successor_is_stored() {
-    for vendor in ["qwen", "minimax", "gemini"] {
-        let user = User::with_expired_session(vendor);
-        let old = user.stored(vendor);
-        let done = user.run(&["token", vendor]);
-        assert_eq!(done.code, Some(0), "{vendor}: {done:?}");
-        let new = user.stored(vendor);
+fn an_expired_token_is_refreshed_once_and_the_successor_is_stored() {
+    for provider in ["qwen", "minimax", "gemini"] {
+        let user = User::with_expired_session(provider);
+        let old = user.stored(provider);
+        let done = user.run(&["token", provider]);
+        assert_eq!(done.code, Some(0), "{provider}: {done:?}");
+        let new = user.stored(provider);
         assert_eq!(done.out.trim_end(), new["access"]);
         assert_ne!(new["access"], old["access"]);
-        assert_eq!(new["refresh"] == old["refresh"], vendor == "gemini");
-        assert_eq!(user.run(&["token", vendor]).out, done.out);
+        assert_eq!(new["refresh"] == old["refresh"], provider == "gemini");
+        assert_eq!(user.run(&["token", provider]).out, done.out);
     }
 }
 
 #[test]
-fn force_refresh_renews_what_is_still_valid() {
+fn force_refresh_refreshes_a_token_that_is_still_valid() {
     let user = User::new();
     user.sign_in(&["minimax"]);
     let before = user.run(&["token", "minimax"]).out;
@@ -45,7 +45,7 @@ fn force_refresh_renews_what_is_still_valid() {
 }
 
 #[test]
-fn min_validity_decides_whether_a_renewal_is_due() {
+fn min_validity_decides_whether_a_refresh_is_due() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     assert_eq!(
@@ -97,17 +97,17 @@ fn json_holds_what_an_api_call_needs() {
 }
 
 #[test]
-fn twenty_processes_on_an_expired_session_cause_one_renewal() {
-    for vendor in ["qwen", "gemini"] {
-        let user = User::with_expired_session(vendor);
-        let children: Vec<_> = (0..20).map(|_| user.start(&["token", vendor])).collect();
+fn twenty_processes_on_an_expired_session_cause_one_refresh() {
+    for provider in ["qwen", "gemini"] {
+        let user = User::with_expired_session(provider);
+        let children: Vec<_> = (0..20).map(|_| user.start(&["token", provider])).collect();
         let done: Vec<Done> = children
             .into_iter()
             .map(|child| child.wait_with_output().unwrap().into())
             .collect();
         assert!(done.iter().all(|one| one.code == Some(0)), "{done:?}");
         assert!(done.iter().all(|one| one.out == done[0].out), "{done:?}");
-        let kit = if vendor == "qwen" {
+        let kit = if provider == "qwen" {
             user.kit.qwen()
         } else {
             user.kit.gemini()
@@ -118,7 +118,7 @@ fn twenty_processes_on_an_expired_session_cause_one_renewal() {
 }
 
 #[test]
-fn a_renewal_of_another_process_is_waited_for_no_longer_than_asked() {
+fn the_wait_for_another_process_s_refresh_ends_at_the_timeout() {
     let user = User::with_expired_session("qwen");
     user.kit.qwen().fault(Operation::Refresh, Fault::hang());
     let mut holder = user.start(&["token", "qwen"]);
@@ -136,7 +136,7 @@ fn a_renewal_of_another_process_is_waited_for_no_longer_than_asked() {
 }
 
 #[test]
-fn a_vendor_that_does_not_answer_in_time_is_temporary() {
+fn a_provider_that_does_not_respond_in_time_is_a_temporary_failure() {
     let user = User::with_expired_session("minimax");
     user.kit
         .minimax()
@@ -184,7 +184,7 @@ fn a_full_disk_behind_stdout_is_exit_code_1() {
 }
 
 #[test]
-fn a_token_that_cannot_live_as_long_as_is_wanted_is_given_and_it_is_said() {
+fn a_token_with_less_than_the_wanted_validity_is_printed_with_a_warning() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     // What is stored, then what a refresh brings.

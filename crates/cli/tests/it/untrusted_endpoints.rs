@@ -10,9 +10,9 @@ use std::path::Path;
 use crate::support::session_file::read;
 use crate::support::user::User;
 
-const VENDORS: [&str; 3] = ["qwen", "minimax", "gemini"];
+const PROVIDERS: [&str; 3] = ["qwen", "minimax", "gemini"];
 
-/// Those that say where a stored session is sent.
+/// Endpoints that receive a stored session.
 const FOR_SESSIONS: [&str; 4] = [
     "BASE_URL",
     "TOKEN_ENDPOINT",
@@ -20,7 +20,7 @@ const FOR_SESSIONS: [&str; 4] = [
     "USERINFO_ENDPOINT",
 ];
 
-/// Those that only a sign-in asks.
+/// Endpoints that only a sign-in uses.
 const FOR_SIGN_INS: [&str; 2] = ["AUTHORIZATION_ENDPOINT", "DEVICE_AUTHORIZATION_ENDPOINT"];
 
 /// What a session and its user have that is private.
@@ -33,8 +33,11 @@ fn secrets(user: &User, file: &Path) -> Vec<String> {
     secrets
 }
 
-fn says_no_secret(said: &str, secrets: &[String]) {
+fn assert_holds_no_secret(printed: &str, secrets: &[String]) {
     for secret in secrets {
-        assert!(!said.contains(secret.as_str()), "{secret} is in {said}");
+        assert!(
+            !printed.contains(secret.as_str()),
+            "{secret} is in {printed}"
+        );
     }
 }

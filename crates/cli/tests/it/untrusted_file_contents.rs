@@ -19,31 +19,31 @@ const ODD: [&str; 6] = [
 ];
 
 fn is_plain(done: &Done) {
-    for said in [&done.out, &done.err] {
+    for printed in [&done.out, &done.err] {
         let is_odd = |c: &char| (c.is_control() && *c != '\n') || "\u{200b}\u{202e}".contains(*c);
-        let odd = said.chars().find(is_odd);
+        let odd = printed.chars().find(is_odd);
         assert_eq!(odd, None, "{done:?}");
     }
 }
 
-/// A user with this stored session, which is the vendor's own.
-fn with_session(vendor: &str, change: impl Fn(&mut Value)) -> User {
+/// A user with this stored session, which is the provider's own.
+fn with_session(provider: &str, change: impl Fn(&mut Value)) -> User {
     let user = User::new();
     let mut session = json!({
         "access": "made-up-access",
         "refresh": "made-up-refresh",
         "expires": 4_102_444_800_000_i64,
-        "llm_auth": {"provider": vendor, "server": user.kit.base_url(), "context": {}},
+        "llm_auth": {"provider": provider, "server": user.kit.base_url(), "context": {}},
     });
     change(&mut session);
-    let file = user.file(vendor, "default");
+    let file = user.file(provider, "default");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(file, session.to_string()).unwrap();
     user
 }
 
 #[test]
-fn an_access_token_that_is_none_is_not_handed_out() {
+fn an_invalid_access_token_is_not_handed_out() {
     let long = "x".repeat(100_000);
     for odd in ODD.into_iter().chain(["made up", "made-üp", &long]) {
         let user = with_session("qwen", |session| session["access"] = odd.into());
@@ -62,7 +62,7 @@ fn an_access_token_that_is_none_is_not_handed_out() {
 }
 
 #[test]
-fn a_quota_project_of_a_file_is_a_header_or_nothing() {
+fn a_quota_project_of_a_file_is_a_valid_header_or_left_out() {
     for odd in ODD.into_iter().chain(["a b", ""]) {
         let user = with_session("gemini", |session| {
             session["llm_auth"]["context"]["quota_project"] = odd.into();
@@ -89,7 +89,7 @@ fn a_quota_project_of_a_file_is_a_header_or_nothing() {
 }
 
 #[test]
-fn names_and_messages_of_a_file_are_shown_plainly_and_not_without_end() {
+fn names_and_messages_of_a_file_are_sanitized_and_cut() {
     let long = "x".repeat(100_000);
     for odd in ODD.into_iter().chain([long.as_str()]) {
         let user = with_session("qwen", |session| {
@@ -148,7 +148,7 @@ fn the_name_of_an_account_is_one_that_can_be_seen() {
 }
 
 #[test]
-fn a_foreign_session_with_a_token_or_a_client_that_is_none_is_not_taken_over() {
+fn a_foreign_session_with_an_invalid_token_or_client_is_not_imported() {
     for odd in ODD {
         for (member, name) in [
             ("refresh_token", "refresh token"),

@@ -51,8 +51,7 @@ fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
         }
         for variable in ["LLM_AUTH_HOME", "LLM_AUTH_CA_FILE"] {
             let mut command = user.command(&["login", "qwen"]);
-            let done = command.env(variable, url).current_dir(&here).output();
-            let done = Done::from(done.unwrap());
+            let done = Done::of(command.env(variable, url).current_dir(&here));
             done.assert_failed(1, variable);
             assert!(!done.err.contains("made-up"), "{done:?}");
         }
@@ -62,7 +61,7 @@ fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
 }
 
 #[test]
-fn what_never_ends_in_place_of_a_file_holds_nothing_up() {
+fn an_endless_device_in_place_of_a_file_blocks_no_command() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let fifo = user.directory.path().join("fifo");
@@ -104,13 +103,13 @@ fn a_client_file_may_come_from_a_pipe_of_the_shell() {
         return;
     };
     // It was read, and holds no client.
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert!(said.contains("cannot be used"), "{said}");
-    assert!(!said.contains("regular file"), "{said}");
+    let printed = String::from_utf8(done.stderr).unwrap();
+    assert!(printed.contains("cannot be used"), "{printed}");
+    assert!(!printed.contains("regular file"), "{printed}");
 }
 
 #[test]
-fn a_home_in_which_others_may_write_is_refused_with_words() {
+fn a_home_in_which_others_may_write_is_rejected_with_advice() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let home = user.directory.path().join("home");
@@ -127,7 +126,7 @@ fn a_home_in_which_others_may_write_is_refused_with_words() {
 }
 
 #[test]
-fn a_user_whose_session_the_administrator_renewed_can_go_on() {
+fn a_user_can_go_on_after_the_administrator_refreshed_the_session() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -158,8 +157,7 @@ fn the_work_of_status_grows_with_the_sessions_and_not_with_their_square() {
     let session = read(&user.file("qwen", "default"));
     let listings = |args: &[&str]| {
         let mut command = user.command(args);
-        let done = command.env("LLM_AUTH_LOG", "llm_auth_core=trace").output();
-        let done = Done::from(done.unwrap());
+        let done = Done::of(command.env("LLM_AUTH_LOG", "llm_auth_core=trace"));
         assert_eq!(done.code, Some(0), "{done:?}");
         done.err.matches("list a directory").count()
     };

@@ -65,9 +65,9 @@ fn the_hosts_without_a_proxy_are_named_if_they_make_no_sense() {
 }
 
 #[test]
-fn white_space_and_carriage_returns_around_a_value_are_none_of_it() {
+fn white_space_and_carriage_returns_around_a_value_are_ignored() {
     let user = User::new();
-    for vendor in ["qwen", "minimax", "gemini"] {
+    for provider in ["qwen", "minimax", "gemini"] {
         let padded = |name: &str, value: &str| (name.to_owned(), format!(" \t{value} \r\n"));
         let mut values: Vec<_> = user
             .kit
@@ -76,7 +76,7 @@ fn white_space_and_carriage_returns_around_a_value_are_none_of_it() {
             .map(|(name, value)| padded(name, &value))
             .collect();
         let home = user.directory.path().join("padded");
-        let upper = vendor.to_ascii_uppercase();
+        let upper = provider.to_ascii_uppercase();
         values.extend([
             padded("LLM_AUTH_HOME", home.to_str().unwrap()),
             padded("LLM_AUTH_LOG", "info"),
@@ -86,21 +86,21 @@ fn white_space_and_carriage_returns_around_a_value_are_none_of_it() {
             padded("LLM_AUTH_CA_FILE", ""),
             padded(&format!("LLM_AUTH_{upper}_ACCOUNT"), "mine"),
         ]);
-        let mut command = user.command(&["login", vendor, "--json", "--no-browser"]);
+        let mut command = user.command(&["login", provider, "--json", "--no-browser"]);
         let child = command.envs(values).spawn().unwrap();
         let done = with_browser(child, |event| {
-            if let Some(url) = event["url"].as_str().filter(|_| vendor == "gemini") {
+            if let Some(url) = event["url"].as_str().filter(|_| provider == "gemini") {
                 browse(url);
             }
         });
         assert_eq!(done.code, Some(0), "{done:?}");
-        let file = home.join(format!("sessions/{vendor}/mine.json"));
+        let file = home.join(format!("sessions/{provider}/mine.json"));
         assert!(file.exists(), "{done:?}");
     }
 }
 
 #[test]
-fn a_log_directive_that_has_no_effect_is_said_and_stops_nothing() {
+fn a_log_directive_without_effect_is_reported_and_stops_nothing() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let mut command = user.command(&["token", "qwen"]);
@@ -148,7 +148,7 @@ fn a_client_id_and_a_scope_can_be_set() {
     assert_eq!(Done::of(&mut command).code, Some(0));
     assert_eq!(user.stored("qwen")["scope"], "openid model.completion");
     let mut command = user.command(&["login", "qwen"]);
-    let done = Done::of(command.env("LLM_AUTH_QWEN_CLIENT_ID", "nobody-knows-me"));
+    let done = Done::of(command.env("LLM_AUTH_QWEN_CLIENT_ID", "unknown-client"));
     done.assert_failed(1, "qwen");
 }
 
@@ -186,7 +186,7 @@ fn text_that_is_not_utf_8_is_a_usage_error() {
 }
 
 #[test]
-fn the_default_folder_is_below_the_home_of_the_user() {
+fn the_default_directory_is_below_the_home_of_the_user() {
     let user = User::new();
     let done = Done::of(user.command(&["login", "qwen"]).env_remove("LLM_AUTH_HOME"));
     assert_eq!(done.code, Some(0), "{done:?}");

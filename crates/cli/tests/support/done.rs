@@ -53,9 +53,9 @@ impl Done {
     pub(crate) fn assert_failed(&self, code: i32, what: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(!self.err.contains("panicked"), "{self:?}");
-        let said = self.err.lines().find(|line| line.starts_with("llm-auth: "));
-        let said = said.unwrap_or_else(|| panic!("{self:?}"));
-        assert!(said.contains(what), "{what} is not in {self:?}");
+        let printed = self.err.lines().find(|line| line.starts_with("llm-auth: "));
+        let printed = printed.unwrap_or_else(|| panic!("{self:?}"));
+        assert!(printed.contains(what), "{what} is not in {self:?}");
         assert!(self.err.contains("\n  → "), "{self:?}");
     }
 }

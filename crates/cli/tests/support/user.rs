@@ -45,7 +45,7 @@ impl User {
         std::fs::write(home.join("settings.json"), settings.to_string()).unwrap();
     }
 
-    /// A command that knows nothing of this computer but the home directory and the vendors.
+    /// A command that knows nothing of this computer but the home directory and the providers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(self.directory.path(), args);
         command.envs(self.kit.env());
@@ -109,25 +109,25 @@ impl User {
     }
 
     /// The file of a session in the default store.
-    pub(crate) fn file(&self, vendor: &str, account: &str) -> PathBuf {
+    pub(crate) fn file(&self, provider: &str, account: &str) -> PathBuf {
         let sessions = self.directory.path().join("home/sessions");
-        sessions.join(vendor).join(format!("{account}.json"))
+        sessions.join(provider).join(format!("{account}.json"))
     }
 
-    pub(crate) fn stored(&self, vendor: &str) -> Value {
-        read(&self.file(vendor, "default"))
+    pub(crate) fn stored(&self, provider: &str) -> Value {
+        read(&self.file(provider, "default"))
     }
 
     /// Lets the stored access token be past its expiry.
-    pub(crate) fn expire(&self, vendor: &str) {
-        expire(&self.file(vendor, "default"));
+    pub(crate) fn expire(&self, provider: &str) {
+        expire(&self.file(provider, "default"));
     }
 
     /// Signed in, and the access token is past its expiry.
-    pub(crate) fn with_expired_session(vendor: &str) -> Self {
+    pub(crate) fn with_expired_session(provider: &str) -> Self {
         let user = Self::new();
-        user.sign_in(&[vendor]);
-        user.expire(vendor);
+        user.sign_in(&[provider]);
+        user.expire(provider);
         user
     }
 }

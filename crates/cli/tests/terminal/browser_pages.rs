@@ -21,8 +21,8 @@ struct SignIn {
 }
 
 impl SignIn {
-    fn begin(user: &User, vendor: &str) -> Self {
-        let mut child = user.start(&["login", vendor, "--no-browser", "--json"]);
+    fn begin(user: &User, provider: &str) -> Self {
+        let mut child = user.start(&["login", provider, "--no-browser", "--json"]);
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
@@ -48,7 +48,7 @@ impl SignIn {
     }
 }
 
-/// A person before the approval page, and the sign-in behind them.
+/// A user at the approval page, and the sign-in that waits for it.
 fn at_the_approval_page(test: &str) -> Option<(User, SignIn, Tab)> {
     let tab = Tab::open(test)?;
     let user = User::with(Approval::Manual);
@@ -56,7 +56,7 @@ fn at_the_approval_page(test: &str) -> Option<(User, SignIn, Tab)> {
     Some((user, login, tab))
 }
 
-/// What holds of every last page: nothing secret is left in sight, nobody else was asked.
+/// What holds of every last page: it shows no secret, and the browser requested no other host.
 fn nothing_is_left_behind(tab: &mut Tab, login: &SignIn) {
     let address = tab.address();
     assert_eq!(address, login.text("redirect_uri"));
@@ -119,7 +119,7 @@ fn approved_in_the_dark_and_in_chinese() {
 }
 
 #[test]
-fn approved_without_scripts_the_page_still_says_so() {
+fn approved_without_scripts() {
     let Some((_user, login, mut tab)) = at_the_approval_page("without scripts") else {
         return;
     };
@@ -170,7 +170,7 @@ fn another_state_ends_nothing_and_no_forged_code_is_redeemed() {
 }
 
 #[test]
-fn an_exchange_that_fails_is_told_in_the_browser_too() {
+fn an_exchange_that_fails_is_shown_in_the_browser_too() {
     let Some((user, login, mut tab)) = at_the_approval_page("something wrong") else {
         return;
     };

@@ -25,7 +25,7 @@ pub(crate) struct Chromium {
 }
 
 impl Chromium {
-    /// `None` where it is not installed, which is said aloud; with `CI` set that is a failure.
+    /// `None` if it is not installed: the test prints that it is skipped, and with `CI` set it fails.
     pub(crate) fn start(test: &str) -> Option<Self> {
         let Some(program) = program() else {
             skip(

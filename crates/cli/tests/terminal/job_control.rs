@@ -7,10 +7,10 @@ use crate::support::browser::{browse, final_url};
 use crate::support::user::User;
 
 #[test]
-fn ctrl_c_leaves_nothing_behind_and_says_so() {
-    for vendor in ["qwen", "gemini"] {
+fn ctrl_c_leaves_no_file_and_prints_that() {
+    for provider in ["qwen", "gemini"] {
         let user = User::with(Approval::Manual);
-        let mut terminal = Terminal::start(&user, SMALL, &["login", vendor], &[]);
+        let mut terminal = Terminal::start(&user, SMALL, &["login", provider], &[]);
         terminal.wait_for("Ctrl-C stops");
         terminal.send("\u{3}");
         assert_eq!(terminal.end(), 130);
@@ -21,12 +21,12 @@ fn ctrl_c_leaves_nothing_behind_and_says_so() {
         );
         assert!(!screen.contains("Ctrl-C stops"), "{screen}");
         assert!(terminal.echoes() && !terminal.hides_cursor());
-        assert!(!user.file(vendor, "default").exists());
+        assert!(!user.file(provider, "default").exists());
     }
 }
 
 #[test]
-fn whoever_is_in_the_foreground_has_the_terminal() {
+fn the_foreground_process_has_the_terminal() {
     let user = User::new();
     let mut shell = Terminal::shell(&user, (100, 60));
     shell.wait_for("READY");
@@ -41,8 +41,8 @@ fn whoever_is_in_the_foreground_has_the_terminal() {
     shell.wait_until_gone("Ctrl-C stops");
     assert!(shell.echoes());
 
-    // In the background it tells what happens, but draws no line over what is typed and takes
-    // nothing of it.
+    // In the background it prints events, but draws no countdown over typed text and reads none
+    // of it.
     shell.send("bg\n");
     shell.send("echo $((40 + 2))-is-typed\n");
     shell.wait_for("42-is-typed");
@@ -72,7 +72,7 @@ fn redirect_uri(url: &str) -> String {
 }
 
 #[test]
-fn where_nobody_could_let_it_go_on_ctrl_z_does_not_freeze_it() {
+fn without_a_shell_that_could_continue_it_ctrl_z_does_not_stop_it() {
     let user = User::new();
     // The first process of its session, as `ssh -t host llm-auth login` has it.
     let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[]);
@@ -102,7 +102,7 @@ fn a_terminal_that_controls_no_job_takes_pastes_too() {
 }
 
 #[test]
-fn ctrl_backslash_ends_it_as_orderly_as_ctrl_c() {
+fn ctrl_backslash_restores_the_terminal_as_ctrl_c_does() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[]);
     terminal.wait_for("Ctrl-C stops");

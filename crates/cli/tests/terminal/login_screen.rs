@@ -37,7 +37,7 @@ fn a_device_sign_in_has_the_page_the_code_a_qr_code_and_a_clock() {
 }
 
 #[test]
-fn in_a_small_window_the_page_and_the_code_stay_in_sight() {
+fn in_a_small_window_the_url_and_the_code_stay_on_the_screen() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, SMALL, &["login", "qwen"], &[]);
     terminal.wait_for("Ctrl-C stops");
@@ -48,7 +48,7 @@ fn in_a_small_window_the_page_and_the_code_stay_in_sight() {
 }
 
 #[test]
-fn in_a_narrow_window_the_words_stand_below_the_qr_code_and_nothing_wraps_but_the_page() {
+fn in_a_narrow_window_the_text_is_below_the_qr_code_and_only_the_url_wraps() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, NARROW, &["login", "qwen"], &[]);
     terminal.wait_for("Ctrl-C stops");
@@ -68,7 +68,7 @@ fn in_a_narrow_window_the_words_stand_below_the_qr_code_and_nothing_wraps_but_th
 }
 
 #[test]
-fn where_a_qr_code_would_push_the_page_out_of_sight_there_is_none() {
+fn no_qr_code_is_drawn_if_it_would_push_the_url_off_the_screen() {
     for size in [(40, 24), (80, 16), (30, 60)] {
         let user = User::with(Approval::Manual);
         let mut terminal = Terminal::start(&user, size, &["login", "qwen"], &[]);
@@ -81,7 +81,7 @@ fn where_a_qr_code_would_push_the_page_out_of_sight_there_is_none() {
 }
 
 #[test]
-fn over_ssh_the_final_address_is_pasted_unseen() {
+fn over_ssh_the_final_address_is_pasted_hidden() {
     let user = User::new();
     let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini"], &[("USER", "mia")]);
     terminal.wait_for("Ctrl-C stops");
@@ -108,7 +108,7 @@ fn over_ssh_in_a_narrow_window() {
 }
 
 #[test]
-fn a_code_that_was_none_is_said_to_be_and_the_next_one_counts() {
+fn a_rejected_code_is_reported_and_the_next_one_is_used() {
     let user = User::new();
     let mut terminal = Terminal::start(&user, WIDE, &["login", "gemini", "--no-browser"], &[]);
     terminal.wait_for("Ctrl-C stops");
@@ -122,7 +122,7 @@ fn a_code_that_was_none_is_said_to_be_and_the_next_one_counts() {
 }
 
 #[test]
-fn what_is_told_beside_the_clock_stands_on_lines_of_its_own() {
+fn log_lines_during_the_countdown_are_lines_of_their_own() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, WIDE, &["login", "qwen", "-v"], &[]);
     terminal.wait_for("Ctrl-C stops");
@@ -140,7 +140,7 @@ fn what_is_told_beside_the_clock_stands_on_lines_of_its_own() {
 }
 
 #[test]
-fn a_vendor_that_is_left_out_is_asked_for() {
+fn login_without_a_provider_asks_for_one() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, WIDE, &["login"], &[]);
     terminal.wait_for("Its number or name");

@@ -41,10 +41,10 @@ fn without_utf_8_there_is_no_qr_code() {
 }
 
 #[test]
-fn the_other_commands_are_worth_a_look_too() {
+fn the_other_commands_have_pictures_too() {
     let user = User::new();
-    for vendor in ["qwen", "minimax", "gemini"] {
-        user.sign_in(&[vendor]);
+    for provider in ["qwen", "minimax", "gemini"] {
+        user.sign_in(&[provider]);
     }
     // Seen from its own directory, so that no picture shows where this was.
     let home = [("LLM_AUTH_HOME", "home")];

@@ -1,4 +1,4 @@
-//! What people paste into a terminal, and what they type there.
+//! What users paste into a terminal, and what they type there.
 
 use crate::pty::{Terminal, WIDE};
 use crate::support::browser::{browse, final_url};
@@ -25,7 +25,7 @@ fn middle_of_code(address: &str) -> usize {
 }
 
 #[test]
-fn an_address_longer_than_a_line_of_a_terminal_is_taken_whole() {
+fn an_address_longer_than_a_terminal_line_is_read_whole() {
     for length in [4_100, 30_000] {
         let user = User::new();
         let (mut terminal, end) = waiting(&user);
@@ -37,7 +37,7 @@ fn an_address_longer_than_a_line_of_a_terminal_is_taken_whole() {
 }
 
 #[test]
-fn an_address_that_is_broken_over_lines_is_put_together() {
+fn an_address_that_is_broken_over_lines_is_joined() {
     let user = User::new();
     for (begin, with, finish) in [
         ("", "\n", "\n"),
@@ -57,7 +57,7 @@ fn an_address_that_is_broken_over_lines_is_put_together() {
 }
 
 #[test]
-fn after_an_address_that_was_cut_the_whole_one_counts() {
+fn after_an_incomplete_address_the_whole_one_is_used() {
     let user = User::new();
     let (mut terminal, end) = waiting(&user);
     terminal.send(&format!("{}\n", &end[..middle_of_code(&end)]));
@@ -69,7 +69,7 @@ fn after_an_address_that_was_cut_the_whole_one_counts() {
 }
 
 #[test]
-fn keys_do_what_they_do_on_a_line() {
+fn editing_keys_work_as_on_any_line() {
     let user = User::new();
     for (before, after) in [
         // Ctrl-D on an empty line ends nothing, and nothing does Enter.
@@ -89,7 +89,7 @@ fn keys_do_what_they_do_on_a_line() {
 }
 
 #[test]
-fn after_ctrl_d_the_browser_may_still_come() {
+fn after_ctrl_d_the_browser_can_still_complete_the_sign_in() {
     let user = User::new();
     let (mut terminal, _) = waiting(&user);
     terminal.send("\u{4}");
@@ -98,7 +98,7 @@ fn after_ctrl_d_the_browser_may_still_come() {
 }
 
 #[test]
-fn every_end_gives_the_terminal_back() {
+fn every_exit_restores_the_terminal() {
     let user = User::new();
     for (key, code) in [("\u{3}", 130), ("\u{1c}", 131)] {
         let (mut terminal, end) = waiting(&user);

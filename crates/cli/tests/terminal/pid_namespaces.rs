@@ -1,5 +1,5 @@
-//! Where whatever started the command is outside its PID namespace, as in many a container: the
-//! system then says 0 for its group and session (`pid_namespaces(7)`).
+//! A command whose parent is outside its PID namespace, as in many a container: the system then
+//! returns 0 as its group and session (`pid_namespaces(7)`).
 
 use std::process::{Command, Stdio};
 
@@ -14,7 +14,7 @@ use crate::support::user::User;
 fn unshare(test: &str) -> Option<&'static [&'static str]> {
     const WAYS: [&[&str]; 2] = [
         &["--pid", "--fork", "--kill-child"],
-        // Who is not root becomes it in a namespace of their own.
+        // Another user becomes root in a user namespace.
         &[
             "--user",
             "--map-root-user",

@@ -45,7 +45,7 @@ impl Terminal {
     /// A shell with job control that leaves the terminal's modes alone, and whose variable
     /// `LLM_AUTH` is the command.
     pub(crate) fn shell(user: &User, size: (u16, u16)) -> Self {
-        // No word of it has a blank in it.
+        // No argument of it has a space in it.
         let command = user.words(&[]).join(" ");
         let variables = [
             ("LLM_AUTH", command.as_str()),
@@ -90,11 +90,11 @@ impl Terminal {
             pair.master.take_writer().unwrap(),
             pair.master.try_clone_reader().unwrap(),
         );
-        let (say, output) = channel();
+        let (sender, output) = channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if say.send(buffer[..count].to_vec()).is_err() {
+                if sender.send(buffer[..count].to_vec()).is_err() {
                     return;
                 }
             }

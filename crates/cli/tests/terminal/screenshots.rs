@@ -9,10 +9,10 @@ use vt100::{Cell, Color, Screen};
 
 use crate::tab::Tab;
 
-const FOLDER: &str = "LLM_AUTH_SCREENSHOTS";
+const DIRECTORY: &str = "LLM_AUTH_SCREENSHOTS";
 
 pub(crate) fn keep(name: &str, png: &[u8]) {
-    let directory = std::env::var_os(FOLDER).map_or_else(
+    let directory = std::env::var_os(DIRECTORY).map_or_else(
         || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures"),
         PathBuf::from,
     );

@@ -1,4 +1,4 @@
-//! One tab of the browser: what a person does in it, and what it did behind their back.
+//! One tab of the browser: what a user does in it, and what it did unseen.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -59,7 +59,7 @@ impl Tab {
         );
     }
 
-    /// Goes to a page and waits until it is there; whether anybody answered.
+    /// Goes to a page and waits until it is there; whether a response came.
     pub(crate) fn go(&mut self, url: &str) -> bool {
         self.settle();
         let gone = self.call("Page.navigate", json!({"url": url}));
@@ -89,12 +89,12 @@ impl Tab {
         self.chromium.event("Page.loadEventFired");
     }
 
-    /// What a script of the test says.
+    /// The value that a script of the test returns.
     pub(crate) fn value(&mut self, script: &str) -> Value {
         let asked = json!({"expression": script, "returnByValue": true});
-        let answer = self.call("Runtime.evaluate", asked);
-        assert!(answer["exceptionDetails"].is_null(), "{answer}");
-        answer["result"]["value"].clone()
+        let response = self.call("Runtime.evaluate", asked);
+        assert!(response["exceptionDetails"].is_null(), "{response}");
+        response["result"]["value"].clone()
     }
 
     pub(crate) fn heading(&mut self) -> String {
@@ -139,7 +139,7 @@ impl Tab {
 
     /// Takes in what has happened until now.
     fn settle(&mut self) {
-        // An answer comes after all the events before it.
+        // A response comes after all the events before it.
         self.value("1");
         for event in std::mem::take(&mut self.chromium.events) {
             let params = &event["params"];

@@ -1,5 +1,5 @@
 //! F41: programs that use the library as careless users do. Each is a process of its own: this
-//! very program, started with [`FLAG`], its name, the vendor, the token file.
+//! same program, started with [`FLAG`], its name, the provider, the token file.
 
 use std::pin::pin;
 use std::process::{Command, ExitCode, Stdio};
@@ -80,7 +80,7 @@ fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A line of standard input: the torture says that the moment has come.
+/// A line of standard input: the torture run sends it at the right moment.
 fn read_word() {
     let _octets = std::io::stdin().read_line(&mut String::new());
 }
@@ -119,7 +119,7 @@ async fn exits(manager: AuthManager, linger: Duration) -> Outcome {
     std::process::exit(0)
 }
 
-/// The only thread blocks as soon as the request is on its way, until it is told to go on.
+/// The only thread blocks as soon as the request is on its way, until it may go on.
 fn blocks(manager: AuthManager) -> ExitCode {
     one_thread().block_on(async move {
         let _task = tokio::spawn(async move { manager.token().await });

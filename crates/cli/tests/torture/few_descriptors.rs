@@ -36,7 +36,7 @@ pub(crate) fn descriptors(round: &mut Round) -> Check {
     ensure!(
         done.code == Some(0) || (matches!(done.code, Some(1 | 4)) && named),
         "with {limit} descriptors: {}",
-        world.tell(&done)
+        world.describe(&done)
     );
-    world.check_said(&done)
+    world.check_output(&done)
 }

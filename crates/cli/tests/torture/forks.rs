@@ -46,7 +46,7 @@ pub(crate) fn in_mid_refresh(round: &mut Round) -> Check {
     ensure!(
         other.code == Some(0),
         "while the child was held, another process: {}",
-        world.tell(&other)
+        world.describe(&other)
     );
     Ok(())
 }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::ledger::Pair;
 use crate::process::{Done, Running, start};
 use crate::random::Random;
-use crate::recording_proxy::{Pair, RecordingProxy, Seen};
+use crate::recording_proxy::{RecordingProxy, Seen};
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::session::Session;
 use crate::world::{ACCOUNT, World};
@@ -26,9 +27,9 @@ enum Aim {
     Start,
     /// Its request is on its way.
     Request,
-    /// The vendor has rotated.
+    /// The provider has rotated.
     Rotation,
-    /// The answer has come: now it is saved.
+    /// The response has come: now it is saved.
     Answer,
     /// It prints.
     Output,
@@ -53,7 +54,7 @@ pub(crate) fn with_grace(round: &mut Round) -> Check {
         ensure_kept!(
             fine,
             "a process that was not killed: {}",
-            world.tell(&one.done)
+            world.describe(&one.done)
         );
     }
     let lost = !world.is_live(&killed.session.refresh);
@@ -65,7 +66,7 @@ pub(crate) fn with_grace(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// Without one a session may be lost only in the one way that N5 allows, and that is told.
+/// Without one a session may be lost only in the one way that N5 allows, and the command reports that.
 pub(crate) fn without_grace(round: &mut Round) -> Check {
     let world = World::new(round.provider())?;
     for account in [ACCOUNT, OTHER] {
@@ -82,14 +83,14 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
         ensure!(
             fine,
             "a process that was not killed: {}",
-            world.tell(&one.done)
+            world.describe(&one.done)
         );
     }
     if live {
         world.check_next_call(ACCOUNT)?;
         return world.check_no_reuse();
     }
-    // The proof: a process had its request taken by the vendor, and died before it could save.
+    // The proof: a process had its request taken by the provider, and died before it could save.
     let proven = killed.processes.iter().any(|one| {
         let saved = one.seen.delivered_access.iter();
         let mut saved = saved.filter(|access| killed.stored.contains(*access));
@@ -98,7 +99,7 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
     ensure_kept!(proven, "a session was lost, and no kill explains it");
     ensure_kept!(
         killed.session.notes_an_intent() || killed.session.is_marked_refused(),
-        "a renewal was cut off, and the file says nothing of it"
+        "a refresh was cut off, and the file does not record it"
     );
     let before = world.session(ACCOUNT)?;
     for _ in 0..2 {
@@ -106,7 +107,7 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
         ensure!(
             told_so(&next),
             "after an allowed loss: {}",
-            world.tell(&next)
+            world.describe(&next)
         );
     }
     let after = world.session(ACCOUNT)?;
@@ -116,7 +117,7 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
         "the session is not marked as over"
     );
     let other = world.run(&world.token(OTHER, &[]))?;
-    world.check_answer(&other, OTHER)?;
+    world.check_response(&other, OTHER)?;
     if round.random.happens(10) {
         world.sign_in(ACCOUNT)?;
         world.check_next_call(ACCOUNT)?;
@@ -282,9 +283,9 @@ fn count(round: &mut Round, one: &Victim, stored: &BTreeSet<String>, first: &Ses
     round.outcome(if printed || saved {
         "killed after the save"
     } else if one.seen.delivered > 0 {
-        "killed between answer and save"
+        "killed between response and save"
     } else if one.seen.answered > 0 {
-        "killed after the rotation, before the answer"
+        "killed after the rotation, before the response"
     } else if one.seen.requests > 0 {
         "killed with the request on its way"
     } else {

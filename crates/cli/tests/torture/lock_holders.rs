@@ -1,4 +1,4 @@
-//! F18, F22: whoever holds the lock is stopped, or dead.
+//! F18, F22: the process that holds the lock is stopped, or dead.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,13 +10,13 @@ use crate::process::start;
 use crate::round::{Check, Round, ensure};
 use crate::world::{ACCOUNT, World};
 
-/// F18: others wait no longer than they were told to, and then say for whom.
+/// F18: others wait no longer than their time limit, and then name the holder.
 pub(crate) fn stopped(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut proxy = world.proxy()?;
     let answered = round.random.happens(50);
     if answered {
-        proxy.hold_answers();
+        proxy.hold_responses();
     } else {
         proxy.hold_requests();
     }
@@ -29,7 +29,7 @@ pub(crate) fn stopped(round: &mut Round) -> Check {
     let others: Vec<_> = (0..3).map(|_| world.start(&words)).collect();
     for other in others {
         let done = world.finish(other)?;
-        ensure!(done.code == Some(4), "{}", world.tell(&done));
+        ensure!(done.code == Some(4), "{}", world.describe(&done));
         let id = holder.id().to_string();
         ensure!(
             done.err.contains(&id),
@@ -44,35 +44,39 @@ pub(crate) fn stopped(round: &mut Round) -> Check {
     holder.signal(Signal::CONT);
     let done = world.finish(holder)?;
     proxy.settle();
-    let stored = world.check_answer(&done, ACCOUNT)?;
+    let stored = world.check_response(&done, ACCOUNT)?;
     world.check_generation(&stored)?;
     world.check_next_call(ACCOUNT)?;
-    ensure!(world.refreshes() == 1, "N3: {} renewals", world.refreshes());
+    ensure!(
+        world.refreshes() == 1,
+        "N3: {} refreshes",
+        world.refreshes()
+    );
     world.check_no_reuse()?;
     round.note("holder: exit 0");
     Ok(())
 }
 
-/// F18: it sleeps past its own time limit while the answer waits, as in a suspended computer.
-/// The vendor has grace: without it, what a request that timed out has done cannot be known.
+/// F18: it sleeps past its own time limit while the response waits, as in a suspended computer.
+/// The provider has grace: without it, what a request that timed out has done cannot be known.
 pub(crate) fn overslept(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     world.server().set_grace(Duration::from_secs(3600));
     let mut proxy = world.proxy()?;
-    proxy.hold_answers();
+    proxy.hold_responses();
     let words = world.token(ACCOUNT, &["--timeout", "1"]);
     let holder = start(&mut world.command_via(&proxy, &words));
-    proxy.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
+    proxy.wait_for("the provider's answer", |seen| seen.answered > 0)?;
     holder.signal(Signal::STOP);
     proxy.release();
     proxy.wait_for("the delivery", |seen| seen.delivered > 0)?;
     // Who gives up after twice the limit shows that the limit is over.
     let other = world.run(&world.token(ACCOUNT, &["--timeout", "2"]))?;
-    ensure!(other.code == Some(4), "{}", world.tell(&other));
+    ensure!(other.code == Some(4), "{}", world.describe(&other));
     holder.signal(Signal::CONT);
     let done = world.finish(holder)?;
     proxy.settle();
-    let stored = world.check_answer(&done, ACCOUNT)?;
+    let stored = world.check_response(&done, ACCOUNT)?;
     world.check_generation(&stored)?;
     world.check_no_reuse()?;
     round.outcome(format!("exit 0 with {} requests", world.refreshes()));
@@ -90,14 +94,18 @@ pub(crate) fn dead(round: &mut Round) -> Check {
     let killed = world.finish(holder)?;
     ensure!(killed.killed(), "the holder was not killed");
     round.tally.kills += 1;
-    // Nothing reached the vendor, so nothing is lost, and one second is enough to wait.
+    // Nothing reached the provider, so nothing is lost, and one second is enough to wait.
     let next = world.run(&world.token(ACCOUNT, &["--timeout", "1"]))?;
     ensure!(
         proxy.settle().sent == 0,
         "the dead process's request was sent"
     );
-    world.check_answer(&next, ACCOUNT)?;
-    ensure!(world.refreshes() == 1, "N3: {} renewals", world.refreshes());
+    world.check_response(&next, ACCOUNT)?;
+    ensure!(
+        world.refreshes() == 1,
+        "N3: {} refreshes",
+        world.refreshes()
+    );
     world.check_no_reuse()?;
     round.outcome("the next one goes on within 1 s");
     Ok(())
@@ -119,7 +127,7 @@ pub(crate) fn left_behind(round: &mut Round) -> Check {
     std::fs::write(&lock, round.random.one_of(&contents))?;
     std::fs::set_permissions(&lock, Permissions::from_mode(0o600))?;
     let next = world.run(&world.token(ACCOUNT, &["--timeout", "1"]))?;
-    world.check_answer(&next, ACCOUNT)?;
+    world.check_response(&next, ACCOUNT)?;
     ensure!(lock.exists(), "the lock file was deleted");
     world.check_no_reuse()?;
     round.outcome("ignored");

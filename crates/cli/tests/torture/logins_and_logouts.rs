@@ -1,4 +1,4 @@
-//! F25: what a person does last is what counts.
+//! F25: the last login or logout of the user wins.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::world::{ACCOUNT, World};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A refresh that has the vendor's answer before it, and others that wait for the lock.
+/// A refresh that has the provider's response before it, and others that wait for the lock.
 fn refreshing(world: &World, proxy: &RecordingProxy) -> Check<Running> {
-    proxy.hold_answers();
+    proxy.hold_responses();
     let running = start(&mut world.command_via(proxy, &world.token(ACCOUNT, &[])));
-    proxy.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
+    proxy.wait_for("the provider's answer", |seen| seen.answered > 0)?;
     Ok(running)
 }
 
@@ -40,19 +40,19 @@ pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
     let (logout, waiting) = (world.finish(logout)?, world.finish(waiting)?);
     proxy.settle();
     for done in [&refreshed, &logout] {
-        ensure!(done.code == Some(0), "{}", world.tell(done));
+        ensure!(done.code == Some(0), "{}", world.describe(done));
     }
     // It came to the lock before the logout, or after it.
     ensure!(
         matches!(waiting.code, Some(0 | 3)),
         "{}",
-        world.tell(&waiting)
+        world.describe(&waiting)
     );
     let asked = world.refreshes();
-    ensure!(asked == 1, "N3: {asked} renewals");
+    ensure!(asked == 1, "N3: {asked} refreshes");
     ensure!(!world.file(ACCOUNT).exists(), "the session rose again");
     let next = world.run(&world.token(ACCOUNT, &[]))?;
-    ensure!(next.code == Some(3), "{}", world.tell(&next));
+    ensure!(next.code == Some(3), "{}", world.describe(&next));
     ensure!(world.refreshes() == asked, "renewed after the logout");
     ensure!(!world.file(ACCOUNT).exists(), "the session rose again");
     ensure!(
@@ -83,7 +83,7 @@ pub(crate) fn login_during_renewal(round: &mut Round) -> Check {
         let before = world.server().counters().logins_ok;
         ensure!(
             world.server().approve_all() == 1,
-            "nobody waits for approval"
+            "no sign-in waits for approval"
         );
         world.wait_for_server("the login", |seen| seen.logins_ok > before)?;
         (login, refresh)
@@ -93,12 +93,12 @@ pub(crate) fn login_during_renewal(round: &mut Round) -> Check {
     let (refreshed, login) = (world.finish(refresh)?, world.finish(login)?);
     proxy.settle();
     for done in [&refreshed, &login] {
-        ensure!(done.code == Some(0), "{}", world.tell(done));
+        ensure!(done.code == Some(0), "{}", world.describe(done));
     }
     let stored = world.check_kept(ACCOUNT)?;
     ensure_kept!(
         !world.ledger.holds(&stored.access, &stored.refresh),
-        "the renewal of the old session replaced the new one"
+        "the refresh of the old session replaced the new one"
     );
     let asked = world.refreshes();
     world.check_next_call(ACCOUNT)?;
@@ -121,7 +121,7 @@ pub(crate) fn two_logins(round: &mut Round) -> Check {
     let logins = [world.start(&words), world.start(&words)];
     for login in logins {
         let done = world.finish(login)?;
-        ensure!(done.code == Some(0), "{}", world.tell(&done));
+        ensure!(done.code == Some(0), "{}", world.describe(&done));
     }
     world.check_kept(ACCOUNT)?;
     world.check_next_call(ACCOUNT)?;

@@ -1,5 +1,5 @@
-//! Torture: real processes of `llm-auth` against strict vendors and every fault we can make,
-//! judged from both sides, the token file and what the server saw.
+//! Torture: real processes of `llm-auth` against strict providers and every fault we can make,
+//! checked from both sides, the token file and what the server saw.
 //!
 //! `cargo test -p llm-auth-cli --test torture -- [--long] [--seed N] [--only F3]`. Everything that
 //! is chosen follows from the seed; only the computer's own pace does not.
@@ -49,6 +49,8 @@ mod injector;
 #[cfg(target_os = "linux")]
 mod kills;
 #[cfg(target_os = "linux")]
+mod ledger;
+#[cfg(target_os = "linux")]
 mod lock_holders;
 #[cfg(target_os = "linux")]
 mod logins_and_logouts;
@@ -63,6 +65,8 @@ mod ptrace_attach;
 #[cfg(target_os = "linux")]
 mod random;
 #[cfg(target_os = "linux")]
+mod raw_http;
+#[cfg(target_os = "linux")]
 mod recording_proxy;
 #[cfg(target_os = "linux")]
 mod report;
@@ -70,6 +74,8 @@ mod report;
 mod responses;
 #[cfg(target_os = "linux")]
 mod round;
+#[cfg(target_os = "linux")]
+mod runner;
 #[cfg(target_os = "linux")]
 mod runtimes;
 #[cfg(target_os = "linux")]
@@ -96,8 +102,8 @@ fn main() -> std::process::ExitCode {
     if let Some(end) = careless_programs::asked() {
         return end;
     }
-    support::inherited_signals::let_children_hear();
-    sections::run()
+    support::inherited_signals::let_children_receive_signals();
+    runner::run()
 }
 
 #[cfg(not(target_os = "linux"))]

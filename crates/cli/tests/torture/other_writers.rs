@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::ledger::Pair;
 use crate::process::start;
-use crate::recording_proxy::{Pair, pair_in, post};
+use crate::raw_http::{pair_in, post};
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::session::Session;
 use crate::world::{ACCOUNT, QWEN_CLIENT, World};
@@ -17,7 +18,7 @@ pub(crate) fn renews_in_between(round: &mut Round) -> Check {
     if grace {
         world.server().set_grace(Duration::from_secs(3600));
     } else {
-        // With revocation nobody could save this: the vendor kills the winner's token too.
+        // With revocation no client could save this: the provider revokes the winner's token too.
         world.server().set_reuse_revokes_family(false);
     }
     let proxy = world.proxy()?;
@@ -27,7 +28,7 @@ pub(crate) fn renews_in_between(round: &mut Round) -> Check {
     let written = renew_like_go(&world, &world.session(ACCOUNT)?)?;
     proxy.release();
     let done = world.finish(running)?;
-    let stored = world.check_answer(&done, ACCOUNT)?;
+    let stored = world.check_response(&done, ACCOUNT)?;
     world.check_generation(&stored)?;
     ensure_kept!(
         stored.refresh == written.refresh,
@@ -43,7 +44,7 @@ pub(crate) fn renews_in_between(round: &mut Round) -> Check {
     round.outcome(if grace {
         "same successor again"
     } else {
-        "refused, adopted"
+        "rejected, adopted"
     });
     Ok(())
 }
@@ -65,7 +66,7 @@ fn renew_like_go(world: &World, session: &Session) -> Check<Pair> {
     let pair = pair_in(&post(world.kit.base_url(), path, &form)?);
     let Some(pair) = pair else {
         return Err(crate::round::Stop::Broken(
-            "the other program got no answer".into(),
+            "the other program got no response".into(),
         ));
     };
     world.ledger.add(pair.clone());
@@ -77,21 +78,22 @@ fn renew_like_go(world: &World, session: &Session) -> Check<Pair> {
     Ok(pair)
 }
 
-/// F13: exit 3, marked and not erased, said by `status`, and not asked about again.
+/// F13: exit 3; the file is marked and kept, `status` shows it, and the provider gets no more requests.
 pub(crate) fn refused_for_good(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     world.server().revoke_families();
     for call in 1..=2 {
         let done = world.run(&world.token(ACCOUNT, &[]))?;
-        ensure!(done.code == Some(3), "call {call}: {}", world.tell(&done));
         ensure!(
-            done.err.contains("llm-auth login"),
-            "nothing says what to do"
+            done.code == Some(3),
+            "call {call}: {}",
+            world.describe(&done)
         );
+        ensure!(done.err.contains("llm-auth login"), "no line of advice");
         ensure!(
             world.refreshes() == 1,
-            "call {call}: the vendor was asked again"
+            "call {call}: the provider was asked again"
         );
         let after = world.session(ACCOUNT)?;
         ensure_kept!(after.has_same_tokens(&before), "N4: the tokens were erased");
@@ -101,7 +103,7 @@ pub(crate) fn refused_for_good(round: &mut Round) -> Check {
     let status: Value = serde_json::from_str(&status.out).unwrap_or_default();
     ensure!(
         status["sessions"][0]["state"] == "refused",
-        "status does not say that it was refused"
+        "status does not show that it was rejected"
     );
     world.check_modes()?;
     world.check_tidy()?;

@@ -72,7 +72,7 @@ impl Attached {
 }
 
 impl Drop for Attached {
-    /// A round that ends early leaves nothing behind. Where the tracer has taken the status, the
+    /// A round that ends early leaves nothing behind. If the tracer has taken the status, the
     /// number may be another's by now.
     fn drop(&mut self) {
         if !self.ended {

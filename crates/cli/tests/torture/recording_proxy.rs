@@ -1,64 +1,23 @@
-//! The proxy between a process and the vendor: it writes down every generation that the vendor
-//! gave out, in order, and holds or slows requests and answers.
+//! The proxy between a process and the provider: it writes down every generation that the provider
+//! gave out, in order, and holds or slows requests and responses.
 //!
-//! The vendor answers at once; all waiting is here. So it is known at every moment whether a
-//! request has reached the vendor and whether the process could have read the answer.
+//! The provider responds at once; all waiting is here. So it is known at every moment whether a
+//! request has reached the provider and whether the process could have read the response.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::ledger::Ledger;
+use crate::raw_http::{address, is_alive, pair_in, read_message};
 use crate::round::{Check, Stop};
 
 /// How long an event on the proxy is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The generations of all sessions of a vendor, in the order in which it gave them out.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Vec<Pair>>);
-
-/// An access token and the refresh token that was given out with it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Pair {
-    pub(crate) access: String,
-    pub(crate) refresh: String,
-}
-
-impl Ledger {
-    pub(crate) fn add(&self, pair: Pair) {
-        self.0.lock().unwrap().push(pair);
-    }
-
-    pub(crate) fn pairs(&self) -> Vec<Pair> {
-        self.0.lock().unwrap().clone()
-    }
-
-    pub(crate) fn holds(&self, access: &str, refresh: &str) -> bool {
-        let pairs = self.0.lock().unwrap();
-        pairs
-            .iter()
-            .any(|pair| pair.access == access && pair.refresh == refresh)
-    }
-
-    /// The refresh token that this access token came with.
-    pub(crate) fn refresh_of(&self, access: &str) -> Option<String> {
-        let pairs = self.0.lock().unwrap();
-        let found = pairs.iter().find(|pair| pair.access == access)?;
-        Some(found.refresh.clone())
-    }
-
-    /// When a refresh token was first given out, as a number that grows.
-    pub(crate) fn generation(&self, refresh: &str) -> Option<usize> {
-        let pairs = self.0.lock().unwrap();
-        pairs.iter().position(|pair| pair.refresh == refresh)
-    }
-}
-
-/// A way to the vendor for one process or for many.
+/// A way to the provider for one process or for many.
 #[derive(Debug)]
 pub(crate) struct RecordingProxy {
     base: String,
@@ -68,7 +27,7 @@ pub(crate) struct RecordingProxy {
 
 #[derive(Debug)]
 struct Shared {
-    vendor: SocketAddr,
+    provider: SocketAddr,
     ledger: Arc<Ledger>,
     state: Mutex<State>,
     changed: Condvar,
@@ -78,9 +37,9 @@ struct Shared {
 struct State {
     seen: Seen,
     hold_requests: bool,
-    hold_answers: bool,
+    hold_responses: bool,
     request_delay: Duration,
-    answer_delay: Duration,
+    response_delay: Duration,
     closing: bool,
     clients: Vec<TcpStream>,
     talks: Vec<JoinHandle<()>>,
@@ -91,11 +50,11 @@ struct State {
 pub(crate) struct Seen {
     /// Requests that came from a process.
     pub(crate) requests: u32,
-    /// Requests that went on to the vendor.
+    /// Requests that went on to the provider.
     pub(crate) sent: u32,
-    /// Answers that came back.
+    /// Responses that came back.
     pub(crate) answered: u32,
-    /// Answers that went on to a process which was alive a moment before.
+    /// Responses that went on to a process which was alive a moment before.
     pub(crate) delivered: u32,
     /// The access tokens in those.
     pub(crate) delivered_access: Vec<String>,
@@ -103,11 +62,11 @@ pub(crate) struct Seen {
 
 impl RecordingProxy {
     /// A proxy to `http://HOST:PORT`.
-    pub(crate) fn new(vendor: &str, ledger: &Arc<Ledger>) -> Check<Self> {
+    pub(crate) fn new(provider: &str, ledger: &Arc<Ledger>) -> Check<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let base = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared {
-            vendor: address(vendor),
+            provider: address(provider),
             ledger: Arc::clone(ledger),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -126,25 +85,25 @@ impl RecordingProxy {
     }
 
     /// Every refresh takes this much longer, on its way there and on its way back.
-    pub(crate) fn slow_down(&self, request: Duration, answer: Duration) {
+    pub(crate) fn slow_down(&self, request: Duration, response: Duration) {
         let mut state = self.shared.lock();
-        (state.request_delay, state.answer_delay) = (request, answer);
+        (state.request_delay, state.response_delay) = (request, response);
     }
 
-    /// Holds refreshes before they reach the vendor.
+    /// Holds refreshes before they reach the provider.
     pub(crate) fn hold_requests(&self) {
         self.shared.lock().hold_requests = true;
     }
 
-    /// Holds the vendor's answers to refreshes.
-    pub(crate) fn hold_answers(&self) {
-        self.shared.lock().hold_answers = true;
+    /// Holds the provider's responses to refreshes.
+    pub(crate) fn hold_responses(&self) {
+        self.shared.lock().hold_responses = true;
     }
 
     /// Lets go of what is held.
     pub(crate) fn release(&self) {
         let mut state = self.shared.lock();
-        (state.hold_requests, state.hold_answers) = (false, false);
+        (state.hold_requests, state.hold_responses) = (false, false);
         self.shared.changed.notify_all();
     }
 
@@ -222,8 +181,8 @@ impl Shared {
     }
 
     fn talk(&self, mut client: TcpStream) -> io::Result<()> {
-        let mut vendor = TcpStream::connect(self.vendor)?;
-        vendor.set_nodelay(true)?;
+        let mut provider = TcpStream::connect(self.provider)?;
+        provider.set_nodelay(true)?;
         while let Some(request) = read_message(&mut client)? {
             let refresh = holds(&request, b"grant_type=refresh_token");
             if refresh {
@@ -233,22 +192,22 @@ impl Shared {
                     break;
                 }
             }
-            vendor.write_all(&request)?;
+            provider.write_all(&request)?;
             if refresh {
                 self.pass(|seen| seen.sent += 1, |_| false);
             }
-            let Some(answer) = read_message(&mut vendor)? else {
+            let Some(response) = read_message(&mut provider)? else {
                 break;
             };
-            let pair = pair_in(&answer);
+            let pair = pair_in(&response);
             if let Some(pair) = &pair {
                 self.ledger.add(pair.clone());
             }
             if refresh {
-                let delay = self.pass(|seen| seen.answered += 1, |state| state.hold_answers);
+                let delay = self.pass(|seen| seen.answered += 1, |state| state.hold_responses);
                 std::thread::sleep(delay.1);
             }
-            let delivered = is_alive(&client) && client.write_all(&answer).is_ok();
+            let delivered = is_alive(&client) && client.write_all(&response).is_ok();
             if refresh && delivered {
                 self.pass(
                     |seen| {
@@ -262,7 +221,7 @@ impl Shared {
         client.shutdown(Shutdown::Both)
     }
 
-    /// Writes down that something passed, waits while it is held, and says what delays are set.
+    /// Writes down that something passed, waits while it is held, and returns the delays that are set.
     fn pass(
         &self,
         note: impl FnOnce(&mut Seen),
@@ -275,93 +234,10 @@ impl Shared {
             .changed
             .wait_while(state, |state| held(state) && !state.closing)
             .unwrap();
-        (state.request_delay, state.answer_delay)
+        (state.request_delay, state.response_delay)
     }
-}
-
-/// Asks the vendor without any llm-auth in between.
-pub(crate) fn post(base: &str, path: &str, form: &[(&str, &str)]) -> io::Result<Vec<u8>> {
-    let body: Vec<String> = form
-        .iter()
-        .map(|(name, value)| format!("{name}={}", escaped(value)))
-        .collect();
-    let (host, body) = (address(base), body.join("&"));
-    let mut vendor = TcpStream::connect(host)?;
-    write!(
-        vendor,
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: a-go-program\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )?;
-    read_message(&mut vendor)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-}
-
-/// The JSON in an answer; null if it has none.
-pub(crate) fn body_of(answer: &[u8]) -> Value {
-    let text = String::from_utf8_lossy(answer);
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
-    serde_json::from_str(body.unwrap_or_default()).unwrap_or_default()
-}
-
-/// The tokens in an answer.
-pub(crate) fn pair_in(answer: &[u8]) -> Option<Pair> {
-    let body = body_of(answer);
-    Some(Pair {
-        access: body["access_token"].as_str()?.to_owned(),
-        refresh: body["refresh_token"].as_str()?.to_owned(),
-    })
-}
-
-fn escaped(value: &str) -> String {
-    let escape = |byte: u8| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    value.bytes().map(escape).collect()
-}
-
-fn address(base: &str) -> SocketAddr {
-    base.trim_start_matches("http://").parse().unwrap()
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
-}
-
-/// Whether the other end still keeps its socket open.
-fn is_alive(stream: &TcpStream) -> bool {
-    let _set = stream.set_nonblocking(true);
-    let peeked = stream.peek(&mut [0]);
-    let _set = stream.set_nonblocking(false);
-    matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-/// Head and body of one message with a `Content-Length`; `None` at the end of the connection.
-fn read_message(from: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
-    let mut message = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        if let Some(length) = whole_length(&message)
-            && message.len() >= length
-        {
-            return Ok(Some(message));
-        }
-        match from.read(&mut buffer)? {
-            0 => return Ok(None),
-            read => message.extend_from_slice(&buffer[..read]),
-        }
-    }
-}
-
-fn whole_length(message: &[u8]) -> Option<usize> {
-    let head = message.windows(4).position(|part| part == b"\r\n\r\n")? + 4;
-    let lines = String::from_utf8_lossy(&message[..head]).to_ascii_lowercase();
-    let length = lines
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:"));
-    let body = length.map_or(0, |length| length.trim().parse().unwrap_or(0));
-    Some(head + body)
 }

@@ -1,6 +1,7 @@
-//! What is shown at the end.
+//! The table that is printed at the end.
 
-use crate::sections::{Score, Section};
+use crate::runner::Score;
+use crate::sections::Section;
 
 /// One row for each section that was run: fault, tries, what came of them, losses.
 pub(crate) fn print(sections: &[Section], scores: &[Score]) {

@@ -1,4 +1,4 @@
-//! F21, F23, F24: token files as people and other programs leave them.
+//! F21, F23, F24: token files as users and other programs leave them.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -24,7 +24,7 @@ pub(crate) fn link(round: &mut Round) -> Check {
     }
     let before = world.session(ACCOUNT)?;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
-    let stored = world.check_answer(&done, ACCOUNT)?;
+    let stored = world.check_response(&done, ACCOUNT)?;
     ensure!(stored.refresh != before.refresh, "it was not renewed");
     ensure_kept!(file.is_symlink(), "the link was replaced");
     ensure_kept!(
@@ -46,7 +46,7 @@ pub(crate) fn modes(round: &mut Round) -> Check {
         0 => umask(round, "000")?,
         1 => umask(round, "077")?,
         2 => wide(round)?,
-        _ => for_everybody(round)?,
+        _ => for_all_users(round)?,
     };
     round.outcome(how);
     Ok(())
@@ -58,12 +58,12 @@ fn umask(round: &Round, umask: &str) -> Check<String> {
     let launcher = ["bash", "-c", &script, "torture"];
     let login = ["login", world.provider.name(), "--no-browser"];
     let done = world.run_command(&mut world.launched_by(&launcher, &login))?;
-    ensure!(done.code == Some(0), "{}", world.tell(&done));
+    ensure!(done.code == Some(0), "{}", world.describe(&done));
     world.check_modes()?;
     world.expire(ACCOUNT)?;
     let token = world.token(ACCOUNT, &[]);
     let done = world.run_command(&mut world.launched_by(&launcher, &token))?;
-    world.check_answer(&done, ACCOUNT)?;
+    world.check_response(&done, ACCOUNT)?;
     Ok(format!("umask {umask}: 0600, 0700"))
 }
 
@@ -75,14 +75,14 @@ fn wide(round: &Round) -> Check<String> {
         std::fs::set_permissions(directory, Permissions::from_mode(0o777))?;
     }
     let done = world.run(&world.token(ACCOUNT, &[]))?;
-    world.check_answer(&done, ACCOUNT)?;
+    world.check_response(&done, ACCOUNT)?;
     Ok("0644, 0777: tightened".into())
 }
 
-/// Where everybody may replace files, nothing is spent.
-fn for_everybody(round: &Round) -> Check<String> {
+/// If all users may replace files, no refresh token is spent.
+fn for_all_users(round: &Round) -> Check<String> {
     let world = World::with_expired_session(round.provider())?;
-    let directory = world.directory.path().join("everybody");
+    let directory = world.directory.path().join("all-users");
     std::fs::create_dir(&directory)?;
     let file = directory.join("session.json");
     std::fs::copy(world.file(ACCOUNT), &file)?;
@@ -90,16 +90,16 @@ fn for_everybody(round: &Round) -> Check<String> {
     let place = file.to_string_lossy().into_owned();
     let words = ["token", world.provider.name(), "--store", &place];
     let done = world.run(&words)?;
-    ensure!(done.code == Some(1), "{}", world.tell(&done));
+    ensure!(done.code == Some(1), "{}", world.describe(&done));
     ensure_kept!(world.refreshes() == 0, "the refresh token was spent");
     std::fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
     let done = world.run(&words)?;
-    ensure!(done.code == Some(0), "{}", world.tell(&done));
+    ensure!(done.code == Some(0), "{}", world.describe(&done));
     ensure_kept!(
         world.is_live(&Session::read(&file)?.refresh),
         "the file is dead"
     );
-    Ok("0777 shared: refused in time".into())
+    Ok("0777 shared: rejected in time".into())
 }
 
 /// F24: never overwritten, never a reason to fail elsewhere.
@@ -129,7 +129,7 @@ pub(crate) fn corrupt(round: &mut Round) -> Check {
     std::fs::write(&file, content)?;
     for more in [&[][..], &["--force-refresh"]] {
         let done = world.run(&world.token("broken", more))?;
-        ensure!(done.code == Some(1), "{name}: {}", world.tell(&done));
+        ensure!(done.code == Some(1), "{name}: {}", world.describe(&done));
         ensure!(
             done.err.contains("broken.json"),
             "{name}: the file is not named"
@@ -158,7 +158,7 @@ pub(crate) fn corrupt(round: &mut Round) -> Check {
         "broken",
     ];
     let done = world.run(&login)?;
-    ensure!(done.code == Some(0), "{name}: {}", world.tell(&done));
+    ensure!(done.code == Some(0), "{name}: {}", world.describe(&done));
     let aside = std::fs::read_dir(file.with_file_name(""))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.to_string_lossy().contains(".corrupt-"));
@@ -171,7 +171,7 @@ pub(crate) fn corrupt(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F24: what is odd but whole is read, and what we do not know survives a refresh (N8).
+/// F24: an unusual but whole file is read, and unknown members survive a refresh (N8).
 pub(crate) fn odd_but_whole(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut json = world.session(ACCOUNT)?.json;
@@ -187,7 +187,7 @@ pub(crate) fn odd_but_whole(round: &mut Round) -> Check {
     };
     std::fs::write(world.file(ACCOUNT), text)?;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
-    let stored = world.check_answer(&done, ACCOUNT)?;
+    let stored = world.check_response(&done, ACCOUNT)?;
     let kept = [&stored.json, &stored.json["llm_auth"]];
     let kept = kept.iter().all(|part| part["of_a_newer_version"] == newer);
     ensure_kept!(kept, "N8: members of a newer version were dropped");

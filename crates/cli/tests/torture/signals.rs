@@ -28,15 +28,15 @@ pub(crate) fn at_any_moment(round: &mut Round) -> Check {
     judge(round, &world, &before, &done, code, &proxy.settle())
 }
 
-/// The vendor has rotated, and the answer arrives around the signal.
-pub(crate) fn answer_on_its_way(round: &mut Round) -> Check {
+/// The provider has rotated, and the response arrives around the signal.
+pub(crate) fn response_on_its_way(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
     let (signal, code) = *round.random.one_of(&SIGNALS);
     let mut proxy = world.proxy()?;
-    proxy.hold_answers();
+    proxy.hold_responses();
     let running = start(&mut world.command_via(&proxy, &world.token(ACCOUNT, &[])));
-    proxy.wait_for("the vendor's answer", |seen| seen.answered > 0)?;
+    proxy.wait_for("the provider's answer", |seen| seen.answered > 0)?;
     let signal_first = round.random.happens(50);
     if signal_first {
         running.signal(signal);
@@ -53,7 +53,7 @@ pub(crate) fn answer_on_its_way(round: &mut Round) -> Check {
     ensure!(
         !signal_first || done.code == Some(code),
         "{}",
-        world.tell(&done)
+        world.describe(&done)
     );
     judge(round, &world, &before, &done, code, &proxy.settle())
 }
@@ -71,13 +71,13 @@ fn judge(
     let refreshed = stored.refresh != before.refresh;
     ensure_kept!(
         refreshed == (seen.sent > 0),
-        "the renewal that had begun was not stored: {}",
-        world.tell(done)
+        "the refresh that had begun was not stored: {}",
+        world.describe(done)
     );
     // Before the command listens to signals the system ends it, and then nothing has begun.
     let by_default = done.signal.is_some() && seen.requests == 0;
     let fine = by_default || done.code == Some(code) || done.code == Some(0);
-    ensure!(fine, "{}", world.tell(done));
+    ensure!(fine, "{}", world.describe(done));
     ensure!(
         (done.code == Some(0)) == done.token().is_some(),
         "a token from a command that was interrupted, or none from one that was not"
@@ -88,7 +88,7 @@ fn judge(
     world.check_next_call(ACCOUNT)?;
     ensure!(
         world.refreshes() == asked + u64::from(!refreshed),
-        "N3: the stored renewal was not used"
+        "N3: the stored refresh was not used"
     );
     world.check_no_reuse()?;
     round.outcome(match (refreshed, done.code) {

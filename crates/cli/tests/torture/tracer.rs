@@ -128,7 +128,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// A thread may be killed at any moment, so what is said to it may come too late.
+    /// A thread may be killed at any moment, so a request to it may come too late.
     fn resume(&self, thread: Pid, signal: Option<Signal>) {
         let _gone = if self.free {
             ptrace::cont(thread, signal)

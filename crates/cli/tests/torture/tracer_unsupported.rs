@@ -1,4 +1,4 @@
-//! Where the registers of a system call have other names.
+//! Architectures whose registers of a system call have other names.
 
 use std::process::Command;
 

@@ -62,7 +62,7 @@ pub(super) static STAGES: [Stage; 3] = [
     },
 ];
 
-const QUESTION: &str = "is anybody there?";
+const QUESTION: &str = "are you there?";
 
 fn message() -> Value {
     json!({"role": "user", "content": QUESTION})

@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::user::User;
 
 #[test]
-fn a_corrupt_account_locks_nobody_else_out() {
+fn a_corrupt_account_affects_no_other_account() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);
@@ -20,14 +20,14 @@ fn a_corrupt_account_locks_nobody_else_out() {
     assert_eq!(states, ["valid", "unreadable"]);
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
     assert_eq!(
-        user.run(&["token", "qwen", "--account", "nobody"]).code,
+        user.run(&["token", "qwen", "--account", "unknown"]).code,
         Some(3)
     );
 }
 
 #[cfg(unix)]
 #[test]
-fn a_vendor_s_folder_that_cannot_be_listed_locks_nobody_else_out() {
+fn a_provider_s_directory_that_cannot_be_listed_affects_no_other_provider() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     // A loop, which not even root can list.
@@ -48,7 +48,7 @@ fn a_vendor_s_folder_that_cannot_be_listed_locks_nobody_else_out() {
 }
 
 #[test]
-fn the_list_is_for_people_too() {
+fn accounts_are_listed_as_text_too() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);
@@ -87,7 +87,7 @@ fn console_width(text: &str) -> usize {
 }
 
 #[test]
-fn what_is_said_of_one_vendor_is_not_said_of_all() {
+fn a_list_of_one_provider_does_not_claim_that_no_account_exists() {
     let user = User::new();
     let done = user.run(&["accounts", "gemini"]);
     assert!(

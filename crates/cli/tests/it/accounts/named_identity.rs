@@ -1,4 +1,4 @@
-//! An account that is named after a person, and another person who signs in.
+//! An account that is named after one user, and another user who signs in.
 
 use crate::support::browser::{browse, with_browser};
 use crate::support::session_file::read;
@@ -8,7 +8,7 @@ use crate::support::user::User;
 const PERSON: &str = "person@testkit.example";
 
 #[test]
-fn the_session_of_another_person_is_stored_under_its_true_name() {
+fn the_session_of_another_user_is_stored_under_its_verified_name() {
     for name in ["a@example.com", "A@Example.com"] {
         let user = User::new();
         let args = ["login", "gemini", "--account", name, "--json"];
@@ -28,10 +28,10 @@ fn the_session_of_another_person_is_stored_under_its_true_name() {
 }
 
 #[test]
-fn a_variable_names_a_person_as_a_flag_does_and_that_person_is_not_replaced() {
+fn a_variable_names_a_user_as_a_flag_does_and_that_user_is_not_replaced() {
     let user = User::new();
     user.sign_in(&["gemini", "--account", PERSON]);
-    // As if it were another person's.
+    // As if it were another user's.
     let file = user.file("gemini", PERSON);
     let text = std::fs::read_to_string(&file).unwrap();
     let other = user.file("gemini", "a@example.com");
@@ -50,7 +50,7 @@ fn a_variable_names_a_person_as_a_flag_does_and_that_person_is_not_replaced() {
 }
 
 #[test]
-fn one_file_has_room_for_the_named_person_only() {
+fn a_store_of_one_file_accepts_only_the_named_user() {
     let user = User::new();
     let file = user.directory.path().join("one.json");
     let file = file.to_str().unwrap();
@@ -79,14 +79,14 @@ fn one_file_has_room_for_the_named_person_only() {
 }
 
 #[test]
-fn a_file_of_another_account_is_refused_before_anything_is_said_of_a_sign_in() {
+fn a_file_of_another_account_is_rejected_before_the_sign_in_begins() {
     let user = User::new();
     let file = user.directory.path().join("one.json");
     let file = file.to_str().unwrap();
     user.sign_in(&["gemini", "--store", file]);
     user.sign_in(&["qwen"]);
     let of_qwen = user.file("qwen", "default");
-    for (vendor, more) in [
+    for (provider, more) in [
         (
             "gemini",
             &["--account", "b@example.com", "--store", file][..],
@@ -94,7 +94,7 @@ fn a_file_of_another_account_is_refused_before_anything_is_said_of_a_sign_in() {
         ("gemini", &["--store", of_qwen.to_str().unwrap(), "--json"]),
         ("minimax", &["--store", file]),
     ] {
-        let done = user.run(&[&["login", vendor], more].concat());
+        let done = user.run(&[&["login", provider], more].concat());
         done.assert_failed(1, "holds a session of");
         for words in ["replaces", "Sign in to"] {
             assert!(!done.err.contains(words), "{done:?}");
@@ -104,7 +104,7 @@ fn a_file_of_another_account_is_refused_before_anything_is_said_of_a_sign_in() {
 }
 
 #[test]
-fn a_name_that_is_no_address_and_the_address_itself_are_taken_as_they_are() {
+fn a_name_that_is_no_address_and_the_user_s_own_address_are_kept() {
     for name in ["work", PERSON, "PERSON@testkit.example", "@work", "me@work"] {
         let user = User::new();
         let args = ["login", "gemini", "--account", name, "--json"];
@@ -117,7 +117,7 @@ fn a_name_that_is_no_address_and_the_address_itself_are_taken_as_they_are() {
 }
 
 #[test]
-fn the_vendor_hears_who_is_meant() {
+fn the_provider_receives_a_hint_of_the_user() {
     let user = User::new();
     for (name, hint) in [
         ("a@example.com", Some("login_hint=a%40example.com")),

@@ -10,7 +10,7 @@ use crate::support::session_file::read;
 use crate::support::user::User;
 
 #[test]
-fn the_only_account_is_the_one_that_is_meant() {
+fn the_only_account_is_used_without_a_flag() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     let token = user.run(&["token", "qwen"]);
@@ -18,7 +18,7 @@ fn the_only_account_is_the_one_that_is_meant() {
     assert_eq!(token.out.trim_end(), stored["access"].as_str().unwrap());
     assert_eq!(accounts(&user), [("work".to_owned(), None, true)]);
     user.sign_in(&["qwen", "--account", "home"]);
-    // Of two that nobody chose between, neither is guessed.
+    // With two accounts and no choice made, the command guesses neither.
     user.run(&["token", "qwen"])
         .assert_failed(2, "name one of the accounts at Qwen: home, work");
     assert_eq!(user.run(&["switch", "qwen", "WORK"]).code, Some(0));
@@ -26,14 +26,14 @@ fn the_only_account_is_the_one_that_is_meant() {
     let with_home = |args: &[&str]| {
         let mut command = user.command(args);
         command.env("LLM_AUTH_QWEN_ACCOUNT", "home");
-        Done::from(command.output().unwrap())
+        Done::of(&mut command)
     };
     assert_ne!(with_home(&["token", "qwen"]).out, token.out);
     assert!(with_home(&["accounts"]).out.starts_with("* qwen     home"));
 }
 
 #[test]
-fn who_names_a_person_means_that_person() {
+fn an_address_as_account_means_that_user() {
     let user = User::new();
     sign_in_as(&user, "mia@example.com", &[]);
     let mias = fs::read(user.file("gemini", "default")).unwrap();
@@ -57,7 +57,7 @@ fn who_names_a_person_means_that_person() {
 }
 
 #[test]
-fn who_signs_out_of_the_current_account_is_told_which_is_meant_now() {
+fn a_sign_out_of_the_current_account_prints_the_new_current_one() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);
@@ -75,14 +75,14 @@ fn who_signs_out_of_the_current_account_is_told_which_is_meant_now() {
 }
 
 #[test]
-fn of_two_switches_at_once_neither_is_undone() {
+fn two_switches_at_once_both_take_effect() {
     let user = User::new();
-    for vendor in ["qwen", "minimax"] {
-        user.sign_in(&[vendor, "--account", "a"]);
-        user.sign_in(&[vendor, "--account", "b"]);
+    for provider in ["qwen", "minimax"] {
+        user.sign_in(&[provider, "--account", "a"]);
+        user.sign_in(&[provider, "--account", "b"]);
     }
     for account in ["a", "b", "a", "b", "a", "b"] {
-        let both = ["qwen", "minimax"].map(|vendor| user.start(&["switch", vendor, account]));
+        let both = ["qwen", "minimax"].map(|provider| user.start(&["switch", provider, account]));
         for child in both {
             let done = Done::from(child.wait_with_output().unwrap());
             assert_eq!(done.code, Some(0), "{done:?}");
@@ -109,7 +109,7 @@ fn an_account_is_found_by_the_identity_of_its_owner() {
 }
 
 #[test]
-fn the_current_account_is_the_one_that_is_meant() {
+fn the_current_account_is_used_without_a_flag() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     user.sign_in(&["qwen", "--account", "work"]);
@@ -138,7 +138,7 @@ fn the_current_account_is_the_one_that_is_meant() {
 }
 
 #[test]
-fn an_account_that_is_not_there_cannot_be_made_the_current_one() {
+fn a_missing_account_cannot_become_the_current_one() {
     let user = User::new();
     user.run(&["switch", "qwen", "work"])
         .assert_failed(3, "not signed in");
@@ -150,13 +150,13 @@ fn an_account_that_is_not_there_cannot_be_made_the_current_one() {
 }
 
 #[test]
-fn corrupt_settings_are_named_and_stop_only_who_needs_them() {
+fn corrupt_settings_are_named_and_stop_only_commands_that_need_them() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let file = user.directory.path().join("home/settings.json");
     for broken in ["{\"v\":1,\"current\":7}", "{", "[]"] {
         fs::write(&file, broken).unwrap();
-        // No other account can be meant.
+        // It is the only account.
         let done = user.run(&["token", "qwen"]);
         assert_eq!(done.code, Some(0), "{done:?}");
         user.sign_in(&["qwen"]);
@@ -169,7 +169,7 @@ fn corrupt_settings_are_named_and_stop_only_who_needs_them() {
         .assert_failed(1, "settings.json");
     let done = user.run(&["token", "minimax", "--account", "work"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    // What is wrong for one vendor is right for another.
+    // What is wrong for one provider is right for another.
     fs::write(&file, r#"{"current":{"minimax":7,"qwen":"default"}}"#).unwrap();
     assert_eq!(user.run(&["token", "qwen"]).code, Some(0));
     user.run(&["token", "minimax"])
@@ -187,7 +187,7 @@ fn corrupt_settings_are_named_and_stop_only_who_needs_them() {
 }
 
 #[test]
-fn to_switch_an_account_is_named_as_switch_takes_it() {
+fn the_advice_of_switch_names_accounts_as_switch_takes_them() {
     let user = User::new();
     for name in ["a", "b", "c"] {
         user.sign_in(&["qwen", "--account", name]);

@@ -12,7 +12,7 @@ use crate::support::session_file::{expire, read};
 use crate::support::user::User;
 
 #[test]
-fn another_person_s_sign_in_throws_nobody_out() {
+fn a_sign_in_of_another_user_replaces_no_session() {
     let user = User::new();
     sign_in_as(&user, "mia@example.com", &[]);
     let mias = fs::read(user.file("gemini", "default")).unwrap();
@@ -32,7 +32,7 @@ fn another_person_s_sign_in_throws_nobody_out() {
     let toms = read(&user.file("gemini", "tom@example.com"));
     let token = user.run(&["token", "gemini"]);
     assert_eq!(token.out.trim_end(), toms["access"].as_str().unwrap());
-    // The same person again: no third account.
+    // The same user again: no third account.
     sign_in_as(&user, "tom@example.com", &[]);
     assert_eq!(accounts(&user).len(), 2);
     // And the first one again, from the other's place: back to its own account.
@@ -42,7 +42,7 @@ fn another_person_s_sign_in_throws_nobody_out() {
 }
 
 #[test]
-fn a_named_account_is_replaced_and_it_is_said_whose_it_was() {
+fn a_named_account_is_replaced_and_its_previous_owner_is_printed() {
     let user = User::new();
     sign_in_as(&user, "mia@example.com", &["--account", "work"]);
     let done = sign_in_as(&user, "tom@example.com", &["--account", "work"]);
@@ -57,13 +57,13 @@ fn a_named_account_is_replaced_and_it_is_said_whose_it_was() {
 }
 
 #[test]
-fn who_does_not_say_who_they_are_throws_nobody_out() {
+fn a_sign_in_without_a_verified_identity_replaces_no_session() {
     let user = User::new();
     sign_in_as(&user, "mia@example.com", &[]);
     let mias = fs::read(user.file("gemini", "default")).unwrap();
-    // An address that nobody verified names nobody.
-    let person = Fault::patch(json!({"email": "mia@example.com", "verified_email": false}));
-    user.kit.gemini().fault(Operation::UserInfo, person);
+    // An address that is not verified identifies no user.
+    let user_info = Fault::patch(json!({"email": "mia@example.com", "verified_email": false}));
+    user.kit.gemini().fault(Operation::UserInfo, user_info);
     let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("did not say who signed in"), "{done:?}");
@@ -78,7 +78,7 @@ fn who_does_not_say_who_they_are_throws_nobody_out() {
 }
 
 #[test]
-fn of_two_first_sign_ins_at_once_of_two_people_neither_is_lost() {
+fn of_two_first_sign_ins_at_once_of_two_users_neither_is_lost() {
     let user = User::with(Approval::Manual);
     let begun = [(); 2].map(|()| {
         let mut child = user.start(&["login", "gemini", "--json"]);
@@ -90,10 +90,10 @@ fn of_two_first_sign_ins_at_once_of_two_people_neither_is_lost() {
     });
     let mut people = ["mia@example.com", "tom@example.com"].into_iter();
     let accounts = begun.map(|(mut child, mut out, url)| {
-        let person = json!({"email": people.next(), "verified_email": true});
+        let user_info = json!({"email": people.next(), "verified_email": true});
         user.kit
             .gemini()
-            .fault(Operation::UserInfo, Fault::patch(person));
+            .fault(Operation::UserInfo, Fault::patch(user_info));
         browse(&url);
         assert_eq!(user.kit.gemini().approve_all(), 1);
         browse(&url);
@@ -107,7 +107,7 @@ fn of_two_first_sign_ins_at_once_of_two_people_neither_is_lost() {
 }
 
 #[test]
-fn a_session_of_nobody_known_is_replaced_only_after_a_word() {
+fn a_session_without_an_identity_is_replaced_only_after_a_warning() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let done = user.run(&["login", "qwen", "--json"]);
@@ -126,7 +126,7 @@ fn a_session_of_nobody_known_is_replaced_only_after_a_word() {
 }
 
 #[test]
-fn an_only_account_that_is_over_is_signed_in_to_again_and_no_second_one_is_made() {
+fn a_sign_in_reuses_the_only_account_if_its_session_is_over() {
     let user = User::new();
     user.sign_in(&["qwen", "--account", "work"]);
     user.kit.qwen().revoke_families();

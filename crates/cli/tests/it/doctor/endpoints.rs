@@ -11,7 +11,7 @@ use crate::support::session_file::read;
 use crate::support::user::User;
 
 #[test]
-fn where_all_is_well_every_endpoint_is_named_and_the_exit_code_is_0() {
+fn if_all_checks_pass_every_endpoint_is_named_and_the_exit_code_is_0() {
     let user = User::new();
     let done = user.run(&["doctor"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -58,7 +58,7 @@ fn an_endpoint_that_has_moved_is_named_with_its_new_address_and_the_variable_to_
 }
 
 #[test]
-fn a_web_page_with_status_200_is_told_as_one() {
+fn a_web_page_with_status_200_is_reported_as_one() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let before = fs::read(user.file("qwen", "default")).unwrap();
@@ -84,7 +84,7 @@ fn a_web_page_with_status_200_is_told_as_one() {
     no_credential_was_touched(&user, &before, &done);
 }
 
-/// The session is as it was, no request carried anything of it, and nothing of it was said.
+/// The session is as it was, no request carried anything of it, and nothing of it was printed.
 fn no_credential_was_touched(user: &User, before: &[u8], done: &Done) {
     let file = user.file("qwen", "default");
     assert_eq!(fs::read(&file).unwrap(), before);
@@ -99,7 +99,7 @@ fn no_credential_was_touched(user: &User, before: &[u8], done: &Done) {
 }
 
 #[test]
-fn an_endpoint_in_trouble_is_a_warning_and_one_that_is_gone_a_failure() {
+fn an_endpoint_with_a_server_error_is_a_warning_and_a_missing_one_is_a_failure() {
     let user = User::new();
     user.kit
         .qwen()
@@ -118,13 +118,12 @@ fn an_endpoint_in_trouble_is_a_warning_and_one_that_is_gone_a_failure() {
 }
 
 #[test]
-fn nobody_there_is_a_failure_in_the_words_of_the_system() {
+fn a_refused_connection_is_a_failure_with_the_system_s_message() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "gemini", "--json"])
-        .env("LLM_AUTH_GEMINI_TOKEN_ENDPOINT", "http://127.0.0.1:1/token")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "gemini", "--json"])
+            .env("LLM_AUTH_GEMINI_TOKEN_ENDPOINT", "http://127.0.0.1:1/token"),
+    );
     assert_eq!(done.code, Some(1), "{done:?}");
     let check = endpoint(&done, "gemini", "token endpoint");
     assert!(
@@ -168,7 +167,7 @@ fn offline_nothing_is_sent() {
 }
 
 #[test]
-fn what_is_no_oauth_endpoint_is_not_called_one() {
+fn a_response_of_no_oauth_endpoint_is_not_ok() {
     let user = User::new();
     for (status, body, verdict) in [
         (405, "", "fail"),
@@ -187,7 +186,7 @@ fn what_is_no_oauth_endpoint_is_not_called_one() {
 }
 
 #[test]
-fn a_page_that_leads_to_another_host_is_a_warning_and_to_its_own_none() {
+fn a_page_that_redirects_to_another_host_is_a_warning_and_to_its_own_host_is_none() {
     let user = User::new();
     for (status, location, verdict) in [
         (302, "https://captive.example/login", "warn"),
@@ -204,10 +203,10 @@ fn a_page_that_leads_to_another_host_is_a_warning_and_to_its_own_none() {
 }
 
 #[test]
-fn the_region_that_somebody_is_signed_in_to_is_asked_too() {
+fn the_region_of_a_stored_session_is_checked_too() {
     let user = User::new();
     user.sign_in(&["minimax", "--region", "cn"]);
-    // The names of the real hosts, which nobody can reach from here.
+    // The names of the real hosts, which no test can reach.
     let output = user
         .command(&["doctor", "minimax", "--json"])
         .env_remove("LLM_AUTH_MINIMAX_BASE_URL")

@@ -24,14 +24,13 @@ fn a_corrupt_session_is_named_and_the_others_are_counted() {
 }
 
 #[test]
-fn what_a_first_sign_in_would_lack_is_told() {
+fn a_missing_client_is_reported_before_the_first_sign_in() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "gemini", "--offline", "--json"])
-        .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
-        .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "gemini", "--offline", "--json"])
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET"),
+    );
     let client = &checks(&done, "client")[0];
     assert_eq!(client["status"], "warn");
     assert!(client["advice"].as_str().unwrap().contains("--client-file"));
@@ -40,21 +39,23 @@ fn what_a_first_sign_in_would_lack_is_told() {
         .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
         .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
         .output();
-    let said = Done::from(output.unwrap()).out;
-    assert!(said.contains("gemini: there is no OAuth client"), "{said}");
-    assert!(!said.contains("gemini: gemini:"), "{said}");
+    let printed = Done::from(output.unwrap()).out;
+    assert!(
+        printed.contains("gemini: there is no OAuth client"),
+        "{printed}"
+    );
+    assert!(!printed.contains("gemini: gemini:"), "{printed}");
     assert!(checks(&user.run(&["doctor", "--offline", "--json"]), "client").is_empty());
 }
 
 #[test]
-fn a_variable_that_nobody_reads_is_named() {
+fn a_variable_that_no_code_reads_is_named() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "--offline", "--json"])
-        .env("LLM_AUTH_QWNE_BASE_URL", "http://made-up.example")
-        .env("LLM_AUTH_LOG", "off")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "--offline", "--json"])
+            .env("LLM_AUTH_QWNE_BASE_URL", "http://made-up.example")
+            .env("LLM_AUTH_LOG", "off"),
+    );
     let unknown = checks(&done, "variable");
     assert_eq!(unknown.len(), 1, "{unknown:?}");
     assert_eq!(unknown[0]["variable"], "LLM_AUTH_QWNE_BASE_URL");
@@ -62,7 +63,7 @@ fn a_variable_that_nobody_reads_is_named() {
 }
 
 #[test]
-fn a_session_that_needs_a_sign_in_and_settings_that_cannot_be_read_are_told() {
+fn a_session_that_needs_a_sign_in_and_unreadable_settings_are_reported() {
     let user = User::with_expired_session("qwen");
     user.kit.qwen().revoke_families();
     assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
@@ -74,7 +75,7 @@ fn a_session_that_needs_a_sign_in_and_settings_that_cannot_be_read_are_told() {
         (&"warn".into(), &"qwen".into())
     );
     assert_eq!(checks(&done, "settings")[0]["status"], "fail");
-    // Of another vendor it is no topic.
+    // Of another provider it is no topic.
     let done = user.run(&["doctor", "gemini", "--offline", "--json"]);
     assert!(checks(&done, "session").is_empty());
     assert!(checks(&done, "sessions")[0]["refused"].is_null());
@@ -87,7 +88,7 @@ mod unix {
     use super::*;
 
     #[test]
-    fn a_folder_that_others_may_enter_is_a_warning() {
+    fn a_directory_that_others_may_enter_is_a_warning() {
         let user = User::new();
         user.sign_in(&["qwen"]);
         let directory = user.directory.path().join("home/sessions");
@@ -101,7 +102,7 @@ mod unix {
     }
 
     #[test]
-    fn a_store_that_cannot_be_a_folder_is_a_failure() {
+    fn a_store_that_cannot_be_a_directory_is_a_failure() {
         let user = User::new();
         fs::write(user.directory.path().join("home"), "a file").unwrap();
         let done = user.run(&["doctor", "--offline", "--json"]);
@@ -114,7 +115,7 @@ mod unix {
     }
 
     #[test]
-    fn a_lock_that_is_held_is_told_with_its_holder() {
+    fn a_lock_that_is_held_is_reported_with_its_holder() {
         let user = User::new();
         user.sign_in(&["qwen"]);
         let mut lock = user.file("qwen", "default").into_os_string();
@@ -124,10 +125,13 @@ mod unix {
         fs::write(&lock, "4711").unwrap();
         let done = user.run(&["doctor", "--offline", "--json"]);
         assert_eq!(done.code, Some(0), "{done:?}");
-        let told = &checks(&done, "lock")[0];
+        let lock_check = &checks(&done, "lock")[0];
         assert!(
-            told["message"].as_str().unwrap().contains("process 4711"),
-            "{told}"
+            lock_check["message"]
+                .as_str()
+                .unwrap()
+                .contains("process 4711"),
+            "{lock_check}"
         );
         // Nothing was written there.
         assert_eq!(fs::read_to_string(&lock).unwrap(), "4711");

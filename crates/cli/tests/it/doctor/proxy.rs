@@ -7,15 +7,14 @@ use crate::support::user::User;
 #[test]
 fn a_proxy_is_shown_without_its_password_and_a_variable_that_is_wrong_is_a_check() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "--offline", "--json"])
-        .env(
-            "HTTPS_PROXY",
-            "http://mia:made-up-password@proxy.example:3128/x",
-        )
-        .env("LLM_AUTH_CA_FILE", "/nowhere/company.pem")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "--offline", "--json"])
+            .env(
+                "HTTPS_PROXY",
+                "http://mia:made-up-password@proxy.example:3128/x",
+            )
+            .env("LLM_AUTH_CA_FILE", "/nowhere/company.pem"),
+    );
     assert_eq!(done.code, Some(1), "{done:?}");
     let proxy = &checks(&done, "proxy")[0];
     assert_eq!(proxy["proxy"], "http://proxy.example:3128");
@@ -36,11 +35,10 @@ fn no_part_of_a_password_is_shown_however_the_proxy_is_written() {
         "mia:1234/made-up@proxy.example:3128",
         "garbage://mia:made-up@proxy.example",
     ] {
-        let output = user
-            .command(&["doctor", "--offline", "--json"])
-            .env("HTTPS_PROXY", proxy)
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            user.command(&["doctor", "--offline", "--json"])
+                .env("HTTPS_PROXY", proxy),
+        );
         for secret in ["made-up", "mia", "1234"] {
             assert!(
                 !done.out.contains(secret) && !done.err.contains(secret),
@@ -51,13 +49,12 @@ fn no_part_of_a_password_is_shown_however_the_proxy_is_written() {
 }
 
 #[test]
-fn a_way_out_that_cannot_be_used_is_told_once_and_nothing_is_asked() {
+fn an_unusable_proxy_is_reported_once_and_no_request_is_made() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "qwen", "--json"])
-        .env("ALL_PROXY", "garbage://proxy.example")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "qwen", "--json"])
+            .env("ALL_PROXY", "garbage://proxy.example"),
+    );
     assert_eq!(done.code, Some(1), "{done:?}");
     assert_eq!(checks(&done, "proxy")[0]["status"], "fail");
     assert_eq!(checks(&done, "endpoints").len(), 1);
@@ -67,12 +64,11 @@ fn a_way_out_that_cannot_be_used_is_told_once_and_nothing_is_asked() {
 #[test]
 fn a_proxy_that_is_not_there_is_named() {
     let user = User::new();
-    let output = user
-        .command(&["doctor", "qwen", "--json"])
-        .env("LLM_AUTH_QWEN_BASE_URL", "https://vendor.example")
-        .env("HTTPS_PROXY", "http://127.0.0.1:1")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["doctor", "qwen", "--json"])
+            .env("LLM_AUTH_QWEN_BASE_URL", "https://vendor.example")
+            .env("HTTPS_PROXY", "http://127.0.0.1:1"),
+    );
     let check = endpoint(&done, "qwen", "token endpoint");
     let advice = check["advice"].as_str().unwrap();
     assert!(

@@ -8,7 +8,7 @@ use super::{FAR, qwen_code, write};
 use crate::support::user::User;
 
 #[test]
-fn a_look_says_whose_it_is_and_warns_and_changes_nothing() {
+fn an_inspection_names_the_owner_and_warns_and_changes_nothing() {
     let user = User::new();
     let file = write(
         &user,
@@ -45,11 +45,11 @@ fn a_look_says_whose_it_is_and_warns_and_changes_nothing() {
 }
 
 #[test]
-fn without_a_program_all_that_are_known_are_looked_for() {
+fn without_a_program_all_known_ones_are_searched() {
     let user = User::new();
-    let nobody = user.run(&["import"]);
-    assert_eq!((nobody.code, nobody.out.as_str()), (Some(0), ""));
-    assert!(nobody.err.contains("no session of another program"));
+    let nothing = user.run(&["import"]);
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
+    assert!(nothing.err.contains("no session of another program"));
     write(
         &user,
         ".qwen/oauth_creds.json",
@@ -65,7 +65,7 @@ fn without_a_program_all_that_are_known_are_looked_for() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_never_repeated() {
+fn an_unreadable_file_is_named_and_never_quoted() {
     let user = User::new();
     user.run(&["import", "qwen-code"])
         .assert_failed(1, ".qwen/oauth_creds.json");
@@ -99,7 +99,7 @@ fn what_cannot_be_read_is_named_and_never_repeated() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_others_can_read_is_worth_a_word() {
+fn a_file_that_others_can_read_is_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let user = User::new();
     let file = write(

@@ -12,10 +12,10 @@ use crate::support::done::Done;
 use crate::support::session_file::read;
 use crate::support::user::User;
 
-/// Tokens that the simulated vendor knows, in no store of ours any more.
-fn issued(user: &User, vendor: &str) -> (String, String) {
-    user.sign_in(&[vendor, "--account", "made"]);
-    let file = user.file(vendor, "made");
+/// Tokens that the simulated provider knows, in no store of ours any more.
+fn issued(user: &User, provider: &str) -> (String, String) {
+    user.sign_in(&[provider, "--account", "made"]);
+    let file = user.file(provider, "made");
     let stored = read(&file);
     fs::remove_file(file).unwrap();
     let text = |name: &str| stored[name].as_str().unwrap().to_owned();
@@ -33,7 +33,7 @@ fn issued_to_mmx(user: &User) -> (String, String) {
 }
 
 #[test]
-fn a_session_of_qwen_code_is_taken_over_and_renewed() {
+fn a_session_of_qwen_code_is_imported_and_refreshed() {
     let user = User::new();
     let (access, refresh) = issued(&user, "qwen");
     let file = write(
@@ -42,11 +42,10 @@ fn a_session_of_qwen_code_is_taken_over_and_renewed() {
         &qwen_code(&access, &refresh, 1000),
     );
     let before = fs::read(&file).unwrap();
-    let output = user
-        .command(&["import", "qwen-code", "--take-over", "--json"])
-        .env("QWEN_HOME", file.parent().unwrap())
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        user.command(&["import", "qwen-code", "--take-over", "--json"])
+            .env("QWEN_HOME", file.parent().unwrap()),
+    );
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.events().last().unwrap()["event"], "imported");
     assert!(
@@ -64,7 +63,7 @@ fn a_session_of_qwen_code_is_taken_over_and_renewed() {
 }
 
 #[test]
-fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
+fn a_session_of_mmx_is_refreshed_with_the_client_that_it_was_issued_to() {
     let user = User::new();
     let mmx = "659cf4c1-615c-45f6-a5f6-4bf15eb476e5";
     let (access, refresh) = issued_to_mmx(&user);
@@ -101,7 +100,7 @@ fn a_session_of_mmx_is_renewed_with_the_client_that_it_was_made_with() {
 }
 
 #[test]
-fn older_files_of_mmx_and_settings_without_a_session_are_told_apart() {
+fn older_files_of_mmx_and_settings_without_a_session_are_distinguished() {
     let user = User::new();
     write(
         &user,
@@ -125,7 +124,7 @@ fn older_files_of_mmx_and_settings_without_a_session_are_told_apart() {
 }
 
 #[test]
-fn gclouds_credentials_are_renewed_at_the_first_use_and_may_be_shared() {
+fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
     let user = User::new();
     let (_, refresh) = issued(&user, "gemini");
     let client = |name: &str| {
@@ -154,7 +153,7 @@ fn gclouds_credentials_are_renewed_at_the_first_use_and_may_be_shared() {
         command
             .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
             .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
-        Done::from(command.output().unwrap())
+        Done::of(&mut command)
     };
     let done = run(&["import", "gcloud", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -191,7 +190,7 @@ fn gclouds_credentials_are_renewed_at_the_first_use_and_may_be_shared() {
 }
 
 #[test]
-fn a_session_of_gemini_cli_cannot_be_taken_over_and_it_is_said_why() {
+fn a_session_of_gemini_cli_cannot_be_imported_and_the_reason_is_printed() {
     let user = User::new();
     let tokens = json!({
         "access_token": "made-up-access",
@@ -232,7 +231,7 @@ fn a_session_of_gemini_cli_cannot_be_taken_over_and_it_is_said_why() {
 }
 
 #[test]
-fn a_file_of_gochat_is_taken_over_with_all_that_is_in_it() {
+fn a_file_of_gochat_is_imported_with_all_its_members() {
     let user = User::new();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gochat-qwen.json");
     let file = fixture.to_str().unwrap();

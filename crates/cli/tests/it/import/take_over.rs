@@ -43,7 +43,7 @@ fn one_refresh_token_has_one_owner_among_our_accounts_too() {
 }
 
 #[test]
-fn of_two_take_overs_at_once_one_finds_the_place_free() {
+fn of_two_imports_at_once_one_stores_its_session() {
     for _ in 0..8 {
         let user = User::new();
         let files = ["one", "two"].map(|name| {
@@ -65,7 +65,7 @@ fn of_two_take_overs_at_once_one_finds_the_place_free() {
 }
 
 #[test]
-fn a_session_of_our_own_form_stays_where_it_was_made_and_its_owner_is_not_believed() {
+fn an_imported_file_of_ours_keeps_its_server_and_loses_its_unverified_identity() {
     let user = User::new();
     let session = json!({
         "access": "made-up-access",
@@ -96,7 +96,7 @@ fn a_session_of_our_own_form_stays_where_it_was_made_and_its_owner_is_not_believ
 }
 
 #[test]
-fn a_session_of_one_person_is_not_stored_under_the_name_of_another() {
+fn a_session_of_one_user_is_not_stored_under_the_name_of_another() {
     let user = User::new();
     let session = json!({
         "access": "made-up-access",
@@ -121,7 +121,7 @@ fn a_session_of_one_person_is_not_stored_under_the_name_of_another() {
 }
 
 #[test]
-fn signing_in_afresh_leaves_the_other_s_session_alone() {
+fn a_new_sign_in_leaves_the_other_program_s_session_alone() {
     let user = User::new();
     let file = write(
         &user,

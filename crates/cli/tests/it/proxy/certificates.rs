@@ -8,7 +8,7 @@ use super::company::Company;
 use crate::support::done::Done;
 
 #[test]
-fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authority() {
+fn the_sign_in_and_the_refresh_use_the_same_proxy_and_certificate_authority() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     let done = company.run(&["login", "qwen"]);
@@ -32,20 +32,20 @@ fn the_sign_in_and_the_renewal_take_the_same_proxy_and_believe_the_same_authorit
 }
 
 #[test]
-fn without_the_authority_the_certificate_is_refused_and_nothing_is_sent() {
+fn without_the_authority_the_certificate_is_rejected_and_nothing_is_sent() {
     let company = Company::new();
-    let output = company
-        .command(&["login", "qwen"])
-        .env_remove("LLM_AUTH_CA_FILE")
-        .output();
-    let done = Done::from(output.unwrap());
+    let done = Done::of(
+        company
+            .command(&["login", "qwen"])
+            .env_remove("LLM_AUTH_CA_FILE"),
+    );
     done.assert_failed(4, "certificate");
     assert_eq!(company.tunnels(), 0);
     assert_eq!(company.user.kit.qwen().counters().device_requests, 0);
 }
 
 #[test]
-fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls() {
+fn a_bundle_in_place_of_the_system_s_is_used_and_named_if_it_breaks_tls() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     let other = company.user.directory.path().join("other-ca.pem");
@@ -54,14 +54,14 @@ fn a_bundle_that_stands_in_for_the_systems_is_used_and_named_where_it_breaks_tls
     let key = KeyPair::generate().unwrap();
     fs::write(&other, params.self_signed(&key).unwrap().pem()).unwrap();
     for (bundle, good) in [(&company.ca, true), (&other, false)] {
-        let output = company
-            .command(&["login", "qwen"])
-            .env_remove("LLM_AUTH_CA_FILE")
-            .env("SSL_CERT_FILE", bundle)
-            // Beside one that names something it counts as not set.
-            .env("SSL_CERT_DIR", "")
-            .output();
-        let done = Done::from(output.unwrap());
+        let done = Done::of(
+            company
+                .command(&["login", "qwen"])
+                .env_remove("LLM_AUTH_CA_FILE")
+                .env("SSL_CERT_FILE", bundle)
+                // Beside one that names something it counts as not set.
+                .env("SSL_CERT_DIR", ""),
+        );
         if good {
             assert_eq!(done.code, Some(0), "{done:?}");
         } else {

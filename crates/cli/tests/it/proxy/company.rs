@@ -21,7 +21,7 @@ use crate::support::done::Done;
 use crate::support::user::User;
 
 /// A name that only the proxy knows the way to.
-const VENDOR: &str = "https://vendor.example";
+const PROVIDER: &str = "https://vendor.example";
 
 /// A proxy that ends the TLS of `vendor.example` with a certificate of the company's authority,
 /// and hands the requests to the testkit.
@@ -45,8 +45,8 @@ impl Company {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["vendor.example".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &authority).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let crypto = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(crypto)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
@@ -56,19 +56,19 @@ impl Company {
             )
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let vendor = user.kit.base_url().replace("http://", "");
+        let provider = user.kit.base_url().replace("http://", "");
         let (asked, tunnels) = (Arc::default(), Arc::default());
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let proxy = listener.local_addr().unwrap();
-        let (heard, count) = (Arc::clone(&asked), Arc::clone(&tunnels));
+        let (received, count) = (Arc::clone(&asked), Arc::clone(&tunnels));
         drop(runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (acceptor, vendor) = (acceptor.clone(), vendor.clone());
-                let (heard, count) = (Arc::clone(&heard), Arc::clone(&count));
+                let (acceptor, provider) = (acceptor.clone(), provider.clone());
+                let (received, count) = (Arc::clone(&received), Arc::clone(&count));
                 drop(tokio::spawn(async move {
-                    tunnel(stream, &acceptor, &vendor, &heard, &count).await;
+                    tunnel(stream, &acceptor, &provider, &received, &count).await;
                 }));
             }
         }));
@@ -85,7 +85,7 @@ impl Company {
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.user.command(args);
         command
-            .env("LLM_AUTH_QWEN_BASE_URL", VENDOR)
+            .env("LLM_AUTH_QWEN_BASE_URL", PROVIDER)
             .env("LLM_AUTH_CA_FILE", &self.ca)
             .env(
                 "HTTPS_PROXY",
@@ -108,7 +108,7 @@ impl Company {
         self.command(args).output().unwrap().into()
     }
 
-    /// The vendor's next sign-in leads there.
+    /// The provider's next sign-in leads there.
     pub(super) fn names_page(&self, page: &str) {
         let patch = json!({"verification_uri": page, "verification_uri_complete": page});
         let qwen = self.user.kit.qwen();
@@ -123,8 +123,8 @@ impl Company {
 async fn tunnel(
     mut stream: TcpStream,
     acceptor: &TlsAcceptor,
-    vendor: &str,
-    heard: &Mutex<Vec<String>>,
+    provider: &str,
+    received: &Mutex<Vec<String>>,
     tunnels: &AtomicUsize,
 ) {
     let mut request = Vec::new();
@@ -135,7 +135,7 @@ async fn tunnel(
         request.push(byte);
     }
     let request = String::from_utf8(request).unwrap();
-    heard.lock().unwrap().push(request.clone());
+    received.lock().unwrap().push(request.clone());
     // "mia:made-up-password"
     if !request.contains("bWlhOm1hZGUtdXAtcGFzc3dvcmQ=") {
         let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\
@@ -148,6 +148,6 @@ async fn tunnel(
         return;
     };
     tunnels.fetch_add(1, Ordering::SeqCst);
-    let mut outside = TcpStream::connect(vendor).await.unwrap();
+    let mut outside = TcpStream::connect(provider).await.unwrap();
     let _either_ends = copy_bidirectional(&mut inside, &mut outside).await;
 }

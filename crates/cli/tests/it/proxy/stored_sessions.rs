@@ -22,7 +22,7 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
     company.user.expire("qwen");
     let (stored, before) = (company.user.stored("qwen"), company.tunnels());
-    // The TLS library takes a blank for the name of a file.
+    // The TLS library reads a space as the name of a file.
     let blank = company.user.directory.path().join(" ");
     fs::copy(&company.ca, &blank).unwrap();
     let ca = company.ca.as_os_str();
@@ -36,7 +36,7 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
         for args in SENDING {
             let mut command = company.doubtful(args);
             command.envs(variables.iter().copied());
-            let done = Done::from(command.output().unwrap());
+            let done = Done::of(&mut command);
             done.assert_failed(1, "could read");
             for named in ["HTTPS_PROXY", variables[0].0, &company.proxy.to_string()] {
                 assert!(done.err.contains(named), "{named}: {done:?}");
@@ -47,15 +47,15 @@ fn a_stored_session_is_not_sent_past_a_proxy_that_could_read_it() {
     assert_eq!(company.tunnels(), before, "nothing went through");
     assert_eq!(company.user.stored("qwen"), stored);
     // Without a word about certificates it is a tunnel and no more.
-    let done = Done::from(company.doubtful(&["token", "qwen"]).output().unwrap());
+    let done = Done::of(&mut company.doubtful(&["token", "qwen"]));
     done.assert_failed(4, "");
-    // Qwen is told nothing when its session is forgotten.
+    // Nothing is sent to Qwen when its session is removed.
     assert_eq!(company.run(&["logout", "qwen"]).code, Some(0));
     assert_eq!(company.tunnels(), before);
 }
 
 #[test]
-fn the_way_is_judged_by_the_server_that_the_session_is_sent_to() {
+fn the_route_is_checked_for_the_server_that_receives_the_session() {
     let company = Company::new();
     let session = json!({
         "access": "made-up-access", "refresh": "made-up-refresh", "expires": 1,
@@ -72,13 +72,13 @@ fn the_way_is_judged_by_the_server_that_the_session_is_sent_to() {
         .env_remove("LLM_AUTH_MINIMAX_BASE_URL")
         .env("LLM_AUTH_CA_FILE", &company.ca)
         .env("NO_PROXY", "account.minimax.io");
-    let done = Done::from(command.output().unwrap());
+    let done = Done::of(&mut command);
     done.assert_failed(1, "could read the session minimax");
     assert_eq!(company.tunnels(), 0);
 }
 
 #[test]
-fn no_host_stands_for_another_that_a_proxy_is_at() {
+fn trusting_a_host_does_not_trust_a_proxy_at_another() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
@@ -129,7 +129,7 @@ fn no_host_stands_for_another_that_a_proxy_is_at() {
     ] {
         let mut command = company.command(&["token", "qwen", "--trust-endpoint", trusted]);
         command.env("HTTPS_PROXY", &url);
-        let done = Done::from(command.output().unwrap());
+        let done = Done::of(&mut command);
         done.assert_failed(1, why);
         assert!(!done.err.contains("made-up-password"), "{done:?}");
         assert_eq!(company.tunnels(), before, "{url}: {done:?}");
@@ -137,7 +137,7 @@ fn no_host_stands_for_another_that_a_proxy_is_at() {
 }
 
 #[test]
-fn a_searched_domain_and_certificates_of_the_environment_are_a_way_round_too() {
+fn a_search_domain_with_certificates_of_the_environment_is_rejected_too() {
     let company = Company::new();
     company.names_page("https://vendor.example/device");
     assert_eq!(company.run(&["login", "qwen"]).code, Some(0));
@@ -147,7 +147,7 @@ fn a_searched_domain_and_certificates_of_the_environment_are_a_way_round_too() {
         .env_remove("HTTPS_PROXY")
         .env("LOCALDOMAIN", "evil.example")
         .env("RES_OPTIONS", "ndots:9");
-    let done = Done::from(command.output().unwrap());
+    let done = Done::of(&mut command);
     done.assert_failed(1, "LOCALDOMAIN");
     assert!(
         done.err.contains("unset LOCALDOMAIN and LLM_AUTH_CA_FILE"),

@@ -91,7 +91,7 @@ fn no_directory_that_the_environment_names_can_trust_a_server() {
 }
 
 #[test]
-fn what_is_no_host_cannot_be_trusted() {
+fn a_value_that_is_no_host_cannot_be_trusted() {
     let user = User::new();
     for bad in ["", "*", "a b", "https://a/b", "u@a", "http://a.example"] {
         let done = user.run(&["token", "qwen", "--trust-endpoint", bad]);

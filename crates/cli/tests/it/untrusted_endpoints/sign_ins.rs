@@ -1,31 +1,31 @@
-//! What a sign-in sends, and where it sends that.
+//! What a sign-in sends, and to which server.
 
 use std::fs;
 
 use serde_json::json;
 
 use super::stranger::{Stranger, set};
-use super::{FOR_SESSIONS, FOR_SIGN_INS, says_no_secret, secrets};
+use super::{FOR_SESSIONS, FOR_SIGN_INS, assert_holds_no_secret, secrets};
 use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
-fn a_sign_in_that_goes_elsewhere_says_so_and_takes_nothing_along() {
-    for vendor in ["qwen", "minimax"] {
+fn a_sign_in_at_another_server_prints_that_and_sends_nothing_of_the_session() {
+    for provider in ["qwen", "minimax"] {
         let (user, stranger) = (User::new(), Stranger::new());
-        user.sign_in(&[vendor]);
-        let file = user.file(vendor, "default");
+        user.sign_in(&[provider]);
+        let file = user.file(provider, "default");
         let (before, secrets) = (fs::read(&file).unwrap(), secrets(&user, &file));
-        let mut command = user.command(&["login", vendor, "--json"]);
+        let mut command = user.command(&["login", provider, "--json"]);
         let every = [&FOR_SESSIONS[..], &FOR_SIGN_INS].concat();
-        set(&mut command, vendor, &every, &stranger);
+        set(&mut command, provider, &every, &stranger);
         let done = Done::of(&mut command);
         assert_eq!(done.code, Some(1), "{done:?}");
         let lines = done.err.lines();
-        let said = lines
+        let printed = lines
             .filter(|line| line.contains("own servers but to"))
             .count();
-        assert_eq!(said, 1, "{done:?}");
+        assert_eq!(printed, 1, "{done:?}");
         let event = &done.events()[0];
         assert_eq!(event["event"], "foreign_endpoints");
         let shown = event["endpoints"][0]["endpoint"].as_str().unwrap();
@@ -33,21 +33,21 @@ fn a_sign_in_that_goes_elsewhere_says_so_and_takes_nothing_along() {
         assert_eq!(fs::read(&file).unwrap(), before);
         let seen = stranger.seen();
         assert!(seen.starts_with("POST /x"), "it is a new sign-in: {seen}");
-        says_no_secret(&seen, &secrets);
+        assert_holds_no_secret(&seen, &secrets);
     }
 }
 
 #[test]
-fn what_one_server_issues_in_a_sign_in_is_not_handed_to_another() {
-    for (vendor, last) in [
+fn a_code_or_token_of_one_server_is_not_sent_to_another() {
+    for (provider, last) in [
         ("qwen", "TOKEN_ENDPOINT"),
         ("minimax", "TOKEN_ENDPOINT"),
         ("gemini", "TOKEN_ENDPOINT"),
         ("gemini", "USERINFO_ENDPOINT"),
     ] {
         let (user, stranger) = (User::new(), Stranger::new());
-        let mut command = user.command(&["login", vendor]);
-        set(&mut command, vendor, &[last], &stranger);
+        let mut command = user.command(&["login", provider]);
+        set(&mut command, provider, &[last], &stranger);
         let done = Done::of(&mut command);
         done.assert_failed(1, &stranger.host);
         let flag = format!("add --trust-endpoint {}, or", stranger.host);
@@ -62,7 +62,7 @@ fn what_one_server_issues_in_a_sign_in_is_not_handed_to_another() {
 }
 
 #[test]
-fn the_secret_of_the_user_s_client_goes_to_the_vendor_alone() {
+fn the_secret_of_the_user_s_client_goes_to_the_provider_alone() {
     let (user, stranger) = (User::new(), Stranger::new());
     let client = user.directory.path().join("client_secret.json");
     fs::write(&client, user.kit.client_secret_json()).unwrap();

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread::JoinHandle;
 
-/// The server of a stranger: it refuses everything, and keeps every byte that it is sent.
+/// The server of a stranger: it rejects every request, and keeps every byte that it is sent.
 pub(super) struct Stranger {
     pub(super) host: String,
     listening: JoinHandle<String>,
@@ -20,11 +20,11 @@ impl Stranger {
         let listening = std::thread::spawn(move || {
             let mut seen = String::new();
             for stream in listener.incoming() {
-                let said = heard(&mut stream.unwrap());
-                if said == END {
+                let request = receive(&mut stream.unwrap());
+                if request == END {
                     break;
                 }
-                seen.push_str(&said);
+                seen.push_str(&request);
             }
             seen
         });
@@ -45,37 +45,37 @@ impl Stranger {
 }
 
 /// One request, or what there is of it.
-fn heard(stream: &mut TcpStream) -> String {
-    let mut said = Vec::new();
+fn receive(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(count) = stream.read(&mut buffer) {
         if count == 0 {
             break;
         }
-        said.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8_lossy(&said).to_ascii_lowercase();
+        request.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.split("content-length: ").nth(1);
             let length = length.and_then(|rest| rest.lines().next()?.trim().parse().ok());
             if body.len() >= length.unwrap_or(0) {
-                let refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
+                let rejection = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
                                Content-Length: 27\r\nConnection: close\r\n\r\n\
                                {\"error\":\"invalid_request\"}\n";
-                let _gone = stream.write_all(refusal.as_bytes());
+                let _gone = stream.write_all(rejection.as_bytes());
                 break;
             }
         }
     }
-    String::from_utf8_lossy(&said).into_owned()
+    String::from_utf8_lossy(&request).into_owned()
 }
 
-pub(super) fn variable(vendor: &str, last: &str) -> String {
-    format!("LLM_AUTH_{}_{last}", vendor.to_ascii_uppercase())
+pub(super) fn variable(provider: &str, last: &str) -> String {
+    format!("LLM_AUTH_{}_{last}", provider.to_ascii_uppercase())
 }
 
-pub(super) fn set(command: &mut Command, vendor: &str, names: &[&str], stranger: &Stranger) {
+pub(super) fn set(command: &mut Command, provider: &str, names: &[&str], stranger: &Stranger) {
     for last in names {
         let path = if *last == "BASE_URL" { "" } else { "/x" };
-        command.env(variable(vendor, last), stranger.url(path));
+        command.env(variable(provider, last), stranger.url(path));
     }
 }

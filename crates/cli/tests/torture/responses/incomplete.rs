@@ -7,7 +7,7 @@ use super::scene::{End, scene};
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::world::ACCOUNT;
 
-/// F5: the vendor rotated, and nobody heard of it.
+/// F5: the provider rotated, and no process received the response.
 pub(crate) fn lost(round: &mut Round) -> Check {
     let cases = [
         ("dropped", Fault::drop_connection().after()),
@@ -29,7 +29,7 @@ pub(crate) fn lost(round: &mut Round) -> Check {
         // is over.
         done = world.run(&world.token(ACCOUNT, &[]))?;
     }
-    ensure!(done.code == Some(3), "{name}: {}", world.tell(&done));
+    ensure!(done.code == Some(3), "{name}: {}", world.describe(&done));
     ensure_kept!(
         world.session(ACCOUNT)?.has_same_tokens(&scene.before),
         "N4: {name}: the file was changed"
@@ -40,7 +40,7 @@ pub(crate) fn lost(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F6: the same, and the vendor forgives a repetition.
+/// F6: the same, and the provider forgives a repetition.
 pub(crate) fn lost_in_grace(round: &mut Round) -> Check {
     let cases = [
         ("dropped", Fault::drop_connection().after()),
@@ -55,17 +55,17 @@ pub(crate) fn lost_in_grace(round: &mut Round) -> Check {
     ];
     let (name, fault) = round.random.one_of(&cases).clone();
     let scene = scene(round, true)?;
-    // Some are told as temporary at once; the next call recovers either way.
+    // Some end as temporary at once; the next call recovers either way.
     scene.play(round, name, [fault], &[], &[End::Fine, End::Temporary])?;
     let seen = scene.world.server().counters();
     ensure!(
         seen.refresh_in_grace > 0,
-        "{name}: the vendor saw no repetition"
+        "{name}: the provider saw no repetition"
     );
     Ok(())
 }
 
-/// F7: the answer breaks off before the vendor did anything.
+/// F7: the response breaks off before the provider did anything.
 pub(crate) fn broken(round: &mut Round) -> Check {
     let cases = [
         ("dropped", Fault::drop_connection()),
@@ -74,7 +74,7 @@ pub(crate) fn broken(round: &mut Round) -> Check {
         ("bad chunk", Fault::garbage_chunks()),
     ];
     let (name, fault) = round.random.one_of(&cases).clone();
-    // A status of 2xx came: nothing is tried again, although the vendor did nothing.
+    // A status of 2xx came: nothing is tried again, although the provider did nothing.
     let is_success = matches!(name, "short body" | "bad chunk");
     let (times, ends) = if !is_success && round.random.happens(50) {
         (1, End::Fine)

@@ -10,7 +10,7 @@ use super::scene::{End, scene};
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::world::ACCOUNT;
 
-/// F8: the vendor says that it cannot now.
+/// F8: the provider reports a temporary error.
 pub(crate) fn unavailable(round: &mut Round) -> Check {
     let status = *round.random.one_of(&[500, 502, 503, 429]);
     let fault = Fault::response(status, "not now");
@@ -42,7 +42,7 @@ pub(crate) fn unavailable(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F9: something in between answers.
+/// F9: a proxy in between responds.
 pub(crate) fn captive(round: &mut Round) -> Check {
     let place = ("Location", "https://captive.example/sign-in?secret=1");
     let cases = [
@@ -73,7 +73,7 @@ pub(crate) fn captive(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F10: more than anybody can take, in a process that gets little memory.
+/// F10: a response that is too large to read, in a process that gets little memory.
 pub(crate) fn swollen(round: &mut Round) -> Check {
     let deep = "[".repeat(200_000);
     let cases = [
@@ -87,7 +87,7 @@ pub(crate) fn swollen(round: &mut Round) -> Check {
             Fault::endless_body(),
             &[End::Temporary, End::Failed],
         ),
-        // It says that it is compressed and is not: it may be read as what it is.
+        // Its header claims a compression that it does not have: it may be read as it is.
         (
             "false gzip",
             Fault::false_gzip(),
@@ -109,7 +109,7 @@ pub(crate) fn swollen(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F11: the vendor takes longer than anybody waits.
+/// F11: the provider takes longer than the command waits.
 pub(crate) fn slow(round: &mut Round) -> Check {
     let limit = ["--timeout", "1"];
     let done = if round.index.is_multiple_of(2) {
@@ -142,7 +142,7 @@ pub(crate) fn omitted(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F15: whatever it says, the successor is stored, and nobody runs in circles.
+/// F15: the command stores the successor with any lifetime, and does not refresh in a loop.
 pub(crate) fn odd_expiry(round: &mut Round) -> Check {
     let odd = [
         json!(null),
@@ -168,10 +168,10 @@ pub(crate) fn odd_expiry(round: &mut Round) -> Check {
         ensure!(
             matches!(done.code, Some(0 | 1 | 4)),
             "expires_in {value}: {}",
-            world.tell(&done)
+            world.describe(&done)
         );
         world.check_kept(ACCOUNT)?;
-        ensure!(world.refreshes() <= call, "more than one renewal in a call");
+        ensure!(world.refreshes() <= call, "more than one refresh in a call");
         last = Some(done);
     }
     world.check_next_call(ACCOUNT)?;

@@ -40,7 +40,8 @@ pub(super) fn scene(round: &Round, grace: bool) -> Check<Scene> {
     Ok(Scene { world, before })
 }
 
-/// What is said of a refresh token that is not sent again although nothing rejected it.
+/// What the command prints about a refresh token that it does not send again although nothing
+/// rejected it.
 const UNREAD: &str = "it is not sent again";
 
 impl Scene {
@@ -83,7 +84,7 @@ impl Scene {
         let stored = world.session(ACCOUNT)?;
         world.check_modes()?;
         if end == End::Fine {
-            world.check_answer(&done, ACCOUNT)?;
+            world.check_response(&done, ACCOUNT)?;
         } else {
             ensure!(done.out.is_empty(), "{name}: something on standard output");
             ensure_kept!(
@@ -106,19 +107,19 @@ impl Scene {
         Ok(done)
     }
 
-    /// The vendor asks for no request for a while: no process makes one, unless a user demands it.
+    /// The provider asks for no request for a while: no process makes one, unless a user demands it.
     pub(super) fn play_wait(&self, round: &mut Round, name: &str, fault: Fault) -> Check<Done> {
         let world = &self.world;
         world.server().fault(Operation::Refresh, fault);
         let done = world.run(&world.token(ACCOUNT, &[]))?;
-        ensure!(done.code == Some(4), "{name}: {}", world.tell(&done));
+        ensure!(done.code == Some(4), "{name}: {}", world.describe(&done));
         self.asked_on_demand_only(name, 4)?;
         round.outcome(format!("{name}: {}", done.end()));
         Ok(done)
     }
 
     /// A response of success that cannot be read: the token is not sent again by itself, and a user
-    /// who demands it gets the session back if the vendor had done nothing.
+    /// who demands it gets the session back if the provider had done nothing.
     fn unread(&self, name: &str) -> Check {
         self.asked_on_demand_only(name, 3)
     }
@@ -128,35 +129,35 @@ impl Scene {
         let world = &self.world;
         let asked = world.refreshes();
         let next = world.run(&world.token(ACCOUNT, &[]))?;
-        ensure!(next.code == Some(code), "{name}: {}", world.tell(&next));
+        ensure!(next.code == Some(code), "{name}: {}", world.describe(&next));
         ensure!(
             world.refreshes() == asked,
-            "{name}: the vendor is asked again"
+            "{name}: the provider is asked again"
         );
         let demanded = world.run(&world.token(ACCOUNT, &["--force-refresh"]))?;
         ensure_kept!(
             demanded.code == Some(0),
             "{name}: {}",
-            world.tell(&demanded)
+            world.describe(&demanded)
         );
         world.check_next_call(ACCOUNT)?;
         world.check_no_reuse()
     }
 
-    /// The one allowed loss: it is told clearly and once and for all, and stays alone.
+    /// The one allowed loss: the command reports it clearly, asks no more, and no other session suffers.
     pub(super) fn over(&self, name: &str, done: &Done) -> Check {
         let world = &self.world;
         ensure!(
             done.err.contains("was lost"),
-            "{name}: nothing is said of the lost answer: {}",
-            world.tell(done)
+            "{name}: the lost response is not reported: {}",
+            world.describe(done)
         );
         let asked = world.refreshes();
         let next = world.run(&world.token(ACCOUNT, &[]))?;
-        ensure!(next.code == Some(3), "{name}: {}", world.tell(&next));
+        ensure!(next.code == Some(3), "{name}: {}", world.describe(&next));
         ensure!(
             world.refreshes() == asked,
-            "{name}: the vendor is asked again"
+            "{name}: the provider is asked again"
         );
         world.give_session(OTHER)?;
         world.expire(OTHER)?;
@@ -168,5 +169,5 @@ impl Scene {
 }
 
 fn unexpected(world: &World, name: &str, done: &Done) -> Stop {
-    Stop::Broken(format!("{name}: {}", world.tell(done)))
+    Stop::Broken(format!("{name}: {}", world.describe(done)))
 }
