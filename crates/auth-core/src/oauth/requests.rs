@@ -14,7 +14,7 @@ use crate::secret::Secret;
 /// How a provider's request differs from the RFC's.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RequestRules {
     /// Further parameters, or other values of the standard's.
     pub add: BTreeMap<String, String>,
