@@ -179,6 +179,16 @@ impl Client {
 }
 
 /// The id of an OAuth client, and its secret if it has one (RFC 6749 section 2.3.1).
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::ClientCredentials;
+///
+/// let public = ClientCredentials::new("my-app", None);
+/// let confidential = ClientCredentials::new("my-app", Some("made-up-secret".into()));
+/// assert!(!format!("{confidential:?}").contains("made-up-secret"));
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ClientCredentials {
@@ -192,6 +202,15 @@ pub struct ClientCredentials {
 
 impl ClientCredentials {
     /// A client from its parts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::ClientCredentials;
+    ///
+    /// let client = ClientCredentials::new("my-app", None);
+    /// assert_eq!(client.id, "my-app");
+    /// ```
     #[must_use]
     pub fn new(id: impl Into<String>, secret: Option<Secret>) -> Self {
         Self {
@@ -213,6 +232,17 @@ pub enum Flow {
 }
 
 /// The kind of a [`Flow`].
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{FlowKind, OAuthProvider, ProviderSpec as _, SecureUrl};
+/// use llm_auth_core::provider::OAuthConfig;
+///
+/// let server = SecureUrl::known("https://auth.example/token");
+/// // On a computer without a browser.
+/// let provider = OAuthConfig::new("example", server).builder().flow(FlowKind::Device).build();
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FlowKind {

@@ -109,18 +109,47 @@ impl EndpointOverrides {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if `base` is neither `https` nor loopback,
     /// or has a path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::EndpointOverrides;
+    ///
+    /// let overrides = EndpointOverrides::default().base("http://127.0.0.1:4000")?;
+    /// assert!(EndpointOverrides::default().base("http://relay.example").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn base(mut self, base: &str) -> Result<Self> {
         self.base = Some(SecureUrl::new(base)?.as_base()?);
         Ok(self)
     }
 
     /// Sets one endpoint. It takes precedence over [`base`](Self::base).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{EndpointOverrides, EndpointRole, SecureUrl};
+    ///
+    /// let url = SecureUrl::new("https://relay.example/token")?;
+    /// let overrides = EndpointOverrides::default().endpoint(EndpointRole::Token, url);
+    /// assert!(!overrides.is_empty());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn endpoint(mut self, role: EndpointRole, url: SecureUrl) -> Self {
         self.endpoints.insert(role, url);
         self
     }
 
     /// Whether nothing is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::EndpointOverrides;
+    ///
+    /// assert!(EndpointOverrides::default().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.base.is_none() && self.endpoints.is_empty()

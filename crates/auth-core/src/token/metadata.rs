@@ -13,6 +13,16 @@ use crate::json;
 use crate::secret::Secret;
 
 /// The records besides the tokens: the owner, and how the last refresh went.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::OAuthToken;
+///
+/// let mut session = OAuthToken::new("made-up".into(), None);
+/// session.metadata.identity = Some("user@example.com".into());
+/// assert!(session.metadata.last_failure.is_none());
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(default, remote = "Self")]
