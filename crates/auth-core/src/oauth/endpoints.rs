@@ -9,6 +9,17 @@ use crate::error::Result;
 use crate::secure_url::SecureUrl;
 
 /// The endpoints of a provider.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{EndpointRole, SecureUrl};
+/// use llm_auth_core::provider::Endpoints;
+///
+/// let mut endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+/// endpoints.revocation = Some(SecureUrl::known("https://auth.example/revoke"));
+/// assert!(endpoints.get(EndpointRole::Revocation).is_some());
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Endpoints {
@@ -33,6 +44,16 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Endpoints with only a token endpoint; the others are public.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Endpoints;
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// assert_eq!(endpoints.authorization, None);
+    /// ```
     #[must_use]
     pub fn new(token: SecureUrl) -> Self {
         Self {
@@ -46,6 +67,16 @@ impl Endpoints {
     }
 
     /// The endpoint of a role.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{EndpointRole, SecureUrl};
+    /// use llm_auth_core::provider::Endpoints;
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// assert_eq!(endpoints.get(EndpointRole::Token), Some(&endpoints.token));
+    /// ```
     #[must_use]
     pub fn get(&self, role: EndpointRole) -> Option<&SecureUrl> {
         match role {
@@ -59,6 +90,18 @@ impl Endpoints {
     }
 
     /// The endpoints that exist, in the order of [`EndpointRole::ALL`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Endpoints;
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// for (role, url) in endpoints.iter() {
+    ///     println!("{role}: {url}");
+    /// }
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (EndpointRole, &SecureUrl)> {
         let roles = EndpointRole::ALL.into_iter();
         roles.filter_map(|role| Some((role, self.get(role)?)))

@@ -69,6 +69,23 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 }
 
 /// One session, locked.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let mut guard = MemoryTokenStore::new().lock(&SessionKey::new("qwen", "work")).await?;
+/// guard.prepare(None).await?;
+/// // ... sign in ...
+/// guard.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// assert!(guard.load().await?.is_some());
+/// guard.release().await;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait StoreGuard: Debug + Send {
     /// The session that is stored now.
