@@ -2,6 +2,7 @@
 
 mod circles;
 mod decisions;
+mod examples;
 mod imports;
 mod providers;
 mod size;
@@ -27,6 +28,10 @@ const CEILINGS: [(&str, Rule, usize); 5] = [
     ("words", words::check, 3),
 ];
 
+/// The share of the core's public functions that have an example, in percent: less is an error, and
+/// after more the number here is raised.
+const EXAMPLES: usize = 100;
+
 /// Checks every rule, and prints all that is found.
 pub(crate) fn run() -> Result<(), String> {
     let mut wrong = Vec::new();
@@ -47,9 +52,31 @@ pub(crate) fn run() -> Result<(), String> {
             )),
         }
     }
+    wrong.extend(check_examples()?);
     if wrong.is_empty() {
         Ok(())
     } else {
         Err(format!("tidy: {}", wrong.join("; ")))
     }
+}
+
+/// The error if the share of examples is not the recorded one.
+fn check_examples() -> Result<Option<String>, String> {
+    let examples = examples::count(Path::new("."))?;
+    let percent = examples.percent();
+    println!("tidy: examples: {percent} % of the public functions, {EXAMPLES} % at least");
+    Ok(match percent.cmp(&EXAMPLES) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some(format!(
+            "examples: {percent} %; raise the floor of {EXAMPLES} %"
+        )),
+        Ordering::Less => {
+            for missing in &examples.missing {
+                println!("  {missing} has no example");
+            }
+            Some(format!(
+                "examples: {percent} %, not {EXAMPLES} %; write one for the new functions"
+            ))
+        }
+    })
 }

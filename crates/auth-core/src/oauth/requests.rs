@@ -12,6 +12,16 @@ use crate::pkce::Pkce;
 use crate::secret::Secret;
 
 /// How a provider's request differs from the RFC's.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::RequestRules;
+///
+/// let mut rules = RequestRules::default();
+/// rules.add.insert("resource".into(), "https://api.example".into());
+/// rules.omit.push("scope".into());
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
