@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use llm_auth::store::StoreGuard;
 use llm_auth::{
     AuthManager, AuthProvider, Clock as _, OAuthToken, Result, Secret, SessionKey, Silent,
-    StoreGuard, SystemClock, TokenStore, UserPrompt, async_trait,
+    SystemClock, TokenStore, UserPrompt, async_trait,
 };
 use tokio::sync::OwnedMutexGuard;
 
@@ -51,7 +52,7 @@ impl TokenStore for Rows {
         }))
     }
 
-    fn place(&self, key: &SessionKey) -> String {
+    fn location(&self, key: &SessionKey) -> String {
         format!("the row of {key}")
     }
 }
@@ -62,10 +63,10 @@ impl StoreGuard for LockedRow {
         self.rows.read(&self.key)
     }
 
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
         // Writing the record in the same way proves that the successor will fit.
-        match noted {
-            Some(noted) => self.save(noted).await,
+        match stored {
+            Some(stored) => self.save(stored).await,
             None => Ok(()),
         }
     }

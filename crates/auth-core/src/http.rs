@@ -1,24 +1,27 @@
-//! The crate's only requests to the network: requests to credential endpoints.
+//! For programs that configure the HTTP client beyond [`HttpClient`]'s defaults.
+//!
+//! All requests of this crate go through one `HttpClient`, and all go to credential endpoints: a
+//! program calls an API with a client of its own.
 
-mod builder;
-mod client;
+pub(crate) mod builder;
+pub(crate) mod client;
 mod coding;
 mod dns;
 mod failure;
-mod form;
-mod json_object;
+pub(crate) mod form;
+pub(crate) mod json_object;
 #[cfg(all(test, target_os = "linux"))]
 mod left_in_memory;
 mod moved;
 mod no_proxy;
 mod proxy;
-mod response;
+pub(crate) mod response;
 mod retry_after;
 mod tls;
 
-pub use builder::HttpClientBuilder;
-pub use client::HttpClient;
-pub use form::{BodyFormat, Form};
-pub use json_object::JsonObject;
-pub use proxy::ProxyUrl;
-pub use response::Response;
+pub use self::proxy::ProxyUrl;
+
+pub(crate) use self::client::HttpClient;
+pub(crate) use self::form::{BodyFormat, Form};
+pub(crate) use self::json_object::JsonObject;
+pub(crate) use self::response::Response;

@@ -23,11 +23,12 @@ use crate::token::OAuthToken;
 ///
 /// ```
 /// # fn main() -> Result<(), llm_auth_core::Error> {
-/// use llm_auth_core::{SecureUrl, OAuthToken, Recipients, Timestamp};
+/// use llm_auth_core::{SecureUrl, OAuthToken, Timestamp};
+/// use llm_auth_core::provider::Recipients;
 ///
 /// let vendor = SecureUrl::new("https://vendor.example/token")?;
 /// let other = SecureUrl::new("https://other.example/token")?;
-/// let recipients = Recipients::of_vendor([vendor.clone()]);
+/// let recipients = Recipients::of_provider([vendor.clone()]);
 /// let session = OAuthToken::new("made-up".into(), Timestamp::default()).issued_by(&vendor);
 /// assert!(recipients.permit(&session, &vendor).is_ok());
 /// assert!(recipients.permit(&session, &other).is_err());
@@ -42,8 +43,18 @@ pub struct Recipients {
 
 impl Recipients {
     /// With the vendor's own endpoints, the token endpoint first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let token = SecureUrl::known("https://auth.example/token");
+    /// assert!(Recipients::of_provider([token.clone()]).owns(&token));
+    /// ```
     #[must_use]
-    pub fn of_vendor(own: impl IntoIterator<Item = SecureUrl>) -> Self {
+    pub fn of_provider(own: impl IntoIterator<Item = SecureUrl>) -> Self {
         Self {
             own: own.into_iter().collect(),
             trusted: Vec::new(),
@@ -51,6 +62,18 @@ impl Recipients {
     }
 
     /// Trusts these servers too, for every session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let recipients = Recipients::of_provider([own]).trusting(&["relay.example".parse()?]);
+    /// assert!(recipients.trusts(&SecureUrl::known("https://relay.example/token")));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn trusting(mut self, hosts: &[TrustedHost]) -> Self {
         self.trusted.extend_from_slice(hosts);
@@ -62,6 +85,20 @@ impl Recipients {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming both hosts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let recipients = Recipients::of_provider([own.clone()]);
+    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&own);
+    /// let other = SecureUrl::known("https://other.example/token");
+    /// let error = recipients.permit(&session, &other).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Config);
+    /// ```
     pub fn permit<'e>(
         &self,
         session: &OAuthToken,
@@ -89,6 +126,20 @@ impl Recipients {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming both hosts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let api = SecureUrl::known("https://api.example/v1");
+    /// let recipients = Recipients::of_provider([api.clone()]);
+    /// let relay = SecureUrl::known("https://relay.example/token");
+    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&relay);
+    /// assert!(recipients.permit(&session, &api).is_err());
+    /// assert!(recipients.permit_access(&session, &api).is_ok());
+    /// ```
     pub fn permit_access<'e>(
         &self,
         session: &OAuthToken,
@@ -102,8 +153,20 @@ impl Recipients {
 
     /// The session with the server that it belongs to: the one that it records, otherwise this
     /// token endpoint's if that is the vendor's or trusted, otherwise the vendor's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let session = OAuthToken::new("made-up".into(), None);
+    /// let session = Recipients::of_provider([own.clone()]).bind(session, &own);
+    /// assert_eq!(session.metadata.server.as_deref(), Some("https://auth.example"));
+    /// ```
     #[must_use]
-    pub fn settle(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
+    pub fn bind(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
         match (&session.metadata.server, self.own.first()) {
             (Some(_), _) => session,
             (None, Some(own)) if !self.owns(token_endpoint) && !self.trusts(token_endpoint) => {
@@ -114,12 +177,35 @@ impl Recipients {
     }
 
     /// Whether it is at one of the vendor's own servers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let recipients = Recipients::of_provider([SecureUrl::known("https://auth.example/token")]);
+    /// assert!(recipients.owns(&SecureUrl::known("https://auth.example/revoke")));
+    /// assert!(!recipients.owns(&SecureUrl::known("https://other.example/token")));
+    /// ```
     #[must_use]
     pub fn owns(&self, endpoint: &SecureUrl) -> bool {
         self.own.iter().any(|own| own.base() == endpoint.base())
     }
 
     /// Whether the caller trusts the server of this endpoint.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let recipients = Recipients::default().trusting(&["relay.example".parse()?]);
+    /// assert!(recipients.trusts(&SecureUrl::known("https://relay.example/token")));
+    /// assert!(!recipients.trusts(&SecureUrl::known("https://auth.example/token")));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn trusts(&self, endpoint: &SecureUrl) -> bool {
         self.trusted.iter().any(|host| host.matches(endpoint))
@@ -162,7 +248,7 @@ mod tests {
     }
 
     fn vendor() -> Recipients {
-        Recipients::of_vendor([
+        Recipients::of_provider([
             SecureUrl::known("https://account.example/token"),
             SecureUrl::known("https://api.example/v1"),
         ])
@@ -301,18 +387,18 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_unknown_origin_is_settled_at_the_vendor_unless_the_endpoint_is_trusted() {
+    fn a_session_of_unknown_origin_is_bound_to_the_vendor_unless_the_endpoint_is_trusted() {
         let relay = SecureUrl::known("https://relay.example/token");
-        let settle = |recipients: Recipients, server| {
+        let bound = |recipients: Recipients, server| {
             recipients
-                .settle(session(server), &relay)
+                .bind(session(server), &relay)
                 .metadata
                 .server
                 .unwrap()
         };
-        assert_eq!(settle(vendor(), None), "https://account.example");
+        assert_eq!(bound(vendor(), None), "https://account.example");
         let trusting = vendor().trusting(&["relay.example".parse().unwrap()]);
-        assert_eq!(settle(trusting, None), "https://relay.example");
-        assert_eq!(settle(vendor(), Some("x.example")), "x.example");
+        assert_eq!(bound(trusting, None), "https://relay.example");
+        assert_eq!(bound(vendor(), Some("x.example")), "x.example");
     }
 }

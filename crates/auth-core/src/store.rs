@@ -1,112 +1,19 @@
-//! The storage of sessions.
+//! For authors of stores: what a [`TokenStore`] reads and writes besides sessions.
+//!
+//! [`StoreGuard`] is the lock that a store gives out, and the only way to write. A stored session
+//! carries [`RefreshRecord`]s and [`UnknownMembers`], which a store keeps as they are.
+//!
+//! A program that keeps its sessions in a [`FileTokenStore`](crate::FileTokenStore) or a
+//! [`MemoryTokenStore`] needs none of it, except [`LockHolder`] to report which process holds the
+//! lock of a file.
 
-mod file;
-mod memory;
+pub(crate) mod contract;
+pub(crate) mod file;
+pub(crate) mod memory;
 
-use std::fmt::Debug;
-use std::sync::Arc;
+pub(crate) use self::contract::TokenStore;
+pub(crate) use self::memory::MemoryTokenStore;
 
-use async_trait::async_trait;
-
-pub use file::{FileTokenStore, LockHolder};
-pub use memory::MemoryTokenStore;
-
-use crate::error::Result;
-use crate::session::SessionKey;
-use crate::token::OAuthToken;
-
-/// A store of sessions: durability and locking, without knowledge of vendors.
-///
-/// Only a [`StoreGuard`] can write, so a write without the lock does not compile.
-#[async_trait]
-pub trait TokenStore: Debug + Send + Sync {
-    /// The stored session, read without the lock: the whole old or the whole new one, never a part.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it cannot be read,
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it is no session.
-    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>>;
-
-    /// Locks one session against all other users of the store: tasks, processes, machines. The lock
-    /// ends with its holder, and dropping the guard releases it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if another process holds it for longer
-    /// than the store waits, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store cannot be
-    /// written.
-    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>>;
-
-    /// The location of the session, in words for a message.
-    fn place(&self, key: &SessionKey) -> String;
-}
-
-#[async_trait]
-impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
-    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-        (**self).load(key).await
-    }
-
-    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        (**self).lock(key).await
-    }
-
-    fn place(&self, key: &SessionKey) -> String {
-        (**self).place(key)
-    }
-}
-
-/// One session, locked.
-#[async_trait]
-pub trait StoreGuard: Debug + Send {
-    /// The session that is stored now.
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenStore::load`].
-    async fn load(&mut self) -> Result<Option<OAuthToken>>;
-
-    /// Acquires everything that a later [`save`](Self::save) needs, before a refresh token is spent
-    /// or a user is prompted. A save that would fail fails here.
-    ///
-    /// `noted` is the stored session, `None` without one. When a refresh begins, it carries a
-    /// record in [`SessionMetadata::in_progress`](crate::SessionMetadata::in_progress) about the
-    /// refresh token that is about to be spent: the [`load`](Self::load) of any later holder of the
-    /// lock returns the record with the session, until another session is stored. The record must
-    /// survive the death of this process; a power cut may lose it. The session that was stored
-    /// before must survive both.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a save would fail; nothing changes then.
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()>;
-
-    /// Stores the session. It is durable when this returns, also after a power cut. After a
-    /// failure, call it again with the same session.
-    ///
-    /// A session after a [`prepare`](Self::prepare) with a record of a refresh in progress is the
-    /// successor of that session. If the store cannot replace the old one, it may keep the
-    /// successor next to it, and return the successor from the next [`load`](Self::load). Otherwise
-    /// the store saves the session as a whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store). The session that was stored before is then
-    /// intact, or the new one is in its place but might not survive a power cut.
-    async fn save(&mut self, token: &OAuthToken) -> Result<()>;
-
-    /// Removes the session. The removal is durable when this returns.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session that was stored before is then
-    /// intact.
-    async fn remove(&mut self) -> Result<()>;
-
-    /// Releases the lock, and everything that was prepared and not used, without blocking the
-    /// executor. Dropping the guard does the same work in place.
-    async fn release(self: Box<Self>) {
-        drop(self);
-    }
-}
+pub use self::contract::StoreGuard;
+pub use self::file::LockHolder;
+pub use crate::token::{RefreshRecord, UnknownMembers};

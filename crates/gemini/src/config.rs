@@ -1,7 +1,8 @@
 //! Google's endpoints (as google-auth-library 11.3.4 and gemini-cli-core 0.61.0 use them), the
 //! scopes and the redirect.
 
-use llm_auth_core::{Client, CodeFlow, Flow, OAuthConfig, Operation, SecureUrl};
+use llm_auth_core::SecureUrl;
+use llm_auth_core::provider::{Client, CodeFlow, Flow, OAuthConfig, Operation};
 
 /// The scope of the Gemini API's own OAuth guide (ai.google.dev/gemini-api/docs/oauth).
 pub const SCOPE_RETRIEVER: &str = "https://www.googleapis.com/auth/generative-language.retriever";

@@ -11,6 +11,10 @@ pub use config::{SCOPE_CLOUD_PLATFORM, SCOPE_EMAIL, SCOPE_RETRIEVER};
 #[doc(no_inline)]
 pub use llm_auth_core::*;
 
+use llm_auth_core::provider::{
+    Call, Client, ErrorResponse, JsonObject, OAuthConfig, Response, TokenResponse,
+};
+
 use crate::client_file::is_plain;
 use crate::config::QUOTA_PROJECT;
 

@@ -1,9 +1,9 @@
 //! What differs from the RFCs in Google's responses.
 
-use llm_auth_core::{
-    ApiResponse, ApiStatus, Call, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Response,
-    Result, TokenResponse,
+use llm_auth_core::provider::{
+    Call, ErrorResponse, JsonObject, Operation, Response, TokenResponse,
 };
+use llm_auth_core::{ApiResponse, ApiStatus, Error, ErrorKind, Result};
 
 /// Google returns `invalid_request` if the client is wrong: "client_secret is missing."
 /// (sudoprivacy/sudocode#36), "Could not determine client ID from request." (zeroclaw PR 1434).
@@ -38,6 +38,6 @@ pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
     match response.status {
         400 if code == "invalid_token" => ApiStatus::RefreshNeeded,
         403 if message.contains("Terms of Service") => ApiStatus::PolicyDenied,
-        _ => response.verdict_by_status(),
+        _ => response.by_status(),
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    Client, DeviceFlow, Flow, OAuthConfig, OAuthToken, Operation, PollSchedule, Result, SecureUrl,
-};
+use llm_auth_core::provider::{Client, DeviceFlow, Flow, OAuthConfig, Operation};
+use llm_auth_core::{OAuthToken, PollSchedule, Result, SecureUrl};
 
 use crate::region::{Dialect, Region};
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    DeviceAuthorization, Error, ErrorKind, JsonObject, Result, Secret, SecureUrl, Timestamp,
-};
+use llm_auth_core::provider::{DeviceAuthorization, JsonObject};
+use llm_auth_core::{Error, ErrorKind, Result, Secret, SecureUrl, Timestamp};
 
 use crate::responses::{odd, positive};
 

@@ -11,6 +11,11 @@ mod responses;
 pub use llm_auth_core::*;
 pub use region::{Dialect, Region};
 
+use llm_auth_core::provider::{
+    Call, DeviceAuthorization, ErrorResponse, JsonObject, OAuthConfig, Poll, Response,
+    TokenResponse,
+};
+
 use crate::config::REGION;
 
 /// Signs in at MiniMax with its device flow (a user code, PKCE, an echoed `state`), refreshes

@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    ApiResponse, ApiStatus, Call, DEFAULT_LIFETIME, Error, ErrorKind, ErrorResponse, JsonObject,
-    Operation, Poll, Response, Result, Timestamp, TokenResponse, error_for,
+use llm_auth_core::provider::{
+    Call, DEFAULT_LIFETIME, ErrorResponse, JsonObject, Operation, Poll, Response, TokenResponse,
+    error_for,
 };
+use llm_auth_core::{ApiResponse, ApiStatus, Error, ErrorKind, Result, Timestamp};
 
 pub(crate) fn poll(call: &Call<'_>, response: &Response) -> Result<Poll> {
     let fields = response.json()?;
@@ -128,7 +129,7 @@ pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
         Some("1004") => ApiStatus::RefreshNeeded,
         Some("1008" | "1028" | "1030") => ApiStatus::Quota,
         Some("2061") => ApiStatus::PolicyDenied,
-        _ => response.verdict_by_status(),
+        _ => response.by_status(),
     }
 }
 

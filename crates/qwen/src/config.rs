@@ -1,6 +1,7 @@
 //! Qwen's endpoints, client and headers, as qwen-code 0.24.4 uses them.
 
-use llm_auth_core::{Client, DeviceFlow, Flow, OAuthConfig, SecureUrl};
+use llm_auth_core::SecureUrl;
+use llm_auth_core::provider::{Client, DeviceFlow, Flow, OAuthConfig};
 
 pub(crate) fn qwen() -> OAuthConfig {
     let token = SecureUrl::known("https://chat.qwen.ai/api/v1/oauth2/token");

@@ -8,6 +8,8 @@ mod responses;
 #[doc(no_inline)]
 pub use llm_auth_core::*;
 
+use llm_auth_core::provider::{Call, OAuthConfig, Poll, Response, TokenResponse};
+
 /// Signs in at Qwen with the device authorization grant
 /// ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)) and PKCE
 /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), and refreshes sessions.

@@ -1,9 +1,9 @@
 //! What differs from the RFCs in Qwen's responses.
 
-use llm_auth_core::{
-    ApiResponse, ApiStatus, Call, Error, ErrorKind, ErrorResponse, JsonObject, Operation, Poll,
-    Response, Result, SecureUrl, TokenResponse, error_for,
+use llm_auth_core::provider::{
+    Call, ErrorResponse, JsonObject, Operation, Poll, Response, TokenResponse, error_for,
 };
+use llm_auth_core::{ApiResponse, ApiStatus, Error, ErrorKind, Result, SecureUrl};
 
 /// The response to one poll. The code in the body decides, in any letter case; `slow_down` comes
 /// with 429 as well as 400 (qwen-code, CLIProxyAPI).
@@ -105,7 +105,7 @@ pub(crate) fn classify_api_response(response: &ApiResponse<'_>) -> ApiStatus {
     match response.status {
         403 | 429 if over => ApiStatus::Quota,
         403 if !words.is_empty() => ApiStatus::RefreshNeeded,
-        _ => response.verdict_by_status(),
+        _ => response.by_status(),
     }
 }
 

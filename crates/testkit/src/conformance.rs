@@ -58,9 +58,8 @@ type Check<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 /// # Examples
 ///
 /// ```
-/// use llm_auth_core::{
-///     Client, CodeFlow, DeviceFlow, Flow, OAuthConfig, ProviderSpec as _, SecureUrl,
-/// };
+/// use llm_auth_core::provider::{Client, CodeFlow, DeviceFlow, Flow, OAuthConfig};
+/// use llm_auth_core::{ProviderSpec as _, SecureUrl};
 /// use llm_auth_testkit::{Conformance, Failures};
 ///
 /// # fn vendor() -> OAuthConfig {

@@ -31,7 +31,7 @@ pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Erro
     let timed_out = source.is_timeout() && !source.is_connect();
     let error = Error::new(ErrorKind::Transient, what)
         .with_source(source.without_url())
-        .with_answer_lost(lost);
+        .with_response_lost(lost);
     if timed_out {
         error.with_timeout()
     } else if untrusted {
@@ -86,6 +86,6 @@ pub(super) fn too_long(endpoint: &SecureUrl, status: u16) -> Error {
         format!("{} sent a response of more than 1 MiB", endpoint.host()),
     )
     .with_status(status)
-    .with_answer_lost(true)
+    .with_response_lost(true)
     .with_cut_off_response()
 }

@@ -10,15 +10,23 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::auth_provider::{AuthProvider, Revocation};
 use crate::engine::{Critical, Kinds, bounded};
 use crate::error::{Error, ErrorKind, Result};
-use crate::provider::{AuthProvider, Revocation};
 use crate::session::SessionKey;
 use crate::store::{StoreGuard, TokenStore};
 use crate::token::OAuthToken;
 
 /// The default time limit for one call of the provider or the store: 60 s. The HTTP client's own
 /// limit for a request is 20 s.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(llm_auth_core::DEFAULT_CALL_LIMIT, Duration::from_secs(60));
+/// ```
 pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// A store waits for another process in `lock`, so that call may take this many times as long.
@@ -73,7 +81,7 @@ impl Foreign {
         .await;
         outcome.map_err(|error| match ended {
             true => error.with_session(&self.key),
-            false => error.with_answer_lost(true).with_session(&self.key),
+            false => error.with_response_lost(true).with_session(&self.key),
         })
     }
 
@@ -130,13 +138,13 @@ impl Guard<'_> {
     }
 
     /// [`StoreGuard::prepare`].
-    pub(super) async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
+    pub(super) async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
         let inner = &mut self.inner;
         bounded(
             "the store's `prepare`",
             OF_STORE,
             self.foreign.limit,
-            async { inner.prepare(noted).await },
+            async { inner.prepare(stored).await },
         )
         .await
         .map_err(|error| error.with_session(&self.foreign.key))

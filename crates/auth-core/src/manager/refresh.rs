@@ -127,14 +127,14 @@ impl Refresh<'_> {
             if let Some(error) = forbids_request(&stored, self.requirement, now) {
                 return Err(Failed::again(error));
             }
-            let mut noted = stored.clone();
-            noted.metadata.in_progress = stored.record(now, None);
-            guard.prepare(Some(&noted)).await?;
+            let mut recorded = stored.clone();
+            recorded.metadata.in_progress = stored.record(now, None);
+            guard.prepare(Some(&recorded)).await?;
 
             // From here until the successor is stored, the process does not end by itself.
             guard.critical = Some(engine::critical()?);
             let series = retry::refresh(&session.foreign, &stored).await;
-            let may_be_spent = series.answer_lost || stored.may_be_spent();
+            let may_be_spent = series.response_lost || stored.may_be_spent();
             match series.outcome {
                 Ok(response) => return self.store(guard, response, stored).await,
                 Err(error) if self.is_rejection(&error) => {

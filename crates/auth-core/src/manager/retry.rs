@@ -25,7 +25,7 @@ const BUDGET: Duration = Duration::from_secs(25);
 pub(super) struct Series {
     pub(super) outcome: Result<OAuthToken>,
     /// Whether the server may have acted on a request whose response never arrived.
-    pub(super) answer_lost: bool,
+    pub(super) response_lost: bool,
 }
 
 /// Sends a refresh request, and retries after temporary errors. After a lost response it retries
@@ -41,7 +41,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
         lost += outcome
             .as_ref()
             .err()
-            .map_or(0, |error| u32::from(error.answer_lost()));
+            .map_or(0, |error| u32::from(error.response_lost()));
         let next = match &outcome {
             Err(error) if may_repeat(error) && lost < 2 && attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "a refresh failed for now");
@@ -52,7 +52,7 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
         let Some(next) = next.filter(|_| !engine::is_ending()) else {
             return Series {
                 outcome,
-                answer_lost: lost > 0,
+                response_lost: lost > 0,
             };
         };
         sleep(next).await;
@@ -83,10 +83,10 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::auth_provider::AuthProvider;
     use crate::clock::Timestamp;
     use crate::error::ErrorKind;
     use crate::prompt::UserPrompt;
-    use crate::provider::AuthProvider;
     use crate::session::SessionKey;
     use crate::store::MemoryTokenStore;
 
@@ -131,9 +131,9 @@ mod tests {
     async fn after_a_2xx_response_the_token_is_never_sent_again() {
         for status in [200, 201, 204, 206, 299] {
             for lost in [false, true] {
-                let (requests, series) = requests(failure(status).with_answer_lost(lost)).await;
+                let (requests, series) = requests(failure(status).with_response_lost(lost)).await;
                 assert_eq!(requests, 1, "{status}");
-                assert_eq!(series.answer_lost, lost);
+                assert_eq!(series.response_lost, lost);
             }
         }
         let limited = Error::new(ErrorKind::RateLimited, "made-up limit").with_status(200);
@@ -144,8 +144,8 @@ mod tests {
     async fn another_failure_is_tried_again_and_a_lost_response_once() {
         assert_eq!(requests(failure(503)).await.0, 3);
         assert_eq!(requests(failure(199)).await.0, 3);
-        assert_eq!(requests(failure(502).with_answer_lost(true)).await.0, 2);
-        let none = Error::new(ErrorKind::Transient, "made-up reset").with_answer_lost(true);
+        assert_eq!(requests(failure(502).with_response_lost(true)).await.0, 2);
+        let none = Error::new(ErrorKind::Transient, "made-up reset").with_response_lost(true);
         assert_eq!(requests(none).await.0, 2);
     }
 }

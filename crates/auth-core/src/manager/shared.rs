@@ -131,7 +131,7 @@ impl Shared {
     /// it (RFC 6749 section 10.4), and to no other account.
     pub(super) fn check_owner(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
         if let Some(token) = &stored {
-            token.check_owner(self.key(), || self.foreign.store.place(self.key()))?;
+            token.check_owner(self.key(), || self.foreign.store.location(self.key()))?;
         }
         Ok(stored)
     }

@@ -11,12 +11,12 @@ use super::recipients::InUse;
 use super::requests;
 use super::settings::Settings;
 use super::spec::{Call, ProviderSpec};
+use crate::auth_provider::{Api, Revocation};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Operation, TokenResponse};
 use crate::http::{Form, HttpClient, Response};
 use crate::prompt::UserPrompt;
-use crate::provider::{Api, Revocation};
 use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 

@@ -24,7 +24,7 @@ impl InUse<'_> {
     pub(super) fn of_tokens(&self) -> Recipients {
         let own = &self.own.endpoints;
         let own = [Some(&own.token), own.revocation.as_ref()];
-        Recipients::of_vendor(own.into_iter().flatten().cloned()).trusting(self.trusted)
+        Recipients::of_provider(own.into_iter().flatten().cloned()).trusting(self.trusted)
     }
 
     /// The recipients of access tokens: those, and the servers that take them.
@@ -36,7 +36,7 @@ impl InUse<'_> {
             own.userinfo.as_ref(),
             own.api_base.as_ref(),
         ];
-        Recipients::of_vendor(own.into_iter().flatten().cloned()).trusting(self.trusted)
+        Recipients::of_provider(own.into_iter().flatten().cloned()).trusting(self.trusted)
     }
 
     /// The client of this session for a request to `endpoint`: the one that it was made with (RFC
@@ -80,7 +80,7 @@ impl InUse<'_> {
     /// The session of another program, bound to a server, with what a refresh of it needs.
     pub(super) fn imported(&self, session: OAuthToken) -> Result<OAuthToken> {
         let recipients = self.of_tokens();
-        let session = recipients.settle(session, &self.config.endpoints.token);
+        let session = recipients.bind(session, &self.config.endpoints.token);
         let records_client = session.metadata.provider_data.contains_key(CLIENT_ID);
         match &self.config.client {
             _ if records_client => {}

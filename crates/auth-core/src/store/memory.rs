@@ -18,6 +18,20 @@ type Sessions = Arc<Mutex<HashMap<SessionKey, Box<OAuthToken>>>>;
 /// A store in memory, for tests and for programs that persist sessions themselves.
 ///
 /// Clones share their sessions.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let (store, key) = (MemoryTokenStore::new(), SessionKey::new("qwen", "work"));
+/// store.lock(&key).await?.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// assert!(store.load(&key).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTokenStore {
     sessions: Sessions,
@@ -34,6 +48,19 @@ struct MemoryGuard {
 
 impl MemoryTokenStore {
     /// An empty store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{MemoryTokenStore, SessionKey, TokenStore as _};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// let store = MemoryTokenStore::new();
+    /// assert!(store.load(&SessionKey::new("qwen", "work")).await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -59,7 +86,7 @@ impl TokenStore for MemoryTokenStore {
         }))
     }
 
-    fn place(&self, _key: &SessionKey) -> String {
+    fn location(&self, _key: &SessionKey) -> String {
         "memory".into()
     }
 }
@@ -70,9 +97,9 @@ impl StoreGuard for MemoryGuard {
         Ok(read(&self.sessions, &self.key))
     }
 
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
-        match noted {
-            Some(noted) => self.save(noted).await,
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        match stored {
+            Some(stored) => self.save(stored).await,
             None => Ok(()),
         }
     }

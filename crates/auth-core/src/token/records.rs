@@ -20,6 +20,15 @@ impl OAuthToken {
     }
 
     /// How long from `now` the server asked not to refresh this session; `None` if it did not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let token = OAuthToken::new("made-up".into(), None);
+    /// assert_eq!(token.asked_to_wait(Timestamp::from_unix_millis(0)), None);
+    /// ```
     #[must_use]
     // See decision 0057.
     pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
@@ -41,6 +50,15 @@ impl OAuthToken {
 
     /// Whether the server has rejected the refresh token and an API the access token, so that the
     /// session is of no use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// let token = OAuthToken::new("made-up".into(), None);
+    /// assert!(!token.is_access_rejected());
+    /// ```
     #[must_use]
     // See decision 0058.
     pub fn is_access_rejected(&self) -> bool {
@@ -52,14 +70,39 @@ impl OAuthToken {
     }
 
     /// Whether the server has rejected the current refresh token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh");
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 1000,
+    /// #     "llm_auth": {{"refused": {{"refresh_fingerprint": "{}", "at": 1000}}}}}}"#, refresh.fingerprint());
+    /// let mut session = OAuthToken::from_json(stored.as_bytes())?;
+    /// assert!(session.is_rejected());
+    /// // The record is about that refresh token, and about no other.
+    /// session.refresh = Some("made-up-successor".into());
+    /// assert!(!session.is_rejected());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     // See decision 0019.
-    pub fn is_refused(&self) -> bool {
+    pub fn is_rejected(&self) -> bool {
         self.is_about_current(self.metadata.rejected.as_deref())
     }
 
     /// Whether a refresh with this refresh token began and is not known to have ended, so that the
     /// token may be spent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// let session = OAuthToken::new("made-up".into(), None);
+    /// assert!(!session.may_be_spent());
+    /// ```
     #[must_use]
     pub fn may_be_spent(&self) -> bool {
         self.is_about_current(self.metadata.in_progress.as_deref())

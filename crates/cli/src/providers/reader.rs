@@ -7,7 +7,9 @@
 
 use std::env;
 
-use llm_auth_core::{AuthProvider as _, OAuthToken, Operation, ProxyUrl, SecureUrl, SessionKey};
+use llm_auth_core::http::ProxyUrl;
+use llm_auth_core::provider::Operation;
+use llm_auth_core::{AuthProvider as _, OAuthToken, SecureUrl, SessionKey};
 
 use super::args::TrustArgs;
 use super::http::http_client;

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use llm_auth_core::{Recipients, SecureUrl, printable};
+use llm_auth_core::provider::Recipients;
+use llm_auth_core::{SecureUrl, printable};
 
 use super::args::ProviderArgs;
 use super::name::ProviderName;
@@ -58,7 +59,7 @@ pub(super) fn recipients(
     provider: ProviderName,
     args: &ProviderArgs,
 ) -> Result<Recipients, Failure> {
-    Ok(Recipients::of_vendor(own(provider, args)).trusting(&args.trust.hosts()?))
+    Ok(Recipients::of_provider(own(provider, args)).trusting(&args.trust.hosts()?))
 }
 
 /// The provider's own endpoints that may receive codes, refresh tokens and the client secret,

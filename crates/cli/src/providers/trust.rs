@@ -6,7 +6,8 @@
 //!
 //! See decision 0011.
 
-use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, Recipients, SessionKey};
+use llm_auth_core::provider::Recipients;
+use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SessionKey};
 
 use super::args::ProviderArgs;
 use super::endpoints::{self, Entry};
@@ -95,7 +96,7 @@ impl SignIn {
     pub(crate) fn judged(provider: ProviderName, args: &ProviderArgs) -> Result<Self, Failure> {
         let entries = endpoints::of(provider, args, &[])?;
         let recipients = recipients(provider, args)?;
-        let served = Recipients::of_vendor(serving(provider, args));
+        let served = Recipients::of_provider(serving(provider, args));
         let is_own = |entry: &Entry| {
             let gets_the_grant =
                 [EndpointRole::Token, EndpointRole::Revocation].contains(&entry.role);

@@ -6,7 +6,7 @@ use llm_auth_core::{DEFAULT_EXPIRY_MARGIN, OAuthToken, Timestamp};
 pub(crate) fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
     if token.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now) {
         "valid"
-    } else if token.is_refused() {
+    } else if token.is_rejected() {
         "refused"
     } else if token.refresh.is_some() {
         "renewable"

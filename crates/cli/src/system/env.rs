@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use llm_auth_core::{Error, HttpClientBuilder, ProxyUrl, SecureUrl, printable};
+use llm_auth_core::http::ProxyUrl;
+use llm_auth_core::{Error, HttpClientBuilder, SecureUrl, printable};
 
 use crate::error::{Failure, chain};
 use crate::system::files;

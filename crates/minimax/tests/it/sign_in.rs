@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use llm_auth_minimax::provider::Poll;
 use llm_auth_minimax::{
-    AuthProvider as _, Clock as _, Dialect, ErrorKind, MiniMax, MiniMaxProvider, Poll,
-    ProviderSpec as _, Region, Silent, SystemClock,
+    AuthProvider as _, Clock as _, Dialect, ErrorKind, MiniMax, MiniMaxProvider, ProviderSpec as _,
+    Region, Silent, SystemClock,
 };
 use llm_auth_testkit::{
     Approval, ExpiryUnit, NOW, ScriptedServer, Testkit, immediate_polls, provider_at,

@@ -2,9 +2,8 @@
 
 use std::error::Error as StdError;
 
-use llm_auth_qwen::{
-    AuthProvider as _, ErrorKind, OAuthToken, Poll, QwenProvider, Result, Timestamp,
-};
+use llm_auth_qwen::provider::Poll;
+use llm_auth_qwen::{AuthProvider as _, ErrorKind, OAuthToken, QwenProvider, Result, Timestamp};
 use llm_auth_testkit::{ScriptedServer, provider_at};
 
 type TestResult<T = ()> = std::result::Result<T, Box<dyn StdError>>;

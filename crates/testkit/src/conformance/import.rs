@@ -1,8 +1,7 @@
 //! Sessions of another program.
 
-use llm_auth_core::{
-    AuthProvider as _, Client, ErrorKind, OAuthToken, ProviderSpec, Silent, Timestamp,
-};
+use llm_auth_core::provider::Client;
+use llm_auth_core::{AuthProvider as _, ErrorKind, OAuthToken, ProviderSpec, Silent, Timestamp};
 
 use super::flows::signed_in;
 use super::subject::{Subject, check as ensure, expect, expect_error, made_up};

@@ -1,7 +1,8 @@
 //! The servers that may receive a session: the one that issued it, and those that are trusted.
 
+use llm_auth_core::provider::Operation;
 use llm_auth_core::{
-    AuthProvider as _, ErrorKind, OAuthProvider, OAuthToken, Operation, ProviderSpec, SecureUrl,
+    AuthProvider as _, ErrorKind, OAuthProvider, OAuthToken, ProviderSpec, SecureUrl,
 };
 
 use super::flows::signed_in;

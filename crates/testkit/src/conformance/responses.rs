@@ -1,6 +1,7 @@
 //! Refreshes whose response is odd, and the client that they name.
 
-use llm_auth_core::{AuthProvider as _, ErrorKind, OAuthToken, Operation, ProviderSpec};
+use llm_auth_core::provider::Operation;
+use llm_auth_core::{AuthProvider as _, ErrorKind, OAuthToken, ProviderSpec};
 
 use super::subject::{Subject, check as ensure, expect, expect_error, made_up};
 use crate::client::{NOW, provider_at};

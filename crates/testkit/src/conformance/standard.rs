@@ -1,9 +1,9 @@
 //! The standard server, set up from a provider's configuration.
 
-use llm_auth_core::{
-    BodyFormat, Client, CodeFlow, DeviceFlow, EndpointRole, FlowKind, LoopbackHost, OAuthConfig,
-    Operation,
+use llm_auth_core::provider::{
+    BodyFormat, Client, CodeFlow, DeviceFlow, LoopbackHost, OAuthConfig, Operation,
 };
+use llm_auth_core::{EndpointRole, FlowKind};
 use serde_json::json;
 
 use crate::providers::StandardProvider;

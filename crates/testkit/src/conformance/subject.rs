@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use llm_auth_core::provider::{Client, OAuthConfig};
 use llm_auth_core::{
-    Client, ClientCredentials, FlowKind, OAuthConfig, OAuthProvider, OAuthProviderBuilder,
-    OAuthToken, ProviderSpec, Timestamp,
+    ClientCredentials, FlowKind, OAuthProvider, OAuthProviderBuilder, OAuthToken, ProviderSpec,
+    Timestamp,
 };
 
 use super::standard::standard;

@@ -1,9 +1,11 @@
 //! The checks of a provider pass if it is right, and name what is wrong.
 
+use llm_auth_core::provider::{
+    BodyFormat, Call, Client, CodeFlow, DeviceFlow, Flow, LoopbackHost, OAuthConfig, Operation,
+    Poll, Response, TokenResponse,
+};
 use llm_auth_core::{
-    BodyFormat, Call, Client, ClientCredentials, CodeFlow, DeviceFlow, Error, ErrorKind, Flow,
-    LoopbackHost, OAuthConfig, OAuthToken, Operation, Poll, ProviderSpec, Response, Result,
-    SecureUrl, TokenResponse,
+    ClientCredentials, Error, ErrorKind, OAuthToken, ProviderSpec, Result, SecureUrl,
 };
 use llm_auth_testkit::{Conformance, Failures};
 

@@ -150,7 +150,7 @@ async fn a_device_request_must_be_complete() {
     let form = device_form();
     for bad in [
         with(&form, "client_id", None),
-        with(&form, "client_id", Some("somebody")),
+        with(&form, "client_id", Some("another")),
         with(&form, "scope", None),
         with(&form, "scope", Some("openid everything")),
         with(&form, "code_challenge", None),

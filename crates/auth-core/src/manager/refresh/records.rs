@@ -100,7 +100,7 @@ pub(super) fn forbids_request(
     now: Timestamp,
 ) -> Option<Error> {
     let is_forced = requirement.is_forced();
-    if stored.is_refused() && !(is_forced && stored.is_unread()) {
+    if stored.is_rejected() && !(is_forced && stored.is_unread()) {
         return Some(rejected_before(stored));
     }
     let wait = stored.asked_to_wait(now).filter(|_| !is_forced)?;

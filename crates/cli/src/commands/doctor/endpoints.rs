@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    Clock as _, Error, ErrorKind, Form, HttpClient, OAuthToken, Response, SystemClock,
-};
+use llm_auth_core::provider::{Form, Response};
+use llm_auth_core::{Clock as _, Error, ErrorKind, HttpClient, OAuthToken, SystemClock};
 use tokio::task::JoinSet;
 
 use super::args::DoctorArgs;

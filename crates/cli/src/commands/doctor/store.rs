@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
-use llm_auth_core::{Clock as _, FileTokenStore, LockHolder, SessionKey, SystemClock};
+use llm_auth_core::store::LockHolder;
+use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock};
 
 use super::check::{Check, Status};
 use crate::error::{Failure, chain};
@@ -94,8 +95,8 @@ fn session(
         Ok(Some(token)) => {
             let state = state_of(&token, SystemClock.now());
             *states.entry(state).or_default() += 1;
-            if token.is_refused() || state == "expired" {
-                let why = if token.is_refused() {
+            if token.is_rejected() || state == "expired" {
+                let why = if token.is_rejected() {
                     "the vendor refuses to renew it"
                 } else {
                     "it is over and cannot be renewed"

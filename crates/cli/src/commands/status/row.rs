@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{Error, FileTokenStore, OAuthToken, RefreshRecord, SessionKey, Timestamp};
+use llm_auth_core::store::RefreshRecord;
+use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp};
 use serde::Serialize;
 
 use super::providers::Providers;
@@ -145,9 +146,9 @@ impl Row {
             }),
             clock_offset_seconds: metadata.clock_offset_ms.map(|millis| millis / 1000),
             waits_seconds: token.asked_to_wait(now).map(|wait| wait.as_secs().max(1)),
-            renewable: token.refresh.is_some() && !token.is_refused(),
+            renewable: token.refresh.is_some() && !token.is_rejected(),
             may_be_spent: token.may_be_spent(),
-            refused: token.is_refused(),
+            refused: token.is_rejected(),
             imported_from: metadata
                 .provider_data
                 .get(IMPORTED_FROM)
@@ -266,7 +267,7 @@ fn reason_of(token: &OAuthToken) -> Option<&RefreshRecord> {
         .metadata
         .rejected
         .as_deref()
-        .filter(|_| token.is_refused());
+        .filter(|_| token.is_rejected());
     refused.or(token.metadata.last_failure.as_deref())
 }
 
@@ -278,7 +279,7 @@ fn advice(
     now: Timestamp,
 ) -> Option<String> {
     let is_over = ["expired", "refused"].contains(&state_of(token, now));
-    if !is_over && !token.is_refused() {
+    if !is_over && !token.is_rejected() {
         return None;
     }
     let noted = token.metadata.provider.as_deref();

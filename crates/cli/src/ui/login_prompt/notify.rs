@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{DeviceAuthorization, ErrorKind, LoginEvent, Secret, UserPrompt, async_trait};
+use llm_auth_core::provider::DeviceAuthorization;
+use llm_auth_core::{ErrorKind, LoginEvent, Secret, UserPrompt, async_trait};
 
 use super::LoginPrompt;
 use super::countdown::{Ignored, rounded};

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::vendor::store::{LockHolder, StoreGuard};
 use super::vendor::{
     ApiResponse, ApiStatus, AuthManager, AuthManagerBuilder, AuthProvider, Clock, Error, ErrorKind,
-    LockHolder, Logout, ManualClock, OAuthToken, Result, Revocation, Secret, SessionChange,
-    SessionKeeper, SessionKey, SessionWatch, Silent, StoreGuard, SystemClock, Timestamp,
-    TokenStore, UserPrompt, async_trait,
+    Logout, ManualClock, OAuthToken, Result, Revocation, Secret, SessionChange, SessionKeeper,
+    SessionKey, SessionWatch, Silent, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
 };
 
 type Rows = Arc<Mutex<HashMap<SessionKey, Secret>>>;
@@ -53,7 +53,7 @@ impl TokenStore for Table {
         }))
     }
 
-    fn place(&self, key: &SessionKey) -> String {
+    fn location(&self, key: &SessionKey) -> String {
         format!("the row of {key}")
     }
 }
@@ -64,9 +64,9 @@ impl StoreGuard for Row {
         self.table.read(&self.key)
     }
 
-    async fn prepare(&mut self, noted: Option<&OAuthToken>) -> Result<()> {
-        match noted {
-            Some(noted) => self.save(noted).await,
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        match stored {
+            Some(stored) => self.save(stored).await,
             None => Ok(()),
         }
     }
@@ -145,7 +145,7 @@ impl AuthProvider for Vendor {
     fn classify_api_response(&self, answer: &ApiResponse<'_>) -> ApiStatus {
         match answer.status {
             418 => ApiStatus::Quota,
-            _ => answer.verdict_by_status(),
+            _ => answer.by_status(),
         }
     }
 }

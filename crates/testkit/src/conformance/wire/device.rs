@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use llm_auth_core::provider::{Call, Form, OAuthConfig, Operation, Poll};
 use llm_auth_core::{
-    Call, FlowKind, Form, HttpClient, OAuthConfig, OAuthProvider, Operation, Poll, ProviderSpec,
-    Result as Read, SecureUrl, Timestamp,
+    FlowKind, HttpClient, OAuthProvider, ProviderSpec, Result as Read, SecureUrl, Timestamp,
 };
 
 use super::super::subject::{Subject, expect};

@@ -1,6 +1,6 @@
 //! The instructions of a device sign-in: its page and its code.
 
-use llm_auth_core::DeviceAuthorization;
+use llm_auth_core::provider::DeviceAuthorization;
 
 use crate::ui::login_prompt::qr;
 use crate::ui::login_prompt::size::Size;

@@ -1,0 +1,140 @@
+//! What every store promises: [`TokenStore`] and [`StoreGuard`].
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::session::SessionKey;
+use crate::token::OAuthToken;
+
+/// A store of sessions: durability and locking, without knowledge of vendors.
+///
+/// Only a [`StoreGuard`] can write, so a write without the lock does not compile.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let store = MemoryTokenStore::new();
+/// let key = SessionKey::new("qwen", "work");
+/// let mut guard = store.lock(&key).await?;
+/// guard.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// guard.release().await;
+/// assert!(store.load(&key).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+pub trait TokenStore: Debug + Send + Sync {
+    /// The stored session, read without the lock: the whole old or the whole new one, never a part.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it cannot be read,
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it is no session.
+    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>>;
+
+    /// Locks one session against all other users of the store: tasks, processes, machines. The lock
+    /// ends with its holder, and dropping the guard releases it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if another process holds it for longer
+    /// than the store waits, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store cannot be
+    /// written.
+    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>>;
+
+    /// The location of the session, in words for a message.
+    fn location(&self, key: &SessionKey) -> String;
+}
+
+#[async_trait]
+impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
+    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+        (**self).load(key).await
+    }
+
+    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        (**self).lock(key).await
+    }
+
+    fn location(&self, key: &SessionKey) -> String {
+        (**self).location(key)
+    }
+}
+
+/// One session, locked.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let mut guard = MemoryTokenStore::new().lock(&SessionKey::new("qwen", "work")).await?;
+/// guard.prepare(None).await?;
+/// // ... sign in ...
+/// guard.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// assert!(guard.load().await?.is_some());
+/// guard.release().await;
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+pub trait StoreGuard: Debug + Send {
+    /// The session that is stored now.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenStore::load`].
+    async fn load(&mut self) -> Result<Option<OAuthToken>>;
+
+    /// Acquires everything that a later [`save`](Self::save) needs, before a refresh token is spent
+    /// or a user is prompted. A save that would fail fails here.
+    ///
+    /// `stored` is the stored session, `None` without one. When a refresh begins, it carries a
+    /// record in [`SessionMetadata::in_progress`](crate::SessionMetadata::in_progress) about the
+    /// refresh token that is about to be spent: the [`load`](Self::load) of any later holder of the
+    /// lock returns the record with the session, until another session is stored. The record must
+    /// survive the death of this process; a power cut may lose it. The session that was stored
+    /// before must survive both.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a save would fail; nothing changes then.
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()>;
+
+    /// Stores the session. It is durable when this returns, also after a power cut. After a
+    /// failure, call it again with the same session.
+    ///
+    /// A session after a [`prepare`](Self::prepare) with a record of a refresh in progress is the
+    /// successor of that session. If the store cannot replace the old one, it may keep the
+    /// successor next to it, and return the successor from the next [`load`](Self::load). Otherwise
+    /// the store saves the session as a whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store). The session that was stored before is then
+    /// intact, or the new one is in its place but might not survive a power cut.
+    async fn save(&mut self, token: &OAuthToken) -> Result<()>;
+
+    /// Removes the session. The removal is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session that was stored before is then
+    /// intact.
+    async fn remove(&mut self) -> Result<()>;
+
+    /// Releases the lock, and everything that was prepared and not used, without blocking the
+    /// executor. Dropping the guard does the same work in place.
+    async fn release(self: Box<Self>) {
+        drop(self);
+    }
+}
