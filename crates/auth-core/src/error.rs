@@ -541,8 +541,15 @@ impl Error {
     /// ```
     /// use llm_auth_core::{Error, ErrorKind};
     ///
+    /// fn advise(error: &Error) -> String {
+    ///     match error.redirected_to() {
+    ///         Some(host) => format!("a network sign-in page at {host} may be in between"),
+    ///         None => "try again later".to_owned(),
+    ///     }
+    /// }
+    ///
     /// let error = Error::new(ErrorKind::Transient, "connection refused");
-    /// assert_eq!(error.redirected_to(), None);
+    /// assert_eq!(advise(&error), "try again later");
     /// ```
     #[must_use]
     pub fn redirected_to(&self) -> Option<&str> {

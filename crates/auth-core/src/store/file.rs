@@ -52,7 +52,7 @@ use crate::token::OAuthToken;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
-    place: Layout,
+    layout: Layout,
     /// Why a relative path cannot be resolved.
     unusable: Option<Arc<str>>,
     lock_wait: Duration,
@@ -108,7 +108,7 @@ impl FileTokenStore {
         Self::at(path.into(), Layout::Directory)
     }
 
-    fn at(path: PathBuf, place: fn(PathBuf) -> Layout) -> Self {
+    fn at(path: PathBuf, layout: fn(PathBuf) -> Layout) -> Self {
         let (path, unusable) = match std::path::absolute(&path) {
             Ok(absolute) => (absolute, None),
             Err(source) => {
@@ -117,7 +117,7 @@ impl FileTokenStore {
             }
         };
         Self {
-            place: place(path),
+            layout: layout(path),
             unusable,
             lock_wait: Duration::from_secs(60),
         }
@@ -177,7 +177,7 @@ impl FileTokenStore {
     /// ```
     #[must_use]
     pub fn path(&self, key: &SessionKey) -> PathBuf {
-        match &self.place {
+        match &self.layout {
             Layout::File(path) => path.clone(),
             Layout::Directory(directory) => directory
                 .join(name::encode(key.provider()))
@@ -233,7 +233,7 @@ impl FileTokenStore {
     /// ```
     pub fn providers(&self) -> Result<Vec<String>> {
         self.check_usable()?;
-        let Layout::Directory(directory) = &self.place else {
+        let Layout::Directory(directory) = &self.layout else {
             return Ok(Vec::new());
         };
         let mut found: Vec<String> = names(directory)?
@@ -266,7 +266,7 @@ impl FileTokenStore {
     /// ```
     pub fn sessions_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
         self.check_usable()?;
-        let Layout::Directory(directory) = &self.place else {
+        let Layout::Directory(directory) = &self.layout else {
             return Ok(Vec::new());
         };
         let directory = directory.join(name::encode(provider));
@@ -305,7 +305,7 @@ impl FileTokenStore {
 
     fn atomic(&self, key: &SessionKey) -> Result<SessionFile> {
         self.check_usable()?;
-        let (own_directory, account) = match &self.place {
+        let (own_directory, account) = match &self.layout {
             Layout::File(_) => (None, None),
             Layout::Directory(directory) => {
                 let account = name::is_shortened(&name::encode(key.account()));

@@ -24,10 +24,18 @@ impl OAuthToken {
     /// # Examples
     ///
     /// ```
+    /// use std::time::Duration;
+    ///
     /// use llm_auth_core::{OAuthToken, Timestamp};
     ///
-    /// let token = OAuthToken::new("made-up".into(), None);
-    /// assert_eq!(token.asked_to_wait(Timestamp::from_unix_millis(0)), None);
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh").fingerprint();
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 9000,
+    /// #     "llm_auth": {{"last_failure": {{"refresh_fingerprint": "{refresh}", "at": 1000, "until": 6000}}}}}}"#);
+    /// let session = OAuthToken::from_json(stored.as_bytes())?;
+    /// let at = Timestamp::from_unix_millis;
+    /// assert_eq!(session.asked_to_wait(at(1_000)), Some(Duration::from_secs(5)));
+    /// assert_eq!(session.asked_to_wait(at(6_000)), None);
+    /// # Ok::<(), llm_auth_core::Error>(())
     /// ```
     #[must_use]
     // See decision 0057.
@@ -56,8 +64,15 @@ impl OAuthToken {
     /// ```
     /// use llm_auth_core::OAuthToken;
     ///
-    /// let token = OAuthToken::new("made-up".into(), None);
-    /// assert!(!token.is_access_rejected());
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh").fingerprint();
+    /// # let access = llm_auth_core::Secret::from("made-up").fingerprint();
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 9000,
+    /// #     "llm_auth": {{"refused": {{"refresh_fingerprint": "{refresh}", "at": 1000, "access_fingerprint": "{access}"}}}}}}"#);
+    /// let mut session = OAuthToken::from_json(stored.as_bytes())?;
+    /// assert!(session.is_access_rejected());
+    /// session.access = "made-up-successor".into();
+    /// assert!(!session.is_access_rejected());
+    /// # Ok::<(), llm_auth_core::Error>(())
     /// ```
     #[must_use]
     // See decision 0058.
@@ -100,8 +115,13 @@ impl OAuthToken {
     /// ```
     /// use llm_auth_core::OAuthToken;
     ///
-    /// let session = OAuthToken::new("made-up".into(), None);
-    /// assert!(!session.may_be_spent());
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh").fingerprint();
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 9000,
+    /// #     "llm_auth": {{"intent": {{"refresh_fingerprint": "{refresh}", "at": 1000}}}}}}"#);
+    /// let session = OAuthToken::from_json(stored.as_bytes())?;
+    /// // The process that began a refresh has died.
+    /// assert!(session.may_be_spent());
+    /// # Ok::<(), llm_auth_core::Error>(())
     /// ```
     #[must_use]
     pub fn may_be_spent(&self) -> bool {
