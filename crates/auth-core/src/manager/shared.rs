@@ -162,7 +162,7 @@ impl Shared {
     }
 
     fn does_not_end(&self) -> Error {
-        Error::new(ErrorKind::Transient, "the refresh does not end").with_session(self.key())
+        Error::new(ErrorKind::Transient, "the refresh did not finish").with_session(self.key())
     }
 
     pub(super) fn not_signed_in(&self) -> Error {
