@@ -54,7 +54,7 @@ impl TokenResponse {
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
 
-    /// Reads the standard response to a refresh. The old refresh token may be spent by now, so that
+    /// Reads the standard response to a refresh. The old refresh token may be spent already, so that
     /// a senseless lifetime counts as [`DEFAULT_LIFETIME`]: rejecting it would lose the new refresh
     /// token.
     ///

@@ -114,7 +114,7 @@ impl Shared {
     pub(super) async fn read(&self) -> Result<Option<Arc<OAuthToken>>> {
         let seen = self.snapshot.epoch();
         let stored = self.check_owner(self.foreign.load().await?)?.map(Arc::new);
-        // A session read without the lock may be old by now.
+        // A session read without the lock may be outdated.
         self.snapshot
             .set_if_unchanged(seen, stored.clone().filter(is_usable));
         Ok(stored)

@@ -31,7 +31,7 @@ async fn polled<T>(work: impl Future<Output = T>, times: usize) -> Option<T> {
 }
 
 #[tokio::test]
-async fn a_caller_that_is_dropped_at_any_await_point_of_a_renewal_loses_nothing() -> TestResult {
+async fn a_caller_that_is_dropped_at_any_await_point_of_a_refresh_loses_nothing() -> TestResult {
     let kit = Testkit::builder()
         .approval(Approval::Auto)
         .interval(std::time::Duration::from_millis(50))
@@ -65,7 +65,7 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_renewal_loses_nothing(
 /// Nothing else drives it: the refresh itself is dropped at each of its own await points only
 /// together with its runtime, as at the end of a process.
 #[test]
-fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_never_received()
+fn a_process_that_ends_at_any_moment_of_a_refresh_loses_nothing_but_what_was_never_received()
 -> TestResult {
     let kit = Testkit::builder()
         .approval(Approval::Auto)

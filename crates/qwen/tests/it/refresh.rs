@@ -10,7 +10,7 @@ const RENEWED: &str = r#"{"access_token":"made-up-second","token_type":"Bearer",
 const ROTATED: &str = r#"{"access_token":"made-up-second","refresh_token":"made-up-rotated","expires_in":60,"resource_url":"portal.qwen.ai"}"#;
 
 #[tokio::test]
-async fn a_renewal_escapes_the_refresh_token() -> TestResult {
+async fn a_refresh_escapes_the_refresh_token() -> TestResult {
     let server = says([(200, RENEWED)]).await?;
     at(&server)?.refresh(&session("a+b/c=d&e%f g")).await?;
     let request = &server.requests()[0];
@@ -46,7 +46,7 @@ async fn a_refresh_keeps_what_the_response_omits() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_renewal_takes_a_new_refresh_token_and_a_new_host() -> TestResult {
+async fn a_refresh_takes_a_new_refresh_token_and_a_new_host() -> TestResult {
     let server = says([(200, ROTATED)]).await?;
     let mut current = session("made-up-old");
     current.resource_url = Some("old.qwen.ai".into());
@@ -85,7 +85,7 @@ async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> Test
 }
 
 #[tokio::test]
-async fn a_renewal_speaks_as_the_client_that_signed_in() -> TestResult {
+async fn a_refresh_speaks_as_the_client_that_signed_in() -> TestResult {
     let server = says([(200, RENEWED)]).await?;
     let mut current = session("made-up-refresh");
     let context = &mut current.metadata.provider_data;
@@ -184,7 +184,7 @@ async fn only_an_oauth_error_in_json_is_a_verdict_on_a_refresh_token() -> TestRe
 }
 
 #[tokio::test]
-async fn a_renewal_whose_lifetime_makes_no_sense_is_kept_for_its_refresh_token() -> TestResult {
+async fn a_refresh_whose_lifetime_makes_no_sense_is_kept_for_its_refresh_token() -> TestResult {
     for expires_in in ["0", "-1", "\"soon\"", "null"] {
         let body = format!(
             r#"{{"access_token":"x","refresh_token":"made-up-next","expires_in":{expires_in}}}"#
