@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<(), String> {
         match count.cmp(&ceiling) {
             Ordering::Equal => {}
             Ordering::Greater => wrong.push(format!(
-                "{name}: {count} found, not {ceiling}; mend the new ones"
+                "{name}: {count} found, not {ceiling}; correct the new ones"
             )),
             Ordering::Less => wrong.push(format!(
                 "{name}: {count} found; lower the ceiling of {ceiling}"

@@ -226,11 +226,11 @@ impl LoopbackListener {
 
 fn cannot_listen(ports: &[u16]) -> Error {
     let message = match ports {
-        [] => "cannot listen on 127.0.0.1 nor on ::1 for the browser's response".to_owned(),
+        [] => "cannot listen on 127.0.0.1 or ::1 for the browser's response".to_owned(),
         ports => {
             let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
             format!(
-                "cannot listen on this computer at port {}, which this sign-in needs for the \
+                "cannot listen on port {} of this computer, which this sign-in requires for the \
                  browser's response: close the program that uses it",
                 ports.join(" or ")
             )
@@ -251,8 +251,8 @@ fn check_path(path: &str) -> Result<()> {
     Err(Error::new(
         ErrorKind::Config,
         format!(
-            "the path of a redirect URI begins with a slash and holds no blank, query or \
-             fragment, but this one is {path:?}: set one such as \"/callback\""
+            "the path of a redirect URI must begin with a slash and contain no space, query or \
+             fragment, but is {path:?}: set one such as \"/callback\""
         ),
     ))
 }

@@ -146,7 +146,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let file = system::open(path, !shared)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     check_owner(&metadata, shared)?;
     Ok(file)
@@ -233,14 +233,14 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("it is no regular file"));
+            return Err(io::Error::other("it is not a regular file"));
         }
         check_single(&metadata)?;
         check_owner(&metadata, system::is_shared(parent))?;
         tighten_file(&file);
         return Ok(file);
     }
-    Err(io::Error::other("it is removed again and again"))
+    Err(io::Error::other("it is repeatedly removed"))
 }
 
 /// Whether an open file has no name any more.
@@ -253,7 +253,7 @@ pub(crate) fn check_no_link(directory: &Path) -> io::Result<()> {
     if system::is_shared(directory) {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "it is a link in a directory in which other users may write",
+            "it is a link in a directory that other users can write to",
         ));
     }
     Ok(())

@@ -218,7 +218,7 @@ impl Recipients {
     fn not_permitted(&self, session: &OAuthToken, endpoint: &SecureUrl) -> Error {
         let there = endpoint.base_or_host();
         let home = match (&session.metadata.server, self.own.first()) {
-            (Some(server), _) => format!("was made at {}", shown(server)),
+            (Some(server), _) => format!("was issued by {}", shown(server)),
             (None, Some(own)) => {
                 format!("records no server, so it belongs to {}", own.base_or_host())
             }
@@ -226,7 +226,7 @@ impl Recipients {
         };
         Error::new(
             ErrorKind::Config,
-            format!("the session {home}; nothing of it was sent to {there}"),
+            format!("the session {home}; it was not sent to {there}"),
         )
     }
 }

@@ -78,7 +78,7 @@ impl Pkce {
         if !(43..=128).contains(&text.len()) || !text.bytes().all(allowed) {
             return Err(Error::new(
                 ErrorKind::Config,
-                "a code verifier has 43 to 128 characters of A-Z a-z 0-9 - . _ ~",
+                "a code verifier must have 43 to 128 characters of A-Z a-z 0-9 - . _ ~",
             ));
         }
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()));

@@ -198,11 +198,11 @@ impl fmt::Display for LoginEvent<'_> {
                 write!(f, "Ignored an unexpected response ({why}); still waiting.")
             }
             Self::PastesExhausted => {
-                f.write_str("No more pasted addresses are tried; finish in the browser.")
+                f.write_str("No more pasted addresses are accepted; finish in the browser.")
             }
             Self::SlowedDown { interval } => write!(
                 f,
-                "The server asked for fewer requests: one every {} s from now on.",
+                "The server asked for fewer requests: sending one every {} s from now on.",
                 interval.as_secs_f64()
             ),
             Self::Retrying { error } => write!(f, "{error}; retrying."),

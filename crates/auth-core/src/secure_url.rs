@@ -72,13 +72,13 @@ impl SecureUrl {
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("the endpoint at {} holds a user name", host_of(&parsed)),
+                format!("the endpoint at {} contains a user name", host_of(&parsed)),
             ));
         }
         if parsed.fragment().is_some() {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("the endpoint at {} holds a fragment", host_of(&parsed)),
+                format!("the endpoint at {} contains a fragment", host_of(&parsed)),
             ));
         }
         let plain_loopback = parsed.scheme() == "http" && is_loopback(&parsed);

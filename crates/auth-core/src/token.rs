@@ -16,7 +16,9 @@ use crate::session::SessionKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The message for an access token that cannot be sent.
-pub(crate) const NO_BEARER: &str = "the access token holds a character that no HTTP header may have (a line break, a control character): sign in again";
+pub(crate) const NO_BEARER: &str = "the access token contains a character that is not allowed in \
+                                    an HTTP header (a line break, a control character): sign in \
+                                    again";
 
 /// One signed-in account: its access token and everything that is needed to refresh it.
 ///
@@ -216,7 +218,7 @@ impl OAuthToken {
         self.refresh.as_ref().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotSignedIn,
-                "the access token is over, and the session has no refresh token",
+                "the access token has expired, and the session has no refresh token",
             )
         })
     }
@@ -330,7 +332,7 @@ impl OAuthToken {
             Some(other) => Err(Error::new(
                 ErrorKind::Config,
                 format!(
-                    "{} holds a session of {other}; use a file of its own for each session",
+                    "{} contains a session of {other}; use a separate file for each session",
                     location()
                 ),
             )

@@ -38,17 +38,20 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         if level.is_some() {
             return Err(env::not_valid(
                 VARIABLE,
-                "it holds a word that is no level (error, warn, info, debug, trace, off) and none of \
-                 our crates (llm_auth, llm_auth_core, ...)",
+                "it contains a word that is neither a level (error, warn, info, debug, trace, off) \
+                 nor a crate of this program (llm_auth, llm_auth_core, ...)",
             ));
         }
         say(&format!(
-            "llm-auth: {VARIABLE} names {target}, which is none of our crates (llm_auth, \
+            "llm-auth: {VARIABLE} names {target}, which is not a crate of this program (llm_auth, \
              llm_auth_core, ...): that part has no effect"
         ));
     }
     let wanted: Targets = directives.parse().map_err(|error| {
-        env::not_valid(VARIABLE, &format!("it holds no log directives ({error})"))
+        env::not_valid(
+            VARIABLE,
+            &format!("it contains no valid log directives ({error})"),
+        )
     })?;
     let ours = filter_fn(|event| event.target().starts_with("llm_auth"));
     let lines = fmt::layer()

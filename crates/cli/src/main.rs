@@ -1,4 +1,4 @@
-//! The command `llm-auth`: sign in to AI vendors, and hand the access token to scripts.
+//! The command `llm-auth`: sign in to AI providers, and hand the access token to scripts.
 //!
 //! Only results go to standard output; messages for the user go to standard error. Only the
 //! command reads the environment, opens a browser and prints advice on errors: the libraries below

@@ -135,10 +135,10 @@ impl Reporter {
             Failure::Config { advice, .. }
             | Failure::NotFound { advice, .. }
             | Failure::NotUsable { advice, .. } => Some(advice.clone()),
-            Failure::AmbiguousSwitch(_) => Some("name it behind the vendor".into()),
+            Failure::AmbiguousSwitch(_) => Some("name the account after the provider".into()),
             Failure::Usage(_) => Some("see `llm-auth help`".into()),
             Failure::AmbiguousAccount(_) => Some(
-                "with --account NAME, or make it the current one with `llm-auth switch`".into(),
+                "add --account NAME, or choose the current account with `llm-auth switch`".into(),
             ),
             Failure::Checks(_) | Failure::Output(_) | Failure::Signal { .. } => None,
             #[cfg(feature = "demo")]
@@ -176,15 +176,15 @@ impl Reporter {
         match error.kind() {
             ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
             ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
-            ErrorKind::Denied => format!("if that was a mistake, run `{login}` again"),
+            ErrorKind::Denied => format!("if this was a mistake, run `{login}` again"),
             ErrorKind::Expired => {
-                // A vendor's code has an end of its own, which no flag moves.
+                // A provider's code has an end of its own, which no flag moves.
                 let longer = match provider {
                     Some(provider) if provider.signs_in_by_browser() => {
-                        "; --timeout SECONDS waits longer"
+                        "; --timeout SECONDS allows more time"
                     }
                     Some(_) => {
-                        ", before the vendor's code ends (or the time of --timeout, if it was given)"
+                        ", before the provider's code expires (or --timeout, if given, ends)"
                     }
                     None => "",
                 };
@@ -192,13 +192,14 @@ impl Reporter {
             }
             ErrorKind::Corrupt => {
                 format!(
-                    "look at the file, or run `{login}`, which keeps a copy of it and signs in again"
+                    "inspect the file, or run `{login}`, which keeps a copy of it and signs in \
+                     again"
                 )
             }
             ErrorKind::Store => self.store_advice(error),
             ErrorKind::StoreBusy => {
-                "another program is renewing this session: try again; if it stays \
-                                     so, `llm-auth doctor` shows which process holds the lock"
+                "another process is refreshing this session: try again; if this persists, \
+                 `llm-auth doctor` shows which process holds the lock"
                     .into()
             }
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
@@ -206,8 +207,8 @@ impl Reporter {
                 None => {
                     let provider = provider.map(|provider| format!(" {}", provider.name()));
                     format!(
-                        "try again later{}; nothing that is stored was changed. `llm-auth doctor{}` \
-                         finds what stands in the way",
+                        "try again later{}; stored sessions are unchanged. Run `llm-auth doctor{}` \
+                        to find the cause",
                         if self.has_timeout && error.is_timeout() {
                             ", or wait longer with --timeout SECONDS"
                         } else {
@@ -223,14 +224,14 @@ impl Reporter {
             }
             ErrorKind::Redirected => format!(
                 "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
-                 place, or look for a newer llm-auth"
+                 URL, or look for a newer llm-auth"
             ),
-            ErrorKind::PolicyDenied => "the vendor closed this account, plan or client: ask it \
-                                        why"
-            .into(),
+            ErrorKind::PolicyDenied => "the provider closed this account, plan or client: contact \
+                                        the provider"
+                .into(),
             ErrorKind::Callback => "allow this program to listen on a loopback port".into(),
             ErrorKind::StateMismatch => format!(
-                "the answer belongs to another sign-in: run `{login}` again, and do not trust \
+                "the response belongs to another sign-in: run `{login}` again, and do not trust \
                  this network if it happens twice"
             ),
             _ => "run again with -vv for details; if it looks like a bug, please report it".into(),
@@ -267,8 +268,8 @@ mod tests {
             let reporter = Reporter::for_events(false, provider, &selector);
             reporter.advice(&expired).unwrap()
         };
-        assert!(advice(ProviderName::GEMINI).contains("--timeout SECONDS waits longer"));
-        assert!(!advice(ProviderName::QWEN).contains("waits longer"));
+        assert!(advice(ProviderName::GEMINI).contains("--timeout SECONDS allows more time"));
+        assert!(!advice(ProviderName::QWEN).contains("allows more time"));
 
         let trouble = Failure::from(Error::new(ErrorKind::Transient, "x"));
         let advice = Reporter::without_session(false).advice(&trouble).unwrap();

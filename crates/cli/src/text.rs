@@ -2,7 +2,7 @@
 
 use llm_auth_core::{OAuthToken, printable};
 
-/// More than any vendor's token, and less than a system allows one variable.
+/// More than any provider's token, and less than a system allows one variable.
 const LONGEST_TOKEN: usize = 64 * 1024;
 
 /// More than any id, project or name.
@@ -11,9 +11,9 @@ const LONGEST_NAME: usize = 256;
 /// What speaks against a token that goes into a header; RFC 6750 section 2.1 allows less still.
 pub(crate) fn not_a_token(text: &str) -> Option<&'static str> {
     if text.len() > LONGEST_TOKEN {
-        Some("is longer than any token")
+        Some("is too long for a token")
     } else if !text.chars().all(|c| c.is_ascii_graphic()) {
-        Some("holds characters that are in no token")
+        Some("contains characters that are not valid in a token")
     } else {
         None
     }
@@ -22,9 +22,9 @@ pub(crate) fn not_a_token(text: &str) -> Option<&'static str> {
 /// What speaks against an id, a secret or a project, which go into headers and forms.
 pub(crate) fn not_a_word(text: &str) -> Option<&'static str> {
     if text.len() > LONGEST_NAME {
-        Some("is longer than any such value")
+        Some("is too long")
     } else if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
-        Some("holds something else than letters, digits and signs of ASCII")
+        Some("must consist of ASCII letters, digits and symbols")
     } else {
         None
     }
@@ -33,9 +33,9 @@ pub(crate) fn not_a_word(text: &str) -> Option<&'static str> {
 /// What speaks against the name of an account.
 pub(crate) fn not_a_name(text: &str) -> Option<&'static str> {
     if text.chars().count() > LONGEST_NAME {
-        Some("is longer than any name")
+        Some("is too long")
     } else if printable(text) != text {
-        Some("holds line ends, control characters or invisible characters")
+        Some("contains line breaks, control characters or invisible characters")
     } else {
         None
     }
@@ -60,7 +60,7 @@ pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
         .iter()
         .filter_map(|(name, value)| {
             let why = not_a_word(name).or_else(|| not_a_word(value))?;
-            Some(format!("what it notes of its client {why}"))
+            Some(format!("a value in its client metadata {why}"))
         });
     tokens.next().or_else(|| metadata.next())
 }
@@ -68,7 +68,7 @@ pub(crate) fn not_a_session(session: &OAuthToken) -> Option<String> {
 /// The most that is shown of a text that a file or a server holds.
 const MOST_SHOWN: usize = 500;
 
-/// Text of a file or a server as a person and a program see it: printable, and not endless.
+/// Text of a file or a server as a user and a program see it: printable, and not endless.
 pub(crate) fn shown(text: &str) -> String {
     let text = printable(text);
     match text.char_indices().nth(MOST_SHOWN) {

@@ -11,7 +11,7 @@ pub(crate) fn rfc3339(at: Timestamp) -> Option<String> {
     Some(instant.to_string())
 }
 
-/// Whether the access token is over by now.
+/// Whether the access token has expired.
 pub(crate) fn has_expired(token: &OAuthToken) -> bool {
     !token.is_valid_for(Duration::ZERO, SystemClock.now())
 }
@@ -21,12 +21,12 @@ pub(crate) fn expired_on_arrival(token: &OAuthToken) -> String {
     let at = token.expires_at.and_then(rfc3339);
     let at = at.unwrap_or_else(|| "an out-of-range date".into());
     format!(
-        "the vendor says that this new access token expired at {at}; is the clock of this \
-         computer right?"
+        "according to the provider, this new access token expired at {at}; check the clock of this \
+         computer"
     )
 }
 
-/// A length as a person says it.
+/// A length as a user says it.
 pub(crate) fn length(time: Duration) -> String {
     let seconds = time.as_secs();
     let (count, unit) = match seconds {
@@ -44,7 +44,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_not_a_number| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_negative| "not a length of time".to_owned())
+    Duration::try_from_secs_f64(seconds).map_err(|_negative| "not a duration".to_owned())
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(crate) fn poll(call: &Call<'_>, response: &Response) -> Result<Poll> {
 
 /// The response to a refresh.
 ///
-/// The old refresh token is spent by now. So a response that does not name the expiry of the new
+/// The old refresh token is already spent. So a response that does not name the expiry of the new
 /// access token still counts, with the default lifetime: rejecting it would lose the new refresh
 /// token.
 pub(crate) fn refresh(call: &Call<'_>, response: &Response) -> Result<TokenResponse> {

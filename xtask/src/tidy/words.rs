@@ -6,7 +6,7 @@ use super::{Findings, sources};
 
 /// Words that would stop a reader of this field, and their replacements. A word with a blank in it
 /// stands for itself.
-const WORDS: [(&str, &str); 23] = [
+const WORDS: [(&str, &str); 33] = [
     ("whoever", "name what acts: the caller, another process"),
     ("somebody", "the user, another user"),
     ("somebody's", "another user's"),
@@ -30,6 +30,16 @@ const WORDS: [(&str, &str); 23] = [
     ("else it", "otherwise it"),
     ("of its own accord", "unasked"),
     ("this very", "this"),
+    ("that very", "the same"),
+    ("by now", "already, now"),
+    ("to be had", "available"),
+    ("worth a word", "worth a warning"),
+    ("stands in the way", "prevents"),
+    ("taken over", "imported"),
+    ("renewal", "refresh"),
+    ("mend", "correct, restore"),
+    ("broke off", "was interrupted"),
+    ("breaks off", "is incomplete"),
 ];
 
 pub(super) fn check(root: &Path) -> Result<Findings, String> {

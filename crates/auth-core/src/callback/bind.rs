@@ -32,7 +32,7 @@ pub(super) fn loopback(ports: &[u16]) -> io::Result<(SocketAddr, Vec<TcpListener
     // A runtime without IO reports it only by a panic.
     catch_unwind(bind).unwrap_or_else(|_no_io| {
         Err(io::Error::other(
-            "the tokio runtime has no IO: build it with enable_io or enable_all",
+            "the tokio runtime has no I/O driver: build it with enable_io or enable_all",
         ))
     })
 }

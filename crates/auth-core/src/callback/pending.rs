@@ -86,7 +86,7 @@ impl PendingCallback {
             if left.is_zero() {
                 return Err(Error::new(
                     ErrorKind::Expired,
-                    "the sign-in in the browser was not finished in time",
+                    "the sign-in in the browser was not completed in time",
                 ));
             }
             if let Some(next) = self.next_untried() {
@@ -103,7 +103,7 @@ impl PendingCallback {
                     Ok(response) => return self.take(response, prompt).await,
                     Err(_server_is_gone) => return Err(Error::new(
                         ErrorKind::Callback,
-                        "the redirect listener stopped by itself",
+                        "the redirect listener stopped unexpectedly",
                     )),
                 },
                 () = sleep_until(reminder) => {
@@ -190,8 +190,8 @@ impl PendingCallback {
                 browser.send_page(Page::Failed).await;
                 Err(Error::new(
                     ErrorKind::Expired,
-                    "the browser brought the code that was pasted before, and the server does not \
-                     know it",
+                    "the browser returned the code that was pasted before, and the server rejected \
+                     that code",
                 ))
             }
             Ok(Grant { code, parameters }) => {
@@ -276,9 +276,9 @@ impl PendingCallback {
         } else if self.spent.iter().filter(of_its_kind).count() < MOST_OF_A_KIND {
             None
         } else if pasted.is_alone {
-            Some("one more code alone; only the whole address counts now")
+            Some("another code without its address; only whole addresses are accepted now")
         } else {
-            Some("one more address with another code; too many codes of addresses were wrong")
+            Some("another address with a different code; too many were wrong")
         }
     }
 
@@ -332,7 +332,7 @@ mod tests {
         let (ignored_sender, ignored) = mpsc::channel(16);
         (pending.response, pending.ignored) = (response, ignored);
         ignored_sender
-            .try_send("a request for another path")
+            .try_send("a request for a different path")
             .unwrap();
         let (reply, _page) = oneshot::channel();
         let outcome = Ok(Grant {

@@ -54,12 +54,14 @@ pub(super) async fn read(
             Ok(Ok(count)) => count,
             Ok(Err(_reset)) => return Err(Unread::Silent),
             Err(_elapsed) if before == 0 => return Err(Unread::Silent),
-            Err(_elapsed) => return Err(bad(408, "a request that did not come whole in time")),
+            Err(_elapsed) => {
+                return Err(bad(408, "a request that did not arrive completely in time"));
+            }
         };
         if count == 0 {
             return Err(match before {
                 0 => Unread::Silent,
-                _ => bad(400, "half a request"),
+                _ => bad(400, "an incomplete request"),
             });
         }
         has_begun.store(true, Ordering::SeqCst);
@@ -84,7 +86,7 @@ fn parse(head: &[u8]) -> Result<Option<Request>, Unread> {
     if head.first() == Some(&TLS_HANDSHAKE) {
         return Err(bad(
             400,
-            "a request by https; the address of the sign-in begins with http://",
+            "an HTTPS request; the address of the sign-in begins with http://",
         ));
     }
     let mut headers = vec![EMPTY_HEADER; MOST_HEADERS];
@@ -135,7 +137,8 @@ impl Request {
 fn too_long() -> Unread {
     bad(
         431,
-        "a request with too long headers; do the cookies of this computer's own pages fill them?",
+        "a request whose headers are too long; cookies of other pages on this computer may be the \
+         cause",
     )
 }
 

@@ -101,13 +101,13 @@ impl CallbackValidator {
         let is_mine = request.hosts == [self.host.as_bytes()]
             && authority.is_none_or(|named| named == self.host);
         if !is_mine {
-            return ignored(421, "a request with another Host");
+            return ignored(421, "a request with a different Host header");
         }
         if path != self.path {
-            return ignored(404, "a request for another path");
+            return ignored(404, "a request for a different path");
         }
         if request.method != "GET" {
-            return ignored(405, "a request with another method than GET");
+            return ignored(405, "a request whose method is not GET");
         }
         self.validate_response(query)
     }
@@ -130,7 +130,7 @@ impl CallbackValidator {
             }
         }
         if codes.is_empty() {
-            PastedVerdict::Ignored(ignored.unwrap_or("an empty text"))
+            PastedVerdict::Ignored(ignored.unwrap_or("empty text"))
         } else {
             PastedVerdict::Codes(codes)
         }
@@ -150,7 +150,7 @@ impl CallbackValidator {
             Pasted::Url(url) if url.query_pairs().any(|(name, _)| name == "redirect_uri") => {
                 ignored(
                     400,
-                    "the page to open was pasted, not the one that the browser ends on",
+                    "the address of the page to open, not of the page that the browser ends on",
                 )
             }
             Pasted::Url(_) => ignored(400, "a pasted URL that does not belong to this sign-in"),
@@ -190,23 +190,23 @@ impl CallbackValidator {
         is_issuer: impl FnOnce(&str, &str) -> bool,
     ) -> Verdict {
         let Some(response) = Parameters::read(query) else {
-            return ignored(400, "an answer with a parameter twice");
+            return ignored(400, "a response with a duplicate parameter");
         };
         match &response.state {
             None if self.rule == StateRule::InPath => {}
-            None => return ignored(400, "an answer without state"),
+            None => return ignored(400, "a response without state"),
             Some(state) if *state != self.state => {
-                return ignored(400, "an answer with another state");
+                return ignored(400, "a response with a different state");
             }
             Some(_) => {}
         }
         if let (Some(expected), Some(named)) = (&self.issuer, &response.issuer)
             && !is_issuer(expected, named)
         {
-            return ignored(400, "an answer of another issuer");
+            return ignored(400, "a response from a different issuer");
         }
         match (response.code, response.error) {
-            (Some(_), Some(_)) => ignored(400, "an answer with both a code and an error"),
+            (Some(_), Some(_)) => ignored(400, "a response with both a code and an error"),
             (Some(code), None) => Verdict::Code(Grant {
                 code,
                 parameters: response.others,
@@ -291,7 +291,7 @@ impl Parameters {
 fn refused(code: &str, description: Option<&str>) -> Error {
     let error_response = ErrorResponse::new(code, description);
     let mut message = format!(
-        "the authorization server refused the sign-in: {}",
+        "the authorization server rejected the sign-in: {}",
         clean(error_response.raw_code(), 80, &[])
     );
     if let Some(words) = description

@@ -208,14 +208,15 @@ fn page(fields: &JsonObject, uri: &str) -> Result<String> {
     if uri.len() > LONGEST_URI {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "the device authorization response names a page with an address of more than 2,000 characters",
+            "the device authorization response contains a verification URI of more than 2,000 \
+             characters",
         ));
     }
     let bare = uri.split('#').next().unwrap_or_default();
     let page = SecureUrl::new(bare).map_err(|source| {
         Error::new(
             ErrorKind::Protocol,
-            "the device authorization response names a page that is not https",
+            "the device authorization response contains a verification URI that is not https",
         )
         .with_source(source)
     })?;
@@ -223,8 +224,8 @@ fn page(fields: &JsonObject, uri: &str) -> Result<String> {
         return Err(Error::new(
             ErrorKind::Protocol,
             format!(
-                "the device authorization response names a page on this computer or its network \
-                 ({}), which no vendor has",
+                "the device authorization response contains a verification URI on this computer or \
+                 its network ({}), which no provider uses",
                 page.host()
             ),
         ));

@@ -111,11 +111,11 @@ fn out_of_time(failure: Option<Error>) -> Error {
     let Some(failure) = failure else {
         return Error::new(
             ErrorKind::Expired,
-            "the sign-in was not approved before the code expired or the wait ran out",
+            "the sign-in was not approved before the code expired or the wait timed out",
         );
     };
     let message = format!(
-        "the code expired or the wait ran out while the server could not be asked: {}",
+        "the code expired or the wait timed out while the server could not be polled: {}",
         failure.message()
     );
     let error = Error::new(failure.kind(), message).with_retry_after(failure.retry_after());

@@ -46,7 +46,7 @@ pub(crate) fn critical() -> Result<Critical> {
     if state.ending {
         return Err(Error::new(
             ErrorKind::System,
-            "the process is ending; nothing was sent",
+            "the process is exiting; nothing was sent",
         ));
     }
     state.running += 1;
@@ -110,7 +110,7 @@ pub(super) fn wait_at_exit() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if !shutdown_hooks::add_shutdown_hook(at_exit) {
-            tracing::warn!("the end of the process will not wait for a refresh under way");
+            tracing::warn!("the process will exit without waiting for a refresh in progress");
         }
     });
 }

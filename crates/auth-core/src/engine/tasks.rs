@@ -109,5 +109,5 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 fn cut_off(source: JoinError) -> Error {
-    Error::new(ErrorKind::System, "a background task was cut off").with_source(source)
+    Error::new(ErrorKind::System, "a background task was aborted").with_source(source)
 }

@@ -99,7 +99,7 @@ impl Workers {
                 Ok(_runs_for_ever) => state.threads += 1,
                 // The running threads will get to it.
                 Err(error) if state.threads > 0 => {
-                    tracing::debug!(%error, "cannot start one more thread");
+                    tracing::debug!(%error, "cannot start another thread");
                 }
                 Err(source) => {
                     return Err(Error::new(

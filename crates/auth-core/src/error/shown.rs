@@ -62,7 +62,7 @@ fn words(cause: &(dyn StdError + 'static)) -> String {
         && !parser.is_io()
     {
         return format!(
-            "the JSON makes no sense (line {}, column {})",
+            "invalid JSON (line {}, column {})",
             parser.line(),
             parser.column()
         );

@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     options.read(true).custom_flags(flags.bits().cast_signed());
     options.open(path).map_err(|error| {
         if !follow && is_link(&error) {
-            return refused("it is a link in a directory in which other users may write");
+            return refused("it is a link in a directory that other users can write to");
         }
         error
     })
@@ -113,7 +113,7 @@ pub(super) fn check_directory(path: &Path) -> io::Result<()> {
     }
     if by_mode(&metadata) && metadata.mode() & STICKY == 0 {
         return Err(refused(
-            "other users may replace files in it; take that right away with `chmod go-w`, or use \
+            "other users can replace files in it; remove that permission with `chmod go-w`, or use \
              a directory of your own in it",
         ));
     }
@@ -135,7 +135,7 @@ pub(crate) fn check_owner(file: &Metadata, in_shared: bool) -> io::Result<()> {
 pub(crate) fn check_single(file: &Metadata) -> io::Result<()> {
     if file.nlink() > 1 {
         return Err(refused(
-            "it has a second name (a hard link); remove that one",
+            "it has a second name (a hard link); remove that name",
         ));
     }
     Ok(())
@@ -155,7 +155,7 @@ pub(crate) fn tighten_directory(path: &Path) -> io::Result<()> {
     }
     if metadata.mode() & STICKY != 0 {
         return Err(refused(
-            "it is a directory that users share; choose one for llm-auth alone",
+            "it is a directory shared between users; choose one for llm-auth alone",
         ));
     }
     std::fs::set_permissions(path, Permissions::from_mode(0o700))
@@ -167,7 +167,7 @@ pub(crate) fn tighten_file(file: &File) {
     if file.metadata().is_ok_and(|metadata| open(metadata.mode()))
         && let Err(error) = file.set_permissions(Permissions::from_mode(0o600))
     {
-        tracing::warn!(%error, "a token file can be read by others, and its mode cannot be changed");
+        tracing::warn!(%error, "other users can read a token file, and its mode cannot be changed");
     }
 }
 
@@ -222,8 +222,8 @@ pub(crate) fn keep_owner(file: &File, like: Option<&Like>) -> io::Result<()> {
     }
     match fchown(file, user, group) {
         Err(error) if user.is_some() => Err(refused(format!(
-            "it belongs to user {}, and a new file cannot be given to that user ({error}): run \
-             this as that user",
+            "it belongs to user {}, and llm-auth cannot create a file owned by that user \
+             ({error}): run this as that user",
             like.user
         ))),
         // The mode grants no group access, so any group will do.
@@ -245,17 +245,18 @@ pub(crate) fn check_replaceable(directory: &Directory, name: &OsStr) -> io::Resu
         return owner_below(directory);
     };
     if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     if found.st_nlink > 1 {
         return Err(refused(
-            "it has a second name (a hard link), which would keep the old session; remove that one",
+            "it has a second name (a hard link), which would keep the old session; remove that \
+             name",
         ));
     }
     let is_foreign = found.st_uid != me() && (me() != 0 || by_mode(&about));
     if about.mode() & STICKY != 0 && is_foreign {
         return Err(refused(
-            "it belongs to another user, in a directory that users share",
+            "it belongs to another user, in a directory shared between users",
         ));
     }
     Ok(Some(Like {
@@ -284,7 +285,8 @@ fn check_attributes(directory: &Directory, name: &OsStr) -> io::Result<()> {
             }
             if has.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
                 return Err(refused(
-                    "the file system forbids to replace it (`chattr -i -a` takes that back)",
+                    "a file attribute prevents llm-auth from replacing it (`chattr -i -a` removes \
+                     the attribute)",
                 ));
             }
         }
@@ -293,7 +295,7 @@ fn check_attributes(directory: &Directory, name: &OsStr) -> io::Result<()> {
     }
     match of(OsStr::new(".")) {
         Ok(about) if about.stx_attributes.contains(StatxAttributes::APPEND) => Err(refused(
-            "the file system lets its directory only grow (`chattr -a` takes that back)",
+            "a file attribute makes its directory append-only (`chattr -a` removes the attribute)",
         )),
         _ => Ok(()),
     }

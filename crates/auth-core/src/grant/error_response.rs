@@ -270,11 +270,11 @@ pub fn reasonless_error(operation: Operation, response: &Response) -> Error {
     let why = if response.is_web_page() {
         "returned a web page instead of JSON: a firewall, a proxy or a network sign-in page may be in between"
     } else {
-        "said nothing in JSON"
+        "gave no reason in JSON"
     };
     response.error(
         ErrorKind::RefreshRejected,
-        format!("{host} refused the refresh token (status {status}) and {why}"),
+        format!("{host} rejected the refresh token (status {status}) and {why}"),
     )
 }
 
@@ -316,13 +316,13 @@ pub fn error_for(
     };
     let what = match operation {
         Operation::Authorization | Operation::Exchange | Operation::Poll => "the sign-in",
-        Operation::DeviceAuthorization => "a device code",
-        Operation::Refresh => "the renewal",
+        Operation::DeviceAuthorization => "the device authorization",
+        Operation::Refresh => "the refresh",
         Operation::Revocation => "the revocation",
-        Operation::UserInfo => "to say who it is",
+        Operation::UserInfo => "the userinfo request",
     };
     let code = response.words(&error_response.raw_code);
-    let mut message = format!("{} refused {what}: {code}", response.host());
+    let mut message = format!("{} rejected {what}: {code}", response.host());
     if let Some(description) = error_response.description() {
         let words = response.words(description);
         if !words.is_empty() && words != code {

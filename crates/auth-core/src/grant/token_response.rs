@@ -94,7 +94,7 @@ impl TokenResponse {
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
     }
 
-    /// Reads the standard response to a refresh. The old refresh token may be spent by now, so that
+    /// Reads the standard response to a refresh. The old refresh token may be spent already, so that
     /// a senseless lifetime counts as [`DEFAULT_LIFETIME`]: rejecting it would lose the new refresh
     /// token.
     ///
@@ -151,10 +151,10 @@ impl TokenResponse {
         {
             let kind = fields.shown("token_type", 40);
             return Err(senseless(format!(
-                "the token response is of {}, only bearer is known",
+                "the token response has {}; only bearer is supported",
                 kind.map_or_else(
-                    || "a type that is not shown".to_owned(),
-                    |kind| format!("type {kind}")
+                    || "a token type that cannot be shown".to_owned(),
+                    |kind| format!("the token type {kind}")
                 )
             )));
         }
@@ -201,7 +201,7 @@ impl TokenResponse {
         let refresh = fields.text("refresh_token");
         if !is_printable_ascii(access) || refresh.is_some_and(|text| !is_printable_ascii(text)) {
             return Err(senseless(
-                "the token response holds a token with characters that no token may have",
+                "the token response contains a token with invalid characters",
             ));
         }
         let resource_url = fields.shown("resource_url", LONGEST_URL);

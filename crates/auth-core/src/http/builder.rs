@@ -254,8 +254,8 @@ impl HttpClientBuilder {
         if !NoProxy::is_valid(except) {
             return Err(Error::new(
                 ErrorKind::Config,
-                "an entry of the hosts without a proxy is neither a host, an address nor a network, \
-                 with or without a port",
+                "an entry of the no-proxy list is not a host, address or network with an optional \
+                 port",
             ));
         }
         let url = ProxyUrl::new(url)?.url().clone();

@@ -205,7 +205,7 @@ impl HttpClient {
             None => Ok(()),
             Some(proxy) => Err(Error::new(
                 ErrorKind::Config,
-                format!("the proxy {proxy} could read what is sent ({why}); nothing was sent"),
+                format!("the proxy {proxy} could read the request ({why}); nothing was sent"),
             )),
         }
     }

@@ -22,7 +22,7 @@ const LAYERS: usize = 3;
 /// Why a body was not decoded.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Trouble {
-    /// It is not in the coding that the header names, or it breaks off.
+    /// It is not in the coding that the header names, or it is incomplete.
     Broken,
     /// Its decoded length exceeds the limit.
     TooLong,

@@ -24,7 +24,7 @@ pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Erro
             true,
         )
     } else {
-        (format!("the connection to {host} broke off"), true)
+        (format!("the connection to {host} was interrupted"), true)
     };
     let untrusted = tls::is_untrusted_issuer(&source);
     let responded = is_no_http(&source);
@@ -66,8 +66,8 @@ pub(super) fn no_response_through(
         return Error::new(
             ErrorKind::Config,
             format!(
-                "the proxy {proxy} demands credentials, or refuses those in its URL \
-                 (status 407): correct the URL of the proxy"
+                "the proxy {proxy} requires credentials, or rejects those in its URL (status 407): \
+                 correct the URL of the proxy"
             ),
         )
         .with_refusal_by_proxy()

@@ -53,7 +53,8 @@ pub(super) fn redirected(
         None => Error::new(
             ErrorKind::Transient,
             format!(
-                "{host} returned a redirect to {} (status {status}): is a network sign-in page or a proxy in between?",
+                "{host} returned a redirect to {} (status {status}): a network sign-in page or a \
+                 proxy may be in between",
                 there.as_deref().unwrap_or("nowhere"),
             ),
         ),

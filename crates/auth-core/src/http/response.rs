@@ -118,13 +118,13 @@ impl Response {
             Err(Trouble::TooLong) => return false,
             Err(Trouble::Unknown) => {
                 self.undecoded = Some(format!(
-                    "in the content coding \"{}\", which is not known here",
+                    "in the unsupported content coding \"{}\"",
                     self.words(&codings.join(", "))
                 ));
             }
             Err(Trouble::Broken) => {
                 self.undecoded = Some(format!(
-                    "that breaks off, or is not in the content coding \"{}\" as it says",
+                    "that is incomplete, or not in the declared content coding \"{}\"",
                     self.words(&codings.join(", "))
                 ));
             }
@@ -298,7 +298,8 @@ impl Response {
             return self.error(
                 ErrorKind::Transient,
                 format!(
-                    "{host} returned a web page instead of JSON (status {status}): a firewall, a proxy or a network sign-in page is in between"
+                    "{host} returned a web page instead of JSON (status {status}): a firewall, a \
+                     proxy or a network sign-in page may be in between"
                 ),
             );
         }
@@ -319,7 +320,7 @@ impl Response {
             Some(kind) => self.error(
                 kind,
                 match status {
-                    429 => format!("{host} asked for fewer requests (HTTP 429)"),
+                    429 => format!("{host} is limiting requests (HTTP 429)"),
                     _ => format!("{host} returned a server error (HTTP {status})"),
                 },
             ),
@@ -329,7 +330,7 @@ impl Response {
             ),
             None => self.error(
                 ErrorKind::Protocol,
-                format!("{host} refused the request (status {status}) and said nothing in JSON"),
+                format!("{host} rejected the request (status {status}) and gave no reason in JSON"),
             ),
         };
         error.with_unread_response()

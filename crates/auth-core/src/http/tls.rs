@@ -65,7 +65,8 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
         .with_source(source),
         _ => Error::new(
             ErrorKind::System,
-            "no CA certificate of this system can be read: install the package ca-certificates, or correct the file or directory that is named in its place",
+            "no CA certificate of this system can be read: install the package ca-certificates, or \
+             correct the file or directory that replaces it",
         )
         .with_source(source)
         .with_untrusted_system(),
@@ -119,7 +120,7 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let unreadable = || {
         Error::new(
             ErrorKind::Config,
-            "the CA file holds no PEM certificate that can be read",
+            "the CA file contains no readable PEM certificate",
         )
     };
     let found = CertificateDer::pem_slice_iter(pem)
@@ -144,7 +145,8 @@ fn provider() -> Result<Arc<CryptoProvider>> {
     #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
     return Err(Error::new(
         ErrorKind::Config,
-        "no TLS back end: switch on the feature `ring` or `aws-lc-rs`, or install a rustls default provider",
+        "no TLS backend: enable the feature `ring` or `aws-lc-rs`, or install a rustls default \
+         provider",
     ));
 }
 

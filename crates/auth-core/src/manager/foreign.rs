@@ -187,7 +187,7 @@ impl Guard<'_> {
             },
         );
         if let Err(error) = released.await {
-            tracing::warn!(%error, "the lock of a session was not given back in order");
+            tracing::warn!(%error, "the lock of a session was not released cleanly");
         }
     }
 }

@@ -114,7 +114,7 @@ impl Shared {
     pub(super) async fn read(&self) -> Result<Option<Arc<OAuthToken>>> {
         let seen = self.snapshot.epoch();
         let stored = self.check_owner(self.foreign.load().await?)?.map(Arc::new);
-        // A session read without the lock may be old by now.
+        // A session read without the lock may be outdated.
         self.snapshot
             .set_if_unchanged(seen, stored.clone().filter(is_usable));
         Ok(stored)
@@ -162,7 +162,7 @@ impl Shared {
     }
 
     fn does_not_end(&self) -> Error {
-        Error::new(ErrorKind::Transient, "the refresh does not end").with_session(self.key())
+        Error::new(ErrorKind::Transient, "the refresh did not finish").with_session(self.key())
     }
 
     pub(super) fn not_signed_in(&self) -> Error {

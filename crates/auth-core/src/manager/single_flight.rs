@@ -60,7 +60,7 @@ impl SingleFlight {
             let ended = receiver.wait_for(Option::is_some).await;
             match ended.as_deref() {
                 Ok(Some(outcome)) => outcome.clone(),
-                _ => Err(Error::new(ErrorKind::System, "the refresh was cut off")),
+                _ => Err(Error::new(ErrorKind::System, "the refresh was aborted")),
             }
         }
     }

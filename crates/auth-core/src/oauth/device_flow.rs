@@ -81,8 +81,8 @@ fn check_state(fields: &JsonObject, sent: &Secret, title: &str) -> Result<()> {
     Err(Error::new(
         ErrorKind::StateMismatch,
         format!(
-            "{title}'s response does not carry the state that was sent: it may be meant for another \
-             client"
+            "{title}'s response does not contain the state that was sent: it may be intended for \
+             another client"
         ),
     ))
 }

@@ -81,12 +81,14 @@ impl Protocol {
             #[cfg(not(feature = "loopback"))]
             Some(Flow::Code(_)) => Err(Error::new(
                 ErrorKind::Config,
-                "this program was built without the sign-in in the browser: enable the feature \
-                 `loopback`",
+                "this program was built without browser sign-in: enable the feature `loopback`",
             )),
             None => Err(Error::new(
                 ErrorKind::Config,
-                format!("{} has no such way to sign in", self.config.title()),
+                format!(
+                    "{} does not support this way to sign in",
+                    self.config.title()
+                ),
             )),
         }
     }

@@ -227,7 +227,7 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
         config.device_flow().ok_or_else(|| {
             Error::new(
                 ErrorKind::Config,
-                format!("{} has no device flow", config.title()),
+                format!("{} does not support the device flow", config.title()),
             )
         })
     }

@@ -57,8 +57,8 @@ impl InUse<'_> {
             Client::None => Ok(None),
             Client::Required(_) => Err(Error::new(
                 ErrorKind::Config,
-                "the session does not record its OAuth client, and none is set: sign in again, or \
-                 set the client",
+                "the session does not record its OAuth client, and no client is set: sign in \
+                 again, or set the client",
             )),
             Client::Known(client)
                 if client.secret.is_some()
@@ -68,7 +68,8 @@ impl InUse<'_> {
                 Err(Error::new(
                     ErrorKind::Config,
                     format!(
-                        "the session names no OAuth client; the secret of yours was not sent to {}",
+                        "the session does not record its OAuth client; your client secret was not \
+                         sent to {}",
                         endpoint.host()
                     ),
                 ))
@@ -88,7 +89,7 @@ impl InUse<'_> {
             Client::Required(_) => {
                 return Err(Error::new(
                     ErrorKind::Config,
-                    "the OAuth client of the session is not known",
+                    "the OAuth client of the session is unknown",
                 ));
             }
             Client::Known(client) if client.secret.is_some() => {

@@ -112,7 +112,7 @@ impl FileTokenStore {
         let (path, unusable) = match std::path::absolute(&path) {
             Ok(absolute) => (absolute, None),
             Err(source) => {
-                let why = format!("cannot tell where {} is: {source}", path.display());
+                let why = format!("cannot resolve the path {}: {source}", path.display());
                 (path, Some(why.into()))
             }
         };

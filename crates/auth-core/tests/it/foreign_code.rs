@@ -100,7 +100,7 @@ async fn a_provider_that_blocks_its_thread_keeps_no_caller_for_ever() {
     for outcome in [first, second] {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
-        assert_eq!(error.to_string(), "fake: the refresh does not end");
+        assert_eq!(error.to_string(), "fake: the refresh did not finish");
     }
     release.send(()).unwrap();
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");

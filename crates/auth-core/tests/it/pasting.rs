@@ -134,18 +134,18 @@ async fn pasted_urls_that_are_not_of_this_sign_in_change_nothing() {
     let uri = sign_in.uri.clone();
     let elsewhere = uri.replace("/cb", "/other");
     for (text, why) in [
-        (format!("{uri}?code=forged"), "an answer without state"),
+        (format!("{uri}?code=forged"), "a response without state"),
         (
             format!("{uri}?code=forged&state=wrong"),
-            "an answer with another state",
+            "a response with a different state",
         ),
         (
             format!("{uri}?code=forged&state={STATE}&iss=https%3A%2F%2Fevil.example"),
-            "an answer of another issuer",
+            "a response from a different issuer",
         ),
         (
             format!("{uri}?code=forged&code=other&state={STATE}"),
-            "an answer with a parameter twice",
+            "a response with a duplicate parameter",
         ),
         (
             format!("{elsewhere}?code=forged&state={STATE}"),
@@ -157,7 +157,7 @@ async fn pasted_urls_that_are_not_of_this_sign_in_change_nothing() {
         ),
         (
             "code=forged&state=wrong".into(),
-            "an answer with another state",
+            "a response with a different state",
         ),
         (
             format!("{uri}?state={STATE}"),
@@ -165,7 +165,7 @@ async fn pasted_urls_that_are_not_of_this_sign_in_change_nothing() {
         ),
         (
             format!("https://vendor.example/auth?redirect_uri=x&state={STATE}"),
-            "the page to open was pasted, not the one that the browser ends on",
+            "the address of the page to open, not of the page that the browser ends on",
         ),
         (
             "yes".into(),

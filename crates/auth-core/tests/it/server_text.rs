@@ -181,6 +181,9 @@ async fn a_token_type_that_repeats_the_token_is_named_as_not_shown() {
     let answer = post(answer("200 OK", "", body)).await.unwrap();
     let error = TokenResponse::read(&answer.json().unwrap()).unwrap_err();
     let said = error.to_string();
-    assert!(said.contains("of a type that is not shown"), "{said}");
+    assert!(
+        said.contains("has a token type that cannot be shown"),
+        "{said}"
+    );
     assert!(!said.contains("9Zq7"), "{said}");
 }

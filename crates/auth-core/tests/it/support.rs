@@ -150,7 +150,7 @@ impl AuthProvider for FakeProvider {
         let refused = || {
             Error::new(
                 ErrorKind::RefreshRejected,
-                "refused the renewal: invalid_grant",
+                "rejected the refresh: invalid_grant",
             )
         };
         match answer {

@@ -49,7 +49,7 @@ impl Authority {
         let port = listener.local_addr().unwrap().port();
         drop(tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            // A client that does not trust the certificate breaks off here.
+            // A client that does not trust the certificate disconnects here.
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 return;
             };

@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
         let state = Arc::clone(&state);
         let service = service_fn(move |request| answer(Arc::clone(&state), latency, request));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // A client that breaks off is part of the game.
+        // A client that disconnects is part of the game.
         tokio::spawn(async move { drop(connection.await) });
     }
 }

@@ -34,7 +34,7 @@ pub fn measure() -> Result<String> {
         .enable_all()
         .build()?;
     let mut table = Table::new(
-        "Callers dropped after 20 ms of a 50 ms renewal, rotating server",
+        "Callers dropped after 20 ms of a 50 ms refresh, rotating server",
         &[
             "",
             "dropped in time",

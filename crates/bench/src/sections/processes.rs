@@ -27,7 +27,7 @@ pub fn measure() -> Result<String> {
             "got a token",
             "did not",
             "last, ms",
-            "the next renewal, one new process",
+            "the next refresh, one new process",
         ],
     );
     for (ours, processes) in [(true, 16), (true, 50), (false, 16), (false, 50)] {

@@ -15,7 +15,7 @@ const CUTOFF: Duration = Duration::from_secs(10);
 pub fn measure() -> Result<String> {
     let mut server = Server::start(LATENCY)?;
     let mut table = Table::new(
-        "Storm of 100 callers, and no renewal",
+        "Storm of 100 callers, and no refresh",
         &["", "400 invalid_grant", "last, ms", "503", "last, ms"],
     );
     for who in Who::ALL {

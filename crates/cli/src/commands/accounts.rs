@@ -70,7 +70,7 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     for provider in providers {
         match list(*provider, &store) {
             Ok(found) => accounts.extend(found),
-            // The other vendors' are not affected.
+            // The other providers' are not affected.
             Err(failure) => say(&failure.message()),
         }
     }
@@ -85,16 +85,16 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
         let others = args.provider.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
         say(&match args.provider {
             Some(provider) => format!(
-                "no account at {} is signed in; `llm-auth login {}` starts{}",
+                "no {} account is signed in; run `llm-auth login {}`{}",
                 provider.title(),
                 provider.name(),
                 if others {
-                    ", `llm-auth accounts` shows the others"
+                    ", or `llm-auth accounts` to list the others"
                 } else {
                     ""
                 }
             ),
-            None => "not signed in; `llm-auth login qwen`, `minimax` or `gemini` starts".to_owned(),
+            None => "not signed in; run `llm-auth login`".to_owned(),
         });
     }
     let width = accounts.iter().map(|account| columns(&account.account));
@@ -121,7 +121,7 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     };
     if !known.contains(&wanted) {
         return Err(Failure::AmbiguousSwitch(format!(
-            "there is no account {} at {}: {}",
+            "no account {} at {}: {}",
             printable(wanted.account()),
             provider.title(),
             provider.accounts(&store).ambiguous(&known)

@@ -22,7 +22,7 @@ use self::provider::{DemoProvider, STAGES};
 use crate::error::Failure;
 use crate::session::runtime;
 
-/// How long the person at a terminal has for looking at the page.
+/// How long the user at a terminal has for looking at the page.
 const PAUSE: Duration = Duration::from_secs(4);
 const TWO_HOURS: Duration = Duration::from_secs(7200);
 const TASKS: usize = 20;
@@ -38,7 +38,7 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
 }
 
-/// The simulated vendors, a clock that both sides go by, and a directory for the sessions.
+/// The simulated providers, a clock that both sides go by, and a directory for the sessions.
 struct Demo {
     kit: Arc<Testkit>,
     clock: Arc<ManualClock>,
@@ -57,9 +57,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let output = Output { json: args.json };
     let demo = Demo::build(pause, output).map_err(|error| Failure::Config {
         message: format!("cannot set up the demo: {error}"),
-        advice: "it needs a loopback port and a directory for temporary files".into(),
+        advice: "make a loopback port and a temporary directory available".into(),
     })?;
-    let interrupted = || "interrupted; nothing of the demo is left".to_owned();
+    let interrupted = || "interrupted; all demo files were removed".to_owned();
     runtime::run(Vec::new, demo.play(), interrupted)
 }
 
@@ -83,9 +83,9 @@ impl Demo {
     async fn play(&self) -> Result<(), Failure> {
         let mut checks = Checks::default();
         self.output
-            .print("The main job of llm-auth with simulated vendors: their own servers, on this")?;
+            .print("What llm-auth does, with simulated providers: local servers as strict as")?;
         self.output
-            .print("computer, as strict as the real ones. Your real sessions are not touched.")?;
+            .print("the real ones. Your real sessions are not touched.")?;
         let providers = self.providers()?;
         self.sign_in(&providers, &mut checks).await?;
         self.call_all("Each API is called with its token", &providers, &mut checks)
@@ -132,7 +132,10 @@ impl Demo {
             );
         }
         let private = providers.iter().all(|provider| provider.is_private());
-        checks.check("token files are for their owner alone".into(), private);
+        checks.check(
+            "token files are accessible to their owner only".into(),
+            private,
+        );
         Ok(())
     }
 
@@ -166,7 +169,7 @@ impl Demo {
         checks: &mut Checks,
     ) -> Result<(), Failure> {
         self.output
-            .print("\n== Two hours pass (the clocks of both sides are set forward)")?;
+            .print("\n== Two hours later (both clocks were advanced)")?;
         self.let_two_hours_pass();
         let mut refused = 0;
         for provider in providers {
@@ -182,18 +185,22 @@ impl Demo {
         }
         checks.check(
             format!(
-                "the old tokens are refused after two hours: {refused} of {}",
+                "the old tokens are rejected after two hours: {refused} of {}",
                 providers.len()
             ),
             refused == providers.len(),
         );
-        self.call_all("Asked again, the manager renews first", providers, checks)
-            .await?;
+        self.call_all(
+            "On the next call, the manager refreshes first",
+            providers,
+            checks,
+        )
+        .await?;
         let once = providers
             .iter()
             .all(|provider| provider.seen(&self.kit).refreshes == 1);
         checks.check(
-            "each session was renewed once, without the person".into(),
+            "each session was refreshed once, without the user".into(),
             once,
         );
         Ok(())
@@ -204,8 +211,9 @@ impl Demo {
         provider: &DemoProvider,
         checks: &mut Checks,
     ) -> Result<(), Failure> {
-        self.output
-            .print(&format!("\n== Two hours later, {TASKS} tasks ask at once"))?;
+        self.output.print(&format!(
+            "\n== Another two hours later, {TASKS} tasks request a token at once"
+        ))?;
         self.let_two_hours_pass();
         let before = provider.seen(&self.kit).refreshes;
         let mut tasks = JoinSet::new();
@@ -229,12 +237,14 @@ impl Demo {
                 "several tokens"
             },
         );
-        let plural = if refreshes == 1 { "" } else { "s" };
+        let plural = if refreshes == 1 { "" } else { "es" };
         self.output.print(&format!(
-            "{got} tasks got {distinct}; the vendor saw {refreshes} renewal{plural}."
+            "{got} tasks received {distinct}; the provider received {refreshes} refresh{plural}."
         ))?;
         checks.check(
-            format!("{TASKS} tasks at once on an expired session: {refreshes} renewal, {distinct}"),
+            format!(
+                "{TASKS} concurrent tasks on an expired session: {refreshes} refresh, {distinct}"
+            ),
             same && refreshes == 1 && got == TASKS,
         );
         Ok(())
@@ -253,7 +263,7 @@ impl Demo {
         )
         .await?;
         checks.check(
-            "after the restart no provider asked for a sign-in".into(),
+            "no sign-in was needed after the restart".into(),
             self.sign_ins_asked() == asked,
         );
         Ok(())
@@ -272,12 +282,12 @@ impl Demo {
                 Some(Ok(llm_auth_core::Revocation::Confirmed))
             );
             let told = if revoked {
-                "the vendor confirmed"
+                "revocation confirmed"
             } else {
-                "the vendor has no way to be told"
+                "revocation not supported"
             };
             self.output.print(&format!(
-                "{:<8} forgotten; {told}",
+                "{:<8} removed; {told}",
                 provider.stage.name.name()
             ))?;
         }
@@ -286,7 +296,7 @@ impl Demo {
         Ok(())
     }
 
-    /// What the vendors say of all this.
+    /// What the providers say of all this.
     fn judge(&self, checks: &mut Checks) {
         let kits = [self.kit.qwen(), self.kit.minimax(), self.kit.gemini()];
         let faultless = kits.iter().all(|kit| {
@@ -294,12 +304,14 @@ impl Demo {
             seen.reuse == 0 && seen.too_fast == 0 && seen.violations.is_empty()
         });
         checks.check(
-            "no poll too early, no spent token sent again, nothing a strict vendor refuses".into(),
+            "no early poll, no consumed token sent again, no request that a strict provider \
+             rejects"
+                .into(),
             faultless && self.kit.unknown_paths().is_empty(),
         );
     }
 
-    /// Both sides' clocks move, and the vendors' access tokens die.
+    /// Both sides' clocks move, and the providers' access tokens die.
     fn let_two_hours_pass(&self) {
         self.clock.advance(TWO_HOURS);
         let passed = self.clock.now().since(self.began).as_secs();

@@ -1,4 +1,4 @@
-//! `llm-auth doctor`: what stands in the way of a sign-in or a refresh.
+//! `llm-auth doctor`: what prevents a sign-in or a refresh.
 
 mod args;
 mod check;
@@ -77,7 +77,7 @@ fn in_use(args: &DoctorArgs) -> Vec<ProviderName> {
 fn location(location: &Location) -> Check {
     let way = match Opening::at(location, None) {
         Opening::Open => "a sign-in opens a browser",
-        Opening::Show(_) => "a sign-in shows the page to open and takes a pasted answer",
+        Opening::Show(_) => "a sign-in shows the page to open and accepts a pasted response",
     };
     Check::new("place", Status::Ok, format!("{}: {way}", location.words()))
         .fact("ssh", location.ssh.is_some())

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     let (_key, token) = args.wanted.get()?;
     let [program, arguments @ ..] = args.command.as_slice() else {
-        return Err(Failure::Usage("there is no command to run".into()));
+        return Err(Failure::Usage("no command to run".into()));
     };
     let mut command = Command::new(program);
     command.args(arguments);
@@ -118,14 +118,14 @@ fn variable(name: &str) -> Result<String, String> {
         return Err("not the name of an environment variable".into());
     }
     if is_called(name, "PATH") {
-        return Err("the program would not be found without it".into());
+        return Err("without it, the program would not be found".into());
     }
     let is_taken = |prefix: &&str| {
         let start = name.get(..prefix.len());
         start.is_some_and(|start| is_called(start, prefix))
     };
     if LOADED.iter().any(|other| is_called(name, other)) || LOADERS.iter().any(is_taken) {
-        return Err("programs load or run what it names, and would show a token in errors".into());
+        return Err("programs load or run what it names, and would print a token in errors".into());
     }
     Ok(name.to_owned())
 }

@@ -21,7 +21,7 @@ use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::resolve::IMPORTED_FROM;
 use crate::ui::streams::say;
 
-/// What the person wants.
+/// What the user wants.
 enum Choice {
     Leave,
     SignIn,
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), Failure> {
                 args.json,
             ))
         }
-        // What was read before the person thought about it may be spent by now.
+        // What was read before the user thought about it may be spent already.
         Choice::TakeOver => take_over(args, source, found()?),
     }
 }
@@ -78,17 +78,17 @@ fn look_everywhere(args: &ImportArgs) -> Result<(), Failure> {
         }
     }
     if !found_any {
-        say("no session of another program was found in the places that are known");
+        say("no session of another program found in the known locations");
     }
     Ok(())
 }
 
-/// Only where a person sits; a script says what it wants.
+/// Only where a user sits; a script says what it wants.
 fn ask() -> Choice {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Choice::Leave;
     }
-    say("Start a new session [s], take over [t], or leave it as it is [Enter]?");
+    say("Start a new session [s], import this one [t], or leave it as it is [Enter]?");
     let mut answer = String::new();
     // Standard input that has ended says nothing.
     let _ended = io::stdin().read_line(&mut answer);
@@ -99,7 +99,7 @@ fn ask() -> Choice {
     }
 }
 
-/// The program that goes on with the grant of a session that was taken over from it.
+/// The program that keeps using the grant of a session that was imported from it.
 pub(super) fn shares_its_grant(token: &OAuthToken) -> Option<Source> {
     let name = token.metadata.provider_data.get(IMPORTED_FROM)?;
     let provider = token.metadata.provider.as_deref();

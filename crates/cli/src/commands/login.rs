@@ -80,7 +80,7 @@ impl LoginArgs {
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
-    login_prompt::mend();
+    login_prompt::restore();
     let provider = match args.provider {
         Some(provider) => provider,
         None => ask_provider::ask()?,
@@ -176,10 +176,12 @@ fn conclude(
         _ if token.expires_at.is_none() => "The access token does not expire.".to_owned(),
         _ if time::has_expired(token) => time::expired_on_arrival(token),
         Some(_) => {
-            format!("The access token is good until {until}, and renewed when it is asked for.")
+            format!("The access token is valid until {until}, and is refreshed on demand.")
         }
         None => {
-            format!("The access token is good until {until}; the vendor gave no way to renew it.")
+            format!(
+                "The access token is valid until {until}; the provider issued no refresh token."
+            )
         }
     });
     let kept_aside = stored
@@ -188,13 +190,13 @@ fn conclude(
         .flatten();
     if let Some(aside) = &kept_aside {
         say(&format!(
-            "What was in the file before is kept in {}.",
+            "The previous content of the file is kept in {}.",
             aside.display()
         ));
     }
     let notification = token.notification.as_deref().map(printable);
     if let Some(message) = &notification {
-        say(&format!("{} says: {message}", provider.title()));
+        say(&format!("Message from {}: {message}", provider.title()));
     }
     if !json {
         return Ok(());

@@ -80,7 +80,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .account(key.account())
         .call_limit(runtime::call_limit(args.timeout))
         .build();
-    let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
+    let interrupted = || "interrupted; check `llm-auth status`".to_owned();
     let work = async { Ok(forget(&manager, provider, args.local, sharer).await?) };
     let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     say(&outcome.message);
     if let Some(aside) = &kept_aside {
         say(&format!(
-            "What was in its file could not be read, and is kept in {}; delete that if it is of no \
-             use, for it may hold tokens.",
+            "Its file could not be read and is kept in {}; it may contain tokens, so delete it if \
+             you do not need it.",
             aside.display()
         ));
     }
@@ -131,17 +131,18 @@ async fn forget(
         revocation,
         message: format!("{key}: {message}"),
     };
-    let not_signed_in = || outcome(false, "none", "not signed in; nothing to forget".to_owned());
+    let not_signed_in = || outcome(false, "none", "not signed in; nothing to remove".to_owned());
     if local || sharer.is_some() {
         if !manager.forget().await? {
             return Ok(not_signed_in());
         }
         let message = match sharer {
             Some(program) => format!(
-                "forgotten here; {} has the same grant and keeps it, so the vendor was told nothing",
+                "removed from this computer; {} uses the same grant, so the provider was not \
+                 contacted",
                 program.title()
             ),
-            None => "forgotten here; the vendor was told nothing".to_owned(),
+            None => "removed from this computer; the provider was not contacted".to_owned(),
         };
         return Ok(outcome(true, "withheld", message));
     }
@@ -156,11 +157,11 @@ async fn forget(
     let (word, message) = match revocation {
         None => (
             "none",
-            "removed from this computer; the vendor had ended the session already".to_owned(),
+            "removed from this computer; the provider had already ended the session".to_owned(),
         ),
         Some(Ok(Revocation::Confirmed)) => (
             "confirmed",
-            format!("signed out, and {} confirmed it", provider.title()),
+            format!("signed out; {} confirmed the revocation", provider.title()),
         ),
         Some(Ok(_)) => (
             "not_supported",
@@ -173,7 +174,7 @@ async fn forget(
         Some(Err(error)) => (
             "not_confirmed",
             format!(
-                "removed from this computer, but {} did not confirm that the session is over: {}",
+                "removed from this computer, but {} did not confirm the revocation: {}",
                 provider.title(),
                 chain(&error)
             ),

@@ -83,7 +83,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     let shells = Shells::builtins();
     let shell = shells
         .completer(&args.shell)
-        .ok_or_else(|| Failure::Usage(format!("{} is no shell that is known", args.shell)))?;
+        .ok_or_else(|| Failure::Usage(format!("{} is not a supported shell", args.shell)))?;
     let mut script = Vec::new();
     shell
         .write_registration(COMPLETE, "llm_auth", "llm-auth", "llm-auth", &mut script)
@@ -95,7 +95,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
 }
 
 /// Bash would take the address of an account's owner apart, and it inserts names as they are: with
-/// blanks and quotes they need quoting, as far as the person has not begun with that.
+/// blanks and quotes they need quoting, as far as the user has not begun with that.
 const FOR_BASH: &[u8] = br#"COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}
 _llm_auth_completed() {
     local flags=$- at
@@ -117,7 +117,7 @@ else
 fi
 "#;
 
-/// The accounts that begin so, of all vendors.
+/// The accounts that begin so, of all providers.
 fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     let begun = unquoted(&begun.to_string_lossy());
     let quoted: fn(&str) -> String = match ASKING.get().and_then(|shell| shell.to_str()) {
@@ -135,7 +135,7 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
             .map(|name| (name, provider.title()))
             .collect::<Vec<_>>()
     };
-    // Vendors may have accounts of the same name, which is offered once.
+    // Providers may have accounts of the same name, which is offered once.
     let mut providers_of: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, provider) in ProviderName::value_variants().iter().flat_map(of) {
         match providers_of.iter_mut().find(|(known, _)| *known == name) {
@@ -189,11 +189,8 @@ pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<(), Failure>
     files::check_path("--dir", directory)?;
     let written = write(&command, directory);
     written.map_err(|error| Failure::Config {
-        message: format!(
-            "cannot write the pages into {}: {error}",
-            directory.display()
-        ),
-        advice: "name a directory that can be written".into(),
+        message: format!("cannot write the pages to {}: {error}", directory.display()),
+        advice: "name a writable directory".into(),
     })
 }
 

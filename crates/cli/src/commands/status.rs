@@ -65,9 +65,9 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
         let is_part = args.provider.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
         say(if others {
-            "not signed in there; `llm-auth status` shows all"
+            "not signed in; run `llm-auth status` to list all sessions"
         } else {
-            "not signed in; `llm-auth login` starts"
+            "not signed in; run `llm-auth login`"
         });
     }
     for (at, row) in rows.iter().enumerate() {
@@ -127,7 +127,7 @@ fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> 
                     .filter(|key| wanted.is_none_or(|name| is_called(key, store, name)))
                     .filter_map(|key| Row::of(&args.selector, store, &providers, key, now)),
             ),
-            // The other vendors' sessions are not affected.
+            // The other providers' sessions are not affected.
             Err(error) => rows.push(Row::of_unreadable_provider(&provider, &error)),
         }
     }

@@ -85,7 +85,7 @@ impl Wanted {
             && good_enough(stored.as_ref(), &key, self.min_validity)?
             && let Some(token) = stored.clone()
         {
-            tracing::debug!(%key, "what is stored is good enough; nothing is sent");
+            tracing::debug!(%key, "the stored token is valid; nothing is sent");
             self.check(&key, &token)?;
             self.say_if_short(&token);
             return fit_to_send(key, token);
@@ -106,7 +106,7 @@ impl Wanted {
             } else {
                 let file = store.path(&key);
                 format!(
-                    "interrupted; the renewed session is stored in {}",
+                    "interrupted; the refreshed session is stored in {}",
                     file.display()
                 )
             }
@@ -127,7 +127,7 @@ impl Wanted {
             return Ok(());
         };
         Err(Failure::Config {
-            message: format!("{key}: the access token that is stored {why}"),
+            message: format!("{key}: the stored access token {why}"),
             advice: format!(
                 "sign in again with `{}`",
                 login_command(self.session.provider, &self.session.selector)
@@ -135,14 +135,14 @@ impl Wanted {
         })
     }
 
-    /// A vendor may give no token that lives as long as is wanted.
+    /// A provider may give no token that lives as long as is wanted.
     fn say_if_short(&self, token: &OAuthToken) {
         let now = SystemClock.now();
         if let Some(minimum) = self.min_validity
             && !token.is_valid_for(minimum, now)
         {
             streams::say(&format!(
-                "llm-auth: {}'s tokens do not live for {}; this one is good for {}",
+                "llm-auth: {} does not issue tokens valid for {}; this one is valid for {}",
                 self.session.provider.title(),
                 time::length(minimum),
                 time::length(token.expires_in(now))

@@ -23,11 +23,11 @@ pub(crate) struct ProviderArgs {
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
 
-    /// The dialect of a session that is taken over (minimax).
+    /// The dialect of an imported session (minimax).
     #[arg(skip)]
     pub(crate) dialect: Dialect,
 
-    /// The client of a session that is taken over (gemini).
+    /// The client of an imported session (gemini).
     #[arg(skip)]
     pub(crate) client: Option<OAuthClient>,
 
@@ -35,7 +35,7 @@ pub(crate) struct ProviderArgs {
     #[arg(skip)]
     pub(crate) flow: Option<FlowKind>,
 
-    /// The address of the person that is to sign in (gemini).
+    /// The address of the user that is to sign in (gemini).
     #[arg(skip)]
     pub(crate) login_hint: Option<String>,
 }
@@ -47,7 +47,7 @@ impl ProviderArgs {
     }
 }
 
-/// What a call says about servers that are not the vendor's own.
+/// What a call says about servers that are not the provider's own.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TrustArgs {
     /// Also send credentials to this server (HOST or HOST:PORT) if the environment sets it as an

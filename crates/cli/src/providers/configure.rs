@@ -153,7 +153,7 @@ impl ProviderName {
         let client = self.own_client(&variables, args)?;
         if client.is_none() && self.needs_own_client(args) {
             return Err(Failure::Config {
-                message: format!("{}: there is no OAuth client to sign in with", self.name()),
+                message: format!("{}: the OAuth client is not set", self.name()),
                 advice: self.row().client_advice.into(),
             });
         }
@@ -188,13 +188,16 @@ impl ProviderName {
                 FlowKind::Device => "with a device code",
                 _ => "in the browser",
             };
-            let message = format!("{} has no sign-in {way}: leave out --flow", self.title());
+            let message = format!(
+                "{} does not support sign-in {way}: omit --flow",
+                self.title()
+            );
             return Err(Failure::Usage(message));
         }
         let misplaced = if args.region.is_some() && !row.takes_region {
-            Some("--region is for minimax")
+            Some("--region applies to minimax only")
         } else if args.client_file.is_some() && !row.takes_client_file {
-            Some("--client-file is for gemini")
+            Some("--client-file applies to gemini only")
         } else {
             None
         };

@@ -27,7 +27,7 @@ pub(crate) fn ignored_api(
     let host = provider.api(session).ok()?.ignored?;
     let title = name.title();
     Some(format!(
-        "the session names {host} as its API, which is none of {title}'s hosts: not used \
-         (--trust-endpoint {host} uses it)"
+        "the session names {host} as its API, which is not a host of {title}: not used (add \
+         --trust-endpoint {host} to use it)"
     ))
 }

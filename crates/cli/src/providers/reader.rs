@@ -65,7 +65,7 @@ impl Reader {
         }
         let is_set = env::var_os(SEARCHED_DOMAIN).is_some_and(|value| !value.is_empty());
         Ok(is_set.then(|| {
-            let words = format!("a server below the domain that {SEARCHED_DOMAIN} names");
+            let words = format!("a server in the domain set by {SEARCHED_DOMAIN}");
             Self::new(words, None, SEARCHED_DOMAIN, authorities)
         }))
     }
@@ -77,12 +77,12 @@ impl Reader {
         mut authorities: Vec<String>,
     ) -> Self {
         let words = format!(
-            "{who} could read %, because {} says",
+            "{who} could read %, because the trusted certificates are set by {}",
             authorities.join(" and ")
         );
         authorities.insert(0, variable.to_owned());
         Self {
-            words: format!("{words} whose certificates count"),
+            words,
             proxy,
             variables: authorities,
         }
@@ -119,7 +119,7 @@ pub(crate) fn doubt(trust: &TrustArgs) -> Result<Option<String>, Failure> {
     let trusted = trust.hosts()?;
     let is_trusted = trusted.iter().any(|trusted| proxy.is_at(trusted));
     let why = format!(
-        "{} says whose certificates count",
+        "the trusted certificates are set by {}",
         authorities.join(" and ")
     );
     Ok((!is_trusted).then_some(why))

@@ -14,7 +14,7 @@ use crate::session::directories;
 use crate::shell_quote::quoted;
 use crate::system::env::Variables;
 
-/// The variables of a vendor that say where its servers are.
+/// The variables of a provider that say where its servers are.
 const PLACES: [&str; 6] = [
     "BASE_URL",
     "AUTHORIZATION_ENDPOINT",
@@ -24,7 +24,7 @@ const PLACES: [&str; 6] = [
     "USERINFO_ENDPOINT",
 ];
 
-/// The variables that are set and say where this vendor's servers are.
+/// The variables that are set and say where this provider's servers are.
 pub(crate) fn places_set(provider: ProviderName) -> Vec<String> {
     let variables = Variables::of(provider.name());
     let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));

@@ -47,8 +47,8 @@ pub(super) static QWEN: Row = Row {
     name: "qwen",
     alias: None,
     title: "Qwen",
-    availability: "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the API \
-                   refuses the tokens of most accounts.",
+    availability: "Qwen ended its free sign-in on 2026-04-15: signing in may still work, but the \
+                   API rejects the tokens of most accounts.",
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
@@ -60,7 +60,7 @@ pub(super) static MINIMAX: Row = Row {
     name: "minimax",
     alias: None,
     title: "MiniMax",
-    availability: "The API takes tokens of accounts with a Token Plan only.",
+    availability: "The API accepts tokens only from accounts with a Token Plan.",
     takes_client_file: false,
     takes_region: true,
     client_advice: "",
@@ -72,8 +72,8 @@ pub(super) static HUGGINGFACE: Row = Row {
     name: "huggingface",
     alias: Some("hf"),
     title: "Hugging Face",
-    availability: "You need the id of your own OAuth app, a public one with the scope inference-api. API \
-                   usage is billed to your account.",
+    availability: "You need the client id of your own public OAuth app with the scope \
+                   inference-api. API usage is billed to your account.",
     takes_client_file: false,
     takes_region: false,
     client_advice: "register a public OAuth app at https://huggingface.co/settings/applications/new, then \
@@ -90,8 +90,8 @@ pub(super) static GEMINI: Row = Row {
                    client's project.",
     takes_client_file: true,
     takes_region: false,
-    client_advice: "make an OAuth client of type \"Desktop app\" in the Google Cloud console, then run \
-                    `llm-auth login gemini --client-file client_secret.json`",
+    client_advice: "create an OAuth client of type \"Desktop app\" in the Google Cloud console, \
+                    then run `llm-auth login gemini --client-file client_secret.json`",
     identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
     spec: |_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);

@@ -82,7 +82,7 @@ pub(crate) fn refused(
 
 /// What a sign-in sends, and to whom, judged before it begins.
 pub(crate) struct SignIn {
-    /// Those that are not the vendor's own.
+    /// Those that are not the provider's own.
     foreign: Vec<Entry>,
     /// Whether a flag or the settings name all of those, so that no program needs to hear it.
     is_trusted: bool,
@@ -114,8 +114,8 @@ impl SignIn {
             if is_sent_to && !is_of_first && !recipients.trusts(&entry.endpoint) {
                 return Err(Failure::Config {
                     message: format!(
-                        "{}: this sign-in begins at {}, and what it brings would go to {}; nothing \
-                         was sent",
+                        "{}: this sign-in starts at {}, but its credentials would be sent to {}; \
+                         nothing was sent",
                         provider.name(),
                         first.as_deref().map(bare).unwrap_or_default(),
                         entry.endpoint.host(),
@@ -163,7 +163,7 @@ impl SignIn {
         })
     }
 
-    /// One line that says that the sign-in leaves the vendor's own servers.
+    /// One line that says that the sign-in leaves the provider's own servers.
     pub(crate) fn line(&self, provider: ProviderName) -> Option<String> {
         let mut places: Vec<String> = Vec::new();
         for entry in &self.foreign {
@@ -175,9 +175,9 @@ impl SignIn {
         }
         let foreign = (!places.is_empty()).then(|| {
             format!(
-                "This sign-in does not go to {}'s own servers but to {}.",
-                provider.title(),
-                places.join(" and ")
+                "This sign-in uses {}, instead of {}'s own servers.",
+                places.join(" and "),
+                provider.title()
             )
         });
         let reader = self.reader.as_ref();

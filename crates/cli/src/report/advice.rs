@@ -11,13 +11,13 @@ use crate::system::env::Proxy;
 /// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
 pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -> &'static str {
     match error.kind() {
-        ErrorKind::Corrupt => "look at the file, or sign in again, which keeps it aside",
+        ErrorKind::Corrupt => "inspect the file, or sign in again, which keeps a copy of it",
         _ => store_advice(error, selector.store.is_some()),
     }
 }
 
 /// What to do about the credentials, the settings or the session of a call that is not right;
-/// `variables` begins the names of the vendor's variables.
+/// `variables` begins the names of the provider's variables.
 pub(super) fn config_advice(
     error: &Error,
     variables: &str,
@@ -29,8 +29,11 @@ pub(super) fn config_advice(
     if error.is_about_foreign_session() {
         let takes_file = selector.is_some_and(|selector| selector.store.is_some());
         return match takes_file {
-            true => "name another file with --store, or the vendor and account that it holds",
-            false => "move that file back to where it belongs, or aside",
+            true => {
+                "use another file with --store, or name the provider and account that the file \
+                 belongs to"
+            }
+            false => "move that file back to its account, or out of the way",
         }
         .into();
     }
@@ -41,8 +44,8 @@ pub(super) fn config_advice(
 pub(crate) fn proxy_advice() -> String {
     let variable = Proxy::find().ok().flatten().map(|proxy| proxy.variable);
     format!(
-        "correct user and password in {} (http://USER:PASSWORD@HOST:PORT), or unset it",
-        variable.unwrap_or("the variable of the proxy")
+        "correct the user name and password in {} (http://USER:PASSWORD@HOST:PORT), or unset it",
+        variable.unwrap_or("the proxy variable")
     )
 }
 
@@ -66,35 +69,35 @@ pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
     let is_our_own = said.is_some_and(|said| said.get_ref().is_some());
     match (said.map(io::Error::kind), takes_file) {
         (Some(io::ErrorKind::PermissionDenied), true) if is_our_own => {
-            "correct that, as the owner of the file or directory, or name another file with --store"
+            "correct this as the owner of the file or directory, or use another file with --store"
         }
         (Some(io::ErrorKind::PermissionDenied), false) if is_our_own => {
-            "correct that, as the owner of the file or directory, or set LLM_AUTH_HOME to another \
+            "correct this as the owner of the file or directory, or set LLM_AUTH_HOME to another \
              directory"
         }
         (Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded), _) => {
-            "free some space (or files) on the disk that holds the session, then try again"
+            "free some space (or inodes) on the disk that holds the session, then try again"
         }
         (Some(io::ErrorKind::FileTooLarge), _) => {
-            "raise the limit on the size of files (`ulimit -f`), then try again"
+            "raise the file size limit (`ulimit -f`), then try again"
         }
         (Some(io::ErrorKind::ReadOnlyFilesystem), true) => {
-            "make the file system of this file writable, or name another file with --store"
+            "make the file system of this file writable, or use another file with --store"
         }
         (Some(io::ErrorKind::ReadOnlyFilesystem), false) => {
             "make the file system of this file writable, or set LLM_AUTH_HOME to another directory"
         }
         (Some(io::ErrorKind::PermissionDenied), true) => {
             "run this as the user that owns the file and its directory, or correct their owner and \
-             rights, or name another file with --store"
+             permissions, or use another file with --store"
         }
         (Some(io::ErrorKind::PermissionDenied), false) => {
             "run this as the user that owns the file and its directory, or correct their owner and \
-             rights, or set LLM_AUTH_HOME to another directory"
+             permissions, or set LLM_AUTH_HOME to another directory"
         }
-        (_, true) => "check the directory and its rights, or name another file with --store",
+        (_, true) => "check the directory and its permissions, or use another file with --store",
         (_, false) => {
-            "check the directory and its rights, or set LLM_AUTH_HOME to another directory"
+            "check the directory and its permissions, or set LLM_AUTH_HOME to another directory"
         }
     }
 }

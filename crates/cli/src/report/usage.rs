@@ -46,7 +46,7 @@ fn reporter(command: clap::Command) -> Option<Reporter> {
 /// The error without the usage and the hints that follow it, on one line.
 fn words(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "there is no command".to_owned();
+        return "no command given".to_owned();
     }
     let text = error.to_string();
     let lines = text

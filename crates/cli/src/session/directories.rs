@@ -21,7 +21,7 @@ static TRUSTED_HOME: OnceLock<PathBuf> = OnceLock::new();
 pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
     match &selector.store {
         Some(file) if file.as_os_str().is_empty() => {
-            Err(Failure::Usage("--store needs the name of a file".into()))
+            Err(Failure::Usage("--store requires a file name".into()))
         }
         Some(file) => {
             files::check_path("--store", file)?;
@@ -64,7 +64,7 @@ fn home_of_user() -> Result<PathBuf, Failure> {
         Ok(strategy) => Ok(strategy.data_dir().join("llm-auth")),
         Err(_no_home) => Err(Failure::Config {
             message: "cannot find a home directory for the sessions".into(),
-            advice: format!("set {HOME} to a directory, or name a file with --store"),
+            advice: format!("set {HOME} to a directory, or use a file with --store"),
         }),
     }
 }

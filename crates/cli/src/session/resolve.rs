@@ -14,7 +14,7 @@ use crate::session::state::state_of;
 use crate::system::env::{Variables, not_valid};
 use crate::text::not_a_name;
 
-/// Where a session remembers the program that it was taken over from.
+/// Where a session records the program that it was imported from.
 pub(crate) const IMPORTED_FROM: &str = "imported_from";
 
 /// More accounts of one name than any user has.
@@ -199,7 +199,7 @@ impl<'a> Accounts<'a> {
     pub(crate) fn ambiguous(self, stored: &[SessionKey]) -> String {
         let names: Vec<String> = stored.iter().map(|key| printable(key.account())).collect();
         format!(
-            "name one of the accounts at {}: {}",
+            "name one of the {} accounts: {}",
             self.title,
             names.join(", ")
         )
@@ -236,13 +236,13 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// Whether it is the account of that name, or of the person of that identity.
+/// Whether it is the account of that name, or of the user of that identity.
 pub(crate) fn is_called(key: &SessionKey, store: &FileTokenStore, name: &str) -> bool {
     key.account().eq_ignore_ascii_case(name)
         || of_identity(std::slice::from_ref(key), name, store).is_some()
 }
 
-/// The one of these accounts that belongs to this person.
+/// The one of these accounts that belongs to this user.
 pub(crate) fn of_identity(
     stored: &[SessionKey],
     identity: &str,
@@ -267,7 +267,7 @@ pub(crate) fn is_address(name: &str) -> bool {
     matches!(name.split_once('@'), Some((person, host)) if is_part(person) && is_host(host))
 }
 
-/// The person that the account is named after is another one than this.
+/// The user that the account is named after is another one than this.
 pub(crate) fn is_of_another(key: &SessionKey, identity: Option<&str>) -> bool {
     // Decision 0027 and decision 0047.
     let name = key.account();

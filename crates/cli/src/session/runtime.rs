@@ -23,18 +23,18 @@ pub(crate) fn call_limit(timeout: Option<Duration>) -> Duration {
 }
 
 /// Runs work that signals may end. What the managers have begun by then is finished and stored
-/// first (the vendor may have spent the refresh token already); a second signal ends at once.
+/// first (the provider may have spent the refresh token already); a second signal ends at once.
 /// `after` says in words how things stand after an early end.
 pub(crate) fn run<T>(
     managers: impl Fn() -> Vec<AuthManager>,
     work: impl Future<Output = Result<T, Failure>>,
     after: impl FnOnce() -> String,
 ) -> Result<T, Failure> {
-    // The client file and the certificates are read by now; from here on there are fresh tokens.
+    // The client file and the certificates have been read; from here on there are fresh tokens.
     core_dumps::not_dumpable();
     let system = |source: io::Error| Failure::Config {
-        message: format!("the operating system refuses what is needed to run: {source}"),
-        advice: "look at the limits of this user (`ulimit -a`)".into(),
+        message: format!("the operating system denied a resource: {source}"),
+        advice: "check the limits of this user (`ulimit -a`)".into(),
     };
     let runtime = check_descriptors()
         .and_then(|()| {
@@ -110,9 +110,9 @@ async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
     {
         return End::Stored;
     }
-    streams::say("llm-auth: finishing a renewal that has begun; once more to stop at once");
+    streams::say("llm-auth: finishing a refresh in progress; press again to stop immediately");
     tokio::select! {
         end = settle(managers) => end,
-        _ = signals.next() => End::InTheMiddle("interrupted twice: stopped at once"),
+        _ = signals.next() => End::InTheMiddle("interrupted twice: stopped immediately"),
     }
 }

@@ -36,7 +36,7 @@ impl Settings {
     /// moves the rest: that may be the word of a project. `None` if the system records none.
     pub(crate) fn of_user() -> Option<Result<Self, Failure>> {
         let home = directories::trusted_home()?;
-        Some(Self::read(&home, "mend or delete that file"))
+        Some(Self::read(&home, "correct or delete that file"))
     }
 
     /// `advice` is what to do about a file that cannot be read.
@@ -58,7 +58,7 @@ impl Settings {
         Ok(Self { file, members })
     }
 
-    /// The account that was made the current one of a vendor, if any was.
+    /// The account that was made the current one of a provider, if any was.
     pub(crate) fn current(&self, provider: &str) -> Result<Option<&str>, Failure> {
         let account = match self.members.get(CURRENT) {
             None | Some(Value::Null) => None,
@@ -66,7 +66,7 @@ impl Settings {
             Some(_) => {
                 return Err(unreadable(
                     &self.file,
-                    "`current` is no object",
+                    "`current` is not an object",
                     OF_ACCOUNTS,
                 ));
             }
@@ -76,13 +76,13 @@ impl Settings {
             Some(Value::String(account)) => Ok(Some(account)),
             Some(_) => Err(unreadable(
                 &self.file,
-                &format!("the current account of {provider} is no text"),
+                &format!("the current account of {provider} is not a string"),
                 OF_ACCOUNTS,
             )),
         }
     }
 
-    /// The servers that may have credentials although they are not the vendors' own.
+    /// The servers that may have credentials although they are not the providers' own.
     pub(crate) fn trusted_endpoints(&self) -> Result<Vec<TrustedHost>, Failure> {
         let wrong = |why: &str| {
             let advice =
@@ -92,17 +92,19 @@ impl Settings {
         let listed = match self.members.get(TRUSTED) {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Array(listed)) => listed,
-            Some(_) => return Err(wrong("it is no list")),
+            Some(_) => return Err(wrong("it is not a list")),
         };
         let host = |host: &Value| {
-            let host = host.as_str().ok_or_else(|| wrong("an entry is no text"))?;
+            let host = host
+                .as_str()
+                .ok_or_else(|| wrong("an entry is not a string"))?;
             host.parse::<TrustedHost>()
                 .map_err(|error| wrong(&chain(&error)))
         };
         listed.iter().map(host).collect()
     }
 
-    /// Remembers which account of a vendor is the current one.
+    /// Remembers which account of a provider is the current one.
     pub(crate) fn set_current(provider: &str, account: &str) -> Result<(), Failure> {
         change(|current| {
             let before = current.insert(provider.to_owned(), account.into());
@@ -110,7 +112,7 @@ impl Settings {
         })
     }
 
-    /// Forgets the current account of a vendor, if it is this one.
+    /// Forgets the current account of a provider, if it is this one.
     pub(crate) fn forget_current(provider: &str, account: &str) -> Result<(), Failure> {
         if Self::load()?.current(provider)? != Some(account) {
             return Ok(());
@@ -146,7 +148,7 @@ fn in_bad_place(directory: &Path, error: &io::Error) -> Failure {
             directory.display()
         ),
         advice: format!(
-            "take the right to write there away from others, or set {} to a directory of your own",
+            "remove the write permission of other users, or set {} to a directory of your own",
             directories::HOME
         ),
     }
@@ -158,7 +160,7 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
     let home = directories::home()?;
     let cannot = |file: &Path, error: io::Error| Failure::Config {
         message: format!("cannot write the settings {}: {error}", file.display()),
-        advice: "check the directory and its rights".into(),
+        advice: "check the directory and its permissions".into(),
     };
     let lock = home.join("settings.json.lock");
     let _held = files::make_directories(&home)
@@ -174,8 +176,12 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
         .entry(CURRENT)
         .or_insert_with(|| Map::new().into());
     let Value::Object(current) = current else {
-        let advice = "mend or delete that file";
-        return Err(unreadable(&settings.file, "`current` is no object", advice));
+        let advice = "correct or delete that file";
+        return Err(unreadable(
+            &settings.file,
+            "`current` is not an object",
+            advice,
+        ));
     };
     if edit(current) {
         settings
@@ -204,7 +210,7 @@ fn locked(path: &Path) -> io::Result<Held> {
                 thread::sleep(Duration::from_millis(10));
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another command holds them"));
+                return Err(io::Error::other("another command has locked them"));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
@@ -212,7 +218,7 @@ fn locked(path: &Path) -> io::Result<Held> {
 }
 
 /// What to do where the file says which account is meant.
-const OF_ACCOUNTS: &str = "mend or delete that file, or name the account with --account";
+const OF_ACCOUNTS: &str = "correct or delete that file, or name the account with --account";
 
 fn unreadable(file: &Path, why: &str, advice: &str) -> Failure {
     Failure::Config {

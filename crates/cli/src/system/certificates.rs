@@ -66,7 +66,7 @@ impl CertificateVariable {
     pub(crate) fn trouble(&self) -> Option<String> {
         if self.is_blank() {
             return Some(
-                "is set to nothing, and the TLS library takes that for the name of a file".into(),
+                "is empty, and the TLS library uses the empty value as a file name".into(),
             );
         }
         self.places().iter().find_map(|place| {
@@ -74,8 +74,8 @@ impl CertificateVariable {
             let shown = printable(text.trim());
             match std::fs::metadata(place) {
                 Err(_nothing) if text.trim().len() < text.len() => Some(format!(
-                    "names {shown} with white space or a line end around it, which the TLS library \
-                     takes for a part of the name"
+                    "names {shown} with leading or trailing white space, which the TLS library \
+                     treats as part of the name"
                 )),
                 Err(error) => Some(format!("names {shown}, which cannot be read: {error}")),
                 Ok(found) => (self.misfit(&found)).map(|why| format!("names {shown}, which {why}")),
@@ -100,10 +100,10 @@ impl CertificateVariable {
     fn misfit(&self, found: &Metadata) -> Option<&'static str> {
         Some(match (self.is_directory(), found) {
             (true, found) if found.is_dir() => return None,
-            (true, _) => "is no directory",
+            (true, _) => "is not a directory",
             (false, found) if found.is_dir() => "is a directory",
-            (false, found) if !found.is_file() => "is no regular file",
-            (false, found) if found.len() > LARGEST => "has more than 16 MiB",
+            (false, found) if !found.is_file() => "is not a regular file",
+            (false, found) if found.len() > LARGEST => "is larger than 16 MiB",
             (false, _) => return None,
         })
     }
@@ -140,7 +140,7 @@ pub(crate) fn explained(error: &Error) -> Option<Failure> {
     Some(Failure::Config { message, advice })
 }
 
-/// Whether it is not the network but what this computer trusts that stands in the way: no
+/// Whether it is not the network but what this computer trusts that is the cause: no
 /// certificate at all, or others than the system's own.
 fn is_broken(error: &Error) -> bool {
     error.is_about_trust() && (error.kind() == ErrorKind::System || !variables().is_empty())
@@ -164,7 +164,7 @@ pub(crate) fn words(error: &Error) -> Option<String> {
             )
         })
         .collect();
-    Some(format!(" (certificates by {})", named.join("; ")))
+    Some(format!(" (certificates set by {})", named.join("; ")))
 }
 
 /// What to do about it.
@@ -176,14 +176,13 @@ pub(crate) fn advice(error: &Error) -> Option<String> {
     let names: Vec<_> = set.iter().map(|variable| variable.name).collect();
     let it = if set.len() > 1 { "them" } else { "it" };
     Some(if set.is_empty() {
-        "install the package ca-certificates, which puts them into /etc/ssl/certs, or name a \
-         file of them with SSL_CERT_FILE"
+        "install the package ca-certificates, which installs them in /etc/ssl/certs, or set \
+         SSL_CERT_FILE to a file of certificates"
             .into()
     } else {
         format!(
-            "correct {}, or unset {it} to use those of the package ca-certificates (in \
-             /etc/ssl/certs); to trust a company's authority beside them, name its \
-             certificates with {CA_FILE}",
+            "correct {}, or unset {it} to use the package ca-certificates (/etc/ssl/certs); to \
+             trust a company's certificate authority as well, set {CA_FILE} to its certificates",
             names.join(" and ")
         )
     })

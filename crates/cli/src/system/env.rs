@@ -41,17 +41,17 @@ pub(crate) fn text(name: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-/// What is wrong with a text that a person meant as one plain value.
+/// What is wrong with a text that a user meant as one plain value.
 fn oddity(text: &str) -> Option<&'static str> {
     let in_quotes = |quote| text.starts_with(quote) || text.ends_with(quote);
     if text.len() > LONGEST {
-        Some("it is longer than any such value")
+        Some("it is too long")
     } else if text.contains(['\n', '\r']) {
-        Some("there is a line end in it")
+        Some("it contains a line break")
     } else if printable(text) != text {
-        Some("there are control characters or invisible characters in it")
+        Some("it contains control characters or invisible characters")
     } else if in_quotes('"') || in_quotes('\'') {
-        Some("there are quotes around it, which only a shell takes off")
+        Some("it is enclosed in quotes, which only a shell removes")
     } else {
         None
     }
@@ -72,7 +72,7 @@ pub(crate) fn word(name: &str) -> Result<Option<String>, Failure> {
 fn url(name: &str) -> Result<Option<String>, Failure> {
     match text(name)? {
         Some(url) if url.contains(char::is_whitespace) => {
-            Err(not_valid(name, "there is a blank in it"))
+            Err(not_valid(name, "it contains white space"))
         }
         url => Ok(url),
     }
@@ -94,7 +94,7 @@ pub(crate) fn own_path(name: &str) -> Result<Option<PathBuf>, Failure> {
     };
     let text = path.to_string_lossy();
     if text == "~" || text.starts_with("~/") {
-        let why = "only a shell knows what ~ stands for: write the whole path";
+        let why = "only a shell expands ~: write the full path";
         return Err(not_valid(name, why));
     }
     // What is not UTF-8 can be a path all the same.
@@ -193,7 +193,7 @@ impl Proxy {
     pub(crate) fn shown(&self) -> String {
         match self.url() {
             Ok(url) => url.to_string(),
-            Err(_wrong) => "(no URL of a proxy)".to_owned(),
+            Err(_wrong) => "(not a proxy URL)".to_owned(),
         }
     }
 }

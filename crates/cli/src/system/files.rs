@@ -23,7 +23,7 @@ pub(crate) fn no_path(scheme: &str) -> String {
     if scheme.eq_ignore_ascii_case("file") {
         return "it must be a path, without `file://`".to_owned();
     }
-    "it is a URL, and only paths of files are known".to_owned()
+    "it is a URL, and only file paths are supported".to_owned()
 }
 
 /// Refuses a URL where a flag wants a path.
@@ -31,7 +31,7 @@ pub(crate) fn check_path(flag: &str, path: &Path) -> Result<(), Failure> {
     match scheme_of(path) {
         Some(scheme) => Err(Failure::Config {
             message: format!("{flag} cannot be used: {}", no_path(&scheme)),
-            advice: format!("name a file of this computer with {flag}"),
+            advice: format!("name a file on this computer with {flag}"),
         }),
         None => Ok(()),
     }

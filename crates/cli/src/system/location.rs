@@ -9,10 +9,10 @@ use std::path::Path;
 
 use crate::system::env;
 
-/// What is known of the place, and the person's wish.
+/// What is known of the place, and the user's wish.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Location {
-    /// `Some` if the person came over SSH.
+    /// `Some` if the user came over SSH.
     pub(crate) ssh: Option<Ssh>,
     pub(crate) container: bool,
     pub(crate) wsl: bool,
@@ -24,10 +24,10 @@ pub(crate) struct Location {
     pub(crate) terminal: bool,
 }
 
-/// What SSH tells of the way that the person came.
+/// What SSH tells of the way that the user came.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Ssh {
-    /// The address of this computer as the person's has it, and the port of its SSH server.
+    /// The address of this computer as the user's has it, and the port of its SSH server.
     server: Option<(IpAddr, u16)>,
     user: Option<String>,
 }
@@ -59,7 +59,7 @@ impl Location {
 
     /// Whether what opens pages here opens files of this computer too. Windows does not, seen from
     /// WSL, and there no other user reads the arguments of a program. What `BROWSER` names may
-    /// open the page on another computer, as editors have it, unless the person sits here.
+    /// open the page on another computer, as editors have it, unless the user sits here.
     pub(crate) fn opens_files(&self) -> bool {
         let is_here = self.ssh.is_none() && !self.container && self.display;
         cfg!(unix) && !self.wsl && (self.browser.is_none() || is_here)
@@ -78,8 +78,8 @@ impl Location {
             (self.ssh.is_some(), "over SSH"),
             (self.wsl, "in WSL"),
             (self.container, "in a container"),
-            (self.display, "with a screen"),
-            (!self.display, "without a screen"),
+            (self.display, "with a display"),
+            (!self.display, "without a display"),
             (self.browser.is_some(), "with BROWSER set"),
         ] {
             if is {
@@ -94,7 +94,7 @@ impl Location {
 #[derive(Debug, Eq, PartialEq)]
 struct System {
     container: bool,
-    /// Windows is at hand, and with it the person's browser.
+    /// Windows is at hand, and with it the user's browser.
     wsl: bool,
 }
 
@@ -149,7 +149,7 @@ impl Ssh {
         }
     }
 
-    /// The command that lets the person's browser reach this address of this computer.
+    /// The command that lets the user's browser reach this address of this computer.
     pub(crate) fn tunnel(&self, to: SocketAddr) -> String {
         let user = self.user.as_ref().map(|user| format!("{user}@"));
         let user = user.unwrap_or_default();

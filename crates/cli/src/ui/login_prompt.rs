@@ -34,21 +34,21 @@ use crate::ui::width::wrapped;
 
 /// Clears up what an earlier sign-in left behind when it was killed: a terminal that does not show
 /// what is typed, and the file that leads a browser to its page.
-pub(crate) fn mend() {
+pub(crate) fn restore() {
     RedirectFile::remove_left_behind();
-    if tty::mend() {
+    if tty::restore() {
         streams::on_stderr().steer(paste_input::PLAIN_PASTES);
-        tracing::debug!("the terminal did not show what is typed; it was reset");
+        tracing::debug!("the terminal did not echo input; it was reset");
     }
 }
 
-/// Shows a sign-in: a block with a line that counts down for a person, JSON lines for a program.
+/// Shows a sign-in: a block with a line that counts down for a user, JSON lines for a program.
 #[derive(Debug)]
 pub(crate) struct LoginPrompt {
     json: bool,
     location: Location,
     opening: Opening,
-    /// A person or a program may paste; not in a demonstration.
+    /// A user or a program may paste; not in a demonstration.
     takes_pastes: bool,
     screen: &'static Screen,
     input: OnceLock<Option<PasteInput>>,
@@ -202,7 +202,7 @@ impl LoginPrompt {
         }
     }
 
-    /// The page stands in the terminal by now, so this may fail.
+    /// The terminal already shows the page, so this may fail.
     fn open(&self, url: &str) {
         if self.opening != Opening::Open {
             return;
@@ -212,8 +212,8 @@ impl LoginPrompt {
             Ok(file) => file,
             Err(error) => {
                 self.say(&format!(
-                    "No browser is opened, for the file that leads it to the page cannot be \
-                     written ({error}): open the page yourself."
+                    "No browser is opened, because the file that redirects it to the page cannot \
+                     be written ({error}): open the page yourself."
                 ));
                 return;
             }

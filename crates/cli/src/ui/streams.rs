@@ -1,5 +1,5 @@
 //! Standard output, which carries the answer, and standard error, which carries everything for a
-//! person: lines, and below them one line that changes.
+//! user: lines, and below them one line that changes.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _, stderr};

@@ -4,10 +4,10 @@
 //! See decision 0023.
 
 #[cfg(unix)]
-pub(crate) use unix::{HiddenInput, is_ours, mend};
+pub(crate) use unix::{HiddenInput, is_ours, restore};
 
 #[cfg(not(unix))]
-pub(crate) use other::{HiddenInput, is_ours, mend};
+pub(crate) use other::{HiddenInput, is_ours, restore};
 
 #[cfg(unix)]
 mod unix {
@@ -36,7 +36,7 @@ mod unix {
 
     /// Makes a terminal usable again that a program left as it had it when it was killed, as `stty
     /// sane` does; whether it was so.
-    pub(crate) fn mend() -> bool {
+    pub(crate) fn restore() -> bool {
         // Decision 0045.
         let is_sane = |modes: &Termios| {
             modes
@@ -96,7 +96,7 @@ mod unix {
     impl Drop for HiddenInput {
         /// What was typed and not read goes too: a shell must not take half a code for a command.
         fn drop(&mut self) {
-            // A terminal that another job has by now keeps the modes of that job.
+            // A terminal that now belongs to another job keeps the modes of that job.
             if is_ours(stdin()) {
                 let _gone = tcsetattr(stdin(), OptionalActions::Flush, &self.before);
             }
@@ -110,7 +110,7 @@ mod other {
         true
     }
 
-    pub(crate) fn mend() -> bool {
+    pub(crate) fn restore() -> bool {
         false
     }
 

@@ -61,12 +61,12 @@ fn the_advice_for_a_session_of_another_account_or_provider_is_a_separate_file() 
         &["token", "minimax", "--store", store],
     ] {
         let done = user.run(args);
-        done.assert_failed(1, "holds a session of");
-        advises(&done, "name another file with --store", &["the client"]);
+        done.assert_failed(1, "contains a session of");
+        advises(&done, "use another file with --store", &["the client"]);
     }
     let elsewhere = user.file("qwen", "work");
     fs::copy(user.file("qwen", "default"), &elsewhere).unwrap();
     let done = user.run(&["token", "qwen", "--account", "work"]);
-    done.assert_failed(1, "holds a session of the account default");
+    done.assert_failed(1, "contains a session of the account default");
     advises(&done, "move that file back", &["the client", "--store"]);
 }

@@ -64,7 +64,7 @@ fn white_space_around_a_path_is_reported_and_an_empty_variable_beside_another_is
             );
             let printed = format!("{}{}", done.out, done.err);
             let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
-            let named = format!("names {bundle} with white space or a line end around it");
+            let named = format!("names {bundle} with leading or trailing white space");
             assert_eq!(printed.contains(&named), around, "{value:?}: {printed}");
             assert!(printed.contains("SSL_CERT_FILE"), "{printed}");
             assert!(!printed.contains("SSL_CERT_DIR"), "{printed}");

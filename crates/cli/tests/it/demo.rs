@@ -11,9 +11,9 @@ fn the_demo_proves_the_main_job_and_leaves_the_real_sessions_alone() {
         "Sign in to Qwen",
         "Sign in to MiniMax",
         "Sign in to Gemini",
-        "20 tasks got the same token; the vendor saw 1 renewal",
+        "20 tasks received the same token; the provider received 1 refresh.",
         "After a restart",
-        "What this proved",
+        "Results, as counted",
     ] {
         assert!(done.out.contains(printed), "{printed}: {done:?}");
     }

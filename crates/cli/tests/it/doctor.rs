@@ -1,4 +1,4 @@
-//! `llm-auth doctor`: it names what stands in the way and touches no credential.
+//! `llm-auth doctor`: it names the cause of a failure and touches no credential.
 
 mod endpoints;
 mod local;

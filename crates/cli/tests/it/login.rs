@@ -273,7 +273,7 @@ fn after_three_incomplete_addresses_the_advice_is_to_start_again() {
     assert_eq!(child.wait().unwrap().code(), Some(0), "{printed}");
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     let of_cut = printed
-        .matches("may have been cut: copy the whole address")
+        .matches("may be incomplete: copy the whole address")
         .count();
     let again = printed
         .matches("press Ctrl-C and run `llm-auth login` again")
@@ -293,7 +293,7 @@ fn gemini_without_a_client_or_with_a_wrong_file_prints_advice() {
         command.env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
         Done::of(&mut command)
     };
-    run(&["login", "gemini"]).assert_failed(1, "no OAuth client");
+    run(&["login", "gemini"]).assert_failed(1, "the OAuth client is not set");
     let missing = user.directory.path().join("none.json");
     let args = [
         "login",

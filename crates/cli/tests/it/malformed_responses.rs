@@ -41,7 +41,7 @@ fn a_hostile_page_is_neither_shown_nor_opened() {
             .qwen()
             .fault(Operation::DeviceAuthorization, Fault::patch(patch));
         let done = user.run(&["login", "qwen"]);
-        done.assert_failed(1, "page");
+        done.assert_failed(1, "verification URI");
         assert_eq!(user.kit.qwen().counters().polls, 0);
     }
 }

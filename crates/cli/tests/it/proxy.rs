@@ -27,7 +27,7 @@ fn a_proxy_that_rejects_the_credentials_is_named_without_the_password() {
         for part in [
             &company.proxy.to_string(),
             "407",
-            &format!("correct user and password in {variable} "),
+            &format!("correct the user name and password in {variable} "),
         ] {
             assert!(printed.contains(part), "{part}: {printed}");
         }
@@ -63,7 +63,10 @@ fn a_provider_on_the_internet_cannot_name_a_page_of_the_local_network() {
     ] {
         company.names_page(page);
         let done = company.run(&["login", "qwen", "--json"]);
-        done.assert_failed(1, "names a page on this computer or its network");
+        done.assert_failed(
+            1,
+            "contains a verification URI on this computer or its network",
+        );
         assert!(!done.out.contains("device_code"), "{done:?}");
     }
     assert_eq!(company.user.kit.qwen().counters().polls, 0);

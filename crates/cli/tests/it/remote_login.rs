@@ -1,4 +1,4 @@
-//! Signing in over SSH, without a screen, and with a browser of one's own.
+//! Signing in over SSH, without a display, and with a browser of one's own.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -160,7 +160,7 @@ fn a_mistaken_or_forged_paste_does_no_harm() {
     let done = login.end();
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(
-        done.err.matches("the sign-in goes on").count(),
+        done.err.matches("the sign-in continues").count(),
         4,
         "{done:?}"
     );
@@ -202,7 +202,7 @@ fn the_default_times_are_in_the_help_and_the_end_of_a_wait_names_the_flag() {
     let done = user.run(&["login", "gemini", "--timeout", "0.2"]);
     done.assert_failed(5, "in time");
     assert!(
-        done.err.contains("--timeout SECONDS waits longer"),
+        done.err.contains("--timeout SECONDS allows more time"),
         "{done:?}"
     );
     let done = user.run(&["login", "qwen", "--timeout", "0.2"]);
@@ -227,5 +227,5 @@ fn after_a_long_wait_a_hint_is_printed_once() {
     let user = User::with(Approval::Manual);
     let done = user.run(&["login", "qwen", "--timeout", "3"]);
     assert_eq!(done.code, Some(5), "{done:?}");
-    assert_eq!(done.err.matches("Nothing yet.").count(), 1, "{done:?}");
+    assert_eq!(done.err.matches("No response yet.").count(), 1, "{done:?}");
 }

@@ -82,7 +82,10 @@ fn a_second_signal_ends_the_command_at_once() {
     let mut printed = String::new();
     let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
     std::io::BufRead::read_line(&mut lines, &mut printed).unwrap();
-    assert!(printed.contains("once more"), "{printed}");
+    assert!(
+        printed.contains("press again to stop immediately"),
+        "{printed}"
+    );
     send(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(user.stored("qwen")["refresh"].is_string());

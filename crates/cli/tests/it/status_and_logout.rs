@@ -71,8 +71,8 @@ fn status_shows_every_session_and_sends_nothing() {
         blocks[0].starts_with("gemini  default  (current)  person@testkit.example\n"),
         "{shown:?}"
     );
-    assert!(blocks[1].contains("expired") && blocks[1].contains("the next `token` renews it"));
-    assert!(blocks[2].contains("unreadable") && blocks[2].contains("→ look at the file"));
+    assert!(blocks[1].contains("expired") && blocks[1].contains("the next `token` refreshes it"));
+    assert!(blocks[2].contains("unreadable") && blocks[2].contains("→ inspect the file"));
     assert!(blocks[3].starts_with("qwen  work\n"), "{shown:?}");
 }
 
@@ -89,7 +89,7 @@ fn a_rejected_session_is_shown_as_refused() {
     let shown = user.run(&["status"]);
     let advice = "→ sign in again with `llm-auth login qwen --account default`";
     assert!(shown.out.contains(advice), "{shown:?}");
-    assert!(shown.out.contains("last renewal  failed"), "{shown:?}");
+    assert!(shown.out.contains("last refresh  failed"), "{shown:?}");
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn a_token_with_less_than_the_wanted_validity_is_printed_with_a_warning() {
         assert_eq!(done.code, Some(0), "{done:?}");
         assert_eq!(done.out.lines().count(), 1, "{done:?}");
         assert!(
-            done.err.contains("Qwen's tokens do not live for"),
+            done.err.contains("Qwen does not issue tokens valid for"),
             "{done:?}"
         );
     }

@@ -53,7 +53,7 @@ fn an_invalid_access_token_is_not_handed_out() {
             &["exec", "qwen", "--", "/usr/bin/env"],
         ] {
             let done = user.run(args);
-            done.assert_failed(1, "the access token that is stored");
+            done.assert_failed(1, "the stored access token");
             assert!(!done.out.contains("made"), "{done:?}");
             assert!(done.out.len() + done.err.len() < 2000, "{args:?}");
             is_plain(&done);
@@ -223,7 +223,7 @@ fn an_api_that_a_foreign_file_names_is_qwen_s_or_left_aside() {
         assert_eq!(done.code, Some(0), "{done:?}");
         let is_foreign = !named.ends_with("qwen.ai");
         assert_eq!(
-            done.err.contains("none of Qwen's hosts"),
+            done.err.contains("not a host of Qwen"),
             is_foreign,
             "{done:?}"
         );
@@ -232,7 +232,7 @@ fn an_api_that_a_foreign_file_names_is_qwen_s_or_left_aside() {
         let done = run(&["token", "qwen", "--json"]);
         assert_eq!(done.json()["api_base"], base);
         assert_eq!(
-            done.err.contains("none of Qwen's hosts"),
+            done.err.contains("not a host of Qwen"),
             is_foreign,
             "{done:?}"
         );
@@ -247,7 +247,7 @@ fn an_api_that_a_foreign_file_names_is_qwen_s_or_left_aside() {
         let done = run(&exec);
         assert!(done.out.contains(&format!("BASE={base}\n")), "{done:?}");
         assert_eq!(
-            done.err.contains("none of Qwen's hosts"),
+            done.err.contains("not a host of Qwen"),
             is_foreign,
             "{done:?}"
         );

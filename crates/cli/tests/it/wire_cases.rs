@@ -83,7 +83,7 @@ async fn the_response_to_a_poll_ends_a_login_with_its_exit_code_or_lets_it_conti
         let polls = 1 + usize::from(goes_on);
         assert_eq!(scene.server.requests().len(), 1 + polls);
         let trouble = matches!(scene.case.label(), "transient" | "rate_limited");
-        assert_eq!(done.err.contains("the sign-in goes on"), trouble);
+        assert_eq!(done.err.contains("the sign-in continues"), trouble);
     })
     .await;
 }

@@ -143,7 +143,7 @@ fn log_lines_during_the_countdown_are_lines_of_their_own() {
 fn login_without_a_provider_asks_for_one() {
     let user = User::with(Approval::Manual);
     let mut terminal = Terminal::start(&user, WIDE, &["login"], &[]);
-    terminal.wait_for("Its number or name");
+    terminal.wait_for("Enter its number or name");
     terminal.send("1\n");
     terminal.wait_for("Sign in to Qwen");
     terminal.wait_for("Ctrl-C stops");

@@ -157,7 +157,12 @@ pub(crate) fn immutable(round: &mut Round) -> Check {
     let before = world.session(ACCOUNT)?;
     let frozen = Frozen::new(&world.file(ACCOUNT))?;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
-    failed_in_time(&world, &before, &done, "forbids to replace it")?;
+    failed_in_time(
+        &world,
+        &before,
+        &done,
+        "prevents llm-auth from replacing it",
+    )?;
     drop(frozen);
     world.check_next_call(ACCOUNT)?;
     world.check_no_reuse()?;
@@ -172,7 +177,7 @@ pub(crate) fn mounted_file(round: &mut Round) -> Check {
     let file = world.file(ACCOUNT);
     let mount = Mount::bind(&file, &file)?;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
-    failed_in_time(&world, &before, &done, "mounted on its own")?;
+    failed_in_time(&world, &before, &done, "it is a mount point")?;
     drop(mount);
     world.check_next_call(ACCOUNT)?;
     world.check_no_reuse()?;

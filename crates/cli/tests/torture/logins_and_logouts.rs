@@ -26,7 +26,7 @@ fn at_the_lock(world: &World, running: &Running) -> Check {
 }
 
 /// After a logout nothing rises again, whatever was under way.
-pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
+pub(crate) fn logout_during_refresh(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut proxy = world.proxy()?;
     let refresh = refreshing(&world, &proxy)?;
@@ -66,7 +66,7 @@ pub(crate) fn logout_during_renewal(round: &mut Round) -> Check {
 }
 
 /// The session of the login stays, whether it began before the refresh or in its midst.
-pub(crate) fn login_during_renewal(round: &mut Round) -> Check {
+pub(crate) fn login_during_refresh(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let mut proxy = world.proxy()?;
     let words = ["login", world.provider.name(), "--no-browser"];

@@ -73,7 +73,7 @@ impl Attached {
 
 impl Drop for Attached {
     /// A round that ends early leaves nothing behind. If the tracer has taken the status, the
-    /// number may be another's by now.
+    /// number may belong to another already.
     fn drop(&mut self) {
         if !self.ended {
             let _ended = self.child.kill();

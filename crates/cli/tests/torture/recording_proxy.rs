@@ -174,7 +174,7 @@ impl Shared {
             state.clients.push(client.try_clone().unwrap());
             let talking = Arc::clone(self);
             state.talks.push(std::thread::spawn(move || {
-                // A talk that breaks off concerns only the process at its end.
+                // An interrupted connection concerns only the process at its end.
                 let _ended = talking.talk(client);
             }));
         }

@@ -41,7 +41,7 @@ pub(crate) fn response_on_its_way(round: &mut Round) -> Check {
     if signal_first {
         running.signal(signal);
         if round.random.happens(50) {
-            running.wait_for_words("finishing a renewal")?;
+            running.wait_for_words("finishing a refresh")?;
         }
         proxy.release();
     } else {

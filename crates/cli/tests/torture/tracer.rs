@@ -54,7 +54,7 @@ impl fmt::Debug for Tracer<'_> {
     }
 }
 
-/// Runs a command that waits for a word first; `rotated` is whether the server has by now.
+/// Runs a command that waits for a word first; `rotated` is whether the server already has.
 pub(crate) fn run(
     command: &mut Command,
     plan: Plan,

@@ -156,7 +156,10 @@ async fn odd_intervals_count_as_not_named() -> TestResult {
         assert_eq!(device.interval, None, "{odd}");
     }
     let provider = MiniMaxProvider::new();
-    let flow = provider.config().device_flow().ok_or("no device flow")?;
+    let flow = provider
+        .config()
+        .device_flow()
+        .ok_or("does not support the device flow")?;
     assert_eq!(flow.schedule.first_wait(None), Duration::from_secs(2));
     Ok(())
 }

@@ -43,7 +43,7 @@ async fn polled<T>(work: impl Future<Output = T>, times: usize) -> Option<T> {
 }
 
 #[tokio::test]
-async fn a_caller_that_is_dropped_at_any_await_point_of_a_renewal_loses_nothing() -> TestResult {
+async fn a_caller_that_is_dropped_at_any_await_point_of_a_refresh_loses_nothing() -> TestResult {
     let kit = kit().start().await?;
     let directory = tempfile::tempdir()?;
     let store = FileTokenStore::file(directory.path().join("session.json"));
@@ -73,7 +73,7 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_renewal_loses_nothing(
 /// Nothing else drives it: the refresh itself is dropped at each of its own await points only
 /// together with its runtime, as at the end of a process.
 #[test]
-fn a_process_that_ends_at_any_moment_of_a_renewal_loses_nothing_but_what_was_never_received()
+fn a_process_that_ends_at_any_moment_of_a_refresh_loses_nothing_but_what_was_never_received()
 -> TestResult {
     let kit = kit()
         // The server accepts a token again if its successor was never used: RFC 9700 section 4.14.2

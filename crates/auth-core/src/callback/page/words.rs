@@ -56,22 +56,23 @@ impl Language {
         let (title, text) = match (self, page) {
             (Self::English, Page::Done) => (
                 "Approved",
-                "You can close this window and go back to your program. It says when all is stored.",
+                "You can close this window and return to your program, which reports when the \
+                 session is stored.",
             ),
             (Self::English, Page::Denied) => (
                 "Not signed in",
-                "The request was refused, and nothing was given to your program. You can close \
-                 this window.",
+                "The request was denied, and your program received nothing. You can close this \
+                 window.",
             ),
             (Self::English, Page::Failed) => (
                 "Something went wrong",
-                "You are not signed in. Go back to your program: it says what happened and what \
-                 to do.",
+                "You are not signed in. Return to your program: it shows what happened and what to \
+                 do.",
             ),
             (Self::English, Page::Nothing) => (
                 "Nothing to do here",
-                "This address waits for one response of a sign-in, and this was not it. You can \
-                 close this window.",
+                "This address expects the response to a sign-in, and this request was not one. You \
+                 can close this window.",
             ),
             (Self::Chinese, Page::Done) => (
                 "已授权",

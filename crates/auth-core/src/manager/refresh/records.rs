@@ -87,7 +87,7 @@ impl Refresh<'_> {
         {
             edit(&mut stored.metadata);
             if let Err(error) = guard.save(&stored).await {
-                tracing::warn!(%error, "cannot note that a refresh failed");
+                tracing::warn!(%error, "cannot record a failed refresh");
             }
         }
     }
@@ -121,7 +121,7 @@ fn wait_longer(stored: &OAuthToken, wait: Duration) -> Error {
     });
     Error::new(
         ErrorKind::RateLimited,
-        format!("the server asked for no request in the next {seconds} s{reason}"),
+        format!("the server accepts no request for the next {seconds} s{reason}"),
     )
     .with_retry_after(Some(wait))
 }

@@ -46,7 +46,7 @@ impl Rejected {
 
 fn spent_for_nothing(error: &Error) -> Error {
     let message = format!(
-        "{}; the server has spent the refresh token, so it is not sent again",
+        "{}; the server has consumed the refresh token, so it is not sent again",
         error.message()
     );
     let status = error.status().unwrap_or_default();
@@ -57,7 +57,8 @@ fn spent_for_nothing(error: &Error) -> Error {
 
 fn explain_lost_response(error: &Error) -> Error {
     let message = format!(
-        "{}; the response to an earlier refresh was lost, so the refresh token was probably spent by it",
+        "{}; the response to an earlier refresh was lost, and that refresh probably consumed the \
+         refresh token",
         error.message()
     );
     let explained =

@@ -179,7 +179,7 @@ impl LockedFile {
                 Err(Error::new(
                     ErrorKind::Store,
                     format!(
-                        "{} holds a newer session by now: load it again",
+                        "{} now contains a newer session: load it again",
                         self.target.path.display()
                     ),
                 ))

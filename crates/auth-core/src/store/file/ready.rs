@@ -56,7 +56,7 @@ impl Ready {
         lock: Arc<FileLock>,
     ) -> Result<Self> {
         let path = target.temporary_path();
-        let failed = |source| store_error("write beside the token file", &path, source);
+        let failed = |source| store_error("write next to the token file", &path, source);
         let directory = Directory::open(target.directory()).map_err(failed)?;
         let like = files::check_replaceable(&directory, target.name())
             .map_err(|source| replace_error(&target.path, source))?;
@@ -76,7 +76,7 @@ impl Ready {
             .map_err(|source| replace_error(&target.path, source))?;
         ready
             .reserve(size)
-            .map_err(|source| store_error("reserve space beside", &target.path, source))?;
+            .map_err(|source| store_error("reserve space next to", &target.path, source))?;
         Ok(ready)
     }
 

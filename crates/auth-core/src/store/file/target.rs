@@ -68,7 +68,7 @@ impl Target {
         Err(store_error(
             "follow the links of",
             &path,
-            io::Error::other("they go in a circle"),
+            io::Error::other("they form a loop"),
         ))
     }
 
@@ -145,7 +145,7 @@ impl Target {
     /// complete and names the tokens of the session that it replaces.
     pub(super) fn successor(&self, stored: &OAuthToken) -> Result<Option<Successor>> {
         let path = self.temporary_path();
-        let failed = |source| store_error("read beside the token file", &path, source);
+        let failed = |source| store_error("read next to the token file", &path, source);
         let file = match files::open_strictly(&path) {
             Ok(Some(file)) => file,
             // A foreign file is no successor.
@@ -175,13 +175,13 @@ impl Target {
         };
         let Some(successor) = successor else {
             if let Err(error) = self.remove_leftover() {
-                tracing::warn!(%error, "what is left beside a token file cannot be removed");
+                tracing::warn!(%error, "cannot remove a leftover next to a token file");
             }
             return Ok(stored);
         };
         successor.make_durable(self)?;
         if let Err(error) = self.place_successor() {
-            tracing::warn!(%error, "a session waits beside its file");
+            tracing::warn!(%error, "a session is pending next to its file");
         }
         Ok(Some(successor.token))
     }
@@ -292,7 +292,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Written, Unreadable> {
     let mut token: OAuthToken = crate::json::parse(bytes).map_err(|source| {
         let (line, column) = (source.line(), source.column());
         senseless(
-            format!("holds no session that can be read (line {line}, column {column})"),
+            format!("contains no valid session (line {line}, column {column})"),
             source.is_eof(),
         )
     })?;
@@ -316,7 +316,7 @@ fn is_no_link(error: &io::Error) -> bool {
 pub(super) fn replace_error(path: &Path, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::ResourceBusy {
         return store_error(
-            "replace (it is mounted on its own: mount its directory instead)",
+            "replace (it is a mount point: mount its directory instead)",
             path,
             source,
         );

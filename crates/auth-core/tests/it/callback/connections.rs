@@ -16,7 +16,7 @@ async fn a_request_that_cannot_be_parsed_gets_a_page_is_reported_and_the_sign_in
         (
             head(&format!("Cookie: {}\r\n", "c".repeat(1_000_000))),
             "431",
-            "a request with too long headers",
+            "a request whose headers are too long",
         ),
         (
             head(&"X: y\r\n".repeat(1000)),
@@ -46,7 +46,7 @@ async fn a_request_that_cannot_be_parsed_gets_a_page_is_reported_and_the_sign_in
         (
             "\u{16}\u{3}\u{1} a TLS hello".into(),
             "400",
-            "a request by https",
+            "an HTTPS request",
         ),
     ] {
         // Such a client may send on while the page comes.
@@ -76,7 +76,10 @@ async fn a_request_that_cannot_be_parsed_gets_a_page_is_reported_and_the_sign_in
     let mut half = TcpStream::connect(&host).await.unwrap();
     half.write_all(b"GET /cb?code").await.unwrap();
     half.shutdown().await.unwrap();
-    assert_eq!(waiting.ignored.recv().await.unwrap(), "half a request");
+    assert_eq!(
+        waiting.ignored.recv().await.unwrap(),
+        "an incomplete request"
+    );
     let page = waiting.answer(&format!("code=real&state={STATE}"));
     let redirect = waiting.task.await.unwrap().unwrap();
     assert_eq!(redirect.code().expose(), "real");

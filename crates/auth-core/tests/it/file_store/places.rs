@@ -264,7 +264,7 @@ async fn a_lock_file_is_a_regular_file_with_one_name_for_its_owner_alone() {
     assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
     fs::remove_file(&lock).unwrap();
     pipe(&lock);
-    refused("no regular file").await;
+    refused("not a regular file").await;
     assert!(store.lock_holder(&key()).is_err());
     fs::remove_file(&lock).unwrap();
     fs::write(&lock, "").unwrap();
@@ -384,7 +384,7 @@ async fn what_no_rename_can_replace_is_refused_before_anything_is_spent() {
         (
             &["mount", "--bind", other.to_str().unwrap(), path][..],
             &["umount", path][..],
-            "mounted on its own",
+            "it is a mount point",
         ),
         (&["chattr", "+i", path], &["chattr", "-i", path], "chattr"),
         (&["chattr", "+a", path], &["chattr", "-a", path], "chattr"),

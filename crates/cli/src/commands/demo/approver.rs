@@ -12,7 +12,7 @@ use super::output::Output;
 use super::provider::Stage;
 use crate::ui::login_prompt::LoginPrompt;
 
-/// Approves in the person's stead, after a pause in which they may do it themselves.
+/// Approves in the user's stead, after a pause in which they may do it themselves.
 #[derive(Clone, Debug)]
 pub(super) struct Approver {
     kit: Arc<Testkit>,
@@ -20,7 +20,7 @@ pub(super) struct Approver {
     output: Output,
 }
 
-/// Shows a sign-in as `llm-auth login` does, and has the person act.
+/// Shows a sign-in as `llm-auth login` does, and has the user act.
 #[derive(Debug)]
 pub(super) struct Prompt {
     approver: Approver,
@@ -33,7 +33,7 @@ impl Approver {
         Self { kit, pause, output }
     }
 
-    /// The prompt for a sign-in at this vendor.
+    /// The prompt for a sign-in at this provider.
     pub(super) fn at(&self, stage: &'static Stage) -> Prompt {
         Prompt {
             approver: self.clone(),
@@ -45,10 +45,10 @@ impl Approver {
     fn announce(&self) {
         // The listener's own failure ends the demo at the next line it writes.
         let _unheard = self.output.print(&if self.pause.is_zero() {
-            "(The demo plays the person and approves by itself.)".to_owned()
+            "(The demo approves the sign-in by itself.)".to_owned()
         } else {
             let seconds = self.pause.as_secs();
-            format!("(Approve it there, or wait: the demo does it in {seconds} seconds.)")
+            format!("(Approve it there, or wait: the demo approves it in {seconds} seconds.)")
         });
     }
 
@@ -67,7 +67,7 @@ impl Approver {
             };
             sleep(self.pause).await;
             if self.kit.gemini().approve_all() == 0 {
-                // The person was faster.
+                // The user was faster.
                 return;
             }
             if let Ok(http::Response {

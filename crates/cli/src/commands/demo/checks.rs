@@ -16,7 +16,7 @@ impl Checks {
 
     /// Tells the claims; a failure if one does not hold.
     pub(super) fn conclude(self, output: Output) -> Result<(), Failure> {
-        output.print("\n== What this proved, as the simulated vendors counted it")?;
+        output.print("\n== Results, as counted by the simulated providers")?;
         for (what, holds) in &self.checks {
             output.print(&format!("  {} {what}", if *holds { "ok" } else { "NO" }))?;
         }
@@ -34,10 +34,8 @@ impl Checks {
         }
         if broken > 0 {
             let all = self.checks.len();
-            return Err(Failure::Demo(format!(
-                "{broken} of {all} claims did not hold"
-            )));
+            return Err(Failure::Demo(format!("{broken} of {all} checks failed")));
         }
-        output.print("\nThe same with a real vendor: llm-auth login; llm-auth token VENDOR")
+        output.print("\nThe same with a real provider: llm-auth login; llm-auth token PROVIDER")
     }
 }

@@ -44,7 +44,7 @@ async fn send(
     let server = url
         .authority()
         .filter(|server| server.host() == "127.0.0.1" && url.scheme_str() == Some("http"))
-        .ok_or_else(|| io::Error::other("the demo calls this computer only"))?;
+        .ok_or_else(|| io::Error::other("the demo only calls this computer"))?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::builder()
         .method(method)

@@ -145,7 +145,7 @@ impl DemoProvider {
     }
 }
 
-/// The text of an answer or of a refusal, in the three vendors' shapes.
+/// The text of an answer or of a refusal, in the three providers' shapes.
 fn words(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let places = [
@@ -158,5 +158,5 @@ fn words(body: &[u8]) -> String {
     let found = places
         .iter()
         .find_map(|place| body.pointer(place)?.as_str());
-    printable(found.unwrap_or("(no words)"))
+    printable(found.unwrap_or("(no content)"))
 }

@@ -55,7 +55,7 @@ impl Check {
     }
 
     pub(super) fn at(mut self, provider: &str) -> Self {
-        // A message of its own may name the vendor first, which every check prints.
+        // A message of its own may name the provider first, which every check prints.
         if let Some(rest) = self.message.strip_prefix(&format!("{provider}: ")) {
             self.message = rest.to_owned();
         }

@@ -21,7 +21,7 @@ use crate::time::length;
 /// How long an endpoint may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A clock that is further off than this is worth a word; sessions make up for it.
+/// A clock that is further off than this is a warning; sessions compensate for it.
 const CLOCK_LIMIT: i64 = 30;
 
 /// What asking one endpoint brought.
@@ -51,7 +51,7 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
         Ok(http) => http,
         // What is wrong with the proxy or the certificates has been told.
         Err(_told) => {
-            let message = "not asked, because the way out cannot be used";
+            let message = "not checked, because the network configuration is invalid";
             checks.push(Check::new("endpoints", Status::Fail, message));
             return checks;
         }
@@ -153,8 +153,8 @@ impl Judgement {
     }
 }
 
-const GONE: &str = "the vendor has taken it away or renamed it: look for a newer llm-auth";
-const IN_BETWEEN: &str = "a network sign-in page, a firewall or a proxy answers in its place, or the \
+const GONE: &str = "the provider removed or renamed it: look for a newer llm-auth";
+const IN_BETWEEN: &str = "a network sign-in page, a firewall or a proxy responds instead, or the \
                           site has moved: open the page in a browser on this network";
 
 fn judge(entry: &Entry, answer: &Response) -> Judgement {
@@ -168,7 +168,7 @@ fn judge(entry: &Entry, answer: &Response) -> Judgement {
         );
     }
     if answer.is_web_page() && entry.kind != Kind::Page {
-        let words = format!("answers with a web page instead of JSON (status {status})");
+        let words = format!("responds with a web page instead of JSON (status {status})");
         return Judgement::new(Status::Fail, words, Some(IN_BETWEEN));
     }
     let told = |status, words: String, advice| Judgement::new(status, words, advice);
@@ -176,29 +176,29 @@ fn judge(entry: &Entry, answer: &Response) -> Judgement {
     match status {
         404 | 410 => told(
             Status::Fail,
-            format!("is not there (status {status})"),
+            format!("does not exist (status {status})"),
             Some(GONE),
         ),
         405 | 501 => told(
             Status::Fail,
-            format!("does not take such requests (status {status})"),
+            format!("does not accept this request (status {status})"),
             Some(GONE),
         ),
         407 => told(
             Status::Fail,
-            "cannot be reached: the proxy refuses (status 407)".to_owned(),
+            "cannot be reached: the proxy requires authentication (status 407)".to_owned(),
             Some(&proxy_advice()),
         ),
         _ if entry.kind == Kind::Page || is_json => {
-            told(Status::Ok, format!("answers (status {status})"), None)
+            told(Status::Ok, format!("responds (status {status})"), None)
         }
         // An API may refuse without a word.
         400..=499 if entry.kind == Kind::Resource => {
-            told(Status::Ok, format!("answers (status {status})"), None)
+            told(Status::Ok, format!("responds (status {status})"), None)
         }
         _ => told(
             Status::Warn,
-            format!("answers something that is not JSON (status {status})"),
+            format!("responds with something other than JSON (status {status})"),
             Some(IN_BETWEEN),
         ),
     }
@@ -211,9 +211,9 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
         && let Some(there) = error.redirected_to()
     {
         return if there == entry.endpoint.host() {
-            Judgement::new(Status::Ok, format!("answers (status {status})"), None)
+            Judgement::new(Status::Ok, format!("responds (status {status})"), None)
         } else {
-            let words = format!("leads on to {there} (status {status})");
+            let words = format!("redirects to {there} (status {status})");
             Judgement::new(Status::Warn, words, Some(IN_BETWEEN))
         };
     }
@@ -222,7 +222,7 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
             status: Status::Fail,
             words: format!("has moved to {place} (status {status})"),
             advice: Some(format!(
-                "if you trust that place, set {variable}={place}, or look for a newer llm-auth"
+                "if you trust that URL, set {variable}={place}, or look for a newer llm-auth"
             )),
             moved_to: Some(place.to_owned()),
         };
@@ -237,8 +237,8 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
         proxy_advice()
     } else if lower.contains("certificate") {
         format!(
-            "is the clock right? If a company's network opens TLS, name its authority's \
-             certificates with {CA_FILE}"
+            "check the clock. If your company's network inspects TLS, set {CA_FILE} to the \
+             certificates of its authority"
         )
     } else if error.kind() == ErrorKind::Transient && error.status().is_some() {
         IN_BETWEEN.to_owned()
@@ -249,7 +249,7 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
             proxy.variable
         )
     } else {
-        "is this computer online? Behind a proxy, set HTTPS_PROXY".to_owned()
+        "check the network connection; behind a proxy, set HTTPS_PROXY".to_owned()
     };
     let words = format!("cannot be used: {words}");
     Judgement::new(Status::Fail, words, Some(&advice))
@@ -261,15 +261,18 @@ fn clock(mut offsets: Vec<i64>) -> Option<Check> {
     let offset = *offsets.get(offsets.len() / 2)?;
     let apart = length(Duration::from_secs(offset.unsigned_abs()));
     let check = if offset.abs() <= CLOCK_LIMIT {
-        Check::new("clock", Status::Ok, "agrees with the vendors' clocks")
+        Check::new("clock", Status::Ok, "matches the providers' clocks")
     } else {
         let way = if offset < 0 { "ahead of" } else { "behind" };
         Check::new(
             "clock",
             Status::Warn,
-            format!("is {apart} {way} the vendors' clocks"),
+            format!("is {apart} {way} the providers' clocks"),
         )
-        .advice("set the clock of this computer; sessions make up for it, certificates may not")
+        .advice(
+            "set the clock of this computer; sessions compensate for the difference, but \
+             certificate checks may fail",
+        )
     };
     Some(check.fact("offset_seconds", offset))
 }

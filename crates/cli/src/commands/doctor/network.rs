@@ -21,22 +21,22 @@ fn proxy() -> Check {
     });
     match found {
         Err(failure) => Check::failed("proxy", &failure),
-        Ok(None) => Check::new("proxy", Status::Ok, "none is set").fact("proxy", None::<String>),
+        Ok(None) => Check::new("proxy", Status::Ok, "not set").fact("proxy", None::<String>),
         Ok(Some(proxy)) => {
             let (variable, shown) = (proxy.variable, proxy.shown());
-            let mut message = format!("{shown} (by {variable}); loopback never goes through it");
+            let mut message = format!("{shown} (set by {variable}); loopback bypasses it");
             if !proxy.except.is_empty() {
-                message.push_str(", nor what NO_PROXY names");
+                message.push_str(", as do the hosts in NO_PROXY");
             }
             let check = match reader::doubt(&TrustArgs::default()) {
                 Ok(Some(why)) => Check::new(
                     "proxy",
                     Status::Warn,
-                    format!("{message}; it could read what is sent, because {why}"),
+                    format!("{message}; it could read the requests, because {why}"),
                 )
                 .advice(
-                    "stored sessions are refreshed through it only if it is trusted: \
-                     --trust-endpoint, or \"trusted_endpoints\" in your settings",
+                    "to refresh stored sessions through it, trust it with --trust-endpoint, or \
+                     list it under \"trusted_endpoints\" in your settings",
                 ),
                 _ => Check::new("proxy", Status::Ok, message),
             };
@@ -65,14 +65,14 @@ fn ca() -> Option<Check> {
     Some(check.fact("variable", CA_FILE))
 }
 
-/// What stands in the place of the system's own certificates.
+/// What replaces the system's own certificates.
 fn system_ca(set: &CertificateVariable) -> Check {
     let (variable, shown) = (set.name, set.shown());
     let check = match set.trouble() {
         None => Check::new(
             "system_ca",
             Status::Ok,
-            format!("{shown} stands in the place of the system's certificates (by {variable})"),
+            format!("{shown} replaces the system's certificates (set by {variable})"),
         ),
         Some(why) => Check::new("system_ca", Status::Fail, format!("{variable} {why}")).advice(
             format!("correct {variable}, or unset it to use the package ca-certificates"),

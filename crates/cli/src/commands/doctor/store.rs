@@ -59,7 +59,9 @@ fn looked_at(
             Err(error) => checks.push(
                 Check::new("session", Status::Fail, chain(&error))
                     .at(&provider)
-                    .advice("check its rights; the sessions of other vendors are not affected"),
+                    .advice(
+                        "check its permissions; the sessions of other providers are not affected",
+                    ),
             ),
         }
     }
@@ -82,7 +84,7 @@ fn providers(
     })
 }
 
-/// What is worth a word about one session; it is counted under its state.
+/// The findings about one session; it is counted under its state.
 fn session(
     store: &FileTokenStore,
     selector: &SessionSelector,
@@ -97,15 +99,15 @@ fn session(
             *states.entry(state).or_default() += 1;
             if token.is_rejected() || state == "expired" {
                 let why = if token.is_rejected() {
-                    "the vendor refuses to renew it"
+                    "the provider rejected its refresh token"
                 } else {
-                    "it is over and cannot be renewed"
+                    "it has expired and cannot be refreshed"
                 };
                 checks.push(
                     Check::new("session", Status::Warn, format!("{key}: {why}"))
                         .at(key.provider())
                         .advice(format!(
-                            "sign in again; `{}` names the command",
+                            "sign in again; run `{}` for the command",
                             status(selector)
                         )),
                 );
@@ -135,7 +137,7 @@ fn status(selector: &SessionSelector) -> String {
     }
 }
 
-/// Whether the settings can be read, for the vendors that are looked at.
+/// Whether the settings can be read, for the providers that are looked at.
 fn settings(provider: Option<ProviderName>) -> Option<Check> {
     let wanted = provider.as_ref().map(std::slice::from_ref);
     let read = Settings::load().and_then(|settings| {
@@ -161,7 +163,7 @@ fn directory_of(file: &Path) -> PathBuf {
 /// Proved by a file that comes and goes; no session is touched.
 fn writable(directory: &Path, selector: &SessionSelector) -> Check {
     let elsewhere = match selector.store {
-        Some(_) => "name another file with --store",
+        Some(_) => "use another file with --store",
         None => "move the sessions with LLM_AUTH_HOME",
     };
     let shown = directory.display().to_string();
@@ -174,9 +176,9 @@ fn writable(directory: &Path, selector: &SessionSelector) -> Check {
     let existing = above.find(|above| above.symlink_metadata().is_ok());
     let existing = existing.unwrap_or_else(|| Path::new("."));
     if !existing.is_dir() {
-        let message = format!("{} is no directory", existing.display());
+        let message = format!("{} is not a directory", existing.display());
         return Check::new("store", Status::Fail, message)
-            .advice(format!("move it away, or {elsewhere}"))
+            .advice(format!("move it out of the way, or {elsewhere}"))
             .fact("folder", shown);
     }
     let is_there = existing == directory;
@@ -184,22 +186,22 @@ fn writable(directory: &Path, selector: &SessionSelector) -> Check {
         Err(source) => Check::new(
             "store",
             Status::Fail,
-            format!("{} cannot be written: {source}", existing.display()),
+            format!("{} is not writable: {source}", existing.display()),
         )
         .advice(advice(&source, elsewhere)),
         Ok(()) if is_there => match wide_rights(directory) {
             Some(mode) => Check::new(
                 "store",
                 Status::Warn,
-                format!("{shown} can be written, but others may enter it (mode {mode:o})"),
+                format!("{shown} is writable, but other users can access it (mode {mode:o})"),
             )
             .advice(format!("chmod 700 {}", quoted(&shown))),
-            None => Check::new("store", Status::Ok, format!("{shown} can be written")),
+            None => Check::new("store", Status::Ok, format!("{shown} is writable")),
         },
         Ok(()) => Check::new(
             "store",
             Status::Ok,
-            format!("{shown} is not there yet; the first sign-in makes it"),
+            format!("{shown} does not exist yet; the first sign-in creates it"),
         ),
     };
     check.fact("folder", shown)
@@ -217,12 +219,12 @@ fn proved(directory: &Path) -> io::Result<()> {
 fn advice(source: &io::Error, elsewhere: &str) -> String {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space (or files) on the disk".to_owned()
+            "free some space (or inodes) on the disk".to_owned()
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             format!("make the file system writable, or {elsewhere}")
         }
-        _ => format!("check the owner and the rights of the directory, or {elsewhere}"),
+        _ => format!("check the owner and permissions of the directory, or {elsewhere}"),
     }
 }
 
@@ -244,18 +246,18 @@ fn wide_rights(_directory: &Path) -> Option<u32> {
 fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
     let holder = match store.lock_holder(key) {
         Ok(LockHolder::Free) => return None,
-        Ok(LockHolder::Process(id)) => format!("process {id}, as it noted itself,"),
+        Ok(LockHolder::Process(id)) => format!("process {id} (as recorded by itself)"),
         Ok(_) => "another process".to_owned(),
         Err(error) => {
             let message = format!("{key}: {}", chain(&error));
             return Some(Check::new("lock", Status::Fail, message).at(key.provider()));
         }
     };
-    let message = format!("{key}: {holder} holds the lock at this moment");
+    let message = format!("{key}: {holder} is holding the lock");
     Some(
         Check::new("lock", Status::Note, message)
             .at(key.provider())
-            .advice("a renewal holds it for seconds; if it stays, look at that process"),
+            .advice("a refresh holds it for seconds; if this persists, inspect that process"),
     )
 }
 

@@ -12,7 +12,7 @@ use crate::providers::ProviderName;
 use crate::session::directories;
 use crate::system::env::{CA_FILE, Variables};
 
-/// Every end of a vendor's variable, whether or not that vendor has it.
+/// Every end of a provider's variable, whether or not that provider has it.
 const ENDS: [&str; 11] = [
     "ACCOUNT",
     "AUTHORIZATION_ENDPOINT",
@@ -35,9 +35,13 @@ pub(super) fn checks() -> Vec<Check> {
     names.sort();
     let check = |name: String| {
         let name = printable(&name);
-        Check::new("variable", Status::Warn, format!("{name} is not known"))
-            .advice("is it spelled right? It has no effect")
-            .fact("variable", name)
+        Check::new(
+            "variable",
+            Status::Warn,
+            format!("{name} is not a known variable"),
+        )
+        .advice("it has no effect; check the spelling")
+        .fact("variable", name)
     };
     names.into_iter().map(check).collect()
 }

@@ -24,7 +24,7 @@ pub(super) struct Foreign {
     pub(super) token: Option<OAuthToken>,
     /// Whether a refresh makes the refresh token worthless.
     pub(super) rotates: bool,
-    /// Why it cannot be taken over.
+    /// Why it cannot be imported.
     pub(super) refusal: Option<String>,
     pub(super) region: Option<RegionName>,
     pub(super) dialect: Dialect,
@@ -102,7 +102,7 @@ impl Members {
                 members,
             })),
             // The parser's words would quote the file.
-            Ok(_) | Err(_) => Err(cannot(file, "is no JSON object")),
+            Ok(_) | Err(_) => Err(cannot(file, "is not a JSON object")),
         }
     }
 
@@ -143,10 +143,7 @@ impl Members {
     }
 
     pub(super) fn lacks(&self, name: &str) -> Failure {
-        cannot(
-            &self.file,
-            &format!("has no {name}, or not of the form that is known"),
-        )
+        cannot(&self.file, &format!("has no valid {name}"))
     }
 
     pub(super) fn into_value(self) -> Value {
@@ -164,7 +161,7 @@ fn whole(number: f64) -> Option<i64> {
 pub(super) fn cannot(file: &Path, why: &str) -> Failure {
     Failure::Config {
         message: format!("{} {why}", file.display()),
-        advice: "look at the file, name another one with --file, or start a new session with \
+        advice: "inspect the file, name another one with --file, or start a new session with \
                  `llm-auth login`"
             .into(),
     }

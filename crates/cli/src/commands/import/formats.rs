@@ -19,7 +19,7 @@ pub(super) fn find(
     provider: Option<ProviderName>,
 ) -> Result<Foreign, Failure> {
     if provider.is_some() && source != Source::Gochat {
-        return Err(Failure::Usage("--vendor is for gochat".into()));
+        return Err(Failure::Usage("--vendor applies to gochat only".into()));
     }
     let places = match (file, source) {
         (Some(file), _) => {
@@ -33,7 +33,7 @@ pub(super) fn find(
         }
         (None, Source::Gochat) => {
             return Err(Failure::Usage(
-                "gochat's file stands anywhere: name it with --file".into(),
+                "gochat's file has no fixed location: name it with --file".into(),
             ));
         }
         (None, Source::Mmx) => {
@@ -73,7 +73,7 @@ pub(super) fn find(
             source.title(),
             names.join(", ")
         ),
-        advice: "sign in with `llm-auth login`, or name its file with --file".into(),
+        advice: "sign in with `llm-auth login`, or name the file with --file".into(),
     })
 }
 
@@ -126,7 +126,7 @@ fn mmx(members: &Members) -> Result<Option<Foreign>, Failure> {
 fn gochat(members: Members, provider: Option<ProviderName>) -> Result<Foreign, Failure> {
     let file = members.file().to_owned();
     let token: OAuthToken = serde_json::from_value(members.into_value())
-        .map_err(|_quotes_the_file| cannot(&file, "is no token file of gochat"))?;
+        .map_err(|_quotes_the_file| cannot(&file, "is not a token file of gochat"))?;
     let said = token
         .metadata
         .provider
@@ -138,15 +138,15 @@ fn gochat(members: Members, provider: Option<ProviderName>) -> Result<Foreign, F
         (None, Some(wanted)) => wanted,
         (None, None) => {
             return Err(Failure::Usage(
-                "gochat's file does not say the vendor: add --vendor".into(),
+                "gochat's file does not record the provider: add --vendor".into(),
             ));
         }
-        (Some(_), _) => return Err(cannot(&file, "belongs to another vendor")),
+        (Some(_), _) => return Err(cannot(&file, "belongs to another provider")),
     };
     let refusal = token
         .refresh
         .is_none()
-        .then(|| "it has no refresh token, so it ends by itself".to_owned());
+        .then(|| "it has no refresh token, so it expires and cannot be refreshed".to_owned());
     Ok(Foreign {
         identity: token.metadata.identity.clone(),
         token: Some(token),
@@ -192,12 +192,13 @@ fn encrypted(plain: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Application default credentials (google.aip.dev/auth/4110), those of a person only.
+/// Application default credentials (google.aip.dev/auth/4110), those of a user only.
 fn gcloud(members: &Members) -> Result<Foreign, Failure> {
     match members.text("type").as_deref() {
         Some("authorized_user") => {}
         Some(other @ ("service_account" | "external_account" | "impersonated_service_account")) => {
-            let why = format!("holds credentials of type {other}, which are no person's session");
+            let why =
+                format!("contains credentials of type {other}, which are not a user's session");
             return Err(cannot(members.file(), &why));
         }
         _ => return Err(members.lacks("type")),
@@ -205,7 +206,7 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
     if let Some(other) = members.printable("universe_domain")
         && other != "googleapis.com"
     {
-        let why = format!("is for {other}, another cloud than Google's");
+        let why = format!("is for {other}, which is not Google's cloud");
         return Err(cannot(members.file(), &why));
     }
     let id = members

@@ -26,17 +26,19 @@ pub(super) fn tell(args: &ImportArgs, source: Source, found: &Foreign) -> Result
     answer(&access(found))?;
     if let Some(mode) = found.readable_by_others() {
         answer(&format!(
-            "Careful: others on this computer can read that file (mode {mode:o})."
+            "Warning: other users of this computer can read that file (mode {mode:o})."
         ))?;
     }
     answer(&match &obstacle {
-        Some(why) => format!("It cannot be taken over: {why}."),
+        Some(why) => format!("It cannot be imported: {why}."),
         None if found.rotates => format!(
-            "Each renewal makes its refresh token worthless and brings a new one, so it must have \
-             ONE owner: if llm-auth took it over and {title} went on with its copy, both would \
-             lose it.",
+            "Each refresh invalidates the refresh token and returns a new one, so only one program \
+             can use it: if llm-auth imported it and {title} kept using its copy, both would lose \
+             the session.",
         ),
-        None => "Its refresh token stays good at a renewal, so two programs may use it.".to_owned(),
+        None => {
+            "Its refresh token stays valid after a refresh, so two programs can use it.".to_owned()
+        }
     })?;
     let again = command(args, source);
     answer(&format!(
@@ -45,9 +47,9 @@ pub(super) fn tell(args: &ImportArgs, source: Source, found: &Foreign) -> Result
     match obstacle {
         Some(_) => Ok(()),
         None if found.rotates => answer(&format!(
-            "Or take it over, and never use it with {title} again: {again} --take-over"
+            "Or import it, and never use it with {title} again: {again} --take-over"
         )),
-        None => answer(&format!("Or take it over: {again} --take-over")),
+        None => answer(&format!("Or import it: {again} --take-over")),
     }
 }
 
@@ -62,7 +64,7 @@ pub(super) fn line(args: &ImportArgs, source: Source, found: &Foreign) -> Result
 
 fn summary(source: Source, found: &Foreign) -> String {
     let owner = found.identity.as_deref().map(shown);
-    let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
+    let owner = owner.map(|owner| format!(" of {owner} (not verified)"));
     format!(
         "{} has a session at {}{}, in {}.",
         source.title(),
@@ -74,20 +76,20 @@ fn summary(source: Source, found: &Foreign) -> String {
 
 fn access(found: &Foreign) -> String {
     if !found.has_access_token() {
-        return "It holds no access token; a renewal brings the first.".to_owned();
+        return "It contains no access token; the first refresh obtains one.".to_owned();
     }
     let Some(expires_at) = found.expiry() else {
         return "Its access token does not expire.".to_owned();
     };
     let at = rfc3339(expires_at).unwrap_or_else(|| "an out-of-range date".to_owned());
     if expires_at > SystemClock.now() {
-        format!("Its access token is good until {at}.")
+        format!("Its access token is valid until {at}.")
     } else {
         format!("Its access token expired at {at}.")
     }
 }
 
-/// Why it could not be taken over.
+/// Why it cannot be imported.
 fn obstacle(args: &ImportArgs, found: &Foreign) -> Option<String> {
     match (&found.refusal, taken_over(args, found)) {
         (Some(why), _) => Some(why.clone()),

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// A program that keeps sessions of the same vendors.
+/// A program that keeps sessions of the same providers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Source {
     /// Qwen Code: ~/.qwen/oauth_creds.json.
@@ -34,7 +34,7 @@ impl Source {
         }
     }
 
-    /// As a person knows it.
+    /// As a user knows it.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Gcloud => "gcloud",

@@ -26,13 +26,13 @@ pub(super) fn taken_over(
     found: &Foreign,
 ) -> Result<(Provider, OAuthToken), Failure> {
     let refused = |why: &str| Failure::Config {
-        message: format!("the session cannot be taken over: {why}"),
+        message: format!("the session cannot be imported: {why}"),
         advice: "start a new session with --sign-in".to_owned(),
     };
     let token = match (&found.refusal, &found.token) {
         (None, Some(token)) => token.clone(),
         (Some(why), _) => return Err(refused(why)),
-        (None, None) => return Err(refused("it holds no tokens")),
+        (None, None) => return Err(refused("it contains no tokens")),
     };
     let configured = found
         .provider
@@ -56,7 +56,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
         .provider
         .accounts(&store)
         .meant_for_login(&session.selector)?;
-    // No other account would do for what cannot be taken over at all.
+    // Another account does not help a session that cannot be imported at all.
     let (configured, mut token) = taken_over(args, &found)?;
     nothing_is_lost(&store, &key)?;
     of_the_person(&key, &found)?;
@@ -73,7 +73,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
         .store(store.clone())
         .account(key.account())
         .build();
-    let interrupted = || "interrupted; look at `llm-auth status`".to_owned();
+    let interrupted = || "interrupted; check `llm-auth status`".to_owned();
     let work = async {
         manager.check_store().await?;
         // Another process may sign in there at the same moment.
@@ -82,30 +82,36 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     };
     let token = match runtime::run(|| vec![manager.clone()], work, interrupted)? {
         Insertion::Stored(stored) => stored.token,
-        Insertion::Refused(_) => return Err(occupied(&store, &key, "is a session by now")),
+        Insertion::Refused(_) => {
+            return Err(occupied(
+                &store,
+                &key,
+                "another process has just stored a session",
+            ));
+        }
     };
     let file = store.path(&key).display().to_string();
     let owner = found.identity.as_deref().map(shown);
-    let owner = owner.map(|owner| format!(" of {owner} (as it says)"));
+    let owner = owner.map(|owner| format!(" of {owner} (not verified)"));
     if let Some(ignored) = ignored {
         say(&ignored);
     }
     say(&format!(
-        "Taken over: {title}'s session{} is stored in {file}.",
+        "Imported: {title}'s session{} is stored in {file}.",
         owner.unwrap_or_default()
     ));
     if found.rotates {
         say(&format!(
-            "Sign out of {} in {title}, or never start it again with this account.",
+            "Sign out of {} in {title}, or do not use {title} with this account again.",
             found.provider.title()
         ));
     } else {
         say(&format!(
-            "{title} may go on with it; `llm-auth logout` leaves its grant alone."
+            "{title} can keep using it; `llm-auth logout` does not revoke it."
         ));
     }
     if time::has_expired(&token) {
-        say("It holds no valid access token; the next `llm-auth token` renews it.");
+        say("It contains no valid access token; the next `llm-auth token` refreshes it.");
     }
     if !args.json {
         return Ok(());
@@ -124,23 +130,23 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
 fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failure> {
     match store.read(key) {
         Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(occupied(store, key, "is a session already")),
+        Ok(Some(_)) => Err(occupied(store, key, "a session already exists")),
         Err(error) if error.kind() == ErrorKind::Corrupt => {
-            Err(occupied(store, key, "is something that cannot be read"))
+            Err(occupied(store, key, "an unreadable session already exists"))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// A session goes to no account that is named after another person than its file says.
+/// A session goes to no account that is named after another user than its file says.
 fn of_the_person(key: &SessionKey, found: &Foreign) -> Result<(), Failure> {
     if !resolve::is_of_another(key, found.identity.as_deref()) {
         return Ok(());
     }
     let owner = shown(found.identity.as_deref().unwrap_or_default());
     Err(Failure::Config {
-        message: format!("{key}: the session is of {owner}, as its file says"),
-        advice: format!("name its own account with --account {}", quoted(&owner)),
+        message: format!("{key}: according to its file, the session belongs to {owner}"),
+        advice: format!("add --account {}", quoted(&owner)),
     })
 }
 
@@ -150,8 +156,8 @@ fn one_owner(store: &FileTokenStore, key: &SessionKey, token: &OAuthToken) -> Re
         let stored = store.read(&other).ok().flatten();
         if stored.is_some_and(|stored| stored.refresh == token.refresh) {
             return Err(Failure::Config {
-                message: format!("{other}: that very session is here already"),
-                advice: "one refresh token must have one owner: use that account".into(),
+                message: format!("{other}: this account already contains the session"),
+                advice: "only one account can use a refresh token: use that account".into(),
             });
         }
     }
@@ -160,8 +166,8 @@ fn one_owner(store: &FileTokenStore, key: &SessionKey, token: &OAuthToken) -> Re
 
 fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {
     Failure::Config {
-        message: format!("{key}: there {there}, in {}", store.path(key).display()),
-        advice: "name another account with --account, or sign out of that one first".into(),
+        message: format!("{key}: {there} in {}", store.path(key).display()),
+        advice: "name another account with --account, or sign out of this one first".into(),
     }
 }
 

@@ -14,17 +14,17 @@ pub(super) fn ask() -> Result<ProviderName, Failure> {
     let names: Vec<&str> = providers.iter().map(|provider| provider.name()).collect();
     let names = names.join(", ");
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::Usage(format!("name a vendor: {names}")));
+        return Err(Failure::Usage(format!("name a provider: {names}")));
     }
-    say("Sign in to which vendor?\n");
+    say("Which provider do you want to sign in to?\n");
     for (at, provider) in providers.iter().enumerate() {
         say(&format!("  {}  {}", at + 1, provider.name()));
     }
-    say("\nIts number or name, then Enter:");
+    say("\nEnter its number or name:");
     let mut answer = String::new();
     let _ended = io::stdin().read_line(&mut answer);
     chosen(answer.trim(), providers)
-        .ok_or_else(|| Failure::Usage(format!("that is no vendor; there are {names}")))
+        .ok_or_else(|| Failure::Usage(format!("not a provider; expected one of {names}")))
 }
 
 fn chosen(answer: &str, providers: &[ProviderName]) -> Option<ProviderName> {

@@ -59,15 +59,15 @@ impl Policy {
                 format!("{account} is signed in as {owner}; this sign-in replaces that session.")
             }
             Some(owner) => format!(
-                "{account} is signed in as {owner}. The same person again replaces that session; \
-                 another user gets a separate account."
+                "{account} is signed in as {owner}. Signing in as the same user replaces that \
+                 session; another user gets a separate account."
             ),
             None if is_explicit => {
-                format!("{account} is signed in already; this sign-in replaces that session.")
+                format!("{account} is already signed in; this sign-in replaces that session.")
             }
             None => format!(
-                "{account} is signed in already; this sign-in replaces that session. To keep both, \
-                 stop it and name a new account with --account NAME."
+                "{account} is already signed in; this sign-in replaces that session. To keep both, \
+                 stop and run it again with a new account: --account NAME."
             ),
         })
     }
@@ -91,7 +91,7 @@ impl Policy {
                         "you signed in as {user}, not as {account}; nothing is stored"
                     ),
                     advice: format!(
-                        "sign in again and choose {account} in the browser, or leave out --account"
+                        "sign in again and choose {account} in the browser, or omit --account"
                     ),
                 });
             }
@@ -104,11 +104,11 @@ impl Policy {
         let occupant = printable(stored.and_then(owner).unwrap_or("another user"));
         let unknown = match user {
             Some(_) => String::new(),
-            None => format!(", and {provider} did not say who signed in now"),
+            None => format!(", and {provider} did not report who signed in"),
         };
         Ok(format!(
-            "Account {account} belongs to {occupant}, whose session is kept{unknown}; this one gets \
-             an account of its own."
+            "Account {account} belongs to {occupant}, whose session is kept{unknown}; this session \
+             gets a separate account."
         ))
     }
 

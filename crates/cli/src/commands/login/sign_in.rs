@@ -92,10 +92,7 @@ impl Login {
             key = accounts.of_user(identity.as_deref(), &self.policy.key);
         }
         Err(Failure::Config {
-            message: format!(
-                "{}: there is no free name for the new account",
-                self.policy.key
-            ),
+            message: format!("{}: no free name for the new account", self.policy.key),
             advice: "sign in again and name the account with --account".into(),
         })
     }
@@ -110,12 +107,12 @@ impl Login {
                     format!("The current account is now {account}.")
                 }
                 Ok(()) => format!(
-                    "The current account is now {account}; `llm-auth switch {} {}` goes back.",
+                    "The current account is now {account}; run `llm-auth switch {} {}` to go back.",
                     self.provider.name(),
                     quoted(&printable(before.account()))
                 ),
                 Err(failure) => format!(
-                    "{}; use it with --account {account}.",
+                    "{}; select it with --account {account}.",
                     printable(&failure.message())
                 ),
             },

@@ -42,7 +42,7 @@ pub(super) struct Row {
     refreshed_at: Option<String>,
     last_failure: Option<Failed>,
     clock_offset_seconds: Option<i64>,
-    /// For how long the vendor asked for no refresh.
+    /// For how long the provider asked for no refresh.
     waits_seconds: Option<u64>,
     renewable: bool,
     may_be_spent: bool,
@@ -155,8 +155,13 @@ impl Row {
                 .map(|name| shown(name)),
             advice: advice(selector, key, token, now),
             error: match other_account {
-                Some(account) => Some(format!("the file is of the account {}", shown(account))),
-                None => foreign.then(|| format!("the file is of {}", owner.unwrap_or_default())),
+                Some(account) => Some(format!(
+                    "the file belongs to the account {}",
+                    shown(account)
+                )),
+                None => {
+                    foreign.then(|| format!("the file belongs to {}", owner.unwrap_or_default()))
+                }
             },
             provider,
             ..self
@@ -172,9 +177,12 @@ impl Row {
         }
     }
 
-    /// The row for a person.
+    /// The row for a user.
     pub(super) fn lines(&self) -> Vec<String> {
-        let provider = self.provider.as_deref().unwrap_or("(vendor not noted)");
+        let provider = self
+            .provider
+            .as_deref()
+            .unwrap_or("(provider not recorded)");
         let mut head = provider.to_owned();
         if !self.account.is_empty() {
             head.push_str(&format!("  {}", self.account));
@@ -189,32 +197,32 @@ impl Row {
         let mut say = |name: &str, text: &str| lines.push(format!("  {name:<13} {text}"));
         match &self.error {
             Some(error) if self.state == "unreadable" => say(self.state, error),
-            Some(error) => say("careful", error),
+            Some(error) => say("warning", error),
             None => say(self.state, &self.expiry()),
         }
         if let Some(at) = &self.signed_in_at {
             let from = self.imported_from.as_ref();
-            let from = from.map(|name| format!(", taken over from {name}"));
+            let from = from.map(|name| format!(", imported from {name}"));
             say("signed in", &format!("{at}{}", from.unwrap_or_default()));
         }
         if let Some(at) = &self.refreshed_at {
-            say("renewed", at);
+            say("refreshed", at);
         }
         if let Some(failed) = &self.last_failure {
             let at = failed.at.as_deref().unwrap_or("at an unknown time");
-            let reason = failed.reason.as_deref().unwrap_or("for no reason given");
-            say("last renewal", &format!("failed, {at}: {reason}"));
+            let reason = failed.reason.as_deref().unwrap_or("no reason recorded");
+            say("last refresh", &format!("failed, {at}: {reason}"));
         }
         if self.may_be_spent {
             say(
-                "careful",
-                "a renewal was cut off: its refresh token may be spent",
+                "warning",
+                "a refresh was interrupted: its refresh token may already be consumed",
             );
         }
         if let Some(seconds) = self.clock_offset_seconds {
             let apart = length(Duration::from_secs(seconds.unsigned_abs()));
             let way = if seconds < 0 { "ahead of" } else { "behind" };
-            let text = format!("the clock of this computer is {apart} {way} the vendor's");
+            let text = format!("the clock of this computer is {apart} {way} the provider's");
             say("clock", &text);
         }
         if let Some(base) = &self.api_base {
@@ -224,7 +232,7 @@ impl Row {
             .into_iter()
             .flatten()
         {
-            say("careful", careful);
+            say("warning", careful);
         }
         say("stored in", &self.store);
         if let Some(advice) = &self.advice {
@@ -239,7 +247,7 @@ impl Row {
             return "the access token does not expire".to_owned();
         }
         let Some(seconds) = self.expires_in_seconds else {
-            return "no access token yet; the next `token` brings the first".to_owned();
+            return "no access token yet; the next `token` obtains one".to_owned();
         };
         let at = self.expires_at.as_deref().unwrap_or("an out-of-range date");
         let time = length(Duration::from_secs(seconds.unsigned_abs()));
@@ -249,13 +257,13 @@ impl Row {
             (_, false) => format!("the access token expired {time} ago, at {at}"),
         };
         let then = match (self.refused, self.renewable) {
-            (true, _) => "the vendor refuses to renew it",
-            (_, true) if self.state == "valid" => "renewed when it is asked for after that",
+            (true, _) => "the provider rejected its refresh token",
+            (_, true) if self.state == "valid" => "then refreshed on demand",
             (_, true) if self.waits_seconds.is_some() => {
-                "the vendor asked to wait; `--force-refresh` does not"
+                "the provider asked to wait; `--force-refresh` ignores this"
             }
-            (_, true) => "the next `token` renews it",
-            _ => "it cannot be renewed",
+            (_, true) => "the next `token` refreshes it",
+            _ => "it cannot be refreshed",
         };
         format!("{when}; {then}")
     }
@@ -271,7 +279,7 @@ fn reason_of(token: &OAuthToken) -> Option<&RefreshRecord> {
     refused.or(token.metadata.last_failure.as_deref())
 }
 
-/// What the person should do, if anything.
+/// What the user should do, if anything.
 fn advice(
     selector: &SessionSelector,
     key: &SessionKey,

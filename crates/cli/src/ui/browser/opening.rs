@@ -14,7 +14,7 @@ pub(crate) enum Opening {
 
 impl Opening {
     /// Whether to open a browser: as the flags wish, else where one can be seen. A `BROWSER`
-    /// reaches the person also from afar (editors set it in their remote terminals).
+    /// reaches the user also from afar (editors set it in their remote terminals).
     pub(crate) fn at(location: &Location, wish: Option<bool>) -> Self {
         match wish {
             Some(true) => return Self::Open,
@@ -25,8 +25,8 @@ impl Opening {
         if let Some(wanted) = &location.browser {
             return if are_text_browsers(wanted) {
                 Self::Show(Some(
-                    "BROWSER names a text browser, which cannot show such a page: open it in another \
-                     one.",
+                    "BROWSER names a text browser, which cannot display the sign-in page: open it \
+                     in another browser.",
                 ))
             } else {
                 Self::Open
@@ -34,19 +34,20 @@ impl Opening {
         }
         if location.ssh.is_some() {
             return Self::Show(Some(
-                "You are connected over SSH, so no browser is opened here: use the one on your own \
-                 computer.",
+                "You are connected over SSH, so no browser is opened here: use the browser on your \
+                 own computer.",
             ));
         }
         if location.container && !location.display {
             return Self::Show(Some(
-                "This is a container without a screen, so no browser is opened: use the one on your \
-                 own computer.",
+                "This is a container without a display, so no browser is opened: use the browser \
+                 on your own computer.",
             ));
         }
         if !location.display {
             return Self::Show(Some(
-                "There is no screen here, so no browser is opened: use one on any computer.",
+                "This computer has no display, so no browser is opened: use a browser on any \
+                 computer.",
             ));
         }
         if location.terminal {
@@ -72,7 +73,7 @@ mod tests {
         assert!(shows(&Opening::at(&over_ssh(), None), "SSH"));
         let mut location = desk();
         location.display = false;
-        assert!(shows(&Opening::at(&location, None), "no screen"));
+        assert!(shows(&Opening::at(&location, None), "no display"));
         location.container = true;
         assert!(shows(&Opening::at(&location, None), "container"));
     }

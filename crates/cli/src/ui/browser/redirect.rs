@@ -148,7 +148,7 @@ mod unix {
         let _not_there = fs::remove_file(directory.join(FILE));
         let removed = fs::remove_dir(directory);
         if let Err(error) = removed {
-            tracing::debug!(%error, directory = %directory.display(), "the file that leads a browser to the page stays");
+            tracing::debug!(%error, directory = %directory.display(), "the file that redirects a browser to the page remains");
         }
     }
 
@@ -232,7 +232,7 @@ fn html(page: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>llm-auth</title>\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"refresh\" content=\"0; url={escaped}\">\n\
-         <p><a href=\"{escaped}\">Go on to the sign-in</a></p>\n</html>\n"
+         <p><a href=\"{escaped}\">Continue to the sign-in</a></p>\n</html>\n"
     )
 }
 

@@ -41,7 +41,7 @@ pub(super) enum Ignored {
 }
 
 impl Countdown {
-    /// What to say after a long time, and whether the person can paste.
+    /// What to say after a long time, and whether the user can paste.
     pub(super) fn prepare(&mut self, hint: &'static str, takes_pastes: bool) {
         self.hint = Some(hint);
         self.takes_pastes = takes_pastes;

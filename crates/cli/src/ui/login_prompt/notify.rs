@@ -15,7 +15,8 @@ use crate::time::length;
 use crate::ui::events::Event;
 
 /// The message after the last paste that is tried.
-const EXHAUSTED: &str = "No more addresses are tried: press Ctrl-C and run `llm-auth login` again.";
+const EXHAUSTED: &str = "No more addresses are accepted: press Ctrl-C and run `llm-auth login` \
+                         again.";
 
 #[async_trait]
 impl UserPrompt for LoginPrompt {
@@ -46,7 +47,7 @@ impl UserPrompt for LoginPrompt {
                     interval_seconds: interval.as_secs_f64(),
                 });
                 self.say(&format!(
-                    "The server asked for fewer requests: one every {} from now on.",
+                    "The server asked for fewer requests: sending one every {} from now on.",
                     length(*interval)
                 ));
             }
@@ -57,14 +58,14 @@ impl UserPrompt for LoginPrompt {
                     kind,
                     message: &message,
                 });
-                self.say(&format!("{message}; the sign-in goes on."));
+                self.say(&format!("{message}; the sign-in continues."));
                 if self.countdown().is_exhausted() {
                     self.say(EXHAUSTED);
                 } else if error.kind() == ErrorKind::Expired {
                     // Of a sign-in that goes on only a pasted code can be over.
                     self.say(
-                        "What was pasted may have been cut: copy the whole address of the page \
-                         that the browser ends on, up to its very end, and paste that.",
+                        "The pasted text may be incomplete: copy the whole address of the page \
+                         that the browser ends on, to its end, and paste it.",
                     );
                 }
             }
@@ -104,8 +105,8 @@ impl LoginPrompt {
             device.best_uri(),
         );
         self.countdown().prepare(
-            "Nothing yet. Does the page show the code above, and was it approved there, not only \
-             signed in to? For a new code, stop this and begin again.",
+            "No response yet. Check that the page shows the code above, and that you approved it, \
+             not only signed in. For a new code, stop and start again.",
             false,
         );
         self.open(device.best_uri());
@@ -140,10 +141,11 @@ impl LoginPrompt {
             url,
         );
         let hint = if by_hand {
-            "Nothing yet. Was everything approved in the browser? If it ended on a page that cannot \
-             be reached, paste the address of that page here and press Enter."
+            "No response yet. Check that you approved everything in the browser. If it ended on a \
+             page that cannot be reached, paste the address of that page here and press Enter."
         } else {
-            "Nothing yet. Was everything approved in the browser, and can it reach this computer?"
+            "No response yet. Check that you approved everything in the browser, and that it can \
+             reach this computer."
         };
         self.countdown().prepare(hint, by_hand);
         self.open(url);
@@ -159,17 +161,17 @@ impl LoginPrompt {
         }
         match telling {
             Ignored::Tell if pasted && self.countdown().is_exhausted() => {
-                self.say(&format!("That is not tried ({why}). {EXHAUSTED}"));
+                self.say(&format!("That is not accepted ({why}). {EXHAUSTED}"));
             }
             Ignored::Tell if pasted => self.say(&format!(
                 "That is not a valid response ({why}). Copy the whole address of the page that the \
-                 browser ends on; the sign-in goes on."
+                browser ends on; the sign-in continues."
             )),
             Ignored::Tell => self.say(&format!(
-                "Ignored an unexpected request ({why}); the sign-in goes on."
+                "Ignored an unexpected request ({why}); the sign-in continues."
             )),
             Ignored::TellTheLast => {
-                self.say("Ignoring further unexpected requests without a message.");
+                self.say("Ignoring further unexpected requests silently.");
             }
             Ignored::Silent => {}
         }

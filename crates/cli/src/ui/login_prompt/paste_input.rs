@@ -142,7 +142,7 @@ fn read_lines(say: &Sender<Secret>, counts: fn(&str) -> bool) {
 
 /// Whether a line of a pipe, which may hold other things such as the rest of a script, says itself
 /// that it is for us: a code with its name, or the parameters of an address. Any other word stays
-/// here, for a code is sent to the vendor; of an address only one with our `state` is.
+/// here, for a code is sent to the provider; of an address only one with our `state` is.
 fn is_of_an_answer(text: &str) -> bool {
     // Decision 0046.
     let text = text.trim_start_matches(['"', '\'', '<']);

@@ -91,18 +91,19 @@ fn a_list_of_one_provider_does_not_claim_that_no_account_exists() {
     let user = User::new();
     let done = user.run(&["accounts", "gemini"]);
     assert!(
-        done.err.contains("no account at Gemini is signed in"),
+        done.err.contains("no Gemini account is signed in"),
         "{done:?}"
     );
     assert!(!done.err.contains("the others"), "{done:?}");
     user.sign_in(&["qwen"]);
     let done = user.run(&["accounts", "gemini"]);
     assert!(
-        done.err.contains("no account at Gemini is signed in"),
+        done.err.contains("no Gemini account is signed in"),
         "{done:?}"
     );
     assert!(
-        done.err.contains("`llm-auth accounts` shows the others"),
+        done.err
+            .contains("or `llm-auth accounts` to list the others"),
         "{done:?}"
     );
     assert!(user.run(&["accounts"]).out.contains("qwen"));

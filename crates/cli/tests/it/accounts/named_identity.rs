@@ -95,7 +95,7 @@ fn a_file_of_another_account_is_rejected_before_the_sign_in_begins() {
         ("minimax", &["--store", file]),
     ] {
         let done = user.run(&[&["login", provider], more].concat());
-        done.assert_failed(1, "holds a session of");
+        done.assert_failed(1, "contains a session of");
         for words in ["replaces", "Sign in to"] {
             assert!(!done.err.contains(words), "{done:?}");
         }

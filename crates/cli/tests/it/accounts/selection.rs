@@ -20,7 +20,7 @@ fn the_only_account_is_used_without_a_flag() {
     user.sign_in(&["qwen", "--account", "home"]);
     // With two accounts and no choice made, the command guesses neither.
     user.run(&["token", "qwen"])
-        .assert_failed(2, "name one of the accounts at Qwen: home, work");
+        .assert_failed(2, "name one of the Qwen accounts: home, work");
     assert_eq!(user.run(&["switch", "qwen", "WORK"]).code, Some(0));
     assert_eq!(user.run(&["token", "qwen"]).out, token.out);
     let with_home = |args: &[&str]| {
@@ -144,7 +144,7 @@ fn a_missing_account_cannot_become_the_current_one() {
         .assert_failed(3, "not signed in");
     user.sign_in(&["qwen"]);
     user.run(&["switch", "qwen", "work"])
-        .assert_failed(2, "there is no account work at Qwen");
+        .assert_failed(2, "no account work at Qwen");
     assert!(!user.directory.path().join("home/settings.json").exists());
     assert_eq!(user.run(&["switch", "qwen"]).code, Some(0));
 }

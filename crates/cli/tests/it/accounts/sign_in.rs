@@ -66,7 +66,10 @@ fn a_sign_in_without_a_verified_identity_replaces_no_session() {
     user.kit.gemini().fault(Operation::UserInfo, user_info);
     let done = user.sign_in_with_browser(&["login", "gemini", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.err.contains("did not say who signed in"), "{done:?}");
+    assert!(
+        done.err.contains("did not report who signed in"),
+        "{done:?}"
+    );
     assert_eq!(done.events().last().unwrap()["account"], "default-2");
     assert_eq!(fs::read(user.file("gemini", "default")).unwrap(), mias);
     let new = read(&user.file("gemini", "default-2"));
@@ -112,7 +115,7 @@ fn a_session_without_an_identity_is_replaced_only_after_a_warning() {
     user.sign_in(&["qwen"]);
     let done = user.run(&["login", "qwen", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    let notice = "Account default is signed in already; this sign-in replaces that session.";
+    let notice = "Account default is already signed in; this sign-in replaces that session.";
     assert!(done.err.contains(notice), "{done:?}");
     assert!(done.err.contains("--account NAME"), "{done:?}");
     assert_eq!(done.events().last().unwrap()["replaced"], true);

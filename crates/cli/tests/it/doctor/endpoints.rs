@@ -16,14 +16,14 @@ fn if_all_checks_pass_every_endpoint_is_named_and_the_exit_code_is_0() {
     let done = user.run(&["doctor"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     for words in [
-        "proxy: none is set",
-        "the first sign-in makes it",
+        "proxy: not set",
+        "the first sign-in creates it",
         "not signed in",
         "2026-04-15",
         "qwen: device authorization endpoint",
         "minimax: token endpoint",
         "gemini: authorization endpoint",
-        "agrees with the vendors' clocks",
+        "matches the providers' clocks",
     ] {
         assert!(done.out.contains(words), "{words}: {done:?}");
     }
@@ -114,7 +114,12 @@ fn an_endpoint_with_a_server_error_is_a_warning_and_a_missing_one_is_a_failure()
     let done = user.run(&["doctor", "qwen", "--json"]);
     assert_eq!(done.code, Some(1), "{done:?}");
     let check = endpoint(&done, "qwen", "device authorization endpoint");
-    assert!(check["message"].as_str().unwrap().contains("is not there"));
+    assert!(
+        check["message"]
+            .as_str()
+            .unwrap()
+            .contains("does not exist")
+    );
 }
 
 #[test]

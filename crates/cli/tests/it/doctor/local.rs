@@ -41,7 +41,7 @@ fn a_missing_client_is_reported_before_the_first_sign_in() {
         .output();
     let printed = Done::from(output.unwrap()).out;
     assert!(
-        printed.contains("gemini: there is no OAuth client"),
+        printed.contains("gemini: the OAuth client is not set"),
         "{printed}"
     );
     assert!(!printed.contains("gemini: gemini:"), "{printed}");

@@ -21,7 +21,7 @@ fn an_inspection_names_the_owner_and_warns_and_changes_nothing() {
     for words in [
         "Qwen Code has a session",
         "2100-01-01",
-        "ONE owner",
+        "only one program can use it",
         "--sign-in",
         "--take-over",
     ] {
@@ -70,23 +70,23 @@ fn an_unreadable_file_is_named_and_never_quoted() {
     user.run(&["import", "qwen-code"])
         .assert_failed(1, ".qwen/oauth_creds.json");
     for (content, what) in [
-        ("made-up-secret", "is no JSON object"),
-        ("[\"made-up-secret\"]", "is no JSON object"),
+        ("made-up-secret", "is not a JSON object"),
+        ("[\"made-up-secret\"]", "is not a JSON object"),
         (
             "{\"access_token\":\"made-up-secret\"}",
-            "has no expiry_date",
+            "has no valid expiry_date",
         ),
         (
             "{\"access_token\":\"made-up-secret\",\"expiry_date\":\"soon\"}",
-            "has no expiry_date",
+            "has no valid expiry_date",
         ),
         (
             "{\"access_token\":\"made-up-secret\",\"expiry_date\":1e300}",
-            "has no expiry_date",
+            "has no valid expiry_date",
         ),
         (
             "{\"access_token\":\"made-up-secret\",\"expiry_date\":1000.5}",
-            "has no refresh_token",
+            "has no valid refresh_token",
         ),
     ] {
         let file = write(&user, ".qwen/oauth_creds.json", &Value::Null);

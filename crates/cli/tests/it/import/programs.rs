@@ -81,7 +81,7 @@ fn a_session_of_mmx_is_refreshed_with_the_client_that_it_was_issued_to() {
     );
     let done = user.run(&["import", "mmx", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.err.contains("of mia (as it says)"), "{done:?}");
+    assert!(done.err.contains("of mia (not verified)"), "{done:?}");
     let metadata = user.stored("minimax")["llm_auth"]["context"].clone();
     assert_eq!(
         (&metadata["region"], &metadata["dialect"]),
@@ -157,7 +157,7 @@ fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
     };
     let done = run(&["import", "gcloud", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.err.contains("gcloud may go on with it"), "{done:?}");
+    assert!(done.err.contains("gcloud can keep using it"), "{done:?}");
     done.assert_no_secret(&[&refresh, &client("CLIENT_SECRET")]);
     let token = run(&["token", "gemini", "--json"]);
     assert_eq!(token.code, Some(0), "{token:?}");
@@ -169,7 +169,7 @@ fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
     // gcloud goes on with the same grant.
     let done = run(&["logout", "gemini", "--json"]);
     assert_eq!(done.json()["revocation"], "withheld", "{done:?}");
-    assert!(done.err.contains("gcloud has the same grant"), "{done:?}");
+    assert!(done.err.contains("gcloud uses the same grant"), "{done:?}");
     assert!(!user.file("gemini", "default").exists());
     assert_eq!(user.kit.gemini().counters().revocations, 0);
 
@@ -207,11 +207,11 @@ fn a_session_of_gemini_cli_cannot_be_imported_and_the_reason_is_printed() {
     let done = user.run(&["import", "gemini-cli"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(
-        done.out.contains("of mia@example.com (as it says)"),
+        done.out.contains("of mia@example.com (not verified)"),
         "{done:?}"
     );
     assert!(
-        done.out.contains("cannot be taken over") && done.out.contains("--sign-in"),
+        done.out.contains("cannot be imported") && done.out.contains("--sign-in"),
         "{done:?}"
     );
     assert!(!done.out.contains("--take-over"), "{done:?}");

@@ -19,7 +19,7 @@ fn a_session_that_is_stored_is_never_replaced_by_a_copy() {
         &qwen_code("made-up-access", "made-up-refresh", FAR),
     );
     let done = user.run(&["import", "qwen-code", "--take-over"]);
-    done.assert_failed(1, "there is a session already");
+    done.assert_failed(1, "a session already exists");
     assert!(done.err.contains("--account"), "{done:?}");
     assert_eq!(fs::read(user.file("qwen", "default")).unwrap(), before);
     let done = user.run(&["import", "qwen-code", "--take-over", "--account", "second"]);
@@ -38,7 +38,7 @@ fn one_refresh_token_has_one_owner_among_our_accounts_too() {
     let import_session =
         |account| user.run(&["import", "qwen-code", "--take-over", "--account", account]);
     assert_eq!(import_session("a").code, Some(0));
-    import_session("b").assert_failed(1, "qwen (a): that very session is here already");
+    import_session("b").assert_failed(1, "qwen (a): this account already contains the session");
     assert!(!user.file("qwen", "b").exists());
 }
 
@@ -114,7 +114,7 @@ fn a_session_of_one_user_is_not_stored_under_the_name_of_another() {
     ];
     let import = |account: &str| user.run(&[&args[..], &["--account", account]].concat());
     let done = import("tom@example.com");
-    done.assert_failed(1, "the session is of mia@example.com");
+    done.assert_failed(1, "the session belongs to mia@example.com");
     assert!(done.err.contains("--account mia@example.com"), "{done:?}");
     assert!(!user.file("qwen", "tom@example.com").exists());
     assert_eq!(import("Mia@example.com").code, Some(0));

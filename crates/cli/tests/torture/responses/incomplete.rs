@@ -1,4 +1,4 @@
-//! F5 to F7: the response is lost or breaks off.
+//! F5 to F7: the response is lost or incomplete.
 
 use llm_auth_testkit::{Fault, Operation};
 
@@ -65,7 +65,7 @@ pub(crate) fn lost_in_grace(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F7: the response breaks off before the provider did anything.
+/// F7: the response is cut off before the provider did anything.
 pub(crate) fn broken(round: &mut Round) -> Check {
     let cases = [
         ("dropped", Fault::drop_connection()),

@@ -32,12 +32,12 @@ pub(crate) fn authorization(url: &str, help: CallbackHelp<'_>, size: Size) -> Ve
     } else {
         say(
             &mut lines,
-            &format!("The answer comes back to {}.", help.redirect_uri),
+            &format!("Your browser is then redirected to {}.", help.redirect_uri),
         );
         if let Paste::ByHand { .. } = help.paste {
             say(
                 &mut lines,
-                "Should the browser end on a page that cannot be reached, paste the address of that \
+                "If the browser ends on a page that cannot be reached, paste the address of that \
                  page here and press Enter.",
             );
         }
@@ -56,8 +56,8 @@ fn from_afar(lines: &mut Vec<String>, help: CallbackHelp<'_>, size: Size) {
     let ways = ways(help);
     let many = ways.len() > 1;
     let text = format!(
-        "After you approve, your browser is sent to {}, an address on this computer, so the page does \
-         not load on yours.{}",
+        "After you approve, your browser is sent to {}, an address on this computer, so the page \
+         will not load on yours.{}",
         help.redirect_uri,
         if many {
             " Finish in one of two ways:"
@@ -93,7 +93,7 @@ fn ways(help: CallbackHelp<'_>) -> Vec<Way> {
         Paste::ByHand { hidden } => add(
             format!(
                 "Copy that page's address anyway, paste it here and press Enter{}. The code in it \
-                 is enough too.",
+                 is also enough.",
                 if hidden { " (input is hidden)" } else { "" }
             ),
             None,
@@ -115,14 +115,14 @@ fn ways(help: CallbackHelp<'_>) -> Vec<Way> {
     ways.push(match &help.location.ssh {
         Some(ssh) => Way {
             words: format!(
-                "{before} you open the page, run this on your own computer, with the name by which \
-                 you reach this one:"
+                "{before} you open the page, run this on your own computer, with the host name \
+                 that you use for this one:"
             ),
             command: Some(ssh.tunnel(address)),
         },
         None => Way {
             words: format!(
-                "{before} you open the page, forward port {port} of your own computer to here."
+                "{before} you open the page, forward port {port} of your own computer to this one."
             ),
             command: None,
         },

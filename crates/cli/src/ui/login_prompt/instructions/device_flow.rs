@@ -23,7 +23,7 @@ pub(crate) fn device(
     let (code, plain) = (&device.user_code, &device.verification_uri);
     let complete = device.verification_uri_complete.is_some();
     let compare = if complete {
-        "It must show this code; approve it only then:"
+        "Approve only if it shows this code:"
     } else {
         "Enter or compare this code there:"
     };
