@@ -1,4 +1,4 @@
-//! The pictures of the README, from real runs; see `crates/cli/tests/real.rs`.
+//! The pictures of the README, from real runs; see `crates/cli/tests/terminal/main.rs`.
 
 use std::env;
 
@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result<(), String> {
         .to_str()
         .ok_or("the repository's path is not UTF-8")?;
     cargo(
-        &["test", "-p", "llm-auth-cli", "--test", "real"],
+        &["test", "-p", "llm-auth-cli", "--test", "terminal"],
         // Here a browser that is missing is an error.
         &[("LLM_AUTH_SCREENSHOTS", directory), ("CI", "true")],
     )

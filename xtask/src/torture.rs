@@ -1,4 +1,4 @@
-//! Every fault against real processes; see `crates/cli/tests/torture.rs`.
+//! Every fault against real processes; see `crates/cli/tests/torture/main.rs`.
 
 use crate::run::cargo;
 

@@ -17,6 +17,7 @@ use serde::Deserialize;
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct LoopbackRedirect {
     /// The path, percent-encoded, with a slash before it.
     pub path: String,

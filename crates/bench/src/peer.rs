@@ -1,14 +1,14 @@
-//! What all of them can do: hand out a token, or say how it ended.
+//! What all of them can do: hand out a token, or return how it ended.
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ended {
     Token,
-    /// The caller is told, or made, to sign in again.
+    /// The caller must sign in again.
     Login,
-    /// The caller is told that it may pass by itself.
+    /// The failure may pass by itself; the caller may retry.
     Later,
-    /// The caller is told no more than that it failed.
+    /// The call failed, and the caller learns no reason.
     Failed,
 }
 

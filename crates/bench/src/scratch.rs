@@ -1,4 +1,4 @@
-//! A folder that goes away.
+//! A directory that is removed at the end.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,7 +29,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left in the folder for temporary files does no harm.
+        // What is left in the directory of temporary files does no harm.
         let _left = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! The one token endpoint that everybody is measured against, seen from the bench. It is a process of its
+//! The one token endpoint that every peer is measured against, seen from the bench. It is a process of its
 //! own (`bin/token_server.rs`), so that 10,000 connections do not share one table of open files.
 
 use std::io::{BufRead, BufReader, Write};

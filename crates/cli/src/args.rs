@@ -8,8 +8,8 @@ use crate::session::selector::SessionSelector;
 /// Which session a command is about.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SessionArgs {
-    /// The vendor.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// The provider.
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     pub(crate) provider: ProviderName,
 
     #[command(flatten)]

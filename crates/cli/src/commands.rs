@@ -26,28 +26,29 @@ use crate::system::core_dumps;
 
 #[cfg(feature = "demo")]
 const BEGIN: &str = "\
-Begin with `llm-auth login`, or `llm-auth demo` to see it all without any account; `llm-auth doctor`
-finds what stands in the way.";
+Start with `llm-auth login`, or with `llm-auth demo` to see everything without an account. If something
+does not work, run `llm-auth doctor`.";
 
 #[cfg(not(feature = "demo"))]
-const BEGIN: &str = "Begin with `llm-auth login`; `llm-auth doctor` finds what stands in the way.";
+const BEGIN: &str =
+    "Start with `llm-auth login`. If something does not work, run `llm-auth doctor`.";
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 other failure, 2 usage, 3 sign in (again), 4 temporary: try again,
+Exit codes: 0 success, 1 other failure, 2 usage, 3 sign in (again), 4 temporary, try again,
 5 denied or the code expired, 126/127 exec cannot run or find the command,
 129/130/131/143 hung up, interrupted, quit, terminated.
 
-Standard output carries only the answer; LLM_AUTH_HOME moves the directory of the sessions.";
+Only results go to standard output. LLM_AUTH_HOME sets the directory of the sessions.";
 
-/// Sign in to AI vendors and hand the access token to scripts.
+/// Sign in to AI providers, and print access tokens for scripts.
 #[derive(Debug, Parser)]
 #[command(name = "llm-auth", version, after_help = format!("{BEGIN}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Tell on standard error what is done, never a secret; -vv tells more. LLM_AUTH_LOG, with
-    /// directives such as `llm_auth_core=trace`, does the same.
+    /// Log each step to standard error, never a secret; -vv logs more. LLM_AUTH_LOG takes
+    /// directives such as `llm_auth_core=trace`.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 
@@ -59,33 +60,33 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Sign in at a vendor and keep the session.
+    /// Sign in to a provider and store the session.
     #[command(after_help = examples::LOGIN)]
     Login(login::LoginArgs),
-    /// Print a valid access token, refreshed if need be.
+    /// Print a valid access token, refreshing it if necessary.
     #[command(after_help = examples::TOKEN)]
     Token(token::TokenArgs),
     /// Run a program with a valid access token in its environment.
     #[command(after_help = examples::EXEC)]
     Exec(exec::ExecArgs),
-    /// Show who is signed in; sends nothing.
+    /// Show the stored sessions. Sends no request.
     Status(status::StatusArgs),
-    /// List the accounts, and which of each vendor is the current one.
+    /// List the accounts and mark the current one of each provider.
     Accounts(accounts::AccountsArgs),
-    /// Make another account the current one: the one meant where none is named.
+    /// Choose the current account, which commands use without --account.
     Switch(accounts::SwitchArgs),
-    /// Tell the vendor that the session is over, where that is possible, and forget it.
+    /// Revoke the session, if the provider supports that, and remove it.
     Logout(logout::LogoutArgs),
-    /// Find what stands in the way: network, endpoints, clock, store. Touches no credential.
+    /// Check the network, the endpoints, the clock and the store. Uses no credential.
     Doctor(doctor::DoctorArgs),
-    /// Look at the session of another program, and start a new one or take it over.
+    /// Inspect the session of another program, and start a new one or import it.
     #[command(after_help = examples::IMPORT)]
     Import(import::ImportArgs),
-    /// Print the completions for a shell.
+    /// Print a shell completion script.
     Completions(shell::CompletionsArgs),
-    /// Print the manual page, or write those of all commands.
+    /// Print the manual page, or write the pages of all commands.
     Man(shell::ManArgs),
-    /// Show the whole job with simulated vendors on this computer; touches no real session.
+    /// Show everything with simulated providers on this computer. Uses no real session.
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
 }

@@ -13,7 +13,7 @@ mod recipients;
 mod table;
 pub(crate) mod trust;
 
-pub(crate) use self::args::{ProviderArgs, RegionName, TrustArgs};
+pub(crate) use self::args::{FlowName, ProviderArgs, RegionName, TrustArgs};
 pub(crate) use self::http::http_client;
 pub(crate) use self::name::ProviderName;
 pub(crate) use self::provider::{Provider, ignored_api, manager};

@@ -141,9 +141,11 @@ impl DeviceAuthorization {
         Ok(Self {
             user_code,
             verification_uri: page(fields, verification_uri)?,
-            // Without it, the user enters the code on the plain page.
+            // Without it, the user enters the code on the plain page; one that equals the plain page
+            // (Hugging Face) holds no code.
             verification_uri_complete: fields
                 .text("verification_uri_complete")
+                .filter(|uri| *uri != verification_uri)
                 .filter(|uri| uri.len() <= LONGEST_URI && !repeats(uri, hidden))
                 .map(|uri| page(fields, uri))
                 .transpose()?,

@@ -4,11 +4,11 @@
 //! See decision 0051.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
-#[path = "../../tests/memory/image.rs"]
+#[path = "../../tests/it/memory/image.rs"]
 mod image;
-#[path = "../../tests/memory/made_up.rs"]
+#[path = "../../tests/it/memory/made_up.rs"]
 mod made_up;
-#[path = "../../tests/memory/search.rs"]
+#[path = "../../tests/it/memory/search.rs"]
 mod search;
 
 use self::made_up::text;

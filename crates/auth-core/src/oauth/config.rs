@@ -38,6 +38,7 @@ use crate::secure_url::SecureUrl;
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct OAuthConfig {
     /// The provider's name: lower case, fit for a file name.
     pub name: String,
@@ -279,6 +280,7 @@ impl Client {
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct ClientCredentials {
     /// The client id.
     pub id: String,
@@ -381,7 +383,7 @@ impl Flow {
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeviceFlow {
     /// The `grant_type` of a poll.
     pub grant_type: String,
@@ -421,6 +423,7 @@ impl Default for DeviceFlow {
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct CodeFlow {
     /// The redirect URIs that the provider accepts. The path should be no other provider's (RFC
     /// 8252 section 8.10).
@@ -459,7 +462,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_is_read_from_json_and_refuses_plain_http() {
+    fn a_configuration_is_read_from_json_and_refuses_unknown_members_and_plain_http() {
         let json = r#"{
             "name": "vendor",
             "endpoints": {
@@ -482,6 +485,11 @@ mod tests {
         assert!(device.pkce && device.grant_type == DEVICE_CODE_GRANT);
         assert_eq!(config.body, BodyFormat::Json);
         assert!(config.rotates_refresh_tokens);
+        for name in ["\"scope\"", "\"pkce\"", "\"ports\"", "\"add\"", "\"id\""] {
+            let misspelt = json.replace(name, "\"sc0pe\"");
+            let error = serde_json::from_str::<OAuthConfig>(&misspelt).unwrap_err();
+            assert!(error.to_string().contains("sc0pe"), "{name}: {error}");
+        }
         let plain = json.replace(
             "https://vendor.example/token",
             "http://vendor.example/token",

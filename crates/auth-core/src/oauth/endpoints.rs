@@ -22,6 +22,7 @@ use crate::secure_url::SecureUrl;
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct Endpoints {
     /// Exchanges, polls and refreshes (RFC 6749 section 3.2).
     pub token: SecureUrl,

@@ -24,7 +24,7 @@ use crate::secret::Secret;
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RequestRules {
     /// Further parameters, or other values of the standard's.
     pub add: BTreeMap<String, String>,

@@ -55,9 +55,9 @@ pub fn measure() -> Result<String> {
     }
     table.note(
         "A server without latency that rotates. The third figure is the kills between the server's \
-         rotation and the end of the save: without a grace period at the server nobody can keep \
+         rotation and the end of the save: without a grace period at the server no client can keep \
          such a session, and its share grows with the time that a save takes (ours waits for \
-         fsync of file and folder, yup-oauth2 for nothing). Ours leaves a note in the file that a renewal had begun.",
+         fsync of file and directory, yup-oauth2 for nothing). Ours leaves a note in the file that a renewal had begun.",
     );
     Ok(table.markdown())
 }

@@ -57,12 +57,12 @@ pub fn measure() -> Result<String> {
 }
 
 /// What the disk takes for as many files that are replaced durably.
-fn floor(folder: &Path) -> Result<Duration> {
-    fs::create_dir_all(folder)?;
+fn floor(directory: &Path) -> Result<Duration> {
+    fs::create_dir_all(directory)?;
     let begun = Instant::now();
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
-            .map(|first| scope.spawn(move || write_some(folder, first)))
+            .map(|first| scope.spawn(move || write_some(directory, first)))
             .collect();
         for writer in writers {
             writer.join().map_err(|_panic| "a writer panicked")??;
@@ -72,28 +72,31 @@ fn floor(folder: &Path) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-fn write_some(folder: &Path, first: usize) -> std::io::Result<()> {
-    let directory = File::open(folder)?;
+fn write_some(directory: &Path, first: usize) -> std::io::Result<()> {
+    let opened = File::open(directory)?;
     for at in (first..SESSIONS as usize).step_by(WRITERS) {
-        let (new, place) = (folder.join(format!(".{at}")), folder.join(at.to_string()));
+        let (new, place) = (
+            directory.join(format!(".{at}")),
+            directory.join(at.to_string()),
+        );
         let mut file = File::create(&new)?;
         file.write_all(&[b'x'; 500])?;
         file.sync_all()?;
         fs::rename(&new, &place)?;
-        directory.sync_all()?;
+        opened.sync_all()?;
     }
     Ok(())
 }
 
-fn refresh_all(base_url: &str, folder: &Path) -> Result<(Duration, usize)> {
-    let vendor = folder.join("qwen");
+fn refresh_all(base_url: &str, directory: &Path) -> Result<(Duration, usize)> {
+    let vendor = directory.join("qwen");
     fs::create_dir_all(&vendor)?;
     for number in 0..SESSIONS {
         let session = tokens::our_file(FIRST_FAMILY + number, Expiry::Expired);
         tokens::write(&vendor.join(format!("{number}.json")), &session)?;
     }
     let provider: Arc<dyn AuthProvider> = Arc::new(ours::provider(base_url)?);
-    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::directory(folder));
+    let store: Arc<dyn TokenStore> = Arc::new(FileTokenStore::directory(directory));
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -1,4 +1,4 @@
-//! Everybody with a valid token, ready to be read.
+//! Every peer with a valid token, ready to be read.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,9 +23,9 @@ pub const LOAD_FULL: &str = "floor: arc_swap `load_full` + expiry, coarse clock"
 /// One line of the report.
 pub trait Reader {
     fn name(&self) -> &'static str;
-    /// Makes the calls, spread over so many tasks, and says how long all of them took.
+    /// Makes the calls, spread over so many tasks, and returns how long all of them took.
     fn round(&self, tasks: u64, calls: u64) -> Result<Duration>;
-    /// Makes the calls in this very thread.
+    /// Makes the calls in this thread.
     fn calls_here(&self, runtime: &Runtime, calls: u64);
 }
 
@@ -34,10 +34,10 @@ struct Reading<P> {
     peer: Arc<P>,
 }
 
-/// All who are measured.
+/// All readers that are measured.
 pub type Readers = Vec<Box<dyn Reader>>;
 
-/// Everybody, and the runtime that has their background tasks.
+/// Every reader, and the runtime that has their background tasks.
 pub fn all() -> Result<(Readers, Runtime, Server)> {
     let scratch = Scratch::new()?;
     let file = scratch.path("yup.json");

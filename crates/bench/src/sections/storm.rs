@@ -27,7 +27,7 @@ pub fn measure() -> Result<String> {
             "N=100, rotation with family revocation",
         ],
     );
-    // Interleaved: one run of everybody, then the next.
+    // Interleaved: one run of every peer, then the next.
     let mut runs = vec![vec![(Vec::new(), Vec::new(), 0); CALLERS.len()]; Who::ALL.len()];
     for _ in 0..RUNS {
         for (who, cells) in Who::ALL.iter().zip(&mut runs) {

@@ -16,7 +16,7 @@ use crate::tokens::{self, Expiry};
 
 pub(super) const LATENCY: Duration = Duration::from_millis(50);
 /// Sessions that were refreshed before through the same HTTP client: where an expired token can
-/// only be had from the server, the client has made a call before, so everybody's has.
+/// only be had from the server, the client has made a call before, so every peer's has.
 const OTHERS: u64 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,7 +94,7 @@ impl Storm {
     }
 }
 
-/// One storm of somebody with a new session; callers that are not served at the cut-off are dropped.
+/// One storm of a peer with a new session; callers that are not served at the cut-off are dropped.
 pub(super) fn storm(
     who: Who,
     server: &mut Server,

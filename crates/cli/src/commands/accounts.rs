@@ -20,25 +20,25 @@ use crate::ui::width::{columns, padded};
 
 #[derive(Args, Debug)]
 pub(crate) struct AccountsArgs {
-    /// Only accounts at this vendor.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// List only accounts of this provider.
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     provider: Option<ProviderName>,
 
-    /// Write one JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
-    /// The vendor.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// The provider.
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     pub(crate) provider: ProviderName,
 
-    /// The account, or the identity of its owner; it may be left out where there are two.
+    /// The account, by name or by the e-mail address of its user; optional if there are only two.
     account: Option<String>,
 
-    /// Write one JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

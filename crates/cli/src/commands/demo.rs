@@ -29,11 +29,11 @@ const TASKS: usize = 20;
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// Approve each sign-in at once, also on a terminal.
+    /// Approve each sign-in at once, even at a terminal.
     #[arg(long)]
     yes: bool,
 
-    /// Write what was proved as one JSON object; the story goes to standard error.
+    /// Print the results as a JSON object; the narration goes to standard error.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -253,7 +253,7 @@ impl Demo {
         )
         .await?;
         checks.check(
-            "after the restart nobody was asked to sign in".into(),
+            "after the restart no provider asked for a sign-in".into(),
             self.sign_ins_asked() == asked,
         );
         Ok(())

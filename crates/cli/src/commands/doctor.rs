@@ -15,6 +15,7 @@ pub(crate) use self::args::DoctorArgs;
 use self::check::{Check, Status};
 use crate::error::Failure;
 use crate::providers::ProviderName;
+use crate::session::directories;
 use crate::session::runtime;
 use crate::system::location::Location;
 use crate::ui::browser::opening::Opening;
@@ -30,7 +31,7 @@ struct Report {
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let providers: Vec<ProviderName> = match args.provider {
         Some(provider) => vec![provider],
-        None => ProviderName::value_variants().to_vec(),
+        None => in_use(args),
     };
     let mut checks = vec![location(&Location::detect())];
     checks.extend(variables::checks());
@@ -56,6 +57,20 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         0 => Ok(()),
         _ => Err(Failure::Checks(failed)),
     }
+}
+
+/// The providers with a session or a variable; all of them if there is none.
+fn in_use(args: &DoctorArgs) -> Vec<ProviderName> {
+    let all = ProviderName::value_variants();
+    let store = directories::open(&args.selector).ok();
+    let is_used = |provider: &&ProviderName| {
+        let sessions = store
+            .as_ref()
+            .and_then(|store| provider.accounts(store).stored().ok());
+        sessions.is_some_and(|sessions| !sessions.is_empty()) || provider.has_variables()
+    };
+    let used: Vec<_> = all.iter().filter(is_used).copied().collect();
+    if used.is_empty() { all.to_vec() } else { used }
 }
 
 /// Where a sign-in would happen, and what that means for it.

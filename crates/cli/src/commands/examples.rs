@@ -18,6 +18,6 @@ Examples:
 
 pub(super) const IMPORT: &str = "\
 Examples:
-  llm-auth import                        what is there to take over
-  llm-auth import qwen-code              whose it is, and what sharing it would mean
-  llm-auth import qwen-code --sign-in    a session of one's own: the better way";
+  llm-auth import                        list the sessions of other programs
+  llm-auth import qwen-code              show its user, and what sharing it would mean
+  llm-auth import qwen-code --sign-in    start a new session (recommended)";

@@ -22,19 +22,19 @@ pub(crate) struct ExecArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
 
-    /// The variable that holds the access token; may be given several times.
+    /// Set this variable to the access token. Repeatable.
     #[arg(long, value_name = "NAME", default_value = VARIABLE, value_parser = variable)]
     env: Vec<String>,
 
-    /// A variable for the base URL of the API, if the vendor names one.
+    /// Set this variable to the base URL of the API, if the provider has one.
     #[arg(long, value_name = "NAME", value_parser = variable)]
     api_base_env: Option<String>,
 
-    /// Write an error as JSON to standard output, which is else the program's own.
+    /// Print an error as JSON to standard output, which otherwise belongs to the program.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The program and its arguments; what stands before it is ours.
+    /// The program and its arguments. Put options of llm-auth before it.
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,

@@ -8,13 +8,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock, Timestamp, printable};
+use llm_auth_core::{
+    Clock as _, FileTokenStore, FlowKind, SessionKey, SystemClock, Timestamp, printable,
+};
 
 use self::policy::Policy;
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, ProviderName, trust};
+use crate::providers::{FlowName, ProviderArgs, ProviderName, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -29,8 +31,8 @@ use crate::ui::streams::say;
 
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
-    /// The vendor; a person at a terminal is asked if it is left out.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// The provider; without it, the command asks at a terminal.
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     pub(crate) provider: Option<ProviderName>,
 
     #[command(flatten)]
@@ -39,11 +41,11 @@ pub(crate) struct LoginArgs {
     #[command(flatten)]
     provider_args: ProviderArgs,
 
-    /// Write one JSON event a line to standard output.
+    /// Print JSON events to standard output, one per line.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Open a browser also where none is expected to be seen, such as over SSH.
+    /// Open a browser even if it may not be visible, such as over SSH.
     #[arg(long, conflicts_with = "no_browser")]
     browser: bool,
 
@@ -51,8 +53,12 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     no_browser: bool,
 
-    /// Give up after this time [default: 300 for gemini; for qwen and minimax as long as the
-    /// vendor's code is good, which this can only shorten].
+    /// How to sign in, if the provider supports both.
+    #[arg(long, value_enum, value_name = "WAY")]
+    flow: Option<FlowName>,
+
+    /// Give up after this time [default: 300 in the browser; with a device code, its lifetime,
+    /// which this can only shorten].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }
@@ -67,6 +73,7 @@ impl LoginArgs {
             json,
             browser: false,
             no_browser: false,
+            flow: None,
             timeout: None,
         }
     }
@@ -93,6 +100,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             .flatten()
             .find(|name| resolve::is_address(name))
             .map(str::to_owned),
+        flow: args.flow.map(FlowKind::from),
         ..args.provider_args.clone()
     };
     let configured = provider.configure(&provider_args, None, args.timeout)?;

@@ -26,15 +26,15 @@ pub(crate) struct LogoutArgs {
     #[command(flatten)]
     provider_args: ProviderArgs,
 
-    /// Forget it here only, and tell the vendor nothing.
+    /// Remove the session here without revoking it.
     #[arg(long)]
     local: bool,
 
-    /// Write one JSON object to standard output.
+    /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The longest time for the request to the vendor, and for another process's refresh [default:
+    /// The limit for the request to the provider, and for the refresh of another process [default:
     /// 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,

@@ -31,7 +31,7 @@ static ASKING: OnceLock<OsString> = OnceLock::new();
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 const INSTALLATION: &str = "\
-Read it when the shell starts:
+Load it when the shell starts:
   bash        source <(llm-auth completions bash)                  in ~/.bashrc
   zsh         source <(llm-auth completions zsh)                   in ~/.zshrc, after compinit
   fish        llm-auth completions fish | source                   in ~/.config/fish/config.fish
@@ -48,8 +48,8 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ManArgs {
-    /// Write a page for each command into this directory, instead of the first to standard output.
-    #[arg(long, value_name = "FOLDER")]
+    /// Write a page for each command to this directory instead of printing the main page.
+    #[arg(long, value_name = "DIRECTORY")]
     dir: Option<PathBuf>,
 }
 

@@ -21,8 +21,8 @@ use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
-    /// Only sessions at this vendor.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// Show only sessions of this provider.
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     provider: Option<ProviderName>,
 
     #[command(flatten)]
@@ -31,11 +31,11 @@ pub(crate) struct StatusArgs {
     #[command(flatten)]
     trust: TrustArgs,
 
-    /// End with exit code 3 unless all that is shown can be used without a sign-in.
+    /// Exit with code 3 unless every session shown is usable without a new sign-in.
     #[arg(long)]
     check: bool,
 
-    /// Write one JSON object to standard output.
+    /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

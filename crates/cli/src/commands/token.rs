@@ -1,5 +1,6 @@
 //! `llm-auth token`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,7 +8,7 @@ use llm_auth_core::{
     AuthManager, AuthProvider as _, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind,
     FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp,
 };
-use serde_json::{Map, json};
+use serde::Serialize;
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
@@ -26,7 +27,7 @@ pub(crate) struct TokenArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
 
-    /// Write one JSON object with the token, its expiry, and what an API call needs.
+    /// Print a JSON object with the token, its expiry, and what an API call needs.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -40,16 +41,16 @@ pub(crate) struct Wanted {
     #[command(flatten)]
     pub(crate) provider_args: ProviderArgs,
 
-    /// How long the token must still be good [default: 60].
+    /// How long the token must remain valid [default: 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     min_validity: Option<Duration>,
 
-    /// Refresh it now: the API refused the stored one.
+    /// Refresh the token now, because the API rejected the stored one.
     #[arg(long)]
     force_refresh: bool,
 
-    /// The longest time for one request to the vendor, and for another process's refresh [default:
-    /// 20 and 60].
+    /// The limit for each request to the provider, and for the refresh of another process
+    /// [default: 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 }
@@ -62,7 +63,9 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 impl Wanted {
     /// The session, refreshed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
-        self.session.provider.check_flags(&self.provider_args)?;
+        let provider = self.session.provider;
+        provider.check_flags(&self.provider_args)?;
+        provider.check_hand_out()?;
         let mut store = directories::open(&self.session.selector)?;
         let key = self
             .session
@@ -196,21 +199,34 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         streams::say(&format!("llm-auth: {ignored}"));
     }
     let api = configured.api(token)?;
-    let headers = api.headers.into_iter();
-    let headers: Map<String, serde_json::Value> =
-        headers.map(|(name, value)| (name, value.into())).collect();
-    streams::json(&json!({
-        "v": VERSION,
-        "vendor": key.provider(),
-        "account": key.account(),
-        "access_token": token.access.expose(),
-        "token_type": "Bearer",
-        "expires_at": token.expires_at.and_then(rfc3339),
-        "expires_at_ms": token.expires_at.map(Timestamp::as_unix_millis),
-        "scope": token.scope.as_deref().map(shown),
-        "api_base": api.base,
-        "headers": headers,
-    }))
+    streams::json(&Printed {
+        v: VERSION,
+        provider: key.provider(),
+        account: key.account(),
+        access_token: token.access.expose(),
+        token_type: "Bearer",
+        expires_at: token.expires_at.and_then(rfc3339),
+        expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
+        scope: token.scope.as_deref().map(shown),
+        api_base: api.base,
+        headers: api.headers.into_iter().collect(),
+    })
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    v: u32,
+    #[serde(rename = "vendor")]
+    provider: &'a str,
+    account: &'a str,
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_at: Option<String>,
+    expires_at_ms: Option<i64>,
+    scope: Option<String>,
+    api_base: Option<String>,
+    headers: BTreeMap<String, String>,
 }
 
 fn refreshed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {

@@ -1,9 +1,9 @@
 //! The arguments that make a provider.
 
 use clap::{Args, ValueEnum, ValueHint};
-use llm_auth_core::TrustedHost;
-use llm_auth_gemini::OAuthClient;
-use llm_auth_minimax::{Dialect, Region};
+use llm_auth::gemini::OAuthClient;
+use llm_auth::minimax::{Dialect, Region};
+use llm_auth_core::{FlowKind, TrustedHost};
 
 use super::client_file::ClientFile;
 use crate::error::{Failure, chain};
@@ -16,7 +16,7 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_name = "FILE", value_parser = ClientFile::parser(), value_hint = ValueHint::AnyPath)]
     pub(crate) client_file: Option<ClientFile>,
 
-    /// The region that the account lives in (minimax) [default: global].
+    /// The region of the account (minimax) [default: global].
     #[arg(long, value_enum)]
     pub(crate) region: Option<RegionName>,
 
@@ -30,6 +30,10 @@ pub(crate) struct ProviderArgs {
     /// The client of a session that is taken over (gemini).
     #[arg(skip)]
     pub(crate) client: Option<OAuthClient>,
+
+    /// The way to sign in.
+    #[arg(skip)]
+    pub(crate) flow: Option<FlowKind>,
 
     /// The address of the person that is to sign in (gemini).
     #[arg(skip)]
@@ -46,8 +50,8 @@ impl ProviderArgs {
 /// What a call says about servers that are not the vendor's own.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TrustArgs {
-    /// Send credentials to this server (HOST or HOST:PORT) too, if the environment names it as an
-    /// endpoint, or the vendor as its API; may be given several times.
+    /// Also send credentials to this server (HOST or HOST:PORT) if the environment sets it as an
+    /// endpoint or the provider names it as its API. Repeatable.
     #[arg(long = "trust-endpoint", value_name = "HOST", value_parser = host)]
     trusted: Vec<TrustedHost>,
 }
@@ -64,6 +68,24 @@ impl TrustArgs {
             hosts.extend(settings.trusted_endpoints()?);
         }
         Ok(hosts)
+    }
+}
+
+/// A way to sign in as it is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum FlowName {
+    // A code that is entered on any device.
+    Device,
+    // The browser of this computer.
+    Browser,
+}
+
+impl From<FlowName> for FlowKind {
+    fn from(name: FlowName) -> Self {
+        match name {
+            FlowName::Device => Self::Device,
+            FlowName::Browser => Self::Code,
+        }
     }
 }
 

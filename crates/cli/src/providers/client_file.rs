@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use llm_auth_gemini::OAuthClient;
+use llm_auth::gemini::OAuthClient;
 
 use crate::error::{Failure, chain};
 use crate::system::files;

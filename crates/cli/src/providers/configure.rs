@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use llm_auth::gemini::OAuthClient;
 use llm_auth_core::provider::Client;
 use llm_auth_core::{
-    ClientCredentials, EndpointOverrides, EndpointRole, HttpClient, OAuthProviderBuilder, Secret,
+    ClientCredentials, EndpointOverrides, EndpointRole, FlowKind, HttpClient, OAuthProviderBuilder,
+    Secret,
 };
-use llm_auth_gemini::OAuthClient;
 
 use super::args::ProviderArgs;
 use super::endpoints::variable_of;
@@ -79,6 +80,9 @@ impl ProviderName {
         }
         if let Some(scope) = self.scope(&variables, args)? {
             builder = builder.scope(scope);
+        }
+        if let Some(kind) = args.flow {
+            builder = builder.flow(kind);
         }
         if let Some(patience) = patience {
             builder = builder.timeout(patience);
@@ -165,8 +169,28 @@ impl ProviderName {
         Ok(client.is_some_and(|client| client.secret().is_some()))
     }
 
+    /// Refuses to hand out a token that the provider's terms reserve for the program that signed in.
+    pub(crate) fn check_hand_out(self) -> Result<(), Failure> {
+        let config = self.config(&ProviderArgs::default());
+        hand_out(self.title(), config.no_hand_out.as_deref())
+    }
+
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
         let row = self.row();
+        if let Some(kind) = args.flow
+            && self
+                .config(args)
+                .flows
+                .iter()
+                .all(|flow| flow.kind() != kind)
+        {
+            let way = match kind {
+                FlowKind::Device => "with a device code",
+                _ => "in the browser",
+            };
+            let message = format!("{} has no sign-in {way}: leave out --flow", self.title());
+            return Err(Failure::Usage(message));
+        }
         let misplaced = if args.region.is_some() && !row.takes_region {
             Some("--region is for minimax")
         } else if args.client_file.is_some() && !row.takes_client_file {
@@ -175,6 +199,16 @@ impl ProviderName {
             None
         };
         misplaced.map_or(Ok(()), |why| Err(Failure::Usage(why.into())))
+    }
+}
+
+fn hand_out(title: &str, forbidden: Option<&str>) -> Result<(), Failure> {
+    match forbidden {
+        None => Ok(()),
+        Some(why) => Err(Failure::Config {
+            message: format!("{title}'s access tokens cannot be handed to other programs: {why}"),
+            advice: "sign in inside your own program, with the library".into(),
+        }),
     }
 }
 
@@ -192,4 +226,16 @@ fn overrides(variables: &Variables) -> Result<EndpointOverrides, Failure> {
         }
     }
     Ok(overrides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_whose_terms_forbid_it_hands_out_no_token() {
+        assert!(hand_out("Acme", None).is_ok());
+        let failure = hand_out("Acme", Some("its terms, section 2")).unwrap_err();
+        assert!(failure.message().contains("its terms, section 2"));
+    }
 }

@@ -1,13 +1,16 @@
 //! The providers that can be signed in to, by name.
 
+use std::sync::LazyLock;
+
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use llm_auth_core::provider::OAuthConfig;
 use llm_auth_core::{FileTokenStore, FlowKind};
 
 use super::args::ProviderArgs;
-use super::table::{GEMINI, MINIMAX, Own, QWEN, Row};
+use super::table::{self, Own, Row};
 use crate::session::resolve::Accounts;
+use crate::system::env::Variables;
 
 /// A provider that can be signed in to.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +26,9 @@ impl Eq for ProviderName {}
 
 impl ValueEnum for ProviderName {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::QWEN, Self::MINIMAX, Self::GEMINI]
+        static ALL: LazyLock<Vec<ProviderName>> =
+            LazyLock::new(|| table::ALL.into_iter().map(ProviderName).collect());
+        &ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -32,9 +37,9 @@ impl ValueEnum for ProviderName {
 }
 
 impl ProviderName {
-    pub(crate) const QWEN: Self = Self(&QWEN);
-    pub(crate) const MINIMAX: Self = Self(&MINIMAX);
-    pub(crate) const GEMINI: Self = Self(&GEMINI);
+    pub(crate) const QWEN: Self = Self(&table::QWEN);
+    pub(crate) const MINIMAX: Self = Self(&table::MINIMAX);
+    pub(crate) const GEMINI: Self = Self(&table::GEMINI);
 
     /// The name as it is typed and stored.
     pub(crate) fn name(self) -> &'static str {
@@ -73,6 +78,13 @@ impl ProviderName {
     /// Whether a refresh spends the refresh token, so that two programs cannot share a session.
     pub(crate) fn rotates_refresh_tokens(self) -> bool {
         self.config(&ProviderArgs::default()).rotates_refresh_tokens
+    }
+
+    /// Whether any variable of its own is set.
+    pub(crate) fn has_variables(self) -> bool {
+        let begin = Variables::of(self.name()).name("");
+        std::env::vars_os()
+            .any(|(name, value)| !value.is_empty() && name.to_string_lossy().starts_with(&begin))
     }
 
     /// The provider's own configuration, independent of the environment.

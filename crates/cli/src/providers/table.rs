@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use llm_auth::gemini::{Gemini, OAuthClient};
+use llm_auth::huggingface::HuggingFace;
+use llm_auth::minimax::MiniMax;
+use llm_auth::qwen::Qwen;
 use llm_auth_core::ProviderSpec;
-use llm_auth_gemini::{Gemini, OAuthClient};
-use llm_auth_minimax::MiniMax;
-use llm_auth_qwen::Qwen;
 
 use super::args::ProviderArgs;
+
+/// All providers, in the order in which they are listed.
+pub(super) static ALL: [&Row; 4] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE];
 
 /// A provider as the command knows it.
 #[derive(Debug)]
@@ -64,6 +68,20 @@ pub(super) static MINIMAX: Row = Row {
     spec: |args, _own| Arc::new(MiniMax::new(args.region(), args.dialect)),
 };
 
+pub(super) static HUGGINGFACE: Row = Row {
+    name: "huggingface",
+    alias: Some("hf"),
+    title: "Hugging Face",
+    availability: "You need the id of your own OAuth app, a public one with the scope inference-api. API \
+                   usage is billed to your account.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "register a public OAuth app at https://huggingface.co/settings/applications/new, then \
+                    set LLM_AUTH_HUGGINGFACE_CLIENT_ID to its id",
+    identity_scope: Some("email"),
+    spec: |_args, _own| Arc::new(HuggingFace::default()),
+};
+
 pub(super) static GEMINI: Row = Row {
     name: "gemini",
     alias: Some("google"),
@@ -74,7 +92,7 @@ pub(super) static GEMINI: Row = Row {
     takes_region: false,
     client_advice: "make an OAuth client of type \"Desktop app\" in the Google Cloud console, then run \
                     `llm-auth login gemini --client-file client_secret.json`",
-    identity_scope: Some(llm_auth_gemini::SCOPE_EMAIL),
+    identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
     spec: |_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
         Arc::new(match own.quota_project {

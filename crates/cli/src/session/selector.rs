@@ -9,12 +9,12 @@ use crate::text::not_a_name;
 /// Where sessions are kept, and which of them is meant.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SessionSelector {
-    /// Which of several accounts at the vendor, by name or by its owner's verified identity
-    /// [default: the current one].
+    /// The account, by name or by the verified e-mail address of its user [default: the current
+    /// account].
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     pub(crate) account: Option<String>,
 
-    /// Keep the session in this one JSON file (which gochat can share).
+    /// Store the session in this JSON file, which gochat can share.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What was asked for on the command line.
+//! The arguments of the command line.
 
 /// How to run.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! N1 to N8, asked of the file and of the vendor.
+//! N1 to N8, checked in the file and at the provider.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use crate::session::Session;
 use crate::world::World;
 
 impl World {
-    /// The file holds a pair that the vendor gave out together.
+    /// The file holds a pair that the provider gave out together.
     pub(crate) fn check_generation(&self, session: &Session) -> Check {
         let known = self.ledger.holds(&session.access, &session.refresh);
         ensure_kept!(known, "N2: the file mixes generations");
         Ok(())
     }
 
-    /// The file holds a refresh token that the vendor takes.
+    /// The file holds a refresh token that the provider takes.
     pub(crate) fn check_kept(&self, account: &str) -> Check<Session> {
         let session = self.session(account)?;
         ensure_kept!(
             self.is_live(&session.refresh),
-            "the refresh token in the file is dead at the vendor"
+            "the refresh token in the file is dead at the provider"
         );
         Ok(session)
     }
@@ -70,21 +70,21 @@ impl World {
         Ok(())
     }
 
-    /// The next call works without a person, and both sides agree afterwards.
+    /// The next call works without a sign-in, and both sides agree afterwards.
     pub(crate) fn check_next_call(&self, account: &str) -> Check<Session> {
         self.server().clear_faults();
         let done = self.run(&self.token(account, &[]))?;
         ensure_kept!(
             done.code == Some(0),
             "the next call failed: {}",
-            self.tell(&done)
+            self.describe(&done)
         );
-        self.check_answer(&done, account)
+        self.check_response(&done, account)
     }
 
     /// A call that ended well: its token is the stored one, and both are alive.
-    pub(crate) fn check_answer(&self, done: &Done, account: &str) -> Check<Session> {
-        ensure!(done.code == Some(0), "{}", self.tell(done));
+    pub(crate) fn check_response(&self, done: &Done, account: &str) -> Check<Session> {
+        ensure!(done.code == Some(0), "{}", self.describe(done));
         let session = self.check_kept(account)?;
         ensure_kept!(
             done.token() == Some(session.access.as_str()),
@@ -92,14 +92,14 @@ impl World {
         );
         ensure_kept!(
             self.server().is_live_access(&session.access),
-            "the vendor does not accept the token that was printed"
+            "the provider does not accept the token that was printed"
         );
         self.check_modes()?;
         self.check_tidy()?;
         Ok(session)
     }
 
-    /// Nobody used a spent refresh token, and no family died (N3).
+    /// No process sent a spent refresh token, and no family was revoked (N3).
     pub(crate) fn check_no_reuse(&self) -> Check {
         let seen = self.server().counters();
         ensure_kept!(

@@ -1,4 +1,4 @@
-//! F16, F17: the token is refused before its time, or nobody agrees on the time.
+//! F16, F17: the API rejects the token before it expires, or two clocks differ.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use crate::process::Done;
 use crate::round::{Check, Round, Stop, ensure};
 use crate::world::{ACCOUNT, World};
 
-/// F16: each refusal by the API costs one refresh and no more.
+/// F16: each rejection by the API costs one refresh and no more.
 pub(crate) fn forced(round: &mut Round) -> Check {
     let world = World::new(round.provider())?;
     world.give_session(ACCOUNT)?;
     for call in 1..=4 {
         world.server().expire_access_tokens();
         let done = world.run(&world.token(ACCOUNT, &["--force-refresh"]))?;
-        world.check_answer(&done, ACCOUNT)?;
+        world.check_response(&done, ACCOUNT)?;
         ensure!(
             world.refreshes() == call,
-            "not one renewal for each refusal"
+            "not one refresh for each rejection"
         );
         world.check_next_call(ACCOUNT)?;
         ensure!(world.refreshes() == call, "renewed without need");
-        round.outcome("exit 0, 1 renewal");
+        round.outcome("exit 0, 1 refresh");
     }
     world.check_no_reuse()
 }
@@ -50,14 +50,14 @@ pub(crate) fn faked(round: &mut Round) -> Check {
             let done = world.run_command(&mut world.launched_by(&launcher, &words))?;
             one_call(&world, &done, asked, shift)?;
             let refreshed = world.refreshes() - asked;
-            round.outcome(format!("{shift}: exit 0 with {refreshed} renewals"));
+            round.outcome(format!("{shift}: exit 0 with {refreshed} refreshes"));
         }
     }
     world.check_no_reuse()
 }
 
-/// F17: the same jumps, seen from the far side: everything the file remembers and the vendor's
-/// `Date` are moved the other way, which is all that a process can tell its clock by.
+/// F17: the same jumps, seen from the far side: everything the file remembers and the provider's
+/// `Date` are moved the other way, which is all that a process can check its clock by.
 pub(crate) fn jumping(round: &mut Round) -> Check {
     const HOUR: i64 = 3600;
     const YEARS: i64 = 315_360_000;
@@ -78,7 +78,7 @@ pub(crate) fn jumping(round: &mut Round) -> Check {
                 "renewed again {} h ahead, though nothing has changed",
                 ahead / HOUR
             );
-            round.outcome(format!("{call} call, {refreshed} renewals"));
+            round.outcome(format!("{call} call, {refreshed} refreshes"));
         }
     }
     world.check_no_reuse()
@@ -111,27 +111,27 @@ fn shuffled<T, const N: usize>(round: &mut Round, all: [T; N]) -> Vec<T> {
     order
 }
 
-/// F17: the clock that is wrong is the vendor's.
-pub(crate) fn vendor_shifted(round: &mut Round) -> Check {
+/// F17: the clock that is wrong is the provider's.
+pub(crate) fn provider_shifted(round: &mut Round) -> Check {
     let world = World::new(round.provider())?;
     let wrong = [3600, -3600, 315_360_000, -315_360_000];
     let seconds = *round.random.one_of(&wrong);
-    // A device code with an absolute end (MiniMax) may be over at once: that is told at sign-in.
+    // A device code with an absolute end (MiniMax) may be over at once: the sign-in reports that.
     world.give_session(ACCOUNT)?;
     world.kit.set_date_offset(seconds);
     world.expire(ACCOUNT)?;
     for _ in 0..3 {
         let asked = world.refreshes();
         let done = world.run(&world.token(ACCOUNT, &[]))?;
-        one_call(&world, &done, asked, "the vendor's clock")?;
+        one_call(&world, &done, asked, "the provider's clock")?;
         let (hours, refreshed) = (seconds / 3600, world.refreshes() - asked);
-        round.outcome(format!("{hours:+} h: exit 0 with {refreshed} renewals"));
+        round.outcome(format!("{hours:+} h: exit 0 with {refreshed} refreshes"));
     }
     world.check_no_reuse()
 }
 
 fn one_call(world: &World, done: &Done, asked: u64, what: &str) -> Check {
-    ensure!(done.code == Some(0), "{what}: {}", world.tell(done));
+    ensure!(done.code == Some(0), "{what}: {}", world.describe(done));
     let stored = world.check_kept(ACCOUNT)?;
     ensure!(
         done.token() == Some(&stored.access),
@@ -139,7 +139,7 @@ fn one_call(world: &World, done: &Done, asked: u64, what: &str) -> Check {
     );
     ensure!(
         world.refreshes() <= asked + 1,
-        "{what}: more than one renewal in a call"
+        "{what}: more than one refresh in a call"
     );
     world.check_tidy()
 }

@@ -49,7 +49,7 @@ pub(crate) fn full(round: &mut Round) -> Check {
     let world = &disk.world;
     let done = world.run(&world.token(ACCOUNT, &[]))?;
     let how = if done.code == Some(0) {
-        world.check_answer(&done, ACCOUNT)?;
+        world.check_response(&done, ACCOUNT)?;
         "enough was free".to_owned()
     } else {
         failed_in_time(world, &disk.before, &done, "No space left on device")?;
@@ -92,7 +92,7 @@ pub(crate) fn no_inode(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// F19: the system ends the process at the octet that is too much, or refuses to write it.
+/// F19: the system ends the process at the octet that is too much, or does not write it.
 pub(crate) fn file_size_limit(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let before = world.session(ACCOUNT)?;
@@ -106,7 +106,7 @@ pub(crate) fn file_size_limit(round: &mut Round) -> Check {
     let done = world.run_command(&mut world.launched_by(&launcher, &words))?;
     let how = match (done.code, done.signal) {
         (Some(0), _) => {
-            world.check_answer(&done, ACCOUNT)?;
+            world.check_response(&done, ACCOUNT)?;
             "large enough"
         }
         (None, Some(25)) if deadly => {
@@ -182,17 +182,17 @@ pub(crate) fn mounted_file(round: &mut Round) -> Check {
 
 /// Exit 1 and a reason, before anything was sent.
 fn failed_in_time(world: &World, before: &Session, done: &Done, why: &str) -> Check {
-    ensure!(done.code == Some(1), "{}", world.tell(done));
+    ensure!(done.code == Some(1), "{}", world.describe(done));
     ensure!(done.out.is_empty(), "N1: something on standard output");
     ensure!(
         done.err.contains(why),
         "no {why:?} in: {}",
-        world.tell(done)
+        world.describe(done)
     );
     ensure!(
         done.err.contains("\n  → "),
         "no advice in: {}",
-        world.tell(done)
+        world.describe(done)
     );
     untouched(world, before)
 }
@@ -222,7 +222,7 @@ fn leave_free(filler: &Path, free: u64) -> Check {
     Ok(())
 }
 
-/// A file that nobody may change, root included.
+/// A file that no user may change, root included.
 struct Frozen(PathBuf);
 
 impl Frozen {

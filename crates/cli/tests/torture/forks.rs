@@ -11,8 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::attach::{Attached, WAITING, failed, ours};
 use crate::process::{Done, FOREVER};
+use crate::ptrace_attach::{Attached, WAITING, failed, ours};
 use crate::round::{Check, Round, Stop, ensure};
 use crate::runtimes::{expired, go, judge};
 use crate::world::{ACCOUNT, World};
@@ -46,7 +46,7 @@ pub(crate) fn in_mid_refresh(round: &mut Round) -> Check {
     ensure!(
         other.code == Some(0),
         "while the child was held, another process: {}",
-        world.tell(&other)
+        world.describe(&other)
     );
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! F42: each system call of a refresh fails, once or from there on, or is the last.
 //!
-//! Every round has a vendor and a session of its own: one traced `llm-auth token`, and one that
+//! Every round has a provider and a session of its own: one traced `llm-auth token`, and one that
 //! must succeed without faults.
 
 use std::process::Command;
@@ -10,10 +10,13 @@ use std::time::Duration;
 use llm_auth_testkit::{Fault, Operation, Provider};
 use nix::errno::Errno;
 
-use crate::attach::WAITING;
 use crate::process::Done;
+use crate::ptrace_attach::WAITING;
 use crate::round::{Check, Round, Stop, ensure};
+#[cfg(target_arch = "x86_64")]
 use crate::tracer;
+#[cfg(not(target_arch = "x86_64"))]
+use crate::tracer_unsupported as tracer;
 use crate::world::{ACCOUNT, World};
 
 const CERTIFICATES: &str = "ca.pem";
@@ -83,7 +86,7 @@ pub(crate) struct Seen {
 }
 
 /// How many calls a refresh without faults has, counted once; one, if they cannot be counted:
-/// its round says why.
+/// its round gives the reason.
 pub(crate) fn points(aim: Aim) -> u64 {
     static COUNTS: OnceLock<Counts> = OnceLock::new();
     let counts = COUNTS.get_or_init(|| counted().unwrap_or_default());
@@ -211,7 +214,7 @@ fn inject_with(round: &mut Round, aim: Aim, act: Act, slow: Duration) -> Check {
             return Err(Stop::Lost(format!(
                 "{why}; number {} was {hit}: {}",
                 plan.at,
-                world.tell(&done)
+                world.describe(&done)
             )));
         }
         other => other?,
@@ -243,10 +246,10 @@ pub(crate) fn next_call(world: &World) -> Check {
     if next.code != Some(0) {
         return Err(Stop::Lost(format!(
             "the next call failed: {}",
-            world.tell(&next)
+            world.describe(&next)
         )));
     }
-    world.check_answer(&next, ACCOUNT)?;
+    world.check_response(&next, ACCOUNT)?;
     world.check_no_reuse()
 }
 
@@ -263,12 +266,12 @@ fn may_lose(act: Act, seen: &Seen, rotated: bool) -> bool {
 
 /// It ended by its own will, with the right verdict, and named the cause.
 fn judge(world: &World, act: Act, done: &Done, seen: &Seen) -> Check {
-    world.check_said(done)?;
+    world.check_output(done)?;
     let error = match act {
         Act::Once(error) | Act::Lasting(error) => error,
         Act::Kill => {
             let fine = done.killed() || done.code == Some(0);
-            ensure!(fine, "not killed: {}", world.tell(done));
+            ensure!(fine, "not killed: {}", world.describe(done));
             return Ok(());
         }
         Act::Watch => return Ok(()),
@@ -282,14 +285,14 @@ fn judge(world: &World, act: Act, done: &Done, seen: &Seen) -> Check {
                 || done.err.contains(&words_of(error))
                 || done.err.contains(CERTIFICATES),
             "the cause is not named: {}",
-            world.tell(done)
+            world.describe(done)
         ),
-        _ => ensure!(false, "{}", world.tell(done)),
+        _ => ensure!(false, "{}", world.describe(done)),
     }
     Ok(())
 }
 
-/// As the system says it.
+/// The name that the system gives it.
 pub(crate) fn words_of(error: Errno) -> String {
     let text = std::io::Error::from_raw_os_error(error as i32).to_string();
     let words = text.split(" (os error").next();

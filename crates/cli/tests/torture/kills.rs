@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::ledger::Pair;
 use crate::process::{Done, Running, start};
 use crate::random::Random;
+use crate::recording_proxy::{RecordingProxy, Seen};
 use crate::round::{Check, Round, ensure, ensure_kept};
 use crate::session::Session;
-use crate::wire::{Pair, Seen, Wire};
 use crate::world::{ACCOUNT, World};
 
 const OTHER: &str = "other";
@@ -26,9 +27,9 @@ enum Aim {
     Start,
     /// Its request is on its way.
     Request,
-    /// The vendor has rotated.
+    /// The provider has rotated.
     Rotation,
-    /// The answer has come: now it is saved.
+    /// The response has come: now it is saved.
     Answer,
     /// It prints.
     Output,
@@ -53,7 +54,7 @@ pub(crate) fn with_grace(round: &mut Round) -> Check {
         ensure_kept!(
             fine,
             "a process that was not killed: {}",
-            world.tell(&one.done)
+            world.describe(&one.done)
         );
     }
     let lost = !world.is_live(&killed.session.refresh);
@@ -65,7 +66,7 @@ pub(crate) fn with_grace(round: &mut Round) -> Check {
     Ok(())
 }
 
-/// Without one a session may be lost only in the one way that N5 allows, and that is told.
+/// Without one a session may be lost only in the one way that N5 allows, and the command reports that.
 pub(crate) fn without_grace(round: &mut Round) -> Check {
     let world = World::new(round.provider())?;
     for account in [ACCOUNT, OTHER] {
@@ -82,14 +83,14 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
         ensure!(
             fine,
             "a process that was not killed: {}",
-            world.tell(&one.done)
+            world.describe(&one.done)
         );
     }
     if live {
         world.check_next_call(ACCOUNT)?;
         return world.check_no_reuse();
     }
-    // The proof: a process had its request taken by the vendor, and died before it could save.
+    // The proof: a process had its request taken by the provider, and died before it could save.
     let proven = killed.processes.iter().any(|one| {
         let saved = one.seen.delivered_access.iter();
         let mut saved = saved.filter(|access| killed.stored.contains(*access));
@@ -98,7 +99,7 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
     ensure_kept!(proven, "a session was lost, and no kill explains it");
     ensure_kept!(
         killed.session.notes_an_intent() || killed.session.is_marked_refused(),
-        "a renewal was cut off, and the file says nothing of it"
+        "a refresh was cut off, and the file does not record it"
     );
     let before = world.session(ACCOUNT)?;
     for _ in 0..2 {
@@ -106,7 +107,7 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
         ensure!(
             told_so(&next),
             "after an allowed loss: {}",
-            world.tell(&next)
+            world.describe(&next)
         );
     }
     let after = world.session(ACCOUNT)?;
@@ -116,7 +117,7 @@ pub(crate) fn without_grace(round: &mut Round) -> Check {
         "the session is not marked as over"
     );
     let other = world.run(&world.token(OTHER, &[]))?;
-    world.check_answer(&other, OTHER)?;
+    world.check_response(&other, OTHER)?;
     if round.random.happens(10) {
         world.sign_in(ACCOUNT)?;
         world.check_next_call(ACCOUNT)?;
@@ -220,16 +221,16 @@ fn victim(
     back: Duration,
     length: Duration,
 ) -> Check<Victim> {
-    let mut wire = world.wire()?;
-    wire.slow_down(there, back);
+    let mut proxy = world.proxy()?;
+    proxy.slow_down(there, back);
     let more: &[&str] = if plan.forced {
         &["--force-refresh"]
     } else {
         &[]
     };
-    let running = start(&mut world.command_via(&wire, &world.token(ACCOUNT, more)));
+    let running = start(&mut world.command_via(&proxy, &world.token(ACCOUNT, more)));
     let begun = Instant::now();
-    await_aim(plan.aim, &running, &wire, length * 2);
+    await_aim(plan.aim, &running, &proxy, length * 2);
     // The moment of the kill is the fault: this sleep waits for nothing.
     let at = match plan.aim {
         Aim::Start => plan.after.saturating_sub(begun.elapsed()),
@@ -238,17 +239,17 @@ fn victim(
     std::thread::sleep(at);
     running.signal(Signal::KILL);
     let done = world.finish(running)?;
-    let seen = wire.settle();
+    let seen = proxy.settle();
     Ok(Victim { done, seen })
 }
 
 /// A process that adopts what another refreshed never comes to some of these.
-fn await_aim(aim: Aim, running: &Running, wire: &Wire, limit: Duration) {
+fn await_aim(aim: Aim, running: &Running, proxy: &RecordingProxy, limit: Duration) {
     let _came = match aim {
         Aim::Start => true,
-        Aim::Request => wire.comes_within(limit, |seen| seen.requests > 0),
-        Aim::Rotation => wire.comes_within(limit, |seen| seen.answered > 0),
-        Aim::Answer => wire.comes_within(limit, |seen| seen.delivered > 0),
+        Aim::Request => proxy.comes_within(limit, |seen| seen.requests > 0),
+        Aim::Rotation => proxy.comes_within(limit, |seen| seen.answered > 0),
+        Aim::Answer => proxy.comes_within(limit, |seen| seen.delivered > 0),
         Aim::Output => running.wait_for_output(limit),
     };
 }
@@ -282,9 +283,9 @@ fn count(round: &mut Round, one: &Victim, stored: &BTreeSet<String>, first: &Ses
     round.outcome(if printed || saved {
         "killed after the save"
     } else if one.seen.delivered > 0 {
-        "killed between answer and save"
+        "killed between response and save"
     } else if one.seen.answered > 0 {
-        "killed after the rotation, before the answer"
+        "killed after the rotation, before the response"
     } else if one.seen.requests > 0 {
         "killed with the request on its way"
     } else {

@@ -15,17 +15,17 @@ use crate::round::{Check, Stop, ensure};
 /// No process may take longer, whatever happens to it.
 pub(crate) const FOREVER: Duration = Duration::from_secs(90);
 
-/// A process that runs, with threads that read what it says.
+/// A process that runs, with threads that read its output.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    said: Arc<Said>,
+    output: Arc<Output>,
     readers: Vec<JoinHandle<()>>,
     begun: Instant,
 }
 
 #[derive(Debug, Default)]
-struct Said {
+struct Output {
     text: Mutex<Text>,
     changed: Condvar,
 }
@@ -49,16 +49,16 @@ pub(crate) struct Done {
 
 pub(crate) fn start(command: &mut Command) -> Running {
     let mut child = command.spawn().expect("the command starts");
-    let said = Arc::new(Said::default());
+    let output = Arc::new(Output::default());
     let out = child.stdout.take().unwrap();
     let err = child.stderr.take().unwrap();
     let readers = vec![
-        read(out, Arc::clone(&said), |text| &mut text.out),
-        read(err, Arc::clone(&said), |text| &mut text.err),
+        read(out, Arc::clone(&output), |text| &mut text.out),
+        read(err, Arc::clone(&output), |text| &mut text.err),
     ];
     Running {
         child,
-        said,
+        output,
         readers,
         begun: Instant::now(),
     }
@@ -66,17 +66,17 @@ pub(crate) fn start(command: &mut Command) -> Running {
 
 fn read(
     mut from: impl Read + Send + 'static,
-    said: Arc<Said>,
+    output: Arc<Output>,
     part: fn(&mut Text) -> &mut Vec<u8>,
 ) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         loop {
             let read = from.read(&mut buffer).unwrap_or(0);
-            let mut text = said.text.lock().unwrap();
+            let mut text = output.text.lock().unwrap();
             part(&mut text).extend_from_slice(&buffer[..read]);
             text.closed += u8::from(read == 0);
-            said.changed.notify_all();
+            output.changed.notify_all();
             if read == 0 {
                 return;
             }
@@ -90,7 +90,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        // It may have ended, and then nobody else has its number yet: it was not waited for.
+        // It may have ended, and then no other process has its number yet: it was not waited for.
         let _gone = kill_process(Pid::from_child(&self.child), signal);
     }
 
@@ -101,10 +101,10 @@ impl Running {
 
     /// Waits for the first octet on standard output; `false` if it ended or took too long.
     pub(crate) fn wait_for_output(&self, limit: Duration) -> bool {
-        let text = self.said.text.lock().unwrap();
+        let text = self.output.text.lock().unwrap();
         let over = |text: &mut Text| text.out.is_empty() && text.closed < 2;
         let (text, _) = self
-            .said
+            .output
             .changed
             .wait_timeout_while(text, limit, over)
             .unwrap();
@@ -113,25 +113,25 @@ impl Running {
 
     /// Waits until standard error holds these words.
     pub(crate) fn wait_for_words(&self, words: &str) -> Check {
-        let text = self.said.text.lock().unwrap();
+        let text = self.output.text.lock().unwrap();
         let missing = |text: &mut Text| {
             !String::from_utf8_lossy(&text.err).contains(words) && text.closed < 2
         };
         let (text, _) = self
-            .said
+            .output
             .changed
             .wait_timeout_while(text, FOREVER, missing)
             .unwrap();
         let found = String::from_utf8_lossy(&text.err).contains(words);
-        ensure!(found, "the command never said {words:?}");
+        ensure!(found, "the command never printed {words:?}");
         Ok(())
     }
 
     /// Waits for the end; a process that does not end is a broken promise.
     pub(crate) fn finish(mut self) -> Check<Done> {
-        let text = self.said.text.lock().unwrap();
+        let text = self.output.text.lock().unwrap();
         let (text, _) = self
-            .said
+            .output
             .changed
             .wait_timeout_while(text, FOREVER, |text| text.closed < 2)
             .unwrap();
@@ -146,7 +146,7 @@ impl Running {
             reader.join().unwrap();
         }
         ensure!(!hung, "a process hung for {} s", FOREVER.as_secs());
-        let text = std::mem::take(&mut *self.said.text.lock().unwrap());
+        let text = std::mem::take(&mut *self.output.text.lock().unwrap());
         Ok(Done {
             code: status.code(),
             signal: status.signal(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
-/// A seed that nobody chose.
+/// A random seed.
 pub(crate) fn any_seed() -> u64 {
     // Short enough to be typed again.
     RandomState::new().build_hasher().finish() >> 32

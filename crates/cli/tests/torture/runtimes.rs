@@ -62,8 +62,8 @@ pub(crate) fn judge(round: &mut Round, world: &World, done: &Done, ends: &[i32])
     let what = if begun { "refreshed" } else { "nothing begun" };
     round.outcome(format!("{what}, {}", done.end()));
     let fine = done.code.is_some_and(|code| ends.contains(&code));
-    ensure!(fine, "the program: {}", world.tell(done));
-    world.check_said(done)
+    ensure!(fine, "the program: {}", world.describe(done));
+    world.check_output(done)
 }
 
 /// A program that gets its token at once and ends now or a little later.
@@ -106,7 +106,7 @@ pub(crate) fn blocks(round: &mut Round) -> Check {
     ensure!(
         other.code == Some(0),
         "while the thread was blocked, another process: {}",
-        world.tell(&other)
+        world.describe(&other)
     );
     Ok(())
 }
@@ -169,7 +169,7 @@ pub(crate) fn child(round: &mut Round) -> Check {
     ensure!(
         other.code == Some(0),
         "while the child lived, another process: {}",
-        world.tell(&other)
+        world.describe(&other)
     );
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::ledger::Pair;
 use crate::round::{Check, Stop, ensure};
-use crate::wire::Pair;
 
 /// A session as its file holds it, whole.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Session {
             std::fs::read(file.with_file_name(format!("{before}{name}{after}"))).ok()
         };
         // A process that died before its rename leaves the whole successor beside the file. The
-        // next one, which alone can tell whether it follows, is asked by the checks.
+        // next one, which alone shows whether it follows, is asked by the checks.
         let waiting = beside(".", ".tmp").and_then(|bytes| Self::parse(&bytes).ok());
         if let Some(waiting) = waiting.filter(|it| it.json["llm_auth"]["follows"].is_string()) {
             session = waiting;

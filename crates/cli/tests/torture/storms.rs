@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::process::{Running, start};
+use crate::recording_proxy::RecordingProxy;
 use crate::round::{Check, Round, ensure};
-use crate::wire::Wire;
 use crate::world::{ACCOUNT, World};
 
 /// How long all processes may take to reach the lock. Less than a request may take.
 const GATHERING: Duration = Duration::from_secs(15);
 
-/// F1: everybody finds the session expired; some say that the API refused the token.
+/// F1: all processes find the session expired; some report that the API rejected the token.
 pub(crate) fn one_session(round: &mut Round) -> Check {
     let world = World::with_expired_session(round.provider())?;
     let many = 50;
@@ -36,7 +36,7 @@ pub(crate) fn many_accounts(round: &mut Round) -> Check {
     )
 }
 
-/// F16: the token is good by the clock, but the API said 401 to all of them.
+/// F16: the token has not expired, but the API returned 401 to all processes.
 pub(crate) fn refused_by_the_api(round: &mut Round) -> Check {
     let world = World::new(round.provider())?;
     world.give_session(ACCOUNT)?;
@@ -44,10 +44,11 @@ pub(crate) fn refused_by_the_api(round: &mut Round) -> Check {
     storm(round, &world, &[ACCOUNT], 30, 100)
 }
 
-/// The vendor's answer is held until everybody is at the lock, so all know the same old token.
+/// The proxy holds the provider's response until all processes wait for the lock, so all know the
+/// same old token.
 fn storm(round: &mut Round, world: &World, accounts: &[&str], many: usize, forced: u64) -> Check {
-    let wire = world.wire()?;
-    wire.hold_answers();
+    let proxy = world.proxy()?;
+    proxy.hold_responses();
     let mut running: Vec<(&str, Running)> = Vec::new();
     for number in 0..many {
         let account = accounts[number % accounts.len()];
@@ -56,20 +57,20 @@ fn storm(round: &mut Round, world: &World, accounts: &[&str], many: usize, force
         } else {
             &[]
         };
-        let mut command = world.command_via(&wire, &world.token(account, more));
+        let mut command = world.command_via(&proxy, &world.token(account, more));
         running.push((account, start(&mut command)));
     }
     gather(world, &running)?;
-    wire.release();
+    proxy.release();
     let mut tokens = Vec::new();
     for (account, one) in running {
         let done = world.finish(one)?;
-        ensure!(done.code == Some(0), "{}", world.tell(&done));
+        ensure!(done.code == Some(0), "{}", world.describe(&done));
         world.check_printed(&done, account)?;
         tokens.push((account, done.token().unwrap_or_default().to_owned()));
         round.outcome("exit 0");
     }
-    finish(world, wire, accounts, &tokens)
+    finish(world, proxy, accounts, &tokens)
 }
 
 fn gather(world: &World, running: &[(&str, Running)]) -> Check {
@@ -80,19 +81,24 @@ fn gather(world: &World, running: &[(&str, Running)]) -> Check {
     Ok(())
 }
 
-fn finish(world: &World, wire: Wire, accounts: &[&str], tokens: &[(&str, String)]) -> Check {
-    drop(wire);
+fn finish(
+    world: &World,
+    proxy: RecordingProxy,
+    accounts: &[&str],
+    tokens: &[(&str, String)],
+) -> Check {
+    drop(proxy);
     for account in accounts {
         let session = world.check_kept(account)?;
         let same = tokens
             .iter()
             .filter(|(of, _)| of == account)
             .all(|(_, token)| *token == session.access);
-        ensure!(same, "not everybody got the same token");
+        ensure!(same, "not all processes got the same token");
     }
     ensure!(
         world.refreshes() == accounts.len() as u64,
-        "{} renewals for {} sessions",
+        "{} refreshes for {} sessions",
         world.refreshes(),
         accounts.len()
     );

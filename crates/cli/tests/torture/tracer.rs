@@ -15,9 +15,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::attach::{Attached, failed, ours};
 use crate::injector::{Act, Aim, Plan, Seen, Tries};
 use crate::process::{Done, FOREVER};
+use crate::ptrace_attach::{Attached, failed, ours};
 use crate::round::{Check, ensure};
 use crate::syscalls::{Call, Descriptors, Kind, Work, is_start, name};
 
@@ -128,7 +128,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// A thread may be killed at any moment, so what is said to it may come too late.
+    /// A thread may be killed at any moment, so a request to it may come too late.
     fn resume(&self, thread: Pid, signal: Option<Signal>) {
         let _gone = if self.free {
             ptrace::cont(thread, signal)

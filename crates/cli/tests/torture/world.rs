@@ -1,4 +1,4 @@
-//! One vendor, one home directory, and processes between them.
+//! One provider, one home directory, and processes between them.
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
@@ -13,10 +13,13 @@ use llm_auth_testkit::{Approval, Counters, Provider, ProviderKit, Testkit};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::ledger::{Ledger, Pair};
 use crate::process::{Done, Running, start};
+use crate::raw_http::{body_of, pair_in, post};
+use crate::recording_proxy::RecordingProxy;
 use crate::round::{Check, Stop, ensure};
 use crate::session::Session;
-use crate::wire::{Ledger, Pair, Wire, body_of, pair_in, post};
+use crate::support::wait::seen_in_time;
 
 pub(crate) const ACCOUNT: &str = "default";
 
@@ -41,7 +44,7 @@ pub(crate) struct World {
 }
 
 /// The words of a command that may send the session to this server: the files of the rounds record
-/// none, or the one before a wire.
+/// none, or the one before a proxy.
 fn trusting<'a>(words: &[&'a str], base: &'a str) -> Vec<&'a str> {
     let mut words = words.to_vec();
     let sends = [
@@ -54,7 +57,7 @@ fn trusting<'a>(words: &[&'a str], base: &'a str) -> Vec<&'a str> {
 }
 
 impl World {
-    /// A vendor that rotates and revokes, approves at once, and nobody signed in.
+    /// A provider that rotates and revokes, approves at once, and no session.
     pub(crate) fn new(provider: Provider) -> Check<Self> {
         let directory = tempfile::Builder::new().prefix("torture-").tempdir()?;
         let kit = Testkit::builder()
@@ -82,18 +85,18 @@ impl World {
         self.kit.provider(self.provider)
     }
 
-    pub(crate) fn wire(&self) -> Check<Wire> {
-        Wire::new(self.kit.base_url(), &self.ledger)
+    pub(crate) fn proxy(&self) -> Check<RecordingProxy> {
+        RecordingProxy::new(self.kit.base_url(), &self.ledger)
     }
 
-    /// A command that knows nothing of this computer but the home directory and the vendor.
+    /// A command that knows nothing of this computer but the home directory and the provider.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         self.command_at(self.kit.base_url(), words)
     }
 
-    /// The same, with the vendor at the far end of a wire.
-    pub(crate) fn command_via(&self, wire: &Wire, words: &[&str]) -> Command {
-        self.command_at(wire.base(), words)
+    /// The same, with the provider at the far end of a proxy.
+    pub(crate) fn command_via(&self, proxy: &RecordingProxy, words: &[&str]) -> Command {
+        self.command_at(proxy.base(), words)
     }
 
     fn command_at(&self, base: &str, words: &[&str]) -> Command {
@@ -110,13 +113,13 @@ impl World {
         command
     }
 
-    /// This very program as one that uses the library, on the file of the account; another
+    /// This same program as one that uses the library, on the file of the account; another
     /// program may run it.
     pub(crate) fn careless(&self, launcher: &[&str], name: &str, more: &[&str]) -> Command {
         let program = std::env::current_exe().unwrap();
         let (base, file) = (self.kit.base_url(), self.file(ACCOUNT));
         let (program, file) = (program.to_string_lossy(), file.to_string_lossy());
-        let words = [crate::careless::FLAG, name, base, &file];
+        let words = [crate::careless_programs::FLAG, name, base, &file];
         let all = [launcher, &[&program], &words, more].concat();
         let mut command = self.launcher(all[0], base, &all[1..]);
         command.env("PATH", "/usr/bin:/bin");
@@ -158,20 +161,20 @@ impl World {
         self.finish(start(command))
     }
 
-    /// The same where what it says is looked at later.
+    /// The same, if the caller checks the output later.
     pub(crate) fn run_unchecked(&self, command: &mut Command) -> Check<Done> {
         start(command).finish()
     }
 
-    /// Waits for the end, and checks that nothing secret was told (N7).
+    /// Waits for the end, and checks that nothing secret was printed (N7).
     pub(crate) fn finish(&self, running: Running) -> Check<Done> {
         let done = running.finish()?;
-        self.check_said(&done)?;
+        self.check_output(&done)?;
         Ok(done)
     }
 
     /// No secret on standard error, and no panic.
-    pub(crate) fn check_said(&self, done: &Done) -> Check {
+    pub(crate) fn check_output(&self, done: &Done) -> Check {
         self.learn();
         for secret in self.secrets.lock().unwrap().iter() {
             ensure!(!done.err.contains(secret), "N7: a secret on standard error");
@@ -184,7 +187,7 @@ impl World {
         Ok(())
     }
 
-    /// A session from the vendor's own doors, written as the command writes it: the command
+    /// A session from the provider's own endpoints, written as the command writes it: the command
     /// polls no faster than twice a second.
     pub(crate) fn give_session(&self, account: &str) -> Check<Session> {
         let metadata = match self.provider {
@@ -219,7 +222,7 @@ impl World {
     fn grant(&self) -> Check<Pair> {
         let server = self.server();
         server.set_interval(Duration::ZERO);
-        let (doors, client, code, grant_type) = match self.provider {
+        let (paths, client, code, grant_type) = match self.provider {
             Provider::Qwen => (
                 ["/api/v1/oauth2/device/code", "/api/v1/oauth2/token"],
                 QWEN_CLIENT,
@@ -242,30 +245,30 @@ impl World {
             ("code_challenge", challenge),
             ("code_challenge_method", "S256"),
         ];
-        let answer = post(self.kit.base_url(), doors[0], &form)?;
+        let response = post(self.kit.base_url(), paths[0], &form)?;
         server.set_interval(INTERVAL);
-        let device = body_of(&answer)[code].as_str().map(str::to_owned);
+        let device = body_of(&response)[code].as_str().map(str::to_owned);
         let form = [
             ("grant_type", grant_type),
             ("client_id", client),
             (code, &device.unwrap_or_default()),
             ("code_verifier", verifier),
         ];
-        let answer = post(self.kit.base_url(), doors[1], &form)?;
-        pair_in(&answer).ok_or_else(|| Stop::Broken("the vendor gave no session".into()))
+        let response = post(self.kit.base_url(), paths[1], &form)?;
+        pair_in(&response).ok_or_else(|| Stop::Broken("the provider gave no session".into()))
     }
 
     /// Through the command.
     pub(crate) fn sign_in(&self, account: &str) -> Check<Session> {
         let words = ["login", self.provider.name(), "--no-browser"];
         let done = self.run(&[&words[..], &["--account", account]].concat())?;
-        ensure!(done.code == Some(0), "login: {}", self.tell(&done));
+        ensure!(done.code == Some(0), "login: {}", self.describe(&done));
         let session = self.session(account)?;
         self.ledger.add(session.pair());
         Ok(session)
     }
 
-    /// The stored access token is past its expiry, here and at the vendor.
+    /// The stored access token is past its expiry, here and at the provider.
     pub(crate) fn expire(&self, account: &str) -> Check {
         let mut session = self.session(account)?;
         session.json["expires"] = 1000.into();
@@ -288,31 +291,26 @@ impl World {
         Session::read(&self.file(account))
     }
 
-    /// Whether the vendor would renew with this refresh token.
+    /// Whether the provider would accept this refresh token.
     pub(crate) fn is_live(&self, refresh: &str) -> bool {
         let live = self.server().live_refresh_tokens();
         live.iter().any(|token| token == refresh)
     }
 
-    /// How many refreshes the vendor was asked for.
+    /// How many refreshes the provider was asked for.
     pub(crate) fn refreshes(&self) -> u64 {
         self.server().counters().refreshes
     }
 
-    /// Waits until the vendor has seen this.
+    /// Waits until the provider has seen this.
     pub(crate) fn wait_for_server(&self, name: &str, seen: impl Fn(&Counters) -> bool) -> Check {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()?;
-        let limit = Duration::from_secs(60);
-        let came = runtime
-            .block_on(async { tokio::time::timeout(limit, self.server().wait_for(seen)).await });
-        ensure!(came.is_ok(), "{name} never came");
+        let came = seen_in_time(self.server(), seen);
+        ensure!(came.is_some(), "{name} never came");
         Ok(())
     }
 
     /// A process for a message, without secrets.
-    pub(crate) fn tell(&self, done: &Done) -> String {
+    pub(crate) fn describe(&self, done: &Done) -> String {
         self.learn();
         format!(
             "{} after {:?}, {} octets on standard output, standard error: {}",

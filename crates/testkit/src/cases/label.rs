@@ -8,7 +8,7 @@ pub fn label_of(name: &str) -> &str {
         "Config" => "config_error",
         "Denied" => "denied",
         "Expired" => "expired",
-        "Fine" => "ok",
+        "Ok" => "ok",
         "Pending" => "pending",
         "PolicyDenied" => "policy_denied",
         "Protocol" => "protocol_error",

@@ -11,7 +11,7 @@ const TABLE: &str = include_str!("../../wire-cases.jsonl");
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct WireCase {
-    /// `gemini`, `minimax` or `qwen`.
+    /// The provider's name, such as `qwen`.
     #[serde(rename = "vendor")]
     pub provider: String,
     /// The step of the flow: `device_code`, `poll`, `exchange`, `refresh`, `revoke`, `api`, `callback`,
@@ -65,22 +65,27 @@ pub fn wire_cases(provider: &str) -> Vec<WireCase> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    fn providers() -> impl Iterator<Item = String> {
+        let read = |line| serde_json::from_str::<WireCase>(line).unwrap().provider;
+        let names: BTreeSet<_> = TABLE.lines().map(read).collect();
+        names.into_iter()
+    }
 
     #[test]
     fn no_line_of_the_table_is_lost() {
-        let count = |provider| wire_cases(provider).len();
-        assert_eq!(TABLE.lines().count(), 90);
-        assert_eq!(
-            [count("gemini"), count("minimax"), count("qwen")],
-            [27, 39, 24]
-        );
+        let count: usize = providers().map(|name| wire_cases(&name).len()).sum();
+        assert_eq!(TABLE.lines().count(), count);
+        assert!(count > 90);
     }
 
     #[test]
     fn a_label_that_differs_has_a_reason() {
-        for provider in ["gemini", "minimax", "qwen"] {
-            for case in wire_cases(provider) {
+        for provider in providers() {
+            for case in wire_cases(&provider) {
                 assert_eq!(case.ours.is_some(), case.reason.is_some(), "{case:?}");
                 assert_ne!(case.ours.as_ref(), Some(&case.expect), "{case:?}");
             }

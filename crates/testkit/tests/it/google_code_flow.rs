@@ -146,7 +146,7 @@ async fn a_bad_authorization_request_gets_a_page_and_no_redirect() {
     let kit = automatic().await;
     let query = auth_query();
     for bad in [
-        with(&query, "client_id", Some("somebody")),
+        with(&query, "client_id", Some("another")),
         with(&query, "redirect_uri", Some("urn:ietf:wg:oauth:2.0:oob")),
         with(&query, "redirect_uri", Some("http://localhost:1/")),
         with(&query, "redirect_uri", Some("https://evil.example/")),

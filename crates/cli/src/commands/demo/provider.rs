@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use llm_auth::gemini::{Gemini, OAuthClient};
+use llm_auth::minimax::MiniMax;
+use llm_auth::qwen::Qwen;
 use llm_auth_core::{
     AuthManager, AuthProvider as _, FileTokenStore, ManualClock, OAuthProviderBuilder, OAuthToken,
     ProviderSpec, printable,
 };
-use llm_auth_gemini::{Gemini, OAuthClient};
-use llm_auth_minimax::MiniMax;
-use llm_auth_qwen::Qwen;
 use llm_auth_testkit::{Counters, ProviderKit, Testkit};
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ pub(super) static STAGES: [Stage; 3] = [
     },
 ];
 
-const QUESTION: &str = "is anybody there?";
+const QUESTION: &str = "are you there?";
 
 fn message() -> Value {
     json!({"role": "user", "content": QUESTION})

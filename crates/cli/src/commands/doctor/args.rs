@@ -10,8 +10,8 @@ use crate::time;
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
-    /// Only this vendor.
-    #[arg(value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// Check only this provider [default: those with a session or a variable, or all if there are none].
+    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
     pub(super) provider: Option<ProviderName>,
 
     #[command(flatten)]
@@ -20,15 +20,15 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(super) provider_args: ProviderArgs,
 
-    /// Send nothing.
+    /// Send no request.
     #[arg(long)]
     pub(super) offline: bool,
 
-    /// How long an endpoint may take to answer [default: 10].
+    /// The limit for the response of an endpoint [default: 10].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     pub(super) timeout: Option<Duration>,
 
-    /// Write one JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -10,16 +10,21 @@ use crate::session::selector::SessionSelector;
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
-    /// The program whose session it is; all that are known are looked for if it is left out.
+    /// The program that owns the session; without it, the command looks for all known programs.
     #[arg(value_enum)]
     pub(super) source: Option<Source>,
 
-    /// Its file, if it is not where that program keeps it (gochat: always needed).
+    /// The session file, if it is not in the program's default location (required for gochat).
     #[arg(long, value_name = "FILE", requires = "source")]
     pub(super) file: Option<PathBuf>,
 
-    /// The vendor, where the file does not say it (gochat).
-    #[arg(long = "vendor", value_enum, ignore_case = true, value_name = "VENDOR")]
+    /// The provider, if the file does not record it (gochat).
+    #[arg(
+        long = "vendor",
+        value_enum,
+        ignore_case = true,
+        value_name = "PROVIDER"
+    )]
     pub(super) provider: Option<ProviderName>,
 
     #[command(flatten)]
@@ -28,15 +33,15 @@ pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(super) provider_args: ProviderArgs,
 
-    /// Copy the session: from then on llm-auth is its one owner.
+    /// Import a copy of the session; from then on only llm-auth may use it.
     #[arg(long, conflicts_with = "sign_in", requires = "source")]
     pub(super) take_over: bool,
 
-    /// Leave it alone and start a new session (recommended).
+    /// Leave the session alone and sign in again (recommended).
     #[arg(long, requires = "source")]
     pub(super) sign_in: bool,
 
-    /// Write JSON to standard output.
+    /// Print JSON to standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use llm_auth::gemini::OAuthClient;
+use llm_auth::minimax::Dialect;
 use llm_auth_core::{OAuthToken, Secret, Timestamp, printable};
-use llm_auth_gemini::OAuthClient;
-use llm_auth_minimax::Dialect;
 use serde_json::{Map, Value};
 
 use super::args::ImportArgs;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use llm_auth::gemini::OAuthClient;
+use llm_auth::minimax::Dialect;
 use llm_auth_core::{OAuthToken, Secret, Timestamp};
-use llm_auth_gemini::OAuthClient;
-use llm_auth_minimax::Dialect;
 
 use super::foreign::{Foreign, Members, cannot};
 use super::source::Source;

@@ -11,9 +11,9 @@ pub(crate) enum Source {
     Mmx,
     /// gcloud's application default credentials.
     Gcloud,
-    /// Gemini CLI: only to be looked at, its client is Google's own.
+    /// Gemini CLI: inspection only, because its OAuth client is Google's own.
     GeminiCli,
-    /// A token file of the Go package `auth`.
+    /// A token file of gochat's Go package `auth`.
     Gochat,
 }
 

@@ -42,12 +42,13 @@ mod tests {
     #[test]
     fn a_provider_is_chosen_by_number_or_name() {
         let providers = ProviderName::value_variants();
+        let one_too_many = (providers.len() + 1).to_string();
         for (answer, name) in [
             ("1", Some("qwen")),
             ("3", Some("gemini")),
             ("MiniMax", Some("minimax")),
             ("0", None),
-            ("4", None),
+            (&*one_too_many, None),
             ("", None),
             ("-1", None),
         ] {

@@ -60,7 +60,7 @@ impl Policy {
             }
             Some(owner) => format!(
                 "{account} is signed in as {owner}. The same person again replaces that session; \
-                 anybody else gets an account of their own."
+                 another user gets a separate account."
             ),
             None if is_explicit => {
                 format!("{account} is signed in already; this sign-in replaces that session.")
@@ -101,7 +101,7 @@ impl Policy {
                  {instead}."
             ));
         }
-        let occupant = printable(stored.and_then(owner).unwrap_or("somebody else"));
+        let occupant = printable(stored.and_then(owner).unwrap_or("another user"));
         let unknown = match user {
             Some(_) => String::new(),
             None => format!(", and {provider} did not say who signed in now"),

@@ -4,34 +4,34 @@
 pub(super) const MORE: &[u8] = br#".SH "EXIT STATUS"
 .TP
 .B 0
-done
+success
 .TP
 .B 1
-other failure: configuration, store, a response that makes no sense
+other failure: configuration, store, an invalid response
 .TP
 .B 2
-usage: an unknown vendor, a flag that makes no sense
+usage: an unknown provider, an invalid option
 .TP
 .B 3
 sign in (again)
 .TP
 .B 4
-temporary: try again
+temporary failure: try again
 .TP
 .B 5
-the person denied it, or the code or the time to wait ran out
+the user denied the sign-in, or the code expired, or the wait timed out
 .TP
 .BR 126 ", " 127
 .B exec
-cannot run the program, or does not find it; otherwise it returns the exit status of the program
+cannot run the program, or cannot find it; otherwise the exit status is that of the program
 .TP
 .BR 129 ", " 130 ", " 131 ", " 143
-hung up, interrupted, quit, terminated; a refresh that has begun is stored first
+hung up, interrupted, quit, terminated; a refresh in progress is stored first
 .SH ENVIRONMENT
-An empty variable counts as not set.
+An empty variable is treated as unset.
 .TP
 .B LLM_AUTH_HOME
-the directory of everything that is kept
+the directory of sessions and settings
 .TP
 .B LLM_AUTH_LOG
 log directives such as
@@ -40,70 +40,68 @@ or
 .B llm_auth_core=trace
 .TP
 .B LLM_AUTH_CA_FILE
-PEM certificates to trust beside those of the system
+PEM certificates to trust in addition to those of the system
 .TP
 .BR SSL_CERT_FILE ", " SSL_CERT_DIR
-on Linux and the BSDs: a PEM file, directories of PEM files (separated by colons), in place of the certificates of
-the system; the TLS library reads them as they are, with any white space
+on Linux and the BSDs: a PEM file, and directories of PEM files separated by colons, instead of the certificates of
+the system; the TLS library uses the values unchanged, white space included
 .TP
-.BI LLM_AUTH_ VENDOR _ACCOUNT
-the account that is meant where
+.BI LLM_AUTH_ PROVIDER _ACCOUNT
+the account to use without
 .B \-\-account
-names none
 .TP
-.BI LLM_AUTH_ VENDOR _BASE_URL
-replaces scheme, host and port of all endpoints of the vendor, for new sign-ins only
+.BI LLM_AUTH_ PROVIDER _BASE_URL
+sets scheme, host and port of all endpoints of the provider, for new sign-ins only
 .TP
-.BI LLM_AUTH_ VENDOR _ ENDPOINT _ENDPOINT
-replaces one endpoint: AUTHORIZATION, DEVICE_AUTHORIZATION, TOKEN, REVOCATION or USERINFO;
+.BI LLM_AUTH_ PROVIDER _ ENDPOINT _ENDPOINT
+sets one endpoint: AUTHORIZATION, DEVICE_AUTHORIZATION, TOKEN, REVOCATION or USERINFO;
 for new sign-ins only
 .TP
-.BI LLM_AUTH_ VENDOR "_CLIENT_ID" \fR,\fP " LLM_AUTH_" VENDOR _SCOPE
-another client, another scope
+.BI LLM_AUTH_ PROVIDER "_CLIENT_ID" \fR,\fP " LLM_AUTH_" PROVIDER _SCOPE
+the OAuth client, and the scope
 .TP
 .BR LLM_AUTH_GEMINI_CLIENT_SECRET ", " LLM_AUTH_GEMINI_QUOTA_PROJECT
-the client secret, in place of
+the client secret, instead of
 .BR \-\-client\-file ;
-the project that calls count on
+the project that API calls are billed to
 .TP
 .BR https_proxy ", " HTTPS_PROXY ", " all_proxy ", " ALL_PROXY ", " no_proxy ", " NO_PROXY
-the proxy, and the hosts that go without it; loopback always does
+the proxy, and the hosts that bypass it; loopback always does
 .TP
 .B BROWSER
-the programs that open pages, separated by colons; words may be quoted,
+the programs that open pages, separated by colons; words may be quoted;
 .B %s
-is where the page stands, otherwise it comes last
+is replaced by the page, which is otherwise appended
 .TP
 .BR DISPLAY ", " WAYLAND_DISPLAY ", " SSH_CONNECTION ", " WSL_DISTRO_NAME
-where the person is: they decide whether a browser is opened
+where the user is; they decide whether a browser is opened
 .TP
 .BR NO_COLOR ", " TERM ", " LC_ALL ", " LC_CTYPE ", " LANG
-what a terminal can show
+what the terminal can display
 .SH FILES
 .I ~/.local/share/llm-auth
-stands for the directory of
-.BR LLM_AUTH_HOME ,
-or of
-.BR XDG_DATA_HOME .
+is the default of
+.BR LLM_AUTH_HOME ;
+.B XDG_DATA_HOME
+moves it.
 .TP
-.IR ~/.local/share/llm-auth/sessions/ VENDOR / ACCOUNT .json
-a session: access token, refresh token and what belongs to them; mode 0600, in directories of mode 0700
+.IR ~/.local/share/llm-auth/sessions/ PROVIDER / ACCOUNT .json
+a session: access token, refresh token and metadata; mode 0600, in directories of mode 0700
 .TP
-.IR ~/.local/share/llm-auth/sessions/ VENDOR / ACCOUNT .json.corrupt\-*
-what stood there and could not be read; a sign-in keeps it
+.IR ~/.local/share/llm-auth/sessions/ PROVIDER / ACCOUNT .json.corrupt\-*
+an unreadable session, which a sign-in keeps
 .TP
 .I ~/.local/share/llm-auth/settings.json
-the current account of each vendor
+the current account of each provider
 .RB ( current ),
-and the servers that may have credentials though they are not the vendors' own
+and other servers that may receive credentials
 .RB ( trusted_endpoints ,
-a list; only that of the user's own directory counts)
+a list; read only from the user's own directory)
 .TP
 .IR ~/Downloads/llm\-auth\-sign\-in\-* /sign\-in.html
-leads the browser to the page of a sign-in, and is removed at its end; only while a browser is opened. The
-directory for downloads is that of
-.IR ~/.config/user\-dirs.dirs ;
-without one it is
+redirects the browser to the sign-in page; it exists only while the browser opens. The downloads directory is that of
+.IR ~/.config/user\-dirs.dirs ,
+otherwise
 .B XDG_RUNTIME_DIR
 or the directory for temporary files
 "#;

@@ -1,0 +1,229 @@
+//! Sign-ins, sign-outs and sessions that come from elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use llm_auth_core::{
+    AuthManager, ErrorKind, FileTokenStore, Insertion, OAuthToken, Revocation, Silent,
+    TokenStore as _,
+};
+
+use super::{key, stored, with_session};
+use crate::support::{Brittle, FakeProvider, caller_in_mid_refresh, expired_session, session};
+
+#[tokio::test]
+async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {
+    let provider = FakeProvider::default();
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::directory(directory.path().join("sessions"));
+    let manager = AuthManager::builder(provider).store(store.clone()).build();
+    assert_eq!(
+        manager.token().await.unwrap_err().kind(),
+        ErrorKind::NotSignedIn
+    );
+    let token = manager.login(&Silent).await.unwrap();
+    assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
+    assert_eq!(store.read(&key()).unwrap().as_ref(), Some(token.as_ref()));
+
+    let logout = manager.logout().await.unwrap();
+    assert!(logout.was_signed_in);
+    assert_eq!(logout.revocation.unwrap().unwrap(), Revocation::Confirmed);
+    assert_eq!(store.read(&key()).unwrap(), None);
+    assert_eq!(
+        manager.token().await.unwrap_err().kind(),
+        ErrorKind::NotSignedIn
+    );
+    assert!(!manager.logout().await.unwrap().was_signed_in);
+}
+
+#[tokio::test]
+async fn a_session_of_another_provider_is_neither_used_nor_replaced() {
+    let provider = FakeProvider::default();
+    let mut foreign = session("a1", "r1", 3600);
+    foreign.metadata.provider = Some("other".into());
+    let (manager, store) = with_session(&provider, foreign.clone()).await;
+    assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(
+        manager.login(&Silent).await.unwrap_err().kind(),
+        ErrorKind::Config
+    );
+    assert_eq!(
+        manager.logout().await.unwrap_err().kind(),
+        ErrorKind::Config
+    );
+    assert_eq!(stored(&store).await, foreign);
+}
+
+#[tokio::test]
+async fn a_sign_out_by_another_process_is_seen() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
+    manager.token().await.unwrap();
+    store.lock(&key()).await.unwrap().remove().await.unwrap();
+    assert!(manager.load().await.unwrap().is_none());
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
+}
+
+#[tokio::test]
+async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
+    let provider = FakeProvider::default();
+    let manager = AuthManager::builder(provider).build();
+    manager
+        .insert_session(session("a1", "r1", 3600))
+        .await
+        .unwrap();
+    let token = manager.token().await.unwrap();
+    assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
+}
+
+#[tokio::test]
+async fn a_session_is_inserted_only_if_it_may_replace_what_is_stored_by_then() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let new = session("a7", "r7", 3600);
+    let inserted = manager.insert_session_if(new.clone(), |_new, stored| stored.is_none());
+    let Insertion::Refused(refused) = inserted.await.unwrap() else {
+        panic!("not refused");
+    };
+    assert_eq!(refused.new, new);
+    assert_eq!(refused.stored.unwrap().access.expose(), "a1");
+    assert_eq!(stored(&store).await.access.expose(), "a1");
+    let inserted = manager.insert_session_if(new.clone(), |new, stored| {
+        new.access.expose() == "a7" && stored.is_some_and(|stored| stored.access.expose() == "a1")
+    });
+    let Insertion::Stored(inserted) = inserted.await.unwrap() else {
+        panic!("refused");
+    };
+    assert_eq!(inserted.token.access.expose(), "a7");
+    assert_eq!(inserted.replaced.unwrap().access.expose(), "a1");
+    assert!(!inserted.replaced_unreadable);
+    assert_eq!(stored(&store).await.access.expose(), "a7");
+
+    let store = FileTokenStore::directory(tempfile::tempdir().unwrap().path());
+    let free = || {
+        let builder = AuthManager::builder(provider.clone()).store(store.clone());
+        let (manager, new) = (builder.build(), new.clone());
+        async move {
+            let inserted = manager.insert_session_if(new, |_new, stored| stored.is_none());
+            matches!(inserted.await.unwrap(), Insertion::Stored(_))
+        }
+    };
+    // Of two at once one finds it free.
+    let (first, second) = tokio::join!(free(), free());
+    assert_ne!(first, second);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_may_not_replace_the_stored_session_is_given_back() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a5", "r5", 3600)).await;
+    manager.token().await.unwrap();
+    let of_same_user = |new: &OAuthToken, stored: Option<&OAuthToken>| {
+        stored.is_none_or(|stored| stored.access == new.access)
+    };
+    let signed_in = manager.login_with(&Silent, of_same_user).await.unwrap();
+    let Insertion::Refused(refused) = signed_in else {
+        panic!("not refused");
+    };
+    assert_eq!(stored(&store).await.access.expose(), "a5");
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a5");
+    // It goes to another account.
+    let another = AuthManager::builder(provider.clone())
+        .store(store.clone())
+        .account("another")
+        .build();
+    let inserted = another.insert_session_if(refused.new, of_same_user).await;
+    assert!(matches!(inserted.unwrap(), Insertion::Stored(_)));
+    assert_eq!(another.token().await.unwrap().access.expose(), "a1");
+    // Once the account is free, the same sign-in is stored there.
+    manager.logout().await.unwrap();
+    let signed_in = manager.login_with(&Silent, of_same_user).await.unwrap();
+    assert!(matches!(signed_in, Insertion::Stored(_)));
+    assert_eq!(stored(&store).await.access.expose(), "a1");
+    assert_eq!(provider.sign_ins(), 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_knows_what_it_would_replace_before_the_user_is_asked() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, session("a5", "r5", 3600)).await;
+    let pending = manager.begin_login().await.unwrap();
+    assert_eq!(pending.stored().unwrap().access.expose(), "a5");
+    assert_eq!(provider.sign_ins(), 0);
+    // Nothing is locked while the user thinks, and what is stored by then decides.
+    store.lock(&key()).await.unwrap().remove().await.unwrap();
+    let signed_in = pending.authenticate(&Silent, |_new, stored| stored.is_none());
+    let Insertion::Stored(signed_in) = signed_in.await.unwrap() else {
+        panic!("refused");
+    };
+    assert_eq!(signed_in.replaced, None);
+}
+
+#[tokio::test]
+async fn a_sign_in_replaces_what_is_no_session_and_it_is_kept_aside() {
+    let provider = FakeProvider::default();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("session.json");
+    std::fs::write(&file, "no session").unwrap();
+    let manager = AuthManager::builder(provider)
+        .store(FileTokenStore::file(&file))
+        .build();
+    assert_eq!(manager.begin_login().await.unwrap().stored(), None);
+    let signed_in = manager.login_with(&Silent, |_new, stored| stored.is_none());
+    let Insertion::Stored(signed_in) = signed_in.await.unwrap() else {
+        panic!("refused");
+    };
+    assert!(signed_in.replaced_unreadable && signed_in.replaced.is_none());
+    let names = std::fs::read_dir(directory.path()).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.any(|name| name.starts_with("session.json.corrupt-")));
+}
+
+#[tokio::test]
+async fn a_sign_in_reads_the_store_twice() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(session("a5", "r5", 3600));
+    let manager = AuthManager::builder(provider)
+        .store(Arc::clone(&store))
+        .build();
+    manager.login(&Silent).await.unwrap();
+    let signed_in = manager.login_with(&Silent, |_new, _stored| true).await;
+    assert!(matches!(signed_in.unwrap(), Insertion::Stored(_)));
+    assert_eq!(store.loads.load(Ordering::SeqCst), 0);
+    assert_eq!(store.locked_loads.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_sign_out_during_a_refresh_wins_and_the_session_does_not_return() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let caller = caller_in_mid_refresh(&provider, &manager).await;
+    let signing_out = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.logout().await }
+    });
+    provider.release();
+    assert!(caller.await.unwrap().is_ok());
+    assert!(signing_out.await.unwrap().unwrap().was_signed_in);
+    assert_eq!(store.load(&key()).await.unwrap(), None);
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSignedIn);
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_during_a_refresh_wins() {
+    let provider = FakeProvider::default();
+    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let caller = caller_in_mid_refresh(&provider, &manager).await;
+    let signing_in = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.insert_session(session("a7", "r7", 3600)).await }
+    });
+    provider.release();
+    caller.await.unwrap().unwrap();
+    signing_in.await.unwrap().unwrap();
+    assert_eq!(stored(&store).await.refresh.unwrap().expose(), "r7");
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a7");
+}

@@ -1,0 +1,85 @@
+//! Providers that differ from the RFCs as living ones do, against a scripted server: what is sent,
+//! and what becomes of the response.
+
+#[cfg(feature = "loopback")]
+mod code_flow;
+mod device_flow;
+
+use llm_auth_core::provider::{Client, OAuthConfig, Operation};
+use llm_auth_core::{
+    AuthProvider as _, ClientCredentials, ErrorKind, OAuthToken, ProviderSpec as _, SecureUrl,
+    Silent, Timestamp,
+};
+
+use crate::support::script::Script;
+
+fn config(name: &str) -> OAuthConfig {
+    OAuthConfig::new(name, SecureUrl::known("https://vendor.example/oauth/token"))
+}
+
+fn session() -> OAuthToken {
+    let mut session = OAuthToken::new("made-up-access".into(), Timestamp::default());
+    session.refresh = Some("made-up-refresh".into());
+    session
+}
+
+#[tokio::test]
+async fn a_refresh_is_sent_as_the_client_that_the_session_records() {
+    let script = Script::start(&[(200, r#"{"access_token":"made-up-second"}"#)]).await;
+    let mut config = config("vendor");
+    config.client = Client::known("configured");
+    let provider = config.builder().base_url(&script.base).unwrap().build();
+    let mut session = session().issued_by(&provider.config().endpoints.token);
+    let data = &mut session.metadata.provider_data;
+    data.insert("client_id".into(), "recorded".into());
+    session.metadata.client_secret = Some("made-up-secret".into());
+    let refreshed = provider.refresh(&session).await.unwrap();
+    let sent = script.sent();
+    assert_eq!(sent[0].target, "/oauth/token");
+    assert_eq!(sent[0].parameter("client_id"), Some("recorded"));
+    assert_eq!(sent[0].parameter("client_secret"), Some("made-up-secret"));
+    assert_eq!(refreshed.metadata.provider_data["client_id"], "recorded");
+    assert_eq!(
+        refreshed.metadata.client_secret,
+        session.metadata.client_secret
+    );
+    // The manager merges the rest.
+    assert_eq!(refreshed.refresh, None);
+}
+
+#[tokio::test]
+async fn a_session_without_a_client_does_not_lead_a_client_secret_elsewhere() {
+    let mut config = config("vendor");
+    let secret = Some("made-up-secret".into());
+    config.client = Client::Known(ClientCredentials::new("id", secret));
+    config.endpoints.revocation = Some(SecureUrl::known("https://vendor.example/revoke"));
+    let script = Script::start(&[]).await;
+    let provider = config.builder().base_url(&script.base).unwrap().build();
+    let session = session().issued_by(&provider.config().endpoints.token);
+    for error in [
+        provider.refresh(&session).await.unwrap_err(),
+        provider.revoke(&session).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("was not sent"), "{error}");
+    }
+    assert!(provider.import_session(session).is_err());
+    assert!(script.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_without_a_way_to_sign_in_says_so() {
+    let provider = config("vendor").provider();
+    let error = provider.authenticate(&Silent).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(provider.request_device_code().await.is_err());
+    let revoked = provider.recipient(Operation::Revocation, &session());
+    assert_eq!(revoked.unwrap(), None);
+}
+
+#[test]
+fn terms_that_forbid_the_hand_out_are_the_provider_s_to_report() {
+    let mut config = config("vendor");
+    assert_eq!(config.clone().provider().no_hand_out(), None);
+    config.no_hand_out = Some("its terms".into());
+    assert_eq!(config.provider().no_hand_out(), Some("its terms"));
+}

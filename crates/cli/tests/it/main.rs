@@ -1,0 +1,50 @@
+//! The command as a real process against the simulated providers on real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic, its helpers too"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accounts;
+#[cfg(unix)]
+mod advice;
+mod ambiguous_responses;
+#[cfg(unix)]
+mod browser_launch;
+#[cfg(target_os = "linux")]
+mod ca_certificates;
+#[cfg(unix)]
+mod completions;
+#[cfg(feature = "demo")]
+mod demo;
+mod doctor;
+#[cfg(unix)]
+mod exec;
+mod exit_codes;
+mod gochat_files;
+#[cfg(unix)]
+mod golden;
+mod import;
+#[cfg(unix)]
+mod json_output;
+mod login;
+mod malformed_responses;
+#[cfg(unix)]
+mod manual_pages;
+mod proxy;
+mod remote_login;
+mod secrets;
+mod session_files;
+#[cfg(unix)]
+mod signals;
+mod status_and_logout;
+mod token;
+mod untrusted_endpoints;
+mod untrusted_file_contents;
+#[cfg(unix)]
+mod unusual_files;
+mod variables;
+mod wire_cases;

@@ -1,0 +1,111 @@
+//! What a sign-in sends, and to which server.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::stranger::{Stranger, set};
+use super::{FOR_SESSIONS, FOR_SIGN_INS, assert_holds_no_secret, secrets};
+use crate::support::done::Done;
+use crate::support::user::User;
+
+#[test]
+fn a_sign_in_at_another_server_prints_that_and_sends_nothing_of_the_session() {
+    for provider in ["qwen", "minimax"] {
+        let (user, stranger) = (User::new(), Stranger::new());
+        user.sign_in(&[provider]);
+        let file = user.file(provider, "default");
+        let (before, secrets) = (fs::read(&file).unwrap(), secrets(&user, &file));
+        let mut command = user.command(&["login", provider, "--json"]);
+        let every = [&FOR_SESSIONS[..], &FOR_SIGN_INS].concat();
+        set(&mut command, provider, &every, &stranger);
+        let done = Done::of(&mut command);
+        assert_eq!(done.code, Some(1), "{done:?}");
+        let lines = done.err.lines();
+        let printed = lines
+            .filter(|line| line.contains("own servers but to"))
+            .count();
+        assert_eq!(printed, 1, "{done:?}");
+        let event = &done.events()[0];
+        assert_eq!(event["event"], "foreign_endpoints");
+        let shown = event["endpoints"][0]["endpoint"].as_str().unwrap();
+        assert_eq!(shown, stranger.url("/x"));
+        assert_eq!(fs::read(&file).unwrap(), before);
+        let seen = stranger.seen();
+        assert!(seen.starts_with("POST /x"), "it is a new sign-in: {seen}");
+        assert_holds_no_secret(&seen, &secrets);
+    }
+}
+
+#[test]
+fn a_code_or_token_of_one_server_is_not_sent_to_another() {
+    for (provider, last) in [
+        ("qwen", "TOKEN_ENDPOINT"),
+        ("minimax", "TOKEN_ENDPOINT"),
+        ("gemini", "TOKEN_ENDPOINT"),
+        ("gemini", "USERINFO_ENDPOINT"),
+    ] {
+        let (user, stranger) = (User::new(), Stranger::new());
+        let mut command = user.command(&["login", provider]);
+        set(&mut command, provider, &[last], &stranger);
+        let done = Done::of(&mut command);
+        done.assert_failed(1, &stranger.host);
+        let flag = format!("add --trust-endpoint {}, or", stranger.host);
+        assert!(done.err.contains(&flag), "{done:?}");
+        let kit = user.kit.base_url().trim_start_matches("http://");
+        let home = [kit, "oauth2.googleapis.com"];
+        assert!(home.iter().any(|home| done.err.contains(home)), "{done:?}");
+        assert_eq!(user.kit.qwen().counters().device_requests, 0);
+        assert_eq!(user.kit.minimax().counters().device_requests, 0);
+        assert_eq!(stranger.seen(), "");
+    }
+}
+
+#[test]
+fn the_secret_of_the_user_s_client_goes_to_the_provider_alone() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    let client = user.directory.path().join("client_secret.json");
+    fs::write(&client, user.kit.client_secret_json()).unwrap();
+    let with_file = ["login", "gemini", "--client-file", client.to_str().unwrap()];
+    for args in [&["login", "gemini"][..], &with_file] {
+        for names in [
+            &["BASE_URL"][..],
+            &["TOKEN_ENDPOINT", "AUTHORIZATION_ENDPOINT"],
+        ] {
+            let mut command = user.command(args);
+            set(&mut command, "gemini", names, &stranger);
+            let done = Done::of(&mut command);
+            done.assert_failed(1, &stranger.host);
+            let flag = format!("add --trust-endpoint {}, or", stranger.host);
+            assert!(done.err.contains(&flag), "{done:?}");
+            assert!(done.err.contains("oauth2.googleapis.com"), "{done:?}");
+        }
+    }
+    // A home of the stranger, with a session that claims to be of the stranger's server and that
+    // names no client.
+    let home = user.directory.path().join("stranger");
+    fs::create_dir_all(home.join("sessions/gemini")).unwrap();
+    let session = json!({
+        "access": "made-up", "refresh": "made-up", "expires": 1,
+        "llm_auth": {"provider": "gemini", "server": stranger.url("")},
+    });
+    fs::write(
+        home.join("sessions/gemini/default.json"),
+        session.to_string(),
+    )
+    .unwrap();
+    let trusting = json!({ "trusted_endpoints": [stranger.host] }).to_string();
+    fs::write(home.join("settings.json"), trusting).unwrap();
+    let file = ["--client-file", client.to_str().unwrap()];
+    for args in [
+        &["token", "gemini"][..],
+        &[&["token", "gemini"], &file[..]].concat(),
+    ] {
+        let mut command = user.command(args);
+        set(&mut command, "gemini", &["BASE_URL"], &stranger);
+        let done = Done::of(command.env("LLM_AUTH_HOME", &home));
+        assert_eq!(done.code, Some(1), "{done:?}");
+    }
+    let seen = stranger.seen();
+    assert_eq!(seen, "");
+}

@@ -1,0 +1,226 @@
+//! A stored session stays with the server that issued it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::stranger::{Stranger, set, variable};
+use super::{FOR_SESSIONS, FOR_SIGN_INS, PROVIDERS, assert_holds_no_secret, secrets};
+use crate::support::done::Done;
+use crate::support::session_file::read;
+use crate::support::user::User;
+
+/// Whether a provider has this endpoint, so that its variable means anything.
+fn has(provider: &str, last: &str) -> bool {
+    match last {
+        "USERINFO_ENDPOINT" => provider == "gemini",
+        "REVOCATION_ENDPOINT" => provider != "qwen",
+        _ => true,
+    }
+}
+
+const COMMANDS: [&[&str]; 5] = [
+    &["token"],
+    &["token", "--json"],
+    &["token", "--force-refresh"],
+    &["exec", "--api-base-env", "BASE"],
+    &["logout"],
+];
+
+/// The words of a command about a provider.
+fn words<'a>(command: &[&'a str], provider: &'a str) -> Vec<&'a str> {
+    let mut words = vec![command[0], provider];
+    words.extend(&command[1..]);
+    if command[0] == "exec" {
+        words.extend(["--", "/bin/true"]);
+    }
+    words
+}
+
+#[test]
+fn a_stored_session_goes_to_no_server_that_the_environment_names() {
+    for provider in PROVIDERS {
+        for expired in [true, false] {
+            let (user, stranger) = (User::new(), Stranger::new());
+            user.sign_in(&[provider]);
+            if expired {
+                user.expire(provider);
+            }
+            let file = user.file(provider, "default");
+            let before = fs::read(&file).unwrap();
+            let every = [&FOR_SESSIONS[..], &FOR_SIGN_INS].concat();
+            let alone = FOR_SESSIONS.iter().filter(|last| has(provider, last));
+            let mut sets: Vec<Vec<&str>> = alone.map(|last| vec![*last]).collect();
+            sets.push(every);
+            for names in &sets {
+                for command in COMMANDS {
+                    let mut command = user.command(&words(command, provider));
+                    set(&mut command, provider, names, &stranger);
+                    let done = Done::of(&mut command);
+                    done.assert_failed(1, &stranger.host);
+                    let kit = user.kit.base_url().trim_start_matches("http://");
+                    let flag = format!("add --trust-endpoint {}, or", stranger.host);
+                    for printed in [kit, &variable(provider, names[0]), &flag] {
+                        assert!(done.err.contains(printed), "{printed}: {done:?}");
+                    }
+                }
+                let mut command = user.command(&["status", provider]);
+                set(&mut command, provider, names, &stranger);
+                let done = Done::of(&mut command);
+                assert_eq!(done.code, Some(0), "{done:?}");
+                assert!(done.out.contains("nothing of it was sent"), "{done:?}");
+                assert!(done.out.contains(&stranger.host), "{done:?}");
+            }
+            assert_eq!(fs::read(&file).unwrap(), before, "{provider}");
+            assert_eq!(stranger.seen(), "", "{provider}");
+        }
+    }
+}
+
+#[test]
+fn endpoints_of_sign_ins_alone_do_not_stop_a_session() {
+    for provider in PROVIDERS {
+        let (user, stranger) = (User::new(), Stranger::new());
+        user.sign_in(&[provider]);
+        user.expire(provider);
+        let mut command = user.command(&["token", provider]);
+        set(&mut command, provider, &FOR_SIGN_INS, &stranger);
+        assert_eq!(Done::of(&mut command).code, Some(0), "{provider}");
+        assert_eq!(stranger.seen(), "");
+    }
+}
+
+#[test]
+fn a_session_that_records_no_server_belongs_to_the_provider_s_own_unless_a_flag_trusts_another() {
+    for (provider, own) in [
+        ("qwen", "chat.qwen.ai"),
+        ("minimax", "account.minimax.io"),
+        ("gemini", "oauth2.googleapis.com"),
+    ] {
+        let user = User::new();
+        user.sign_in(&[provider]);
+        user.expire(provider);
+        let file = user.file(provider, "default");
+        let mut session = read(&file);
+        let kit = user.kit.base_url();
+        assert_eq!(session["llm_auth"]["server"], kit);
+        session["llm_auth"]
+            .as_object_mut()
+            .unwrap()
+            .remove("server");
+        fs::write(&file, session.to_string()).unwrap();
+        // From here on nothing is trusted but by flags.
+        user.trust(&[]);
+        let done = user.run(&["token", provider]);
+        done.assert_failed(1, own);
+        assert!(
+            done.err.contains(kit.trim_start_matches("http://")),
+            "{done:?}"
+        );
+        let elsewhere = ["token", provider, "--trust-endpoint", "relay.example"];
+        user.run(&elsewhere).assert_failed(1, own);
+        assert_eq!(fs::read(&file).unwrap(), session.to_string().as_bytes());
+        let done = user.run(&["token", provider, "--trust-endpoint", kit]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        // It has responded, so it is recorded, and the next call needs no flag.
+        assert_eq!(read(&file)["llm_auth"]["server"], kit);
+        let done = user.run(&["token", provider, "--force-refresh"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+}
+
+#[test]
+fn a_session_of_an_older_version_with_host_and_port_alone_goes_on() {
+    for provider in PROVIDERS {
+        let user = User::with_expired_session(provider);
+        user.trust(&[]);
+        let file = user.file(provider, "default");
+        let mut session = read(&file);
+        let kit = user.kit.base_url();
+        session["llm_auth"]["server"] = kit.trim_start_matches("http://").into();
+        fs::write(&file, session.to_string()).unwrap();
+        let done = user.run(&["token", provider]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(read(&file)["llm_auth"]["server"], kit);
+    }
+}
+
+#[test]
+fn an_imported_session_belongs_to_the_provider_whatever_the_environment_sets() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    let file = user.directory.path().join("session.json");
+    let tokens = json!({"access": "made-up", "refresh": "made-up-refresh", "expires": 1});
+    fs::write(&file, tokens.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    for (provider, own) in [
+        ("qwen", "https://chat.qwen.ai"),
+        ("minimax", "https://account.minimax.io"),
+    ] {
+        let import_session = ["import", "gochat", "--take-over", "--vendor", provider];
+        let mut command = user.command(&[&import_session[..], &["--file", file]].concat());
+        set(&mut command, provider, &FOR_SESSIONS, &stranger);
+        let done = Done::of(&mut command);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let stored = read(&user.file(provider, "default"));
+        assert_eq!(stored["llm_auth"]["server"], own);
+        let mut command = user.command(&["token", provider]);
+        set(&mut command, provider, &FOR_SESSIONS, &stranger);
+        Done::of(&mut command).assert_failed(1, &stranger.host);
+    }
+    assert_eq!(stranger.seen(), "");
+}
+
+#[test]
+fn a_proxy_sees_only_the_name_of_the_provider_s_host() {
+    for (provider, own) in [
+        ("qwen", "chat.qwen.ai"),
+        ("minimax", "account.minimax.io"),
+        ("gemini", "oauth2.googleapis.com"),
+    ] {
+        for name in ["HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+            let (user, stranger) = (User::with_expired_session(provider), Stranger::new());
+            let file = user.file(provider, "default");
+            // At the simulated provider on this computer no proxy is asked.
+            let mut command = user.command(&["token", provider]);
+            let done = Done::of(command.env(name, stranger.url("")));
+            assert_eq!(done.code, Some(0), "{done:?}");
+            user.expire(provider);
+            let secrets = secrets(&user, &file);
+            let mut session = read(&file);
+            session["llm_auth"]
+                .as_object_mut()
+                .unwrap()
+                .remove("server");
+            fs::write(&file, session.to_string()).unwrap();
+            let mut command = user.command(&["logout", provider, "--timeout", "5"]);
+            if provider != "gemini" {
+                command = user.command(&["token", provider, "--timeout", "5"]);
+            }
+            command.env_remove(variable(provider, "BASE_URL"));
+            let done = Done::of(command.env(name, stranger.url("")));
+            assert!(done.err.contains(own) || provider == "gemini", "{done:?}");
+            let seen = stranger.seen();
+            assert!(seen.starts_with(&format!("CONNECT {own}:443")), "{seen}");
+            assert_holds_no_secret(&seen, &secrets);
+        }
+    }
+}
+
+#[test]
+fn status_shows_the_api_of_each_session() {
+    for provider in PROVIDERS {
+        let user = User::new();
+        user.sign_in(&[provider]);
+        let done = user.run(&["status", provider]);
+        let api = done
+            .out
+            .lines()
+            .find(|line| line.trim_start().starts_with("API"));
+        assert!(
+            api.is_some_and(|line| line.contains(user.kit.base_url())),
+            "{done:?}"
+        );
+        let status = user.run(&["status", provider, "--json"]).json();
+        assert_eq!(status["sessions"][0]["endpoints_refused"], Value::Null);
+    }
+}

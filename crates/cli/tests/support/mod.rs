@@ -1,0 +1,10 @@
+//! What the command's tests share.
+
+pub(crate) mod browser;
+pub(crate) mod command;
+pub(crate) mod done;
+#[cfg(unix)]
+pub(crate) mod inherited_signals;
+pub(crate) mod session_file;
+pub(crate) mod user;
+pub(crate) mod wait;

@@ -1,0 +1,91 @@
+//! Provider crates: each has the same files, and is named everywhere that it has to be.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Findings, sources};
+
+/// The files of each provider crate, below its directory.
+const FILES: [&str; 4] = ["Cargo.toml", "README.md", "src/lib.rs", "tests/it/main.rs"];
+
+/// Names of source files that have another name in all provider crates, and that name.
+const NAMES: [(&str, &str); 5] = [
+    ("endpoints.rs", "config.rs"),
+    ("errors.rs", "responses.rs"),
+    ("provider.rs", "lib.rs"),
+    ("spec.rs", "lib.rs"),
+    ("wire.rs", "responses.rs"),
+];
+
+/// The files that name each provider, and how.
+const MENTIONS: [(&str, &str); 5] = [
+    ("README.md", "docs/providers/NAME.md"),
+    ("crates/cli/src/providers/table.rs", "name: \"NAME\""),
+    (
+        "crates/llm-auth/Cargo.toml",
+        "NAME = [\"dep:llm-auth-NAME\"]",
+    ),
+    (
+        "crates/llm-auth/src/lib.rs",
+        "pub use llm_auth_NAME as NAME;",
+    ),
+    ("crates/testkit/wire-cases.jsonl", "\"vendor\": \"NAME\""),
+];
+
+pub(super) fn check(root: &Path) -> Result<Findings, String> {
+    let mut findings = Findings::new();
+    for name in names(root)? {
+        let directory = root.join("crates").join(&name);
+        for file in FILES {
+            if !directory.join(file).is_file() {
+                findings.push(format!("crates/{name}/{file}: there is none; write one"));
+            }
+        }
+        for (other, usual) in NAMES {
+            if directory.join("src").join(other).exists() {
+                findings.push(format!("crates/{name}/src/{other}: name it {usual}"));
+            }
+        }
+        let page = format!("docs/providers/{name}.md");
+        if !root.join(&page).is_file() {
+            findings.push(format!(
+                "{page}: there is none; write the facts of the provider"
+            ));
+        }
+        for (file, mention) in MENTIONS {
+            let mention = mention.replace("NAME", &name);
+            if !sources::read(&root.join(file))?.contains(&mention) {
+                findings.push(format!("{file}: `{mention}` is missing"));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// The crates that hold a provider.
+fn names(root: &Path) -> Result<Vec<String>, String> {
+    let failed = |error: std::io::Error| format!("cannot read crates: {error}");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root.join("crates")).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let library = fs::read_to_string(entry.path().join("src/lib.rs")).unwrap_or_default();
+        if library.contains("\nimpl ProviderSpec for ") {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provider_crates_are_found_and_the_core_is_none() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let names = names(&root).unwrap();
+        assert!(names.contains(&"qwen".to_owned()), "{names:?}");
+        assert!(!names.contains(&"auth-core".to_owned()), "{names:?}");
+    }
+}
