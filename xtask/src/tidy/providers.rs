@@ -18,13 +18,17 @@ const NAMES: [(&str, &str); 5] = [
 ];
 
 /// The files that name each provider, and how.
-const MENTIONS: [(&str, &str); 5] = [
+const MENTIONS: [(&str, &str); 9] = [
+    ("Cargo.toml", "llm-auth-NAME = { path = \"crates/NAME\""),
     ("README.md", "docs/providers/NAME.md"),
     ("crates/cli/src/providers/table.rs", "name: \"NAME\""),
+    ("crates/cli/src/providers/table.rs", "&UPPER"),
     (
         "crates/llm-auth/Cargo.toml",
         "NAME = [\"dep:llm-auth-NAME\"]",
     ),
+    ("crates/llm-auth/Cargo.toml", "\"llm-auth-NAME?/ring\""),
+    ("crates/llm-auth/Cargo.toml", "\"llm-auth-NAME?/aws-lc-rs\""),
     (
         "crates/llm-auth/src/lib.rs",
         "pub use llm_auth_NAME as NAME;",
@@ -32,9 +36,22 @@ const MENTIONS: [(&str, &str); 5] = [
     ("crates/testkit/wire-cases.jsonl", "\"vendor\": \"NAME\""),
 ];
 
+/// How a provider's source names the path of its redirect URI, which is no other provider's (RFC
+/// 8252 section 8.10).
+const CALLBACK: &str = "CodeFlow::new(\"";
+
 pub(super) fn check(root: &Path) -> Result<Findings, String> {
     let mut findings = Findings::new();
+    let mut callbacks: Vec<(String, String)> = Vec::new();
     for name in names(root)? {
+        for path in callback_paths(&root.join("crates").join(&name))? {
+            if let Some((_, other)) = callbacks.iter().find(|(known, _)| *known == path) {
+                findings.push(format!(
+                    "crates/{name}: the callback path {path} is that of {other}; choose another"
+                ));
+            }
+            callbacks.push((path, name.clone()));
+        }
         let directory = root.join("crates").join(&name);
         for file in FILES {
             if !directory.join(file).is_file() {
@@ -53,13 +70,26 @@ pub(super) fn check(root: &Path) -> Result<Findings, String> {
             ));
         }
         for (file, mention) in MENTIONS {
-            let mention = mention.replace("NAME", &name);
+            let mention = mention
+                .replace("NAME", &name)
+                .replace("UPPER", &name.to_ascii_uppercase());
             if !sources::read(&root.join(file))?.contains(&mention) {
                 findings.push(format!("{file}: `{mention}` is missing"));
             }
         }
     }
     Ok(findings)
+}
+
+/// The paths of the redirect URIs in the source of a crate.
+fn callback_paths(directory: &Path) -> Result<Vec<String>, String> {
+    let mut paths = Vec::new();
+    for file in sources::rust_below(&directory.join("src"))? {
+        let text = sources::read(&file)?;
+        let after = text.split(CALLBACK).skip(1);
+        paths.extend(after.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    }
+    Ok(paths)
 }
 
 /// The crates that hold a provider.

@@ -56,20 +56,25 @@ pub struct OAuthConfig {
     /// The ways to sign in, the default first.
     #[serde(default)]
     pub flows: Vec<Flow>,
-    /// How requests differ from the RFCs'.
+    /// How requests differ from the RFCs'. A parameter of every token request stands at three
+    /// operations: [`Exchange`](Operation::Exchange), [`Poll`](Operation::Poll) and
+    /// [`Refresh`](Operation::Refresh). See [`rules`](Self::rules).
     #[serde(default)]
     pub requests: BTreeMap<Operation, RequestRules>,
     /// How token requests are encoded.
     #[serde(default)]
     pub body: BodyFormat,
     /// The provider's own error codes, in lower case, and the RFCs' codes for them:
-    /// `bad_refresh_token` is `invalid_grant`.
+    /// `bad_refresh_token` is `invalid_grant`. A code that is in neither list rejects a refresh only
+    /// with status 400 or 401, and is no [verdict](crate::Error::is_verdict): the next call tries
+    /// again.
     #[serde(default)]
     pub error_codes: BTreeMap<String, String>,
     /// A scope that a sign-in must grant, if the response names the granted scope.
     #[serde(default)]
     pub required_scope: Option<String>,
-    /// The userinfo endpoint is asked only if one of these scopes was granted.
+    /// The userinfo endpoint is requested after a sign-in only if one of these scopes was granted;
+    /// never if there is none. This requests no scope: [`scope`](Self::scope) does.
     #[serde(default)]
     pub identity_scopes: Vec<String>,
     /// Headers that each call of the API needs besides `Authorization`.
@@ -428,7 +433,8 @@ pub struct CodeFlow {
     /// The redirect URIs that the provider accepts. The path should be no other provider's (RFC
     /// 8252 section 8.10).
     pub redirect: LoopbackRedirect,
-    /// The required `iss` of the redirect, if it has one (RFC 9207).
+    /// The required `iss` of the redirect, if it has one (RFC 9207). Without an issuer here, `iss` is
+    /// not checked.
     #[serde(default)]
     pub issuer: Option<String>,
     /// Whether the path of the redirect URI ends with a secret, for a server that may not return
