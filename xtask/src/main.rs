@@ -52,7 +52,7 @@ const TASKS: [(&str, &str); 11] = [
         "test-all",
         "runs everything that must hold before a change is done",
     ),
-    ("tidy", "checks imports, file sizes and words"),
+    ("tidy", "checks imports, file sizes, words and examples"),
     (
         "torture",
         "makes faults around the real command; --long, --only F1,F2, --seed N",

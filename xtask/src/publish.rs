@@ -57,6 +57,10 @@ fn check(directory: &Path) -> Result<String, String> {
     if !missing.is_empty() {
         return Err(format!("Cargo.toml has no {}", missing.join(", ")));
     }
+    // A page of docs.rs without a feature lacks its names, and links to them lead nowhere.
+    if !section(&manifest, "[package.metadata.docs.rs]").contains("\nall-features = true\n") {
+        return Err("docs.rs does not show all features".to_owned());
+    }
     let name = value(&manifest, "name").ok_or("Cargo.toml has no name")?;
     let packaged = cargo_output(&["package", "--list", "--allow-dirty", "-p", name])?;
     for file in FILES {

@@ -2,10 +2,12 @@
 
 mod circles;
 mod decisions;
+mod examples;
 mod imports;
 mod providers;
 mod size;
 mod sources;
+mod surface;
 mod words;
 
 use std::cmp::Ordering;
@@ -19,13 +21,18 @@ type Rule = fn(&Path) -> Result<Findings, String>;
 
 /// How many findings a rule still has, on the way to none: more are an error, and after fewer the
 /// number here is lowered.
-const CEILINGS: [(&str, Rule, usize); 5] = [
+const CEILINGS: [(&str, Rule, usize); 6] = [
     ("decisions", decisions::check, 0),
     ("imports", circles::check, 0),
     ("file sizes", size::check, 0),
     ("provider crates", providers::check, 0),
+    ("public names", surface::check, 0),
     ("words", words::check, 3),
 ];
+
+/// The share of the core's public functions that have an example, in percent: less is an error, and
+/// after more the number here is raised.
+const EXAMPLES: usize = 100;
 
 /// Checks every rule, and prints all that is found.
 pub(crate) fn run() -> Result<(), String> {
@@ -47,9 +54,31 @@ pub(crate) fn run() -> Result<(), String> {
             )),
         }
     }
+    wrong.extend(check_examples()?);
     if wrong.is_empty() {
         Ok(())
     } else {
         Err(format!("tidy: {}", wrong.join("; ")))
     }
+}
+
+/// The error if the share of examples is not the recorded one.
+fn check_examples() -> Result<Option<String>, String> {
+    let examples = examples::count(Path::new("."))?;
+    let percent = examples.percent();
+    println!("tidy: examples: {percent} % of the public functions, {EXAMPLES} % at least");
+    Ok(match percent.cmp(&EXAMPLES) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some(format!(
+            "examples: {percent} %; raise the floor of {EXAMPLES} %"
+        )),
+        Ordering::Less => {
+            for missing in &examples.missing {
+                println!("  {missing} has no example");
+            }
+            Some(format!(
+                "examples: {percent} %, not {EXAMPLES} %; write one for the new functions"
+            ))
+        }
+    })
 }

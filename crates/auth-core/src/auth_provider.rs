@@ -22,6 +22,31 @@ use crate::token::OAuthToken;
 /// An [`AuthManager`](crate::AuthManager) usually drives it: the manager decides when to refresh,
 /// stores sessions and merges responses. A provider does not decide when to refresh, where to keep
 /// a session or what to show.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{AuthProvider, OAuthToken, Result, UserPrompt, async_trait};
+///
+/// /// Sells keys that never expire, from a console.
+/// #[derive(Debug)]
+/// struct Console;
+///
+/// #[async_trait]
+/// impl AuthProvider for Console {
+///     fn name(&self) -> &str {
+///         "console"
+///     }
+///
+///     async fn authenticate(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+///         Ok(OAuthToken::new(prompt.pasted().await, None))
+///     }
+///
+///     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+///         Ok(current.clone())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait AuthProvider: Debug + Send + Sync {
     /// The provider's name: lower case, fit for a file name (`qwen`).
@@ -190,6 +215,23 @@ impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
 }
 
 /// The result of a revocation.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{AuthProvider as _, OAuthToken, ProviderSpec as _, Revocation, SecureUrl};
+/// use llm_auth_core::provider::OAuthConfig;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// // Without a revocation endpoint, nothing is sent.
+/// let server = SecureUrl::known("https://auth.example/token");
+/// let provider = OAuthConfig::new("example", server).provider();
+/// let revoked = provider.revoke(&OAuthToken::new("made-up".into(), None)).await?;
+/// assert_eq!(revoked, Revocation::NotSupported);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Revocation {

@@ -72,6 +72,20 @@ impl LoopbackListener {
     /// # Errors
     ///
     /// As [`bind_to`](Self::bind_to).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::LoopbackListener;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// let listener = LoopbackListener::bind("/callback")?;
+    /// assert!(listener.redirect_uri().ends_with("/callback"));
+    /// assert!(LoopbackListener::bind("no slash").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind(path: &str) -> Result<Self> {
         Self::bind_to(&LoopbackRedirect::new(path))
     }
@@ -83,6 +97,21 @@ impl LoopbackListener {
     ///
     /// [`ErrorKind::Config`] if the path is not written as in a URL, or has a query or a fragment;
     /// [`ErrorKind::Callback`] if neither address can be bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::{LoopbackHost, LoopbackListener, LoopbackRedirect};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// let mut redirect = LoopbackRedirect::new("/callback");
+    /// redirect.host = LoopbackHost::Localhost;
+    /// let listener = LoopbackListener::bind_to(&redirect)?;
+    /// assert!(listener.redirect_uri().starts_with("http://localhost:"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind_to(redirect: &LoopbackRedirect) -> Result<Self> {
         let LoopbackRedirect { path, host, ports } = redirect;
         check_path(path)?;
@@ -101,6 +130,20 @@ impl LoopbackListener {
     }
 
     /// The redirect URI with the address and port that are really bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::LoopbackListener;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// let listener = LoopbackListener::bind("/callback")?;
+    /// // For the authorization request, and again for the exchange of the code.
+    /// println!("{}", listener.redirect_uri());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
@@ -114,6 +157,24 @@ impl LoopbackListener {
     ///
     /// [`ErrorKind::Denied`] and other kinds for an error response (RFC 6749 section 4.1.2.1),
     /// [`ErrorKind::Expired`] if no response came in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{ErrorKind, Silent};
+    /// use llm_auth_core::provider::{LoopbackListener, random_state};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// let listener = LoopbackListener::bind("/callback")?;
+    /// let (state, timeout) = (random_state()?, Duration::from_millis(10));
+    /// let error = listener.wait(&state, None, timeout, &Silent).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Expired);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait(
         self,
         state: &Secret,
@@ -130,6 +191,24 @@ impl LoopbackListener {
     /// # Errors
     ///
     /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::Silent;
+    /// use llm_auth_core::provider::{LoopbackListener, StateRule, random_state};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Waits for a browser.
+    /// let listener = LoopbackListener::bind(&format!("/callback/{}", random_state()?.expose()))?;
+    /// let (state, timeout) = (random_state()?, Duration::from_secs(300));
+    /// let response = listener.wait_with(&state, StateRule::InPath, None, timeout, &Silent).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_with(
         self,
         state: &Secret,

@@ -36,30 +36,80 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// An instant from Unix milliseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Timestamp;
+    ///
+    /// let start = Timestamp::from_unix_millis(0);
+    /// assert_eq!(start.to_string(), "1970-01-01T00:00:00Z");
+    /// ```
     #[must_use]
     pub const fn from_unix_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// The instant in Unix milliseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_unix_millis(1_000).as_unix_millis(), 1_000);
+    /// ```
     #[must_use]
     pub const fn as_unix_millis(self) -> i64 {
         self.0
     }
 
     /// This instant and a length after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::Timestamp;
+    ///
+    /// let start = Timestamp::from_unix_millis(1_000);
+    /// assert_eq!(start.after(Duration::from_secs(2)).as_unix_millis(), 3_000);
+    /// assert_eq!(start.after(Duration::MAX).as_unix_millis(), i64::MAX);
+    /// ```
     #[must_use]
     pub fn after(self, length: Duration) -> Self {
         self.shifted(millis(length))
     }
 
     /// This instant moved by some milliseconds, forward or back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Timestamp;
+    ///
+    /// let start = Timestamp::from_unix_millis(1_000);
+    /// assert_eq!(start.shifted(-1_000), Timestamp::from_unix_millis(0));
+    /// ```
     #[must_use]
     pub const fn shifted(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
 
     /// How long from `earlier` to this instant; zero if it is not later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::Timestamp;
+    ///
+    /// let (start, end) = (Timestamp::from_unix_millis(1_000), Timestamp::from_unix_millis(3_500));
+    /// assert_eq!(end.since(start), Duration::from_millis(2_500));
+    /// assert_eq!(start.since(end), Duration::ZERO);
+    /// ```
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -94,6 +144,25 @@ pub(crate) fn offset(server: Option<Timestamp>, now: Timestamp) -> i64 {
 }
 
 /// The source of the wall-clock time.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Clock, Timestamp};
+///
+/// /// Reads a clock that this program corrects itself.
+/// #[derive(Debug)]
+/// struct Corrected;
+///
+/// impl Clock for Corrected {
+///     fn now(&self) -> Timestamp {
+///         // ...
+///         Timestamp::from_unix_millis(1_795_644_720_000)
+///     }
+/// }
+///
+/// assert_eq!(Corrected.now().to_string(), "2026-11-25T22:12:00Z");
+/// ```
 pub trait Clock: Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
@@ -101,6 +170,14 @@ pub trait Clock: Debug + Send + Sync {
 
 /// The computer's own clock; on Linux the coarse one, which is a few milliseconds behind and ten
 /// times as fast to read.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Clock as _, SystemClock, Timestamp};
+///
+/// assert!(SystemClock.now() > Timestamp::from_unix_millis(1_767_225_600_000));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -126,22 +203,69 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still until it is set; for tests.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use llm_auth_core::{Clock as _, ManualClock, OAuthToken, Timestamp};
+///
+/// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_millis(0)));
+/// let token = OAuthToken::new("made-up".into(), clock.now().after(Duration::from_secs(3600)));
+/// assert!(token.is_valid_for(Duration::ZERO, clock.now()));
+///
+/// clock.advance(Duration::from_secs(3600));
+/// assert!(!token.is_valid_for(Duration::ZERO, clock.now()));
+/// ```
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
     /// A clock that shows this instant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Clock as _, ManualClock, Timestamp};
+    ///
+    /// let clock = ManualClock::new(Timestamp::from_unix_millis(1_000));
+    /// assert_eq!(clock.now(), Timestamp::from_unix_millis(1_000));
+    /// ```
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.as_unix_millis()))
     }
 
     /// Sets the clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Clock as _, ManualClock, Timestamp};
+    ///
+    /// let clock = ManualClock::default();
+    /// clock.set(Timestamp::from_unix_millis(1_000));
+    /// assert_eq!(clock.now(), Timestamp::from_unix_millis(1_000));
+    /// ```
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_unix_millis(), Ordering::SeqCst);
     }
 
     /// Advances the clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{Clock as _, ManualClock, Timestamp};
+    ///
+    /// let clock = ManualClock::default();
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(clock.now(), Timestamp::from_unix_millis(1_000));
+    /// ```
     pub fn advance(&self, length: Duration) {
         self.set(self.now().after(length));
     }

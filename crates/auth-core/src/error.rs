@@ -11,6 +11,18 @@ use std::time::Duration;
 use crate::session::SessionKey;
 
 /// The result of every fallible call of these crates.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Error, ErrorKind, Result};
+///
+/// fn client_id(setting: Option<&str>) -> Result<&str> {
+///     setting.ok_or_else(|| Error::new(ErrorKind::Config, "no client id is set"))
+/// }
+///
+/// assert!(client_id(None).is_err());
+/// ```
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What failed, for which session, and whether a retry may help.
@@ -63,6 +75,22 @@ struct Inner {
 }
 
 /// The kinds of failure that a caller can act on; deliberately few.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::ErrorKind;
+///
+/// fn exit_code(kind: ErrorKind) -> i32 {
+///     match kind {
+///         ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => 3,
+///         ErrorKind::Transient | ErrorKind::RateLimited => 4,
+///         _ => 1,
+///     }
+/// }
+///
+/// assert_eq!(exit_code(ErrorKind::NotSignedIn), 3);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -103,6 +131,15 @@ pub enum ErrorKind {
 
 impl Error {
     /// An error of one kind, with a lower-case message without a full stop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Config, "no client id is set");
+    /// assert_eq!(error.to_string(), "no client id is set");
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -127,30 +164,81 @@ impl Error {
     }
 
     /// Adds the cause.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let cause = std::io::Error::other("disk full");
+    /// let error = Error::new(ErrorKind::Store, "cannot write the session").with_source(cause);
+    /// assert_eq!(error.to_string(), "cannot write the session");
+    /// assert_eq!(format!("{error:#}"), "cannot write the session: disk full");
+    /// ```
     #[must_use]
     pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.change(|inner| inner.source = Some(Arc::new(source)))
     }
 
     /// Adds the session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind, SessionKey};
+    ///
+    /// let error = Error::new(ErrorKind::Store, "cannot write the session")
+    ///     .with_session(&SessionKey::new("qwen", "work"));
+    /// assert_eq!(error.to_string(), "qwen (work): cannot write the session");
+    /// ```
     #[must_use]
     pub fn with_session(self, session: &SessionKey) -> Self {
         self.change(|inner| inner.session = Some(session.clone()))
     }
 
     /// Adds the HTTP status of the response.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Transient, "the server is overloaded").with_status(503);
+    /// assert_eq!(error.status(), Some(503));
+    /// ```
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         self.change(|inner| inner.status = Some(status))
     }
 
     /// Adds how long the server asked to wait (`Retry-After`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let wait = Some(Duration::from_secs(30));
+    /// let error = Error::new(ErrorKind::RateLimited, "too many requests").with_retry_after(wait);
+    /// assert_eq!(error.retry_after(), wait);
+    /// ```
     #[must_use]
     pub fn with_retry_after(self, wait: Option<Duration>) -> Self {
         self.change(|inner| inner.retry_after = wait)
     }
 
     /// Marks that the server may have acted on the request, although no whole response came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Transient, "the connection broke").with_response_lost(true);
+    /// assert!(error.response_lost());
+    /// ```
     #[must_use]
     pub fn with_response_lost(self, lost: bool) -> Self {
         self.change(|inner| inner.response_lost = lost)
@@ -158,6 +246,16 @@ impl Error {
 
     /// Sets whether a rejection is the authorization server's own verdict on the refresh token, so
     /// that it may be remembered. It is one by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// // A gateway returned a status without a reason.
+    /// let error = Error::new(ErrorKind::RefreshRejected, "status 401").with_verdict(false);
+    /// assert!(!error.is_verdict());
+    /// ```
     #[must_use]
     pub fn with_verdict(self, verdict: bool) -> Self {
         self.change(|inner| inner.no_verdict = !verdict)
@@ -207,6 +305,16 @@ impl Error {
     }
 
     /// Adds the new URL of the endpoint.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Redirected, "the token endpoint has moved")
+    ///     .with_moved_to("https://login.example/token");
+    /// assert_eq!(error.moved_to(), Some("https://login.example/token"));
+    /// ```
     #[must_use]
     pub fn with_moved_to(self, url: impl Into<String>) -> Self {
         let url = url.into();
@@ -219,12 +327,30 @@ impl Error {
     }
 
     /// The kind of failure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, SecureUrl};
+    ///
+    /// let error = SecureUrl::new("http://auth.example/token").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Config);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
     /// Whether the same call may succeed later, without any change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// assert!(Error::new(ErrorKind::RateLimited, "too many requests").is_transient());
+    /// assert!(!Error::new(ErrorKind::Config, "no client id is set").is_transient());
+    /// ```
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -234,6 +360,15 @@ impl Error {
     }
 
     /// Whether only a new sign-in helps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// assert!(Error::new(ErrorKind::NotSignedIn, "there is no session").needs_login());
+    /// assert!(!Error::new(ErrorKind::Transient, "the connection broke").needs_login());
+    /// ```
     #[must_use]
     pub fn needs_login(&self) -> bool {
         matches!(
@@ -249,6 +384,16 @@ impl Error {
     /// Whether the server may have acted on the request although its response never came whole.
     ///
     /// After such an error of a refresh, the refresh token may be spent (RFC 9700 section 4.14.2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let refused = Error::new(ErrorKind::Transient, "connection refused");
+    /// assert!(!refused.response_lost());
+    /// assert!(refused.with_response_lost(true).response_lost());
+    /// ```
     #[must_use]
     pub fn response_lost(&self) -> bool {
         self.inner.response_lost
@@ -261,6 +406,18 @@ impl Error {
     /// Only such a rejection may be remembered as the end of the session. Any other (plain text, a
     /// status alone, a code of the vendor's gateway) may come from something in between or be
     /// temporary, so the next call has to ask again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{ErrorResponse, Operation, Response, error_for};
+    ///
+    /// let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let response = Response::for_test(&endpoint, 400, r#"{"error": "invalid_grant"}"#);
+    /// let reason = ErrorResponse::new("invalid_grant", None);
+    /// assert!(error_for(Operation::Refresh, &response, &reason).is_verdict());
+    /// ```
     #[must_use]
     pub fn is_verdict(&self) -> bool {
         self.inner.kind == ErrorKind::RefreshRejected && !self.inner.no_verdict
@@ -269,6 +426,15 @@ impl Error {
     /// Whether the server's response had a 2xx status: the server has done what was asked, even if
     /// its response cannot be used. A one-time credential is spent then, and must not be sent
     /// again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Protocol, "no access token").with_status(200);
+    /// assert!(error.followed_success());
+    /// ```
     #[must_use]
     pub fn followed_success(&self) -> bool {
         matches!(self.inner.status, Some(200..=299))
@@ -296,6 +462,18 @@ impl Error {
     /// Whether the CA certificates that this system trusts are the cause: none can be read, or the
     /// issuer of the server's certificate is not among them. The settings that name them (on Linux
     /// the variables `SSL_CERT_FILE` and `SSL_CERT_DIR`) may be wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// fn advise(error: &Error) -> Option<&'static str> {
+    ///     error.is_about_trust().then_some("check SSL_CERT_FILE and SSL_CERT_DIR")
+    /// }
+    ///
+    /// assert_eq!(advise(&Error::new(ErrorKind::Transient, "connection refused")), None);
+    /// ```
     #[must_use]
     pub fn is_about_trust(&self) -> bool {
         self.inner.untrusted_system
@@ -303,24 +481,76 @@ impl Error {
 
     /// Whether the proxy refused the request (status 407): it requires credentials, or other ones.
     /// Nothing reached the server.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// fn advise(error: &Error) -> Option<&'static str> {
+    ///     error.is_about_proxy().then_some("check the user and password of the proxy")
+    /// }
+    ///
+    /// assert_eq!(advise(&Error::new(ErrorKind::Transient, "connection refused")), None);
+    /// ```
     #[must_use]
     pub fn is_about_proxy(&self) -> bool {
         self.inner.refused_by_proxy
     }
 
     /// Whether the server did not respond within the timeout of the HTTP client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// fn advise(error: &Error) -> Option<&'static str> {
+    ///     error.is_timeout().then_some("set a longer timeout")
+    /// }
+    ///
+    /// assert_eq!(advise(&Error::new(ErrorKind::Transient, "connection refused")), None);
+    /// ```
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.inner.timed_out
     }
 
     /// Whether the stored session belongs to another provider or account. It was not used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SessionKey};
+    ///
+    /// let mut session = OAuthToken::new("made-up".into(), None);
+    /// session.metadata.provider = Some("minimax".into());
+    /// let key = SessionKey::new("qwen", "default");
+    /// let error = session.check_owner(&key, || "session.json".into()).unwrap_err();
+    /// assert!(error.is_about_foreign_session());
+    /// ```
     #[must_use]
     pub fn is_about_foreign_session(&self) -> bool {
         self.inner.foreign_session
     }
 
     /// The host, with its port, that a redirect led to. Nothing was sent there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// fn advise(error: &Error) -> String {
+    ///     match error.redirected_to() {
+    ///         Some(host) => format!("a network sign-in page at {host} may be in between"),
+    ///         None => "try again later".to_owned(),
+    ///     }
+    /// }
+    ///
+    /// let error = Error::new(ErrorKind::Transient, "connection refused");
+    /// assert_eq!(advise(&error), "try again later");
+    /// ```
     #[must_use]
     pub fn redirected_to(&self) -> Option<&str> {
         self.inner.redirected_to.as_deref()
@@ -328,30 +558,85 @@ impl Error {
 
     /// The new URL of the endpoint, from the server ([`ErrorKind::Redirected`]): a whole URL fit
     /// for credentials. Nothing was sent there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// fn advise(error: &Error) -> Option<String> {
+    ///     Some(format!("set the token endpoint to {}", error.moved_to()?))
+    /// }
+    ///
+    /// let error = Error::new(ErrorKind::Redirected, "the token endpoint has moved")
+    ///     .with_moved_to("https://login.example/token");
+    /// assert!(advise(&error).is_some());
+    /// ```
     #[must_use]
     pub fn moved_to(&self) -> Option<&str> {
         self.inner.moved_to.as_deref()
     }
 
     /// The session, if known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind, SessionKey};
+    ///
+    /// let key = SessionKey::new("qwen", "work");
+    /// let error = Error::new(ErrorKind::NotSignedIn, "there is no session").with_session(&key);
+    /// assert_eq!(error.session(), Some(&key));
+    /// ```
     #[must_use]
     pub fn session(&self) -> Option<&SessionKey> {
         self.inner.session.as_ref()
     }
 
     /// The HTTP status of the response, if there was one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Transient, "the server is overloaded").with_status(503);
+    /// assert_eq!(error.status(), Some(503));
+    /// ```
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.inner.status
     }
 
     /// How long the server asked to wait before the next request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::RateLimited, "too many requests");
+    /// let pause = error.retry_after().unwrap_or(Duration::from_secs(5));
+    /// assert_eq!(pause, Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
     }
 
     /// The message without the session's name, for programs that show the session separately.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, ErrorKind, SessionKey};
+    ///
+    /// let error = Error::new(ErrorKind::NotSignedIn, "there is no session")
+    ///     .with_session(&SessionKey::new("qwen", "work"));
+    /// assert_eq!(error.message(), "there is no session");
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message

@@ -35,6 +35,19 @@ pub(crate) use system::{
 ///
 /// The system's error, [`io::ErrorKind::FileTooLarge`] beyond the limit, or a description of what
 /// is wrong with the file.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("client.json");
+/// std::fs::write(&path, "{}")?;
+/// assert_eq!(files::read(&path, 1_000)?.as_slice(), b"{}");
+/// assert!(files::read(&path, 1).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open(path)?;
     read_all(&file, limit)
@@ -46,6 +59,18 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
 /// # Errors
 ///
 /// As [`read`]; [`io::ErrorKind::TimedOut`] if the pipe is still open then.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("client.json");
+/// std::fs::write(&path, "{}")?;
+/// assert_eq!(files::read_or_pipe(&path, 1_000)?.as_slice(), b"{}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn read_or_pipe(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     match system::open_pipe(path)? {
         Some(pipe) => system::read_pipe(&pipe, limit),
@@ -59,6 +84,17 @@ pub fn read_or_pipe(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
 /// # Errors
 ///
 /// [`io::ErrorKind::PermissionDenied`] with advice, or the system's error.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path();
+/// files::check_directory(path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn check_directory(path: &Path) -> io::Result<()> {
     system::check_directory(path)
 }
@@ -69,6 +105,18 @@ pub fn check_directory(path: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// The system's error; the old file is then intact.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("settings.toml");
+/// files::replace(&path, b"account = \"work\"\n")?;
+/// assert_eq!(std::fs::read(&path)?, b"account = \"work\"\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut temporary = std::ffi::OsString::from(".");
@@ -127,6 +175,18 @@ pub(crate) fn open_strictly(path: &Path) -> io::Result<Option<File>> {
 /// # Errors
 ///
 /// The system's error, or [`io::ErrorKind::PermissionDenied`] if the owner cannot be kept.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("my-agent/sessions");
+/// files::make_directories(&path)?;
+/// assert!(path.is_dir());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn make_directories(path: &Path) -> io::Result<()> {
     system::make_directories(path)
 }
@@ -137,6 +197,17 @@ pub fn make_directories(path: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// The system's error, or a description of what is wrong with the file.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let file = files::open_or_create(&directory.path().join("settings.lock"))?;
+/// file.lock()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     let parent = parent_of(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;

@@ -17,6 +17,7 @@ use serde::Deserialize;
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct LoopbackRedirect {
     /// The path, percent-encoded, with a slash before it.
     pub path: String,
@@ -29,6 +30,14 @@ pub struct LoopbackRedirect {
 }
 
 /// How a redirect URI names this computer. Servers compare the text.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::LoopbackHost;
+///
+/// assert_eq!(LoopbackHost::default(), LoopbackHost::Literal);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +51,14 @@ pub enum LoopbackHost {
 
 impl LoopbackRedirect {
     /// Any free port at the literal address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::LoopbackRedirect;
+    ///
+    /// assert!(LoopbackRedirect::new("/callback").ports.is_empty());
+    /// ```
     #[must_use]
     pub fn new(path: impl Into<String>) -> Self {
         Self {

@@ -81,17 +81,61 @@ pub struct AuthManager {
 impl AuthManager {
     /// A manager for sessions of this provider; see the builder for the defaults. Managers of many
     /// accounts share a provider in an [`Arc`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// use llm_auth_core::provider::OAuthConfig;
+    ///
+    /// let server = SecureUrl::known("https://auth.example/token");
+    /// let provider = OAuthConfig::new("example", server).provider();
+    /// let manager = AuthManager::builder(provider).account("work").build();
+    /// assert_eq!(manager.key().to_string(), "example (work)");
+    /// ```
     pub fn builder(provider: impl AuthProvider + 'static) -> AuthManagerBuilder {
         AuthManagerBuilder::new(Arc::new(provider))
     }
 
     /// The session that this manager keeps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// assert_eq!(manager.key().provider(), "example");
+    /// assert_eq!(manager.key().account(), "default");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn key(&self) -> &SessionKey {
         self.shared.key()
     }
 
     /// The provider.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::ApiResponse;
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// let response = ApiResponse::new(401, b"");
+    /// println!("{:?}", manager.provider().classify_api_response(&response));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn provider(&self) -> &dyn AuthProvider {
         self.shared.foreign.provider.as_ref()
@@ -103,6 +147,23 @@ impl AuthManager {
     ///
     /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if the stored session
     /// belongs to another provider or account.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// match manager.load().await? {
+    ///     Some(session) => println!("signed in as {:?}", session.metadata.identity),
+    ///     None => println!("not signed in"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn load(&self) -> Result<Option<Arc<OAuthToken>>> {
         let owned = Arc::clone(&self.shared);
         let work = self.shared.tasks.spawn(async move { owned.read().await });
@@ -121,6 +182,22 @@ impl AuthManager {
     /// [`ErrorKind::NotSignedIn`](crate::ErrorKind::NotSignedIn) or
     /// [`ErrorKind::RefreshRejected`](crate::ErrorKind::RefreshRejected) if only a new sign-in
     /// helps, a transient kind if a later call may succeed, a store error otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// let session = manager.token().await?;
+    /// assert_eq!(format!("Bearer {}", session.bearer()?.expose()), "Bearer made-up");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn token(&self) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
         let now = shared.clock.now();
@@ -178,6 +255,24 @@ impl AuthManager {
     }
 
     /// Reports what happens to the session from now on: sign-ins, refreshes, their failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SessionChange;
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// let mut watch = manager.watch();
+    /// manager.forget().await?;
+    /// assert!(matches!(watch.changed().await, Some(SessionChange::SignedOut)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn watch(&self) -> SessionWatch {
         self.shared.changes.watch()
@@ -189,6 +284,24 @@ impl AuthManager {
     /// # Errors
     ///
     /// As [`token`](Self::token).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// // For a batch that takes half an hour.
+    /// let session = manager.token_valid_for(Duration::from_secs(1800)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn token_valid_for(&self, minimum: Duration) -> Result<Arc<OAuthToken>> {
         let requirement = Requirement::valid_for(minimum, self.shared.clock.now());
         self.shared.obtain(requirement).await
@@ -201,6 +314,22 @@ impl AuthManager {
     /// # Errors
     ///
     /// As [`token`](Self::token).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn call(_: &llm_auth_core::OAuthToken) -> u16 { 200 }
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// let mut session = manager.token().await?;
+    /// let mut status = call(&session).await;
+    /// if status == 401 {
+    ///     // Asks the server for another access token.
+    ///     session = manager.invalidate(&session).await?;
+    ///     status = call(&session).await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn invalidate(&self, rejected: &OAuthToken) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
         if let Some(token) = shared.just_confirmed(rejected) {
@@ -217,6 +346,16 @@ impl AuthManager {
     /// # Errors
     ///
     /// As [`token`](Self::token).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// // Asks the server, even if the access token is still valid.
+    /// let session = manager.refresh().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn refresh(&self) -> Result<Arc<OAuthToken>> {
         let requirement = Requirement::refreshed(self.shared.clock.now());
         self.shared.obtain(requirement).await
@@ -225,6 +364,21 @@ impl AuthManager {
     /// Waits until all work that has begun is finished and stored. A session that cannot be stored
     /// is retried for about 15 s. Call it before the program becomes another one (`exec`), since
     /// nothing can wait then. A normal end of the process waits by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// manager.wait_idle().await;
+    /// // Nothing of this session is in progress now.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_idle(&self) {
         self.shared.tasks.idle().await;
     }

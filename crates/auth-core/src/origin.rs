@@ -43,6 +43,16 @@ pub struct Recipients {
 
 impl Recipients {
     /// With the vendor's own endpoints, the token endpoint first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let token = SecureUrl::known("https://auth.example/token");
+    /// assert!(Recipients::of_provider([token.clone()]).owns(&token));
+    /// ```
     #[must_use]
     pub fn of_provider(own: impl IntoIterator<Item = SecureUrl>) -> Self {
         Self {
@@ -52,6 +62,18 @@ impl Recipients {
     }
 
     /// Trusts these servers too, for every session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let recipients = Recipients::of_provider([own]).trusting(&["relay.example".parse()?]);
+    /// assert!(recipients.trusts(&SecureUrl::known("https://relay.example/token")));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn trusting(mut self, hosts: &[TrustedHost]) -> Self {
         self.trusted.extend_from_slice(hosts);
@@ -63,6 +85,20 @@ impl Recipients {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming both hosts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let recipients = Recipients::of_provider([own.clone()]);
+    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&own);
+    /// let other = SecureUrl::known("https://other.example/token");
+    /// let error = recipients.permit(&session, &other).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Config);
+    /// ```
     pub fn permit<'e>(
         &self,
         session: &OAuthToken,
@@ -90,6 +126,20 @@ impl Recipients {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming both hosts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let api = SecureUrl::known("https://api.example/v1");
+    /// let recipients = Recipients::of_provider([api.clone()]);
+    /// let relay = SecureUrl::known("https://relay.example/token");
+    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&relay);
+    /// assert!(recipients.permit(&session, &api).is_err());
+    /// assert!(recipients.permit_access(&session, &api).is_ok());
+    /// ```
     pub fn permit_access<'e>(
         &self,
         session: &OAuthToken,
@@ -103,6 +153,18 @@ impl Recipients {
 
     /// The session with the server that it belongs to: the one that it records, otherwise this
     /// token endpoint's if that is the vendor's or trusted, otherwise the vendor's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let session = OAuthToken::new("made-up".into(), None);
+    /// let session = Recipients::of_provider([own.clone()]).bind(session, &own);
+    /// assert_eq!(session.metadata.server.as_deref(), Some("https://auth.example"));
+    /// ```
     #[must_use]
     pub fn bind(&self, session: OAuthToken, token_endpoint: &SecureUrl) -> OAuthToken {
         match (&session.metadata.server, self.own.first()) {
@@ -115,12 +177,35 @@ impl Recipients {
     }
 
     /// Whether it is at one of the vendor's own servers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let recipients = Recipients::of_provider([SecureUrl::known("https://auth.example/token")]);
+    /// assert!(recipients.owns(&SecureUrl::known("https://auth.example/revoke")));
+    /// assert!(!recipients.owns(&SecureUrl::known("https://other.example/token")));
+    /// ```
     #[must_use]
     pub fn owns(&self, endpoint: &SecureUrl) -> bool {
         self.own.iter().any(|own| own.base() == endpoint.base())
     }
 
     /// Whether the caller trusts the server of this endpoint.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let recipients = Recipients::default().trusting(&["relay.example".parse()?]);
+    /// assert!(recipients.trusts(&SecureUrl::known("https://relay.example/token")));
+    /// assert!(!recipients.trusts(&SecureUrl::known("https://auth.example/token")));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn trusts(&self, endpoint: &SecureUrl) -> bool {
         self.trusted.iter().any(|host| host.matches(endpoint))

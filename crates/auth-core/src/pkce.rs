@@ -40,6 +40,16 @@ impl Pkce {
     /// # Errors
     ///
     /// [`ErrorKind::System`] if the operating system provides no randomness.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Pkce;
+    ///
+    /// let (one, other) = (Pkce::generate()?, Pkce::generate()?);
+    /// assert_ne!(one.challenge(), other.challenge());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn generate() -> Result<Self> {
         Self::from_verifier(random::token_32()?.into())
     }
@@ -50,6 +60,17 @@ impl Pkce {
     ///
     /// [`ErrorKind::Config`] unless it has 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`
     /// (RFC 7636 section 4.1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Pkce;
+    ///
+    /// // RFC 7636 appendix B.
+    /// let pkce = Pkce::from_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into())?;
+    /// assert_eq!(pkce.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn from_verifier(verifier: Secret) -> Result<Self> {
         let text = verifier.expose();
         let allowed =
@@ -68,12 +89,34 @@ impl Pkce {
     }
 
     /// The code verifier, which stays here until the token request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::{Form, Pkce};
+    ///
+    /// let pkce = Pkce::generate()?;
+    /// let exchange = Form::new().secret("code_verifier", pkce.verifier());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn verifier(&self) -> &Secret {
         &self.verifier
     }
 
     /// The code challenge, for the authorization request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::{Form, Pkce};
+    ///
+    /// let pkce = Pkce::generate()?;
+    /// let request = Form::new()
+    ///     .text("code_challenge", pkce.challenge())
+    ///     .text("code_challenge_method", Pkce::METHOD);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn challenge(&self) -> &str {
         &self.challenge

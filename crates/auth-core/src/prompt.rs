@@ -132,12 +132,43 @@ pub enum LoginEvent<'a> {
 
 impl<'a> LoginEvent<'a> {
     /// The event of a device sign-in, for providers outside this crate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{LoginEvent, SecureUrl};
+    /// use llm_auth_core::provider::{DeviceAuthorization, Response};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/device");
+    /// # let body = r#"{"device_code": "made-up", "user_code": "WDJB-MJHT",
+    /// #     "verification_uri": "https://auth.example/activate", "expires_in": 900}"#;
+    /// # let response = Response::for_test(&endpoint, 200, body);
+    /// let device = DeviceAuthorization::read(&response.json()?)?;
+    /// let event = LoginEvent::device_code(&device);
+    /// assert!(event.to_string().ends_with("The code is WDJB-MJHT."));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn device_code(device: &'a DeviceAuthorization) -> Self {
         Self::DeviceCode { device }
     }
 
     /// The event of a sign-in in the browser, for providers outside this crate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::LoginEvent;
+    ///
+    /// let event = LoginEvent::authorization_url(
+    ///     "https://auth.example/authorize?client_id=my-app",
+    ///     "http://127.0.0.1:40123/callback",
+    ///     Duration::from_secs(300),
+    /// );
+    /// assert!(event.to_string().contains("https://auth.example/authorize"));
+    /// ```
     #[must_use]
     pub const fn authorization_url(
         url: &'a str,
@@ -181,6 +212,15 @@ impl fmt::Display for LoginEvent<'_> {
 }
 
 /// A prompt that shows nothing; for tests and for programs that show events elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{LoginEvent, Silent, UserPrompt as _};
+///
+/// // Prints nothing.
+/// Silent.notify(&LoginEvent::CallbackReceived);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

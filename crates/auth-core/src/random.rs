@@ -11,6 +11,15 @@ use crate::secret::Secret;
 /// # Errors
 ///
 /// [`ErrorKind::System`] if the operating system provides no randomness.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::random_state;
+///
+/// assert_ne!(random_state()?, random_state()?);
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 pub fn random_state() -> Result<Secret> {
     token_32().map(Secret::from)
 }
@@ -20,6 +29,15 @@ pub fn random_state() -> Result<Secret> {
 /// # Errors
 ///
 /// [`ErrorKind::System`] if the operating system provides no randomness.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::request_id;
+///
+/// assert_eq!(request_id()?.len(), 36);
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 pub fn request_id() -> Result<String> {
     let mut octets = bytes::<16>()?;
     octets[6] = (octets[6] & 0x0f) | 0x40;

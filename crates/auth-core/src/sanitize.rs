@@ -15,6 +15,14 @@ const WITHHELD: &str = "[not shown: it repeats a secret]";
 ///
 /// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; servers send
 /// more, so letters of other scripts stay.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::printable;
+///
+/// assert_eq!(printable("expired\u{1b}[2J"), "expired[2J");
+/// ```
 #[must_use]
 pub fn printable(text: &str) -> String {
     cut(visible(text), LONGEST)
@@ -35,6 +43,15 @@ pub(crate) fn shown(text: &str, limit: usize, secrets: &[Secret]) -> Option<Stri
 
 /// Whether a text may be the value of an HTTP header as it is (RFC 9110 section 5.5), in ASCII:
 /// no line break, no other control character, no space at an end.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::is_header_value;
+///
+/// assert!(is_header_value("my-project"));
+/// assert!(!is_header_value("my-project\r\nhost: other.example"));
+/// ```
 #[must_use]
 pub fn is_header_value(text: &str) -> bool {
     text.trim() == text && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))

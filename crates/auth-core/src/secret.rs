@@ -29,12 +29,31 @@ pub struct Secret(Box<str>);
 
 impl Secret {
     /// The secret itself. The caller decides where it goes from here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Secret;
+    ///
+    /// let access = Secret::from("made-up-token");
+    /// let header = format!("Bearer {}", access.expose());
+    /// assert_eq!(header, "Bearer made-up-token");
+    /// ```
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// Whether it is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Secret;
+    ///
+    /// assert!(Secret::default().is_empty());
+    /// assert!(!Secret::from("made-up-token").is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -42,6 +61,14 @@ impl Secret {
 
     /// The first 12 hexadecimal digits of its SHA-256: enough to distinguish two secrets, useless
     /// to a reader.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::Secret;
+    ///
+    /// assert_eq!(Secret::from("abc").fingerprint(), "ba7816bf8f01");
+    /// ```
     #[must_use]
     pub fn fingerprint(&self) -> String {
         Self::fingerprint_of(self.0.as_bytes())

@@ -48,6 +48,17 @@ impl SecureUrl {
     ///
     /// [`ErrorKind::Config`] if it is no URL, neither `https` nor loopback, or holds a user
     /// name, a password or a fragment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// assert!(SecureUrl::new("https://auth.example/token").is_ok());
+    /// assert!(SecureUrl::new("http://127.0.0.1:4000/token").is_ok());
+    /// assert!(SecureUrl::new("http://auth.example/token").is_err());
+    /// assert!(SecureUrl::new("https://user@auth.example/token").is_err());
+    /// ```
     pub fn new(url: &str) -> Result<Self> {
         if url.len() > LONGEST {
             return Err(Error::new(
@@ -88,6 +99,15 @@ impl SecureUrl {
     /// # Panics
     ///
     /// If [`new`](Self::new) rejects it. Use it for constants only, and test each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let token = SecureUrl::known("https://auth.example/token");
+    /// assert_eq!(token.host(), "auth.example");
+    /// ```
     #[must_use]
     #[expect(clippy::expect_used, reason = "for the constants of a vendor crate")]
     pub fn known(url: &str) -> Self {
@@ -99,6 +119,18 @@ impl SecureUrl {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if `base` is no endpoint or has a path of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let token = SecureUrl::known("https://auth.example/oauth/token");
+    /// let local = token.with_base("http://127.0.0.1:4000")?;
+    /// assert_eq!(local.as_str(), "http://127.0.0.1:4000/oauth/token");
+    /// assert!(token.with_base("https://auth.example/other").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn with_base(&self, base: &str) -> Result<Self> {
         Ok(self.moved_to(&Self::new(base)?.as_base()?))
     }
@@ -127,18 +159,45 @@ impl SecureUrl {
     }
 
     /// The URL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let url = SecureUrl::known("https://auth.example:8443/token");
+    /// assert_eq!(url.as_str(), "https://auth.example:8443/token");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
     /// Host and port, fit for an error message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// assert_eq!(SecureUrl::known("https://auth.example/token").host(), "auth.example");
+    /// assert_eq!(SecureUrl::known("https://auth.example:8443/token").host(), "auth.example:8443");
+    /// ```
     #[must_use]
     pub fn host(&self) -> String {
         host_of(&self.0)
     }
 
     /// Scheme, host and port: what [`with_base`](Self::with_base) takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let url = SecureUrl::known("https://auth.example:8443/token");
+    /// assert_eq!(url.base(), "https://auth.example:8443");
+    /// ```
     #[must_use]
     pub fn base(&self) -> String {
         self.0.origin().ascii_serialization()
@@ -153,6 +212,15 @@ impl SecureUrl {
     }
 
     /// Whether it is on this computer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// assert!(SecureUrl::known("http://localhost:4000/token").is_loopback());
+    /// assert!(!SecureUrl::known("https://auth.example/token").is_loopback());
+    /// ```
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
@@ -171,6 +239,16 @@ impl SecureUrl {
     }
 
     /// This URL with query parameters appended, percent-encoded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let page = SecureUrl::known("https://auth.example/authorize");
+    /// let url = page.with_query(&[("client_id", "my app"), ("scope", "openid")]);
+    /// assert_eq!(url, "https://auth.example/authorize?client_id=my+app&scope=openid");
+    /// ```
     #[must_use]
     pub fn with_query(&self, pairs: &[(&str, &str)]) -> String {
         let mut url = self.0.clone();

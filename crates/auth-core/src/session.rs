@@ -3,9 +3,27 @@
 use std::fmt;
 
 /// The default account name.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{DEFAULT_ACCOUNT, SessionKey};
+///
+/// assert_eq!(SessionKey::new("qwen", "").account(), DEFAULT_ACCOUNT);
+/// ```
 pub const DEFAULT_ACCOUNT: &str = "default";
 
 /// Names one session: a provider and an account at it.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::SessionKey;
+///
+/// let key = SessionKey::new("qwen", "work");
+/// assert_eq!(key.to_string(), "qwen (work)");
+/// assert_eq!(SessionKey::new("qwen", "").to_string(), "qwen");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionKey {
     provider: String,
@@ -14,6 +32,14 @@ pub struct SessionKey {
 
 impl SessionKey {
     /// Names a session. An empty account means [`DEFAULT_ACCOUNT`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{DEFAULT_ACCOUNT, SessionKey};
+    ///
+    /// assert_eq!(SessionKey::new("qwen", "").account(), DEFAULT_ACCOUNT);
+    /// ```
     pub fn new(provider: impl Into<String>, account: impl Into<String>) -> Self {
         let account = account.into();
         Self {
@@ -27,12 +53,28 @@ impl SessionKey {
     }
 
     /// The provider's name, such as `qwen`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SessionKey;
+    ///
+    /// assert_eq!(SessionKey::new("qwen", "work").provider(), "qwen");
+    /// ```
     #[must_use]
     pub fn provider(&self) -> &str {
         &self.provider
     }
 
     /// The account's name, such as `default` or `work`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SessionKey;
+    ///
+    /// assert_eq!(SessionKey::new("qwen", "work").account(), "work");
+    /// ```
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account

@@ -95,6 +95,18 @@ pub struct OAuthToken {
 impl OAuthToken {
     /// A token with only an access token and its expiry (`None`: it never expires); the other members
     /// are public.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let mut token = OAuthToken::new("made-up-access".into(), Timestamp::from_unix_millis(1_000));
+    /// token.refresh = Some("made-up-refresh".into());
+    ///
+    /// let api_key = OAuthToken::new("made-up-key".into(), None);
+    /// assert_eq!(api_key.expires_at, None);
+    /// ```
     #[must_use]
     pub fn new(access: Secret, expires_at: impl Into<Option<Timestamp>>) -> Self {
         Self {
@@ -116,6 +128,17 @@ impl OAuthToken {
     /// # Errors
     ///
     /// [`ErrorKind::Store`] if the session cannot be written as JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let token = OAuthToken::new("made-up".into(), Timestamp::from_unix_millis(1_000));
+    /// let json = token.to_json()?;
+    /// assert_eq!(OAuthToken::from_json(json.expose().as_bytes())?, token);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn to_json(&self) -> Result<Secret> {
         let failed = || Error::new(ErrorKind::Store, "cannot write the session as JSON");
         let mut json = json::to_vec(self).map_err(|source| failed().with_source(source))?;
@@ -129,6 +152,18 @@ impl OAuthToken {
     /// # Errors
     ///
     /// [`ErrorKind::Corrupt`] with the line and column, and nothing of the content.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, OAuthToken};
+    ///
+    /// let token = OAuthToken::from_json(br#"{"access": "made-up", "expires": 1000}"#)?;
+    /// assert_eq!(token.access.expose(), "made-up");
+    /// let error = OAuthToken::from_json(b"{}").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Corrupt);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn from_json(stored: &[u8]) -> Result<Self> {
         json::parse(stored).map_err(|source| {
             // The parser's own message may quote a token.
@@ -146,6 +181,17 @@ impl OAuthToken {
     ///
     /// [`ErrorKind::Corrupt`] if it holds a line break or another character that no header may
     /// hold: another program or a user changed the file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// let token = OAuthToken::new("made-up".into(), None);
+    /// assert_eq!(token.bearer()?.expose(), "made-up");
+    /// assert!(OAuthToken::new("made-up\n".into(), None).bearer().is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn bearer(&self) -> Result<&Secret> {
         if is_header_value(self.access.expose()) {
             Ok(&self.access)
@@ -159,6 +205,15 @@ impl OAuthToken {
     /// # Errors
     ///
     /// [`ErrorKind::NotSignedIn`] if the session has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, OAuthToken};
+    ///
+    /// let api_key = OAuthToken::new("made-up".into(), None);
+    /// assert_eq!(api_key.refresh_token().unwrap_err().kind(), ErrorKind::NotSignedIn);
+    /// ```
     pub fn refresh_token(&self) -> Result<&Secret> {
         self.refresh.as_ref().ok_or_else(|| {
             Error::new(
@@ -173,6 +228,19 @@ impl OAuthToken {
     /// The one place that merges: a refresh token, an API host, a scope or a message that the
     /// response omits stays as it was (RFC 6749 section 6: "the authorization server MAY issue a
     /// new refresh token").
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// let mut old = OAuthToken::new("made-up-1".into(), None);
+    /// old.refresh = Some("made-up-refresh".into());
+    /// // The response to a refresh, without a new refresh token.
+    /// let new = OAuthToken::new("made-up-2".into(), None).inheriting(&old);
+    /// assert_eq!(new.access.expose(), "made-up-2");
+    /// assert_eq!(new.refresh, old.refresh);
+    /// ```
     #[must_use]
     pub fn inheriting(mut self, previous: &Self) -> Self {
         fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
@@ -210,6 +278,16 @@ impl OAuthToken {
 
     /// Records the origin (scheme, host and port) of the token endpoint that issued the session:
     /// [`Recipients`](crate::provider::Recipients) sends it to no other server.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SecureUrl};
+    ///
+    /// let endpoint = SecureUrl::known("https://auth.example/oauth/token");
+    /// let token = OAuthToken::new("made-up".into(), None).issued_by(&endpoint);
+    /// assert_eq!(token.metadata.server.as_deref(), Some("https://auth.example"));
+    /// ```
     #[must_use]
     pub fn issued_by(mut self, token_endpoint: &SecureUrl) -> Self {
         self.metadata.server = Some(token_endpoint.base());
@@ -227,6 +305,18 @@ impl OAuthToken {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] that names the location (`location`) and the owner.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SessionKey};
+    ///
+    /// let mut token = OAuthToken::new("made-up".into(), None);
+    /// token.metadata.account = Some("work".into());
+    /// let location = || "session.json".to_owned();
+    /// assert!(token.check_owner(&SessionKey::new("qwen", "work"), location).is_ok());
+    /// assert!(token.check_owner(&SessionKey::new("qwen", "home"), location).is_err());
+    /// ```
     pub fn check_owner(&self, key: &SessionKey, location: impl FnOnce() -> String) -> Result<()> {
         let metadata = &self.metadata;
         let owners = [

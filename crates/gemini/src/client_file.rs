@@ -11,6 +11,15 @@ use serde::Deserialize;
 ///
 /// The secret of a desktop client is not confidential (RFC 8252 section 8.5), but Google requires
 /// it in every token request.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_gemini::OAuthClient;
+///
+/// let client = OAuthClient::new("made-up.apps.googleusercontent.com", Some("made-up".into()));
+/// assert!(!format!("{client:?}").contains(r#""made-up""#));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OAuthClient {
     id: String,
@@ -50,6 +59,15 @@ impl Installed {
 
 impl OAuthClient {
     /// A client from its id and secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_gemini::OAuthClient;
+    ///
+    /// let client = OAuthClient::new("made-up.apps.googleusercontent.com", None);
+    /// assert_eq!(client.project_id(), None);
+    /// ```
     pub fn new(id: impl Into<String>, secret: Option<Secret>) -> Self {
         Self {
             id: id.into(),
@@ -115,18 +133,46 @@ impl OAuthClient {
     }
 
     /// The client id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_gemini::OAuthClient;
+    ///
+    /// let client = OAuthClient::new("made-up.apps.googleusercontent.com", None);
+    /// assert_eq!(client.id(), "made-up.apps.googleusercontent.com");
+    /// ```
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// The client secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_gemini::OAuthClient;
+    ///
+    /// let client = OAuthClient::new("made-up.apps.googleusercontent.com", Some("made-up".into()));
+    /// assert_eq!(client.secret().unwrap().expose(), "made-up");
+    /// ```
     #[must_use]
     pub fn secret(&self) -> Option<&Secret> {
         self.secret.as_ref()
     }
 
     /// The Google Cloud project that the client belongs to, if the file names it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_gemini::OAuthClient;
+    ///
+    /// let file = br#"{"installed": {"client_id": "made-up", "project_id": "my-project"}}"#;
+    /// assert_eq!(OAuthClient::from_json(file)?.project_id(), Some("my-project"));
+    /// # Ok::<(), llm_auth_gemini::Error>(())
+    /// ```
     #[must_use]
     pub fn project_id(&self) -> Option<&str> {
         self.project_id.as_deref()

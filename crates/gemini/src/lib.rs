@@ -48,6 +48,15 @@ pub type GeminiProvider = OAuthProvider<Gemini>;
 ///
 /// The user's identity is the e-mail address, if [`SCOPE_EMAIL`] was granted and Google has verified
 /// the address.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_gemini::{Gemini, OAuthClient, ProviderSpec as _};
+///
+/// let client = OAuthClient::new("made-up.apps.googleusercontent.com", Some("made-up".into()));
+/// let provider = Gemini::with_client(client).quota_project("my-project").provider();
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Gemini {
     client: Option<OAuthClient>,
@@ -56,6 +65,15 @@ pub struct Gemini {
 
 impl Gemini {
     /// With this OAuth client for new sign-ins.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_gemini::{Gemini, OAuthClient, ProviderSpec as _};
+    ///
+    /// let client = OAuthClient::new("made-up.apps.googleusercontent.com", Some("made-up".into()));
+    /// let provider = Gemini::with_client(client).builder().login_hint("user@example.com").build();
+    /// ```
     #[must_use]
     pub fn with_client(client: OAuthClient) -> Self {
         Self {
@@ -65,6 +83,17 @@ impl Gemini {
     }
 
     /// Sets the project that is billed and limited; that of the client file by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_gemini::{AuthProvider as _, Gemini, OAuthToken, ProviderSpec as _};
+    ///
+    /// let provider = Gemini::default().quota_project("my-project").provider();
+    /// let api = provider.api(&OAuthToken::new("made-up".into(), None))?;
+    /// assert_eq!(api.headers, [("x-goog-user-project".into(), "my-project".into())]);
+    /// # Ok::<(), llm_auth_gemini::Error>(())
+    /// ```
     #[must_use]
     pub fn quota_project(mut self, project: impl Into<String>) -> Self {
         self.quota_project = Some(project.into());

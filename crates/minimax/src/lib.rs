@@ -45,6 +45,19 @@ pub type MiniMaxProvider = OAuthProvider<MiniMax>;
 /// or at one that is [trusted](OAuthProviderBuilder::trust_endpoint).
 ///
 /// Refresh tokens are single-use: keep one store for one session.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_minimax::{MiniMax, ProviderSpec as _, Region};
+///
+/// let provider = MiniMax::in_region(Region::Cn)
+///     .builder()
+///     .base_url("http://127.0.0.1:4000")?
+///     .build();
+/// assert_eq!(provider.config().endpoints.token.host(), "127.0.0.1:4000");
+/// # Ok::<(), llm_auth_minimax::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MiniMax {
     region: Region,
@@ -53,12 +66,30 @@ pub struct MiniMax {
 
 impl MiniMax {
     /// MiniMax in this region, as this client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_minimax::{AuthManager, Dialect, MiniMax, ProviderSpec as _, Region};
+    ///
+    /// let provider = MiniMax::new(Region::Cn, Dialect::Mmx).provider();
+    /// let manager = AuthManager::builder(provider).build();
+    /// ```
     #[must_use]
     pub const fn new(region: Region, dialect: Dialect) -> Self {
         Self { region, dialect }
     }
 
     /// MiniMax in this region, as the default client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_minimax::{MiniMax, ProviderSpec as _, Region};
+    ///
+    /// let provider = MiniMax::in_region(Region::Cn).provider();
+    /// assert_eq!(provider.config().endpoints.token.host(), "account.minimaxi.com");
+    /// ```
     #[must_use]
     pub fn in_region(region: Region) -> Self {
         Self::new(region, Dialect::default())

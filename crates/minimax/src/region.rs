@@ -6,6 +6,16 @@ use std::str::FromStr;
 use llm_auth_core::{Error, ErrorKind, Result};
 
 /// The region of an account. Accounts and tokens of one do not exist in the other.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_minimax::Region;
+///
+/// assert_eq!("cn".parse::<Region>()?, Region::Cn);
+/// assert_eq!(Region::default().to_string(), "global");
+/// # Ok::<(), llm_auth_minimax::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Region {
@@ -20,6 +30,16 @@ pub enum Region {
 ///
 /// The old one of `api.minimax.io/oauth/code` is gone: it returns a redirect
 /// (openclaw/openclaw#89389).
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_minimax::Dialect;
+///
+/// assert_eq!("mcode".parse::<Dialect>()?, Dialect::MiniMaxCode);
+/// assert_eq!(Dialect::default().to_string(), "openclaw");
+/// # Ok::<(), llm_auth_minimax::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -36,6 +56,14 @@ impl Region {
     const ALL: [Self; 2] = [Self::Cn, Self::Global];
 
     /// The name as it is written and read: `cn` or `global`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_minimax::Region;
+    ///
+    /// assert_eq!(Region::Cn.name(), "cn");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -69,6 +97,14 @@ impl Dialect {
     const ALL: [Self; 3] = [Self::MiniMaxCode, Self::Mmx, Self::OpenClaw];
 
     /// The name as it is written and read: `mcode`, `mmx` or `openclaw`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_minimax::Dialect;
+    ///
+    /// assert_eq!(Dialect::Mmx.name(), "mmx");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

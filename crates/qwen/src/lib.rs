@@ -40,6 +40,14 @@ pub type QwenProvider = OAuthProvider<Qwen>;
 /// [trusted](OAuthProviderBuilder::trust_endpoint). A server or a file cannot send the access token
 /// to another host. A `User-Agent` of your own is needed for the API: Qwen's firewall blocks
 /// requests without one.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_qwen::{ProviderSpec as _, Qwen};
+///
+/// assert_eq!(Qwen::default().config().name, "qwen");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Qwen;

@@ -1,7 +1,13 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod browser;
 mod cases;
+#[cfg(feature = "conformance")]
+mod client;
 mod clock;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod control;
 mod counters;
 mod faults;
@@ -19,12 +25,17 @@ mod settings;
 mod shared;
 mod state;
 
-pub use cases::{WireCase, label_of, wire_cases};
+pub use browser::browse;
+pub use cases::{WireCase, wire_cases};
+#[cfg(feature = "conformance")]
+pub use client::{Browser, NOW, PendingSignIn, immediate_polls, provider_at};
+#[cfg(feature = "conformance")]
+pub use conformance::{Conformance, Failures};
 pub use counters::Counters;
 pub use faults::Fault;
 pub use kit::{Testkit, TestkitBuilder};
 pub use provider::{Operation, Provider};
 pub use provider_kit::ProviderKit;
 pub use providers::StandardProvider;
-pub use scripted::{ScriptedRequest, ScriptedResponse, ScriptedServer};
+pub use scripted::{ScriptedRequest, ScriptedResponse, ScriptedServer, parameters};
 pub use settings::{Approval, ExpiryUnit, RejectionForm, Rotation};

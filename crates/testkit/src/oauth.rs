@@ -8,7 +8,7 @@ mod responses;
 mod tokens;
 
 pub(crate) use authorization_code::{
-    AuthorizationRequest, Code, Consent, Redemption, is_loopback_redirect,
+    AuthorizationRequest, Code, Consent, Redemption, is_local_redirect, is_loopback_redirect,
 };
 pub(crate) use client::{Client, public_client};
 pub(crate) use device_code::{DEVICE_CODE, Decision, DeviceGrant, Poll};

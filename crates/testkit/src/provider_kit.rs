@@ -162,6 +162,13 @@ impl ProviderKit {
         self.lock().grants.expire_access();
     }
 
+    /// All device codes expire at once, whatever lifetime was announced.
+    pub fn expire_device_codes(&self) {
+        for device in &mut self.lock().devices {
+            device.lifetime = Duration::ZERO;
+        }
+    }
+
     /// All families are revoked: their access and refresh tokens die.
     pub fn revoke_families(&self) {
         self.lock().revoke_all();

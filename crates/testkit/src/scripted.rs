@@ -5,6 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -65,6 +66,18 @@ impl ScriptedServer {
             seen,
             task,
         })
+    }
+
+    /// [`start`](Self::start) with responses in JSON: their statuses and bodies.
+    ///
+    /// # Errors
+    ///
+    /// If no loopback port can be bound.
+    pub async fn json<B: Into<String>>(
+        responses: impl IntoIterator<Item = (u16, B)>,
+    ) -> io::Result<Self> {
+        let responses = responses.into_iter();
+        Self::start(responses.map(|(status, body)| ScriptedResponse::json(status, body))).await
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -140,12 +153,24 @@ impl ScriptedRequest {
         Form::parse(self.body.as_bytes()).map(Form::into_pairs)
     }
 
-    /// One parameter of a form body, decoded.
+    /// One parameter of the body, a form or a JSON object, decoded.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
+        if let Ok(object) = serde_json::from_str::<Value>(&self.body) {
+            return object[name].as_str().map(str::to_owned);
+        }
         let form = Form::parse(self.body.as_bytes()).ok()?;
         form.get(name).map(str::to_owned)
     }
+}
+
+/// The parameters of a form body as they were sent, in the order of the alphabet: two bodies are
+/// compared without their order.
+#[must_use]
+pub fn parameters(body: &str) -> Vec<&str> {
+    let mut parameters: Vec<_> = body.split('&').collect();
+    parameters.sort_unstable();
+    parameters
 }
 
 async fn serve(
@@ -238,12 +263,21 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_is_read_from_a_form_and_from_json() {
+        for body in ["a=%2B&b=x", r#"{"a":"+","b":1}"#] {
+            let request = request(body);
+            assert_eq!(request.parameter("a").as_deref(), Some("+"));
+            assert_eq!(request.parameter("c"), None);
+        }
+    }
+
+    #[test]
     fn templates_are_filled_from_the_request_and_the_clock() {
         let filled = filled(
             r#"{"state":"{STATE}","expired_in":{NOW_MS+10000},"x":{}}"#,
             &request("state=a%2Bb"),
         );
-        let value: serde_json::Value = serde_json::from_str(&filled).unwrap();
+        let value: Value = serde_json::from_str(&filled).unwrap();
         assert_eq!(value["state"], "a+b");
         assert!(value["expired_in"].as_i64().unwrap() > 1_767_225_600_000);
     }

@@ -5,6 +5,14 @@ use std::fmt;
 use serde::Deserialize;
 
 /// What an endpoint is for.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::EndpointRole;
+///
+/// assert_eq!(EndpointRole::Token.to_string(), "token endpoint");
+/// ```
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]

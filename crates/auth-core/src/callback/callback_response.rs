@@ -17,6 +17,28 @@ use crate::secret::Secret;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The authorization server's response; a browser that brought it still waits for its page.
+///
+/// # Examples
+///
+/// ```no_run
+/// use llm_auth_core::Silent;
+/// use llm_auth_core::provider::CallbackResponse;
+///
+/// # async fn exchange(_: &str) -> llm_auth_core::Result<()> { Ok(()) }
+/// async fn redeem(mut response: CallbackResponse) -> llm_auth_core::Result<()> {
+///     loop {
+///         // Asks the server.
+///         match exchange(response.code().expose()).await {
+///             Ok(session) => {
+///                 response.succeeded().await;
+///                 return Ok(session);
+///             }
+///             // After a pasted code, the browser may still bring the right one.
+///             Err(error) => response = response.failed(error, &Silent).await?,
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct CallbackResponse {
     pub(super) code: Secret,
@@ -40,6 +62,18 @@ pub(super) struct Browser {
 
 impl CallbackResponse {
     /// The authorization code, for one exchange only (RFC 6749 section 4.1.2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::{CallbackResponse, Form};
+    ///
+    /// fn exchange(response: &CallbackResponse) -> Form {
+    ///     Form::new()
+    ///         .text("grant_type", "authorization_code")
+    ///         .secret("code", response.code())
+    /// }
+    /// ```
     #[must_use]
     pub fn code(&self) -> &Secret {
         &self.code
@@ -47,12 +81,33 @@ impl CallbackResponse {
 
     /// The other parameters of the response, such as an issued client id. They are the server's, and
     /// a code that was pasted alone has none. Do not show them unsanitized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::CallbackResponse;
+    ///
+    /// fn user_id(response: &CallbackResponse) -> Option<&str> {
+    ///     Some(response.parameters().get("user_id")?.expose())
+    /// }
+    /// ```
     #[must_use]
     pub fn parameters(&self) -> &BTreeMap<String, Secret> {
         &self.parameters
     }
 
     /// Shows a success page in the browser, and closes the port.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::CallbackResponse;
+    ///
+    /// async fn end(response: CallbackResponse) {
+    ///     // The session is stored: the user may close the page.
+    ///     response.succeeded().await;
+    /// }
+    /// ```
     // See decision 0007.
     pub async fn succeeded(self) {
         match self.source {
@@ -70,6 +125,17 @@ impl CallbackResponse {
     ///
     /// `error`, unless the sign-in goes on; then as
     /// [`LoopbackListener::wait`](crate::provider::LoopbackListener::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Error, Silent};
+    /// use llm_auth_core::provider::CallbackResponse;
+    ///
+    /// async fn next(response: CallbackResponse, error: Error) -> Result<CallbackResponse, Error> {
+    ///     response.failed(error, &Silent).await
+    /// }
+    /// ```
     pub async fn failed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
         match self.source {
             Source::Browser(browser) => {

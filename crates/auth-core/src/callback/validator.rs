@@ -24,6 +24,14 @@ pub(super) struct CallbackValidator {
 }
 
 /// Whether a response counts without `state`. One with another `state` never counts.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::StateRule;
+///
+/// assert_eq!(StateRule::default(), StateRule::Required);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StateRule {

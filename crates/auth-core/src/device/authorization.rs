@@ -21,6 +21,22 @@ const LONGEST_URI: usize = 2_000;
 
 /// What the user has to see, and what the polls have to send
 /// ([RFC 8628 section 3.2](https://www.rfc-editor.org/rfc/rfc8628#section-3.2)).
+///
+/// # Examples
+///
+/// ```
+/// # use llm_auth_core::SecureUrl;
+/// use llm_auth_core::provider::{DeviceAuthorization, Response};
+///
+/// # let endpoint = SecureUrl::known("https://auth.example/device");
+/// let body = r#"{"device_code": "made-up", "user_code": "WDJB-MJHT",
+///     "verification_uri": "https://auth.example/activate", "interval": 5, "expires_in": 900}"#;
+/// let response = Response::for_test(&endpoint, 200, body);
+/// let device = DeviceAuthorization::read(&response.json()?)?;
+/// assert_eq!(device.user_code, "WDJB-MJHT");
+/// assert_eq!(device.expires_in.as_secs(), 900);
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeviceAuthorization {
@@ -47,6 +63,20 @@ impl DeviceAuthorization {
     /// [`ErrorKind::Protocol`] if a code or the verification URI is missing, if the URI is neither
     /// `https` nor loopback, if one of them repeats the device code, or if a server on the network
     /// names a page on this computer or on a private network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{DeviceAuthorization, Response};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/device");
+    /// let body = r#"{"device_code": "made-up", "user_code": "WDJB-MJHT"}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// let error = DeviceAuthorization::read(&fields).unwrap_err();
+    /// assert!(error.to_string().contains("verification_uri"));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn read(fields: &JsonObject) -> Result<Self> {
         let device_code = fields
             .text("device_code")
@@ -65,6 +95,24 @@ impl DeviceAuthorization {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{DeviceAuthorization, Response};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/device");
+    /// let body = r#"{"code": "made-up", "user_code": "WDJB-MJHT",
+    ///     "verification_uri": "https://auth.example/activate"}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// let code = fields.text("code").unwrap_or_default().into();
+    /// let device = DeviceAuthorization::read_with(&fields, code, Duration::from_secs(600), None)?;
+    /// assert_eq!(device.device_code.expose(), "made-up");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn read_with(
         fields: &JsonObject,
         device_code: Secret,
@@ -108,6 +156,21 @@ impl DeviceAuthorization {
     }
 
     /// The page to open: the complete URI if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{DeviceAuthorization, Response};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/device");
+    /// let body = r#"{"device_code": "made-up", "user_code": "WDJB-MJHT",
+    ///     "verification_uri": "https://auth.example/activate",
+    ///     "verification_uri_complete": "https://auth.example/activate?code=WDJB-MJHT"}"#;
+    /// let device = DeviceAuthorization::read(&Response::for_test(&endpoint, 200, body).json()?)?;
+    /// assert_eq!(device.best_uri(), "https://auth.example/activate?code=WDJB-MJHT");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn best_uri(&self) -> &str {
         self.verification_uri_complete

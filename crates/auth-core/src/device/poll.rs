@@ -24,6 +24,41 @@ use crate::prompt::{LoginEvent, UserPrompt};
 /// [`ErrorKind::Expired`] when the time is over and the server's last response was "not yet"; if
 /// the last polls failed, the kind of the last failure, since the user may have approved in vain.
 /// Every error of `poll` that is not transient.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use llm_auth_core::{PollSchedule, SecureUrl, Silent};
+/// use llm_auth_core::provider::{DeviceAuthorization, Poll, Response, TokenResponse, poll_for_token};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// # let endpoint = SecureUrl::known("https://auth.example/device");
+/// # let body = r#"{"device_code": "made-up", "user_code": "WDJB-MJHT",
+/// #     "verification_uri": "https://auth.example/activate"}"#;
+/// # let device = DeviceAuthorization::read(&Response::for_test(&endpoint, 200, body).json()?)?;
+/// let fast = PollSchedule::new()
+///     .default_interval(Duration::from_millis(1))
+///     .minimum(Duration::ZERO);
+/// let mut bodies = vec![r#"{"access_token": "made-up"}"#, ""].into_iter().rev();
+/// let poll = || {
+///     // ... send a request ...
+///     let poll = match bodies.next() {
+///         Some("") | None => Ok(Poll::Pending),
+///         Some(body) => Response::for_test(&endpoint, 200, body)
+///             .json()
+///             .and_then(|fields| TokenResponse::read(&fields))
+///             .map(Poll::Ready),
+///     };
+///     std::future::ready(poll)
+/// };
+/// let response = poll_for_token(&fast, &device, &Silent, poll).await?;
+/// assert_eq!(response.access.expose(), "made-up");
+/// # Ok(())
+/// # }
+/// ```
 pub async fn poll_for_token<F, Response>(
     schedule: &PollSchedule,
     device: &DeviceAuthorization,

@@ -33,6 +33,16 @@ pub struct PollSchedule {
 
 impl PollSchedule {
     /// The schedule of the standard.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// assert_eq!(PollSchedule::new().first_wait(None), Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -48,6 +58,17 @@ impl PollSchedule {
     }
 
     /// The wait if the server names none, or an invalid one; 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new().default_interval(Duration::from_secs(2));
+    /// assert_eq!(schedule.first_wait(None), Duration::from_secs(2));
+    /// ```
     #[must_use]
     pub const fn default_interval(mut self, interval: Duration) -> Self {
         self.default_interval = interval;
@@ -55,6 +76,17 @@ impl PollSchedule {
     }
 
     /// The shortest wait, even if the server asks for less; 500 ms by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new().minimum(Duration::from_secs(3));
+    /// assert_eq!(schedule.first_wait(Some(Duration::from_secs(1))), Duration::from_secs(3));
+    /// ```
     #[must_use]
     pub const fn minimum(mut self, minimum: Duration) -> Self {
         self.minimum = minimum;
@@ -63,6 +95,16 @@ impl PollSchedule {
 
     /// The longest wait after connection errors or `Retry-After`; 60 s by default. A longer
     /// `interval` of the server is honoured.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new().cap(Duration::from_secs(30));
+    /// ```
     #[must_use]
     pub const fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
@@ -70,6 +112,16 @@ impl PollSchedule {
     }
 
     /// The time that each `slow_down` adds permanently; 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new().slow_down_step(Duration::from_secs(10));
+    /// ```
     #[must_use]
     pub const fn slow_down_step(mut self, step: Duration) -> Self {
         self.slow_down_step = step;
@@ -78,6 +130,14 @@ impl PollSchedule {
 
     /// The factor by which each failed request multiplies the wait, until one succeeds; 2 by
     /// default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new().error_multiplier(1.5);
+    /// ```
     #[must_use]
     pub const fn error_multiplier(mut self, multiplier: f64) -> Self {
         self.error_multiplier = multiplier;
@@ -86,6 +146,16 @@ impl PollSchedule {
 
     /// How long to wait for the user in total, if the code does not expire earlier; a day by
     /// default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new().timeout(Duration::from_secs(600));
+    /// ```
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -94,6 +164,17 @@ impl PollSchedule {
 
     /// The factor by which each plain "not yet" multiplies the wait, up to `cap`; 1 by default, so
     /// not at all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// // 5 s, 7.5 s, then 10 s between polls.
+    /// let schedule = PollSchedule::new().pending_multiplier(1.5, Duration::from_secs(10));
+    /// ```
     #[must_use]
     pub const fn pending_multiplier(mut self, multiplier: f64, cap: Duration) -> Self {
         self.pending_multiplier = multiplier;
@@ -103,6 +184,18 @@ impl PollSchedule {
 
     /// The wait before the first poll, given the `interval` of the device response. Zero counts as
     /// absent, so that it cannot become a busy loop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::PollSchedule;
+    ///
+    /// let schedule = PollSchedule::new();
+    /// assert_eq!(schedule.first_wait(Some(Duration::from_secs(2))), Duration::from_secs(2));
+    /// assert_eq!(schedule.first_wait(Some(Duration::ZERO)), Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn first_wait(&self, announced: Option<Duration>) -> Duration {
         let interval = announced

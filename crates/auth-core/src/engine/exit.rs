@@ -59,6 +59,19 @@ pub(crate) fn critical() -> Result<Critical> {
 /// a user who insists, for example by a second Ctrl-C. The session may be lost.
 ///
 /// Otherwise a normal end waits, at most 25 s; see [`AuthManager`](crate::AuthManager).
+///
+/// # Examples
+///
+/// ```
+/// let mut interrupts = 0;
+/// # for _ in 0..2 {
+/// // In the handler of Ctrl-C:
+/// interrupts += 1;
+/// if interrupts == 2 {
+///     llm_auth_core::skip_exit_wait();
+/// }
+/// # }
+/// ```
 pub fn skip_exit_wait() {
     state().waits = false;
 }

@@ -6,6 +6,17 @@ use crate::error::{Error, ErrorKind};
 use crate::http::{JsonObject, Response};
 
 /// The operation that a response belongs to: the same code means different things.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::ErrorKind;
+/// use llm_auth_core::provider::{ErrorResponse, Operation};
+///
+/// let error = ErrorResponse::new("invalid_grant", None);
+/// assert_eq!(error.kind(Operation::Exchange), ErrorKind::Expired);
+/// assert_eq!(error.kind(Operation::Refresh), ErrorKind::RefreshRejected);
+/// ```
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +39,20 @@ pub enum Operation {
 
 /// The reason that a server gave, in any of the shapes seen: `{"error": "code"}` (RFC 6749 section
 /// 5.2) or Google's `{"error": {"status", "message"}}`.
+///
+/// # Examples
+///
+/// ```
+/// # use llm_auth_core::SecureUrl;
+/// use llm_auth_core::provider::{ErrorResponse, Response};
+///
+/// # let endpoint = SecureUrl::known("https://auth.example/token");
+/// let body = r#"{"error": {"status": "PERMISSION_DENIED", "message": "no access"}}"#;
+/// let error = ErrorResponse::read(&Response::for_test(&endpoint, 403, body).json()?).unwrap();
+/// assert_eq!(error.code(), "permission_denied");
+/// assert_eq!(error.description(), Some("no access"));
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorResponse {
     code: String,
@@ -37,6 +62,15 @@ pub struct ErrorResponse {
 
 impl ErrorResponse {
     /// A reason that did not come in a JSON body (a redirect, a vendor's own shape).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::ErrorResponse;
+    ///
+    /// let error = ErrorResponse::new("INVALID_GRANT", Some("the token is revoked"));
+    /// assert_eq!(error.code(), "invalid_grant");
+    /// ```
     #[must_use]
     pub fn new(code: &str, description: Option<&str>) -> Self {
         Self {
@@ -48,6 +82,19 @@ impl ErrorResponse {
     }
 
     /// The reason in a JSON response; `None` if it has no `error` member.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{ErrorResponse, Response};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let response = Response::for_test(&endpoint, 400, r#"{"error": "invalid_grant"}"#);
+    /// let error = ErrorResponse::read(&response.json()?);
+    /// assert_eq!(error, Some(ErrorResponse::new("invalid_grant", None)));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn read(fields: &JsonObject) -> Option<Self> {
         if let Some(code) = fields.text("error") {
@@ -83,18 +130,43 @@ impl ErrorResponse {
     }
 
     /// The error code in lower case, as the server chose it: do not show it unsanitized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::ErrorResponse;
+    ///
+    /// assert_eq!(ErrorResponse::new("INVALID_REQUEST", None).code(), "invalid_request");
+    /// ```
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
     /// The error code as the server wrote it: do not show it unsanitized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::ErrorResponse;
+    ///
+    /// assert_eq!(ErrorResponse::new("INVALID_REQUEST", None).raw_code(), "INVALID_REQUEST");
+    /// ```
     #[must_use]
     pub fn raw_code(&self) -> &str {
         &self.raw_code
     }
 
     /// The description in the server's own words: do not show it unsanitized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::ErrorResponse;
+    ///
+    /// let error = ErrorResponse::new("invalid_grant", Some("the token is revoked"));
+    /// assert_eq!(error.description(), Some("the token is revoked"));
+    /// ```
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
@@ -129,6 +201,17 @@ impl ErrorResponse {
     }
 
     /// What the code means for an operation, by the standards.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::ErrorKind;
+    /// use llm_auth_core::provider::{ErrorResponse, Operation};
+    ///
+    /// let error = ErrorResponse::new("invalid_grant", None);
+    /// assert_eq!(error.kind(Operation::Refresh), ErrorKind::RefreshRejected);
+    /// assert_eq!(error.kind(Operation::Poll), ErrorKind::Expired);
+    /// ```
     #[must_use]
     pub fn kind(&self, operation: Operation) -> ErrorKind {
         match (self.code.as_str(), operation) {
@@ -165,6 +248,19 @@ impl ErrorResponse {
 /// ([`ErrorKind::RefreshRejected`]). It is no [verdict](Error::is_verdict): plain text, a web page
 /// or an empty body may come from something in between. All other responses are
 /// [`Response::unreadable`].
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{ErrorKind, SecureUrl};
+/// use llm_auth_core::provider::{Operation, Response, reasonless_error};
+///
+/// let endpoint = SecureUrl::known("https://auth.example/token");
+/// let response = Response::for_test(&endpoint, 401, "Unauthorized");
+/// let error = reasonless_error(Operation::Refresh, &response);
+/// assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+/// assert!(!error.is_verdict());
+/// ```
 #[must_use]
 pub fn reasonless_error(operation: Operation, response: &Response) -> Error {
     if operation != Operation::Refresh || !is_rejection(response) {
@@ -191,6 +287,19 @@ fn is_rejection(response: &Response) -> bool {
 /// A 5xx status outweighs the code: a failing server gives no verdict on a credential. A code that
 /// means [`ErrorKind::RefreshRejected`] is a [verdict](Error::is_verdict). A code that is not
 /// OAuth's, with 400 or 401, rejects a refresh too, but is no verdict.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{ErrorKind, SecureUrl};
+/// use llm_auth_core::provider::{ErrorResponse, Operation, Response, error_for};
+///
+/// let endpoint = SecureUrl::known("https://auth.example/token");
+/// let response = Response::for_test(&endpoint, 400, r#"{"error": "invalid_client"}"#);
+/// let reason = ErrorResponse::new("invalid_client", None);
+/// let error = error_for(Operation::Refresh, &response, &reason);
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// ```
 #[must_use]
 pub fn error_for(
     operation: Operation,

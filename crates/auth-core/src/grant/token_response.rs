@@ -12,6 +12,16 @@ use crate::token::OAuthToken;
 ///
 /// `expires_in` is only RECOMMENDED (RFC 6749 section 5.1), so its absence means neither
 /// "expired" nor "for ever".
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use llm_auth_core::provider::DEFAULT_LIFETIME;
+///
+/// assert_eq!(DEFAULT_LIFETIME, Duration::from_secs(3600));
+/// ```
 // See decision 0010.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
@@ -21,6 +31,22 @@ const LONGEST_SCOPE: usize = 4_000;
 const LONGEST_URL: usize = 2_000;
 
 /// The members of a token response (RFC 6749 section 5.1) that this library uses.
+///
+/// # Examples
+///
+/// ```
+/// # use llm_auth_core::SecureUrl;
+/// use std::time::Duration;
+///
+/// use llm_auth_core::provider::{Response, TokenResponse};
+///
+/// # let endpoint = SecureUrl::known("https://auth.example/token");
+/// let body = r#"{"access_token": "made-up", "token_type": "Bearer", "expires_in": "600"}"#;
+/// let response = TokenResponse::read(&Response::for_test(&endpoint, 200, body).json()?)?;
+/// assert_eq!(response.access.expose(), "made-up");
+/// assert_eq!(response.expires_in, Some(Duration::from_secs(600)));
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenResponse {
@@ -49,6 +75,20 @@ impl TokenResponse {
     ///
     /// [`ErrorKind::Protocol`] without an access token, with a token type other than `bearer`
     /// (RFC 6749 section 7.1), or with a lifetime that is no positive number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{DEFAULT_LIFETIME, Response, TokenResponse};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let fields = Response::for_test(&endpoint, 200, r#"{"access_token": "made-up"}"#).json()?;
+    /// assert_eq!(TokenResponse::read(&fields)?.expires_in, Some(DEFAULT_LIFETIME));
+    /// let fields = Response::for_test(&endpoint, 200, "{}").json()?;
+    /// assert!(TokenResponse::read(&fields).is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn read(fields: &JsonObject) -> Result<Self> {
         let expires_in = fields.seconds("expires_in")?;
         Self::read_with_lifetime(fields, expires_in.unwrap_or(DEFAULT_LIFETIME))
@@ -61,6 +101,20 @@ impl TokenResponse {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without an access token, or with a token type other than `bearer`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{DEFAULT_LIFETIME, Response, TokenResponse};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"access_token": "made-up", "expires_in": 0}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// assert!(TokenResponse::read(&fields).is_err());
+    /// assert_eq!(TokenResponse::read_refresh(&fields)?.expires_in, Some(DEFAULT_LIFETIME));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     // See decision 0010.
     pub fn read_refresh(fields: &JsonObject) -> Result<Self> {
         let named = fields.seconds("expires_in").ok().flatten();
@@ -73,6 +127,24 @@ impl TokenResponse {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::provider::{Response, TokenResponse};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"access_token": "made-up", "valid_minutes": 10}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// let minutes = fields.number("valid_minutes")?.unwrap_or(60.0);
+    /// let lifetime = Duration::from_secs_f64(60.0 * minutes);
+    /// let response = TokenResponse::read_with_lifetime(&fields, lifetime)?;
+    /// assert_eq!(response.expires_in, Some(Duration::from_secs(600)));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn read_with_lifetime(fields: &JsonObject, expires_in: Duration) -> Result<Self> {
         if let Some(kind) = fields.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
@@ -95,6 +167,19 @@ impl TokenResponse {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] without the key, or with a lifetime of zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{Response, TokenResponse};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/keys");
+    /// let fields = Response::for_test(&endpoint, 200, r#"{"key": "sk-made-up"}"#).json()?;
+    /// let response = TokenResponse::read_api_key(&fields, "key", None)?;
+    /// assert_eq!((response.access.expose(), response.expires_in), ("sk-made-up", None));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn read_api_key(
         fields: &JsonObject,
         key: &str,
@@ -135,6 +220,21 @@ impl TokenResponse {
 
     /// The session that this response begins, `now` by our clock. Its expiry is by the server's
     /// clock, and the session remembers how far the two clocks differ.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::Timestamp;
+    /// use llm_auth_core::provider::{Response, TokenResponse};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"access_token": "made-up", "expires_in": 1}"#;
+    /// let response = TokenResponse::read(&Response::for_test(&endpoint, 200, body).json()?)?;
+    /// let session = response.into_token(Timestamp::from_unix_millis(1_000));
+    /// assert_eq!(session.expires_at, Some(Timestamp::from_unix_millis(2_000)));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn into_token(self, now: Timestamp) -> OAuthToken {
         let ahead = offset(self.server_time, now);

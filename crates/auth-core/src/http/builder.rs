@@ -18,6 +18,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secure_url::SecureUrl;
 
 /// Settings of an [`HttpClient`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use llm_auth_core::HttpClient;
+///
+/// let http = HttpClient::builder()
+///     .user_agent("my-agent/1.0")
+///     .timeout(Duration::from_secs(10))
+///     .proxy("http://proxy.example:8080", "internal.example")
+///     .build()?;
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct HttpClientBuilder {
     user_agent: String,
@@ -45,6 +60,16 @@ impl HttpClientBuilder {
 
     /// The `User-Agent` header; `llm-auth/<version>` by default. Qwen's token endpoint returns a
     /// web page if it is missing (NousResearch/hermes-agent#7746).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// let http = HttpClient::builder().user_agent("my-agent/1.0").build()?;
+    /// assert!(HttpClient::builder().user_agent("two\nlines").build().is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = user_agent.into();
@@ -52,6 +77,17 @@ impl HttpClientBuilder {
     }
 
     /// The time limit for a whole request and its response; 20 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// let http = HttpClient::builder().timeout(Duration::from_secs(60)).build()?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -59,6 +95,17 @@ impl HttpClientBuilder {
     }
 
     /// The time limit for connecting; 10 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// let http = HttpClient::builder().connect_timeout(Duration::from_secs(3)).build()?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -67,6 +114,19 @@ impl HttpClientBuilder {
 
     /// A proxy for everything but loopback and the hosts in `except` (the syntax of
     /// `NO_PROXY`, also `host:port`): `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. None by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{HttpClient, SecureUrl};
+    ///
+    /// let http = HttpClient::builder()
+    ///     .proxy("socks5h://proxy.example", "internal.example, 10.0.0.0/8")
+    ///     .build()?;
+    /// let direct = SecureUrl::known("https://internal.example/token");
+    /// assert!(http.proxy_for(&direct).is_none());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         self.proxy = Some((url.into(), except.into()));
@@ -76,6 +136,18 @@ impl HttpClientBuilder {
     /// Sends no secrets through the proxy, for the given reason, such as "the environment says
     /// whose certificates count": such a proxy could read them. By default, secrets go through it
     /// inside TLS.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// let http = HttpClient::builder()
+    ///     .proxy("http://proxy.example:8080", "")
+    ///     .refuse_secrets_by_proxy("a variable names other certificates")
+    ///     .build()?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn refuse_secrets_by_proxy(mut self, why: impl Into<String>) -> Self {
         self.secrets_refused = Some(why.into());
@@ -83,6 +155,19 @@ impl HttpClientBuilder {
     }
 
     /// Certificates in PEM form to trust in addition to the operating system's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// # let params = rcgen::CertificateParams::new(vec!["ca.example".into()]).unwrap();
+    /// # let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+    /// # let pem = certificate.pem();
+    /// let http = HttpClient::builder().ca_certificates(pem).build()?;
+    /// assert!(HttpClient::builder().ca_certificates("no certificate").build().is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem.push(pem.into());
@@ -91,6 +176,18 @@ impl HttpClientBuilder {
 
     /// The clock for a date in `Retry-After` if the response has no `Date`; the computer's own
     /// clock by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use llm_auth_core::{HttpClient, ManualClock};
+    ///
+    /// let clock = Arc::new(ManualClock::default());
+    /// let http = HttpClient::builder().clock(clock.clone()).build()?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -102,6 +199,15 @@ impl HttpClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if the user agent, the proxy or a certificate is not valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{ErrorKind, HttpClient};
+    ///
+    /// let error = HttpClient::builder().proxy("ftp://proxy.example", "").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Config);
+    /// ```
     pub fn build(self) -> Result<HttpClient> {
         HeaderValue::from_str(&self.user_agent).map_err(|source| {
             Error::new(ErrorKind::Config, "the User-Agent is not valid").with_source(source)

@@ -73,6 +73,15 @@ struct Built {
 
 impl HttpClient {
     /// Settings to start from.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// let http = HttpClient::builder().user_agent("my-agent/1.0").build()?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn builder() -> HttpClientBuilder {
         HttpClientBuilder::new()
@@ -93,6 +102,23 @@ impl HttpClient {
     /// # Errors
     ///
     /// As [`post`](Self::post).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::{HttpClient, SecureUrl};
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Sends a request.
+    /// let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let form = Form::new().text("grant_type", "refresh_token").secret("refresh_token", &"made-up".into());
+    /// let response = HttpClient::default().post_form(&endpoint, &form, &[]).await?;
+    /// println!("{}", response.status());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn post_form(
         &self,
         endpoint: &SecureUrl,
@@ -109,6 +135,23 @@ impl HttpClient {
     /// [`ErrorKind::Transient`] without a whole response; [`Error::response_lost`] reports whether
     /// the request may have arrived. [`ErrorKind::Redirected`] if the endpoint has moved.
     /// [`ErrorKind::Config`] or [`ErrorKind::System`] if the client cannot be built.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::{HttpClient, SecureUrl};
+    /// use llm_auth_core::provider::{BodyFormat, Form};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Sends a request.
+    /// let endpoint = SecureUrl::known("https://auth.example/keys");
+    /// let form = Form::new().secret("code", &"made-up".into());
+    /// let headers = [("x-request-id", "1".to_owned())];
+    /// let response = HttpClient::default().post(&endpoint, BodyFormat::Json, &form, &headers).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn post(
         &self,
         endpoint: &SecureUrl,
@@ -129,6 +172,18 @@ impl HttpClient {
     }
 
     /// The configured proxy, if requests to this endpoint take it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{HttpClient, SecureUrl};
+    ///
+    /// let http = HttpClient::builder().proxy("http://proxy.example:8080", "").build()?;
+    /// let proxy = http.proxy_for(&SecureUrl::known("https://auth.example/token"));
+    /// assert_eq!(proxy.unwrap().host(), "proxy.example:8080");
+    /// assert!(http.proxy_for(&SecureUrl::known("http://127.0.0.1:4000/token")).is_none());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn proxy_for(&self, endpoint: &SecureUrl) -> Option<ProxyUrl> {
         self.inner.settings.proxy_for(endpoint)
@@ -160,6 +215,20 @@ impl HttpClient {
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::{HttpClient, SecureUrl};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Sends a request.
+    /// let page = SecureUrl::known("https://auth.example/authorize");
+    /// println!("{}", HttpClient::default().get(&page).await?.status());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get(&self, endpoint: &SecureUrl) -> Result<Response> {
         let request = self.client(endpoint)?.get(endpoint.url().clone());
         self.send(endpoint, request, &[], Vec::new()).await
@@ -171,6 +240,22 @@ impl HttpClient {
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::{HttpClient, OAuthToken, SecureUrl};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Sends a request.
+    /// let session = OAuthToken::new("made-up".into(), None);
+    /// let userinfo = SecureUrl::known("https://auth.example/userinfo");
+    /// let response = HttpClient::default().get_with_bearer(&userinfo, &session.access, &[]).await?;
+    /// println!("{:?}", response.json()?.text("email"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get_with_bearer(
         &self,
         endpoint: &SecureUrl,
@@ -188,6 +273,22 @@ impl HttpClient {
     /// # Errors
     ///
     /// As [`post_form`](Self::post_form).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::{HttpClient, OAuthToken, SecureUrl};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Sends a request.
+    /// let session = OAuthToken::new("made-up".into(), None);
+    /// let revoke = SecureUrl::known("https://auth.example/revoke");
+    /// let response = HttpClient::default().post_with_bearer(&revoke, &session.access, &[]).await?;
+    /// println!("{}", response.is_success());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn post_with_bearer(
         &self,
         endpoint: &SecureUrl,

@@ -16,6 +16,14 @@ use crate::secret::Secret;
 use crate::token::NO_BEARER;
 
 /// How a request is encoded.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::BodyFormat;
+///
+/// assert_eq!(BodyFormat::default(), BodyFormat::Form);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +65,14 @@ enum Value {
 
 impl Form {
     /// A form without parameters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// assert_eq!(format!("{:?}", Form::new()), "{}");
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -64,18 +80,45 @@ impl Form {
 
     /// Sets a parameter; a second value replaces the first, since no parameter may occur twice (RFC
     /// 6749 section 3.2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// let form = Form::new().text("scope", "openid").text("scope", "openid email");
+    /// assert_eq!(format!("{form:?}"), r#"{"scope": "openid email"}"#);
+    /// ```
     #[must_use]
     pub fn text(self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.set(name.into(), Value::Text(value.into()))
     }
 
     /// Sets a secret parameter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// let form = Form::new().secret("code", &"made-up".into());
+    /// assert_eq!(format!("{form:?}"), r#"{"code": [redacted]}"#);
+    /// ```
     #[must_use]
     pub fn secret(self, name: impl Into<Cow<'static, str>>, value: &Secret) -> Self {
         self.set(name.into(), Value::Secret(value.clone()))
     }
 
     /// Leaves a parameter out. A secret that was its value is [hidden](Self::hiding).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// let form = Form::new().text("client_id", "my-app").text("scope", "openid");
+    /// assert_eq!(format!("{:?}", form.without("scope")), r#"{"client_id": "my-app"}"#);
+    /// ```
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         let (left_out, kept) = self.pairs.into_iter().partition(|(known, _)| known == name);
@@ -111,6 +154,16 @@ impl Form {
 
     /// Adds a secret that is not sent, but that the server may know and repeat: it is not shown
     /// either.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// // A server that knows the whole session may repeat the refresh token in an error.
+    /// let form = Form::new().secret("token", &"made-up-access".into()).hiding(&"made-up-refresh".into());
+    /// assert_eq!(format!("{form:?}"), r#"{"token": [redacted]}"#);
+    /// ```
     #[must_use]
     pub fn hiding(mut self, secret: &Secret) -> Self {
         self.hidden.push(secret.clone());

@@ -19,6 +19,21 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// The members of a JSON object, read one by one so that an invalid member spoils no other.
 ///
 /// Unknown members are ignored (RFC 6749 section 5.1). All are wiped on drop.
+///
+/// # Examples
+///
+/// ```
+/// # use llm_auth_core::SecureUrl;
+/// use llm_auth_core::provider::Response;
+///
+/// # let endpoint = SecureUrl::known("https://auth.example/token");
+/// let body = r#"{"access_token": "made-up", "expires_in": "3600", "scope": null}"#;
+/// let fields = Response::for_test(&endpoint, 200, body).json()?;
+/// assert_eq!(fields.text("access_token"), Some("made-up"));
+/// assert_eq!(fields.number("expires_in")?, Some(3600.0));
+/// assert_eq!(fields.text("scope"), None);
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct JsonObject {
     members: Map<String, Value>,
@@ -60,6 +75,19 @@ impl JsonObject {
     }
 
     /// When the server sent the response, by its own clock (the `Date` header).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// // No server sent it.
+    /// let fields = Response::for_test(&endpoint, 200, "{}").json()?;
+    /// assert_eq!(fields.date(), None);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn date(&self) -> Option<Timestamp> {
         self.date
@@ -67,12 +95,41 @@ impl JsonObject {
 
     /// The current time by the server's clock if it differs from ours by more than half a minute,
     /// otherwise by ours. Use it for instants that a server names.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::Timestamp;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let fields = Response::for_test(&endpoint, 200, "{}").json()?;
+    /// let ours = Timestamp::from_unix_millis(1_000);
+    /// assert_eq!(fields.now(ours), ours);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn now(&self, ours: Timestamp) -> Timestamp {
         ours.shifted(offset(self.date, ours))
     }
 
     /// A member that is a non-empty string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"user_code": "WDJB-MJHT", "state": "", "interval": 5}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// assert_eq!(fields.text("user_code"), Some("WDJB-MJHT"));
+    /// assert_eq!(fields.text("state"), None);
+    /// assert_eq!(fields.text("interval"), None);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members
@@ -84,18 +141,58 @@ impl JsonObject {
     /// A member that is a non-empty string, fit to be shown and stored: on one line, without
     /// invisible characters or ones that control a terminal, cut to `limit` characters. `None` for
     /// one that repeats a credential of the request or the response.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"access_token": "made-up-token", "message": "Your token is made-up-token",
+    ///     "plan": "free\nplan"}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// assert_eq!(fields.shown("plan", 40).as_deref(), Some("free plan"));
+    /// assert_eq!(fields.shown("message", 40), None);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn shown(&self, name: &str, limit: usize) -> Option<String> {
         shown(self.text(name)?, limit, &self.secrets).filter(|text| !text.is_empty())
     }
 
     /// A member that is not `null`, of any type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let fields = Response::for_test(&endpoint, 200, r#"{"id": 1, "error": null}"#).json()?;
+    /// assert!(fields.has("id"));
+    /// assert!(!fields.has("error"));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// A member that is `true`, or the text "true".
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/userinfo");
+    /// let fields = Response::for_test(&endpoint, 200, r#"{"email_verified": "true"}"#).json()?;
+    /// assert!(fields.is_true("email_verified"));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
         let value = self.members.get(name);
@@ -103,6 +200,20 @@ impl JsonObject {
     }
 
     /// The members of an object inside this one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"status": "success", "data": {"user_code": "WDJB-MJHT"}}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// let data = fields.object("data").unwrap_or_default();
+    /// assert_eq!(data.text("user_code"), Some("WDJB-MJHT"));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Self> {
         let members = self.members.get(name)?.as_object()?.clone();
@@ -119,6 +230,21 @@ impl JsonObject {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if it is something else ("3600s", a list).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"expires_in": "3600", "interval": null, "code": "5xx"}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// assert_eq!(fields.number("expires_in")?, Some(3600.0));
+    /// assert_eq!(fields.number("interval")?, None);
+    /// assert!(fields.number("code").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn number(&self, name: &str) -> Result<Option<f64>> {
         let number = match self.members.get(name) {
             None | Some(Value::Null) => return Ok(None),
@@ -140,6 +266,22 @@ impl JsonObject {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if it is no number, or a negative one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let body = r#"{"expires_in": 3600, "interval": -5}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// assert_eq!(fields.seconds("expires_in")?, Some(Duration::from_secs(3600)));
+    /// assert!(fields.seconds("interval").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn seconds(&self, name: &str) -> Result<Option<Duration>> {
         match self.number(name)? {
             None => Ok(None),

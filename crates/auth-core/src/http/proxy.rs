@@ -50,6 +50,16 @@ impl ProxyUrl {
     ///
     /// [`ErrorKind::Config`] for anything else. The message quotes nothing of it, since it may hold
     /// a password.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::http::ProxyUrl;
+    ///
+    /// assert_eq!(ProxyUrl::new("proxy.example")?.to_string(), "http://proxy.example:80");
+    /// assert!(ProxyUrl::new("ftp://proxy.example").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn new(text: &str) -> Result<Self> {
         let wrong = |why: &str| Error::new(ErrorKind::Config, format!("the proxy {why}"));
         let text = text.trim();
@@ -86,6 +96,15 @@ impl ProxyUrl {
     }
 
     /// Host and port.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::http::ProxyUrl;
+    ///
+    /// assert_eq!(ProxyUrl::new("socks5://proxy.example")?.host(), "proxy.example:1080");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn host(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
@@ -93,6 +112,17 @@ impl ProxyUrl {
     }
 
     /// Whether it is on this server. A trusted host without a port means port 443, for a proxy too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::http::ProxyUrl;
+    ///
+    /// let proxy = ProxyUrl::new("http://proxy.example:8080")?;
+    /// assert!(proxy.is_at(&"proxy.example:8080".parse()?));
+    /// assert!(!proxy.is_at(&"proxy.example".parse()?));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_at(&self, server: &TrustedHost) -> bool {
         let host = self.url.host_str().unwrap_or_default();

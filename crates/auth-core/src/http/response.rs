@@ -22,6 +22,19 @@ const WORDS: usize = 200;
 /// A whole response of at most 1 MiB, with any status.
 ///
 /// The body is zeroed on drop and never printed by `Debug`.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::SecureUrl;
+/// use llm_auth_core::provider::Response;
+///
+/// let endpoint = SecureUrl::known("https://auth.example/token");
+/// let response = Response::for_test(&endpoint, 400, r#"{"error": "invalid_grant"}"#);
+/// assert!(!response.is_success());
+/// assert_eq!(response.json()?.text("error"), Some("invalid_grant"));
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 pub struct Response {
     endpoint: SecureUrl,
     status: u16,
@@ -124,30 +137,82 @@ impl Response {
     }
 
     /// The HTTP status.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// assert_eq!(Response::for_test(&endpoint, 503, "").status(), 503);
+    /// ```
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
     /// The server's clock when it responded (RFC 9110 section 6.6.1), to the second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// // No server sent it.
+    /// assert_eq!(Response::for_test(&endpoint, 200, "{}").date(), None);
+    /// ```
     #[must_use]
     pub fn date(&self) -> Option<Timestamp> {
         self.date
     }
 
     /// Whether the status is 2xx.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// assert!(Response::for_test(&endpoint, 204, "").is_success());
+    /// assert!(!Response::for_test(&endpoint, 400, "{}").is_success());
+    /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// Whether there is no body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/revoke");
+    /// assert!(Response::for_test(&endpoint, 200, "\n").is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.trimmed().is_empty()
     }
 
     /// Whether the body looks like a web page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// assert!(Response::for_test(&endpoint, 200, "<!doctype html>").is_web_page());
+    /// ```
     #[must_use]
     pub fn is_web_page(&self) -> bool {
         self.trimmed().first() == Some(&b'<')
@@ -159,6 +224,19 @@ impl Response {
     /// # Errors
     ///
     /// [`unreadable`](Self::unreadable).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let response = Response::for_test(&endpoint, 200, r#"{"access_token": "made-up"}"#);
+    /// assert_eq!(response.json()?.text("access_token"), Some("made-up"));
+    /// assert!(Response::for_test(&endpoint, 200, "[]").json().is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn json(&self) -> Result<JsonObject> {
         if self.is_form && self.trimmed().first() != Some(&b'{') {
             return Ok(self.fields(self.parameters()));
@@ -200,6 +278,18 @@ impl Response {
     ///
     /// Such a response is never a verdict on a credential: with 2xx, 5xx or a web page it comes
     /// from something in between or from a failing server, and is [`ErrorKind::Transient`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{ErrorKind, SecureUrl};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let error = Response::for_test(&endpoint, 200, "<!doctype html>").unreadable();
+    /// assert_eq!(error.kind(), ErrorKind::Transient);
+    /// assert!(error.to_string().starts_with("auth.example returned a web page"));
+    /// ```
     #[must_use]
     pub fn unreadable(&self) -> Error {
         let host = self.endpoint.host();
@@ -247,6 +337,18 @@ impl Response {
     }
 
     /// The kind by the status alone: 429, 408 and 5xx are temporary.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{ErrorKind, SecureUrl};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let kind = |status| Response::for_test(&endpoint, status, "{}").kind_of_status();
+    /// assert_eq!(kind(429), Some(ErrorKind::RateLimited));
+    /// assert_eq!(kind(400), None);
+    /// ```
     #[must_use]
     pub fn kind_of_status(&self) -> Option<ErrorKind> {
         match self.status {
@@ -262,6 +364,19 @@ impl Response {
     /// 500, a gateway's 502 or 504), the error counts as a lost response. An
     /// [`ErrorKind::RefreshRejected`] is no [verdict](Error::is_verdict) yet:
     /// [`error_for`](crate::provider::error_for) makes one, from the server's own words.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{ErrorKind, SecureUrl};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let response = Response::for_test(&endpoint, 502, "");
+    /// let error = response.error(ErrorKind::Transient, "the gateway failed");
+    /// assert_eq!(error.status(), Some(502));
+    /// assert!(error.response_lost());
+    /// ```
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let may_have_done_it =
@@ -277,6 +392,17 @@ impl Response {
     /// The server's own words, fit to be shown: at most 200 characters, without invisible ones or
     /// ones that control a terminal. Words that repeat a secret of the request or the response, in
     /// any encoding or part, are not shown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// let response = Response::for_test(&endpoint, 400, r#"{"error": "invalid_request"}"#);
+    /// assert_eq!(response.words("no such\u{1b}[31m client"), "no such[31m client");
+    /// ```
     #[must_use]
     // See decision 0035.
     pub fn words(&self, text: &str) -> String {
@@ -287,6 +413,16 @@ impl Response {
     }
 
     /// Host and port of the endpoint.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// assert_eq!(Response::for_test(&endpoint, 200, "{}").host(), "auth.example");
+    /// ```
     #[must_use]
     pub fn host(&self) -> String {
         self.endpoint.host()

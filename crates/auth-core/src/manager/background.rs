@@ -13,6 +13,14 @@ use crate::random;
 use crate::token::OAuthToken;
 
 /// How long before the expiry a background refresh starts by default: 5 minutes.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(llm_auth_core::DEFAULT_EARLY_REFRESH_WINDOW, Duration::from_secs(300));
+/// ```
 // See decision 0016.
 pub const DEFAULT_EARLY_REFRESH_WINDOW: Duration = Duration::from_secs(300);
 
@@ -67,6 +75,23 @@ impl EarlyRefresh {
 }
 
 /// Keeps a session fresh for as long as this value lives, even if no caller asks for a token.
+///
+/// # Examples
+///
+/// ```
+/// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+/// # use llm_auth_core::provider::OAuthConfig;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// # let server = SecureUrl::known("https://auth.example/token");
+/// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+/// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+/// let keeper = manager.keep_fresh();
+/// // ... serve requests ...
+/// drop(keeper);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the session is kept fresh only as long as this lives"]
 pub struct SessionKeeper {
@@ -80,6 +105,22 @@ impl AuthManager {
     /// retries.
     ///
     /// Optional: [`token`](Self::token) already refreshes in the background. It needs no runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// let _keeper = manager.keep_fresh();
+    /// // ... serve requests: `token()` finds a fresh session ...
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn keep_fresh(&self) -> SessionKeeper {
         let shared = Arc::clone(&self.shared);
         let engine = engine::work().inspect_err(|error| {

@@ -19,9 +19,33 @@ use crate::session::{DEFAULT_ACCOUNT, SessionKey};
 use crate::store::{MemoryTokenStore, TokenStore};
 
 /// How long before its expiry an access token is refreshed by default: 60 s, as in gochat.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(llm_auth_core::DEFAULT_EXPIRY_MARGIN, Duration::from_secs(60));
+/// ```
 pub const DEFAULT_EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
 /// Settings of an [`AuthManager`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use llm_auth_core::{AuthManager, FileTokenStore, ProviderSpec as _, SecureUrl};
+/// use llm_auth_core::provider::OAuthConfig;
+///
+/// let server = SecureUrl::known("https://auth.example/token");
+/// let manager = AuthManager::builder(OAuthConfig::new("example", server).provider())
+///     .store(FileTokenStore::directory("sessions"))
+///     .account("work")
+///     .expiry_margin(Duration::from_secs(120))
+///     .build();
+/// ```
 #[derive(Debug)]
 pub struct AuthManagerBuilder {
     provider: Arc<dyn AuthProvider>,
@@ -48,6 +72,22 @@ impl AuthManagerBuilder {
 
     /// Where the session is kept; in memory by default, so it ends with the process. Managers of
     /// many accounts share a store in an [`Arc`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use llm_auth_core::{AuthManager, FileTokenStore};
+    /// # use llm_auth_core::{ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    ///
+    /// let store = Arc::new(FileTokenStore::directory("sessions"));
+    /// let work = AuthManager::builder(provider.clone()).store(store.clone()).account("work").build();
+    /// let home = AuthManager::builder(provider).store(store).account("home").build();
+    /// ```
     #[must_use]
     pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
         self.store = Arc::new(store);
@@ -55,6 +95,17 @@ impl AuthManagerBuilder {
     }
 
     /// The account at the vendor; `default` by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    /// let manager = AuthManager::builder(provider).account("work").build();
+    /// assert_eq!(manager.key().account(), "work");
+    /// ```
     #[must_use]
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
@@ -63,6 +114,20 @@ impl AuthManagerBuilder {
 
     /// How long before its expiry an access token is refreshed; [`DEFAULT_EXPIRY_MARGIN`] by
     /// default. For a token that lives less than twice as long, the margin is half its lifetime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    /// let manager = AuthManager::builder(provider)
+    ///     .expiry_margin(Duration::from_secs(120))
+    ///     .build();
+    /// ```
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {
         self.expiry_margin = margin;
@@ -72,6 +137,21 @@ impl AuthManagerBuilder {
     /// How long before its expiry a token is refreshed in the background, at most once a minute;
     /// [`DEFAULT_EARLY_REFRESH_WINDOW`] by default, shortened at random by up to a fifth. A window
     /// no longer than the expiry margin disables it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    /// // No refresh in the background.
+    /// let manager = AuthManager::builder(provider)
+    ///     .early_refresh_window(Duration::ZERO)
+    ///     .build();
+    /// ```
     #[must_use]
     pub fn early_refresh_window(mut self, window: Duration) -> Self {
         self.early_refresh_window = window;
@@ -82,6 +162,20 @@ impl AuthManagerBuilder {
     /// waiting for a store's lock may take five times as long. A call that exceeds it is an error.
     /// Choose a longer limit than that of the provider's own requests: after this error it is
     /// unknown whether the server has acted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    /// let manager = AuthManager::builder(provider)
+    ///     .call_limit(Duration::from_secs(90))
+    ///     .build();
+    /// ```
     #[must_use]
     pub fn call_limit(mut self, limit: Duration) -> Self {
         self.call_limit = limit;
@@ -89,6 +183,21 @@ impl AuthManagerBuilder {
     }
 
     /// The clock; the computer's own by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use llm_auth_core::{AuthManager, ManualClock, Timestamp};
+    /// # use llm_auth_core::{ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    ///
+    /// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_millis(1_000)));
+    /// let manager = AuthManager::builder(provider).clock(clock.clone()).build();
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -96,6 +205,17 @@ impl AuthManagerBuilder {
     }
 
     /// The manager. Building it reads and sends nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", server).provider();
+    /// let manager = AuthManager::builder(provider).build();
+    /// let the_same = manager.clone();
+    /// ```
     #[must_use]
     pub fn build(self) -> AuthManager {
         let key = SessionKey::new(self.provider.name(), self.account);

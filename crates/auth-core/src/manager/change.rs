@@ -8,6 +8,23 @@ use crate::error::Error;
 use crate::token::OAuthToken;
 
 /// One thing that happened to a session.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::SessionChange;
+///
+/// fn line(change: &SessionChange) -> String {
+///     match change {
+///         SessionChange::SignedOut => "signed out".to_owned(),
+///         SessionChange::Over(error) => format!("{error}: sign in again"),
+///         SessionChange::RefreshFailed(error) => format!("{error}: retrying"),
+///         _ => "signed in".to_owned(),
+///     }
+/// }
+///
+/// assert_eq!(line(&SessionChange::SignedOut), "signed out");
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionChange {
@@ -54,6 +71,25 @@ pub struct SessionWatch {
 
 impl SessionWatch {
     /// Waits for the next change; `None` when the manager is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SessionChange;
+    ///
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// let mut watch = manager.watch();
+    /// manager.logout().await?;
+    /// assert!(matches!(watch.changed().await, Some(SessionChange::SignedOut)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn changed(&mut self) -> Option<SessionChange> {
         self.latest.changed().await.ok()?;
         self.latest.borrow_and_update().clone()

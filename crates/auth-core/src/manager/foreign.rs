@@ -19,6 +19,14 @@ use crate::token::OAuthToken;
 
 /// The default time limit for one call of the provider or the store: 60 s. The HTTP client's own
 /// limit for a request is 20 s.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(llm_auth_core::DEFAULT_CALL_LIMIT, Duration::from_secs(60));
+/// ```
 pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// A store waits for another process in `lock`, so that call may take this many times as long.

@@ -10,6 +10,27 @@ use crate::error::{ErrorKind, Result};
 use crate::token::OAuthToken;
 
 /// What became of a new session that may be refused.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Insertion, OAuthToken};
+///
+/// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+/// # use llm_auth_core::provider::OAuthConfig;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// # let server = SecureUrl::known("https://auth.example/token");
+/// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+/// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+/// let new = OAuthToken::new("made-up-2".into(), None);
+/// match manager.insert_session_if(new, |_, stored| stored.is_none()).await? {
+///     Insertion::Stored(_) => println!("stored"),
+///     Insertion::Refused(refused) => println!("there is a session: {:?}", refused.stored),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a refused session is in here, and nowhere else"]
 #[expect(
@@ -24,6 +45,27 @@ pub enum Insertion {
 }
 
 /// A new session that is stored.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Insertion, OAuthToken};
+///
+/// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+/// # use llm_auth_core::provider::OAuthConfig;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// # let server = SecureUrl::known("https://auth.example/token");
+/// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+/// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+/// let new = OAuthToken::new("made-up-2".into(), None);
+/// if let Insertion::Stored(stored) = manager.insert_session_if(new, |_, _| true).await? {
+///     assert_eq!(stored.token.access.expose(), "made-up-2");
+///     assert!(stored.replaced.is_some());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoredSession {
@@ -38,6 +80,28 @@ pub struct StoredSession {
 
 /// A new session that is not stored. The user has approved it: store it under another account, or
 /// revoke it.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{Insertion, OAuthToken};
+///
+/// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+/// # use llm_auth_core::provider::OAuthConfig;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// # let server = SecureUrl::known("https://auth.example/token");
+/// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+/// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+/// let new = OAuthToken::new("made-up-2".into(), None);
+/// if let Insertion::Refused(refused) = manager.insert_session_if(new, |_, _| false).await? {
+///     assert_eq!(refused.new.access.expose(), "made-up-2");
+///     // It is nowhere else.
+///     manager.provider().revoke(&refused.new).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RefusedSession {
@@ -62,6 +126,21 @@ impl AuthManager {
     ///
     /// The store's error; [`ErrorKind::Config`] if the stored session belongs to another provider
     /// or account.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// manager.check_store().await?;
+    /// // A sign-in can be stored now.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn check_store(&self) -> Result<()> {
         self.prepare_store().await.map(drop)
     }
@@ -73,6 +152,24 @@ impl AuthManager {
     ///
     /// The store's error; [`ErrorKind::Config`] if the stored session belongs to another provider
     /// or account.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// let session = OAuthToken::new("made-up".into(), None);
+    /// manager.insert_session(session).await?;
+    /// assert_eq!(manager.token().await?.access.expose(), "made-up");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn insert_session(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
         let owned = Arc::clone(&self.shared);
         let work = async move {
@@ -88,6 +185,25 @@ impl AuthManager {
     /// # Errors
     ///
     /// As [`insert_session`](Self::insert_session).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{Insertion, OAuthToken};
+    ///
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// let new = OAuthToken::new("made-up-2".into(), None);
+    /// let inserted = manager.insert_session_if(new, |_, stored| stored.is_none()).await?;
+    /// assert!(matches!(inserted, Insertion::Refused(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn insert_session_if(
         &self,
         token: OAuthToken,

@@ -12,6 +12,23 @@ use crate::token::OAuthToken;
 /// A sign-in that can be stored: the store is ready for it, and the user has not been asked yet.
 ///
 /// It comes from [`AuthManager::begin_login`], for programs that announce what a sign-in replaces.
+///
+/// # Examples
+///
+/// ```no_run
+/// use llm_auth_core::LoginEvent;
+///
+/// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+/// let pending = manager.begin_login().await?;
+/// if pending.stored().is_some() {
+///     println!("this sign-in replaces a session");
+/// }
+/// // Asks the server and the user.
+/// let prompt = |event: &LoginEvent<'_>| eprintln!("{event}");
+/// let inserted = pending.authenticate(&prompt, |_, _| true).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing happens until the user is asked"]
 pub struct PendingLogin {
@@ -33,6 +50,18 @@ impl AuthManager {
     /// The errors of [`AuthProvider::authenticate`](crate::AuthProvider::authenticate) and of the
     /// store; [`ErrorKind::Config`](crate::ErrorKind::Config) if the stored session belongs to
     /// another provider or account.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::LoginEvent;
+    ///
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// // Asks the server and the user.
+    /// let session = manager.login(&|event: &LoginEvent<'_>| eprintln!("{event}")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn login(&self, prompt: &dyn UserPrompt) -> Result<Arc<OAuthToken>> {
         let pending = self.begin_login().await?;
         let token = pending.ask(prompt).await?;
@@ -85,6 +114,21 @@ impl AuthManager {
     ///
     /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if the stored session
     /// belongs to another provider or account.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// let pending = manager.begin_login().await?;
+    /// assert!(pending.stored().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn begin_login(&self) -> Result<PendingLogin> {
         Ok(PendingLogin {
             manager: self.clone(),
@@ -125,6 +169,23 @@ impl AuthManager {
 
 impl PendingLogin {
     /// The session that was stored a moment ago, if any: this sign-in may replace it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// let pending = manager.begin_login().await?;
+    /// let stored = pending.stored().expect("signed in before");
+    /// assert_eq!(stored.access.expose(), "made-up");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn stored(&self) -> Option<&OAuthToken> {
         self.stored.as_ref()
@@ -135,6 +196,19 @@ impl PendingLogin {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::Silent;
+    ///
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// let pending = manager.begin_login().await?;
+    /// // Asks the server and the user.
+    /// let inserted = pending.authenticate(&Silent, |_, stored| stored.is_none()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn authenticate(
         self,
         prompt: &dyn UserPrompt,

@@ -8,6 +8,27 @@ use crate::auth_provider::Revocation;
 use crate::error::Result;
 
 /// The result of a [`logout`](AuthManager::logout).
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::Revocation;
+///
+/// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+/// # use llm_auth_core::provider::OAuthConfig;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// # let server = SecureUrl::known("https://auth.example/token");
+/// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+/// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+/// match manager.logout().await?.revocation {
+///     Some(Ok(Revocation::Confirmed)) => println!("signed out everywhere"),
+///     Some(Err(error)) => println!("signed out here only: {error}"),
+///     _ => println!("signed out here only"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Logout {
@@ -25,6 +46,22 @@ impl AuthManager {
     ///
     /// The store's error. A revocation that the vendor did not confirm is no error; it is in
     /// [`Logout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// assert!(manager.logout().await?.was_signed_in);
+    /// assert!(manager.load().await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn logout(&self) -> Result<Logout> {
         self.remove(true).await
     }
@@ -35,6 +72,22 @@ impl AuthManager {
     /// # Errors
     ///
     /// The store's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, OAuthToken, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// # manager.insert_session(OAuthToken::new("made-up".into(), None)).await?;
+    /// assert!(manager.forget().await?);
+    /// assert!(!manager.forget().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn forget(&self) -> Result<bool> {
         Ok(self.remove(false).await?.was_signed_in)
     }

@@ -38,6 +38,7 @@ use crate::secure_url::SecureUrl;
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct OAuthConfig {
     /// The provider's name: lower case, fit for a file name.
     pub name: String,
@@ -93,6 +94,16 @@ const fn yes() -> bool {
 
 impl OAuthConfig {
     /// A configuration with only a name and a token endpoint; all else is assigned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::OAuthConfig;
+    ///
+    /// let config = OAuthConfig::new("example", SecureUrl::known("https://auth.example/token"));
+    /// assert!(config.flows.is_empty());
+    /// ```
     #[must_use]
     pub fn new(name: impl Into<String>, token: SecureUrl) -> Self {
         Self {
@@ -115,11 +126,36 @@ impl OAuthConfig {
     }
 
     /// The rules of one operation, to be changed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{OAuthConfig, Operation};
+    ///
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// let mut config = OAuthConfig::new("example", server);
+    /// // The server wants the scope in a refresh under another name.
+    /// config.rules(Operation::Refresh).rename.insert("scope".into(), "scopes".into());
+    /// ```
     pub fn rules(&mut self, operation: Operation) -> &mut RequestRules {
         self.requests.entry(operation).or_default()
     }
 
     /// The name for messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::OAuthConfig;
+    ///
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// let mut config = OAuthConfig::new("example", server);
+    /// assert_eq!(config.title(), "example");
+    /// config.title = "Example AI".into();
+    /// assert_eq!(config.title(), "Example AI");
+    /// ```
     #[must_use]
     pub fn title(&self) -> &str {
         match self.title.is_empty() {
@@ -129,6 +165,19 @@ impl OAuthConfig {
     }
 
     /// The device flow, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{DeviceFlow, Flow, OAuthConfig};
+    ///
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// let mut config = OAuthConfig::new("example", server);
+    /// assert!(config.device_flow().is_none());
+    /// config.flows = vec![Flow::Device(DeviceFlow::default())];
+    /// assert!(config.device_flow().is_some());
+    /// ```
     #[must_use]
     pub fn device_flow(&self) -> Option<&DeviceFlow> {
         self.flows.iter().find_map(|flow| match flow {
@@ -138,6 +187,18 @@ impl OAuthConfig {
     }
 
     /// The code flow, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::{CodeFlow, Flow, OAuthConfig};
+    ///
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// let mut config = OAuthConfig::new("example", server);
+    /// config.flows = vec![Flow::Code(CodeFlow::new("/callback"))];
+    /// assert_eq!(config.code_flow().unwrap().redirect.path, "/callback");
+    /// ```
     #[must_use]
     pub fn code_flow(&self) -> Option<&CodeFlow> {
         self.flows.iter().find_map(|flow| match flow {
@@ -148,6 +209,16 @@ impl OAuthConfig {
 }
 
 /// The OAuth client that requests name.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::Client;
+///
+/// // The text is the error if a user brings none.
+/// let own = Client::Required("create an OAuth client at https://console.example".into());
+/// assert!(own.credentials().is_none());
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
@@ -163,12 +234,30 @@ pub enum Client {
 
 impl Client {
     /// A public client, which has no secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Client;
+    ///
+    /// let client = Client::known("my-app");
+    /// assert_eq!(client.credentials().unwrap().secret, None);
+    /// ```
     #[must_use]
     pub fn known(id: impl Into<String>) -> Self {
         Self::Known(ClientCredentials::new(id, None))
     }
 
     /// Its id and secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Client;
+    ///
+    /// assert_eq!(Client::known("my-app").credentials().unwrap().id, "my-app");
+    /// assert!(Client::None.credentials().is_none());
+    /// ```
     #[must_use]
     pub fn credentials(&self) -> Option<&ClientCredentials> {
         match self {
@@ -179,8 +268,19 @@ impl Client {
 }
 
 /// The id of an OAuth client, and its secret if it has one (RFC 6749 section 2.3.1).
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::ClientCredentials;
+///
+/// let public = ClientCredentials::new("my-app", None);
+/// let confidential = ClientCredentials::new("my-app", Some("made-up-secret".into()));
+/// assert!(!format!("{confidential:?}").contains("made-up-secret"));
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct ClientCredentials {
     /// The client id.
     pub id: String,
@@ -192,6 +292,15 @@ pub struct ClientCredentials {
 
 impl ClientCredentials {
     /// A client from its parts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::ClientCredentials;
+    ///
+    /// let client = ClientCredentials::new("my-app", None);
+    /// assert_eq!(client.id, "my-app");
+    /// ```
     #[must_use]
     pub fn new(id: impl Into<String>, secret: Option<Secret>) -> Self {
         Self {
@@ -202,6 +311,15 @@ impl ClientCredentials {
 }
 
 /// A way to sign in.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::{CodeFlow, DeviceFlow, Flow};
+///
+/// // The first is the default, and the user may choose the other.
+/// let flows = [Flow::Device(DeviceFlow::default()), Flow::Code(CodeFlow::new("/callback"))];
+/// ```
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case", tag = "type")]
@@ -213,6 +331,17 @@ pub enum Flow {
 }
 
 /// The kind of a [`Flow`].
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{FlowKind, OAuthProvider, ProviderSpec as _, SecureUrl};
+/// use llm_auth_core::provider::OAuthConfig;
+///
+/// let server = SecureUrl::known("https://auth.example/token");
+/// // On a computer without a browser.
+/// let provider = OAuthConfig::new("example", server).builder().flow(FlowKind::Device).build();
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FlowKind {
@@ -224,6 +353,15 @@ pub enum FlowKind {
 
 impl Flow {
     /// Its kind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::FlowKind;
+    /// use llm_auth_core::provider::{DeviceFlow, Flow};
+    ///
+    /// assert_eq!(Flow::Device(DeviceFlow::default()).kind(), FlowKind::Device);
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> FlowKind {
         match self {
@@ -234,9 +372,18 @@ impl Flow {
 }
 
 /// How a provider's device flow differs from RFC 8628, which is the default.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::DeviceFlow;
+///
+/// let mut flow = DeviceFlow::default();
+/// flow.pkce = true;
+/// ```
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeviceFlow {
     /// The `grant_type` of a poll.
     pub grant_type: String,
@@ -264,8 +411,19 @@ impl Default for DeviceFlow {
 }
 
 /// How a provider redirects the browser in the code flow. PKCE and `state` are always sent.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::{CodeFlow, LoopbackHost};
+///
+/// let mut flow = CodeFlow::new("/callback");
+/// flow.redirect.host = LoopbackHost::Localhost;
+/// flow.issuer = Some("https://auth.example".into());
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct CodeFlow {
     /// The redirect URIs that the provider accepts. The path should be no other provider's (RFC
     /// 8252 section 8.10).
@@ -281,6 +439,14 @@ pub struct CodeFlow {
 
 impl CodeFlow {
     /// A flow that redirects to this path, at any port.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::CodeFlow;
+    ///
+    /// assert!(!CodeFlow::new("/callback").secret_path);
+    /// ```
     #[must_use]
     pub fn new(path: impl Into<String>) -> Self {
         Self {
@@ -296,7 +462,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_is_read_from_json_and_refuses_plain_http() {
+    fn a_configuration_is_read_from_json_and_refuses_unknown_members_and_plain_http() {
         let json = r#"{
             "name": "vendor",
             "endpoints": {
@@ -319,6 +485,11 @@ mod tests {
         assert!(device.pkce && device.grant_type == DEVICE_CODE_GRANT);
         assert_eq!(config.body, BodyFormat::Json);
         assert!(config.rotates_refresh_tokens);
+        for name in ["\"scope\"", "\"pkce\"", "\"ports\"", "\"add\"", "\"id\""] {
+            let misspelt = json.replace(name, "\"sc0pe\"");
+            let error = serde_json::from_str::<OAuthConfig>(&misspelt).unwrap_err();
+            assert!(error.to_string().contains("sc0pe"), "{name}: {error}");
+        }
         let plain = json.replace(
             "https://vendor.example/token",
             "http://vendor.example/token",

@@ -9,8 +9,20 @@ use crate::error::Result;
 use crate::secure_url::SecureUrl;
 
 /// The endpoints of a provider.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{EndpointRole, SecureUrl};
+/// use llm_auth_core::provider::Endpoints;
+///
+/// let mut endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+/// endpoints.revocation = Some(SecureUrl::known("https://auth.example/revoke"));
+/// assert!(endpoints.get(EndpointRole::Revocation).is_some());
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct Endpoints {
     /// Exchanges, polls and refreshes (RFC 6749 section 3.2).
     pub token: SecureUrl,
@@ -33,6 +45,16 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Endpoints with only a token endpoint; the others are public.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Endpoints;
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// assert_eq!(endpoints.authorization, None);
+    /// ```
     #[must_use]
     pub fn new(token: SecureUrl) -> Self {
         Self {
@@ -46,6 +68,16 @@ impl Endpoints {
     }
 
     /// The endpoint of a role.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{EndpointRole, SecureUrl};
+    /// use llm_auth_core::provider::Endpoints;
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// assert_eq!(endpoints.get(EndpointRole::Token), Some(&endpoints.token));
+    /// ```
     #[must_use]
     pub fn get(&self, role: EndpointRole) -> Option<&SecureUrl> {
         match role {
@@ -59,6 +91,18 @@ impl Endpoints {
     }
 
     /// The endpoints that exist, in the order of [`EndpointRole::ALL`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Endpoints;
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// for (role, url) in endpoints.iter() {
+    ///     println!("{role}: {url}");
+    /// }
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (EndpointRole, &SecureUrl)> {
         let roles = EndpointRole::ALL.into_iter();
         roles.filter_map(|role| Some((role, self.get(role)?)))
@@ -109,18 +153,47 @@ impl EndpointOverrides {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if `base` is neither `https` nor loopback,
     /// or has a path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::EndpointOverrides;
+    ///
+    /// let overrides = EndpointOverrides::default().base("http://127.0.0.1:4000")?;
+    /// assert!(EndpointOverrides::default().base("http://relay.example").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn base(mut self, base: &str) -> Result<Self> {
         self.base = Some(SecureUrl::new(base)?.as_base()?);
         Ok(self)
     }
 
     /// Sets one endpoint. It takes precedence over [`base`](Self::base).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{EndpointOverrides, EndpointRole, SecureUrl};
+    ///
+    /// let url = SecureUrl::new("https://relay.example/token")?;
+    /// let overrides = EndpointOverrides::default().endpoint(EndpointRole::Token, url);
+    /// assert!(!overrides.is_empty());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn endpoint(mut self, role: EndpointRole, url: SecureUrl) -> Self {
         self.endpoints.insert(role, url);
         self
     }
 
     /// Whether nothing is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::EndpointOverrides;
+    ///
+    /// assert!(EndpointOverrides::default().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.base.is_none() && self.endpoints.is_empty()

@@ -30,6 +30,17 @@ use crate::token::OAuthToken;
 ///
 /// A session records the OAuth client that it was made with, and goes only to the server that issued
 /// it, unless another is [trusted](OAuthProviderBuilder::trust_endpoint).
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{AuthProvider as _, OAuthProvider, ProviderSpec as _, SecureUrl};
+/// use llm_auth_core::provider::OAuthConfig;
+///
+/// let server = SecureUrl::known("https://auth.example/token");
+/// let provider: OAuthProvider<OAuthConfig> = OAuthConfig::new("example", server).provider();
+/// assert_eq!(provider.name(), "example");
+/// ```
 pub struct OAuthProvider<S: ?Sized> {
     protocol: Arc<Protocol>,
     kind: PhantomData<fn(&S)>,
@@ -37,12 +48,49 @@ pub struct OAuthProvider<S: ?Sized> {
 
 impl<S: ProviderSpec + Default> OAuthProvider<S> {
     /// A provider with everything at its default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthProvider, ProviderSpec, SecureUrl};
+    /// use llm_auth_core::provider::OAuthConfig;
+    ///
+    /// #[derive(Debug, Default)]
+    /// struct Example;
+    ///
+    /// impl ProviderSpec for Example {
+    ///     fn config(&self) -> OAuthConfig {
+    ///         OAuthConfig::new("example", SecureUrl::known("https://auth.example/token"))
+    ///     }
+    /// }
+    ///
+    /// let provider = OAuthProvider::<Example>::new();
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         S::default().provider()
     }
 
     /// Settings to start from.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{OAuthProvider, ProviderSpec, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # #[derive(Debug, Default)]
+    /// # struct Example;
+    /// # impl ProviderSpec for Example {
+    /// #     fn config(&self) -> OAuthConfig {
+    /// #         OAuthConfig::new("example", SecureUrl::known("https://auth.example/token"))
+    /// #     }
+    /// # }
+    /// let provider = OAuthProvider::<Example>::builder()
+    ///     .base_url("http://127.0.0.1:4000")?
+    ///     .build();
+    /// assert_eq!(provider.config().endpoints.token.as_str(), "http://127.0.0.1:4000/token");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn builder() -> OAuthProviderBuilder<S> {
         S::default().builder()
     }
@@ -65,6 +113,16 @@ impl<S: ?Sized> OAuthProvider<S> {
 
 impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     /// The configuration for new sign-ins, with the user's settings applied.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// let provider = OAuthConfig::new("example", server).builder().scope("openid").build();
+    /// assert_eq!(provider.config().scope, "openid");
+    /// ```
     #[must_use]
     pub fn config(&self) -> &OAuthConfig {
         &self.protocol.config
@@ -81,6 +139,19 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     /// expired when it came (a wrong clock), [`ErrorKind::Config`] if the provider has no device
     /// flow, or does not know the client or the scope, [`ErrorKind::Protocol`] for any other
     /// rejection and for a senseless response.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run(
+    /// #     provider: llm_auth_core::OAuthProvider<llm_auth_core::provider::OAuthConfig>,
+    /// # ) -> llm_auth_core::Result<()> {
+    /// // Asks the server.
+    /// let (device, pkce) = provider.request_device_code().await?;
+    /// println!("open {} and enter {}", device.verification_uri, device.user_code);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn request_device_code(&self) -> Result<(DeviceAuthorization, Pkce)> {
         self.protocol.request_device_code(self.device_flow()?).await
     }
@@ -92,6 +163,35 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     ///
     /// [`ErrorKind::Denied`] and [`ErrorKind::Expired`] end a sign-in, [`ErrorKind::Protocol`] too;
     /// [`ErrorKind::Transient`] and [`ErrorKind::RateLimited`] do not.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::provider::Poll;
+    ///
+    /// # async fn run(
+    /// #     provider: llm_auth_core::OAuthProvider<llm_auth_core::provider::OAuthConfig>,
+    /// #     manager: llm_auth_core::AuthManager,
+    /// # ) -> llm_auth_core::Result<()> {
+    /// // Asks the server.
+    /// let (device, pkce) = provider.request_device_code().await?;
+    /// let mut pause = device.interval.unwrap_or(Duration::from_secs(5));
+    /// loop {
+    ///     tokio::time::sleep(pause).await;
+    ///     match provider.poll_for_token(&device, &pkce).await? {
+    ///         Poll::Ready(response) => {
+    ///             manager.insert_session(provider.session(response)).await?;
+    ///             break;
+    ///         }
+    ///         Poll::SlowDown(named) => pause = named.unwrap_or(pause + Duration::from_secs(5)),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn poll_for_token(&self, device: &DeviceAuthorization, pkce: &Pkce) -> Result<Poll> {
         let flow = self.device_flow()?;
         self.protocol.poll(flow, device, pkce).await
@@ -100,6 +200,22 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     /// The session from a successful poll; the last step of
     /// [`authenticate`](AuthProvider::authenticate) for programs that do their own waiting. Pass it
     /// to [`AuthManager::insert_session`](crate::AuthManager::insert_session).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::TokenResponse;
+    /// # use llm_auth_core::{ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::{OAuthConfig, Response};
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// # let provider = OAuthConfig::new("example", endpoint.clone()).provider();
+    /// # let body = r#"{"access_token": "made-up", "expires_in": 3600}"#;
+    /// # let fields = Response::for_test(&endpoint, 200, body).json()?;
+    ///
+    /// let session = provider.session(TokenResponse::read(&fields)?);
+    /// assert_eq!(session.metadata.server.as_deref(), Some("https://auth.example"));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn session(&self, response: TokenResponse) -> OAuthToken {
         let client = self.protocol.config.client.credentials();

@@ -12,9 +12,19 @@ use crate::pkce::Pkce;
 use crate::secret::Secret;
 
 /// How a provider's request differs from the RFC's.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::RequestRules;
+///
+/// let mut rules = RequestRules::default();
+/// rules.add.insert("resource".into(), "https://api.example".into());
+/// rules.omit.push("scope".into());
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RequestRules {
     /// Further parameters, or other values of the standard's.
     pub add: BTreeMap<String, String>,

@@ -194,6 +194,15 @@ impl ProviderSpec for OAuthConfig {
 }
 
 /// What the browser's response changes for the exchange and for the session.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::CallbackOutcome;
+///
+/// let mut outcome = CallbackOutcome::default();
+/// outcome.session_data.insert("team".into(), "made-up".into());
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CallbackOutcome {
@@ -206,6 +215,20 @@ pub struct CallbackOutcome {
 
 /// The request that a response belongs to, and the standard reading of each response, which an
 /// override can begin with.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{SecureUrl, Timestamp};
+/// use llm_auth_core::provider::{Call, OAuthConfig, Operation, Response};
+///
+/// let endpoint = SecureUrl::known("https://auth.example/token");
+/// let spec = OAuthConfig::new("example", endpoint.clone());
+/// let call = Call::new(Operation::Exchange, &spec, Timestamp::default(), &spec);
+/// let response = Response::for_test(&endpoint, 200, r#"{"access_token": "made-up"}"#);
+/// assert_eq!(call.token(&response)?.access.expose(), "made-up");
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// The operation.
@@ -220,6 +243,17 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call from its parts, to test a spec with
     /// [`Response::for_test`](crate::provider::Response::for_test).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{SecureUrl, Timestamp};
+    /// use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    ///
+    /// let spec = OAuthConfig::new("example", SecureUrl::known("https://auth.example/token"));
+    /// let call = Call::new(Operation::Refresh, &spec, Timestamp::default(), &spec);
+    /// assert_eq!(call.operation, Operation::Refresh);
+    /// ```
     #[must_use]
     pub const fn new(
         operation: Operation,
@@ -241,6 +275,22 @@ impl<'a> Call<'a> {
     ///
     /// [`error_for`] if [`ProviderSpec::error_response`] finds an error; [`reasonless_error`] if the
     /// response is not JSON, or has a status that is not 2xx and gives no reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::ErrorKind;
+    /// # use llm_auth_core::{SecureUrl, Timestamp};
+    /// # use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// # let spec = OAuthConfig::new("example", endpoint.clone());
+    /// # let call = Call::new(Operation::Refresh, &spec, Timestamp::default(), &spec);
+    /// let response = Response::for_test(&endpoint, 400, r#"{"error": "invalid_grant"}"#);
+    /// let error = call.read(&response).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::RefreshRejected);
+    /// ```
     pub fn read(&self, response: &Response) -> Result<JsonObject> {
         let Ok(fields) = response.json() else {
             return Err(reasonless_error(self.operation, response));
@@ -254,6 +304,23 @@ impl<'a> Call<'a> {
 
     /// The error that a response holds, with the meaning that [`OAuthConfig::error_codes`] gives
     /// its code.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{SecureUrl, Timestamp};
+    /// # use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// # let mut spec = OAuthConfig::new("example", endpoint.clone());
+    /// spec.error_codes.insert("bad_refresh_token".into(), "invalid_grant".into());
+    /// # let call = Call::new(Operation::Refresh, &spec, Timestamp::default(), &spec);
+    /// let response = Response::for_test(&endpoint, 400, r#"{"error": "bad_refresh_token"}"#);
+    /// let error = call.error_response(&response.json()?).unwrap();
+    /// assert_eq!(error.code(), "invalid_grant");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn error_response(&self, fields: &JsonObject) -> Option<ErrorResponse> {
         let error = ErrorResponse::read(fields)?;
@@ -268,6 +335,23 @@ impl<'a> Call<'a> {
     /// # Errors
     ///
     /// As [`read`](Self::read) and [`DeviceAuthorization::read`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{SecureUrl, Timestamp};
+    /// # use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/device");
+    /// # let spec = OAuthConfig::new("example", endpoint.clone());
+    /// # let call = Call::new(Operation::DeviceAuthorization, &spec, Timestamp::default(), &spec);
+    /// let body = r#"{"device_code": "made-up", "user_code": "WDJB-MJHT",
+    ///     "verification_uri": "https://auth.example/activate"}"#;
+    /// let device = call.device_authorization(&Response::for_test(&endpoint, 200, body))?;
+    /// assert_eq!(device.user_code, "WDJB-MJHT");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn device_authorization(&self, response: &Response) -> Result<DeviceAuthorization> {
         DeviceAuthorization::read(&self.read(response)?)
     }
@@ -279,6 +363,21 @@ impl<'a> Call<'a> {
     ///
     /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) and
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) end a sign-in; a transient error does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{SecureUrl, Timestamp};
+    /// # use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    /// use llm_auth_core::provider::{Poll, Response};
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// # let spec = OAuthConfig::new("example", endpoint.clone());
+    /// # let call = Call::new(Operation::Poll, &spec, Timestamp::default(), &spec);
+    /// let response = Response::for_test(&endpoint, 400, r#"{"error": "authorization_pending"}"#);
+    /// assert!(matches!(call.poll(&response)?, Poll::Pending));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn poll(&self, response: &Response) -> Result<Poll> {
         let fields = response.json()?;
         match self.spec.error_response(self, response, &fields) {
@@ -298,6 +397,22 @@ impl<'a> Call<'a> {
     ///
     /// As [`read`](Self::read), and [`TokenResponse::read`] or, after a refresh,
     /// [`TokenResponse::read_refresh`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{SecureUrl, Timestamp};
+    /// # use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/token");
+    /// # let spec = OAuthConfig::new("example", endpoint.clone());
+    /// # let call = Call::new(Operation::Exchange, &spec, Timestamp::default(), &spec);
+    /// let body = r#"{"access_token": "made-up", "refresh_token": "made-up-refresh"}"#;
+    /// let response = call.token(&Response::for_test(&endpoint, 200, body))?;
+    /// assert!(response.refresh.is_some());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn token(&self, response: &Response) -> Result<TokenResponse> {
         let fields = self.read(response)?;
         match self.operation {
@@ -312,6 +427,22 @@ impl<'a> Call<'a> {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{SecureUrl, Timestamp};
+    /// # use llm_auth_core::provider::{Call, OAuthConfig, Operation};
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/userinfo");
+    /// # let spec = OAuthConfig::new("example", endpoint.clone());
+    /// # let call = Call::new(Operation::UserInfo, &spec, Timestamp::default(), &spec);
+    /// let body = r#"{"email": "user@example.com", "email_verified": true}"#;
+    /// let identity = call.identity(&Response::for_test(&endpoint, 200, body))?;
+    /// assert_eq!(identity.as_deref(), Some("user@example.com"));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn identity(&self, response: &Response) -> Result<Option<String>> {
         let fields = self.read(response)?;
         let is_verified = fields.is_true("email_verified") || fields.is_true("verified_email");

@@ -35,6 +35,17 @@ pub struct TrustedHost {
 
 impl TrustedHost {
     /// Whether this endpoint is at that server.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{SecureUrl, TrustedHost};
+    ///
+    /// let relay: TrustedHost = "relay.example:8443".parse()?;
+    /// assert!(relay.matches(&SecureUrl::known("https://relay.example:8443/token")));
+    /// assert!(!relay.matches(&SecureUrl::known("https://eu.relay.example:8443/token")));
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn matches(&self, endpoint: &SecureUrl) -> bool {
         let url = endpoint.url();

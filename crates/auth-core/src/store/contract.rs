@@ -12,6 +12,23 @@ use crate::token::OAuthToken;
 /// A store of sessions: durability and locking, without knowledge of vendors.
 ///
 /// Only a [`StoreGuard`] can write, so a write without the lock does not compile.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let store = MemoryTokenStore::new();
+/// let key = SessionKey::new("qwen", "work");
+/// let mut guard = store.lock(&key).await?;
+/// guard.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// guard.release().await;
+/// assert!(store.load(&key).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync {
     /// The stored session, read without the lock: the whole old or the whole new one, never a part.
@@ -52,6 +69,23 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 }
 
 /// One session, locked.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let mut guard = MemoryTokenStore::new().lock(&SessionKey::new("qwen", "work")).await?;
+/// guard.prepare(None).await?;
+/// // ... sign in ...
+/// guard.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// assert!(guard.load().await?.is_some());
+/// guard.release().await;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait StoreGuard: Debug + Send {
     /// The session that is stored now.

@@ -52,7 +52,7 @@ use crate::token::OAuthToken;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
-    place: Layout,
+    layout: Layout,
     /// Why a relative path cannot be resolved.
     unusable: Option<Arc<str>>,
     lock_wait: Duration,
@@ -77,6 +77,16 @@ impl FileTokenStore {
     ///
     /// A relative path is resolved now; a later change of the current directory changes nothing.
     /// Without a current directory, every use fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{FileTokenStore, SessionKey};
+    ///
+    /// let store = FileTokenStore::file("/home/me/qwen.json");
+    /// let path = store.path(&SessionKey::new("qwen", "default"));
+    /// assert!(path.ends_with("qwen.json"));
+    /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::at(path.into(), Layout::File)
     }
@@ -84,11 +94,21 @@ impl FileTokenStore {
     /// A directory for llm-auth alone, with a file for each session: `<provider>/<account>.json`.
     /// It is created with mode 0700, and tightened to that if it exists. A relative path is
     /// resolved as in [`file`](Self::file).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{FileTokenStore, SessionKey};
+    ///
+    /// let store = FileTokenStore::directory("/home/me/sessions");
+    /// let path = store.path(&SessionKey::new("qwen", "work"));
+    /// assert!(path.ends_with("sessions/qwen/work.json"));
+    /// ```
     pub fn directory(path: impl Into<PathBuf>) -> Self {
         Self::at(path.into(), Layout::Directory)
     }
 
-    fn at(path: PathBuf, place: fn(PathBuf) -> Layout) -> Self {
+    fn at(path: PathBuf, layout: fn(PathBuf) -> Layout) -> Self {
         let (path, unusable) = match std::path::absolute(&path) {
             Ok(absolute) => (absolute, None),
             Err(source) => {
@@ -97,7 +117,7 @@ impl FileTokenStore {
             }
         };
         Self {
-            place: place(path),
+            layout: layout(path),
             unusable,
             lock_wait: Duration::from_secs(60),
         }
@@ -105,6 +125,16 @@ impl FileTokenStore {
 
     /// How long to wait for another process's lock; 60 s by default, longer than a refresh with all
     /// its retries takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::FileTokenStore;
+    ///
+    /// let store = FileTokenStore::file("qwen.json").lock_wait(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
@@ -116,14 +146,38 @@ impl FileTokenStore {
     /// # Errors
     ///
     /// As [`TokenStore::load`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{FileTokenStore, SessionKey};
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let path = directory.path().join("qwen.json");
+    /// std::fs::write(&path, r#"{"access": "made-up", "expires": 1000}"#).unwrap();
+    ///
+    /// let store = FileTokenStore::file(path);
+    /// let session = store.read(&SessionKey::new("qwen", "default"))?;
+    /// assert_eq!(session.unwrap().access.expose(), "made-up");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn read(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
         self.atomic(key)?.read()
     }
 
     /// The path of a session's file, even if it does not exist.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{FileTokenStore, SessionKey};
+    ///
+    /// let store = FileTokenStore::directory("/home/me/sessions");
+    /// assert!(store.path(&SessionKey::new("qwen", "")).ends_with("qwen/default.json"));
+    /// ```
     #[must_use]
     pub fn path(&self, key: &SessionKey) -> PathBuf {
-        match &self.place {
+        match &self.layout {
             Layout::File(path) => path.clone(),
             Layout::Directory(directory) => directory
                 .join(name::encode(key.provider()))
@@ -138,6 +192,20 @@ impl FileTokenStore {
     /// [`ErrorKind::Store`] if the directory, or one in it, cannot be listed: then
     /// [`sessions_of`](Self::sessions_of) still returns those of the other
     /// [`providers`](Self::providers).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::FileTokenStore;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # std::fs::create_dir_all(directory.path().join("qwen")).unwrap();
+    /// # std::fs::write(directory.path().join("qwen/work.json"), "{}").unwrap();
+    /// let store = FileTokenStore::directory(directory.path());
+    /// let sessions = store.sessions()?;
+    /// assert_eq!(sessions[0].to_string(), "qwen (work)");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn sessions(&self) -> Result<Vec<SessionKey>> {
         let mut found = Vec::new();
         for provider in self.providers()? {
@@ -151,9 +219,21 @@ impl FileTokenStore {
     /// # Errors
     ///
     /// [`ErrorKind::Store`] if the directory cannot be listed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::FileTokenStore;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # std::fs::create_dir_all(directory.path().join("qwen")).unwrap();
+    /// let store = FileTokenStore::directory(directory.path());
+    /// assert_eq!(store.providers()?, ["qwen"]);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn providers(&self) -> Result<Vec<String>> {
         self.check_usable()?;
-        let Layout::Directory(directory) = &self.place else {
+        let Layout::Directory(directory) = &self.layout else {
             return Ok(Vec::new());
         };
         let mut found: Vec<String> = names(directory)?
@@ -170,9 +250,23 @@ impl FileTokenStore {
     /// # Errors
     ///
     /// [`ErrorKind::Store`] if the provider's directory cannot be listed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::FileTokenStore;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # std::fs::create_dir_all(directory.path().join("qwen")).unwrap();
+    /// # std::fs::write(directory.path().join("qwen/work.json"), "{}").unwrap();
+    /// let store = FileTokenStore::directory(directory.path());
+    /// assert_eq!(store.sessions_of("qwen")?[0].account(), "work");
+    /// assert!(store.sessions_of("minimax")?.is_empty());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn sessions_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
         self.check_usable()?;
-        let Layout::Directory(directory) = &self.place else {
+        let Layout::Directory(directory) = &self.layout else {
             return Ok(Vec::new());
         };
         let directory = directory.join(name::encode(provider));
@@ -191,6 +285,19 @@ impl FileTokenStore {
     /// # Errors
     ///
     /// [`ErrorKind::Store`] if that is unknown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{FileTokenStore, SessionKey};
+    /// use llm_auth_core::store::LockHolder;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let store = FileTokenStore::directory(directory.path());
+    /// let holder = store.lock_holder(&SessionKey::new("qwen", "work"))?;
+    /// assert_eq!(holder, LockHolder::Free);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     pub fn lock_holder(&self, key: &SessionKey) -> Result<LockHolder> {
         let file = self.atomic(key)?;
         lock::holder(&file.lock_path()?)
@@ -198,7 +305,7 @@ impl FileTokenStore {
 
     fn atomic(&self, key: &SessionKey) -> Result<SessionFile> {
         self.check_usable()?;
-        let (own_directory, account) = match &self.place {
+        let (own_directory, account) = match &self.layout {
             Layout::File(_) => (None, None),
             Layout::Directory(directory) => {
                 let account = name::is_shortened(&name::encode(key.account()));

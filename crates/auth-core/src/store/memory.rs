@@ -18,6 +18,20 @@ type Sessions = Arc<Mutex<HashMap<SessionKey, Box<OAuthToken>>>>;
 /// A store in memory, for tests and for programs that persist sessions themselves.
 ///
 /// Clones share their sessions.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionKey, TokenStore as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_core::Result<()> {
+/// let (store, key) = (MemoryTokenStore::new(), SessionKey::new("qwen", "work"));
+/// store.lock(&key).await?.save(&OAuthToken::new("made-up".into(), None)).await?;
+/// assert!(store.load(&key).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTokenStore {
     sessions: Sessions,
@@ -34,6 +48,19 @@ struct MemoryGuard {
 
 impl MemoryTokenStore {
     /// An empty store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{MemoryTokenStore, SessionKey, TokenStore as _};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// let store = MemoryTokenStore::new();
+    /// assert!(store.load(&SessionKey::new("qwen", "work")).await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()

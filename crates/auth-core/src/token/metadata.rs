@@ -13,6 +13,16 @@ use crate::json;
 use crate::secret::Secret;
 
 /// The records besides the tokens: the owner, and how the last refresh went.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::OAuthToken;
+///
+/// let mut session = OAuthToken::new("made-up".into(), None);
+/// session.metadata.identity = Some("user@example.com".into());
+/// assert!(session.metadata.last_failure.is_none());
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(default, remote = "Self")]
@@ -63,11 +73,38 @@ pub struct SessionMetadata {
 
 /// JSON members that this version does not know: kept, written back, never shown, and wiped on
 /// drop, since they may be secret.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::OAuthToken;
+///
+/// let file = br#"{"access": "made-up", "expires": 1000, "plan": "free"}"#;
+/// let session = OAuthToken::from_json(file)?;
+/// assert_eq!(session.extra.0["plan"], "free");
+/// // The values may be secret.
+/// assert_eq!(format!("{:?}", session.extra), r#"{"plan"}"#);
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
 #[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct UnknownMembers(pub Map<String, Value>);
 
 /// A record about one refresh token, identified by its fingerprint; it applies to no other.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::OAuthToken;
+/// use llm_auth_core::store::RefreshRecord;
+///
+/// fn reason(session: &OAuthToken) -> Option<&str> {
+///     let failure: &RefreshRecord = session.metadata.last_failure.as_deref()?;
+///     failure.reason.as_deref()
+/// }
+///
+/// assert_eq!(reason(&OAuthToken::new("made-up".into(), None)), None);
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RefreshRecord {

@@ -20,6 +20,23 @@ impl OAuthToken {
     }
 
     /// How long from `now` the server asked not to refresh this session; `None` if it did not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh").fingerprint();
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 9000,
+    /// #     "llm_auth": {{"last_failure": {{"refresh_fingerprint": "{refresh}", "at": 1000, "until": 6000}}}}}}"#);
+    /// let session = OAuthToken::from_json(stored.as_bytes())?;
+    /// let at = Timestamp::from_unix_millis;
+    /// assert_eq!(session.asked_to_wait(at(1_000)), Some(Duration::from_secs(5)));
+    /// assert_eq!(session.asked_to_wait(at(6_000)), None);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     // See decision 0057.
     pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
@@ -41,6 +58,22 @@ impl OAuthToken {
 
     /// Whether the server has rejected the refresh token and an API the access token, so that the
     /// session is of no use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh").fingerprint();
+    /// # let access = llm_auth_core::Secret::from("made-up").fingerprint();
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 9000,
+    /// #     "llm_auth": {{"refused": {{"refresh_fingerprint": "{refresh}", "at": 1000, "access_fingerprint": "{access}"}}}}}}"#);
+    /// let mut session = OAuthToken::from_json(stored.as_bytes())?;
+    /// assert!(session.is_access_rejected());
+    /// session.access = "made-up-successor".into();
+    /// assert!(!session.is_access_rejected());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     // See decision 0058.
     pub fn is_access_rejected(&self) -> bool {
@@ -52,6 +85,22 @@ impl OAuthToken {
     }
 
     /// Whether the server has rejected the current refresh token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh");
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 1000,
+    /// #     "llm_auth": {{"refused": {{"refresh_fingerprint": "{}", "at": 1000}}}}}}"#, refresh.fingerprint());
+    /// let mut session = OAuthToken::from_json(stored.as_bytes())?;
+    /// assert!(session.is_rejected());
+    /// // The record is about that refresh token, and about no other.
+    /// session.refresh = Some("made-up-successor".into());
+    /// assert!(!session.is_rejected());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     // See decision 0019.
     pub fn is_rejected(&self) -> bool {
@@ -60,6 +109,20 @@ impl OAuthToken {
 
     /// Whether a refresh with this refresh token began and is not known to have ended, so that the
     /// token may be spent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// # let refresh = llm_auth_core::Secret::from("made-up-refresh").fingerprint();
+    /// # let stored = format!(r#"{{"access": "made-up", "refresh": "made-up-refresh", "expires": 9000,
+    /// #     "llm_auth": {{"intent": {{"refresh_fingerprint": "{refresh}", "at": 1000}}}}}}"#);
+    /// let session = OAuthToken::from_json(stored.as_bytes())?;
+    /// // The process that began a refresh has died.
+    /// assert!(session.may_be_spent());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
     #[must_use]
     pub fn may_be_spent(&self) -> bool {
         self.is_about_current(self.metadata.in_progress.as_deref())

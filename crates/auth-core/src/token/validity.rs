@@ -7,6 +7,19 @@ use crate::clock::{self, TOLERANCE_MS, Timestamp};
 
 impl OAuthToken {
     /// Whether the access token is still valid `margin` from `now`, by our clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let now = Timestamp::from_unix_millis(0);
+    /// let token = OAuthToken::new("made-up".into(), now.after(Duration::from_secs(3600)));
+    /// assert!(token.is_valid_for(Duration::from_secs(60), now));
+    /// assert!(!token.is_valid_for(Duration::from_secs(3600), now));
+    /// ```
     #[must_use]
     #[inline]
     // See decision 0057.
@@ -17,6 +30,19 @@ impl OAuthToken {
 
     /// How long the access token is valid from `now`, by our clock; [`Duration::MAX`] if it never
     /// expires.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let now = Timestamp::from_unix_millis(0);
+    /// let token = OAuthToken::new("made-up".into(), now.after(Duration::from_secs(3600)));
+    /// assert_eq!(token.expires_in(now), Duration::from_secs(3600));
+    /// assert_eq!(OAuthToken::new("made-up".into(), None).expires_in(now), Duration::MAX);
+    /// ```
     #[must_use]
     #[inline]
     pub fn expires_in(&self, now: Timestamp) -> Duration {
@@ -35,6 +61,21 @@ impl OAuthToken {
     ///
     /// A token that lives less than twice the margin would otherwise be refreshed at every call:
     /// for such a token, the margin is half its lifetime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let now = Timestamp::from_unix_millis(0);
+    /// let mut token = OAuthToken::new("made-up".into(), now.after(Duration::from_secs(90)));
+    /// assert!(!token.is_fresh_for(Duration::from_secs(120), now));
+    /// // Its whole lifetime is 90 s, so the margin is 45 s.
+    /// token.metadata.signed_in_at = Some(now);
+    /// assert!(token.is_fresh_for(Duration::from_secs(120), now));
+    /// ```
     #[must_use]
     #[inline]
     // See decision 0009.
@@ -59,6 +100,19 @@ impl OAuthToken {
 
     /// Whether the access token is valid for `minimum`, or for half its lifetime if the vendor's
     /// tokens never live that long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let now = Timestamp::from_unix_millis(0);
+    /// let token = OAuthToken::new("made-up".into(), now.after(Duration::from_secs(3600)));
+    /// assert!(token.lasts(Duration::from_secs(1800), now));
+    /// assert!(!token.lasts(Duration::from_secs(7200), now));
+    /// ```
     #[must_use]
     pub fn lasts(&self, minimum: Duration, now: Timestamp) -> bool {
         (match self.lifetime() {

@@ -1,5 +1,6 @@
 //! `llm-auth token`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,7 +8,7 @@ use llm_auth_core::{
     AuthManager, AuthProvider as _, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind,
     FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp,
 };
-use serde_json::{Map, json};
+use serde::Serialize;
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
@@ -62,7 +63,9 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
 impl Wanted {
     /// The session, refreshed and stored if need be.
     pub(crate) fn get(&self) -> Result<(SessionKey, OAuthToken), Failure> {
-        self.session.provider.check_flags(&self.provider_args)?;
+        let provider = self.session.provider;
+        provider.check_flags(&self.provider_args)?;
+        provider.check_hand_out()?;
         let mut store = directories::open(&self.session.selector)?;
         let key = self
             .session
@@ -196,21 +199,34 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         streams::say(&format!("llm-auth: {ignored}"));
     }
     let api = configured.api(token)?;
-    let headers = api.headers.into_iter();
-    let headers: Map<String, serde_json::Value> =
-        headers.map(|(name, value)| (name, value.into())).collect();
-    streams::json(&json!({
-        "v": VERSION,
-        "vendor": key.provider(),
-        "account": key.account(),
-        "access_token": token.access.expose(),
-        "token_type": "Bearer",
-        "expires_at": token.expires_at.and_then(rfc3339),
-        "expires_at_ms": token.expires_at.map(Timestamp::as_unix_millis),
-        "scope": token.scope.as_deref().map(shown),
-        "api_base": api.base,
-        "headers": headers,
-    }))
+    streams::json(&Printed {
+        v: VERSION,
+        provider: key.provider(),
+        account: key.account(),
+        access_token: token.access.expose(),
+        token_type: "Bearer",
+        expires_at: token.expires_at.and_then(rfc3339),
+        expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
+        scope: token.scope.as_deref().map(shown),
+        api_base: api.base,
+        headers: api.headers.into_iter().collect(),
+    })
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    v: u32,
+    #[serde(rename = "vendor")]
+    provider: &'a str,
+    account: &'a str,
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_at: Option<String>,
+    expires_at_ms: Option<i64>,
+    scope: Option<String>,
+    api_base: Option<String>,
+    headers: BTreeMap<String, String>,
 }
 
 fn refreshed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {

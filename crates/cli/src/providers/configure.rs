@@ -169,6 +169,12 @@ impl ProviderName {
         Ok(client.is_some_and(|client| client.secret().is_some()))
     }
 
+    /// Refuses to hand out a token that the provider's terms reserve for the program that signed in.
+    pub(crate) fn check_hand_out(self) -> Result<(), Failure> {
+        let config = self.config(&ProviderArgs::default());
+        hand_out(self.title(), config.no_hand_out.as_deref())
+    }
+
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
         let row = self.row();
         if let Some(kind) = args.flow
@@ -199,6 +205,16 @@ impl ProviderName {
     }
 }
 
+fn hand_out(title: &str, forbidden: Option<&str>) -> Result<(), Failure> {
+    match forbidden {
+        None => Ok(()),
+        Some(why) => Err(Failure::Config {
+            message: format!("{title}'s access tokens cannot be handed to other programs: {why}"),
+            advice: "sign in inside your own program, with the library".into(),
+        }),
+    }
+}
+
 /// The endpoints that the environment sets.
 fn overrides(variables: &Variables) -> Result<EndpointOverrides, Failure> {
     let mut overrides = EndpointOverrides::default();
@@ -213,4 +229,16 @@ fn overrides(variables: &Variables) -> Result<EndpointOverrides, Failure> {
         }
     }
     Ok(overrides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_whose_terms_forbid_it_hands_out_no_token() {
+        assert!(hand_out("Acme", None).is_ok());
+        let failure = hand_out("Acme", Some("its terms, section 2")).unwrap_err();
+        assert!(failure.message().contains("its terms, section 2"));
+    }
 }

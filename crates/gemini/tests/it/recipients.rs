@@ -4,15 +4,17 @@ use llm_auth_gemini::{
     AuthProvider as _, EndpointRole, Gemini, GeminiProvider, OAuthClient, OAuthToken,
     ProviderSpec as _, SCOPE_EMAIL, SecureUrl, Timestamp,
 };
-use llm_auth_testkit::{ScriptedResponse, ScriptedServer};
-
-use crate::common::{begin, provider_at};
+use llm_auth_testkit::{PendingSignIn, ScriptedServer, provider_at};
 
 const APIS: [&str; 3] = [
     "https://www.googleapis.com/upload/x",
     "https://generativelanguage.googleapis.com/x",
     "https://accounts.google.com/x",
 ];
+
+fn client() -> Gemini {
+    Gemini::with_client(OAuthClient::new("id", Some("GOCSPX-made-up-secret".into())))
+}
 
 fn session() -> OAuthToken {
     let mut session = OAuthToken::new("made-up-access".into(), Timestamp::default());
@@ -28,8 +30,7 @@ async fn a_refresh_token_goes_to_no_host_of_google_s_other_apis() {
             let mut session = session();
             session.metadata.server = server.map(Into::into);
             let elsewhere = SecureUrl::new(elsewhere).unwrap();
-            let client = OAuthClient::new("id", Some("GOCSPX-made-up-secret".into()));
-            let provider = Gemini::with_client(client)
+            let provider = client()
                 .builder()
                 .endpoint(EndpointRole::Token, elsewhere.clone())
                 .endpoint(EndpointRole::Revocation, elsewhere)
@@ -39,11 +40,12 @@ async fn a_refresh_token_goes_to_no_host_of_google_s_other_apis() {
                 provider.revoke(&session).await.unwrap_err(),
                 provider.check_session(&session).unwrap_err(),
             ] {
-                assert!(error.to_string().contains("it was not sent"), "{error}");
+                let error = error.to_string();
+                assert!(error.contains("it was not sent"), "{error}");
             }
         }
     }
-    let google = GeminiProvider::builder().build();
+    let google = GeminiProvider::new();
     google.check_session(&session()).unwrap();
 }
 
@@ -56,17 +58,14 @@ async fn no_secret_of_the_session_comes_back_as_its_owner_s_name() {
         ("made-up-access", None),
         ("user@example.com", Some("user@example.com")),
     ] {
-        let userinfo = format!(r#"{{"email":"{repeated}","id":"1","verified_email":true}}"#);
-        let answers = [token, &userinfo].map(|body| ScriptedResponse::json(200, body));
-        let server = ScriptedServer::start(answers).await.unwrap();
-        let provider = provider_at(server.base_url(), "id", "GOCSPX-made-up-secret")
-            .scope(SCOPE_EMAIL)
-            .build();
-        let sign_in = begin(&provider).await;
-        let state = sign_in.parameter("state");
-        let page = sign_in.ask(&format!("/oauth2callback?code=made-up&state={state}"));
-        let session = sign_in.task.await.unwrap().unwrap();
-        assert_eq!(page.await.unwrap(), 200);
+        let user = format!(r#"{{"email":"{repeated}","id":"1","verified_email":true}}"#);
+        let server = ScriptedServer::json([(200, token), (200, &user)]);
+        let server = server.await.unwrap();
+        let provider = provider_at(&server, client().builder().scope(SCOPE_EMAIL)).unwrap();
+        let sign_in = PendingSignIn::begin(provider).await.unwrap();
+        let page = sign_in.callback("/oauth2callback?code=made-up&state={STATE}");
+        let session = sign_in.session().await.unwrap();
+        assert_eq!(page.await.unwrap().unwrap(), 200);
         assert_eq!(server.requests().len(), 2);
         assert_eq!(session.metadata.identity.as_deref(), identity);
     }

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+mod conformance;
 mod refresh;
 mod region;
 mod second_step;
 mod sign_in;
 mod user_code;
-mod wire_cases;

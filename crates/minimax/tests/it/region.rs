@@ -4,8 +4,7 @@ use std::error::Error as StdError;
 
 use llm_auth_core::{ApiResponse, ApiStatus, EndpointRole, SecureUrl, Timestamp};
 use llm_auth_minimax::{
-    AuthProvider as _, Dialect, Error, ErrorKind, HttpClient, MiniMax, MiniMaxProvider, OAuthToken,
-    ProviderSpec as _, Region,
+    AuthProvider as _, Error, ErrorKind, HttpClient, MiniMaxProvider, OAuthToken,
 };
 use llm_auth_testkit::{ScriptedResponse, ScriptedServer};
 
@@ -71,37 +70,6 @@ async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_sessi
     assert_eq!(sent.as_deref(), Some("other"));
     assert_eq!(refreshed.metadata.provider_data["region"], "cn");
     assert_eq!(refreshed.metadata.provider_data["client_id"], "other");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_session_goes_to_no_other_server_than_the_one_that_issued_it() -> TestResult {
-    let body = r#"{"access_token":"x","expired_in":60}"#;
-    let server = ScriptedServer::start([ScriptedResponse::json(200, body)]).await?;
-    let provider = MiniMax::new(Region::Global, Dialect::MiniMaxCode)
-        .builder()
-        .base_url(server.base_url())?
-        .build();
-    for elsewhere in [
-        None,
-        Some("account.minimax.io"),
-        Some("http://127.0.0.1:1"),
-        Some("https://relay.example"),
-    ] {
-        let mut current = session(NOTHING, None);
-        current.metadata.server = elsewhere.map(Into::into);
-        for error in [
-            provider.refresh(&current).await.err(),
-            provider.revoke(&current).await.err(),
-            provider.check_session(&current).err(),
-        ] {
-            let error = error.ok_or("sent")?;
-            assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains(server.base_url()), "{error}");
-        }
-        assert_eq!(base_of(&provider, &current), None);
-    }
-    assert!(server.requests().is_empty());
     Ok(())
 }
 

@@ -1,16 +1,17 @@
 //! Signing in: the responses to polls, and the resulting session.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use llm_auth_core::provider::Poll;
-use llm_auth_core::{ManualClock, PollSchedule};
+use llm_auth_minimax::provider::Poll;
 use llm_auth_minimax::{
-    AuthProvider as _, Dialect, Error, ErrorKind, MiniMax, ProviderSpec as _, Region, Silent,
+    AuthProvider as _, Clock as _, Dialect, ErrorKind, MiniMax, MiniMaxProvider, ProviderSpec as _,
+    Region, Silent, SystemClock,
 };
-use llm_auth_testkit::{Approval, ExpiryUnit, ScriptedServer, Testkit};
+use llm_auth_testkit::{
+    Approval, ExpiryUnit, NOW, ScriptedServer, Testkit, immediate_polls, provider_at,
+};
 
-use crate::common::{NOW, TestResult, at, failure, says};
+use crate::common::{TestResult, at, rows};
 
 const OURS: &str = r#"{"user_code":"A+B&C","verification_uri":"https://platform.minimax.io/oauth-authorize?user_code=x","expired_in":1790000060000,"interval":1,"state":"{STATE}"}"#;
 
@@ -29,7 +30,7 @@ async fn a_token_lives_until_the_instant_that_is_meant() -> TestResult {
         ("\"expires_in\":3600", 1_790_003_600_000),
     ] {
         let body = format!(r#"{{"status":"success","access_token":"made-up",{expiry}}}"#);
-        let server = says([(200, OURS), (200, &body)]).await?;
+        let server = ScriptedServer::json([(200, OURS), (200, &body)]).await?;
         let token = at(&server, Dialect::OpenClaw)?
             .authenticate(&Silent)
             .await?;
@@ -49,8 +50,11 @@ async fn a_token_lives_until_the_instant_that_is_meant() -> TestResult {
         "9007199254740992",
     ] {
         let body = format!(r#"{{"status":"success","access_token":"x","expired_in":{odd}}}"#);
-        let server = says([(200, OURS), (200, &body)]).await?;
-        let error = failure(at(&server, Dialect::OpenClaw)?.authenticate(&Silent).await)?;
+        let server = ScriptedServer::json([(200, OURS), (200, &body)]).await?;
+        let error = at(&server, Dialect::OpenClaw)?
+            .authenticate(&Silent)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{odd}");
     }
     Ok(())
@@ -59,7 +63,7 @@ async fn a_token_lives_until_the_instant_that_is_meant() -> TestResult {
 #[tokio::test]
 async fn a_token_that_is_past_its_expiry_is_stale_and_no_error() -> TestResult {
     let body = r#"{"status":"success","access_token":"x","expired_in":1700000000}"#;
-    let server = says([(200, OURS), (200, body)]).await?;
+    let server = ScriptedServer::json([(200, OURS), (200, body)]).await?;
     let provider = at(&server, Dialect::OpenClaw)?;
     let (device, pkce) = provider.request_device_code().await?;
     let poll = provider.poll_for_token(&device, &pkce).await?;
@@ -70,152 +74,85 @@ async fn a_token_that_is_past_its_expiry_is_stale_and_no_error() -> TestResult {
     Ok(())
 }
 
+const POLLS: &str = r#"
+Expired 200 {"status":"expired_token"}
+Denied 200 {"error":"denied"}
+Protocol 200 {"status":"error","base_resp":{"status_code":7,"status_msg":"no"}}
+Denied 200 {"status":"error"}
+Denied 400 {"status":"ERROR"}
+Denied 200 {"status":"failed"}
+Denied 200 {"status":"rejected"}
+Denied 200 {"status":"cancelled"}
+Expired 200 {"status":"timeout"}
+Denied 200 {"status":"error","base_resp":{"status_code":0,"status_msg":"success"}}
+Denied 200 {"status":"error","base_resp":{"status_code":3,"status_msg":"User denied it"}}
+Transient 200 {"status":"error","base_resp":{"status_code":1001,"status_msg":"timeout"}}
+Expired 200 {"status":"error","base_resp":{"status_code":40004}}
+Transient 503 {"status":"error"}
+Protocol 200 {"status":"pending","base_resp":{"status_code":7}}
+Protocol 200 {"access_token":""}
+Protocol 200 {"access_token":"x","token_type":"mac","expired_in":60}
+Config 401 {"error":"invalid_client"}
+Protocol 400 bad
+RateLimited 200 {"base_resp":{"status_code":1002,"status_msg":"rate limit"}}
+RateLimited 429
+Pending 200 {"status":"PENDING","base_resp":{"status_code":0,"status_msg":"success"}}
+Pending 200 {"status":"never_heard_of"}
+Pending 200 {"base_resp":{"status_code":1,"status_msg":"authorization_pending"}}
+Pending 400 {"status":"pending"}
+SlowDown 429 {"status":"slow_down"}
+SlowDown 400 {"error":"slow_down"}
+"#;
+
 #[tokio::test]
 async fn what_a_poll_can_bring_beside_the_table() -> TestResult {
-    for (status, body, kind) in [
-        (200, r#"{"status":"expired_token"}"#, ErrorKind::Expired),
-        (200, r#"{"error":"denied"}"#, ErrorKind::Denied),
-        (
-            200,
-            r#"{"status":"error","base_resp":{"status_code":7,"status_msg":"no"}}"#,
-            ErrorKind::Protocol,
-        ),
-        (200, r#"{"status":"error"}"#, ErrorKind::Denied),
-        (400, r#"{"status":"ERROR"}"#, ErrorKind::Denied),
-        (200, r#"{"status":"failed"}"#, ErrorKind::Denied),
-        (200, r#"{"status":"rejected"}"#, ErrorKind::Denied),
-        (200, r#"{"status":"cancelled"}"#, ErrorKind::Denied),
-        (200, r#"{"status":"timeout"}"#, ErrorKind::Expired),
-        (
-            200,
-            r#"{"status":"error","base_resp":{"status_code":0,"status_msg":"success"}}"#,
-            ErrorKind::Denied,
-        ),
-        (
-            200,
-            r#"{"status":"error","base_resp":{"status_code":3,"status_msg":"User denied it"}}"#,
-            ErrorKind::Denied,
-        ),
-        (
-            200,
-            r#"{"status":"error","base_resp":{"status_code":1001,"status_msg":"timeout"}}"#,
-            ErrorKind::Transient,
-        ),
-        (
-            200,
-            r#"{"status":"error","base_resp":{"status_code":40004}}"#,
-            ErrorKind::Expired,
-        ),
-        (503, r#"{"status":"error"}"#, ErrorKind::Transient),
-        (
-            200,
-            r#"{"status":"pending","base_resp":{"status_code":7}}"#,
-            ErrorKind::Protocol,
-        ),
-        (200, r#"{"access_token":""}"#, ErrorKind::Protocol),
-        (
-            200,
-            r#"{"access_token":"x","token_type":"mac","expired_in":60}"#,
-            ErrorKind::Protocol,
-        ),
-        (401, r#"{"error":"invalid_client"}"#, ErrorKind::Config),
-        (400, "bad", ErrorKind::Protocol),
-        (
-            200,
-            r#"{"base_resp":{"status_code":1002,"status_msg":"rate limit"}}"#,
-            ErrorKind::RateLimited,
-        ),
-        (429, "", ErrorKind::RateLimited),
-    ] {
-        let server = says([(200, OURS), (status, body)]).await?;
-        let error = failure(poll_once(&server).await)?;
-        assert_eq!(error.kind(), kind, "{status} {body}");
-    }
-    for (status, body, expected) in [
-        (
-            200,
-            r#"{"status":"PENDING","base_resp":{"status_code":0,"status_msg":"success"}}"#,
-            "Pending",
-        ),
-        (200, r#"{"status":"never_heard_of"}"#, "Pending"),
-        (
-            200,
-            r#"{"base_resp":{"status_code":1,"status_msg":"authorization_pending"}}"#,
-            "Pending",
-        ),
-        (400, r#"{"status":"pending"}"#, "Pending"),
-        (429, r#"{"status":"slow_down"}"#, "SlowDown(None)"),
-        (400, r#"{"error":"slow_down"}"#, "SlowDown(None)"),
-    ] {
-        let server = says([(200, OURS), (status, body)]).await?;
-        let poll = poll_once(&server).await?;
-        assert_eq!(format!("{poll:?}"), expected, "{body}");
+    for (expected, status, body) in rows(POLLS) {
+        let server = ScriptedServer::json([(200, OURS), (status, body)]).await?;
+        let provider = at(&server, Dialect::OpenClaw)?;
+        let (device, pkce) = provider.request_device_code().await?;
+        let read = match provider.poll_for_token(&device, &pkce).await {
+            Err(error) => format!("{:?}", error.kind()),
+            Ok(Poll::Pending) => "Pending".into(),
+            Ok(Poll::SlowDown(None)) => "SlowDown".into(),
+            Ok(other) => format!("{other:?}"),
+        };
+        assert_eq!(read, expected, "{status} {body}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_session_remembers_where_it_is_from() -> TestResult {
-    let body = r#"{"status":"success","access_token":"made-up","expired_in":60,"notification_message":"Welcome"}"#;
-    let server = says([(200, OURS), (200, body)]).await?;
-    let blink = Duration::from_millis(1);
-    let schedule = PollSchedule::new()
-        .default_interval(blink)
-        .minimum(blink)
-        .cap(blink)
-        .slow_down_step(blink);
-    let provider = MiniMax::new(Region::Cn, Dialect::Mmx)
-        .builder()
-        .base_url(server.base_url())?
-        .schedule(schedule)
-        .clock(Arc::new(ManualClock::new(NOW)))
-        .build();
-    let token = provider.authenticate(&Silent).await?;
-    let context: Vec<_> = token
-        .metadata
-        .provider_data
-        .iter()
-        .map(|(k, v)| (&**k, &**v))
+    let body = r#"{"access_token":"made-up","expired_in":60,"notification_message":"Welcome"}"#;
+    let server = ScriptedServer::json([(200, OURS), (200, body)]).await?;
+    let provider = provider_at(&server, MiniMax::new(Region::Cn, Dialect::Mmx).builder())?;
+    let session = provider.authenticate(&Silent).await?;
+    let data = session.metadata.provider_data.iter();
+    let data: Vec<_> = data
+        .map(|(name, value)| format!("{name} {value}"))
         .collect();
-    let id = "659cf4c1-615c-45f6-a5f6-4bf15eb476e5";
-    assert_eq!(
-        context,
-        [("client_id", id), ("dialect", "mmx"), ("region", "cn")]
-    );
-    assert_eq!(token.notification.as_deref(), Some("Welcome"));
-    let shown = format!("{token:?}");
-    assert!(!shown.contains("made-up"), "{shown}");
+    let client = "client_id 659cf4c1-615c-45f6-a5f6-4bf15eb476e5";
+    assert_eq!(data, [client, "dialect mmx", "region cn"]);
+    assert_eq!(session.notification.as_deref(), Some("Welcome"));
     Ok(())
 }
 
+/// The conformance has the third: milliseconds since 1970.
 #[tokio::test]
-async fn the_simulated_minimax_finds_nothing_to_complain_about() -> TestResult {
-    for dialect in [Dialect::OpenClaw, Dialect::Mmx, Dialect::MiniMaxCode] {
-        for unit in [ExpiryUnit::EpochMillis, ExpiryUnit::RelativeSeconds] {
-            let kit = Testkit::builder()
-                .approval(Approval::AutoAfterPolls(1))
-                .interval(Duration::from_millis(100))
-                .start()
-                .await?;
-            kit.minimax().set_expiry_unit(unit);
-            let provider = MiniMax::new(Region::Global, dialect)
-                .builder()
-                .base_url(kit.base_url())?
-                .build();
-            let token = provider.authenticate(&Silent).await?;
-            let refreshed = provider.refresh(&token).await?;
-            assert!(kit.minimax().is_live_access(refreshed.access.expose()));
-            assert_eq!(kit.minimax().counters().too_fast, 0);
-            assert_eq!(kit.minimax().violations(), Vec::<String>::new());
-            let error = failure(provider.refresh(&token).await)?;
-            assert_eq!(error.kind(), ErrorKind::RefreshRejected, "a spent token");
+async fn each_unit_of_an_expiry_is_an_hour_from_now() -> TestResult {
+    for unit in [ExpiryUnit::EpochSeconds, ExpiryUnit::RelativeSeconds] {
+        let kit = Testkit::builder().approval(Approval::Auto);
+        let kit = kit.interval(Duration::ZERO).start().await?;
+        kit.minimax().set_expiry_unit(unit);
+        let provider = MiniMaxProvider::builder().base_url(kit.base_url())?;
+        let provider = provider.schedule(immediate_polls()).build();
+        let session = provider.authenticate(&Silent).await?;
+        for session in [provider.refresh(&session).await?, session] {
+            let now = SystemClock.now();
+            assert!(session.is_valid_for(Duration::from_secs(3500), now));
+            assert!(!session.is_valid_for(Duration::from_secs(3700), now));
         }
+        assert_eq!(kit.minimax().violations(), Vec::<String>::new());
     }
     Ok(())
-}
-
-async fn poll_once(server: &ScriptedServer) -> Result<Poll, Error> {
-    let provider = at(server, Dialect::OpenClaw)?;
-    let (device, pkce) = provider.request_device_code().await?;
-    provider.poll_for_token(&device, &pkce).await
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use llm_auth_minimax::{Dialect, ErrorKind, MiniMaxProvider};
+use llm_auth_minimax::{Dialect, MiniMaxProvider};
+use llm_auth_testkit::{ScriptedServer, parameters};
 
-use crate::common::{TestResult, at, failure, parameters, says};
+use crate::common::{TestResult, at};
 
 const OURS: &str = r#"{"user_code":"A+B&C","verification_uri":"https://platform.minimax.io/oauth-authorize?user_code=x","expired_in":1790000060000,"interval":3000,"state":"{STATE}"}"#;
 const RFC: &str = r#"{"device_code":"made-up+/=&%","user_code":"UWBR-EFBT","verification_uri":"https://account.minimax.io/oauth-authorize","expires_in":300,"interval":3}"#;
@@ -35,7 +36,7 @@ async fn each_dialect_asks_for_a_code_in_its_own_words() -> TestResult {
             ),
         ),
     ] {
-        let server = says([(200, answer)]).await?;
+        let server = ScriptedServer::json([(200, answer)]).await?;
         let (_, pkce) = at(&server, dialect)?.request_device_code().await?;
         let request = &server.requests()[0];
         assert_eq!(request.target, "/oauth2/device/code");
@@ -78,7 +79,8 @@ async fn each_dialect_polls_in_its_own_words() -> TestResult {
             format!("{grant}device_code&client_id=mcode-public&user_code=UWBR-EFBT"),
         ),
     ] {
-        let server = says([(200, answer), (200, r#"{"status":"pending"}"#)]).await?;
+        let server =
+            ScriptedServer::json([(200, answer), (200, r#"{"status":"pending"}"#)]).await?;
         let provider = at(&server, dialect)?;
         let (device, pkce) = provider.request_device_code().await?;
         provider.poll_for_token(&device, &pkce).await?;
@@ -93,7 +95,7 @@ async fn each_dialect_polls_in_its_own_words() -> TestResult {
 
 #[tokio::test]
 async fn the_unit_of_the_interval_goes_with_the_shape_of_the_answer() -> TestResult {
-    let server = says([(200, OURS)]).await?;
+    let server = ScriptedServer::json([(200, OURS)]).await?;
     let (device, _) = at(&server, Dialect::OpenClaw)?
         .request_device_code()
         .await?;
@@ -101,7 +103,7 @@ async fn the_unit_of_the_interval_goes_with_the_shape_of_the_answer() -> TestRes
     assert_eq!(device.expires_in, Duration::from_secs(60));
     assert_eq!(device.verification_uri_complete, None);
 
-    let server = says([(200, RFC)]).await?;
+    let server = ScriptedServer::json([(200, RFC)]).await?;
     let (device, _) = at(&server, Dialect::MiniMaxCode)?
         .request_device_code()
         .await?;
@@ -112,67 +114,33 @@ async fn the_unit_of_the_interval_goes_with_the_shape_of_the_answer() -> TestRes
     Ok(())
 }
 
+/// The kind of the error, words of its message, and what changes in [`OURS`].
+const ODD: &str = r#"
+Protocol | not an instant | 1790000060000 | 1790000060
+Protocol | not an instant | 1790000060000 | 60
+Protocol | not a positive | 1790000060000 | -5
+Protocol | not a positive | 1790000060000 | 1.5
+Protocol | not a number | 1790000060000 | "soon"
+Expired | clock | 1790000060000 | 1789999999999
+Protocol | how long | "expired_in":1790000060000 | "x":1
+StateMismatch | state | {STATE} | other
+StateMismatch | state | "state":"{STATE}" | "x":1
+Protocol | user code | "user_code":"A+B&C" | "x":1
+Protocol | not https | https://platform | javascript://x
+Protocol | not https | http | file
+"#;
+
 #[tokio::test]
-async fn odd_device_answers_are_refused_in_clear_words() -> TestResult {
-    for (change, kind, words) in [
-        (
-            ("1790000060000", "1790000060"),
-            ErrorKind::Protocol,
-            "not an instant",
-        ),
-        (
-            ("1790000060000", "60"),
-            ErrorKind::Protocol,
-            "not an instant",
-        ),
-        (
-            ("1790000060000", "-5"),
-            ErrorKind::Protocol,
-            "not a positive",
-        ),
-        (
-            ("1790000060000", "1.5"),
-            ErrorKind::Protocol,
-            "not a positive",
-        ),
-        (
-            ("1790000060000", "\"soon\""),
-            ErrorKind::Protocol,
-            "not a number",
-        ),
-        (
-            ("1790000060000", "1789999999999"),
-            ErrorKind::Expired,
-            "clock",
-        ),
-        (
-            ("\"expired_in\":1790000060000", "\"x\":1"),
-            ErrorKind::Protocol,
-            "how long",
-        ),
-        (("{STATE}", "other"), ErrorKind::StateMismatch, "state"),
-        (
-            ("\"state\":\"{STATE}\"", "\"x\":1"),
-            ErrorKind::StateMismatch,
-            "state",
-        ),
-        (
-            ("\"user_code\":\"A+B&C\"", "\"x\":1"),
-            ErrorKind::Protocol,
-            "user code",
-        ),
-        (
-            ("https://platform", "javascript://x"),
-            ErrorKind::Protocol,
-            "not https",
-        ),
-        (("http", "file"), ErrorKind::Protocol, "not https"),
-    ] {
-        let body = OURS.replace(change.0, change.1);
-        let server = says([(200, &body)]).await?;
-        let error = failure(at(&server, Dialect::OpenClaw)?.request_device_code().await)?;
-        assert_eq!(error.kind(), kind, "{body}");
-        assert!(error.message().contains(words), "{error}: {body}");
+async fn odd_device_responses_are_rejected_in_clear_words() -> TestResult {
+    for row in ODD.lines().filter(|row| !row.is_empty()) {
+        let [kind, words, from, to] = row.split(" | ").collect::<Vec<_>>()[..] else {
+            return Err(format!("no row: {row}").into());
+        };
+        let server = ScriptedServer::json([(200, OURS.replace(from, to))]).await?;
+        let requested = at(&server, Dialect::OpenClaw)?.request_device_code().await;
+        let error = requested.unwrap_err();
+        assert_eq!(format!("{:?}", error.kind()), kind, "{row}");
+        assert!(error.message().contains(words), "{error}: {row}");
     }
     Ok(())
 }
@@ -181,7 +149,7 @@ async fn odd_device_answers_are_refused_in_clear_words() -> TestResult {
 async fn odd_intervals_count_as_not_named() -> TestResult {
     for odd in ["0", "-1", "\"soon\"", "null", "[]"] {
         let body = OURS.replace("3000", odd);
-        let server = says([(200, &body)]).await?;
+        let server = ScriptedServer::json([(200, &body)]).await?;
         let (device, _) = at(&server, Dialect::OpenClaw)?
             .request_device_code()
             .await?;

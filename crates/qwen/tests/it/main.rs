@@ -2,9 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod api;
-mod cancel;
-mod common;
-mod refresh;
+mod conformance;
+mod responses;
 mod second_step;
-mod sign_in;
-mod wire_cases;

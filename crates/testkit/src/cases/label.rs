@@ -2,13 +2,12 @@
 
 /// The label of a client's result, given the `Debug` name of its error kind, of its
 /// classification of an API response or of its poll result; the name itself if it has no label.
-#[must_use]
-pub fn label_of(name: &str) -> &str {
+pub(crate) fn label_of(name: &str) -> &str {
     match name {
         "Config" => "config_error",
         "Denied" => "denied",
         "Expired" => "expired",
-        "Fine" => "ok",
+        "Ok" => "ok",
         "Pending" => "pending",
         "PolicyDenied" => "policy_denied",
         "Protocol" => "protocol_error",

@@ -124,6 +124,14 @@ pub(crate) fn is_loopback_redirect(uri: &str) -> bool {
     }
 }
 
+/// Whether it is such an address, or has `localhost` for it (RFC 8252 section 8.3 advises against
+/// that).
+pub(crate) fn is_local_redirect(uri: &str) -> bool {
+    let by_name = uri.strip_prefix("http://localhost");
+    let literal = by_name.map(|rest| format!("http://127.0.0.1{rest}"));
+    is_loopback_redirect(literal.as_deref().unwrap_or(uri))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +157,19 @@ mod tests {
             "http://evil.example/?http://127.0.0.1:1",
         ] {
             assert!(!is_loopback_redirect(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_another_name_of_it_for_those_who_allow_that() {
+        for (uri, expected) in [
+            ("http://localhost:1/x", true),
+            ("http://127.0.0.1:1/x", true),
+            ("http://localhost.evil.example/", false),
+            ("http://localhost:1@evil.example/", false),
+            ("https://localhost:1/", false),
+        ] {
+            assert_eq!(is_local_redirect(uri), expected, "{uri}");
         }
     }
 }

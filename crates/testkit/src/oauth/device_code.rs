@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::pkce;
+use super::tokens::MUST_BE_ESCAPED;
 use crate::random;
 use crate::settings::{Approval, Settings};
 
@@ -60,7 +61,7 @@ impl DeviceGrant {
         Self {
             client_id: client_id.to_owned(),
             scope: scope.to_owned(),
-            device_code: format!("testkit-device-{}", random::hex(16)),
+            device_code: format!("testkit-device-{}{MUST_BE_ESCAPED}", random::hex(16)),
             user_code: random::user_code(),
             csrf: random::hex(16),
             interval: rules.interval,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::random;
 use crate::settings::{Rotation, Settings};
 
-/// The end of every refresh token: a client that does not form-encode it fails.
-const MUST_BE_ESCAPED: &str = "+/=&%";
+/// The end of every refresh token and device code: a client that does not form-encode it fails.
+pub(super) const MUST_BE_ESCAPED: &str = "+/=&%";
 
 #[derive(Debug)]
 pub(crate) struct Grants {

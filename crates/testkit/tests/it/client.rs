@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use llm_auth_testkit::{Approval, Testkit};
-use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::Value;
 
 /// The pair of RFC 7636 appendix B.
@@ -18,13 +18,16 @@ pub(crate) async fn automatic() -> Testkit {
     builder.interval(Duration::ZERO).start().await.unwrap()
 }
 
+/// A client without a name.
+pub(crate) fn http() -> ClientBuilder {
+    // All requests go to loopback, but the client requires a TLS provider all the same.
+    let _there_already = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy()
+}
+
 pub(crate) fn request(kit: &Testkit, method: Method, path: &str) -> RequestBuilder {
-    let client = Client::builder()
-        .user_agent("testkit-test/1")
-        .redirect(Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
+    let client = http().user_agent("testkit-test/1").redirect(Policy::none());
+    let client = client.build().unwrap();
     client.request(method, format!("{}{path}", kit.base_url()))
 }
 

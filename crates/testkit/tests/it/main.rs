@@ -7,7 +7,11 @@
 mod anthropic_messages;
 mod api_tokens;
 mod client;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod control_api;
+#[cfg(feature = "conformance")]
+mod dropped_callers;
 mod event_stream;
 mod google_code_flow;
 mod google_generate_content;

@@ -26,7 +26,7 @@ async fn the_program_says_where_it_is_and_ends_with_its_input() {
     out.read_line(&mut url).unwrap();
     let url = url.trim().to_owned();
     assert!(url.starts_with("http://127.0.0.1:"));
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::client::http().build().unwrap();
     let state = client.get(format!("{url}/testkit/state"));
     let state: Value = state.send().await.unwrap().json().await.unwrap();
     assert_eq!(state["base_url"], url);

@@ -225,7 +225,7 @@ async fn intervals_below_a_second_are_announced_as_fractions() {
 #[tokio::test]
 async fn without_a_user_agent_there_is_a_page_instead_of_a_response_in_json() {
     let kit = automatic().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::client::http().build().unwrap();
     let url = format!("{}{DEVICE}", kit.base_url());
     let response = client.post(url).form(&device_form()).send().await.unwrap();
     assert_eq!(response.status(), 200);

@@ -25,6 +25,22 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_CONTENT: u64 = 1024;
 
 /// The holder of a session's lock.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::store::LockHolder;
+///
+/// fn line(holder: LockHolder) -> String {
+///     match holder {
+///         LockHolder::Free => "the session is free".to_owned(),
+///         LockHolder::Process(id) => format!("process {id} holds the session"),
+///         _ => "another process holds the session".to_owned(),
+///     }
+/// }
+///
+/// assert_eq!(line(LockHolder::Process(4711)), "process 4711 holds the session");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LockHolder {

@@ -3,7 +3,7 @@
 use super::super::consent;
 use super::config::StandardProvider;
 use crate::http::{Call, Rejected, Response};
-use crate::oauth::{AuthorizationRequest, challenge, is_loopback_redirect};
+use crate::oauth::{AuthorizationRequest, challenge, is_local_redirect, is_loopback_redirect};
 use crate::state::State;
 
 /// The request, if it is valid. An unknown client or redirect URI is rejected with a page, any
@@ -21,7 +21,11 @@ pub(super) fn read(
     }
     let redirect_uri = form.get("redirect_uri").unwrap_or_default();
     let registered = provider.redirect_uris.iter().any(|uri| uri == redirect_uri);
-    if !registered && !is_loopback_redirect(redirect_uri) {
+    let is_local = match provider.accepts_localhost {
+        true => is_local_redirect(redirect_uri),
+        false => is_loopback_redirect(redirect_uri),
+    };
+    if !registered && !is_local {
         return reject("redirect_uri is neither registered nor a loopback address");
     }
     let Some(client_state) = form.get("state") else {

@@ -40,6 +40,7 @@ pub struct StandardProvider {
     pub(super) token_header: Option<String>,
     api_path: String,
     pub(super) redirect_uris: Vec<String>,
+    pub(super) accepts_localhost: bool,
     pub(super) user: Value,
     scopes: Vec<String>,
     parameters: Vec<(String, String)>,
@@ -70,6 +71,7 @@ impl StandardProvider {
             token_header: None,
             api_path: "/standard".to_owned(),
             redirect_uris: Vec::new(),
+            accepts_localhost: false,
             user: json!({
                 "sub": "testkit-user",
                 "name": "Testkit Person",
@@ -159,6 +161,14 @@ impl StandardProvider {
     #[must_use]
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Accepts redirect URIs that name this computer `localhost`, too. Default: only literal
+    /// addresses, as RFC 8252 section 8.3 advises.
+    #[must_use]
+    pub fn localhost_redirects(mut self) -> Self {
+        self.accepts_localhost = true;
         self
     }
 

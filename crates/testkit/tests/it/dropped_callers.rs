@@ -4,16 +4,28 @@ use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use llm_auth_core::{AuthManager, FileTokenStore, Silent};
-use llm_auth_qwen::QwenProvider;
-use llm_auth_testkit::{Approval, Testkit};
+use llm_auth_core::{AuthManager, FileTokenStore, ProviderSpec as _, Silent};
+use llm_auth_testkit::{Approval, StandardProvider, Testkit, TestkitBuilder, immediate_polls};
+
+use crate::conformance::vendor;
 
 type TestResult = Result<(), Box<dyn StdError>>;
 
 fn manager(kit: &Testkit, store: &FileTokenStore) -> Result<AuthManager, llm_auth_core::Error> {
-    let provider = QwenProvider::builder().base_url(kit.base_url())?.build();
+    let provider = vendor().builder().base_url(kit.base_url())?;
+    let provider = provider.schedule(immediate_polls()).build();
     Ok(AuthManager::builder(provider).store(store.clone()).build())
+}
+
+fn kit() -> TestkitBuilder {
+    let server = StandardProvider::new("my-app")
+        .device_authorization_path("/device")
+        .token_path("/token")
+        .user_info_path("/me");
+    let builder = Testkit::builder().standard(server);
+    builder.approval(Approval::Auto).interval(Duration::ZERO)
 }
 
 /// Polls a future so many times and then drops it; returns its output if it came before.
@@ -32,13 +44,9 @@ async fn polled<T>(work: impl Future<Output = T>, times: usize) -> Option<T> {
 
 #[tokio::test]
 async fn a_caller_that_is_dropped_at_any_await_point_of_a_refresh_loses_nothing() -> TestResult {
-    let kit = Testkit::builder()
-        .approval(Approval::Auto)
-        .interval(std::time::Duration::from_millis(50))
-        .start()
-        .await?;
+    let kit = kit().start().await?;
     let directory = tempfile::tempdir()?;
-    let store = FileTokenStore::file(directory.path().join("qwen.json"));
+    let store = FileTokenStore::file(directory.path().join("session.json"));
     manager(&kit, &store)?.login(&Silent).await?;
     let mut dropped_at = 0;
     loop {
@@ -48,8 +56,8 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_refresh_loses_nothing(
         caller.wait_idle().await;
         // Another process, which knows nothing of the first.
         let next = manager(&kit, &store)?.token().await?;
-        assert!(kit.qwen().is_live_access(next.access.expose()));
-        let seen = kit.qwen().counters();
+        assert!(kit.standard().is_live_access(next.access.expose()));
+        let seen = kit.standard().counters();
         assert_eq!((seen.reuse, seen.families_revoked), (0, 0));
         if let Some(token) = came {
             assert_eq!(token?.access, next.access);
@@ -58,7 +66,7 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_refresh_loses_nothing(
         dropped_at += 1;
     }
     assert!(dropped_at >= 2, "there were await points to drop it at");
-    assert_eq!(kit.qwen().violations(), Vec::<String>::new());
+    assert_eq!(kit.standard().violations(), Vec::<String>::new());
     Ok(())
 }
 
@@ -67,15 +75,13 @@ async fn a_caller_that_is_dropped_at_any_await_point_of_a_refresh_loses_nothing(
 #[test]
 fn a_process_that_ends_at_any_moment_of_a_refresh_loses_nothing_but_what_was_never_received()
 -> TestResult {
-    let kit = Testkit::builder()
-        .approval(Approval::Auto)
-        .interval(std::time::Duration::from_millis(50))
+    let kit = kit()
         // The server accepts a token again if its successor was never used: RFC 9700 section 4.14.2
         // leaves that to it, and without it a response that no client received is lost.
-        .grace(std::time::Duration::from_secs(600))
+        .grace(Duration::from_secs(600))
         .start_blocking()?;
     let directory = tempfile::tempdir()?;
-    let store = FileTokenStore::file(directory.path().join("qwen.json"));
+    let store = FileTokenStore::file(directory.path().join("session.json"));
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -100,8 +106,11 @@ fn a_process_that_ends_at_any_moment_of_a_refresh_loses_nothing_but_what_was_nev
             let token = manager.token().await?;
             manager.invalidate(&token).await
         })?;
-        assert!(kit.qwen().is_live_access(next.access.expose()), "{turns}");
+        assert!(
+            kit.standard().is_live_access(next.access.expose()),
+            "{turns}"
+        );
     }
-    assert_eq!(kit.qwen().counters().families_revoked, 0);
+    assert_eq!(kit.standard().counters().families_revoked, 0);
     Ok(())
 }
