@@ -53,7 +53,7 @@ type Check<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 ///   missing.
 ///
 /// A provider whose users bring an OAuth client
-/// ([`Client::Required`](llm_auth_core::Client::Required)) gets one, unless the builder sets it.
+/// ([`Client::Required`](llm_auth_core::provider::Client::Required)) gets one, unless the builder sets it.
 ///
 /// # Examples
 ///

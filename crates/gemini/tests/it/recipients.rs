@@ -40,8 +40,7 @@ async fn a_refresh_token_goes_to_no_host_of_google_s_other_apis() {
                 provider.revoke(&session).await.unwrap_err(),
                 provider.check_session(&session).unwrap_err(),
             ] {
-                let error = error.to_string();
-                assert!(error.contains("it was not sent"), "{error}");
+                assert!(error.to_string().contains("it was not sent"), "{error}");
             }
         }
     }
