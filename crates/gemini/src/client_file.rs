@@ -115,8 +115,8 @@ impl OAuthClient {
             .is_some_and(|found| !found.is_plain())
         {
             return Err(wrong(
-                "the client file holds an id, a secret or a project with characters or of a length \
-                 that Google gives to none",
+                "the client file contains an id, a secret or a project with characters or of a \
+                 length that Google does not use",
             ));
         }
         match (parsed.installed, parsed.web) {
@@ -128,7 +128,7 @@ impl OAuthClient {
             (None, Some(_)) => Err(wrong(
                 "the client file is that of a web application, which cannot sign in from a terminal",
             )),
-            _ => Err(wrong("the client file holds no installed client")),
+            _ => Err(wrong("the client file contains no installed client")),
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn google() -> OAuthConfig {
     endpoints.userinfo = known("https://www.googleapis.com/oauth2/v2/userinfo");
     endpoints.api_base = known("https://generativelanguage.googleapis.com");
     config.client = Client::Required(
-        "signing in to Gemini needs an OAuth client of your own, of type \"Desktop app\"".into(),
+        "signing in to Gemini requires your own OAuth client of type \"Desktop app\"".into(),
     );
     config.scope = format!("{SCOPE_CLOUD_PLATFORM} {SCOPE_RETRIEVER}");
     config.identity_scopes = vec![SCOPE_EMAIL.into(), "email".into()];

@@ -147,7 +147,7 @@ impl ProviderSpec for Gemini {
             }
             Some(_) => Err(Error::new(
                 ErrorKind::Config,
-                "the quota project that is stored is not a word of at most 256 ASCII characters: set the \
+                "the stored quota project is not a word of at most 256 ASCII characters: set the \
                  quota project, or sign in again",
             )),
         }

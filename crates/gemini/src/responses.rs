@@ -24,7 +24,8 @@ pub(crate) fn token(call: &Call<'_>, response: &Response) -> Result<TokenRespons
     if call.operation == Operation::Exchange && token.refresh.is_none() {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "Google gave no refresh token, so the session would end within the hour: take the program's access away at myaccount.google.com/permissions and sign in again",
+            "Google issued no refresh token, so the session would expire within the hour: remove \
+             the program's access at myaccount.google.com/permissions and sign in again",
         ));
     }
     Ok(token)

@@ -54,7 +54,7 @@ impl ProviderSpec for HuggingFace {
         config.client = match &self.client_id {
             Some(id) => Client::known(id),
             None => Client::Required(
-                "signing in to Hugging Face needs the id of an OAuth app of your own, a public one"
+                "signing in to Hugging Face requires the client id of your own public OAuth app"
                     .into(),
             ),
         };

@@ -23,7 +23,7 @@ pub(crate) fn read(
         .filter(|_| !poll_with_user_code)
         .or_else(|| fields.text("user_code"))
         .map(Secret::from)
-        .ok_or_else(|| odd("MiniMax sent no user code"))?;
+        .ok_or_else(|| odd("MiniMax's response contains no user code"))?;
     if fields.has("expired_in") {
         let lifetime = until_deadline(fields, now)?;
         let interval = milliseconds(fields, "interval");
@@ -31,7 +31,7 @@ pub(crate) fn read(
     }
     let lifetime = fields
         .seconds("expires_in")?
-        .ok_or_else(|| odd("MiniMax does not say how long the user code lives"))?;
+        .ok_or_else(|| odd("MiniMax's response does not contain the lifetime of the user code"))?;
     let interval = fields.seconds("interval").ok().flatten();
     let mut device = DeviceAuthorization::read_with(fields, device_code, lifetime, interval)?;
     if device.verification_uri_complete.is_none() {
@@ -47,7 +47,7 @@ fn until_deadline(fields: &JsonObject, now: Timestamp) -> Result<Duration> {
     let deadline = positive(fields, "expired_in")?
         .filter(|millis| INSTANTS.contains(millis))
         .ok_or_else(|| {
-            odd("MiniMax sent an expired_in that is not an instant in Unix milliseconds")
+            odd("MiniMax's response contains an expired_in that is not a Unix time in milliseconds")
         })?;
     let left = Timestamp::default()
         .after(Duration::from_millis(deadline))
@@ -55,7 +55,7 @@ fn until_deadline(fields: &JsonObject, now: Timestamp) -> Result<Duration> {
     if left.is_zero() {
         return Err(Error::new(
             ErrorKind::Expired,
-            "the user code had run out when it came: is the clock of this computer right?",
+            "the user code had expired on arrival: check the clock of this computer",
         ));
     }
     Ok(left)

@@ -135,7 +135,7 @@ impl FromStr for Region {
     /// [`ErrorKind::Config`] for anything but a [`name`](Self::name).
     fn from_str(name: &str) -> Result<Self> {
         let known = Self::ALL.into_iter().find(|region| region.name() == name);
-        known.ok_or_else(|| Error::new(ErrorKind::Config, "a MiniMax region is global or cn"))
+        known.ok_or_else(|| Error::new(ErrorKind::Config, "a MiniMax region must be global or cn"))
     }
 }
 
@@ -150,7 +150,7 @@ impl FromStr for Dialect {
         known.ok_or_else(|| {
             Error::new(
                 ErrorKind::Config,
-                "a MiniMax dialect is openclaw, mmx or mcode",
+                "a MiniMax dialect must be openclaw, mmx or mcode",
             )
         })
     }

@@ -90,7 +90,7 @@ fn expiry(fields: &JsonObject, now: Timestamp) -> Result<Timestamp> {
         return match fields.seconds("expires_in")? {
             Some(length) if !length.is_zero() => Ok(now.after(length)),
             _ => Err(odd(
-                "the token response does not name the lifetime of the token",
+                "the token response does not contain the lifetime of the token",
             )),
         };
     };

@@ -121,9 +121,7 @@ fn is_dead_code(response: &Response) -> bool {
 }
 
 fn dead_code(response: &Response) -> Error {
-    let error_response = ErrorResponse::new(
-        "expired_token",
-        Some("the device code is not valid any more"),
-    );
+    let error_response =
+        ErrorResponse::new("expired_token", Some("the device code is no longer valid"));
     error_for(Operation::Poll, response, &error_response)
 }

@@ -136,7 +136,7 @@ impl Protocol {
         session.metadata.identity = match timeout(IDENTITY_TIME, self.identity(&session)).await {
             Ok(Ok(identity)) => identity,
             Ok(Err(error)) => {
-                tracing::debug!(%error, "the user's identity is not known");
+                tracing::debug!(%error, "the user's identity is unknown");
                 None
             }
             Err(_elapsed) => None,

@@ -71,7 +71,7 @@ fn a_quota_project_of_a_file_is_a_valid_header_or_left_out() {
         if odd.is_empty() {
             assert_eq!(done.json()["headers"], json!({}));
         } else {
-            done.assert_failed(1, "the quota project that is stored");
+            done.assert_failed(1, "the stored quota project");
             is_plain(&done);
         }
         let mut command = user.command(&["token", "gemini", "--force-refresh"]);

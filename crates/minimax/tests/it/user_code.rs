@@ -116,13 +116,13 @@ async fn the_unit_of_the_interval_goes_with_the_shape_of_the_answer() -> TestRes
 
 /// The kind of the error, words of its message, and what changes in [`OURS`].
 const ODD: &str = r#"
-Protocol | not an instant | 1790000060000 | 1790000060
-Protocol | not an instant | 1790000060000 | 60
+Protocol | not a Unix time | 1790000060000 | 1790000060
+Protocol | not a Unix time | 1790000060000 | 60
 Protocol | not a positive | 1790000060000 | -5
 Protocol | not a positive | 1790000060000 | 1.5
 Protocol | not a number | 1790000060000 | "soon"
 Expired | clock | 1790000060000 | 1789999999999
-Protocol | how long | "expired_in":1790000060000 | "x":1
+Protocol | the lifetime | "expired_in":1790000060000 | "x":1
 StateMismatch | state | {STATE} | other
 StateMismatch | state | "state":"{STATE}" | "x":1
 Protocol | user code | "user_code":"A+B&C" | "x":1

@@ -32,7 +32,10 @@ pub(crate) fn authorization(url: &str, help: CallbackHelp<'_>, size: Size) -> Ve
     } else {
         say(
             &mut lines,
-            &format!("Your browser is then redirected to {}.", help.redirect_uri),
+            &format!(
+                "After you approve, your browser is redirected to {}.",
+                help.redirect_uri
+            ),
         );
         if let Paste::ByHand { .. } = help.paste {
             say(
@@ -56,8 +59,8 @@ fn from_afar(lines: &mut Vec<String>, help: CallbackHelp<'_>, size: Size) {
     let ways = ways(help);
     let many = ways.len() > 1;
     let text = format!(
-        "After you approve, your browser is sent to {}, an address on this computer, so the page \
-         will not load on yours.{}",
+        "After you approve, your browser is redirected to {}, an address on this computer, so the \
+         page will not load on yours.{}",
         help.redirect_uri,
         if many {
             " Finish in one of two ways:"
@@ -92,8 +95,8 @@ fn ways(help: CallbackHelp<'_>) -> Vec<Way> {
     match help.paste {
         Paste::ByHand { hidden } => add(
             format!(
-                "Copy that page's address anyway, paste it here and press Enter{}. The code in it \
-                 is also enough.",
+                "Copy that page's address anyway, paste it here and press Enter{}. The code alone \
+                 is enough.",
                 if hidden { " (input is hidden)" } else { "" }
             ),
             None,
