@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::HeaderName;
 use tokio::time::timeout;
 
 use super::config::{ClientCredentials, Flow, OAuthConfig};
@@ -17,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Operation, TokenResponse};
 use crate::http::{Form, HttpClient, Response};
 use crate::prompt::UserPrompt;
+use crate::sanitize::{is_header_value, printable};
 use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 
@@ -261,10 +263,26 @@ impl Protocol {
         };
         let default = config.endpoints.api_base.as_ref();
         let base = believed.or_else(|| default.filter(|api| permitted(api)).cloned());
+        let headers = self.spec.api_headers(session, config)?;
+        headers.iter().try_for_each(check_header)?;
         Ok(Api {
             base: base.map(|api| self.spec.api_base(&api)),
-            headers: self.spec.api_headers(session, config)?,
+            headers,
             ignored,
         })
     }
+}
+
+/// A header may come from a file.
+fn check_header((name, value): &(String, String)) -> Result<()> {
+    if HeaderName::from_bytes(name.as_bytes()).is_ok() && is_header_value(value) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Config,
+        format!(
+            "the API header {:?} cannot be sent: correct its name or its value",
+            printable(name)
+        ),
+    ))
 }

@@ -83,3 +83,18 @@ fn terms_that_forbid_the_hand_out_are_the_provider_s_to_report() {
     config.no_hand_out = Some("its terms".into());
     assert_eq!(config.provider().no_hand_out(), Some("its terms"));
 }
+
+#[test]
+fn an_api_header_that_cannot_be_sent_is_an_error() {
+    for (name, value, good) in [
+        ("X-Vendor", "made-up", true),
+        ("X Vendor", "made-up", false),
+        ("X-Vendor", "made\r\nup: x", false),
+        ("", "made-up", false),
+    ] {
+        let mut config = config("vendor");
+        config.api_headers.insert(name.into(), value.into());
+        let api = config.provider().api(&session());
+        assert_eq!(api.is_ok(), good, "{name:?} {value:?}");
+    }
+}
