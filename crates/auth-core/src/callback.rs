@@ -115,6 +115,7 @@ impl LoopbackListener {
     pub fn bind_to(redirect: &LoopbackRedirect) -> Result<Self> {
         let LoopbackRedirect { path, host, ports } = redirect;
         check_path(path)?;
+        check_ports(ports)?;
         let (address, listeners) =
             bind::loopback(ports).map_err(|source| cannot_listen(ports).with_source(source))?;
         let authority = match host {
@@ -221,6 +222,17 @@ impl LoopbackListener {
         let validator = CallbackValidator::new(&self.authority, &self.path, state, rule, issuer);
         let pending = PendingCallback::start(self.listeners, validator, deadline);
         pending.next(prompt).await
+    }
+}
+
+/// A redirect to a port that browsers refuse to open would never come.
+fn check_ports(ports: &[u16]) -> Result<()> {
+    match ports.iter().find(|port| bind::is_blocked(**port)) {
+        None => Ok(()),
+        Some(port) => Err(Error::new(
+            ErrorKind::Config,
+            format!("browsers do not open port {port} of this computer: register another port"),
+        )),
     }
 }
 

@@ -218,7 +218,7 @@ impl OAuthToken {
         self.refresh.as_ref().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotSignedIn,
-                "the access token has expired, and the session has no refresh token",
+                "the session has no refresh token, so it cannot be refreshed",
             )
         })
     }

@@ -67,7 +67,7 @@ fn first_free(ports: &[u16]) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     Err(last)
 }
 
-fn is_blocked(port: u16) -> bool {
+pub(super) fn is_blocked(port: u16) -> bool {
     port < 1024 || BLOCKED_PORTS.contains(&port)
 }
 

@@ -208,9 +208,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_interval_that_slow_down_names_counts_if_it_is_longer() {
         let named = |seconds| Ok(Poll::SlowDown(Some(Duration::from_secs(seconds))));
-        let responses = vec![named(20), named(1), ready()];
+        let responses = vec![named(20), named(1), named(5000), ready()];
         let (polls, _) = run(device(600, Some(2)), responses).await;
-        assert_eq!(polls, [2, 22, 47]);
+        assert_eq!(polls, [2, 22, 47, 107], "at most the cap");
     }
 
     #[tokio::test(start_paused = true)]

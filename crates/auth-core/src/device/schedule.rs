@@ -208,10 +208,10 @@ impl PollSchedule {
         self.timeout.min(expires_in)
     }
 
-    /// The wait after `slow_down`: a step longer, or as long as the server names.
+    /// The wait after `slow_down`: a step longer, or as long as the server names, up to the cap.
     pub(super) fn after_slow_down(&self, wait: Duration, named: Option<Duration>) -> Duration {
         let longer = wait.saturating_add(self.slow_down_step);
-        longer.max(named.unwrap_or_default())
+        longer.max(named.unwrap_or_default().min(self.cap))
     }
 
     pub(super) fn after_pending(&self, wait: Duration) -> Duration {

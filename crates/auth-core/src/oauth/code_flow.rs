@@ -34,6 +34,7 @@ impl Protocol {
                 format!("{} has no authorization endpoint", config.title()),
             ));
         };
+        requests::check_rules(config)?;
         let client = self.sign_in_client()?;
         let (pkce, state) = (Pkce::generate()?, random_state()?);
         let mut redirect = flow.redirect.clone();

@@ -415,7 +415,8 @@ impl Default for DeviceFlow {
     }
 }
 
-/// How a provider redirects the browser in the code flow. PKCE and `state` are always sent.
+/// How a provider redirects the browser in the code flow. PKCE and `state` are always sent: a
+/// [rule](RequestRules) that changes them is an error.
 ///
 /// # Examples
 ///

@@ -102,16 +102,16 @@ impl InUse<'_> {
             Client::Known(_) => {}
         }
         let client = self.config.client.credentials();
-        Ok(self.recorded(session, client, None))
+        Ok(self.recorded(session, client, false))
     }
 
-    /// The session with what a later refresh needs: its client, its region. `previous` is the session
-    /// that it replaces; what that one records stays.
+    /// The session with what a later refresh needs: its client, its region. A refresh changes nothing
+    /// of what a session records of its sign-in.
     pub(super) fn recorded(
         &self,
         mut session: OAuthToken,
         client: Option<&ClientCredentials>,
-        previous: Option<&OAuthToken>,
+        is_refresh: bool,
     ) -> OAuthToken {
         let metadata = &mut session.metadata;
         if let Some(client) = client
@@ -125,15 +125,14 @@ impl InUse<'_> {
         let is_of_other_client = client
             .zip(self.config.client.credentials())
             .is_some_and(|(used, own)| used.id != own.id);
-        if is_of_other_client {
+        if is_of_other_client || is_refresh {
             return session;
         }
         for (name, value) in &self.config.session_data {
-            let recorded = previous.and_then(|previous| previous.metadata.provider_data.get(name));
             metadata
                 .provider_data
                 .entry(name.clone())
-                .or_insert_with(|| recorded.unwrap_or(value).clone());
+                .or_insert_with(|| value.clone());
         }
         session
     }

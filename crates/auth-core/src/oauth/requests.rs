@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use super::config::{ClientCredentials, DeviceFlow, OAuthConfig};
 use crate::device::DeviceAuthorization;
+#[cfg(feature = "loopback")]
+use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Operation;
 use crate::http::Form;
 use crate::pkce::Pkce;
@@ -49,10 +51,46 @@ impl RequestRules {
     }
 }
 
+/// Checks that no rule weakens the code flow: the parameters that protect it, and without which no
+/// response counts, are sent as the RFCs have them.
+#[cfg(feature = "loopback")]
+pub(super) fn check_rules(config: &OAuthConfig) -> Result<()> {
+    const KEPT: [(Operation, &[&str]); 2] = [
+        (
+            Operation::Authorization,
+            &["state", "code_challenge", "code_challenge_method"],
+        ),
+        (Operation::Exchange, &["code", "code_verifier"]),
+    ];
+    for (operation, kept) in KEPT {
+        let Some(rules) = config.requests.get(&operation) else {
+            continue;
+        };
+        let changed = |name: &&&str| {
+            rules.add.contains_key(**name)
+                || rules.omit.iter().any(|omitted| omitted == **name)
+                || rules.rename.contains_key(**name)
+                || rules.rename.values().any(|to| to == **name)
+        };
+        if let Some(name) = kept.iter().find(changed) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the configuration of {} changes `{name}`, which protects the sign-in: remove \
+                     that rule",
+                    config.title()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The grant of RFC 8628 section 3.4.
 pub(super) const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// RFC 8628 section 3.1, with PKCE (RFC 7636 section 4.3) and `state` if the provider wants them.
+/// RFC 8628 section 3.1, with PKCE (RFC 7636 section 4.3) and `state` if the provider wants them. It
+/// names the client and does not authenticate it: a client secret goes to the token endpoint only.
 pub(super) fn device_authorization(
     config: &OAuthConfig,
     flow: &DeviceFlow,
@@ -60,7 +98,11 @@ pub(super) fn device_authorization(
     pkce: &Pkce,
     state: &Secret,
 ) -> Form {
-    let mut form = with_scope(with_client(Form::new(), client), config);
+    let mut form = Form::new();
+    if let Some(client) = client {
+        form = form.text("client_id", &client.id);
+    }
+    form = with_scope(form, config);
     if flow.pkce {
         form = with_challenge(form, pkce);
     }

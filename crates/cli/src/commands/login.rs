@@ -104,9 +104,9 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         ..args.provider_args.clone()
     };
     let configured = provider.configure(&provider_args, None, args.timeout)?;
-    provider.check_login(&args.provider_args)?;
-    let places = trust::SignIn::judged(provider, &args.provider_args)?;
-    if provider.sends_client_secret(&args.provider_args)? {
+    provider.check_login(&provider_args)?;
+    let places = trust::SignIn::judged(provider, &provider_args)?;
+    if provider.sends_client_secret(&provider_args)? {
         places.check_secret_way()?;
     }
     let named = provider.accounts(&store).named(&session.selector)?;

@@ -20,6 +20,14 @@ use super::table::Own;
 use crate::error::Failure;
 use crate::system::env::{self, Variables};
 
+/// What a provider is configured for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Purpose {
+    SignIn,
+    /// A session that exists already.
+    Stored,
+}
+
 impl ProviderName {
     /// The provider as the flags and the environment want it. `patience` bounds a sign-in.
     pub(crate) fn configure(
@@ -29,7 +37,12 @@ impl ProviderName {
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
         let http = http_client(request_timeout)?;
-        self.configure_with(http, args, patience)
+        self.configure_with(http, args, Purpose::SignIn, patience)
+    }
+
+    /// The same to import a session, which belongs to the client of the program that made it.
+    pub(crate) fn configure_for_import(self, args: &ProviderArgs) -> Result<Provider, Failure> {
+        self.configure_with(http_client(None)?, args, Purpose::Stored, None)
     }
 
     /// The same for a stored session: what is secret goes by no way on which the environment lets
@@ -43,24 +56,29 @@ impl ProviderName {
         if let Some(why) = reader::doubt(&args.trust)? {
             http = http.refuse_secrets_by_proxy(why);
         }
-        self.configure_with(build(http)?, args, None)
+        self.configure_with(build(http)?, args, Purpose::Stored, None)
     }
 
     /// The same for questions that nothing is sent for.
     pub(crate) fn configure_offline(self, args: &ProviderArgs) -> Result<Provider, Failure> {
-        self.configure_with(HttpClient::default(), args, None)
+        self.configure_with(HttpClient::default(), args, Purpose::Stored, None)
     }
 
     fn configure_with(
         self,
         http: HttpClient,
         args: &ProviderArgs,
+        purpose: Purpose,
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
         self.check_flags(args)?;
         let variables = Variables::of(self.name());
-        let overrides = overrides(&variables)?;
-        let client = self.own_client(&variables, args)?;
+        let overrides = self.overrides(&variables, args)?;
+        // A session keeps the client that it was made with. A variable sets another for new sign-ins
+        // only, unless each user brings a client.
+        let is_for_it = purpose == Purpose::SignIn || args.client.is_some();
+        let is_for_it = is_for_it || self.needs_own_client(args);
+        let client = self.own_client(&variables, args)?.filter(|_| is_for_it);
         let may_have = client.is_none()
             || args.client.is_some()
             || self.check_client(args, client.as_ref(), &overrides).is_ok();
@@ -114,16 +132,42 @@ impl ProviderName {
         if let Some(file) = &args.client_file {
             return file.client().map(Some);
         }
+        let id = variables.word("CLIENT_ID")?;
+        if !self.needs_own_client(args) {
+            // A public client, which has no secret.
+            return Ok(id.map(|id| OAuthClient::new(id, None)));
+        }
         let secret = variables.word("CLIENT_SECRET")?.map(Secret::from);
-        match (variables.word("CLIENT_ID")?, secret) {
+        match (id, secret) {
             (Some(id), secret) => Ok(Some(OAuthClient::new(id, secret))),
             (None, None) => Ok(None),
-            (None, Some(_)) if !self.needs_own_client(args) => Ok(None),
             (None, Some(_)) => Err(env::not_valid(
                 &variables.name("CLIENT_SECRET"),
                 &format!("{} is not set", variables.name("CLIENT_ID")),
             )),
         }
+    }
+
+    /// The endpoints that the environment sets, as far as the provider has them.
+    fn overrides(
+        self,
+        variables: &Variables,
+        args: &ProviderArgs,
+    ) -> Result<EndpointOverrides, Failure> {
+        let own = self.config(args).endpoints;
+        let mut overrides = EndpointOverrides::default();
+        if let Some(base) = variables.endpoint("BASE_URL")? {
+            overrides = variables.checked("BASE_URL", overrides.base(base.as_str()))?;
+        }
+        for role in EndpointRole::ALL {
+            if let Some(variable) = variable_of(role)
+                && let Some(url) = variables.endpoint(variable)?
+                && own.get(role).is_some()
+            {
+                overrides = overrides.endpoint(role, url);
+            }
+        }
+        Ok(overrides)
     }
 
     fn needs_own_client(self, args: &ProviderArgs) -> bool {
@@ -160,7 +204,7 @@ impl ProviderName {
         if args.client.is_some() {
             return Ok(());
         }
-        self.check_client(args, client.as_ref(), &overrides(&variables)?)
+        self.check_client(args, client.as_ref(), &self.overrides(&variables, args)?)
     }
 
     /// Whether a sign-in sends the secret of a client of the user's own.
@@ -213,22 +257,6 @@ fn hand_out(title: &str, forbidden: Option<&str>) -> Result<(), Failure> {
             advice: "sign in inside your own program, with the library".into(),
         }),
     }
-}
-
-/// The endpoints that the environment sets.
-fn overrides(variables: &Variables) -> Result<EndpointOverrides, Failure> {
-    let mut overrides = EndpointOverrides::default();
-    if let Some(base) = variables.endpoint("BASE_URL")? {
-        overrides = variables.checked("BASE_URL", overrides.base(base.as_str()))?;
-    }
-    for role in EndpointRole::ALL {
-        if let Some(variable) = variable_of(role)
-            && let Some(url) = variables.endpoint(variable)?
-        {
-            overrides = overrides.endpoint(role, url);
-        }
-    }
-    Ok(overrides)
 }
 
 #[cfg(test)]

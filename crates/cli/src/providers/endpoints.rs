@@ -57,7 +57,9 @@ pub(crate) fn of(
     for session in std::iter::once(None).chain(of_sessions) {
         // The region of a session may be one that this version does not know.
         for (role, endpoint) in configured.endpoints(session).unwrap_or_default() {
-            let is_known = entries.iter().any(|entry| entry.endpoint == endpoint);
+            // One URL may serve several roles, and each is judged.
+            let is_same = |entry: &Entry| entry.role == role && entry.endpoint == endpoint;
+            let is_known = entries.iter().any(is_same);
             if let (Some(variable), false) = (variable_of(role), is_known) {
                 entries.push(Entry {
                     role,

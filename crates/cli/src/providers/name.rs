@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use llm_auth_core::provider::OAuthConfig;
-use llm_auth_core::{FileTokenStore, FlowKind};
+use llm_auth_core::provider::{Flow, OAuthConfig};
+use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind};
 
 use super::args::ProviderArgs;
 use super::table::{self, Own, Row};
@@ -72,7 +72,17 @@ impl ProviderName {
     /// Whether its sign-in needs a browser on this computer.
     pub(crate) fn signs_in_by_browser(self) -> bool {
         let flows = self.config(&ProviderArgs::default()).flows;
-        flows.first().map(llm_auth_core::provider::Flow::kind) == Some(FlowKind::Code)
+        flows.first().map(Flow::kind) == Some(FlowKind::Code)
+    }
+
+    /// The endpoint that a sign-in requests first.
+    pub(super) fn start_of_sign_in(self, args: &ProviderArgs) -> EndpointRole {
+        let flows = self.config(args).flows;
+        let first = flows.first().map(Flow::kind);
+        match args.flow.or(first) {
+            Some(FlowKind::Code) => EndpointRole::Authorization,
+            _ => EndpointRole::DeviceAuthorization,
+        }
     }
 
     /// Whether a refresh spends the refresh token, so that two programs cannot share a session.

@@ -107,7 +107,9 @@ impl SignIn {
             .filter(|entry| !is_own(entry))
             .cloned()
             .collect();
-        let first = entries.first().map(|entry| entry.endpoint.base());
+        let start = provider.start_of_sign_in(args);
+        let first = entries.iter().find(|entry| entry.role == start);
+        let first = first.map(|entry| entry.endpoint.base());
         for entry in &foreign {
             let is_sent_to = [EndpointRole::Token, EndpointRole::Userinfo].contains(&entry.role);
             let is_of_first = first == Some(entry.endpoint.base());

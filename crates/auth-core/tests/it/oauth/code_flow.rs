@@ -250,3 +250,39 @@ async fn a_registered_port_that_another_program_uses_is_named() {
     assert_eq!(error.kind(), ErrorKind::Callback);
     assert!(error.to_string().contains(&port.to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn a_rule_that_weakens_the_code_flow_opens_nothing() {
+    let omit = |operation, name: &str| {
+        let mut config = Issuing { port: 8020 }.config();
+        config.rules(operation).omit.push(name.into());
+        config
+    };
+    let mut plain = Issuing { port: 8020 }.config();
+    let rules = plain.rules(Operation::Authorization);
+    let method = ("code_challenge_method".into(), "plain".into());
+    rules.add.insert(method.0, method.1);
+    for config in [
+        omit(Operation::Authorization, "state"),
+        omit(Operation::Authorization, "code_challenge"),
+        omit(Operation::Exchange, "code_verifier"),
+        plain,
+    ] {
+        let error = config.provider().authenticate(&llm_auth_core::Silent).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(
+            error.to_string().contains("protects the sign-in"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_registered_port_that_browsers_block_is_an_error() {
+    for port in [0, 80, 6000] {
+        let provider = Issuing { port }.provider();
+        let error = provider.authenticate(&llm_auth_core::Silent).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Config, "{port}");
+    }
+}

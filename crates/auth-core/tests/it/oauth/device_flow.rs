@@ -7,8 +7,8 @@ use llm_auth_core::provider::{
     Call, Client, DeviceFlow, Flow, OAuthConfig, Poll, Response, TokenResponse,
 };
 use llm_auth_core::{
-    AuthProvider as _, ErrorKind, OAuthProvider, PollSchedule, ProviderSpec, Result, SecureUrl,
-    Silent,
+    AuthProvider as _, ClientCredentials, ErrorKind, OAuthProvider, PollSchedule, ProviderSpec,
+    Result, SecureUrl, Silent,
 };
 
 use crate::support::script::Script;
@@ -113,4 +113,21 @@ async fn a_state_that_does_not_come_back_ends_the_sign_in() {
     let error = provider.authenticate(&Silent).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StateMismatch);
     assert_eq!(script.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_secret_goes_to_the_token_endpoint_only() {
+    let script = Script::start(&[(200, DEVICE), (400, "error=authorization_pending")]).await;
+    let secret = Some("made-up-secret".into());
+    let provider = OAuthProvider::<Vendor>::builder()
+        .base_url(&script.base)
+        .unwrap()
+        .client(ClientCredentials::new("made-up-id", secret))
+        .build();
+    let (device, pkce) = provider.request_device_code().await.unwrap();
+    provider.poll_for_token(&device, &pkce).await.unwrap();
+    let sent = script.sent();
+    assert_eq!(sent[0].parameter("client_id"), Some("made-up-id"));
+    assert_eq!(sent[0].parameter("client_secret"), None);
+    assert_eq!(sent[1].parameter("client_secret"), Some("made-up-secret"));
 }

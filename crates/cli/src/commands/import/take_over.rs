@@ -36,7 +36,7 @@ pub(super) fn taken_over(
     };
     let configured = found
         .provider
-        .configure(&found.provider_args(args), None, None)?;
+        .configure_for_import(&found.provider_args(args))?;
     let mut token = configured.import_session(token)?;
     if let Some(why) = text::not_a_session(&token) {
         return Err(refused(&why));

@@ -37,21 +37,25 @@ fn a_sign_in_at_another_server_prints_that_and_sends_nothing_of_the_session() {
 
 #[test]
 fn a_code_or_token_of_one_server_is_not_sent_to_another() {
-    for (provider, last) in [
-        ("qwen", "TOKEN_ENDPOINT"),
-        ("minimax", "TOKEN_ENDPOINT"),
-        ("gemini", "TOKEN_ENDPOINT"),
-        ("gemini", "USERINFO_ENDPOINT"),
+    for (provider, set_by) in [
+        ("qwen", &["TOKEN_ENDPOINT"][..]),
+        ("minimax", &["TOKEN_ENDPOINT"]),
+        ("gemini", &["TOKEN_ENDPOINT"]),
+        ("gemini", &["USERINFO_ENDPOINT"]),
+        // An endpoint that the sign-in does not begin at changes nothing.
+        ("qwen", &["AUTHORIZATION_ENDPOINT", "TOKEN_ENDPOINT"]),
+        ("huggingface", &["AUTHORIZATION_ENDPOINT", "TOKEN_ENDPOINT"]),
     ] {
         let (user, stranger) = (User::new(), Stranger::new());
         let mut command = user.command(&["login", provider]);
-        set(&mut command, provider, &[last], &stranger);
+        command.env("LLM_AUTH_HUGGINGFACE_CLIENT_ID", "made-up");
+        set(&mut command, provider, set_by, &stranger);
         let done = Done::of(&mut command);
         done.assert_failed(1, &stranger.host);
         let flag = format!("add --trust-endpoint {}, or", stranger.host);
         assert!(done.err.contains(&flag), "{done:?}");
         let kit = user.kit.base_url().trim_start_matches("http://");
-        let home = [kit, "oauth2.googleapis.com"];
+        let home = [kit, "oauth2.googleapis.com", "huggingface.co"];
         assert!(home.iter().any(|home| done.err.contains(home)), "{done:?}");
         assert_eq!(user.kit.qwen().counters().device_requests, 0);
         assert_eq!(user.kit.minimax().counters().device_requests, 0);

@@ -13,8 +13,7 @@ use crate::support::user::User;
 /// Whether a provider has this endpoint, so that its variable means anything.
 fn has(provider: &str, last: &str) -> bool {
     match last {
-        "USERINFO_ENDPOINT" => provider == "gemini",
-        "REVOCATION_ENDPOINT" => provider != "qwen",
+        "USERINFO_ENDPOINT" | "REVOCATION_ENDPOINT" => provider == "gemini",
         _ => true,
     }
 }
@@ -158,11 +157,15 @@ fn an_imported_session_belongs_to_the_provider_whatever_the_environment_sets() {
     ] {
         let import_session = ["import", "gochat", "--take-over", "--vendor", provider];
         let mut command = user.command(&[&import_session[..], &["--file", file]].concat());
+        command.env(variable(provider, "CLIENT_ID"), "made-up-client");
         set(&mut command, provider, &FOR_SESSIONS, &stranger);
         let done = Done::of(&mut command);
         assert_eq!(done.code, Some(0), "{done:?}");
         let stored = read(&user.file(provider, "default"));
         assert_eq!(stored["llm_auth"]["server"], own);
+        // The client is that of the program which made the session.
+        let client = &stored["llm_auth"]["context"]["client_id"];
+        assert_ne!(client, "made-up-client");
         let mut command = user.command(&["token", provider]);
         set(&mut command, provider, &FOR_SESSIONS, &stranger);
         Done::of(&mut command).assert_failed(1, &stranger.host);
@@ -223,4 +226,39 @@ fn status_shows_the_api_of_each_session() {
         let status = user.run(&["status", provider, "--json"]).json();
         assert_eq!(status["sessions"][0]["endpoints_refused"], Value::Null);
     }
+}
+
+#[test]
+fn a_variable_of_an_endpoint_that_a_provider_lacks_stops_no_session() {
+    for (provider, last) in [
+        ("qwen", "REVOCATION_ENDPOINT"),
+        ("qwen", "USERINFO_ENDPOINT"),
+        ("minimax", "REVOCATION_ENDPOINT"),
+        ("minimax", "USERINFO_ENDPOINT"),
+    ] {
+        let (user, stranger) = (User::new(), Stranger::new());
+        user.sign_in(&[provider]);
+        let mut command = user.command(&["token", provider]);
+        set(&mut command, provider, &[last], &stranger);
+        let done = Done::of(&mut command);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(stranger.seen(), "");
+    }
+}
+
+#[test]
+fn a_quota_project_of_the_environment_does_not_stay_with_a_session() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    let file = user.file("gemini", "default");
+    let mut session = read(&file);
+    let context = session["llm_auth"]["context"].as_object_mut().unwrap();
+    context.remove("quota_project");
+    session["expires"] = 1.into();
+    fs::write(&file, session.to_string()).unwrap();
+    let mut command = user.command(&["token", "gemini"]);
+    command.env("LLM_AUTH_GEMINI_QUOTA_PROJECT", "made-up-project");
+    assert_eq!(Done::of(&mut command).code, Some(0));
+    let stored = read(&file);
+    assert_eq!(stored["llm_auth"]["context"]["quota_project"], json!(null));
 }
