@@ -70,11 +70,7 @@ impl Approver {
                 // The user was faster.
                 return;
             }
-            if let Ok(http::Response {
-                location: Some(back),
-                ..
-            }) = http::get(&url).await
-            {
+            if let Ok(Some(back)) = http::get(&url).await {
                 let _seen = http::get(&back).await;
             }
         });

@@ -133,10 +133,10 @@ impl DemoProvider {
         headers.push(("Authorization".to_owned(), bearer));
         let url = format!("{base}{}", self.stage.path);
         let body = (self.stage.body)();
-        let response = http::post_json(&url, &headers, body.to_string())
+        let (status, response) = http::post_json(&url, &headers, &body)
             .await
             .map_err(|error| Failure::Demo(format!("the API call failed: {error}")))?;
-        Ok((response.status, words(&response.body)))
+        Ok((status, words(&response)))
     }
 
     /// Whether it was an answer of the model (MiniMax refuses with status 200).
@@ -146,8 +146,7 @@ impl DemoProvider {
 }
 
 /// The text of an answer or of a refusal, in the three providers' shapes.
-fn words(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+fn words(body: &Value) -> String {
     let places = [
         "/choices/0/message/content",
         "/content/0/text",
