@@ -89,8 +89,8 @@ pub(super) fn check_rules(config: &OAuthConfig) -> Result<()> {
 /// The grant of RFC 8628 section 3.4.
 pub(super) const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// RFC 8628 section 3.1, with PKCE (RFC 7636 section 4.3) and `state` if the provider wants them. It
-/// names the client and does not authenticate it: a client secret goes to the token endpoint only.
+/// RFC 8628 section 3.1, with PKCE (RFC 7636 section 4.3) and `state` if the provider wants them. A
+/// client with a secret authenticates as at the token endpoint.
 pub(super) fn device_authorization(
     config: &OAuthConfig,
     flow: &DeviceFlow,
@@ -98,11 +98,7 @@ pub(super) fn device_authorization(
     pkce: &Pkce,
     state: &Secret,
 ) -> Form {
-    let mut form = Form::new();
-    if let Some(client) = client {
-        form = form.text("client_id", &client.id);
-    }
-    form = with_scope(form, config);
+    let mut form = with_scope(with_client(Form::new(), client), config);
     if flow.pkce {
         form = with_challenge(form, pkce);
     }

@@ -174,7 +174,7 @@ impl ProviderName {
         matches!(self.config(args).client, Client::Required(_))
     }
 
-    /// Refuses to send the secret of this client to a token endpoint that must not receive it.
+    /// Refuses to send the secret of this client to an endpoint that must not receive it.
     fn check_client(
         self,
         args: &ProviderArgs,
@@ -187,7 +187,11 @@ impl ProviderName {
         let spec = (self.row().spec)(args, Own::default());
         let provider = OAuthProviderBuilder::of(spec).overrides(overrides.clone());
         let provider = provider.build();
-        check_secret(self, args, &provider.config().endpoints.token)
+        let endpoints = &provider.config().endpoints;
+        let others = [&endpoints.device_authorization, &endpoints.revocation];
+        std::iter::once(&endpoints.token)
+            .chain(others.into_iter().flatten())
+            .try_for_each(|endpoint| check_secret(self, args, endpoint))
     }
 
     /// Refuses a sign-in that lacks what this provider needs, or that would send the secret of the

@@ -111,3 +111,16 @@ fn the_secret_of_the_user_s_client_goes_to_the_provider_alone() {
     let seen = stranger.seen();
     assert_eq!(seen, "");
 }
+
+#[test]
+fn a_client_secret_goes_to_no_device_endpoint_of_the_environment() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    let mut command = user.command(&["login", "huggingface"]);
+    command
+        .env("LLM_AUTH_HUGGINGFACE_CLIENT_ID", "made-up")
+        .env("LLM_AUTH_HUGGINGFACE_CLIENT_SECRET", "made-up-secret");
+    let device = ["DEVICE_AUTHORIZATION_ENDPOINT"];
+    set(&mut command, "huggingface", &device, &stranger);
+    Done::of(&mut command).assert_failed(1, "was not sent");
+    assert_eq!(stranger.seen(), "");
+}
