@@ -6,7 +6,14 @@ use std::path::Path;
 use super::{Findings, sources};
 
 /// The files of each provider crate, below its directory.
-const FILES: [&str; 4] = ["Cargo.toml", "README.md", "src/lib.rs", "tests/it/main.rs"];
+const FILES: [&str; 6] = [
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "src/lib.rs",
+    "tests/it/main.rs",
+];
 
 /// Names of source files that have another name in all provider crates, and that name.
 const NAMES: [(&str, &str); 5] = [
