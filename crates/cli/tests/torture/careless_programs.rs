@@ -14,6 +14,9 @@ use tokio::sync::oneshot;
 
 pub(crate) const FLAG: &str = "--careless";
 
+/// The program goes on with its token until the word.
+pub(crate) const WAITS: &str = "waits";
+
 /// A wait that never ends, for a test.
 const HUNG: Duration = Duration::from_secs(20);
 
@@ -36,12 +39,11 @@ pub(crate) fn asked() -> Option<ExitCode> {
     let manager = AuthManager::builder(provider.build())
         .store(FileTokenStore::file(file))
         .build();
-    let linger = more.first().map_or(0, |word| word.parse().unwrap());
-    let linger = Duration::from_millis(linger);
+    let waits = more.first().is_some_and(|more| more == WAITS);
     let outcome = match name.as_str() {
-        "returns" => many_threads().block_on(returns(manager, linger)),
-        "static" => many_threads().block_on(in_a_static(manager, linger)),
-        "exits" => many_threads().block_on(exits(manager, linger)),
+        "returns" => many_threads().block_on(returns(manager, waits)),
+        "static" => many_threads().block_on(in_a_static(manager, waits)),
+        "exits" => many_threads().block_on(exits(manager, waits)),
         "blocks" => return Some(blocks(manager)),
         "deadline" => deadline(&manager),
         "two-runtimes" => two_runtimes(&manager),
@@ -95,26 +97,33 @@ fn word() -> oneshot::Receiver<()> {
     word
 }
 
-/// The README's program, and what it does with the token takes a while.
-async fn returns(manager: AuthManager, linger: Duration) -> Outcome {
+/// What a program does with its token: nothing, or something that lasts until the word.
+async fn until_word(waits: bool) {
+    if waits {
+        let _came = word().await;
+    }
+}
+
+/// The README's program, which has a use for the token if it `waits`.
+async fn returns(manager: AuthManager, waits: bool) -> Outcome {
     let token = manager.token().await;
-    tokio::time::sleep(linger).await;
+    until_word(waits).await;
     token
 }
 
 /// The same with a manager that is never dropped.
-async fn in_a_static(manager: AuthManager, linger: Duration) -> Outcome {
+async fn in_a_static(manager: AuthManager, waits: bool) -> Outcome {
     static MANAGER: OnceLock<AuthManager> = OnceLock::new();
     let token = MANAGER.get_or_init(|| manager).token().await;
-    tokio::time::sleep(linger).await;
+    until_word(waits).await;
     token
 }
 
 /// The same, and no destructor runs.
 #[allow(clippy::exit, reason = "what is put to the test")]
-async fn exits(manager: AuthManager, linger: Duration) -> Outcome {
+async fn exits(manager: AuthManager, waits: bool) -> Outcome {
     let token = manager.token().await;
-    tokio::time::sleep(linger).await;
+    until_word(waits).await;
     report(&token);
     std::process::exit(0)
 }

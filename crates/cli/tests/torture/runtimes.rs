@@ -10,6 +10,7 @@ use std::time::Duration;
 use llm_auth_core::{Clock as _, SystemClock};
 use llm_auth_testkit::{Fault, Operation, Provider};
 
+use crate::careless_programs::WAITS;
 use crate::injector::next_call;
 use crate::process::{Done, Running, start};
 use crate::round::{Check, Round, Stop, ensure};
@@ -37,8 +38,8 @@ fn almost_expired() -> Check<World> {
 }
 
 /// Starts a program, and waits until its request is at the server.
-fn requesting(world: &World, name: &str) -> Check<(Running, ChildStdin)> {
-    let mut command = world.careless(&[], name, &[]);
+fn requesting(world: &World, name: &str, more: &[&str]) -> Check<(Running, ChildStdin)> {
+    let mut command = world.careless(&[], name, more);
     let mut running = start(command.stdin(Stdio::piped()));
     let input = running.input().unwrap();
     world.wait_for_server("the request", |seen| seen.refreshes > 0)?;
@@ -66,16 +67,22 @@ pub(crate) fn judge(round: &mut Round, world: &World, done: &Done, ends: &[i32])
     world.check_output(done)
 }
 
-/// A program that gets its token at once and ends now or a little later.
+/// A program that gets its token at once, and ends at once, when the request is at the server, or
+/// later in the life of the request.
 fn ends_early(round: &mut Round, name: &str) -> Check {
     let world = almost_expired()?;
-    // At once, or anywhere in the life of the request.
-    let linger = match round.index % 2 {
-        0 => Duration::ZERO,
-        _ => round.random.time(SERVER_TAKES * 3 / 2),
-    };
-    let linger = linger.as_millis().to_string();
-    let done = world.run_unchecked(&mut world.careless(&[], name, &[&linger]))?;
+    let moment = round.index % 3;
+    if moment == 0 {
+        let done = world.run_unchecked(&mut world.careless(&[], name, &[]))?;
+        return judge(round, &world, &done, &[0]);
+    }
+    let (running, mut input) = requesting(&world, name, &[WAITS])?;
+    if moment == 1 {
+        // The moment of the end is the fault: this sleep waits for nothing.
+        std::thread::sleep(round.random.time(SERVER_TAKES * 3 / 2));
+    }
+    go(&mut input);
+    let done = running.finish()?;
     judge(round, &world, &done, &[0])
 }
 
@@ -97,7 +104,7 @@ pub(crate) fn exits(round: &mut Round) -> Check {
 /// The only thread blocks: another process must get the token meanwhile.
 pub(crate) fn blocks(round: &mut Round) -> Check {
     let world = expired()?;
-    let (running, mut input) = requesting(&world, "blocks")?;
+    let (running, mut input) = requesting(&world, "blocks", &[])?;
     go(&mut input);
     let other = world.run(&world.token(ACCOUNT, &["--timeout", "3"]))?;
     go(&mut input);
@@ -114,7 +121,7 @@ pub(crate) fn blocks(round: &mut Round) -> Check {
 /// Goes on with the program when the request is at the server, and waits for its end.
 fn cut_off(round: &mut Round, name: &str, ends: &[i32]) -> Check {
     let world = expired()?;
-    let (running, mut input) = requesting(&world, name)?;
+    let (running, mut input) = requesting(&world, name, &[])?;
     go(&mut input);
     let done = running.finish()?;
     judge(round, &world, &done, ends)
@@ -159,7 +166,7 @@ fn by_itself(round: &mut Round, name: &str) -> Check {
 /// A child that was started in mid-refresh lives on: the lock is free nevertheless.
 pub(crate) fn child(round: &mut Round) -> Check {
     let world = expired()?;
-    let (running, mut input) = requesting(&world, "child")?;
+    let (running, mut input) = requesting(&world, "child", &[])?;
     go(&mut input);
     let done = running.finish()?;
     let other = world.run(&world.token(ACCOUNT, &["--force-refresh", "--timeout", "3"]))?;
