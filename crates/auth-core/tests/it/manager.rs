@@ -7,42 +7,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::support::{
-    Brittle, FakeProvider, Response, caller_in_mid_refresh, expired_session, session,
+    Brittle, FakeProvider, Response, caller_in_mid_refresh, expired_session, key, manager_of,
+    session,
 };
-use llm_auth_core::{
-    AuthManager, ErrorKind, MemoryTokenStore, SessionKey, Silent, TokenStore as _,
-};
-
-fn key() -> SessionKey {
-    SessionKey::new("fake", "default")
-}
+use llm_auth_core::{AuthManager, ErrorKind, MemoryTokenStore, Silent, TokenStore as _};
 
 async fn stored(store: &MemoryTokenStore) -> llm_auth_core::OAuthToken {
     store.load(&key()).await.unwrap().unwrap()
 }
 
-async fn with_session(
-    provider: &FakeProvider,
-    token: llm_auth_core::OAuthToken,
-) -> (AuthManager, MemoryTokenStore) {
-    let store = MemoryTokenStore::new();
-    store
-        .lock(&key())
-        .await
-        .unwrap()
-        .save(&token)
-        .await
-        .unwrap();
-    let manager = AuthManager::builder(provider.clone())
-        .store(store.clone())
-        .build();
-    (manager, store)
-}
-
 #[tokio::test]
 async fn a_valid_session_is_given_without_a_request() {
     let provider = FakeProvider::default();
-    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 3600)).await;
     assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
     assert_eq!(provider.refreshes(), 0);
 }
@@ -50,7 +27,7 @@ async fn a_valid_session_is_given_without_a_request() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_callers_cause_one_refresh() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     provider.hold();
     let callers: Vec<_> = (0..200)
         .map(|_| {
@@ -70,7 +47,7 @@ async fn many_callers_cause_one_refresh() {
 #[tokio::test]
 async fn a_cancelled_caller_keeps_the_successor() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     let caller = caller_in_mid_refresh(&provider, &manager).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
@@ -85,7 +62,7 @@ async fn what_an_answer_leaves_out_is_kept() {
     provider.answer(Response::WithoutRefreshToken);
     let mut old = expired_session("a1", "r1");
     old.resource_url = Some("portal.example".into());
-    let (manager, store) = with_session(&provider, old).await;
+    let (manager, store) = manager_of(&provider, old).await;
     manager.token().await.unwrap();
     let kept = stored(&store).await;
     assert_eq!(kept.refresh.unwrap().expose(), "r1");
@@ -95,7 +72,7 @@ async fn what_an_answer_leaves_out_is_kept() {
 #[tokio::test]
 async fn a_refresh_by_another_process_is_adopted() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     assert!(manager.load().await.unwrap().is_some());
     let other = session("a9", "r9", 3600);
     store
@@ -113,7 +90,7 @@ async fn a_refresh_by_another_process_is_adopted() {
 async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
     let provider = FakeProvider::default();
     provider.answer(Response::Refuse);
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
     assert_eq!(error.session(), Some(&key()));
@@ -128,7 +105,7 @@ async fn a_refusal_marks_the_session_and_is_not_asked_for_again() {
 async fn a_refusal_that_is_no_verdict_is_told_and_asked_for_again() {
     let provider = FakeProvider::default();
     provider.answer(Response::Dismiss);
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RefreshRejected);
     let kept = stored(&store).await;
@@ -160,7 +137,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_verdict() {
 async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
     let provider = FakeProvider::default();
     provider.answer(Response::Unavailable { lost: false });
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     assert!(manager.token().await.unwrap_err().is_transient());
     assert_eq!(provider.refreshes(), 3);
     let kept = stored(&store).await;
@@ -172,7 +149,7 @@ async fn trouble_is_retried_a_few_times_and_is_no_verdict() {
 async fn a_lost_answer_is_asked_for_once_more_and_leaves_a_note() {
     let provider = FakeProvider::default();
     provider.answer(Response::Unavailable { lost: true });
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     assert!(manager.token().await.unwrap_err().is_transient());
     assert_eq!(provider.refreshes(), 2);
     assert!(stored(&store).await.may_be_spent());
@@ -187,7 +164,7 @@ async fn a_lost_answer_is_asked_for_once_more_and_leaves_a_note() {
 async fn a_failed_flight_does_not_poison_the_next() {
     let provider = FakeProvider::default();
     provider.answer(Response::Panic);
-    let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, _) = manager_of(&provider, expired_session("a1", "r1")).await;
     assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::System);
     provider.answer(Response::Rotate);
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
@@ -235,7 +212,7 @@ async fn a_save_that_fails_after_all_is_made_up_for_and_shows_nothing_before() {
 #[tokio::test]
 async fn invalidate_refreshes_only_the_token_that_is_still_current() {
     let provider = FakeProvider::default();
-    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 3600)).await;
     let first = manager.token().await.unwrap();
     let second = manager.invalidate(&first).await.unwrap();
     assert_eq!(second.access.expose(), "a2");
@@ -249,7 +226,7 @@ async fn a_session_without_refresh_token_needs_a_sign_in_once_it_expires() {
     let provider = FakeProvider::default();
     let mut token = expired_session("a1", "r1");
     token.refresh = None;
-    let (manager, _) = with_session(&provider, token).await;
+    let (manager, _) = manager_of(&provider, token).await;
     assert_eq!(
         manager.token().await.unwrap_err().kind(),
         ErrorKind::NotSignedIn
@@ -261,7 +238,7 @@ async fn a_session_without_refresh_token_needs_a_sign_in_once_it_expires() {
 async fn tokens_that_live_shorter_than_the_margin_are_not_refreshed_at_every_call() {
     let provider = FakeProvider::default();
     provider.lifetime(Duration::from_secs(30));
-    let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, _) = manager_of(&provider, expired_session("a1", "r1")).await;
     for _ in 0..3 {
         assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
     }
@@ -286,7 +263,7 @@ async fn what_another_process_stored_during_a_refresh_that_failed_stays() {
 async fn a_refused_refresh_token_is_not_sent_again_however_often_an_api_says_401() {
     let provider = FakeProvider::default();
     provider.answer(Response::Refuse);
-    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 3600)).await;
     let token = manager.token().await.unwrap();
     for _ in 0..5 {
         let error = manager.invalidate(&token).await.unwrap_err();
@@ -298,7 +275,7 @@ async fn a_refused_refresh_token_is_not_sent_again_however_often_an_api_says_401
 #[tokio::test]
 async fn a_caller_who_needs_more_is_not_put_off_with_what_was_enough_for_another() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a1", "r1", 30)).await;
+    let (manager, store) = manager_of(&provider, session("a1", "r1", 30)).await;
     manager.token_valid_for(Duration::ZERO).await.unwrap();
     // The flight for one minute finds that another process has refreshed, for two minutes.
     let guard = store.lock(&key()).await.unwrap();

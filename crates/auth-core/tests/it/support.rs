@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use llm_auth_core::store::StoreGuard;
 use llm_auth_core::{
-    AuthManager, AuthProvider, Clock as _, Error, ErrorKind, OAuthToken, Result, Revocation,
-    SessionKey, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
+    AuthManager, AuthProvider, Clock as _, Error, ErrorKind, MemoryTokenStore, OAuthToken, Result,
+    Revocation, SessionKey, SystemClock, Timestamp, TokenStore, UserPrompt, async_trait,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -192,6 +192,26 @@ pub fn session(access: &str, refresh: &str, seconds: i64) -> OAuthToken {
 
 pub fn expired_session(access: &str, refresh: &str) -> OAuthToken {
     session(access, refresh, -10)
+}
+
+/// The key of the fake vendor's only account.
+pub fn key() -> SessionKey {
+    SessionKey::new("fake", "default")
+}
+
+/// A manager whose store, the one returned with it, holds `token`.
+pub async fn manager_of(
+    provider: &FakeProvider,
+    token: OAuthToken,
+) -> (AuthManager, MemoryTokenStore) {
+    let store = MemoryTokenStore::new();
+    let mut guard = store.lock(&key()).await.unwrap();
+    guard.save(&token).await.unwrap();
+    drop(guard);
+    let manager = AuthManager::builder(provider.clone())
+        .store(store.clone())
+        .build();
+    (manager, store)
 }
 
 /// A store whose disk fills up on demand.

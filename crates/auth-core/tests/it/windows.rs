@@ -3,36 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{FakeProvider, Response, expired_session, session};
+use crate::support::{FakeProvider, Response, expired_session, key, manager_of, session};
 use llm_auth_core::{
-    AuthManager, Clock as _, ErrorKind, ManualClock, MemoryTokenStore, OAuthToken, SessionChange,
-    SessionKey, Silent, SystemClock, TokenStore as _,
+    AuthManager, Clock as _, ErrorKind, ManualClock, MemoryTokenStore, SessionChange, Silent,
+    SystemClock, TokenStore as _,
 };
-
-fn key() -> SessionKey {
-    SessionKey::new("fake", "default")
-}
-
-async fn with_session(
-    provider: &FakeProvider,
-    token: OAuthToken,
-) -> (AuthManager, MemoryTokenStore) {
-    let store = MemoryTokenStore::new();
-    store
-        .lock(&key())
-        .await
-        .unwrap()
-        .save(&token)
-        .await
-        .unwrap();
-    let builder = AuthManager::builder(provider.clone());
-    (builder.store(store.clone()).build(), store)
-}
 
 #[tokio::test]
 async fn in_the_advisory_window_no_caller_waits_and_a_refresh_runs_in_the_background() {
     let provider = FakeProvider::default();
-    let (manager, _) = with_session(&provider, session("a1", "r1", 200)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 200)).await;
     let mut watch = manager.watch();
     provider.hold();
     for _ in 0..3 {
@@ -52,7 +32,7 @@ async fn in_the_advisory_window_no_caller_waits_and_a_refresh_runs_in_the_backgr
 async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at_once() {
     let provider = FakeProvider::default();
     provider.answer(Response::Unavailable { lost: false });
-    let (_, store) = with_session(&provider, session("a1", "r1", 200)).await;
+    let (_, store) = manager_of(&provider, session("a1", "r1", 200)).await;
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let manager = AuthManager::builder(provider.clone())
         .store(store.clone())
@@ -90,7 +70,7 @@ async fn a_failure_in_the_advisory_window_is_swallowed_noted_and_not_repeated_at
 async fn what_is_still_good_is_given_if_a_refresh_fails_for_now() {
     let provider = FakeProvider::default();
     provider.answer(Response::Unavailable { lost: false });
-    let (manager, _) = with_session(&provider, session("a1", "r1", 30)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 30)).await;
     assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
     assert_eq!(provider.refreshes(), 3, "it was tried first");
     let insisting = manager.token_valid_for(Duration::from_secs(60)).await;
@@ -101,7 +81,7 @@ async fn what_is_still_good_is_given_if_a_refresh_fails_for_now() {
 async fn a_token_that_is_in_the_window_on_arrival_is_not_refreshed_again_at_once() {
     let provider = FakeProvider::default();
     provider.lifetime(Duration::ZERO);
-    let (manager, _) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, _) = manager_of(&provider, expired_session("a1", "r1")).await;
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
     manager.wait_idle().await;
     assert_eq!(provider.refreshes(), 1);
@@ -156,7 +136,7 @@ async fn a_watch_hears_of_all_that_happens() {
 #[tokio::test]
 async fn a_keeper_refreshes_though_no_caller_asks_and_stops_when_it_is_dropped() {
     let provider = FakeProvider::default();
-    let (manager, _) = with_session(&provider, session("a1", "r1", 200)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 200)).await;
     manager.load().await.unwrap();
     let mut watch = manager.watch();
     let keeper = manager.keep_fresh();
@@ -177,7 +157,7 @@ async fn a_keeper_refreshes_though_no_caller_asks_and_stops_when_it_is_dropped()
 #[tokio::test]
 async fn the_borrowed_form_gives_nothing_that_is_not_fresh() {
     let provider = FakeProvider::default();
-    let (manager, _) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let (manager, _) = manager_of(&provider, session("a1", "r1", 3600)).await;
     assert!(manager.with_fresh(|_| ()).is_none(), "nothing is known yet");
     let owned = manager.token().await.unwrap();
     let same = manager.with_fresh(|token| std::ptr::eq(token, Arc::as_ptr(&owned)));

@@ -8,8 +8,10 @@ use llm_auth_core::{
     TokenStore as _,
 };
 
-use super::{key, stored, with_session};
-use crate::support::{Brittle, FakeProvider, caller_in_mid_refresh, expired_session, session};
+use super::stored;
+use crate::support::{
+    Brittle, FakeProvider, caller_in_mid_refresh, expired_session, key, manager_of, session,
+};
 
 #[tokio::test]
 async fn a_sign_in_is_stored_before_it_is_given_and_a_sign_out_forgets_it() {
@@ -41,7 +43,7 @@ async fn a_session_of_another_provider_is_neither_used_nor_replaced() {
     let provider = FakeProvider::default();
     let mut foreign = session("a1", "r1", 3600);
     foreign.metadata.provider = Some("other".into());
-    let (manager, store) = with_session(&provider, foreign.clone()).await;
+    let (manager, store) = manager_of(&provider, foreign.clone()).await;
     assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(
         manager.login(&Silent).await.unwrap_err().kind(),
@@ -57,7 +59,7 @@ async fn a_session_of_another_provider_is_neither_used_nor_replaced() {
 #[tokio::test]
 async fn a_sign_out_by_another_process_is_seen() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let (manager, store) = manager_of(&provider, session("a1", "r1", 3600)).await;
     manager.token().await.unwrap();
     store.lock(&key()).await.unwrap().remove().await.unwrap();
     assert!(manager.load().await.unwrap().is_none());
@@ -80,7 +82,7 @@ async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
 #[tokio::test]
 async fn a_session_is_inserted_only_if_it_may_replace_what_is_stored_by_then() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a1", "r1", 3600)).await;
+    let (manager, store) = manager_of(&provider, session("a1", "r1", 3600)).await;
     let new = session("a7", "r7", 3600);
     let inserted = manager.insert_session_if(new.clone(), |_new, stored| stored.is_none());
     let Insertion::Refused(refused) = inserted.await.unwrap() else {
@@ -117,7 +119,7 @@ async fn a_session_is_inserted_only_if_it_may_replace_what_is_stored_by_then() {
 #[tokio::test]
 async fn a_sign_in_that_may_not_replace_the_stored_session_is_given_back() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a5", "r5", 3600)).await;
+    let (manager, store) = manager_of(&provider, session("a5", "r5", 3600)).await;
     manager.token().await.unwrap();
     let of_same_user = |new: &OAuthToken, stored: Option<&OAuthToken>| {
         stored.is_none_or(|stored| stored.access == new.access)
@@ -147,7 +149,7 @@ async fn a_sign_in_that_may_not_replace_the_stored_session_is_given_back() {
 #[tokio::test]
 async fn a_sign_in_knows_what_it_would_replace_before_the_user_is_asked() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, session("a5", "r5", 3600)).await;
+    let (manager, store) = manager_of(&provider, session("a5", "r5", 3600)).await;
     let pending = manager.begin_login().await.unwrap();
     assert_eq!(pending.stored().unwrap().access.expose(), "a5");
     assert_eq!(provider.sign_ins(), 0);
@@ -197,7 +199,7 @@ async fn a_sign_in_reads_the_store_twice() {
 #[tokio::test]
 async fn a_sign_out_during_a_refresh_wins_and_the_session_does_not_return() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     let caller = caller_in_mid_refresh(&provider, &manager).await;
     let signing_out = tokio::spawn({
         let manager = manager.clone();
@@ -215,7 +217,7 @@ async fn a_sign_out_during_a_refresh_wins_and_the_session_does_not_return() {
 #[tokio::test]
 async fn a_sign_in_during_a_refresh_wins() {
     let provider = FakeProvider::default();
-    let (manager, store) = with_session(&provider, expired_session("a1", "r1")).await;
+    let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;
     let caller = caller_in_mid_refresh(&provider, &manager).await;
     let signing_in = tokio::spawn({
         let manager = manager.clone();
