@@ -30,3 +30,9 @@ fn qwen_code(access: &str, refresh: &str, expiry: i64) -> Value {
         "expiry_date": expiry,
     })
 }
+
+/// Qwen Code with a session that is valid for long; its file.
+fn qwen_code_signed_in(user: &User) -> PathBuf {
+    let tokens = qwen_code("made-up-access", "made-up-refresh", FAR);
+    write(user, ".qwen/oauth_creds.json", &tokens)
+}

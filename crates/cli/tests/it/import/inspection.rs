@@ -4,17 +4,13 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{FAR, qwen_code, write};
+use super::{qwen_code_signed_in, write};
 use crate::support::user::User;
 
 #[test]
 fn an_inspection_names_the_owner_and_warns_and_changes_nothing() {
     let user = User::new();
-    let file = write(
-        &user,
-        ".qwen/oauth_creds.json",
-        &qwen_code("made-up-access", "made-up-refresh", FAR),
-    );
+    let file = qwen_code_signed_in(&user);
     let before = fs::read(&file).unwrap();
     let done = user.run(&["import", "qwen-code"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -50,11 +46,7 @@ fn without_a_program_all_known_ones_are_searched() {
     let nothing = user.run(&["import"]);
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
     assert!(nothing.err.contains("no session of another program"));
-    write(
-        &user,
-        ".qwen/oauth_creds.json",
-        &qwen_code("made-up-access", "made-up-refresh", FAR),
-    );
+    qwen_code_signed_in(&user);
     fs::create_dir_all(user.directory.path().join(".mmx")).unwrap();
     fs::write(user.directory.path().join(".mmx/config.json"), "{").unwrap();
     let done = user.run(&["import"]);
@@ -102,11 +94,7 @@ fn an_unreadable_file_is_named_and_never_quoted() {
 fn a_file_that_others_can_read_is_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let user = User::new();
-    let file = write(
-        &user,
-        ".qwen/oauth_creds.json",
-        &qwen_code("made-up-access", "made-up-refresh", FAR),
-    );
+    let file = qwen_code_signed_in(&user);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let done = user.run(&["import", "qwen-code"]);
     assert!(done.out.contains("(mode 644)"), "{done:?}");

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{FAR, qwen_code, write};
+use super::{FAR, qwen_code, qwen_code_signed_in, write};
 use crate::support::done::Done;
 use crate::support::user::User;
 
@@ -13,11 +13,7 @@ fn a_session_that_is_stored_is_never_replaced_by_a_copy() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let before = fs::read(user.file("qwen", "default")).unwrap();
-    write(
-        &user,
-        ".qwen/oauth_creds.json",
-        &qwen_code("made-up-access", "made-up-refresh", FAR),
-    );
+    qwen_code_signed_in(&user);
     let done = user.run(&["import", "qwen-code", "--take-over"]);
     done.assert_failed(1, "a session already exists");
     assert!(done.err.contains("--account"), "{done:?}");
@@ -30,11 +26,7 @@ fn a_session_that_is_stored_is_never_replaced_by_a_copy() {
 #[test]
 fn one_refresh_token_has_one_owner_among_our_accounts_too() {
     let user = User::new();
-    write(
-        &user,
-        ".qwen/oauth_creds.json",
-        &qwen_code("made-up-access", "made-up-refresh", FAR),
-    );
+    qwen_code_signed_in(&user);
     let import_session =
         |account| user.run(&["import", "qwen-code", "--take-over", "--account", account]);
     assert_eq!(import_session("a").code, Some(0));
@@ -123,11 +115,7 @@ fn a_session_of_one_user_is_not_stored_under_the_name_of_another() {
 #[test]
 fn a_new_sign_in_leaves_the_other_program_s_session_alone() {
     let user = User::new();
-    let file = write(
-        &user,
-        ".qwen/oauth_creds.json",
-        &qwen_code("made-up-access", "made-up-refresh", FAR),
-    );
+    let file = qwen_code_signed_in(&user);
     let before = fs::read(&file).unwrap();
     let done = user.run(&["import", "qwen-code", "--sign-in"]);
     assert_eq!(done.code, Some(0), "{done:?}");
