@@ -110,7 +110,7 @@ impl ProviderSpec for Gemini {
         }
         let of_client = || self.client.as_ref()?.project_id();
         if let Some(project) = self.quota_project.as_deref().or_else(of_client) {
-            let data = &mut config.session_data;
+            let data = &mut config.client_data;
             data.insert(QUOTA_PROJECT.into(), project.into());
         }
         config

@@ -80,9 +80,14 @@ pub struct OAuthConfig {
     /// Headers that each call of the API needs besides `Authorization`.
     #[serde(default)]
     pub api_headers: BTreeMap<String, String>,
-    /// What each session of this configuration records, such as its region.
+    /// What each session records of the server that issued it, such as its region: a refresh of the
+    /// session goes there.
     #[serde(default)]
     pub session_data: BTreeMap<String, String>,
+    /// What a new session of the configured client records besides, such as the project that is
+    /// billed. A session of another client does not record it.
+    #[serde(default)]
+    pub client_data: BTreeMap<String, String>,
     /// Whether a refresh spends the refresh token (RFC 9700 section 4.14.2): the careful
     /// assumption, and the default, is that it does.
     #[serde(default = "yes")]
@@ -125,6 +130,7 @@ impl OAuthConfig {
             identity_scopes: Vec::new(),
             api_headers: BTreeMap::new(),
             session_data: BTreeMap::new(),
+            client_data: BTreeMap::new(),
             rotates_refresh_tokens: true,
             no_hand_out: None,
         }

@@ -114,7 +114,7 @@ impl Protocol {
     ) -> OAuthToken {
         let session = response.into_token(self.clock.now());
         let session = session.issued_by(&self.config.endpoints.token);
-        self.default_use().recorded(session, client, false)
+        self.default_use().begun(session, client)
     }
 
     /// A sign-in without the scope that every call needs is rejected at once. At a refresh it is too
@@ -181,7 +181,7 @@ impl Protocol {
         let call = self.call(Operation::Refresh, config);
         let refreshed = self.spec.token(&call, &response)?.into_token(call.now);
         let refreshed = refreshed.issued_by(endpoint);
-        Ok(in_use.recorded(refreshed, client.as_ref(), true))
+        Ok(in_use.refreshed(refreshed, client.as_ref(), current))
     }
 
     pub(super) async fn revoke(&self, session: &OAuthToken) -> Result<Revocation> {

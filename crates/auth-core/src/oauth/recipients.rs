@@ -1,6 +1,7 @@
 //! The configuration that a session is used with, and the servers that may receive the session.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::config::{Client, ClientCredentials, OAuthConfig};
 use super::protocol::CLIENT_ID;
@@ -101,18 +102,39 @@ impl InUse<'_> {
             }
             Client::Known(_) => {}
         }
-        let client = self.config.client.credentials();
-        Ok(self.recorded(session, client, false))
+        Ok(self.begun(session, self.config.client.credentials()))
     }
 
-    /// The session with what a later refresh needs: its client, its region. A refresh changes nothing
-    /// of what a session records of its sign-in.
-    pub(super) fn recorded(
+    /// A session that begins here, with what it records for its life.
+    pub(super) fn begun(
         &self,
-        mut session: OAuthToken,
+        session: OAuthToken,
         client: Option<&ClientCredentials>,
-        is_refresh: bool,
     ) -> OAuthToken {
+        let mut session = self.recorded(session, client);
+        let data = &mut session.metadata.provider_data;
+        let configured = self.config.client.credentials();
+        if data.get(CLIENT_ID) == configured.map(|client| &client.id) {
+            record(&self.config.client_data, data);
+        }
+        session
+    }
+
+    /// A refreshed session with what the next refresh needs. What it recorded before stays.
+    pub(super) fn refreshed(
+        &self,
+        session: OAuthToken,
+        client: Option<&ClientCredentials>,
+        before: &OAuthToken,
+    ) -> OAuthToken {
+        let mut session = self.recorded(session, client);
+        let before = before.metadata.provider_data.clone();
+        session.metadata.provider_data.extend(before);
+        session
+    }
+
+    /// The session with its client, and with the data of its server.
+    fn recorded(&self, mut session: OAuthToken, client: Option<&ClientCredentials>) -> OAuthToken {
         let metadata = &mut session.metadata;
         if let Some(client) = client
             && !metadata.provider_data.contains_key(CLIENT_ID)
@@ -121,19 +143,15 @@ impl InUse<'_> {
             metadata.provider_data.insert(CLIENT_ID.into(), id);
             metadata.client_secret.clone_from(&client.secret);
         }
-        // What belongs to one client says nothing of the session of another.
-        let is_of_other_client = client
-            .zip(self.config.client.credentials())
-            .is_some_and(|(used, own)| used.id != own.id);
-        if is_of_other_client || is_refresh {
-            return session;
-        }
-        for (name, value) in &self.config.session_data {
-            metadata
-                .provider_data
-                .entry(name.clone())
-                .or_insert_with(|| value.clone());
-        }
+        record(&self.config.session_data, &mut metadata.provider_data);
         session
+    }
+}
+
+/// Adds what is not recorded yet.
+fn record(data: &BTreeMap<String, String>, recorded: &mut BTreeMap<String, String>) {
+    for (name, value) in data {
+        let entry = recorded.entry(name.clone());
+        entry.or_insert_with(|| value.clone());
     }
 }

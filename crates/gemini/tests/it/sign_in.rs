@@ -1,7 +1,8 @@
 //! What a sign-in at Google is besides that of every provider.
 
 use llm_auth_gemini::{
-    AuthProvider as _, ErrorKind, Gemini, GeminiProvider, OAuthClient, ProviderSpec as _,
+    AuthProvider as _, ErrorKind, Gemini, GeminiProvider, OAuthClient, OAuthToken,
+    ProviderSpec as _,
 };
 use llm_auth_testkit::{Approval, Browser, PendingSignIn, Testkit};
 
@@ -26,6 +27,25 @@ async fn the_authorization_request_gets_a_refresh_token_of_google_at_each_sign_i
         assert_eq!(sign_in.parameter(name), value);
     }
     assert_eq!(sign_in.redirect_path(), "/oauth2callback");
+}
+
+#[test]
+fn only_a_session_of_the_client_records_its_quota_project() {
+    let client = OAuthClient::new("made-up-b.apps", Some("made-up-secret".into()));
+    let provider = Gemini::with_client(client);
+    let provider = provider.quota_project("made-up-project").provider();
+    for (recorded, project) in [
+        (None, Some("made-up-project")),
+        (Some("made-up-b.apps"), Some("made-up-project")),
+        (Some("made-up-a.apps"), None),
+    ] {
+        let mut session = OAuthToken::new("made-up".into(), None);
+        let data = &mut session.metadata.provider_data;
+        data.extend(recorded.map(|id| ("client_id".to_owned(), id.to_owned())));
+        let session = provider.import_session(session).unwrap();
+        let data = &session.metadata.provider_data;
+        assert_eq!(data.get("quota_project").map(String::as_str), project);
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,27 @@ async fn each_dialect_renews_in_its_own_words() -> TestResult {
 }
 
 #[tokio::test]
+async fn the_first_refresh_of_a_plain_session_records_where_and_as_what_it_was() -> TestResult {
+    let server = ScriptedServer::json([(200, RENEWED), (200, RENEWED)]).await?;
+    let plain = session("made-up");
+    let renewed = at(&server, Dialect::OpenClaw)?.refresh(&plain).await?;
+    let data = &renewed.metadata.provider_data;
+    assert_eq!(
+        (&*data["region"], &*data["dialect"]),
+        ("global", "openclaw")
+    );
+    let renewed = renewed.inheriting(&plain);
+    let again = at(&server, Dialect::MiniMaxCode)?.refresh(&renewed).await?;
+    assert_eq!(again.metadata.provider_data, renewed.metadata.provider_data);
+    let requests = server.requests();
+    let [first, second] = requests.as_slice() else {
+        return Err("not two requests".into());
+    };
+    assert_eq!(parameters(&second.body), parameters(&first.body));
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_expiry_that_cannot_be_read_does_not_lose_the_next_refresh_token() -> TestResult {
     for expiry in ["\"expired_in\":\"3600s\"", "\"x\":1", "\"expired_in\":0"] {
         let body = format!(r#"{{"access_token":"x","refresh_token":"made-up-next",{expiry}}}"#);

@@ -146,6 +146,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
         let client = self.config.client.credentials();
         let id = client.map(|client| ("client_id", client.id.as_str()));
         let data = self.config.session_data.iter();
+        let data = data.chain(&self.config.client_data);
         let data = data.map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in data.chain(id) {
             let found = recorded.get(name).map(String::as_str);
