@@ -84,7 +84,8 @@ pub enum LoginEvent<'a> {
     /// Open this URL in a browser; the response comes to the redirect URI on this computer.
     #[non_exhaustive]
     AuthorizationUrl {
-        /// The whole authorization request. It holds no secret.
+        /// The whole authorization request. Show it to the user alone and keep it out of logs: its
+        /// `state` is what a forged response lacks.
         url: &'a str,
         /// The loopback address that is listening.
         redirect_uri: &'a str,

@@ -147,8 +147,15 @@ impl ProviderSpec for Gemini {
             }
             Some(_) => Err(Error::new(
                 ErrorKind::Config,
-                "the stored quota project is not a word of at most 256 ASCII characters: set the \
-                 quota project, or sign in again",
+                match self.quota_project {
+                    Some(_) => {
+                        "the quota project is not a word of at most 256 ASCII characters: correct it"
+                    }
+                    None => {
+                        "the stored quota project is not a word of at most 256 ASCII characters: \
+                         set the quota project, or sign in again"
+                    }
+                },
             )),
         }
     }

@@ -145,6 +145,15 @@ impl CallbackResponse {
             Source::Pasted(pending) => pending.after(error, prompt).await,
         }
     }
+
+    /// As [`failed`](Self::failed), but the code was not sent to the server: a pasted one is
+    /// ignored, and the browser may still bring it with what it lacked.
+    pub(crate) async fn not_redeemed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
+        match self.source {
+            Source::Pasted(pending) => pending.after_unused(prompt).await,
+            Source::Browser(_) => self.failed(error, prompt).await,
+        }
+    }
 }
 
 impl Browser {

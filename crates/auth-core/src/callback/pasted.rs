@@ -6,6 +6,7 @@ mod readings;
 
 use reqwest::Url;
 
+use self::readings::LOOPBACK;
 pub(super) use self::readings::{begins_with_an_address, is_of_an_answer, readings};
 use crate::secret::Secret;
 
@@ -33,7 +34,7 @@ impl Pasted {
             return Url::parse(text).map_or(Self::Nothing, Self::Url);
         }
         // Browsers hide the scheme of the address that they show.
-        if address.starts_with("127.0.0.1:") || address.starts_with("[::1]:") {
+        if LOOPBACK.iter().any(|host| address.starts_with(host)) {
             return Url::parse(&format!("http://{text}")).map_or(Self::Nothing, Self::Url);
         }
         if let Some(code) = text.strip_prefix("code=")
@@ -99,6 +100,8 @@ mod tests {
         assert_eq!(form("http://127.0.0.1:4711/cb?state=s&code=c"), url);
         assert_eq!(form("  127.0.0.1:4711/cb?state=s&code=c\r\n"), url);
         assert_eq!(form("\"http://127.0.0.1:4711/cb?state=s&code=c\""), url);
+        let at_name = "localhost:4711/cb?state=s&code=c";
+        assert_eq!(form(at_name), format!("url http://{at_name}"));
         assert_eq!(form("?state=s&code=c"), "response state=s&code=c");
         assert_eq!(form("code=c&state=s"), "response code=c&state=s");
         assert_eq!(

@@ -165,6 +165,17 @@ impl PendingCallback {
         }
     }
 
+    /// Continues after a pasted code that was not sent to the server.
+    pub(super) async fn after_unused(
+        mut self,
+        prompt: &dyn UserPrompt,
+    ) -> Result<CallbackResponse> {
+        self.spent.pop();
+        let why = "a code without the other parameters of its address";
+        prompt.notify(&LoginEvent::Ignored { why, pasted: true });
+        self.next(prompt).await
+    }
+
     /// Ends the wait; a browser that came too late still gets its page.
     pub(super) async fn end(mut self, page: Page) {
         if let Ok(response) = self.response.try_recv() {

@@ -33,7 +33,9 @@ pub enum Operation {
     Refresh,
     /// A revocation (RFC 7009).
     Revocation,
-    /// A request for the user's identity.
+    /// A request for the user's identity. It has no parameters, so a configuration has no rules for
+    /// it.
+    #[serde(skip_deserializing)]
     UserInfo,
 }
 

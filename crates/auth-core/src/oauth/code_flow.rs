@@ -4,6 +4,7 @@
 use super::config::{ClientCredentials, CodeFlow};
 use super::protocol::Protocol;
 use super::requests;
+use super::spec::CallbackOutcome;
 use crate::callback::{CallbackResponse, LoopbackListener, StateRule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Operation;
@@ -72,40 +73,31 @@ impl Attempt<'_> {
         mut response: CallbackResponse,
         prompt: &dyn UserPrompt,
     ) -> Result<OAuthToken> {
-        let mut spent: Option<(Secret, Error)> = None;
         loop {
-            let code = response.code().clone();
-            let exchanged = match &spent {
-                // Pasted alone, and then sent by the browser too.
-                Some((known, error)) if *known == code => Err(error.clone()),
-                _ => self.exchange(&response).await,
+            let outcome = match self.protocol.spec.callback(response.parameters()) {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    response = response.not_redeemed(error, prompt).await?;
+                    continue;
+                }
             };
-            match exchanged {
+            match self.exchange(response.code(), outcome).await {
                 Ok(session) => {
                     response.succeeded().await;
                     return Ok(session);
                 }
-                Err(error) => {
-                    if error.followed_success() {
-                        spent = Some((code, error.clone()));
-                    }
-                    response = response.failed(error, prompt).await?;
-                }
+                Err(error) => response = response.failed(error, prompt).await?,
             }
         }
     }
 
     /// One try, never a second: a code is redeemed once (RFC 6749 section 4.1.2).
-    async fn exchange(&self, response: &CallbackResponse) -> Result<OAuthToken> {
+    async fn exchange(&self, code: &Secret, outcome: CallbackOutcome) -> Result<OAuthToken> {
         let protocol = self.protocol;
         let config = &protocol.config;
-        let outcome = protocol.spec.callback(response.parameters())?;
         let client = outcome.client.as_ref().or(self.client);
-        let (uri, code) = (&self.redirect_uri, response.code());
-        let form = requests::exchange(config, client, uri, code, &self.pkce);
-        let response = protocol
-            .post(config, &config.endpoints.token, &form, &[])
-            .await?;
+        let form = requests::exchange(config, client, &self.redirect_uri, code, &self.pkce);
+        let response = protocol.post_token(config, &form).await?;
         let call = protocol.call(Operation::Exchange, config);
         let granted = protocol.spec.token(&call, &response)?;
         protocol.check_scope(&granted)?;

@@ -58,10 +58,12 @@ pub struct OAuthConfig {
     pub flows: Vec<Flow>,
     /// How requests differ from the RFCs'. A parameter of every token request stands at three
     /// operations: [`Exchange`](Operation::Exchange), [`Poll`](Operation::Poll) and
-    /// [`Refresh`](Operation::Refresh). See [`rules`](Self::rules).
+    /// [`Refresh`](Operation::Refresh). The userinfo request has no parameters. See
+    /// [`rules`](Self::rules).
     #[serde(default)]
     pub requests: BTreeMap<Operation, RequestRules>,
-    /// How token requests are encoded.
+    /// How the requests to the token endpoint are encoded. Those to the device authorization and
+    /// the revocation endpoint are always forms.
     #[serde(default)]
     pub body: BodyFormat,
     /// The provider's own error codes, in lower case, and the RFCs' codes for them:

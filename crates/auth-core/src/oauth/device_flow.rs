@@ -6,7 +6,7 @@ use super::requests;
 use crate::device::{DeviceAuthorization, poll_for_token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Operation, Poll};
-use crate::http::{JsonObject, Response};
+use crate::http::JsonObject;
 use crate::pkce::Pkce;
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::random::{random_state, request_id};
@@ -45,7 +45,7 @@ impl Protocol {
         if flow.request_id {
             headers.push(("x-request-id", request_id()?));
         }
-        let response = self.post(config, endpoint, &form, &headers).await?;
+        let response = self.http.post_form(endpoint, &form, &headers).await?;
         let call = self.call(Operation::DeviceAuthorization, config);
         if flow.echoes_state {
             check_state(&call.read(&response)?, &state, config.title())?;
@@ -61,9 +61,7 @@ impl Protocol {
     ) -> Result<Poll> {
         let config = &self.config;
         let form = requests::poll(config, flow, self.sign_in_client()?, device, pkce);
-        let response: Response = self
-            .post(config, &config.endpoints.token, &form, &[])
-            .await?;
+        let response = self.post_token(config, &form).await?;
         let call = self.call(Operation::Poll, config);
         let polled = self.spec.poll(&call, &response)?;
         if let Poll::Ready(granted) = &polled {

@@ -95,15 +95,10 @@ impl Protocol {
         }
     }
 
-    /// Posts a request to an endpoint of a configuration in use.
-    pub(super) async fn post(
-        &self,
-        config: &OAuthConfig,
-        endpoint: &SecureUrl,
-        form: &Form,
-        headers: &[(&'static str, String)],
-    ) -> Result<Response> {
-        self.http.post(endpoint, config.body, form, headers).await
+    /// Posts a request of a new sign-in to the token endpoint.
+    pub(super) async fn post_token(&self, config: &OAuthConfig, form: &Form) -> Result<Response> {
+        let endpoint = &config.endpoints.token;
+        self.http.post(endpoint, config.body, form, &[]).await
     }
 
     /// The session from the response to a new sign-in.
@@ -177,7 +172,7 @@ impl Protocol {
         let endpoint = recipients.permit(current, &config.endpoints.token)?;
         let client = in_use.client(current, endpoint)?;
         let form = requests::refresh(config, client.as_ref(), refresh).hiding(&current.access);
-        let response = self.post(config, endpoint, &form, &[]).await?;
+        let response = self.http.post(endpoint, config.body, &form, &[]).await?;
         let call = self.call(Operation::Refresh, config);
         let refreshed = self.spec.token(&call, &response)?.into_token(call.now);
         let refreshed = refreshed.issued_by(endpoint);
@@ -201,7 +196,7 @@ impl Protocol {
         let client = in_use.client(session, endpoint)?;
         let form = requests::revocation(config, client.as_ref(), hint, credential);
         let form = form.hiding(&session.access);
-        let response = self.post(config, endpoint, &form, &[]).await?;
+        let response = self.http.post_form(endpoint, &form, &[]).await?;
         // RFC 7009 section 2.2: the body means nothing, unless it is an error after all.
         let says_nothing = !response.is_web_page() && response.json().is_err();
         if response.is_success() && says_nothing {

@@ -157,7 +157,7 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     }
 
     /// Polls once whether the user has decided. The caller waits between polls, and stops when the
-    /// code has expired. A token that has expired already comes with a lifetime of zero.
+    /// code has expired.
     ///
     /// # Errors
     ///

@@ -128,7 +128,7 @@ pub(super) fn poll(
     adjusted(form, config, Operation::Poll)
 }
 
-/// RFC 6749 section 4.1.1, RFC 7636 section 4.3. It holds no secret but `state`.
+/// RFC 6749 section 4.1.1, RFC 7636 section 4.3. Its only secret is `state`, or the path of the redirect URI.
 #[cfg(feature = "loopback")]
 pub(super) fn authorization(
     config: &OAuthConfig,

@@ -73,6 +73,12 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
         data.insert("quota_project".into(), odd.into());
         let error = later.api(&session).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("quota project"), "{error}");
+        assert!(
+            error.to_string().contains("the stored quota project"),
+            "{error}"
+        );
+        let configured = Gemini::default().quota_project(odd).provider();
+        let error = configured.api(&session).unwrap_err();
+        assert!(!error.to_string().contains("stored"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 /// The marks that a terminal puts around a pasted text.
 const BRACKETS: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 const MOST_READINGS: usize = 4;
-const LOOPBACK: [&str; 2] = ["127.0.0.1:", "[::1]:"];
+pub(in crate::callback) const LOOPBACK: [&str; 3] = ["127.0.0.1:", "[::1]:", "localhost:"];
 const PARAMETERS: [&str; 3] = ["code=", "state=", "error="];
 
 /// The possible meanings of the text, the likeliest first: a line end may be in the middle of the
@@ -60,7 +60,7 @@ pub(in crate::callback) fn begins_with_an_address(text: &str) -> bool {
     start(&text).is_some_and(|start| {
         let text = &text[start..];
         let address = text.split(['?', '&', '=']).next().unwrap_or_default();
-        address.contains("://") || LOOPBACK.iter().any(|host| address.starts_with(host))
+        with_scheme(address).contains("://")
     })
 }
 
@@ -104,11 +104,11 @@ fn joined(lines: &[&str]) -> String {
 
 /// An address of this computer is the redirect URI, even if browsers omit parts of it.
 fn with_scheme(text: &str) -> String {
-    let host = text.trim_start_matches(|c: char| c.is_ascii_alphabetic() || ":/".contains(c));
-    if LOOPBACK.iter().any(|name| host.starts_with(name)) {
-        format!("http://{host}")
-    } else {
-        text.to_owned()
+    let is_of_scheme = |c: char| c.is_ascii_alphabetic() || ":/".contains(c);
+    let hosts = LOOPBACK.iter().filter_map(|name| text.find(name));
+    match hosts.min() {
+        Some(at) if text[..at].chars().all(is_of_scheme) => format!("http://{}", &text[at..]),
+        _ => text.to_owned(),
     }
 }
 
@@ -213,6 +213,17 @@ mod tests {
         }
         let thrice = format!("{}\n{}\n{}\n", &URL[..20], &URL[20..45], &URL[45..]);
         assert_eq!(all(&thrice)[0], URL);
+    }
+
+    #[test]
+    fn an_address_whose_scheme_is_cut_is_one_at_each_name_of_this_computer() {
+        for host in LOOPBACK {
+            let url = format!("http://{host}4711/cb?state=s&code=4/abcdef");
+            for at in 0.."http://".len() {
+                assert_eq!(all(&url[at..])[0], url, "{at}");
+                assert!(begins_with_an_address(&url[at..]), "{at} {host}");
+            }
+        }
     }
 
     #[test]

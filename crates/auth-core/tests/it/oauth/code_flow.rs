@@ -2,7 +2,6 @@
 //! sign-in, a registered port.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use llm_auth_core::provider::{
     BodyFormat, Call, CallbackOutcome, Client, CodeFlow, ErrorResponse, Flow, JsonObject,
@@ -10,43 +9,70 @@ use llm_auth_core::provider::{
 };
 use llm_auth_core::{
     AuthProvider as _, ClientCredentials, Error, ErrorKind, LoginEvent, OAuthToken, ProviderSpec,
-    Result, Secret, SecureUrl,
+    Result, Secret, SecureUrl, UserPrompt, async_trait,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::support::script::Script;
+
+/// A user who pastes what the test sends.
+#[derive(Debug)]
+struct Person {
+    shown: mpsc::UnboundedSender<String>,
+    ignored: mpsc::UnboundedSender<String>,
+    pasted: Mutex<mpsc::UnboundedReceiver<String>>,
+}
+
+#[async_trait]
+impl UserPrompt for Person {
+    fn notify(&self, event: &LoginEvent<'_>) {
+        let _gone = match event {
+            LoginEvent::AuthorizationUrl { url, .. } => self.shown.send((*url).to_owned()),
+            LoginEvent::Ignored { why, .. } => self.ignored.send((*why).to_owned()),
+            _ => Ok(()),
+        };
+    }
+
+    async fn pasted(&self) -> Secret {
+        match self.pasted.lock().await.recv().await {
+            Some(text) => text.into(),
+            None => std::future::pending().await,
+        }
+    }
+}
 
 /// A sign-in that waits for the browser.
 struct SignIn {
     /// The parameters of the authorization request, decoded.
     request: BTreeMap<String, String>,
+    paste: mpsc::UnboundedSender<String>,
+    ignored: mpsc::UnboundedReceiver<String>,
     task: JoinHandle<Result<OAuthToken>>,
 }
 
 impl SignIn {
     async fn begin(spec: impl ProviderSpec, base: &str) -> Self {
         let provider = spec.builder().base_url(base).unwrap().build();
-        let (sender, shown) = oneshot::channel();
-        let sender = Mutex::new(Some(sender));
-        let task = tokio::spawn(async move {
-            let prompt = |event: &LoginEvent<'_>| {
-                if let LoginEvent::AuthorizationUrl { url, .. } = event
-                    && let Some(sender) = sender.lock().unwrap().take()
-                {
-                    let _gone = sender.send((*url).to_owned());
-                }
-            };
-            provider.authenticate(&prompt).await
-        });
-        let url = shown.await.unwrap();
+        let (show, mut shown) = mpsc::unbounded_channel();
+        let (ignore, ignored) = mpsc::unbounded_channel();
+        let (paste, pasted) = mpsc::unbounded_channel();
+        let person = Person {
+            shown: show,
+            ignored: ignore,
+            pasted: Mutex::new(pasted),
+        };
+        let task = tokio::spawn(async move { provider.authenticate(&person).await });
+        let url = shown.recv().await.unwrap();
         let query = url.split_once('?').unwrap().1;
         let request = form_urlencoded::parse(query.as_bytes()).into_owned();
         Self {
             request: request.collect(),
+            paste,
+            ignored,
             task,
         }
     }
@@ -238,6 +264,29 @@ async fn a_callback_that_lacks_what_the_provider_needs_redeems_nothing() {
     let error = sign_in.task.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("no client id was issued"));
     assert!(script.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_pasted_code_without_what_the_provider_needs_leaves_it_to_the_browser() {
+    let body = r#"{"access_token":"made-up","scope":"openid"}"#;
+    let script = Script::start(&[(200, body)]).await;
+    let port = free_port().await;
+    let mut sign_in = SignIn::begin(Issuing { port }, &script.base).await;
+    let state = &sign_in.request["state"];
+    let code = "made-up-code-of-the-browser";
+    // More often than wrong codes are tried: none of these reaches the server.
+    for text in [code, code, &format!("?code={code}&state={state}"), code] {
+        sign_in.paste.send(text.to_owned()).unwrap();
+        let why = sign_in.ignored.recv().await.unwrap();
+        assert!(why.contains("the other parameters"), "{why}");
+    }
+    assert!(script.sent().is_empty());
+    let target = format!("/auth/callback?code={code}&state={state}&client_id=issued-1");
+    let uri = &sign_in.request["redirect_uri"];
+    assert_eq!(SignIn::browse(uri, &target).await, 200);
+    let session = sign_in.task.await.unwrap().unwrap();
+    assert_eq!(session.metadata.provider_data["client_id"], "issued-1");
+    assert_eq!(script.sent()[0].parameter("code"), Some(code));
 }
 
 #[tokio::test]
