@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 pub use self::callback_response::CallbackResponse;
 use self::pending::PendingCallback;
 use self::validator::CallbackValidator;
-pub use self::validator::StateRule;
+pub use self::validator::{IssuerRule, StateRule};
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
@@ -183,11 +183,13 @@ impl LoopbackListener {
         timeout: Duration,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {
+        let issuer = issuer.map_or(IssuerRule::Unchecked, IssuerRule::IfPresent);
         self.wait_with(state, StateRule::Required, issuer, timeout, prompt)
             .await
     }
 
-    /// As [`wait`](Self::wait), for a server that may not return `state`.
+    /// As [`wait`](Self::wait), for a server that may not return `state`, or that
+    /// always returns `iss`.
     ///
     /// # Errors
     ///
@@ -199,14 +201,15 @@ impl LoopbackListener {
     /// use std::time::Duration;
     ///
     /// use llm_auth_core::Silent;
-    /// use llm_auth_core::provider::{LoopbackListener, StateRule, random_state};
+    /// use llm_auth_core::provider::{IssuerRule, LoopbackListener, StateRule, random_state};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> llm_auth_core::Result<()> {
     /// // Waits for a browser.
     /// let listener = LoopbackListener::bind(&format!("/callback/{}", random_state()?.expose()))?;
     /// let (state, timeout) = (random_state()?, Duration::from_secs(300));
-    /// let response = listener.wait_with(&state, StateRule::InPath, None, timeout, &Silent).await?;
+    /// let (rule, issuer) = (StateRule::InPath, IssuerRule::Unchecked);
+    /// let response = listener.wait_with(&state, rule, issuer, timeout, &Silent).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -214,7 +217,7 @@ impl LoopbackListener {
         self,
         state: &Secret,
         rule: StateRule,
-        issuer: Option<&str>,
+        issuer: IssuerRule<'_>,
         timeout: Duration,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {

@@ -1,6 +1,6 @@
 //! The redirect URI on this computer, as a provider's rules want it. This module does not listen.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Which redirect URIs on this computer a provider accepts.
 ///
@@ -15,7 +15,7 @@ use serde::Deserialize;
 /// redirect.host = LoopbackHost::Localhost;
 /// redirect.ports = vec![8020, 8021];
 /// ```
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields)]
 pub struct LoopbackRedirect {
@@ -38,7 +38,7 @@ pub struct LoopbackRedirect {
 ///
 /// assert_eq!(LoopbackHost::default(), LoopbackHost::Literal);
 /// ```
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum LoopbackHost {

@@ -18,7 +18,7 @@ mod spec;
 
 pub use self::builder::OAuthProviderBuilder;
 pub use self::config::{
-    Client, ClientCredentials, CodeFlow, DeviceFlow, Flow, FlowKind, OAuthConfig,
+    Client, ClientAuth, ClientCredentials, CodeFlow, DeviceFlow, Flow, FlowKind, OAuthConfig,
 };
 pub use self::endpoints::{EndpointOverrides, Endpoints};
 pub use self::provider::OAuthProvider;

@@ -9,7 +9,7 @@
 
 #[cfg(feature = "loopback")]
 #[cfg_attr(docsrs, doc(cfg(feature = "loopback")))]
-pub use crate::callback::{CallbackResponse, LoopbackListener, StateRule};
+pub use crate::callback::{CallbackResponse, IssuerRule, LoopbackListener, StateRule};
 pub use crate::device::{DeviceAuthorization, poll_for_token};
 pub use crate::grant::{
     DEFAULT_LIFETIME, ErrorResponse, Operation, Poll, TokenResponse, error_for, reasonless_error,
@@ -19,7 +19,8 @@ pub use crate::http::json_object::JsonObject;
 pub use crate::http::response::Response;
 pub use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
 pub use crate::oauth::{
-    Call, CallbackOutcome, Client, CodeFlow, DeviceFlow, Endpoints, Flow, OAuthConfig, RequestRules,
+    Call, CallbackOutcome, Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, OAuthConfig,
+    RequestRules,
 };
 pub use crate::origin::Recipients;
 pub use crate::pkce::Pkce;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,8 +29,8 @@ const LONGEST: usize = 8_000;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Deserialize, Eq, Hash, PartialEq)]
-#[serde(try_from = "String")]
+#[derive(Clone, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SecureUrl(Url);
 
 impl TryFrom<String> for SecureUrl {
@@ -38,6 +38,12 @@ impl TryFrom<String> for SecureUrl {
 
     fn try_from(url: String) -> Result<Self> {
         Self::new(&url)
+    }
+}
+
+impl From<SecureUrl> for String {
+    fn from(url: SecureUrl) -> Self {
+        url.0.into()
     }
 }
 

@@ -329,14 +329,20 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    use super::super::validator::StateRule;
+    use super::super::validator::{IssuerRule, StateRule};
     use super::*;
 
     #[tokio::test]
     async fn what_was_ignored_before_the_response_is_reported_before_it() {
         let state = Secret::from("made-up-state");
         let rule = StateRule::Required;
-        let validator = CallbackValidator::new("127.0.0.1:7777", "/callback", &state, rule, None);
+        let validator = CallbackValidator::new(
+            "127.0.0.1:7777",
+            "/callback",
+            &state,
+            rule,
+            IssuerRule::Unchecked,
+        );
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut pending = PendingCallback::start(Vec::new(), validator, deadline);
         let (sender, response) = oneshot::channel();

@@ -21,6 +21,28 @@ pub(super) struct CallbackValidator {
     state: Secret,
     rule: StateRule,
     issuer: Option<String>,
+    requires_issuer: bool,
+}
+
+/// The check of the `iss` of a response (RFC 9207).
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::IssuerRule;
+///
+/// assert_eq!(IssuerRule::default(), IssuerRule::Unchecked);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum IssuerRule<'a> {
+    /// Any, or none.
+    #[default]
+    Unchecked,
+    /// This one, or none.
+    IfPresent(&'a str),
+    /// This one.
+    Required(&'a str),
 }
 
 /// Whether a response counts without `state`. One with another `state` never counts.
@@ -83,14 +105,20 @@ impl CallbackValidator {
         path: &str,
         state: &Secret,
         rule: StateRule,
-        issuer: Option<&str>,
+        issuer: IssuerRule<'_>,
     ) -> Self {
+        let (issuer, requires_issuer) = match issuer {
+            IssuerRule::Unchecked => (None, false),
+            IssuerRule::IfPresent(issuer) => (Some(issuer.to_owned()), false),
+            IssuerRule::Required(issuer) => (Some(issuer.to_owned()), true),
+        };
         Self {
             host: authority.to_owned(),
             path: path.to_owned(),
             state: state.clone(),
             rule,
-            issuer: issuer.map(Into::into),
+            issuer,
+            requires_issuer,
         }
     }
 
@@ -139,6 +167,10 @@ impl CallbackValidator {
     /// Also returns whether it is the code alone.
     fn validate_reading(&self, text: &str) -> (Verdict, bool) {
         let verdict = match Pasted::read(text) {
+            Pasted::Code(_) if self.requires_issuer => ignored(
+                400,
+                "a code without its address, which this server requires",
+            ),
             Pasted::Code(code) => {
                 let parameters = BTreeMap::new();
                 return (Verdict::Code(Grant { code, parameters }), true);
@@ -162,11 +194,16 @@ impl CallbackValidator {
     fn validate_pasted_response(&self, query: &str) -> Verdict {
         // Copied only in part: no server sent this.
         let response = Parameters::read(query);
-        if response.is_some_and(|response| response.code.is_none() && response.error.is_none()) {
-            return ignored(400, "a pasted URL without a code");
+        if let Some(response) = response {
+            if response.code.is_none() && response.error.is_none() {
+                return ignored(400, "a pasted URL without a code");
+            }
+            if self.requires_issuer && response.issuer.is_none() {
+                return ignored(400, "a pasted URL without its end, `iss`");
+            }
         }
         self.validate_parameters(query, |expected, named| {
-            expected == named || is_miscopied(query, expected, named)
+            expected == named || !self.requires_issuer && is_miscopied(query, expected, named)
         })
     }
 
@@ -204,6 +241,13 @@ impl CallbackValidator {
             && !is_issuer(expected, named)
         {
             return ignored(400, "a response from a different issuer");
+        }
+        if self.requires_issuer && response.issuer.is_none() {
+            return Verdict::Refused(Error::new(
+                ErrorKind::Protocol,
+                "the authorization server's response does not name its issuer (`iss`), although \
+                 the server declares that it does: the code was not redeemed",
+            ));
         }
         match (response.code, response.error) {
             (Some(_), Some(_)) => ignored(400, "a response with both a code and an error"),
@@ -309,7 +353,13 @@ mod tests {
 
     fn validator(authority: &str, rule: StateRule) -> CallbackValidator {
         let state = Secret::from("made-up-state");
-        CallbackValidator::new(authority, "/cb", &state, rule, Some("https://a.example/t"))
+        CallbackValidator::new(
+            authority,
+            "/cb",
+            &state,
+            rule,
+            IssuerRule::IfPresent("https://a.example/t"),
+        )
     }
 
     #[test]
@@ -325,6 +375,43 @@ mod tests {
         ));
         assert!(!counts(StateRule::InPath, "code=made-up&state=other"));
         assert!(!counts(StateRule::Required, "code=made-up"));
+    }
+
+    #[test]
+    fn a_required_issuer_is_missed_in_the_response_of_a_browser_and_waited_for_in_a_pasted_one() {
+        let state = Secret::from("made-up-state");
+        let issuer = IssuerRule::Required("https://a.example/t");
+        let validator =
+            CallbackValidator::new("127.0.0.1:1", "/cb", &state, StateRule::Required, issuer);
+        let begin = "code=made-up-code-of-a-server&state=made-up-state";
+        let whole = format!("{begin}&iss=https%3A%2F%2Fa.example%2Ft");
+        let of_browser = |query: &str| validator.validate_response(query);
+        assert!(matches!(of_browser(&whole), Verdict::Code(_)));
+        let Verdict::Refused(error) = of_browser(begin) else {
+            panic!("not refused");
+        };
+        assert!(error.to_string().contains("(`iss`)"), "{error}");
+        // An error without `iss` is not shown: another server may have written it.
+        let Verdict::Refused(error) =
+            of_browser("error=access_denied&error_description=made-up-text&state=made-up-state")
+        else {
+            panic!("not refused");
+        };
+        assert!(!error.to_string().contains("made-up-text"), "{error}");
+        let other = format!("{begin}&iss=https%3A%2F%2Fb.example");
+        assert!(matches!(of_browser(&other), Verdict::Ignored { .. }));
+        let pasted = |text: &str| {
+            let verdict = validator.validate_pasted(text);
+            matches!(verdict, PastedVerdict::Codes(_))
+        };
+        assert!(pasted(&format!("http://127.0.0.1:1/cb?{whole}")));
+        for text in [
+            "made-up-code-of-a-server".to_owned(),
+            format!("http://127.0.0.1:1/cb?{begin}"),
+            format!("http://127.0.0.1:1/cb?{begin}&iss=https%3A%2F%2Fa.exam"),
+        ] {
+            assert!(!pasted(&text), "{text}");
+        }
     }
 
     #[test]

@@ -163,12 +163,55 @@ impl HttpClient {
         if !secrets.is_empty() {
             self.check_proxy(endpoint)?;
         }
-        let request = self
+        let mut request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, content_type(format))
             .body(form.encoded(format)?);
+        if let Some(client) = form.authorization()? {
+            request = request.header(AUTHORIZATION, client);
+        }
         self.send(endpoint, request, headers, secrets).await
+    }
+
+    /// Posts a JSON document that holds no secret, such as a registration (RFC 7591 section 3.1),
+    /// with an initial access token if the server wants one, and reads the whole response, with any
+    /// status.
+    ///
+    /// # Errors
+    ///
+    /// As [`post`](Self::post).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::{HttpClient, SecureUrl};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> llm_auth_core::Result<()> {
+    /// // Sends a request.
+    /// let endpoint = SecureUrl::known("https://auth.example/register");
+    /// let body = r#"{"client_name": "my-app"}"#.as_bytes().to_vec();
+    /// let response = HttpClient::default().post_json(&endpoint, body, None).await?;
+    /// println!("{}", response.status());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn post_json(
+        &self,
+        endpoint: &SecureUrl,
+        document: Vec<u8>,
+        bearer_token: Option<&Secret>,
+    ) -> Result<Response> {
+        let request = self
+            .client(endpoint)?
+            .post(endpoint.url().clone())
+            .header(CONTENT_TYPE, content_type(BodyFormat::Json))
+            .body(document);
+        match bearer_token {
+            Some(token) => self.send_with_bearer(endpoint, request, token, &[]).await,
+            None => self.send(endpoint, request, &[], Vec::new()).await,
+        }
     }
 
     /// The configured proxy, if requests to this endpoint take it.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use form_urlencoded::byte_serialize;
 use reqwest::header::HeaderValue;
@@ -55,6 +57,8 @@ pub enum BodyFormat {
 pub struct Form {
     pairs: Vec<(Cow<'static, str>, Value)>,
     hidden: Vec<Secret>,
+    /// The credentials of the client for the `Authorization` header, in base64.
+    basic: Option<Secret>,
 }
 
 #[derive(Clone)]
@@ -170,6 +174,34 @@ impl Form {
         self
     }
 
+    /// Authenticates the client in the `Authorization` header instead of by parameters
+    /// (`client_secret_basic`, RFC 6749 section 2.3.1). The header is sent only by
+    /// [`HttpClient::post`](crate::HttpClient::post) and
+    /// [`post_form`](crate::HttpClient::post_form).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::Form;
+    ///
+    /// let form = Form::new().client_basic("my-app", &"made-up-secret".into());
+    /// assert_eq!(format!("{form:?}"), "{}");
+    /// ```
+    #[must_use]
+    pub fn client_basic(mut self, id: &str, secret: &Secret) -> Self {
+        let pieces = byte_serialize(id.as_bytes()).chain(std::iter::once(":"));
+        let pieces = pieces.chain(byte_serialize(secret.expose().as_bytes()));
+        let pair: Zeroizing<String> = Zeroizing::new(pieces.collect());
+        self.basic = Some(Secret::from(STANDARD.encode(pair.as_bytes())));
+        self.hiding(secret)
+    }
+
+    /// The value of the `Authorization` header, if the client authenticates there.
+    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>> {
+        let basic = self.basic.as_ref().map(Secret::expose);
+        basic.map(|pair| authorization("Basic ", pair)).transpose()
+    }
+
     fn set(mut self, name: Cow<'static, str>, value: Value) -> Self {
         self.pairs.retain(|(known, _)| *known != name);
         self.pairs.push((name, value));
@@ -264,15 +296,18 @@ impl fmt::Debug for Form {
 
 /// The value of an `Authorization` header, wiped when its last request is gone.
 pub(super) fn bearer(access: &Secret) -> Result<HeaderValue> {
-    const SCHEME: &str = "Bearer ";
     let access = access.expose();
     // A token from a file may hold anything.
     if !is_header_value(access) {
         return Err(Error::new(ErrorKind::Corrupt, NO_BEARER));
     }
-    let mut value = Zeroizing::new(Vec::with_capacity(SCHEME.len() + access.len()));
-    value.extend_from_slice(SCHEME.as_bytes());
-    value.extend_from_slice(access.as_bytes());
+    authorization("Bearer ", access)
+}
+
+fn authorization(scheme: &str, credentials: &str) -> Result<HeaderValue> {
+    let mut value = Zeroizing::new(Vec::with_capacity(scheme.len() + credentials.len()));
+    value.extend_from_slice(scheme.as_bytes());
+    value.extend_from_slice(credentials.as_bytes());
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
         .map_err(|source| Error::new(ErrorKind::Corrupt, NO_BEARER).with_source(source))?;
     value.set_sensitive(true);

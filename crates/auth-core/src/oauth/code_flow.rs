@@ -5,7 +5,7 @@ use super::config::{ClientCredentials, CodeFlow};
 use super::protocol::Protocol;
 use super::requests;
 use super::spec::CallbackOutcome;
-use crate::callback::{CallbackResponse, LoopbackListener, StateRule};
+use crate::callback::{CallbackResponse, IssuerRule, LoopbackListener, StateRule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Operation;
 use crate::pkce::Pkce;
@@ -51,7 +51,11 @@ impl Protocol {
         let pairs: Vec<_> = form.pairs().collect();
         let url = endpoint.with_query(&pairs);
         prompt.notify(&LoginEvent::authorization_url(&url, &redirect_uri, timeout));
-        let issuer = flow.issuer.as_deref();
+        let issuer = match &flow.issuer {
+            None => IssuerRule::Unchecked,
+            Some(issuer) if flow.requires_issuer => IssuerRule::Required(issuer),
+            Some(issuer) => IssuerRule::IfPresent(issuer),
+        };
         let response = listener
             .wait_with(&state, rule, issuer, timeout, prompt)
             .await?;

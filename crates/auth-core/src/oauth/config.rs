@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::endpoints::Endpoints;
 use super::requests::{DEVICE_CODE_GRANT, RequestRules};
@@ -50,6 +50,9 @@ pub struct OAuthConfig {
     /// The OAuth client; the provider knows none by default.
     #[serde(default)]
     pub client: Client,
+    /// How a client with a secret authenticates.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
     /// The scopes, separated by spaces. No `scope` is sent if it is empty.
     #[serde(default)]
     pub scope: String,
@@ -123,6 +126,7 @@ impl OAuthConfig {
             title: String::new(),
             endpoints: Endpoints::new(token),
             client: Client::default(),
+            client_auth: ClientAuth::default(),
             scope: String::new(),
             flows: Vec::new(),
             requests: BTreeMap::new(),
@@ -278,6 +282,28 @@ impl Client {
             Self::None | Self::Required(_) => None,
         }
     }
+}
+
+/// How a client with a secret authenticates at the token endpoint and the others that take the
+/// secret (RFC 6749 section 2.3.1). A client without one only names its id.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::ClientAuth;
+///
+/// assert_eq!(ClientAuth::default(), ClientAuth::Post);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// By parameters of the request.
+    #[default]
+    #[serde(rename = "client_secret_post")]
+    Post,
+    /// In the `Authorization` header.
+    #[serde(rename = "client_secret_basic")]
+    Basic,
 }
 
 /// The id of an OAuth client, and its secret if it has one (RFC 6749 section 2.3.1).
@@ -442,10 +468,14 @@ pub struct CodeFlow {
     /// The redirect URIs that the provider accepts. The path should be no other provider's (RFC
     /// 8252 section 8.10).
     pub redirect: LoopbackRedirect,
-    /// The required `iss` of the redirect, if it has one (RFC 9207). Without an issuer here, `iss` is
-    /// not checked.
+    /// The `iss` of the redirect, if it has one (RFC 9207). Without an issuer here, `iss` is not
+    /// checked.
     #[serde(default)]
     pub issuer: Option<String>,
+    /// Whether a redirect without `iss` is rejected, because the server declares that it always
+    /// sends one (RFC 9207 section 2.4).
+    #[serde(default)]
+    pub requires_issuer: bool,
     /// Whether the path of the redirect URI ends with a secret, for a server that may not return
     /// `state`.
     #[serde(default)]
@@ -467,6 +497,7 @@ impl CodeFlow {
         Self {
             redirect: LoopbackRedirect::new(path),
             issuer: None,
+            requires_issuer: false,
             secret_path: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::auth_provider::EndpointRole;
 use crate::error::Result;
@@ -20,26 +20,26 @@ use crate::secure_url::SecureUrl;
 /// endpoints.revocation = Some(SecureUrl::known("https://auth.example/revoke"));
 /// assert!(endpoints.get(EndpointRole::Revocation).is_some());
 /// ```
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields)]
 pub struct Endpoints {
     /// Exchanges, polls and refreshes (RFC 6749 section 3.2).
     pub token: SecureUrl,
     /// The page that the browser opens (RFC 6749 section 3.1).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization: Option<SecureUrl>,
     /// The request for a device code (RFC 8628 section 3.1).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_authorization: Option<SecureUrl>,
     /// Revocations (RFC 7009). Without it, a sign-out only removes the session here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation: Option<SecureUrl>,
     /// The user's identity (OpenID Connect Core section 5.3).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo: Option<SecureUrl>,
     /// The base URL of the API that the access token is for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_base: Option<SecureUrl>,
 }
 

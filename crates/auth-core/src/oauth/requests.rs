@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::config::{ClientCredentials, DeviceFlow, OAuthConfig};
+use super::config::{ClientAuth, ClientCredentials, DeviceFlow, OAuthConfig};
 use crate::device::DeviceAuthorization;
 #[cfg(feature = "loopback")]
 use crate::error::{Error, ErrorKind, Result};
@@ -98,7 +98,7 @@ pub(super) fn device_authorization(
     pkce: &Pkce,
     state: &Secret,
 ) -> Form {
-    let mut form = with_scope(with_client(Form::new(), client), config);
+    let mut form = with_scope(with_client(Form::new(), config, client), config);
     if flow.pkce {
         form = with_challenge(form, pkce);
     }
@@ -120,7 +120,11 @@ pub(super) fn poll(
         true => "user_code",
         false => "device_code",
     };
-    let form = with_client(Form::new().text("grant_type", &flow.grant_type), client);
+    let form = with_client(
+        Form::new().text("grant_type", &flow.grant_type),
+        config,
+        client,
+    );
     let mut form = form.secret(code, &device.device_code);
     if flow.pkce {
         form = form.secret("code_verifier", pkce.verifier());
@@ -156,10 +160,14 @@ pub(super) fn exchange(
     code: &Secret,
     pkce: &Pkce,
 ) -> Form {
-    let form = with_client(Form::new().text("grant_type", "authorization_code"), client)
-        .text("redirect_uri", redirect_uri)
-        .secret("code", code)
-        .secret("code_verifier", pkce.verifier());
+    let form = with_client(
+        Form::new().text("grant_type", "authorization_code"),
+        config,
+        client,
+    )
+    .text("redirect_uri", redirect_uri)
+    .secret("code", code)
+    .secret("code_verifier", pkce.verifier());
     adjusted(form, config, Operation::Exchange)
 }
 
@@ -170,7 +178,7 @@ pub(super) fn refresh(
     refresh: &Secret,
 ) -> Form {
     let form = Form::new().text("grant_type", "refresh_token");
-    let form = with_client(form, client).secret("refresh_token", refresh);
+    let form = with_client(form, config, client).secret("refresh_token", refresh);
     adjusted(form, config, Operation::Refresh)
 }
 
@@ -182,7 +190,7 @@ pub(super) fn revocation(
     credential: &Secret,
 ) -> Form {
     let form = Form::new().secret("token", credential);
-    let form = with_client(form.text("token_type_hint", hint), client);
+    let form = with_client(form.text("token_type_hint", hint), config, client);
     adjusted(form, config, Operation::Revocation)
 }
 
@@ -194,14 +202,16 @@ fn adjusted(form: Form, config: &OAuthConfig, operation: Operation) -> Form {
 }
 
 /// RFC 6749 section 2.3.1.
-fn with_client(form: Form, client: Option<&ClientCredentials>) -> Form {
-    let Some(client) = client else {
+fn with_client(form: Form, config: &OAuthConfig, client: Option<&ClientCredentials>) -> Form {
+    let Some(ClientCredentials { id, secret }) = client else {
         return form;
     };
-    let form = form.text("client_id", &client.id);
-    match &client.secret {
-        Some(secret) => form.secret("client_secret", secret),
-        None => form,
+    match (secret, config.client_auth) {
+        (None, _) => form.text("client_id", id),
+        (Some(secret), ClientAuth::Post) => {
+            form.text("client_id", id).secret("client_secret", secret)
+        }
+        (Some(secret), ClientAuth::Basic) => form.client_basic(id, secret),
     }
 }
 

@@ -5,7 +5,7 @@
 mod code_flow;
 mod device_flow;
 
-use llm_auth_core::provider::{Client, OAuthConfig, Operation};
+use llm_auth_core::provider::{Client, ClientAuth, OAuthConfig, Operation};
 use llm_auth_core::{
     AuthProvider as _, ClientCredentials, ErrorKind, OAuthToken, ProviderSpec as _, SecureUrl,
     Silent, Timestamp,
@@ -45,6 +45,38 @@ async fn a_refresh_is_sent_as_the_client_that_the_session_records() {
     );
     // The manager merges the rest.
     assert_eq!(refreshed.refresh, None);
+}
+
+#[tokio::test]
+async fn a_client_authenticates_in_the_header_if_the_server_wants_that() {
+    let body = r#"{"error":"invalid_client","error_description":"wrong: made up:secret%"}"#;
+    let script = Script::start(&[
+        (200, r#"{"access_token":"made-up-second"}"#),
+        (401, body),
+        (200, r#"{"access_token":"made-up-third"}"#),
+    ])
+    .await;
+    let mut config = config("vendor");
+    config.client_auth = ClientAuth::Basic;
+    let provider = config.builder().base_url(&script.base).unwrap().build();
+    let mut stored = session().issued_by(&provider.config().endpoints.token);
+    let data = &mut stored.metadata.provider_data;
+    data.insert("client_id".into(), "my:app".into());
+    stored.metadata.client_secret = Some("made up:secret%".into());
+    provider.refresh(&stored).await.unwrap();
+    let error = provider.refresh(&stored).await.unwrap_err();
+    assert!(!error.to_string().contains("made up:secret%"), "{error}");
+    // A public client has nothing to put there.
+    stored.metadata.client_secret = None;
+    provider.refresh(&stored).await.unwrap();
+    let sent = script.sent();
+    // RFC 6749 section 2.3.1: both parts are form-encoded first.
+    let expected = "Basic bXklM0FhcHA6bWFkZSt1cCUzQXNlY3JldCUyNQ==";
+    assert_eq!(sent[0].authorization.as_deref(), Some(expected));
+    assert_eq!(sent[0].parameter("client_id"), None);
+    assert_eq!(sent[0].parameter("client_secret"), None);
+    assert_eq!(sent[2].authorization, None);
+    assert_eq!(sent[2].parameter("client_id"), Some("my%3Aapp"));
 }
 
 #[tokio::test]

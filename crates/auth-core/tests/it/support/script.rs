@@ -9,6 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) target: String,
+    /// The value of the `Authorization` header.
+    pub(crate) authorization: Option<String>,
     pub(crate) body: String,
 }
 
@@ -66,6 +68,11 @@ async fn serve(mut stream: TcpStream, status: u16, body: &str, sent: &Mutex<Vec<
     loop {
         let text = String::from_utf8_lossy(&seen).into_owned();
         if let Some((head, received)) = text.split_once("\r\n\r\n") {
+            let authorization = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                let is_it = name.eq_ignore_ascii_case("authorization");
+                is_it.then(|| value.to_owned())
+            });
             let length = head.to_ascii_lowercase();
             let length = length
                 .lines()
@@ -73,6 +80,7 @@ async fn serve(mut stream: TcpStream, status: u16, body: &str, sent: &Mutex<Vec<
             if received.len() >= length.unwrap_or(0) {
                 sent.lock().unwrap().push(Sent {
                     target: head.split(' ').nth(1).unwrap().to_owned(),
+                    authorization,
                     body: received.to_owned(),
                 });
                 break;
