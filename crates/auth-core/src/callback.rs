@@ -124,7 +124,11 @@ impl LoopbackListener {
         };
         Ok(Self {
             redirect_uri: format!("http://{authority}{path}"),
-            path: path.clone(),
+            // A browser requests `/` for a URL without a path (RFC 9110 section 4.2.3).
+            path: match path.is_empty() {
+                true => "/".to_owned(),
+                false => path.clone(),
+            },
             listeners,
             authority,
         })
@@ -259,7 +263,8 @@ fn check_path(path: &str) -> Result<()> {
     let is_as_asked_for =
         |url: Url| url.path() == path && url.query().is_none() && url.fragment().is_none();
     let url = Url::parse(&format!("http://127.0.0.1:1{path}"));
-    if path.starts_with('/') && url.is_ok_and(is_as_asked_for) {
+    let has_none = path.is_empty();
+    if has_none || path.starts_with('/') && url.is_ok_and(is_as_asked_for) {
         return Ok(());
     }
     let path = clean(path, 80, &[]);

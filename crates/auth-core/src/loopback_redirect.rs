@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 #[serde(deny_unknown_fields)]
 pub struct LoopbackRedirect {
-    /// The path, percent-encoded, with a slash before it.
+    /// The path, percent-encoded, with a slash before it; empty for a redirect URI without one.
     pub path: String,
     /// How the redirect URI names this computer.
     #[serde(default)]

@@ -17,8 +17,8 @@ use crate::http::Form;
 /// Sends the responses of a script, at any path; on a real loopback socket.
 ///
 /// The responses come in order, then the last one repeats. Status 0 drops the connection.
-/// In a body, `{STATE}` becomes the `state` parameter of the request and `{NOW_MS+n}` the
-/// instant `n` milliseconds from now. Must be started in a tokio runtime; ends when dropped.
+/// In a body, `{ORIGIN}` becomes the base URL, `{STATE}` the `state` parameter of the request and
+/// `{NOW_MS+n}` the instant `n` milliseconds from now. Must be started in a tokio runtime; ends when dropped.
 #[derive(Debug)]
 pub struct ScriptedServer {
     base_url: String,
@@ -232,6 +232,8 @@ fn parse(bytes: &[u8]) -> Option<ScriptedRequest> {
 
 fn filled(body: &str, request: &ScriptedRequest) -> String {
     let state = request.parameter("state").unwrap_or_default();
+    let host = request.headers.get("host").map_or("", String::as_str);
+    let body = body.replace("{ORIGIN}", &format!("http://{host}"));
     let mut body = body.replace("{STATE}", &state);
     while let Some((before, rest)) = body.split_once("{NOW_MS+")
         && let Some((offset, after)) = rest.split_once('}')

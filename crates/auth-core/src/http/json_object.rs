@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
-use crate::sanitize::shown;
+use crate::sanitize::{clean, shown};
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
@@ -136,6 +136,70 @@ impl JsonObject {
             .get(name)?
             .as_str()
             .filter(|text| !text.is_empty())
+    }
+
+    /// The strings of a member that is a list; `None` if it is absent or `null`. What is no string in
+    /// it is left out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://auth.example/metadata");
+    /// let body = r#"{"scopes_supported": ["openid", 1, "email"]}"#;
+    /// let fields = Response::for_test(&endpoint, 200, body).json()?;
+    /// assert_eq!(fields.texts("scopes_supported").unwrap(), ["openid", "email"]);
+    /// assert_eq!(fields.texts("grant_types_supported"), None);
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Option<Vec<&str>> {
+        let list = self.members.get(name).filter(|value| !value.is_null())?;
+        let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        Some(list.iter().filter_map(|text| text.as_str()).collect())
+    }
+
+    /// A member that is an endpoint; `None` if it is absent or empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if it is not fit for a credential (see [`SecureUrl::new`]), or if a
+    /// server of the internet names one on this computer or on a private network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let server = SecureUrl::known("https://auth.example/metadata");
+    /// let body = r#"{"token_endpoint": "https://auth.example/token", "jwks_uri": "http://auth.example"}"#;
+    /// let fields = Response::for_test(&server, 200, body).json()?;
+    /// assert_eq!(fields.endpoint("token_endpoint")?.unwrap().host(), "auth.example");
+    /// assert!(fields.endpoint("jwks_uri").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    pub fn endpoint(&self, name: &str) -> Result<Option<SecureUrl>> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let rejected = |why: &str| {
+            let named = clean(name, 60, &[]);
+            Error::new(
+                ErrorKind::Protocol,
+                format!("the server names a `{named}` that is not used: {why}"),
+            )
+        };
+        let url = SecureUrl::new(text).map_err(|error| rejected(&error.to_string()))?;
+        match self.may_name(&url) {
+            true => Ok(Some(url)),
+            false => Err(rejected(&format!(
+                "{} is on this computer or on a private network",
+                url.host()
+            ))),
+        }
     }
 
     /// A member that is a non-empty string, fit to be shown and stored: on one line, without

@@ -1,0 +1,109 @@
+//! Where a server describes itself, and the requests for it.
+
+use crate::metadata::Metadata;
+use crate::{Error, ErrorKind, HttpClient, Result, SecureUrl};
+
+/// The URLs at which an issuer may describe itself, in the order in which they are tried: that of RFC
+/// 8414 section 3.1, and OpenID Connect's with the path of the issuer after it and before it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] if the issuer is no URL that is fit for a credential, or has a query.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_oidc::well_known;
+///
+/// let urls = well_known("https://auth.example/tenant1")?;
+/// let urls: Vec<_> = urls.iter().map(|url| url.as_str()).collect();
+/// assert_eq!(
+///     urls,
+///     [
+///         "https://auth.example/.well-known/oauth-authorization-server/tenant1",
+///         "https://auth.example/.well-known/openid-configuration/tenant1",
+///         "https://auth.example/tenant1/.well-known/openid-configuration",
+///     ]
+/// );
+/// # Ok::<(), llm_auth_oidc::Error>(())
+/// ```
+pub fn well_known(issuer: &str) -> Result<Vec<SecureUrl>> {
+    const OAUTH: &str = "/.well-known/oauth-authorization-server";
+    const OPENID: &str = "/.well-known/openid-configuration";
+    let url = SecureUrl::new(issuer)?;
+    if url.as_str().contains('?') {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the issuer at {} has a query, which no issuer has",
+                url.host()
+            ),
+        ));
+    }
+    let base = url.base();
+    let path = url.as_str()[base.len()..].trim_end_matches('/');
+    let urls = match path {
+        "" => vec![format!("{base}{OAUTH}"), format!("{base}{OPENID}")],
+        path => vec![
+            format!("{base}{OAUTH}{path}"),
+            format!("{base}{OPENID}{path}"),
+            format!("{base}{path}{OPENID}"),
+        ],
+    };
+    urls.iter().map(|url| SecureUrl::new(url)).collect()
+}
+
+/// Asks an issuer for its metadata, and checks that they are its own.
+///
+/// # Errors
+///
+/// As [`well_known`] and [`Metadata::read`]; [`ErrorKind::Transient`] if the server cannot be reached;
+/// [`ErrorKind::Protocol`] if it describes itself nowhere; [`ErrorKind::Redirected`] if it redirects,
+/// which is not followed.
+///
+/// # Examples
+///
+/// ```no_run
+/// use llm_auth_oidc::{HttpClient, discover};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_oidc::Result<()> {
+/// // Sends requests.
+/// let metadata = discover(&HttpClient::default(), "https://auth.example").await?;
+/// println!("{}", metadata.endpoints.token);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn discover(http: &HttpClient, issuer: &str) -> Result<Metadata> {
+    let mut failed = None;
+    for url in well_known(issuer)? {
+        let tried = match http.get(&url).await {
+            Ok(response) if response.is_success() => Metadata::read(&response, issuer),
+            Ok(response) if response.status() >= 500 || response.status() == 429 => {
+                Err(Error::new(
+                    ErrorKind::Transient,
+                    format!("{} failed with status {}", url.host(), response.status()),
+                ))
+            }
+            Ok(_not_there) => continue,
+            // A web server may redirect each path that it does not know to a page.
+            Err(error) if error.status().is_some() => Err(error),
+            // The others are at the same host.
+            Err(error) => return Err(error),
+        };
+        match tried {
+            Ok(metadata) => return Ok(metadata),
+            // The first is the most specific.
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| {
+        Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "{issuer} does not describe itself (RFC 8414, OpenID Connect Discovery): check the \
+                 issuer, or name its endpoints"
+            ),
+        )
+    }))
+}

@@ -1,0 +1,449 @@
+//! Servers that are known as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::discovery::discover;
+use crate::provider::{Endpoints, LoopbackRedirect};
+use crate::server::{Server, ServerClient};
+use crate::values::{filled, placeholder};
+use crate::{Error, ErrorKind, HttpClient, Result, SecureUrl};
+
+/// The presets of this version. Each names its sources and the day on which they were read.
+const SHIPPED: &str = include_str!("../presets.json");
+
+/// A server as data, with placeholders for what differs between its users, such as `{tenant}`.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use llm_auth_oidc::Preset;
+///
+/// let preset = Preset::shipped("keycloak")?;
+/// let values = [("host", "sso.example"), ("realm", "models")];
+/// let values = BTreeMap::from(values.map(|(name, value)| (name.to_owned(), value.to_owned())));
+/// let preset = preset.with_values(&values)?;
+/// assert_eq!(preset.issuer.as_deref(), Some("https://sso.example/realms/models"));
+/// # Ok::<(), llm_auth_oidc::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields)]
+pub struct Preset {
+    /// Its name: lower case, fit for a file name.
+    pub name: String,
+    /// Its name as a user knows it.
+    pub title: String,
+    /// The issuer, if the server describes itself (RFC 8414, OpenID Connect Discovery).
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The endpoints, if it does not.
+    #[serde(default)]
+    pub endpoints: Option<PresetEndpoints>,
+    /// The client.
+    #[serde(default)]
+    pub client: PresetClient,
+    /// The scopes, separated by spaces.
+    #[serde(default)]
+    pub scope: String,
+    /// The API that the access token is for (RFC 8707).
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The same in the words of some servers.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// Further parameters of the request for authorization.
+    #[serde(default)]
+    pub authorization_parameters: BTreeMap<String, String>,
+    /// Whether the device flow is the default.
+    #[serde(default)]
+    pub prefers_device: bool,
+    /// The redirect URIs that the server accepts; `http://127.0.0.1:<any port>/callback` by default.
+    #[serde(default)]
+    pub redirect: Option<LoopbackRedirect>,
+    /// Whether a refresh repeats the scope.
+    #[serde(default)]
+    pub scope_in_refresh: bool,
+    /// The server's own error codes and the RFCs' codes for them.
+    #[serde(default)]
+    pub error_codes: BTreeMap<String, String>,
+    /// The base URL of the API.
+    #[serde(default)]
+    pub api_base: Option<String>,
+    /// Headers that each API call needs besides `Authorization`.
+    #[serde(default)]
+    pub api_headers: BTreeMap<String, String>,
+    /// What each placeholder stands for.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    /// The terms of use.
+    #[serde(default)]
+    pub terms: Option<String>,
+    /// The day on which the sources were read, such as 2026-11-25.
+    #[serde(default)]
+    pub checked: Option<String>,
+    /// Where the facts come from.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// What a user should know before they sign in.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// The endpoints of a server that does not describe itself; they may have placeholders.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_oidc::Preset;
+///
+/// let file = r#"{"name": "acme", "title": "Acme",
+///     "endpoints": {"token": "https://{host}/token", "device_authorization": "https://{host}/device"},
+///     "values": {"host": "the host of your server"}}"#;
+/// let endpoints = Preset::from_json(file.as_bytes())?.endpoints.unwrap();
+/// assert_eq!(endpoints.token, "https://{host}/token");
+/// # Ok::<(), llm_auth_oidc::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields)]
+pub struct PresetEndpoints {
+    /// The token endpoint.
+    pub token: String,
+    /// The authorization endpoint.
+    #[serde(default)]
+    pub authorization: Option<String>,
+    /// The device authorization endpoint.
+    #[serde(default)]
+    pub device_authorization: Option<String>,
+    /// The revocation endpoint.
+    #[serde(default)]
+    pub revocation: Option<String>,
+    /// The userinfo endpoint.
+    #[serde(default)]
+    pub userinfo: Option<String>,
+}
+
+/// The client of a preset.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_oidc::PresetClient;
+///
+/// assert_eq!(PresetClient::default(), PresetClient::Own);
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum PresetClient {
+    /// Each user or company registers one.
+    #[default]
+    Own,
+    /// One that the server's maker has published for all programs.
+    Id(String),
+}
+
+impl Preset {
+    /// The presets of this version, by name.
+    ///
+    /// # Errors
+    ///
+    /// None in a released version: a test reads them all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::Preset;
+    ///
+    /// let names: Vec<_> = Preset::all()?.into_iter().map(|preset| preset.name).collect();
+    /// assert!(names.contains(&"gitlab".to_owned()));
+    /// # Ok::<(), llm_auth_oidc::Error>(())
+    /// ```
+    pub fn all() -> Result<Vec<Self>> {
+        serde_json::from_str(SHIPPED).map_err(|error| unreadable(&error))
+    }
+
+    /// A preset of this version.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], with the names that there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::Preset;
+    ///
+    /// assert!(Preset::shipped("okta").is_ok());
+    /// let error = Preset::shipped("unknown").unwrap_err();
+    /// assert!(error.to_string().contains("okta"));
+    /// ```
+    pub fn shipped(name: &str) -> Result<Self> {
+        let mut presets = Self::all()?;
+        if let Some(at) = presets.iter().position(|preset| preset.name == name) {
+            return Ok(presets.swap_remove(at));
+        }
+        let names: Vec<_> = presets.into_iter().map(|preset| preset.name).collect();
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("unknown preset: use one of {}, or a file", names.join(", ")),
+        ))
+    }
+
+    /// A preset of the user's own, from a file with one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is no preset: with an unknown member, with neither an issuer nor
+    /// endpoints, or with a placeholder that `values` does not explain.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::Preset;
+    ///
+    /// let file = r#"{"name": "acme", "title": "Acme", "issuer": "https://auth.acme.example"}"#;
+    /// assert_eq!(Preset::from_json(file.as_bytes())?.title, "Acme");
+    /// assert!(Preset::from_json(b"{}").is_err());
+    /// # Ok::<(), llm_auth_oidc::Error>(())
+    /// ```
+    pub fn from_json(file: &[u8]) -> Result<Self> {
+        let preset: Self = serde_json::from_slice(file).map_err(|error| unreadable(&error))?;
+        preset.check()?;
+        Ok(preset)
+    }
+
+    /// The preset with its placeholders replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if a value is missing, not a piece of a URL, or not one that the preset
+    /// has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use llm_auth_oidc::Preset;
+    ///
+    /// let gitlab = Preset::shipped("gitlab")?;
+    /// let error = gitlab.with_values(&BTreeMap::new()).unwrap_err();
+    /// assert!(error.to_string().contains("`host`"));
+    /// # Ok::<(), llm_auth_oidc::Error>(())
+    /// ```
+    pub fn with_values(mut self, values: &BTreeMap<String, String>) -> Result<Self> {
+        if let Some(unknown) = values.keys().find(|name| !self.values.contains_key(*name)) {
+            let known: Vec<_> = self.values.keys().map(String::as_str).collect();
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the preset {} has no value `{unknown}`: it has {}",
+                    self.name,
+                    if known.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        known.join(", ")
+                    }
+                ),
+            ));
+        }
+        for text in self.templates() {
+            *text = filled(text, values)?;
+        }
+        Ok(self)
+    }
+
+    /// The server, with the metadata that it has of itself or with the endpoints of the preset. It
+    /// has no client if each user brings one.
+    ///
+    /// # Errors
+    ///
+    /// As [`discover`], and [`ErrorKind::Config`] if an endpoint is not fit for a credential.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_oidc::{HttpClient, Preset};
+    ///
+    /// # async fn run(preset: Preset) -> llm_auth_oidc::Result<()> {
+    /// // Sends requests.
+    /// let server = preset.server(&HttpClient::default(), "company").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn server(&self, http: &HttpClient, name: &str) -> Result<Server> {
+        let mut server = match (&self.issuer, &self.endpoints) {
+            (_, Some(endpoints)) => {
+                let mut server = Server::new(name, endpoints.read()?);
+                server.issuer.clone_from(&self.issuer);
+                server
+            }
+            (Some(issuer), None) => Server::discovered(name, &discover(http, issuer).await?),
+            (None, None) => return Err(no_server(&self.name)),
+        };
+        server.title.clone_from(&self.title);
+        server.client = match &self.client {
+            PresetClient::Own => None,
+            PresetClient::Id(id) => Some(ServerClient::new(id.clone())),
+        };
+        server.scope.clone_from(&self.scope);
+        server.resource.clone_from(&self.resource);
+        server.audience.clone_from(&self.audience);
+        server
+            .authorization_parameters
+            .clone_from(&self.authorization_parameters);
+        server.prefers_device = self.prefers_device;
+        if let Some(redirect) = &self.redirect {
+            server.redirect = redirect.clone();
+        }
+        server.scope_in_refresh = self.scope_in_refresh;
+        server.error_codes.clone_from(&self.error_codes);
+        let api_base = self.api_base.as_deref();
+        server.endpoints.api_base = api_base.map(SecureUrl::new).transpose()?;
+        server.api_headers.clone_from(&self.api_headers);
+        Ok(server)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.issuer.is_none() && self.endpoints.is_none() {
+            return Err(no_server(&self.name));
+        }
+        let mut used = BTreeSet::new();
+        for text in self.clone().templates() {
+            let mut rest = text.as_str();
+            while let Some((_, name, after)) = placeholder(rest) {
+                used.insert(name.to_owned());
+                rest = after;
+            }
+        }
+        let explained: BTreeSet<_> = self.values.keys().cloned().collect();
+        match used.symmetric_difference(&explained).next() {
+            None => Ok(()),
+            Some(name) => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the preset {} uses or explains `{name}`, but not both: correct `values`",
+                    self.name
+                ),
+            )),
+        }
+    }
+
+    /// The members that may have placeholders.
+    fn templates(&mut self) -> impl Iterator<Item = &mut String> {
+        let endpoints = self.endpoints.iter_mut().flat_map(|endpoints| {
+            let others = [
+                &mut endpoints.authorization,
+                &mut endpoints.device_authorization,
+                &mut endpoints.revocation,
+                &mut endpoints.userinfo,
+            ];
+            let others = others.into_iter().flatten();
+            std::iter::once(&mut endpoints.token).chain(others)
+        });
+        let others = [
+            &mut self.issuer,
+            &mut self.resource,
+            &mut self.audience,
+            &mut self.api_base,
+        ];
+        endpoints
+            .chain(others.into_iter().flatten())
+            .chain([&mut self.scope])
+    }
+}
+
+impl PresetEndpoints {
+    fn read(&self) -> Result<Endpoints> {
+        let optional = |url: &Option<String>| url.as_deref().map(SecureUrl::new).transpose();
+        let mut endpoints = Endpoints::new(SecureUrl::new(&self.token)?);
+        endpoints.authorization = optional(&self.authorization)?;
+        endpoints.device_authorization = optional(&self.device_authorization)?;
+        endpoints.revocation = optional(&self.revocation)?;
+        endpoints.userinfo = optional(&self.userinfo)?;
+        Ok(endpoints)
+    }
+}
+
+fn no_server(name: &str) -> Error {
+    let message = format!("the preset {name} has neither an issuer nor endpoints: add one of them");
+    Error::new(ErrorKind::Config, message)
+}
+
+/// The message of serde quotes values; a preset holds no secret.
+fn unreadable(error: &serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("the preset cannot be read: {error}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_preset_is_whole_and_names_its_sources() {
+        for preset in Preset::all().unwrap() {
+            let name = preset.name.clone();
+            preset.check().unwrap();
+            assert!(!preset.sources.is_empty(), "{name}");
+            assert!(
+                preset.checked.as_deref().is_some_and(|day| day.len() == 10),
+                "{name}"
+            );
+            assert!(preset.terms.is_some(), "{name}");
+            let is_url = |text: &str| text.starts_with('{') && text.ends_with('}');
+            let value = |(name, _): (&String, &String)| (name.clone(), "a.example".to_owned());
+            let mut values: BTreeMap<_, _> = preset.values.iter().map(value).collect();
+            for text in preset.clone().templates() {
+                if is_url(text) {
+                    values.insert(
+                        text[1..text.len() - 1].to_owned(),
+                        "https://a.example".into(),
+                    );
+                }
+            }
+            let filled = preset.with_values(&values).unwrap();
+            for url in [&filled.issuer, &filled.api_base].into_iter().flatten() {
+                SecureUrl::new(url).unwrap();
+            }
+            if let Some(endpoints) = &filled.endpoints {
+                endpoints.read().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_preset_that_is_not_whole_is_a_clear_error() {
+        for (file, why) in [
+            ("", "cannot be read"),
+            ("[]", "cannot be read"),
+            (
+                r#"{"name":"a","title":"A"}"#,
+                "neither an issuer nor endpoints",
+            ),
+            (
+                r#"{"name":"a","title":"A","issuer":"https://{host}"}"#,
+                "`host`",
+            ),
+            (
+                r#"{"name":"a","title":"A","issuer":"https://a.example","values":{"x":"y"}}"#,
+                "`x`",
+            ),
+            (
+                r#"{"name":"a","title":"A","issuer":"https://a.example","scopes":"x"}"#,
+                "scopes",
+            ),
+        ] {
+            let error = Preset::from_json(file.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(why), "{file}: {error}");
+        }
+    }
+}
