@@ -9,7 +9,7 @@ use crate::session::selector::SessionSelector;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SessionArgs {
     /// The provider.
-    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
+    #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
     pub(crate) provider: ProviderName,
 
     #[command(flatten)]

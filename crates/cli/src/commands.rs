@@ -124,7 +124,7 @@ impl Cli {
 impl Command {
     fn reporter(&self) -> Reporter {
         match self {
-            Self::Login(args) => match args.provider {
+            Self::Login(args) => match args.provider.and_then(login::Target::provider) {
                 Some(provider) => Reporter::for_events(args.json, provider, &args.selector),
                 None => Reporter::without_session(args.json),
             },

@@ -10,6 +10,7 @@ mod name;
 mod provider;
 pub(crate) mod reader;
 mod recipients;
+pub(crate) mod servers;
 mod table;
 pub(crate) mod trust;
 

@@ -15,6 +15,9 @@ pub use llm_auth_huggingface as huggingface;
 #[cfg_attr(docsrs, doc(cfg(feature = "minimax")))]
 pub use llm_auth_minimax as minimax;
 
+#[cfg(feature = "oidc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oidc")))]
+pub use llm_auth_oidc as oidc;
 #[cfg(feature = "qwen")]
 #[cfg_attr(docsrs, doc(cfg(feature = "qwen")))]
 pub use llm_auth_qwen as qwen;

@@ -1,6 +1,6 @@
 //! `llm-auth accounts` and `llm-auth switch`.
 
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 use llm_auth_core::{
     Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock,
     printable,
@@ -21,7 +21,7 @@ use crate::ui::width::{columns, padded};
 #[derive(Args, Debug)]
 pub(crate) struct AccountsArgs {
     /// List only accounts of this provider.
-    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
+    #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
     provider: Option<ProviderName>,
 
     /// Print a JSON object.
@@ -32,7 +32,7 @@ pub(crate) struct AccountsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
     /// The provider.
-    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
+    #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
     pub(crate) provider: ProviderName,
 
     /// The account, by name or by the e-mail address of its user; optional if there are only two.
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
     let store = all()?;
     let providers = match &args.provider {
         Some(provider) => std::slice::from_ref(provider),
-        None => ProviderName::value_variants(),
+        None => ProviderName::all(),
     };
     let mut accounts = Vec::new();
     for provider in providers {

@@ -8,7 +8,6 @@ mod report;
 mod store;
 mod variables;
 
-use clap::ValueEnum as _;
 use serde::Serialize;
 
 pub(crate) use self::args::DoctorArgs;
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
 
 /// The providers with a session or a variable; all of them if there is none.
 fn in_use(args: &DoctorArgs) -> Vec<ProviderName> {
-    let all = ProviderName::value_variants();
+    let all = ProviderName::all();
     let store = directories::open(&args.selector).ok();
     let is_used = |provider: &&ProviderName| {
         let sessions = store

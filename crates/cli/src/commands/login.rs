@@ -2,7 +2,10 @@
 
 mod ask_provider;
 mod policy;
+mod server;
+mod server_args;
 mod sign_in;
+mod target;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,10 +16,12 @@ use llm_auth_core::{
 };
 
 use self::policy::Policy;
+use self::server_args::ServerArgs;
 use self::sign_in::{Login, SignedIn};
+pub(crate) use self::target::Target;
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{FlowName, ProviderArgs, ProviderName, trust};
+use crate::providers::{FlowName, ProviderArgs, ProviderName, http_client, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -32,8 +37,8 @@ use crate::ui::streams::say;
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
     /// The provider; without it, the command asks at a terminal.
-    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
-    pub(crate) provider: Option<ProviderName>,
+    #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = Target::parser())]
+    pub(crate) provider: Option<Target>,
 
     #[command(flatten)]
     pub(crate) selector: SessionSelector,
@@ -61,13 +66,24 @@ pub(crate) struct LoginArgs {
     /// which this can only shorten].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
+
+    #[command(flatten)]
+    server: Box<ServerArgs>,
 }
 
 impl LoginArgs {
+    /// The way to sign in that the flags name.
+    fn flow(&self) -> Option<FlowKind> {
+        match self.server.device {
+            true => Some(FlowKind::Device),
+            false => self.flow.map(FlowKind::from),
+        }
+    }
+
     /// A sign-in as another command begins it.
     pub(crate) fn new(session: SessionArgs, provider_args: ProviderArgs, json: bool) -> Self {
         Self {
-            provider: Some(session.provider),
+            provider: Some(Target::Provider(session.provider)),
             selector: session.selector,
             provider_args,
             json,
@@ -75,16 +91,14 @@ impl LoginArgs {
             no_browser: false,
             flow: None,
             timeout: None,
+            server: Box::default(),
         }
     }
 }
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     login_prompt::restore();
-    let provider = match args.provider {
-        Some(provider) => provider,
-        None => ask_provider::ask()?,
-    };
+    let provider = provider(args)?;
     let session = SessionArgs {
         provider,
         selector: args.selector.clone(),
@@ -100,7 +114,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             .flatten()
             .find(|name| resolve::is_address(name))
             .map(str::to_owned),
-        flow: args.flow.map(FlowKind::from),
+        flow: args.flow(),
         ..args.provider_args.clone()
     };
     let configured = provider.configure(&provider_args, None, args.timeout)?;
@@ -148,6 +162,26 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
     conclude(args.json, provider, &login.store, &signed_in?)
+}
+
+/// The provider that is signed in to; a server is found, and remembered, before anything else.
+fn provider(args: &LoginArgs) -> Result<ProviderName, Failure> {
+    let provider = match args.provider {
+        Some(Target::Provider(provider)) => provider,
+        None => ask_provider::ask()?,
+        Some(Target::Server) => {
+            let http = http_client(None)?;
+            let work = server::prepare(&args.server, &http);
+            let interrupted = || "interrupted; nothing was changed".to_owned();
+            return runtime::run(Vec::new, work, interrupted);
+        }
+    };
+    match args.server.given() {
+        None => Ok(provider),
+        Some(flag) => Err(Failure::Usage(format!(
+            "{flag} applies to `llm-auth login oidc` only"
+        ))),
+    }
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.

@@ -10,9 +10,10 @@ use llm_auth_core::{
 use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
-use crate::providers::{self, ProviderArgs, ProviderName, reader, trust};
+use crate::providers::{self, ProviderArgs, ProviderName, reader, servers, trust};
 use crate::session::directories;
 use crate::session::runtime;
+use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::time;
 use crate::ui::events::Event;
@@ -29,6 +30,10 @@ pub(crate) struct LogoutArgs {
     /// Remove the session here without revoking it.
     #[arg(long)]
     local: bool,
+
+    /// Also forget the server and the client that is registered there (`llm-auth login oidc`).
+    #[arg(long = "forget-server")]
+    forget_server: bool,
 
     /// Print a JSON object.
     #[arg(long)]
@@ -50,6 +55,13 @@ struct Outcome {
 
 pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let provider = args.session.provider;
+    if args.forget_server && provider.server().is_none() {
+        let why = format!(
+            "--forget-server: {} is no server of your own",
+            provider.title()
+        );
+        return Err(Failure::Usage(why));
+    }
     let mut store = directories::open(&args.session.selector)?;
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
@@ -104,6 +116,9 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
             provider.title()
         ));
     }
+    if args.forget_server {
+        say(&forget_server(provider)?);
+    }
     if !args.json {
         return Ok(());
     }
@@ -117,6 +132,21 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         current: current.as_deref(),
     }
     .print()
+}
+
+/// Forgets a server that no session needs any more, and says so.
+fn forget_server(provider: ProviderName) -> Result<String, Failure> {
+    let name = provider.name();
+    let store = directories::open(&SessionSelector::default())?;
+    let others = provider.accounts(&store).stored()?;
+    if let Some(other) = others.first() {
+        return Ok(format!(
+            "The server {name} is still remembered: its account {} is signed in.",
+            printable(other.account())
+        ));
+    }
+    servers::forget(name)?;
+    Ok(format!("The server {name} and its client are forgotten."))
 }
 
 async fn forget(

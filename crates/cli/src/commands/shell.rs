@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate};
@@ -137,7 +137,7 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
     };
     // Providers may have accounts of the same name, which is offered once.
     let mut providers_of: Vec<(String, Vec<&str>)> = Vec::new();
-    for (name, provider) in ProviderName::value_variants().iter().flat_map(of) {
+    for (name, provider) in ProviderName::all().iter().flat_map(of) {
         match providers_of.iter_mut().find(|(known, _)| *known == name) {
             Some((_, providers)) => providers.push(provider),
             None => providers_of.push((name, vec![provider])),

@@ -22,7 +22,7 @@ use crate::ui::streams::{self, VERSION, say};
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// Show only sessions of this provider.
-    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
+    #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
     provider: Option<ProviderName>,
 
     #[command(flatten)]

@@ -86,7 +86,7 @@ impl ProviderName {
             client: client.clone().filter(|_| may_have),
             quota_project: variables.word("QUOTA_PROJECT")?,
         };
-        let mut builder = OAuthProviderBuilder::of((self.row().spec)(args, own))
+        let mut builder = OAuthProviderBuilder::of(self.row().spec(args, own))
             .overrides(overrides)
             .http(http);
         if let Some(client) = client.filter(|_| may_have) {
@@ -184,7 +184,7 @@ impl ProviderName {
         if client.is_none_or(|client| client.secret().is_none()) {
             return Ok(());
         }
-        let spec = (self.row().spec)(args, Own::default());
+        let spec = self.row().spec(args, Own::default());
         let provider = OAuthProviderBuilder::of(spec).overrides(overrides.clone());
         let provider = provider.build();
         let endpoints = &provider.config().endpoints;

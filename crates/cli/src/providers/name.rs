@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use llm_auth::oidc::Server;
 use llm_auth_core::provider::{Flow, OAuthConfig};
 use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind};
 
 use super::args::ProviderArgs;
-use super::table::{self, Own, Row};
+use super::servers;
+use super::table::{self, Own, Row, Spec};
 use crate::session::resolve::Accounts;
 use crate::system::env::Variables;
 
@@ -24,22 +25,70 @@ impl PartialEq for ProviderName {
 
 impl Eq for ProviderName {}
 
-impl ValueEnum for ProviderName {
-    fn value_variants<'a>() -> &'a [Self] {
-        static ALL: LazyLock<Vec<ProviderName>> =
-            LazyLock::new(|| table::ALL.into_iter().map(ProviderName).collect());
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.name).aliases(self.0.alias))
-    }
-}
-
 impl ProviderName {
     pub(crate) const QWEN: Self = Self(&table::QWEN);
     pub(crate) const MINIMAX: Self = Self(&table::MINIMAX);
     pub(crate) const GEMINI: Self = Self(&table::GEMINI);
+
+    /// All of them: the known ones, and the servers that are remembered.
+    pub(crate) fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<ProviderName>> = LazyLock::new(|| {
+            let known = table::ALL.into_iter().map(ProviderName);
+            let remembered = servers::names()
+                .iter()
+                .filter_map(|name| servers::load(name).ok()?);
+            known
+                .chain(remembered.map(ProviderName::of_server))
+                .collect()
+        });
+        &ALL
+    }
+
+    /// A server that is remembered.
+    pub(crate) fn of_server(server: Server) -> Self {
+        Self(Row::of_server(server))
+    }
+
+    /// The server, if it is one that is remembered.
+    pub(crate) fn server(self) -> Option<&'static Server> {
+        match &self.0.spec {
+            Spec::Server(server) => Some(server),
+            Spec::Known(_) => None,
+        }
+    }
+
+    /// How the command line is read.
+    pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
+        PossibleValuesParser::new(Self::possible_values()).try_map(|name| Self::typed(&name))
+    }
+
+    /// What may be typed.
+    pub(crate) fn possible_values() -> Vec<PossibleValue> {
+        let known = table::ALL.into_iter();
+        let known = known.map(|row| PossibleValue::new(row.name).aliases(row.alias));
+        let remembered = servers::names()
+            .iter()
+            .map(|name| PossibleValue::new(&**name));
+        known.chain(remembered).collect()
+    }
+
+    /// The provider of a name or an alias, in any letter case; the reason why there is none.
+    pub(crate) fn typed(name: &str) -> Result<Self, String> {
+        let is_it = |row: &&Row| {
+            let names = [Some(row.name), row.alias];
+            names
+                .into_iter()
+                .flatten()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        };
+        if let Some(row) = table::ALL.into_iter().find(is_it) {
+            return Ok(Self(row));
+        }
+        match servers::load(&name.to_ascii_lowercase())? {
+            Some(server) => Ok(Self::of_server(server)),
+            None => Err("there is no such provider".to_owned()),
+        }
+    }
 
     /// The name as it is typed and stored.
     pub(crate) fn name(self) -> &'static str {
@@ -53,7 +102,7 @@ impl ProviderName {
 
     /// The provider of that name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::value_variants()
+        Self::all()
             .iter()
             .copied()
             .find(|provider| provider.name() == name)
@@ -99,7 +148,7 @@ impl ProviderName {
 
     /// The provider's own configuration, independent of the environment.
     pub(super) fn config(self, args: &ProviderArgs) -> OAuthConfig {
-        (self.0.spec)(args, Own::default()).config()
+        self.0.spec(args, Own::default()).config()
     }
 
     pub(super) fn row(self) -> &'static Row {

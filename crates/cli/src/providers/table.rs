@@ -5,6 +5,7 @@ use std::sync::Arc;
 use llm_auth::gemini::{Gemini, OAuthClient};
 use llm_auth::huggingface::HuggingFace;
 use llm_auth::minimax::MiniMax;
+use llm_auth::oidc::Server;
 use llm_auth::qwen::Qwen;
 use llm_auth_core::ProviderSpec;
 
@@ -32,8 +33,47 @@ pub(super) struct Row {
     pub(super) client_advice: &'static str,
     /// A scope besides the library's: the command distinguishes accounts by their owners.
     pub(super) identity_scope: Option<&'static str>,
-    /// The provider by the flags, with what is the user's own.
-    pub(super) spec: fn(&ProviderArgs, Own) -> Arc<dyn ProviderSpec>,
+    /// The provider.
+    pub(super) spec: Spec,
+}
+
+/// How a provider is made.
+#[derive(Debug)]
+pub(super) enum Spec {
+    /// By the flags, with what is the user's own.
+    Known(fn(&ProviderArgs, Own) -> Arc<dyn ProviderSpec>),
+    /// As it is remembered.
+    Server(Box<Server>),
+}
+
+impl Row {
+    pub(super) fn spec(&self, args: &ProviderArgs, own: Own) -> Arc<dyn ProviderSpec> {
+        match &self.spec {
+            Spec::Known(make) => make(args, own),
+            Spec::Server(server) => Arc::new(Server::clone(server)),
+        }
+    }
+
+    /// A server that is remembered, for as long as the process lives.
+    pub(super) fn of_server(server: Server) -> &'static Self {
+        let leaked = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        let title = match server.title.is_empty() {
+            true => server.name.clone(),
+            false => server.title.clone(),
+        };
+        let host = server.endpoints.token.host();
+        Box::leak(Box::new(Self {
+            name: leaked(server.name.clone()),
+            alias: None,
+            title: leaked(title),
+            availability: leaked(format!("You named this server yourself: {host}.")),
+            takes_client_file: false,
+            takes_region: false,
+            client_advice: "run `llm-auth login oidc` again with --client-id",
+            identity_scope: None,
+            spec: Spec::Server(Box::new(server)),
+        }))
+    }
 }
 
 /// What a provider is made of that is the user's own.
@@ -53,7 +93,7 @@ pub(super) static QWEN: Row = Row {
     takes_region: false,
     client_advice: "",
     identity_scope: None,
-    spec: |_args, _own| Arc::new(Qwen::default()),
+    spec: Spec::Known(|_args, _own| Arc::new(Qwen::default())),
 };
 
 pub(super) static MINIMAX: Row = Row {
@@ -65,7 +105,7 @@ pub(super) static MINIMAX: Row = Row {
     takes_region: true,
     client_advice: "",
     identity_scope: None,
-    spec: |args, _own| Arc::new(MiniMax::new(args.region(), args.dialect)),
+    spec: Spec::Known(|args, _own| Arc::new(MiniMax::new(args.region(), args.dialect))),
 };
 
 pub(super) static HUGGINGFACE: Row = Row {
@@ -79,7 +119,7 @@ pub(super) static HUGGINGFACE: Row = Row {
     client_advice: "register a public OAuth app at https://huggingface.co/settings/applications/new, then \
                     set LLM_AUTH_HUGGINGFACE_CLIENT_ID to its id",
     identity_scope: Some("email"),
-    spec: |_args, _own| Arc::new(HuggingFace::default()),
+    spec: Spec::Known(|_args, _own| Arc::new(HuggingFace::default())),
 };
 
 pub(super) static GEMINI: Row = Row {
@@ -93,11 +133,11 @@ pub(super) static GEMINI: Row = Row {
     client_advice: "create an OAuth client of type \"Desktop app\" in the Google Cloud console, \
                     then run `llm-auth login gemini --client-file client_secret.json`",
     identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
-    spec: |_args, own| {
+    spec: Spec::Known(|_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
         Arc::new(match own.quota_project {
             Some(project) => gemini.quota_project(project),
             None => gemini,
         })
-    },
+    }),
 };

@@ -11,7 +11,7 @@ use crate::time;
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
     /// Check only this provider [default: those with a session or a variable, or all if there are none].
-    #[arg(value_enum, ignore_case = true, value_name = "PROVIDER")]
+    #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
     pub(super) provider: Option<ProviderName>,
 
     #[command(flatten)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
 use llm_auth_core::store::LockHolder;
 use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock};
 
@@ -141,7 +140,7 @@ fn status(selector: &SessionSelector) -> String {
 fn settings(provider: Option<ProviderName>) -> Option<Check> {
     let wanted = provider.as_ref().map(std::slice::from_ref);
     let read = Settings::load().and_then(|settings| {
-        for provider in wanted.unwrap_or_else(|| ProviderName::value_variants()) {
+        for provider in wanted.unwrap_or_else(|| ProviderName::all()) {
             settings.current(provider.name())?;
         }
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::env;
 
-use clap::ValueEnum as _;
 use llm_auth_core::printable;
 
 use super::check::{Check, Status};
@@ -55,7 +54,7 @@ fn is_known(name: &str) -> bool {
         shell::COMPLETE,
     ]
     .contains(&name)
-        || ProviderName::value_variants().iter().any(|provider| {
+        || ProviderName::all().iter().any(|provider| {
             let variables = Variables::of(provider.name());
             ENDS.iter().any(|end| variables.name(end) == name)
         })

@@ -21,7 +21,7 @@ pub(crate) struct ImportArgs {
     /// The provider, if the file does not record it (gochat).
     #[arg(
         long = "vendor",
-        value_enum,
+        value_parser = ProviderName::parser(),
         ignore_case = true,
         value_name = "PROVIDER"
     )]

@@ -2,15 +2,13 @@
 
 use std::io::{self, IsTerminal as _};
 
-use clap::ValueEnum as _;
-
 use crate::error::Failure;
 use crate::providers::ProviderName;
 use crate::ui::streams::say;
 
 /// The provider that the user chooses; a script has to name it.
 pub(super) fn ask() -> Result<ProviderName, Failure> {
-    let providers = ProviderName::value_variants();
+    let providers = ProviderName::all();
     let names: Vec<&str> = providers.iter().map(|provider| provider.name()).collect();
     let names = names.join(", ");
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -41,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_provider_is_chosen_by_number_or_name() {
-        let providers = ProviderName::value_variants();
+        let providers = ProviderName::all();
         let one_too_many = (providers.len() + 1).to_string();
         for (answer, name) in [
             ("1", Some("qwen")),

@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 
-use clap::ValueEnum as _;
 use llm_auth_core::{AuthProvider as _, FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
@@ -34,7 +33,7 @@ struct Known {
 
 impl<'a> Providers<'a> {
     pub(super) fn new(store: &'a FileTokenStore, trust: &'a TrustArgs) -> Self {
-        let known = ProviderName::value_variants().iter().map(|name| Known {
+        let known = ProviderName::all().iter().map(|name| Known {
             name: *name,
             current: OnceCell::new(),
             configured: OnceCell::new(),

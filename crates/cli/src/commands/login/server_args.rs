@@ -1,0 +1,216 @@
+//! The flags of `login oidc`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum, ValueHint};
+use llm_auth::oidc::Preset;
+use llm_auth_core::provider::LoopbackHost;
+use llm_auth_core::{Secret, SecureUrl, files};
+
+use crate::error::{Failure, chain};
+use crate::system::files::{LARGEST, check_path};
+
+/// A server that the call names, and the client there.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Any other server (`llm-auth login oidc`)")]
+pub(crate) struct ServerArgs {
+    /// The issuer, exactly as the server names it.
+    #[arg(long, value_name = "URL")]
+    pub(super) issuer: Option<String>,
+
+    /// A server that is known as data: one of `azure-openai`, `databricks`, `snowflake`,
+    /// `cloudflare`, `gitlab`, `chutes`, `litellm`, `keycloak`, `auth0`, `okta`, or a file of your
+    /// own.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "issuer", value_hint = ValueHint::AnyPath)]
+    preset: Option<String>,
+
+    /// A value that the preset leaves to you. Repeatable.
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "preset", value_parser = pair)]
+    values: Vec<(String, String)>,
+
+    /// The name under which the server and its sessions are remembered [default: the preset's, or the
+    /// host of the issuer].
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// The client id; without one, a new client is registered if the server allows it.
+    #[arg(long, value_name = "ID")]
+    pub(super) client_id: Option<String>,
+
+    /// A file with the client secret, if the client has one.
+    #[arg(long, value_name = "FILE", requires = "client_id", value_hint = ValueHint::AnyPath)]
+    client_secret_file: Option<PathBuf>,
+
+    /// Register a new client, even if one is remembered.
+    #[arg(long, conflicts_with = "client_id")]
+    pub(super) register: bool,
+
+    /// A file with the token that the server wants for a registration.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    registration_token_file: Option<PathBuf>,
+
+    /// Sign in with a device code.
+    #[arg(long, conflicts_with = "flow")]
+    pub(super) device: bool,
+
+    /// The scopes, separated by spaces.
+    #[arg(long, value_name = "SCOPES")]
+    pub(super) scope: Option<String>,
+
+    /// The API that the access token is for, as the server spells it (RFC 8707).
+    #[arg(long, value_name = "URI")]
+    pub(super) resource: Option<String>,
+
+    /// The same for servers that call it audience.
+    #[arg(long, value_name = "NAME")]
+    pub(super) audience: Option<String>,
+
+    /// The base URL of the API.
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    pub(super) api_base: Option<SecureUrl>,
+
+    /// The token endpoint of a server that does not describe itself.
+    #[arg(long, value_name = "URL", value_parser = endpoint, conflicts_with = "preset")]
+    pub(super) token_endpoint: Option<SecureUrl>,
+
+    /// Its authorization endpoint.
+    #[arg(long, value_name = "URL", value_parser = endpoint, requires = "token_endpoint")]
+    pub(super) authorization_endpoint: Option<SecureUrl>,
+
+    /// Its device authorization endpoint.
+    #[arg(long, value_name = "URL", value_parser = endpoint, requires = "token_endpoint")]
+    pub(super) device_endpoint: Option<SecureUrl>,
+
+    /// Its revocation endpoint.
+    #[arg(long, value_name = "URL", value_parser = endpoint, requires = "token_endpoint")]
+    pub(super) revocation_endpoint: Option<SecureUrl>,
+
+    /// The host of the redirect URI, as it is registered [default: 127.0.0.1].
+    #[arg(long, value_enum, value_name = "HOST")]
+    redirect_host: Option<RedirectHost>,
+
+    /// The port of the redirect URI [default: any].
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) redirect_port: Option<u16>,
+
+    /// The path of the redirect URI [default: /callback].
+    #[arg(long, value_name = "PATH")]
+    pub(super) redirect_path: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum RedirectHost {
+    #[value(name = "127.0.0.1")]
+    Literal,
+    Localhost,
+}
+
+impl ServerArgs {
+    /// The name of a flag that was given; those of them are for `oidc` only.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        [
+            ("--issuer", self.issuer.is_some()),
+            ("--preset", self.preset.is_some()),
+            ("--name", self.name.is_some()),
+            ("--client-id", self.client_id.is_some()),
+            ("--register", self.register),
+            (
+                "--registration-token-file",
+                self.registration_token_file.is_some(),
+            ),
+            ("--scope", self.scope.is_some()),
+            ("--resource", self.resource.is_some()),
+            ("--audience", self.audience.is_some()),
+            ("--api-base", self.api_base.is_some()),
+            ("--token-endpoint", self.token_endpoint.is_some()),
+            ("--redirect-host", self.redirect_host.is_some()),
+            ("--redirect-port", self.redirect_port.is_some()),
+            ("--redirect-path", self.redirect_path.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// The preset with its values.
+    pub(super) fn preset(&self) -> Result<Option<Preset>, Failure> {
+        let Some(named) = &self.preset else {
+            return Ok(None);
+        };
+        let is_file = named.contains(['/', '\\']) || named.ends_with(".json");
+        let preset = match is_file {
+            true => Preset::from_json(&read("--preset", Path::new(named))?)?,
+            false => Preset::shipped(named)?,
+        };
+        let explained = preset.values.clone();
+        let values: BTreeMap<_, _> = self.values.iter().cloned().collect();
+        preset.with_values(&values).map(Some).map_err(|error| {
+            let missing = explained
+                .iter()
+                .filter(|(name, _)| !values.contains_key(*name));
+            let missing: Vec<_> = missing
+                .map(|(name, what)| format!("--set {name}=... ({what})"))
+                .collect();
+            match missing.is_empty() {
+                true => error.into(),
+                false => Failure::Config {
+                    message: chain(&error),
+                    advice: format!("add {}", missing.join(" and ")),
+                },
+            }
+        })
+    }
+
+    pub(super) fn client_secret(&self) -> Result<Option<Secret>, Failure> {
+        secret("--client-secret-file", self.client_secret_file.as_ref())
+    }
+
+    pub(super) fn registration_token(&self) -> Result<Option<Secret>, Failure> {
+        secret(
+            "--registration-token-file",
+            self.registration_token_file.as_ref(),
+        )
+    }
+
+    pub(super) fn redirect_host(&self) -> Option<LoopbackHost> {
+        self.redirect_host.map(|host| match host {
+            RedirectHost::Literal => LoopbackHost::Literal,
+            RedirectHost::Localhost => LoopbackHost::Localhost,
+        })
+    }
+}
+
+/// The one line of a file, without its end.
+fn secret(flag: &str, file: Option<&PathBuf>) -> Result<Option<Secret>, Failure> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let bytes = read(flag, file)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    if text.is_empty() || text.chars().any(char::is_whitespace) {
+        return Err(Failure::Config {
+            message: format!("{flag}: {} holds no single word of text", file.display()),
+            advice: "write only the secret into that file".into(),
+        });
+    }
+    Ok(Some(Secret::from(text)))
+}
+
+fn read(flag: &str, file: &Path) -> Result<impl std::ops::Deref<Target = Vec<u8>>, Failure> {
+    check_path(flag, file)?;
+    files::read_or_pipe(file, LARGEST).map_err(|error| Failure::Config {
+        message: format!("{flag}: cannot read {}: {error}", file.display()),
+        advice: format!("name a file that you can read with {flag}"),
+    })
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+fn endpoint(text: &str) -> Result<SecureUrl, String> {
+    SecureUrl::new(text).map_err(|error| chain(&error))
+}

@@ -1,0 +1,153 @@
+//! The servers that a user has named, one file for each: what `login oidc` found out and
+//! registered. They outlive a sign-out.
+//!
+//! A file may hold a client secret, so it is written as a session is: whole or not at all, for its
+//! owner alone.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use llm_auth::oidc::Server;
+use llm_auth_core::files;
+
+use super::table;
+use crate::error::Failure;
+use crate::session::directories;
+use crate::system::files::LARGEST;
+
+/// Words of the command line that are no server.
+const RESERVED: [&str; 2] = ["oidc", "mcp"];
+
+/// The longest name: it is a part of file names.
+const LONGEST: usize = 60;
+
+/// Why a text is not fit for the name of a server; `None` if it is.
+pub(crate) fn not_a_name(name: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_known = |row: &&table::Row| row.name == name || row.alias == Some(name);
+    if name.is_empty() || name.len() > LONGEST || !begins_well || !name.chars().all(is_plain) {
+        let rule = "lower-case letters, digits and any of .-_";
+        Some(format!("use at most {LONGEST} characters: {rule}"))
+    } else if RESERVED.contains(&name) || table::ALL.into_iter().any(|row| is_known(&row)) {
+        Some("it is taken by a provider".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The names of the servers that are remembered, in order, as they were when the command began.
+pub(super) fn names() -> &'static [String] {
+    static NAMES: LazyLock<Vec<String>> = LazyLock::new(read_names);
+    &NAMES
+}
+
+fn read_names() -> Vec<String> {
+    let Ok(directory) = directory() else {
+        return Vec::new();
+    };
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            let file = entry.ok()?.file_name().into_string().ok()?;
+            let name = file.strip_suffix(".json")?;
+            not_a_name(name).is_none().then(|| name.to_owned())
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// The server of that name, if one is remembered; why it cannot be used.
+pub(crate) fn load(name: &str) -> Result<Option<Server>, String> {
+    if not_a_name(name).is_some() {
+        return Ok(None);
+    }
+    let file = file(name).map_err(|failure| failure.message())?;
+    let unusable = |why: &str| format!("the server in {} cannot be used: {why}", file.display());
+    let read = file.parent().map_or(Ok(()), files::check_directory);
+    let read = read.and_then(|()| files::read(&file, LARGEST));
+    let bytes = match read {
+        Ok(bytes) => bytes,
+        Err(error) if is_nothing(&error) => return Ok(None),
+        Err(error) => return Err(unusable(&error.to_string())),
+    };
+    // The words of serde would quote the file, which may hold a secret.
+    let read = serde_json::from_slice::<Server>(&bytes);
+    let server = read.map_err(|error| {
+        unusable(&format!(
+            "it is no server (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    if server.name != name {
+        return Err(unusable("it names another server"));
+    }
+    Ok(Some(server))
+}
+
+/// Remembers a server, in place of the former one of its name.
+pub(crate) fn save(server: &Server) -> Result<PathBuf, Failure> {
+    let file = file(&server.name)?;
+    let written = serde_json::to_vec_pretty(server).map_err(io::Error::from);
+    let written = written.and_then(|content| {
+        file.parent().map_or(Ok(()), files::make_directories)?;
+        files::replace(&file, &content)
+    });
+    match written {
+        Ok(()) => Ok(file),
+        Err(error) => Err(cannot("write", &file, &error)),
+    }
+}
+
+/// Forgets a server; it is no error if there is none.
+pub(crate) fn forget(name: &str) -> Result<(), Failure> {
+    let file = file(name)?;
+    match std::fs::remove_file(&file) {
+        Ok(()) => Ok(()),
+        Err(error) if is_nothing(&error) => Ok(()),
+        Err(error) => Err(cannot("remove", &file, &error)),
+    }
+}
+
+fn cannot(what: &str, file: &Path, error: &io::Error) -> Failure {
+    Failure::Config {
+        message: format!("cannot {what} the server {}: {error}", file.display()),
+        advice: "check the directory and its permissions".into(),
+    }
+}
+
+fn file(name: &str) -> Result<PathBuf, Failure> {
+    Ok(directory()?.join(format!("{name}.json")))
+}
+
+fn directory() -> Result<PathBuf, Failure> {
+    Ok(directories::home()?.join("servers"))
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_fit_for_a_file_and_no_provider() {
+        for name in ["company", "sso.example.com", "127.0.0.1-3000", "a_b"] {
+            assert_eq!(not_a_name(name), None, "{name}");
+        }
+        let long = "a".repeat(LONGEST + 1);
+        for name in [
+            "", "A", "a/b", "..", ".a", "-a", "a b", "qwen", "hf", "oidc", &long,
+        ] {
+            assert!(not_a_name(name).is_some(), "{name}");
+        }
+    }
+}
