@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// All of it, so that no step of a user needs another crate.
+#[doc(no_inline)]
+pub use llm_auth_oidc::*;
