@@ -237,9 +237,20 @@ impl SecureUrl {
         is_internal(&self.0)
     }
 
-    /// Whether a server may send a browser there: a server on the network must not name an internal
-    /// page.
-    pub(crate) fn may_name(&self, page: &Self) -> bool {
+    /// Whether a server may name that URL as a page or an endpoint: a server of the internet must not
+    /// name one on this computer or on a private network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let server = SecureUrl::known("https://auth.example/metadata");
+    /// assert!(server.may_name(&SecureUrl::known("https://other.example/token")));
+    /// assert!(!server.may_name(&SecureUrl::known("http://127.0.0.1:4000/token")));
+    /// ```
+    #[must_use]
+    pub fn may_name(&self, page: &Self) -> bool {
         let on_same_network = self.is_internal() && !is_of_this_computer(&page.0);
         !page.is_internal() || self.is_loopback() || on_same_network
     }

@@ -1,6 +1,7 @@
 //! Where a server describes itself, and the requests for it.
 
 use crate::metadata::Metadata;
+use crate::provider::Response;
 use crate::{Error, ErrorKind, HttpClient, Result, SecureUrl};
 
 /// The URLs at which an issuer may describe itself, in the order in which they are tried: that of RFC
@@ -75,10 +76,76 @@ pub fn well_known(issuer: &str) -> Result<Vec<SecureUrl>> {
 /// # }
 /// ```
 pub async fn discover(http: &HttpClient, issuer: &str) -> Result<Metadata> {
+    discover_as(http, issuer, issuer).await
+}
+
+/// As [`discover`], for a server whose metadata names another issuer than the one that it is found
+/// at. Let a user accept such a name for one server, and record it: the difference is also what an
+/// attack looks like (RFC 8414 section 6.2).
+///
+/// # Errors
+///
+/// As [`discover`]; the metadata must name `named`, letter for letter.
+///
+/// # Examples
+///
+/// ```no_run
+/// use llm_auth_oidc::{HttpClient, discover_as};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_oidc::Result<()> {
+/// // Sends requests.
+/// let (issuer, named) = ("https://cf.auth.example", "https://auth.example");
+/// let metadata = discover_as(&HttpClient::default(), issuer, named).await?;
+/// assert_eq!(metadata.issuer, named);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn discover_as(http: &HttpClient, issuer: &str, named: &str) -> Result<Metadata> {
+    find_metadata(http, issuer, named).await?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "{issuer} does not describe itself (RFC 8414, OpenID Connect Discovery): check the \
+                 issuer, or name its endpoints"
+            ),
+        )
+    })
+}
+
+/// As [`discover_as`], for a server that need not describe itself; `None` if it does not: there is
+/// nothing, a page, or another document.
+///
+/// # Errors
+///
+/// As [`discover_as`] otherwise.
+///
+/// # Examples
+///
+/// ```no_run
+/// use llm_auth_oidc::{HttpClient, find_metadata};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> llm_auth_oidc::Result<()> {
+/// // Sends requests.
+/// let issuer = "https://auth.example";
+/// if find_metadata(&HttpClient::default(), issuer, issuer).await?.is_none() {
+///     println!("name its endpoints");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn find_metadata(
+    http: &HttpClient,
+    issuer: &str,
+    named: &str,
+) -> Result<Option<Metadata>> {
     let mut failed = None;
     for url in well_known(issuer)? {
         let tried = match http.get(&url).await {
-            Ok(response) if response.is_success() => Metadata::read(&response, issuer),
+            Ok(response) if response.is_success() && is_document(&response) => {
+                Metadata::read(&response, named)
+            }
             Ok(response) if response.status() >= 500 || response.status() == 429 => {
                 Err(Error::new(
                     ErrorKind::Transient,
@@ -92,18 +159,15 @@ pub async fn discover(http: &HttpClient, issuer: &str) -> Result<Metadata> {
             Err(error) => return Err(error),
         };
         match tried {
-            Ok(metadata) => return Ok(metadata),
+            Ok(metadata) => return Ok(Some(metadata)),
             // The first is the most specific.
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Err(failed.unwrap_or_else(|| {
-        Error::new(
-            ErrorKind::Protocol,
-            format!(
-                "{issuer} does not describe itself (RFC 8414, OpenID Connect Discovery): check the \
-                 issuer, or name its endpoints"
-            ),
-        )
-    }))
+    failed.map_or(Ok(None), Err)
+}
+
+/// Whether it is a document of a server, and not a page or an error.
+fn is_document(response: &Response) -> bool {
+    response.json().is_ok_and(|fields| fields.has("issuer"))
 }

@@ -12,7 +12,7 @@ mod values;
 #[doc(no_inline)]
 pub use llm_auth_core::*;
 
-pub use self::discovery::{discover, well_known};
+pub use self::discovery::{discover, discover_as, find_metadata, well_known};
 pub use self::metadata::Metadata;
 pub use self::preset::{Preset, PresetClient, PresetEndpoints};
 pub use self::registration::{Registered, Registration, register};

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap,
-    HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 
 use super::builder::HttpClientBuilder;
@@ -426,7 +426,8 @@ impl HttpClient {
         let mut whole = Response::new(endpoint.clone(), status, secrets)
             .with_retry_after(retry_after)
             .with_form(is_form)
-            .with_date(date);
+            .with_date(date)
+            .with_challenges(challenges(response.headers()));
         let codings = listed_codings(response.headers());
         // From here on there is a status. With 2xx, the server has done what was asked.
         loop {
@@ -506,6 +507,14 @@ const fn content_type(format: BodyFormat) -> &'static str {
 }
 
 /// The `Content-Encoding` headers, on one line.
+/// What a header with other bytes says cannot be read.
+fn challenges(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(WWW_AUTHENTICATE).into_iter();
+    values
+        .filter_map(|value| Some(value.to_str().ok()?.to_owned()))
+        .collect()
+}
+
 fn listed_codings(headers: &HeaderMap) -> String {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let lines: Vec<_> = lines

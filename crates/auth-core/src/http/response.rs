@@ -45,6 +45,8 @@ pub struct Response {
     is_form: bool,
     /// Why the body is still encoded, if it is.
     undecoded: Option<String>,
+    /// The values of its `WWW-Authenticate` headers.
+    challenges: Vec<String>,
     body: Vec<u8>,
 }
 
@@ -58,8 +60,31 @@ impl Response {
             secrets,
             is_form: false,
             undecoded: None,
+            challenges: Vec::new(),
             body: Vec::new(),
         }
+    }
+
+    pub(super) fn with_challenges(mut self, challenges: Vec<String>) -> Self {
+        self.challenges = challenges;
+        self
+    }
+
+    /// The values of its `WWW-Authenticate` headers, as the server sent them (RFC 9110 section
+    /// 11.6.1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::SecureUrl;
+    /// use llm_auth_core::provider::Response;
+    ///
+    /// # let endpoint = SecureUrl::known("https://api.example/mcp");
+    /// assert!(Response::for_test(&endpoint, 401, "").challenges().is_empty());
+    /// ```
+    #[must_use]
+    pub fn challenges(&self) -> &[String] {
+        &self.challenges
     }
 
     /// A response that no server sent, so that a provider's reading of it can be tested without

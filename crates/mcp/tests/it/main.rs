@@ -1,1 +1,3 @@
 //! Signing in to MCP servers, over real sockets.
+
+mod discovery;
