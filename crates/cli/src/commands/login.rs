@@ -64,6 +64,14 @@ pub(crate) struct LoginArgs {
 }
 
 impl LoginArgs {
+    /// What makes the provider, with the way to sign in.
+    pub(crate) fn provider_args(&self) -> ProviderArgs {
+        ProviderArgs {
+            flow: self.flow.map(FlowKind::from),
+            ..self.provider_args.clone()
+        }
+    }
+
     /// A sign-in as another command begins it.
     pub(crate) fn new(session: SessionArgs, provider_args: ProviderArgs, json: bool) -> Self {
         Self {
@@ -100,8 +108,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             .flatten()
             .find(|name| resolve::is_address(name))
             .map(str::to_owned),
-        flow: args.flow.map(FlowKind::from),
-        ..args.provider_args.clone()
+        ..args.provider_args()
     };
     let configured = provider.configure(&provider_args, None, args.timeout)?;
     provider.check_login(&provider_args)?;

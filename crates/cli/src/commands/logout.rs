@@ -24,7 +24,7 @@ pub(crate) struct LogoutArgs {
     pub(crate) session: SessionArgs,
 
     #[command(flatten)]
-    provider_args: ProviderArgs,
+    pub(crate) provider_args: ProviderArgs,
 
     /// Remove the session here without revoking it.
     #[arg(long)]

@@ -130,7 +130,11 @@ impl Wanted {
             message: format!("{key}: the stored access token {why}"),
             advice: format!(
                 "sign in again with `{}`",
-                login_command(self.session.provider, &self.session.selector)
+                login_command(
+                    Some(self.session.provider),
+                    &self.session.selector,
+                    &self.provider_args
+                )
             ),
         })
     }

@@ -69,17 +69,15 @@ impl ProviderName {
         self.0.availability
     }
 
-    /// Whether its sign-in needs a browser on this computer.
-    pub(crate) fn signs_in_by_browser(self) -> bool {
-        let flows = self.config(&ProviderArgs::default()).flows;
-        flows.first().map(Flow::kind) == Some(FlowKind::Code)
+    /// The way to sign in: the one that is chosen, otherwise the provider's first.
+    pub(crate) fn flow(self, args: &ProviderArgs) -> Option<FlowKind> {
+        let first = || self.config(args).flows.first().map(Flow::kind);
+        args.flow.or_else(first)
     }
 
     /// The endpoint that a sign-in requests first.
     pub(super) fn start_of_sign_in(self, args: &ProviderArgs) -> EndpointRole {
-        let flows = self.config(args).flows;
-        let first = flows.first().map(Flow::kind);
-        match args.flow.or(first) {
+        match self.flow(args) {
             Some(FlowKind::Code) => EndpointRole::Authorization,
             _ => EndpointRole::DeviceAuthorization,
         }
