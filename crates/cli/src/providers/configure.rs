@@ -188,7 +188,13 @@ impl ProviderName {
         let provider = OAuthProviderBuilder::of(spec).overrides(overrides.clone());
         let provider = provider.build();
         let endpoints = &provider.config().endpoints;
-        let others = [&endpoints.device_authorization, &endpoints.revocation];
+        let begins_there = self.start_of_sign_in(args) == EndpointRole::DeviceAuthorization;
+        let device = endpoints.device_authorization.as_ref();
+        // The flow that is not chosen requests nothing.
+        let others = [
+            device.filter(|_| begins_there),
+            endpoints.revocation.as_ref(),
+        ];
         std::iter::once(&endpoints.token)
             .chain(others.into_iter().flatten())
             .try_for_each(|endpoint| check_secret(self, args, endpoint))

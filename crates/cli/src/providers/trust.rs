@@ -94,7 +94,10 @@ impl SignIn {
     /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
     /// secret of the user's client, or what another server issues during the sign-in.
     pub(crate) fn judged(provider: ProviderName, args: &ProviderArgs) -> Result<Self, Failure> {
-        let entries = endpoints::of(provider, args, &[])?;
+        let start = provider.start_of_sign_in(args);
+        let mut entries = endpoints::of(provider, args, &[])?;
+        // The flow that is not chosen requests nothing.
+        entries.retain(|entry| entry.role == start || !is_start(entry.role));
         let recipients = recipients(provider, args)?;
         let served = Recipients::of_provider(serving(provider, args));
         let is_own = |entry: &Entry| {
@@ -107,7 +110,6 @@ impl SignIn {
             .filter(|entry| !is_own(entry))
             .cloned()
             .collect();
-        let start = provider.start_of_sign_in(args);
         let first = entries.iter().find(|entry| entry.role == start);
         let first = first.map(|entry| entry.endpoint.base());
         for entry in &foreign {
@@ -187,6 +189,15 @@ impl SignIn {
         let lines: Vec<String> = foreign.into_iter().chain(reader).collect();
         (!lines.is_empty()).then(|| lines.join(" "))
     }
+}
+
+/// Whether a flow begins at the endpoint of this role.
+fn is_start(role: EndpointRole) -> bool {
+    [
+        EndpointRole::Authorization,
+        EndpointRole::DeviceAuthorization,
+    ]
+    .contains(&role)
 }
 
 fn bare(origin: &str) -> &str {
