@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     let wanted = &args.wanted;
     if let Some(variable) = &args.api_base_env {
         let name = wanted.session.provider;
-        let provider = name.configure_offline(&wanted.provider_args)?;
+        let provider = name.configure_offline(&wanted.provider_args, Some(&token))?;
         if let Some(ignored) = ignored_api(name, &provider, &token) {
             say(&format!("llm-auth: {ignored}"));
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use llm_auth_core::provider::{Flow, OAuthConfig};
-use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind};
+use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind, OAuthToken};
 
 use super::args::ProviderArgs;
 use super::table::{self, Own, Row};
@@ -98,6 +98,18 @@ impl ProviderName {
     /// The provider's own configuration, independent of the environment.
     pub(super) fn config(self, args: &ProviderArgs) -> OAuthConfig {
         (self.0.spec)(args, Own::default()).config()
+    }
+
+    /// The same for a session, which may be of another dialect than a new sign-in; a session that
+    /// this version does not know is refused when it is used.
+    pub(super) fn config_of(
+        self,
+        args: &ProviderArgs,
+        session: Option<&OAuthToken>,
+    ) -> OAuthConfig {
+        let spec = (self.0.spec)(args, Own::default());
+        let of_session = session.and_then(|session| spec.config_for(session).ok().flatten());
+        of_session.unwrap_or_else(|| spec.config())
     }
 
     pub(super) fn row(self) -> &'static Row {

@@ -31,7 +31,7 @@ pub(crate) fn check_session(
     if set.is_empty() {
         return Ok(());
     }
-    let configured = provider.configure_offline(args)?;
+    let configured = provider.configure_offline(args, Some(session))?;
     let Some(why) = refused(provider, &configured, session) else {
         return Ok(());
     };
@@ -48,7 +48,7 @@ fn refused_hosts(
     session: &OAuthToken,
 ) -> Result<Vec<String>, Failure> {
     let recipients = recipients(provider, args)?;
-    let entries = endpoints::of(provider, args, &[])?;
+    let entries = endpoints::of(provider, args, std::slice::from_ref(session))?;
     let is_refused = |entry: &&Entry| match entry.role {
         EndpointRole::Token | EndpointRole::Revocation => {
             recipients.permit(session, &entry.endpoint).is_err()
@@ -57,7 +57,8 @@ fn refused_hosts(
         // Only a sign-in asks the others.
         _ => false,
     };
-    let refused = entries.iter().filter(is_refused);
+    let set = entries.iter().filter(|entry| entry.set_by.is_some());
+    let refused = set.filter(is_refused);
     let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
     // The API is there too, wherever the endpoints are.
     let base = Variables::of(provider.name()).endpoint("BASE_URL")?;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::args::DoctorArgs;
 use super::check::{Check, Status};
+use super::variables;
 use crate::error::chain;
 use crate::providers::endpoints::{self, Entry, Kind};
 use crate::providers::{ProviderArgs, ProviderName, http_client};
@@ -40,7 +41,13 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
         );
         checks.extend(client(*provider, &args.provider_args));
         match endpoints::of(*provider, &args.provider_args, &sessions(args, *provider)) {
-            Ok(found) => entries.extend(found.into_iter().map(|entry| (*provider, entry))),
+            Ok(found) => {
+                // A flag for the region leaves the stored sessions out.
+                if args.provider_args.region.is_none() {
+                    checks.extend(variables::without_effect(*provider, &found));
+                }
+                entries.extend(found.into_iter().map(|entry| (*provider, entry)));
+            }
             Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*provider)),
         }
     }

@@ -7,7 +7,7 @@ use llm_auth_core::{AuthProvider as _, FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
 use crate::providers::trust;
-use crate::providers::{Provider, ProviderArgs, ProviderName, ignored_api};
+use crate::providers::{ProviderArgs, ProviderName, ignored_api};
 
 /// All providers; nothing is looked up before it is asked for.
 pub(super) struct Providers<'a> {
@@ -29,7 +29,6 @@ pub(super) struct Api {
 struct Known {
     name: ProviderName,
     current: OnceCell<Option<SessionKey>>,
-    configured: OnceCell<Option<Provider>>,
 }
 
 impl<'a> Providers<'a> {
@@ -37,7 +36,6 @@ impl<'a> Providers<'a> {
         let known = ProviderName::value_variants().iter().map(|name| Known {
             name: *name,
             current: OnceCell::new(),
-            configured: OnceCell::new(),
         });
         Self {
             store,
@@ -60,20 +58,17 @@ impl<'a> Providers<'a> {
         let Some(known) = self.find(name) else {
             return Api::default();
         };
-        let configure = || {
-            let args = ProviderArgs {
-                trust: self.trust.clone(),
-                ..ProviderArgs::default()
-            };
-            known.name.configure_offline(&args).ok()
+        let args = ProviderArgs {
+            trust: self.trust.clone(),
+            ..ProviderArgs::default()
         };
-        let Some(configured) = known.configured.get_or_init(configure) else {
+        let Ok(configured) = known.name.configure_offline(&args, Some(token)) else {
             return Api::default();
         };
         Api {
             base: configured.api(token).ok().and_then(|api| api.base),
-            refused: trust::refused(known.name, configured, token),
-            ignored: ignored_api(known.name, configured, token),
+            refused: trust::refused(known.name, &configured, token),
+            ignored: ignored_api(known.name, &configured, token),
         }
     }
 
