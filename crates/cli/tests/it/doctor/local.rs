@@ -92,6 +92,24 @@ fn a_variable_of_an_endpoint_that_a_provider_lacks_is_named() {
 }
 
 #[test]
+fn the_session_of_a_single_file_counts_for_the_provider_that_it_records() {
+    let user = User::new();
+    let file = user.directory.path().join("one.json");
+    let store = file.to_str().unwrap();
+    user.sign_in(&["minimax", "--store", store]);
+    let mut command = user.command(&["doctor", "--store", store, "--offline", "--json"]);
+    // A provider with a variable is looked at too.
+    for (name, _) in user.kit.env() {
+        command.env_remove(name);
+    }
+    let done = Done::of(&mut command);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let looked_at = checks(&done, "state_of_affairs");
+    let names: Vec<_> = looked_at.iter().map(|check| &check["vendor"]).collect();
+    assert_eq!(names, ["minimax"]);
+}
+
+#[test]
 fn a_session_that_needs_a_sign_in_and_unreadable_settings_are_reported() {
     let user = User::with_expired_session("qwen");
     user.kit.qwen().revoke_families();
