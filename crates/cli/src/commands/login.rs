@@ -16,7 +16,7 @@ use self::policy::Policy;
 use self::sign_in::{Login, SignedIn};
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{FlowName, ProviderArgs, ProviderName, trust};
+use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -154,16 +154,12 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
-    conclude(args.json, provider, &login.store, &signed_in?)
+    conclude(args.json, &login, &signed_in?)
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.
-fn conclude(
-    json: bool,
-    provider: ProviderName,
-    store: &FileTokenStore,
-    signed_in: &SignedIn,
-) -> Result<(), Failure> {
+fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failure> {
+    let (provider, store) = (login.provider, &login.store);
     let SignedIn { manager, stored } = signed_in;
     let token = &stored.token;
     let key = manager.key();
@@ -216,7 +212,7 @@ fn conclude(
         expires_at,
         expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
         scope: token.scope.as_deref().map(printable),
-        api_base: manager.provider().api(token)?.base,
+        api_base: api_base(&login.configured, token),
         notification,
         replaced: stored.replaced.is_some(),
         kept_aside: kept_aside.map(|path| path.display().to_string()),

@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 
 use clap::ValueEnum as _;
-use llm_auth_core::{AuthProvider as _, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
 use crate::providers::trust;
-use crate::providers::{ProviderArgs, ProviderName, ignored_api};
+use crate::providers::{ProviderArgs, ProviderName, api_base, ignored_api};
 
 /// All providers; nothing is looked up before it is asked for.
 pub(super) struct Providers<'a> {
@@ -66,7 +66,7 @@ impl<'a> Providers<'a> {
             return Api::default();
         };
         Api {
-            base: configured.api(token).ok().and_then(|api| api.base),
+            base: api_base(&configured, token),
             refused: trust::refused(known.name, &configured, token),
             ignored: ignored_api(known.name, &configured, token),
         }
