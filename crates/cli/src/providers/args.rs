@@ -36,7 +36,7 @@ pub(crate) struct ProviderArgs {
     #[arg(skip)]
     pub(crate) flow: Option<FlowKind>,
 
-    /// The address of the user that is to sign in (gemini).
+    /// The address of the user that is to sign in, for the page in the browser.
     #[arg(skip)]
     pub(crate) login_hint: Option<String>,
 }
