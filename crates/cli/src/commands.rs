@@ -124,22 +124,27 @@ impl Cli {
 impl Command {
     fn reporter(&self) -> Reporter {
         match self {
-            Self::Login(args) => match args.provider.and_then(login::Target::provider) {
-                Some(provider) => Reporter::for_events(args.json, provider, &args.selector),
-                None => Reporter::without_session(args.json),
-            },
+            Self::Login(args) => Reporter::for_login(
+                args.json,
+                args.provider.and_then(login::Target::provider),
+                &args.selector,
+            )
+            .with(args.provider_args()),
             Self::Token(args) => Reporter::for_answer(
                 args.json,
                 args.wanted.session.provider,
                 &args.wanted.session.selector,
-            ),
+            )
+            .with(args.wanted.provider_args.clone()),
             Self::Exec(args) => Reporter::for_answer(
                 args.json,
                 args.wanted.session.provider,
                 &args.wanted.session.selector,
-            ),
+            )
+            .with(args.wanted.provider_args.clone()),
             Self::Logout(args) => {
                 Reporter::for_events(args.json, args.session.provider, &args.session.selector)
+                    .with(args.provider_args.clone())
             }
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),

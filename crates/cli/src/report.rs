@@ -6,12 +6,12 @@ pub(crate) mod usage;
 
 use std::path::Path;
 
-use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, printable};
+use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, printable};
 
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use self::advice::{config_advice, store_advice};
 use crate::error::Failure;
-use crate::providers::ProviderName;
+use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::selector::SessionSelector;
 use crate::shell_quote::quoted;
 use crate::system::certificates;
@@ -24,8 +24,11 @@ use crate::ui::symbols::arrow;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     json: Form,
-    /// The session that the command is about.
-    session: Option<(ProviderName, SessionSelector)>,
+    /// The session that the command is about, if it is about one.
+    provider: Option<ProviderName>,
+    selector: SessionSelector,
+    /// How the call says to sign in, which a sign-in that is advised repeats.
+    args: ProviderArgs,
     /// The command has the flag --timeout for its requests.
     has_timeout: bool,
 }
@@ -44,11 +47,7 @@ impl Reporter {
         provider: ProviderName,
         selector: &SessionSelector,
     ) -> Self {
-        Self {
-            json: if json { Form::Event } else { Form::None },
-            session: Some((provider, selector.clone())),
-            has_timeout: false,
-        }
+        Self::for_login(json, Some(provider), selector)
     }
 
     /// For a command whose answer is one object: `{"error": {..}}` stands in its place.
@@ -59,8 +58,21 @@ impl Reporter {
     ) -> Self {
         Self {
             json: if json { Form::Answer } else { Form::None },
-            session: Some((provider, selector.clone())),
             has_timeout: true,
+            ..Self::for_login(json, Some(provider), selector)
+        }
+    }
+
+    /// For a sign-in, which may ask for its provider.
+    pub(crate) fn for_login(
+        json: bool,
+        provider: Option<ProviderName>,
+        selector: &SessionSelector,
+    ) -> Self {
+        Self {
+            provider,
+            selector: selector.clone(),
+            ..Self::without_session(json)
         }
     }
 
@@ -68,7 +80,9 @@ impl Reporter {
     pub(crate) fn without_session(json: bool) -> Self {
         Self {
             json: if json { Form::Event } else { Form::None },
-            session: None,
+            provider: None,
+            selector: SessionSelector::default(),
+            args: ProviderArgs::default(),
             has_timeout: false,
         }
     }
@@ -77,9 +91,13 @@ impl Reporter {
     pub(crate) fn for_usage(is_answer: bool) -> Self {
         Self {
             json: if is_answer { Form::Answer } else { Form::Event },
-            session: None,
-            has_timeout: false,
+            ..Self::without_session(true)
         }
+    }
+
+    /// The same for a call with these flags.
+    pub(crate) fn with(self, args: ProviderArgs) -> Self {
+        Self { args, ..self }
     }
 
     /// Prints the failure and returns the exit code.
@@ -119,7 +137,7 @@ impl Reporter {
             message,
             advice,
             exit_code: failure.code(),
-            provider: self.session.as_ref().map(|(provider, _)| provider.name()),
+            provider: self.provider.map(ProviderName::name),
         };
         // Standard output may be what failed; the exit code says the rest.
         let _unheard = match self.json {
@@ -149,27 +167,22 @@ impl Reporter {
 
     /// The command that signs in to the very account that failed.
     fn login(&self, error: &Error) -> String {
-        let Some((provider, selector)) = &self.session else {
-            return "llm-auth login".to_owned();
-        };
-        let mut selector = selector.clone();
+        let mut selector = self.selector.clone();
         if let (None, None, Some(key)) = (&selector.account, &selector.store, error.session())
             && key.account() != DEFAULT_ACCOUNT
         {
             selector.account = Some(printable(key.account()));
         }
-        login_command(*provider, &selector)
+        login_command(self.provider, &selector, &self.args)
     }
 
     fn store_advice(&self, error: &Error) -> String {
-        let selector = self.session.as_ref().map(|(_, selector)| selector);
-        let is_file = selector.is_some_and(|selector| selector.store.is_some());
-        store_advice(error, is_file).into()
+        store_advice(error, self.selector.store.is_some()).into()
     }
 
     fn advice_for(&self, error: &Error) -> String {
         let login = self.login(error);
-        let provider = self.session.as_ref().map(|(provider, _)| *provider);
+        let provider = self.provider;
         let variables = provider
             .map_or("*", ProviderName::name)
             .to_ascii_uppercase();
@@ -179,10 +192,9 @@ impl Reporter {
             ErrorKind::Denied => format!("if this was a mistake, run `{login}` again"),
             ErrorKind::Expired => {
                 // A provider's code has an end of its own, which no flag moves.
-                let longer = match provider {
-                    Some(provider) if provider.signs_in_by_browser() => {
-                        "; --timeout SECONDS allows more time"
-                    }
+                let flow = provider.and_then(|provider| provider.flow(&self.args));
+                let longer = match flow.or(self.args.flow) {
+                    Some(FlowKind::Code) => "; --timeout SECONDS allows more time",
                     Some(_) => {
                         ", before the provider's code expires (or --timeout, if given, ends)"
                     }
@@ -218,10 +230,7 @@ impl Reporter {
                     )
                 }
             },
-            ErrorKind::Config => {
-                let selector = self.session.as_ref().map(|(_, selector)| selector);
-                config_advice(error, &variables, selector)
-            }
+            ErrorKind::Config => config_advice(error, &variables, &self.selector),
             ErrorKind::Redirected => format!(
                 "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
                  URL, or look for a newer llm-auth"
@@ -239,15 +248,25 @@ impl Reporter {
     }
 }
 
-/// The command that signs in to this session, fit for a shell.
-pub(crate) fn login_command(provider: ProviderName, selector: &SessionSelector) -> String {
-    let mut command = format!("llm-auth login {}", provider.name());
+/// The command that signs in to this session as these flags say, fit for a shell.
+pub(crate) fn login_command(
+    provider: Option<ProviderName>,
+    selector: &SessionSelector,
+    args: &ProviderArgs,
+) -> String {
+    let mut command = "llm-auth login".to_owned();
+    if let Some(provider) = provider {
+        command.push_str(&format!(" {}", provider.name()));
+    }
     let SessionSelector { account, store } = selector;
     if let Some(account) = account {
         command.push_str(&format!(" --account {}", quoted(account)));
     }
     if let Some(store) = store {
         command.push_str(&format!(" --store {}", quoted(&path_text(store))));
+    }
+    for flag in args.flags() {
+        command.push_str(&format!(" {flag}"));
     }
     command
 }
@@ -263,13 +282,30 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_is_not_advised() {
         let expired = Failure::from(Error::new(ErrorKind::Expired, "x"));
-        let advice = |provider| {
+        let advice = |provider, flow| {
             let selector = SessionSelector::default();
-            let reporter = Reporter::for_events(false, provider, &selector);
+            let args = ProviderArgs {
+                flow,
+                ..ProviderArgs::default()
+            };
+            let reporter = Reporter::for_login(false, provider, &selector).with(args);
             reporter.advice(&expired).unwrap()
         };
-        assert!(advice(ProviderName::GEMINI).contains("--timeout SECONDS allows more time"));
-        assert!(!advice(ProviderName::QWEN).contains("allows more time"));
+        let (browser, device) = (Some(FlowKind::Code), Some(FlowKind::Device));
+        let huggingface = ProviderName::from_name("huggingface");
+        for (provider, flow, is_extended) in [
+            (Some(ProviderName::GEMINI), None, true),
+            (Some(ProviderName::QWEN), None, false),
+            (huggingface, None, false),
+            (huggingface, browser, true),
+            (huggingface, device, false),
+            (None, browser, true),
+            (None, device, false),
+        ] {
+            let advice = advice(provider, flow);
+            let says = advice.contains("--timeout SECONDS allows more time");
+            assert_eq!(says, is_extended, "{provider:?} {flow:?}: {advice}");
+        }
 
         let trouble = Failure::from(Error::new(ErrorKind::Transient, "x"));
         let advice = Reporter::without_session(false).advice(&trouble).unwrap();

@@ -11,6 +11,9 @@ pub use llm_auth_gemini as gemini;
 #[cfg_attr(docsrs, doc(cfg(feature = "huggingface")))]
 pub use llm_auth_huggingface as huggingface;
 
+#[cfg(feature = "mcp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
+pub use llm_auth_mcp as mcp;
 #[cfg(feature = "minimax")]
 #[cfg_attr(docsrs, doc(cfg(feature = "minimax")))]
 pub use llm_auth_minimax as minimax;

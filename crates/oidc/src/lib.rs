@@ -15,7 +15,7 @@ pub use llm_auth_core::*;
 pub use self::discovery::{discover, discover_as, find_metadata, well_known};
 pub use self::metadata::Metadata;
 pub use self::preset::{Preset, PresetClient, PresetEndpoints};
-pub use self::registration::{Registered, Registration, register};
+pub use self::registration::{Registration, register};
 pub use self::server::{Server, ServerClient};
 
 /// Signs in to one server, with the device flow or in the browser, refreshes and revokes.

@@ -82,31 +82,8 @@ impl Registration {
     }
 }
 
-/// A client as a server has registered it.
-///
-/// # Examples
-///
-/// ```no_run
-/// # async fn run(endpoint: llm_auth_oidc::SecureUrl) -> llm_auth_oidc::Result<()> {
-/// use llm_auth_oidc::{HttpClient, Registration, register};
-///
-/// // Sends a request.
-/// let registration = Registration::new("my-app", "http://127.0.0.1:7777/callback");
-/// let registered = register(&HttpClient::default(), &endpoint, &registration, None).await?;
-/// println!("{}", registered.client.id);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Registered {
-    /// The client. It has a secret if the server issued one, although none was asked for.
-    pub client: ServerClient,
-    /// When the secret expires, in seconds since the Unix epoch; `None` if it does not.
-    pub secret_expires_at: Option<u64>,
-}
-
-/// Registers a client, with an initial access token if the server wants one.
+/// Registers a client, with an initial access token if the server wants one. The response counts, not
+/// what was asked for: the client has a secret if the server issued one all the same.
 ///
 /// # Errors
 ///
@@ -123,7 +100,7 @@ pub struct Registered {
 /// let registration = Registration::new("my-app", "http://127.0.0.1:7777/callback");
 /// if let Some(endpoint) = &metadata.registration {
 ///     let registered = register(&HttpClient::default(), endpoint, &registration, None).await?;
-///     println!("{}", registered.client.id);
+///     println!("{}", registered.id);
 /// }
 /// # Ok(())
 /// # }
@@ -133,7 +110,7 @@ pub async fn register(
     endpoint: &SecureUrl,
     registration: &Registration,
     initial_access_token: Option<&Secret>,
-) -> Result<Registered> {
+) -> Result<ServerClient> {
     let document = serde_json::to_vec(registration).map_err(|source| {
         Error::new(ErrorKind::System, "cannot write a registration as JSON").with_source(source)
     })?;
@@ -158,7 +135,7 @@ pub async fn register(
     }
 }
 
-fn read(fields: &JsonObject, host: &str) -> Result<Registered> {
+fn read(fields: &JsonObject, host: &str) -> Result<ServerClient> {
     let Some(id) = fields.text("client_id") else {
         return Err(Error::new(
             ErrorKind::Protocol,
@@ -180,10 +157,8 @@ fn read(fields: &JsonObject, host: &str) -> Result<Registered> {
     let expires = expires
         .map(|since| since.as_secs())
         .filter(|seconds| *seconds > 0);
-    Ok(Registered {
-        client,
-        secret_expires_at: expires,
-    })
+    client.secret_expires_at = expires;
+    Ok(client)
 }
 
 fn rejected(status: u16, host: &str, fields: Option<&JsonObject>) -> Error {
@@ -235,8 +210,8 @@ mod tests {
         ] {
             let body = format!(r#"{{"client_id":"c","client_secret":"made-up"{members}}}"#);
             let registered = read(&fields(&body), "a.example").unwrap();
-            assert_eq!(registered.client.auth, auth, "{members}");
-            assert_eq!(registered.client.secret, Some("made-up".into()));
+            assert_eq!(registered.auth, auth, "{members}");
+            assert_eq!(registered.secret, Some("made-up".into()));
         }
     }
 

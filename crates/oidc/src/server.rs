@@ -108,6 +108,9 @@ pub struct ServerClient {
     /// How it authenticates with its secret.
     #[serde(default)]
     pub auth: ClientAuth,
+    /// When the secret expires, in seconds since the Unix epoch; `None` if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_expires_at: Option<u64>,
     /// Whether it was registered by a program, so that it can be registered again if the server has
     /// lost it.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -130,6 +133,7 @@ impl ServerClient {
             id: id.into(),
             secret: None,
             auth: ClientAuth::default(),
+            secret_expires_at: None,
             is_registered: false,
         }
     }

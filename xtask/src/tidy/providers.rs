@@ -40,8 +40,11 @@ const MENTIONS: [(&str, &str); 9] = [
         "crates/llm-auth/src/lib.rs",
         "pub use llm_auth_NAME as NAME;",
     ),
-    ("crates/testkit/wire-cases.jsonl", "\"vendor\": \"NAME\""),
+    (WIRE_CASES, "\"vendor\": \"NAME\""),
 ];
+
+/// The responses that providers have been seen to send, one on a line.
+const WIRE_CASES: &str = "crates/testkit/wire-cases.jsonl";
 
 /// How a provider's source names the path of its redirect URI, which is no other provider's (RFC
 /// 8252 section 8.10).
@@ -50,8 +53,15 @@ const CALLBACK: &str = "CodeFlow::new(\"";
 pub(super) fn check(root: &Path) -> Result<Findings, String> {
     let mut findings = Findings::new();
     let mut callbacks: Vec<(String, String)> = Vec::new();
+    let table = sources::read(&root.join(WIRE_CASES))?;
     for name in names(root)? {
-        for path in callback_paths(&root.join("crates").join(&name))? {
+        let paths = callback_paths(&root.join("crates").join(&name))?;
+        if !paths.is_empty() && !has_callback(&table, &name) {
+            findings.push(format!(
+                "{WIRE_CASES}: {name} signs in in the browser; add a line of the step `callback`"
+            ));
+        }
+        for path in paths {
             if let Some((_, other)) = callbacks.iter().find(|(known, _)| *known == path) {
                 findings.push(format!(
                     "crates/{name}: the callback path {path} is that of {other}; choose another"
@@ -86,6 +96,13 @@ pub(super) fn check(root: &Path) -> Result<Findings, String> {
         }
     }
     Ok(findings)
+}
+
+/// Whether the table has the response of this provider's page, which the simulated server would not
+/// know better than the configuration.
+fn has_callback(table: &str, name: &str) -> bool {
+    let begin = format!("{{\"vendor\": \"{name}\", \"step\": \"callback\"");
+    table.lines().any(|line| line.starts_with(&begin))
 }
 
 /// The paths of the redirect URIs in the source of a crate.
@@ -124,5 +141,13 @@ mod tests {
         let names = names(&root).unwrap();
         assert!(names.contains(&"qwen".to_owned()), "{names:?}");
         assert!(!names.contains(&"auth-core".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn the_callback_of_another_provider_or_another_step_is_not_enough() {
+        let line = |name, step| format!("{{\"vendor\": \"{name}\", \"step\": \"{step}\", ..}}\n");
+        let table = line("acme", "poll") + &line("other", "callback");
+        assert!(!has_callback(&table, "acme"));
+        assert!(has_callback(&table, "other"));
     }
 }

@@ -5,6 +5,7 @@ mod check;
 mod endpoints;
 mod network;
 mod report;
+mod sessions;
 mod store;
 mod variables;
 
@@ -14,7 +15,6 @@ pub(crate) use self::args::DoctorArgs;
 use self::check::{Check, Status};
 use crate::error::Failure;
 use crate::providers::ProviderName;
-use crate::session::directories;
 use crate::session::runtime;
 use crate::system::location::Location;
 use crate::ui::browser::opening::Opening;
@@ -61,12 +61,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
 /// The providers with a session or a variable; all of them if there is none.
 fn in_use(args: &DoctorArgs) -> Vec<ProviderName> {
     let all = ProviderName::all();
-    let store = directories::open(&args.selector).ok();
     let is_used = |provider: &&ProviderName| {
-        let sessions = store
-            .as_ref()
-            .and_then(|store| provider.accounts(store).stored().ok());
-        sessions.is_some_and(|sessions| !sessions.is_empty()) || provider.has_variables()
+        sessions::any(&args.selector, **provider) || provider.has_variables()
     };
     let used: Vec<_> = all.iter().filter(is_used).copied().collect();
     if used.is_empty() { all.to_vec() } else { used }

@@ -7,10 +7,8 @@ use std::process::Command;
 use clap::{Args, ValueHint};
 
 use super::token::Wanted;
-use llm_auth_core::AuthProvider as _;
-
 use crate::error::Failure;
-use crate::providers::ignored_api;
+use crate::providers::{api_base, ignored_api};
 use crate::system::env::without_secrets;
 use crate::ui::streams::say;
 
@@ -66,12 +64,17 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     let wanted = &args.wanted;
     if let Some(variable) = &args.api_base_env {
         let name = wanted.session.provider;
-        let provider = name.configure_offline(&wanted.provider_args)?;
+        let provider = name.configure_offline(&wanted.provider_args, Some(&token))?;
         if let Some(ignored) = ignored_api(name, &provider, &token) {
             say(&format!("llm-auth: {ignored}"));
         }
-        if let Some(base) = provider.api(&token)?.base {
-            command.env(variable, base);
+        match api_base(&provider, &token) {
+            Some(base) => {
+                command.env(variable, base);
+            }
+            None => say(&format!(
+                "llm-auth: the API of this session is unknown, so {variable} is not set"
+            )),
         }
     }
     start(command).map_err(|source| Failure::Command {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, FileTokenStore, FlowKind, SessionKey, SystemClock, Timestamp, printable,
+    Clock as _, FileTokenStore, FlowKind, SecureUrl, SessionKey, SystemClock, Timestamp, printable,
 };
 
 use self::policy::Policy;
@@ -21,7 +21,7 @@ use self::sign_in::{Login, SignedIn};
 pub(crate) use self::target::Target;
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{FlowName, ProviderArgs, ProviderName, http_client, trust};
+use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, http_client, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -39,6 +39,10 @@ pub(crate) struct LoginArgs {
     /// The provider; without it, the command asks at a terminal.
     #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = Target::parser())]
     pub(crate) provider: Option<Target>,
+
+    /// The MCP server (`mcp`).
+    #[arg(value_name = "URL", value_parser = server_args::endpoint)]
+    url: Option<SecureUrl>,
 
     #[command(flatten)]
     pub(crate) selector: SessionSelector,
@@ -72,11 +76,12 @@ pub(crate) struct LoginArgs {
 }
 
 impl LoginArgs {
-    /// The way to sign in that the flags name.
-    fn flow(&self) -> Option<FlowKind> {
-        match self.server.device {
-            true => Some(FlowKind::Device),
-            false => self.flow.map(FlowKind::from),
+    /// What makes the provider, with the way to sign in.
+    pub(crate) fn provider_args(&self) -> ProviderArgs {
+        let flow = self.flow.map(FlowKind::from);
+        ProviderArgs {
+            flow: flow.or_else(|| self.server.device.then_some(FlowKind::Device)),
+            ..self.provider_args.clone()
         }
     }
 
@@ -84,6 +89,7 @@ impl LoginArgs {
     pub(crate) fn new(session: SessionArgs, provider_args: ProviderArgs, json: bool) -> Self {
         Self {
             provider: Some(Target::Provider(session.provider)),
+            url: None,
             selector: session.selector,
             provider_args,
             json,
@@ -114,8 +120,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
             .flatten()
             .find(|name| resolve::is_address(name))
             .map(str::to_owned),
-        flow: args.flow(),
-        ..args.provider_args.clone()
+        ..args.provider_args()
     };
     let configured = provider.configure(&provider_args, None, args.timeout)?;
     provider.check_login(&provider_args)?;
@@ -161,36 +166,65 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
-    conclude(args.json, provider, &login.store, &signed_in?)
+    let client = provider.server().and_then(|server| server.client.as_ref());
+    if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
+        // A server that has lost a client shows that in the browser alone.
+        say(&format!(
+            "If the server does not know this client any more: llm-auth login {} --register",
+            provider.name()
+        ));
+    }
+    conclude(args.json, &login, &signed_in?)
 }
 
 /// The provider that is signed in to; a server is found, and remembered, before anything else.
 fn provider(args: &LoginArgs) -> Result<ProviderName, Failure> {
     let provider = match args.provider {
-        Some(Target::Provider(provider)) => provider,
-        None => ask_provider::ask()?,
-        Some(Target::Server) => {
-            let http = http_client(None)?;
-            let work = server::prepare(&args.server, &http);
-            let interrupted = || "interrupted; nothing was changed".to_owned();
-            return runtime::run(Vec::new, work, interrupted);
+        Some(Target::Provider(provider)) => Some(provider),
+        Some(Target::Server | Target::Mcp) => None,
+        None => Some(ask_provider::ask()?),
+    };
+    let known = provider.and_then(ProviderName::server);
+    match (provider, known) {
+        (Some(_), _) if args.url.is_some() => {
+            let why = "a URL is for `llm-auth login mcp URL` only".to_owned();
+            return Err(Failure::Usage(why));
+        }
+        (Some(provider), None) => {
+            return match args.server.given() {
+                None => Ok(provider),
+                Some(flag) => Err(Failure::Usage(format!(
+                    "{flag} is for servers of your own: `llm-auth login oidc` or `mcp`"
+                ))),
+            };
+        }
+        _ => {}
+    }
+    let http = http_client(None)?;
+    let interrupted = || "interrupted; nothing was changed".to_owned();
+    let work = async {
+        match (known, args.provider) {
+            (Some(server), _) => server::renew(server, &args.server, &http).await,
+            (None, Some(Target::Mcp)) => {
+                let Some(url) = &args.url else {
+                    let why = "name the MCP server: llm-auth login mcp URL".to_owned();
+                    return Err(Failure::Usage(why));
+                };
+                server::prepare_mcp(url, &args.server, &http).await
+            }
+            _ if args.url.is_some() => {
+                let why = "name the server with --issuer URL".to_owned();
+                Err(Failure::Usage(why))
+            }
+            _ => server::prepare(&args.server, &http).await,
         }
     };
-    match args.server.given() {
-        None => Ok(provider),
-        Some(flag) => Err(Failure::Usage(format!(
-            "{flag} applies to `llm-auth login oidc` only"
-        ))),
-    }
+    runtime::run(Vec::new, work, interrupted)
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.
-fn conclude(
-    json: bool,
-    provider: ProviderName,
-    store: &FileTokenStore,
-    signed_in: &SignedIn,
-) -> Result<(), Failure> {
+fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failure> {
+    let (provider, store) = (login.provider, &login.store);
     let SignedIn { manager, stored } = signed_in;
     let token = &stored.token;
     let key = manager.key();
@@ -243,7 +277,7 @@ fn conclude(
         expires_at,
         expires_at_ms: token.expires_at.map(Timestamp::as_unix_millis),
         scope: token.scope.as_deref().map(printable),
-        api_base: manager.provider().api(token)?.base,
+        api_base: api_base(&login.configured, token),
         notification,
         replaced: stored.replaced.is_some(),
         kept_aside: kept_aside.map(|path| path.display().to_string()),

@@ -25,7 +25,7 @@ pub(crate) struct LogoutArgs {
     pub(crate) session: SessionArgs,
 
     #[command(flatten)]
-    provider_args: ProviderArgs,
+    pub(crate) provider_args: ProviderArgs,
 
     /// Remove the session here without revoking it.
     #[arg(long)]
@@ -79,7 +79,8 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let was_corrupt = matches!(&before, Err(error) if error.kind() == ErrorKind::Corrupt);
     let before = before.ok().flatten();
     let sharer = before.as_ref().and_then(shares_its_grant);
-    let configured = provider.configure_for_stored(&args.provider_args, args.timeout)?;
+    let configured =
+        provider.configure_for_stored(&args.provider_args, before.as_ref(), args.timeout)?;
     if let Some(session) = &before
         && !args.local
         && sharer.is_none()

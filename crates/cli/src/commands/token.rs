@@ -90,7 +90,8 @@ impl Wanted {
             self.say_if_short(&token);
             return fit_to_send(key, token);
         }
-        let configured = provider.configure_for_stored(&self.provider_args, self.timeout)?;
+        let configured =
+            provider.configure_for_stored(&self.provider_args, stored.as_ref(), self.timeout)?;
         if let Some(session) = &stored {
             reader::check_refresh(&configured, &self.provider_args.trust, &key, session)?;
         }
@@ -130,7 +131,11 @@ impl Wanted {
             message: format!("{key}: the stored access token {why}"),
             advice: format!(
                 "sign in again with `{}`",
-                login_command(self.session.provider, &self.session.selector)
+                login_command(
+                    Some(self.session.provider),
+                    &self.session.selector,
+                    &self.provider_args
+                )
             ),
         })
     }
@@ -194,7 +199,9 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         provider_args,
         ..
     } = &args.wanted;
-    let configured = session.provider.configure_offline(provider_args)?;
+    let configured = session
+        .provider
+        .configure_offline(provider_args, Some(token))?;
     if let Some(ignored) = ignored_api(session.provider, &configured, token) {
         streams::say(&format!("llm-auth: {ignored}"));
     }

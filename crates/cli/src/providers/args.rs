@@ -8,6 +8,7 @@ use llm_auth_core::{FlowKind, TrustedHost};
 use super::client_file::ClientFile;
 use crate::error::{Failure, chain};
 use crate::session::settings::Settings;
+use crate::shell_quote::quoted;
 
 /// What a provider is made of beside the environment.
 #[derive(Args, Clone, Debug, Default)]
@@ -35,7 +36,7 @@ pub(crate) struct ProviderArgs {
     #[arg(skip)]
     pub(crate) flow: Option<FlowKind>,
 
-    /// The address of the user that is to sign in (gemini).
+    /// The address of the user that is to sign in, for the page in the browser.
     #[arg(skip)]
     pub(crate) login_hint: Option<String>,
 }
@@ -44,6 +45,27 @@ impl ProviderArgs {
     /// The region that the flags name.
     pub(crate) fn region(&self) -> Region {
         self.region.map(Region::from).unwrap_or_default()
+    }
+
+    /// The flags as they are typed, for a command to paste into a shell that begins the same
+    /// sign-in.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let file = self.client_file.as_ref().map(ClientFile::path);
+        // What a shell's `<(...)` named is gone.
+        let file = file.filter(|path| path.is_file());
+        let file = file.map(|path| {
+            let path = quoted(&path.display().to_string());
+            format!("--client-file {path}")
+        });
+        let region = self
+            .region
+            .map(|region| format!("--region {}", region.name()));
+        let flow = self.flow.and_then(FlowName::of);
+        let flow = flow.map(|flow| format!("--flow {}", flow.name()));
+        let trusted = self.trust.trusted.iter();
+        let trusted = trusted.map(|host| format!("--trust-endpoint {}", quoted(&host.to_string())));
+        let flags = file.into_iter().chain(region).chain(flow);
+        flags.chain(trusted).collect()
     }
 }
 
@@ -78,6 +100,21 @@ pub(crate) enum FlowName {
     Device,
     // The browser of this computer.
     Browser,
+}
+
+impl FlowName {
+    fn of(kind: FlowKind) -> Option<Self> {
+        let all = Self::value_variants().iter().copied();
+        all.into_iter().find(|name| FlowKind::from(*name) == kind)
+    }
+
+    /// As it is typed.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Browser => "browser",
+        }
+    }
 }
 
 impl From<FlowName> for FlowKind {

@@ -6,7 +6,7 @@ use llm_auth::gemini::OAuthClient;
 use llm_auth_core::provider::Client;
 use llm_auth_core::{
     ClientCredentials, EndpointOverrides, EndpointRole, FlowKind, HttpClient, OAuthProviderBuilder,
-    Secret,
+    OAuthToken, Secret,
 };
 
 use super::args::ProviderArgs;
@@ -37,12 +37,12 @@ impl ProviderName {
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
         let http = http_client(request_timeout)?;
-        self.configure_with(http, args, Purpose::SignIn, patience)
+        self.configure_with(http, args, Purpose::SignIn, None, patience)
     }
 
     /// The same to import a session, which belongs to the client of the program that made it.
     pub(crate) fn configure_for_import(self, args: &ProviderArgs) -> Result<Provider, Failure> {
-        self.configure_with(http_client(None)?, args, Purpose::Stored, None)
+        self.configure_with(http_client(None)?, args, Purpose::Stored, None, None)
     }
 
     /// The same for a stored session: what is secret goes by no way on which the environment lets
@@ -50,18 +50,23 @@ impl ProviderName {
     pub(crate) fn configure_for_stored(
         self,
         args: &ProviderArgs,
+        session: Option<&OAuthToken>,
         request_timeout: Option<Duration>,
     ) -> Result<Provider, Failure> {
         let mut http = network(request_timeout)?;
         if let Some(why) = reader::doubt(&args.trust)? {
             http = http.refuse_secrets_by_proxy(why);
         }
-        self.configure_with(build(http)?, args, Purpose::Stored, None)
+        self.configure_with(build(http)?, args, Purpose::Stored, session, None)
     }
 
-    /// The same for questions that nothing is sent for.
-    pub(crate) fn configure_offline(self, args: &ProviderArgs) -> Result<Provider, Failure> {
-        self.configure_with(HttpClient::default(), args, Purpose::Stored, None)
+    /// The same for questions that nothing is sent for, about a session or about a new sign-in.
+    pub(crate) fn configure_offline(
+        self,
+        args: &ProviderArgs,
+        session: Option<&OAuthToken>,
+    ) -> Result<Provider, Failure> {
+        self.configure_with(HttpClient::default(), args, Purpose::Stored, session, None)
     }
 
     fn configure_with(
@@ -69,11 +74,12 @@ impl ProviderName {
         http: HttpClient,
         args: &ProviderArgs,
         purpose: Purpose,
+        session: Option<&OAuthToken>,
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
         self.check_flags(args)?;
         let variables = Variables::of(self.name());
-        let overrides = self.overrides(&variables, args)?;
+        let overrides = self.overrides(&variables, args, session)?;
         // A session keeps the client that it was made with. A variable sets another for new sign-ins
         // only, unless each user brings a client.
         let is_for_it = purpose == Purpose::SignIn || args.client.is_some();
@@ -148,13 +154,15 @@ impl ProviderName {
         }
     }
 
-    /// The endpoints that the environment sets, as far as the provider has them.
+    /// The endpoints that the environment sets, as far as the provider has them for this session or,
+    /// without one, for a sign-in.
     fn overrides(
         self,
         variables: &Variables,
         args: &ProviderArgs,
+        session: Option<&OAuthToken>,
     ) -> Result<EndpointOverrides, Failure> {
-        let own = self.config(args).endpoints;
+        let own = self.config_of(args, session).endpoints;
         let mut overrides = EndpointOverrides::default();
         if let Some(base) = variables.endpoint("BASE_URL")? {
             overrides = variables.checked("BASE_URL", overrides.base(base.as_str()))?;
@@ -188,7 +196,13 @@ impl ProviderName {
         let provider = OAuthProviderBuilder::of(spec).overrides(overrides.clone());
         let provider = provider.build();
         let endpoints = &provider.config().endpoints;
-        let others = [&endpoints.device_authorization, &endpoints.revocation];
+        let begins_there = self.start_of_sign_in(args) == EndpointRole::DeviceAuthorization;
+        let device = endpoints.device_authorization.as_ref();
+        // The flow that is not chosen requests nothing.
+        let others = [
+            device.filter(|_| begins_there),
+            endpoints.revocation.as_ref(),
+        ];
         std::iter::once(&endpoints.token)
             .chain(others.into_iter().flatten())
             .try_for_each(|endpoint| check_secret(self, args, endpoint))
@@ -208,7 +222,11 @@ impl ProviderName {
         if args.client.is_some() {
             return Ok(());
         }
-        self.check_client(args, client.as_ref(), &self.overrides(&variables, args)?)
+        self.check_client(
+            args,
+            client.as_ref(),
+            &self.overrides(&variables, args, None)?,
+        )
     }
 
     /// Whether a sign-in sends the secret of a client of the user's own.

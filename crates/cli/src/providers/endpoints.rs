@@ -50,11 +50,11 @@ pub(crate) fn of(
     args: &ProviderArgs,
     sessions: &[OAuthToken],
 ) -> Result<Vec<Entry>, Failure> {
-    let configured = provider.configure_offline(args)?;
     let variables = Variables::of(provider.name());
     let mut entries: Vec<Entry> = Vec::new();
     let of_sessions = sessions.iter().map(Some);
     for session in std::iter::once(None).chain(of_sessions) {
+        let configured = provider.configure_offline(args, session)?;
         // The region of a session may be one that this version does not know.
         for (role, endpoint) in configured.endpoints(session).unwrap_or_default() {
             // One URL may serve several roles, and each is judged.
@@ -73,6 +73,18 @@ pub(crate) fn of(
         }
     }
     Ok(entries)
+}
+
+/// The variables that are set for an endpoint that none of these entries has, so that they change
+/// nothing.
+pub(crate) fn unused(provider: ProviderName, entries: &[Entry]) -> Vec<String> {
+    let variables = Variables::of(provider.name());
+    let roles = EndpointRole::ALL.into_iter();
+    let lacking = roles.filter(|role| entries.iter().all(|entry| entry.role != *role));
+    let named = lacking.filter_map(variable_of);
+    // One that cannot be used is reported when it is read.
+    let set = named.filter(|last| variables.text(last).is_ok_and(|text| text.is_some()));
+    set.map(|last| variables.name(last)).collect()
 }
 
 fn kind_of(role: EndpointRole) -> Kind {

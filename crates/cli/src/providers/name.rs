@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use llm_auth::oidc::Server;
 use llm_auth_core::provider::{Flow, OAuthConfig};
-use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind};
+use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind, OAuthToken};
 
 use super::args::ProviderArgs;
 use super::servers;
@@ -118,17 +118,15 @@ impl ProviderName {
         self.0.availability
     }
 
-    /// Whether its sign-in needs a browser on this computer.
-    pub(crate) fn signs_in_by_browser(self) -> bool {
-        let flows = self.config(&ProviderArgs::default()).flows;
-        flows.first().map(Flow::kind) == Some(FlowKind::Code)
+    /// The way to sign in: the one that is chosen, otherwise the provider's first.
+    pub(crate) fn flow(self, args: &ProviderArgs) -> Option<FlowKind> {
+        let first = || self.config(args).flows.first().map(Flow::kind);
+        args.flow.or_else(first)
     }
 
     /// The endpoint that a sign-in requests first.
     pub(super) fn start_of_sign_in(self, args: &ProviderArgs) -> EndpointRole {
-        let flows = self.config(args).flows;
-        let first = flows.first().map(Flow::kind);
-        match args.flow.or(first) {
+        match self.flow(args) {
             Some(FlowKind::Code) => EndpointRole::Authorization,
             _ => EndpointRole::DeviceAuthorization,
         }
@@ -149,6 +147,18 @@ impl ProviderName {
     /// The provider's own configuration, independent of the environment.
     pub(super) fn config(self, args: &ProviderArgs) -> OAuthConfig {
         self.0.spec(args, Own::default()).config()
+    }
+
+    /// The same for a session, which may be of another dialect than a new sign-in; a session that
+    /// this version does not know is refused when it is used.
+    pub(super) fn config_of(
+        self,
+        args: &ProviderArgs,
+        session: Option<&OAuthToken>,
+    ) -> OAuthConfig {
+        let spec = self.0.spec(args, Own::default());
+        let of_session = session.and_then(|session| spec.config_for(session).ok().flatten());
+        of_session.unwrap_or_else(|| spec.config())
     }
 
     pub(super) fn row(self) -> &'static Row {

@@ -18,6 +18,12 @@ pub(crate) fn manager(provider: Provider) -> AuthManagerBuilder {
     AuthManager::builder(provider).early_refresh_window(Duration::ZERO)
 }
 
+/// The base URL of a session's API. A header that cannot be sent fails the calls that print headers,
+/// and no other.
+pub(crate) fn api_base(provider: &Provider, session: &OAuthToken) -> Option<String> {
+    provider.api(session).ok()?.base
+}
+
 /// The message on a session that names an API to which its access token must not go.
 pub(crate) fn ignored_api(
     name: ProviderName,

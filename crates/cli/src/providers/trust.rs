@@ -31,7 +31,7 @@ pub(crate) fn check_session(
     if set.is_empty() {
         return Ok(());
     }
-    let configured = provider.configure_offline(args)?;
+    let configured = provider.configure_offline(args, Some(session))?;
     let Some(why) = refused(provider, &configured, session) else {
         return Ok(());
     };
@@ -48,7 +48,7 @@ fn refused_hosts(
     session: &OAuthToken,
 ) -> Result<Vec<String>, Failure> {
     let recipients = recipients(provider, args)?;
-    let entries = endpoints::of(provider, args, &[])?;
+    let entries = endpoints::of(provider, args, std::slice::from_ref(session))?;
     let is_refused = |entry: &&Entry| match entry.role {
         EndpointRole::Token | EndpointRole::Revocation => {
             recipients.permit(session, &entry.endpoint).is_err()
@@ -57,7 +57,8 @@ fn refused_hosts(
         // Only a sign-in asks the others.
         _ => false,
     };
-    let refused = entries.iter().filter(is_refused);
+    let set = entries.iter().filter(|entry| entry.set_by.is_some());
+    let refused = set.filter(is_refused);
     let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
     // The API is there too, wherever the endpoints are.
     let base = Variables::of(provider.name()).endpoint("BASE_URL")?;
@@ -94,7 +95,10 @@ impl SignIn {
     /// Refuses a sign-in that would hand to a server of the environment what is not its own: the
     /// secret of the user's client, or what another server issues during the sign-in.
     pub(crate) fn judged(provider: ProviderName, args: &ProviderArgs) -> Result<Self, Failure> {
-        let entries = endpoints::of(provider, args, &[])?;
+        let start = provider.start_of_sign_in(args);
+        let mut entries = endpoints::of(provider, args, &[])?;
+        // The flow that is not chosen requests nothing.
+        entries.retain(|entry| entry.role == start || !is_start(entry.role));
         let recipients = recipients(provider, args)?;
         let served = Recipients::of_provider(serving(provider, args));
         let is_own = |entry: &Entry| {
@@ -107,7 +111,6 @@ impl SignIn {
             .filter(|entry| !is_own(entry))
             .cloned()
             .collect();
-        let start = provider.start_of_sign_in(args);
         let first = entries.iter().find(|entry| entry.role == start);
         let first = first.map(|entry| entry.endpoint.base());
         for entry in &foreign {
@@ -187,6 +190,15 @@ impl SignIn {
         let lines: Vec<String> = foreign.into_iter().chain(reader).collect();
         (!lines.is_empty()).then(|| lines.join(" "))
     }
+}
+
+/// Whether a flow begins at the endpoint of this role.
+fn is_start(role: EndpointRole) -> bool {
+    [
+        EndpointRole::Authorization,
+        EndpointRole::DeviceAuthorization,
+    ]
+    .contains(&role)
 }
 
 fn bare(origin: &str) -> &str {

@@ -18,17 +18,12 @@ pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -
 
 /// What to do about the credentials, the settings or the session of a call that is not right;
 /// `variables` begins the names of the provider's variables.
-pub(super) fn config_advice(
-    error: &Error,
-    variables: &str,
-    selector: Option<&SessionSelector>,
-) -> String {
+pub(super) fn config_advice(error: &Error, variables: &str, selector: &SessionSelector) -> String {
     if error.is_about_proxy() {
         return proxy_advice();
     }
     if error.is_about_foreign_session() {
-        let takes_file = selector.is_some_and(|selector| selector.store.is_some());
-        return match takes_file {
+        return match selector.store.is_some() {
             true => {
                 "use another file with --store, or name the provider and account that the file \
                  belongs to"

@@ -110,7 +110,7 @@ async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
     {
         return End::Stored;
     }
-    streams::say("llm-auth: finishing a refresh in progress; press again to stop immediately");
+    streams::say("llm-auth: finishing a refresh in progress; a second signal stops it immediately");
     tokio::select! {
         end = settle(managers) => end,
         _ = signals.next() => End::InTheMiddle("interrupted twice: stopped immediately"),

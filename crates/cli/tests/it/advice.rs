@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use llm_auth_testkit::Approval;
+
 use crate::support::done::Done;
 use crate::support::user::User;
 
@@ -69,4 +71,45 @@ fn the_advice_for_a_session_of_another_account_or_provider_is_a_separate_file() 
     let done = user.run(&["token", "qwen", "--account", "work"]);
     done.assert_failed(1, "contains a session of the account default");
     advises(&done, "move that file back", &["the client", "--store"]);
+}
+
+#[test]
+fn a_sign_in_that_was_not_approved_in_time_is_advised_as_it_was_begun() {
+    let user = User::with(Approval::Manual);
+    // No request is sent: the page is shown, and the port listens.
+    let browser = ["login", "huggingface", "--flow", "browser"];
+    let mut command = user.command(&[&browser[..], &["--timeout", "0.2"]].concat());
+    let done = Done::of(command.env("LLM_AUTH_HUGGINGFACE_CLIENT_ID", "made-up"));
+    done.assert_failed(5, "in time");
+    let longer = "--timeout SECONDS allows more time";
+    advises(&done, longer, &["the provider's code"]);
+    let again = "`llm-auth login huggingface --flow browser`";
+    advises(&done, again, &[]);
+    let flags = [
+        ["--account", "work"],
+        ["--region", "cn"],
+        ["--flow", "device"],
+        ["--trust-endpoint", "relay.example.com:8443"],
+    ]
+    .concat();
+    let login = [&["login", "minimax"], &flags[..]].concat();
+    let done = user.run(&[&login[..], &["--timeout", "0.2"]].concat());
+    done.assert_failed(5, "was not approved");
+    let again = format!("`llm-auth login minimax {}`", flags.join(" "));
+    advises(&done, &again, &["allows more time"]);
+}
+
+#[test]
+fn the_sign_in_advised_for_a_session_keeps_the_flags_that_make_its_provider() {
+    let user = User::new();
+    let done = user.run(&["token", "minimax", "--region", "cn"]);
+    done.assert_failed(3, "not signed in");
+    advises(&done, "`llm-auth login minimax --region cn`", &[]);
+    let client = user.directory.path().join("my client.json");
+    fs::write(&client, user.kit.client_secret_json()).unwrap();
+    let client = client.to_str().unwrap();
+    let done = user.run(&["token", "gemini", "--client-file", client]);
+    done.assert_failed(3, "not signed in");
+    let again = format!("`llm-auth login gemini --client-file '{client}'`");
+    advises(&done, &again, &[]);
 }

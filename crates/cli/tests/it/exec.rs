@@ -7,6 +7,7 @@ use llm_auth_testkit::Approval;
 
 use crate::support::done::Done;
 use crate::support::inherited_signals::let_children_receive_signals;
+use crate::support::session_file::read;
 use crate::support::user::User;
 use crate::support::wait::wait_for;
 
@@ -55,6 +56,24 @@ fn the_token_stands_under_every_name_that_is_asked_for_and_in_no_argument() {
     let (first, arguments) = done.out.split_once('\n').unwrap();
     assert_eq!(first, format!("{access} {access} ."));
     assert!(!arguments.contains(&access), "{arguments}");
+}
+
+#[test]
+fn an_api_header_that_cannot_be_sent_stops_no_program() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    let file = user.file("gemini", "default");
+    let mut session = read(&file);
+    session["llm_auth"]["context"]["quota_project"] = "two words".into();
+    std::fs::write(&file, session.to_string()).unwrap();
+    let exec = ["exec", "gemini", "--api-base-env", "BASE", "--"];
+    let done = user.run(&[&exec[..], &[SH, "-c", "echo \"$BASE.\""]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.out, ".\n");
+    assert!(done.err.contains("BASE is not set"), "{done:?}");
+    // Here the header is asked for.
+    let done = user.run(&["token", "gemini", "--json"]);
+    done.assert_failed(1, "quota project");
 }
 
 #[test]

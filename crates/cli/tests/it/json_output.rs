@@ -69,6 +69,27 @@ fn a_usage_error_is_json_if_requested_and_names_the_mistake() {
 }
 
 #[test]
+fn a_token_that_never_expires_has_no_time() {
+    let user = User::new();
+    let file = user.directory.path().join("key.json");
+    let session = r#"{"access":"made-up","expires":253402300799000}"#;
+    fs::write(&file, session).unwrap();
+    for command in ["token", "status"] {
+        let args = [command, "qwen", "--json", "--store", file.to_str().unwrap()];
+        let done = user.run(&args);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let printed = done.json();
+        let printed = match command {
+            "status" => &printed["sessions"][0],
+            _ => &printed,
+        };
+        for time in ["expires_at", "expires_at_ms"] {
+            assert_eq!(printed.get(time), Some(&Value::Null), "{done:?}");
+        }
+    }
+}
+
+#[test]
 fn every_command_prints_json_of_this_version_on_success_and_failure() {
     let user = User::new();
     for args in [

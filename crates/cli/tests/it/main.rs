@@ -2,7 +2,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test may panic, its helpers too"
+    clippy::print_stderr,
+    reason = "a test may panic, its helpers too; a skipped test prints its name"
 )]
 
 #[path = "../support/mod.rs"]
@@ -35,6 +36,8 @@ mod malformed_responses;
 #[cfg(unix)]
 mod manual_pages;
 mod proxy;
+#[cfg(unix)]
+mod readme;
 mod remote_login;
 mod secrets;
 mod session_files;

@@ -83,7 +83,7 @@ fn a_second_signal_ends_the_command_at_once() {
     let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
     std::io::BufRead::read_line(&mut lines, &mut printed).unwrap();
     assert!(
-        printed.contains("press again to stop immediately"),
+        printed.contains("a second signal stops it immediately"),
         "{printed}"
     );
     send(&child, Signal::INT);

@@ -6,5 +6,7 @@ pub(crate) mod done;
 #[cfg(unix)]
 pub(crate) mod inherited_signals;
 pub(crate) mod session_file;
+#[cfg(unix)]
+pub(crate) mod skip;
 pub(crate) mod user;
 pub(crate) mod wait;

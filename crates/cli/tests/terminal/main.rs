@@ -24,5 +24,4 @@ mod pasted_addresses;
 mod pid_namespaces;
 mod pty;
 mod screenshots;
-mod skip;
 mod tab;

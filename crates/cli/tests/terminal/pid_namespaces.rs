@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use llm_auth_testkit::Approval;
 
 use crate::pty::Terminal;
-use crate::skip::skip;
 use crate::support::browser::final_url;
+use crate::support::skip::skip;
 use crate::support::user::User;
 
 /// The arguments with which `unshare` makes such a namespace here, if it can.

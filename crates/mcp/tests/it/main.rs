@@ -1,3 +1,4 @@
 //! Signing in to MCP servers, over real sockets.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod discovery;

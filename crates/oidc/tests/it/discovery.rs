@@ -123,9 +123,9 @@ async fn a_client_registers_itself_as_native_and_takes_the_response_as_it_is() {
     let registered = register(&http, &endpoint, &registration, Some(&token))
         .await
         .unwrap();
-    assert_eq!(registered.client.id, "made-up-id");
-    assert_eq!(registered.client.auth, ClientAuth::Basic);
-    assert!(registered.client.is_registered);
+    assert_eq!(registered.id, "made-up-id");
+    assert_eq!(registered.auth, ClientAuth::Basic);
+    assert!(registered.is_registered);
     let rejected = register(&http, &endpoint, &registration, None)
         .await
         .unwrap_err();

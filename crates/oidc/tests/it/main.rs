@@ -1,4 +1,5 @@
 //! Any server against the table of responses, a strict simulated server, and scripted ones.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod discovery;
 

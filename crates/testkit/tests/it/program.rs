@@ -38,6 +38,28 @@ async fn the_program_says_where_it_is_and_ends_with_its_input() {
 }
 
 #[test]
+fn the_program_starts_as_the_readme_says() {
+    const README: &str = include_str!("../../../../README.md");
+    let start = README.split("cargo run -p llm-auth-testkit -- ").nth(1);
+    let flags = start.unwrap().lines().next().unwrap();
+    let mut child = Command::new(PROGRAM)
+        .args(flags.split_whitespace())
+        // The port of the README may be in use here; the last one counts.
+        .args(["--port=0", "--until-stdin-closes"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut url).unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{flags}");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn a_flag_that_is_not_understood_is_an_error_with_the_usage() {
     for flags in [&["--prot", "1"][..], &["--port"], &["--approve", "maybe"]] {
         let output = Command::new(PROGRAM).args(flags).output().unwrap();

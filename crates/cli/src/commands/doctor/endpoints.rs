@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 
 use super::args::DoctorArgs;
 use super::check::{Check, Status};
+use super::{sessions, variables};
 use crate::error::chain;
 use crate::providers::endpoints::{self, Entry, Kind};
 use crate::providers::{ProviderArgs, ProviderName, http_client};
 use crate::report::proxy_advice;
-use crate::session::directories;
 use crate::system::certificates;
 use crate::system::env::{CA_FILE, Proxy, Variables};
 use crate::time::length;
@@ -39,8 +39,14 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
             Check::new("state_of_affairs", Status::Note, provider.availability()).of(*provider),
         );
         checks.extend(client(*provider, &args.provider_args));
-        match endpoints::of(*provider, &args.provider_args, &sessions(args, *provider)) {
-            Ok(found) => entries.extend(found.into_iter().map(|entry| (*provider, entry))),
+        match endpoints::of(*provider, &args.provider_args, &looked_at(args, *provider)) {
+            Ok(found) => {
+                // A flag for the region leaves the stored sessions out.
+                if args.provider_args.region.is_none() {
+                    checks.extend(variables::without_effect(*provider, &found));
+                }
+                entries.extend(found.into_iter().map(|entry| (*provider, entry)));
+            }
             Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*provider)),
         }
     }
@@ -76,18 +82,11 @@ fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
 }
 
 /// The stored sessions, which may be of other regions than a new sign-in, unless a flag names one.
-fn sessions(args: &DoctorArgs, provider: ProviderName) -> Vec<OAuthToken> {
+fn looked_at(args: &DoctorArgs, provider: ProviderName) -> Vec<OAuthToken> {
     if args.provider_args.region.is_some() {
         return Vec::new();
     }
-    let Ok(store) = directories::open(&args.selector) else {
-        return Vec::new();
-    };
-    let keys = provider.accounts(&store).stored().unwrap_or_default();
-    let stored = keys.into_iter().map(|key| store.read(&key));
-    stored
-        .filter_map(|session| session.ok().flatten())
-        .collect()
+    sessions::of(&args.selector, provider)
 }
 
 /// All at once, told in the order in which they stand.

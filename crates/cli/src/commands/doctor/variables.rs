@@ -1,4 +1,4 @@
-//! Variables that begin as ours do but are not known.
+//! Variables that begin as ours do and change nothing.
 
 use std::env;
 
@@ -8,6 +8,7 @@ use super::check::{Check, Status};
 use crate::commands::{exec, shell};
 use crate::logging;
 use crate::providers::ProviderName;
+use crate::providers::endpoints::{self, Entry};
 use crate::session::directories;
 use crate::system::env::{CA_FILE, Variables};
 
@@ -43,6 +44,21 @@ pub(super) fn checks() -> Vec<Check> {
         .fact("variable", name)
     };
     names.into_iter().map(check).collect()
+}
+
+/// Those of endpoints that the provider lacks.
+pub(super) fn without_effect(provider: ProviderName, entries: &[Entry]) -> Vec<Check> {
+    let check = |name: String| {
+        let message = format!(
+            "{name} has no effect: neither a sign-in nor a stored session uses that endpoint"
+        );
+        Check::new("variable", Status::Warn, message)
+            .of(provider)
+            .advice("unset it")
+            .fact("variable", name)
+    };
+    let unused = endpoints::unused(provider, entries);
+    unused.into_iter().map(check).collect()
 }
 
 fn is_known(name: &str) -> bool {

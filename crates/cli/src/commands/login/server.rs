@@ -2,15 +2,17 @@
 
 use std::net::TcpListener;
 
-use llm_auth::oidc::{Metadata, Preset, Registration, Server, ServerClient, discover, register};
+use llm_auth::mcp::McpDiscovery;
+use llm_auth::oidc::{Metadata, Preset, Registration, Server, ServerClient, discover_as, register};
 use llm_auth_core::provider::{ClientAuth, Endpoints, LoopbackHost};
-use llm_auth_core::{HttpClient, SecureUrl};
+use llm_auth_core::{Clock as _, HttpClient, SecureUrl, SystemClock, Timestamp};
 
 use super::server_args::ServerArgs;
 use crate::error::Failure;
 use crate::providers::{ProviderName, servers};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
+use crate::ui::streams::say;
 
 /// The name that a server shows to users for a client that registers itself.
 const CLIENT_NAME: &str = "llm-auth";
@@ -23,27 +25,107 @@ const USUAL_SCOPES: [&str; 3] = ["openid", "email", "offline_access"];
 pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<ProviderName, Failure> {
     let preset = args.preset()?;
     let name = name(args, preset.as_ref())?;
-    let remembered = servers::load(&name).map_err(|why| Failure::Config {
-        message: format!("{name}: {why}"),
-        advice: "delete that file, or choose another name with --name".into(),
-    })?;
-    let (mut server, metadata) = found(args, preset.as_ref(), &name, http).await?;
-    if let Some(before) = &remembered {
-        keep(&mut server, before, args)?;
+    let (server, metadata) = found(args, preset.as_ref(), &name, http).await?;
+    let prepared = remembered(server, metadata.as_ref(), args, http).await;
+    prepared.map_err(|failure| explained(failure, preset.as_ref()))
+}
+
+/// The MCP server at this URL.
+pub(super) async fn prepare_mcp(
+    url: &SecureUrl,
+    args: &ServerArgs,
+    http: &HttpClient,
+) -> Result<ProviderName, Failure> {
+    let name = checked(
+        args.name
+            .as_ref()
+            .map_or_else(|| of_host(url), |name| name.to_ascii_lowercase()),
+    )?;
+    let mut discovery = McpDiscovery::new(url.clone());
+    if let Some(issuer) = &args.issuer {
+        discovery = discovery.issuer(issuer);
     }
-    apply(&mut server, args, metadata.as_ref());
-    server.client = match own_client(args, metadata.as_ref())? {
-        Some(client) => Some(client),
-        None if args.register => None,
-        None => server.client.filter(|client| !client.id.is_empty()),
-    };
-    if server.client.is_none() {
-        registered(&mut server, args, http)
-            .await
-            .map_err(|failure| explained(failure, preset.as_ref()))?;
+    if let Some(issuer) = &args.accept_issuer {
+        discovery = discovery.accept_issuer(issuer);
     }
+    let found = discovery.run(http).await?;
+    if found.metadata.is_none() {
+        say(&format!(
+            "{} does not describe its sign-in; the places of the first MCP revision are used, and its \
+             issuer cannot be checked.",
+            url.host()
+        ));
+    }
+    remembered(found.server(name), found.metadata.as_ref(), args, http).await
+}
+
+/// A server that is remembered, with what the flags change, and a client that still works.
+pub(super) async fn renew(
+    server: &Server,
+    args: &ServerArgs,
+    http: &HttpClient,
+) -> Result<ProviderName, Failure> {
+    let mut server = server.clone();
+    apply(&mut server, args, None);
+    with_client(&mut server, None, args, http).await?;
     servers::save(&server)?;
     Ok(ProviderName::of_server(server))
+}
+
+/// The server with what is remembered of it, a client, and the flags; remembered from now on.
+async fn remembered(
+    mut server: Server,
+    metadata: Option<&Metadata>,
+    args: &ServerArgs,
+    http: &HttpClient,
+) -> Result<ProviderName, Failure> {
+    let before = servers::load(&server.name).map_err(|why| Failure::Config {
+        message: format!("{}: {why}", server.name),
+        advice: "delete that file, or choose another name with --name".into(),
+    })?;
+    if let Some(before) = &before {
+        keep(&mut server, before, args)?;
+    }
+    apply(&mut server, args, metadata);
+    with_client(&mut server, metadata, args, http).await?;
+    servers::save(&server)?;
+    Ok(ProviderName::of_server(server))
+}
+
+/// The client, in this order: the user's own, the one that is remembered, a document of the user's, a
+/// new registration. A registered client whose secret or port is gone is registered again.
+async fn with_client(
+    server: &mut Server,
+    metadata: Option<&Metadata>,
+    args: &ServerArgs,
+    http: &HttpClient,
+) -> Result<(), Failure> {
+    let takes_documents = metadata.is_some_and(|metadata| metadata.takes_client_documents);
+    let document = args.client_document.as_ref().filter(|_| takes_documents);
+    if let Some(client) = own_client(args, metadata)? {
+        server.client = Some(client);
+    } else if let Some(url) = document {
+        server.client = Some(ServerClient::new(url.as_str()));
+    }
+    let is_over = |client: &ServerClient| {
+        let has_expired = client.secret_expires_at.is_some_and(|at| {
+            let at = Timestamp::from_unix_millis(
+                i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1000),
+            );
+            at <= SystemClock.now()
+        });
+        client.is_registered && (args.register || has_expired || is_taken(&server.redirect.ports))
+    };
+    match &server.client {
+        Some(client) if !is_over(client) => Ok(()),
+        _ => registered(server, args, http).await,
+    }
+}
+
+/// Whether another program listens on the one port that is registered.
+fn is_taken(ports: &[u16]) -> bool {
+    let taken = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_err();
+    matches!(ports, [port] if taken(port))
 }
 
 /// The server as it describes itself, or as the preset or the flags do.
@@ -74,7 +156,8 @@ async fn found(
             "name the server with --issuer URL, --preset NAME or --token-endpoint URL".into(),
         ));
     };
-    let metadata = discover(http, issuer).await?;
+    let named = args.accept_issuer.as_ref().unwrap_or(issuer);
+    let metadata = discover_as(http, issuer, named).await?;
     let mut server = Server::discovered(name, &metadata);
     if metadata.scopes.iter().any(|scope| scope == "openid") {
         let listed = |scope: &&str| metadata.scopes.iter().any(|listed| listed == scope);
@@ -227,7 +310,7 @@ async fn registered(
     }
     let token = args.registration_token()?;
     let registered = register(http, &endpoint, &registration, token.as_ref()).await?;
-    server.client = Some(registered.client);
+    server.client = Some(registered);
     Ok(())
 }
 
@@ -255,19 +338,31 @@ fn free_port() -> Result<u16, Failure> {
 
 /// The name of the flag, of the preset, or the host of the issuer.
 fn name(args: &ServerArgs, preset: Option<&Preset>) -> Result<String, Failure> {
-    let of_host = |url: &SecureUrl| url.host().replace(':', "-").replace(['[', ']'], "");
-    let name = match (&args.name, preset, &args.issuer, &args.token_endpoint) {
-        (Some(name), ..) => name.to_ascii_lowercase(),
-        (None, Some(preset), ..) => preset.name.clone(),
-        (None, None, Some(issuer), _) => of_host(&SecureUrl::new(issuer)?),
-        (None, None, None, Some(token)) => of_host(token),
-        (None, None, None, None) => String::new(),
-    };
+    checked(
+        match (&args.name, preset, &args.issuer, &args.token_endpoint) {
+            (Some(name), ..) => name.to_ascii_lowercase(),
+            (None, Some(preset), ..) => preset.name.clone(),
+            (None, None, Some(issuer), _) => of_host(&SecureUrl::new(issuer)?),
+            (None, None, None, Some(token)) => of_host(token),
+            (None, None, None, None) => {
+                return Err(Failure::Usage(
+                    "name the server with --issuer URL, --preset NAME or --token-endpoint URL"
+                        .into(),
+                ));
+            }
+        },
+    )
+}
+
+fn of_host(url: &SecureUrl) -> String {
+    url.host().replace(':', "-").replace(['[', ']'], "")
+}
+
+fn checked(name: String) -> Result<String, Failure> {
     match servers::not_a_name(&name) {
-        _ if name.is_empty() => Ok(name),
         None => Ok(name),
         Some(why) => Err(Failure::Usage(format!(
-            "the name {name:?} cannot be used: {why}"
+            "the name {name:?} cannot be used: {why}; choose one with --name"
         ))),
     }
 }

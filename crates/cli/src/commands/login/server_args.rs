@@ -13,11 +13,16 @@ use crate::system::files::{LARGEST, check_path};
 
 /// A server that the call names, and the client there.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Any other server (`llm-auth login oidc`)")]
+#[command(next_help_heading = "Any other server (`llm-auth login oidc`, `llm-auth login mcp URL`)")]
 pub(crate) struct ServerArgs {
-    /// The issuer, exactly as the server names it.
+    /// The issuer, exactly as the server names it; for `mcp`, one of several that the server names.
     #[arg(long, value_name = "URL")]
     pub(super) issuer: Option<String>,
+
+    /// Accept metadata that name this issuer, although they were found at another: compare the two
+    /// first.
+    #[arg(long, value_name = "URL")]
+    pub(super) accept_issuer: Option<String>,
 
     /// A server that is known as data: one of `azure-openai`, `databricks`, `snowflake`,
     /// `cloudflare`, `gitlab`, `chutes`, `litellm`, `keycloak`, `auth0`, `okta`, or a file of your
@@ -41,6 +46,11 @@ pub(crate) struct ServerArgs {
     /// A file with the client secret, if the client has one.
     #[arg(long, value_name = "FILE", requires = "client_id", value_hint = ValueHint::AnyPath)]
     client_secret_file: Option<PathBuf>,
+
+    /// The URL of a document of yours that describes the client; it is the client id at a server that
+    /// takes such documents.
+    #[arg(long, value_name = "URL", value_parser = endpoint, conflicts_with = "client_id")]
+    pub(super) client_document: Option<SecureUrl>,
 
     /// Register a new client, even if one is remembered.
     #[arg(long, conflicts_with = "client_id")]
@@ -107,13 +117,16 @@ enum RedirectHost {
 }
 
 impl ServerArgs {
-    /// The name of a flag that was given; those of them are for `oidc` only.
+    /// The name of a flag that was given; they are for servers of the user's own.
     pub(super) fn given(&self) -> Option<&'static str> {
         [
             ("--issuer", self.issuer.is_some()),
             ("--preset", self.preset.is_some()),
             ("--name", self.name.is_some()),
             ("--client-id", self.client_id.is_some()),
+            ("--client-document", self.client_document.is_some()),
+            ("--accept-issuer", self.accept_issuer.is_some()),
+            ("--device", self.device),
             ("--register", self.register),
             (
                 "--registration-token-file",
@@ -211,6 +224,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn endpoint(text: &str) -> Result<SecureUrl, String> {
+pub(super) fn endpoint(text: &str) -> Result<SecureUrl, String> {
     SecureUrl::new(text).map_err(|error| chain(&error))
 }

@@ -60,9 +60,12 @@ for new sign-ins only
 .BI LLM_AUTH_ PROVIDER "_CLIENT_ID" \fR,\fP " LLM_AUTH_" PROVIDER _SCOPE
 the OAuth client, and the scope
 .TP
-.BR LLM_AUTH_GEMINI_CLIENT_SECRET ", " LLM_AUTH_GEMINI_QUOTA_PROJECT
-the client secret, instead of
-.BR \-\-client\-file ;
+.BI LLM_AUTH_ PROVIDER _CLIENT_SECRET
+the secret of the OAuth client, if the user brings it: gemini, where it and the client replace
+.BR \-\-client\-file ,
+and huggingface, where a public client has none
+.TP
+.B LLM_AUTH_GEMINI_QUOTA_PROJECT
 the project that API calls are billed to
 .TP
 .BR https_proxy ", " HTTPS_PROXY ", " all_proxy ", " ALL_PROXY ", " no_proxy ", " NO_PROXY

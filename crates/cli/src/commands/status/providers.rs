@@ -2,11 +2,11 @@
 
 use std::cell::OnceCell;
 
-use llm_auth_core::{AuthProvider as _, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
 use crate::providers::trust;
-use crate::providers::{Provider, ProviderArgs, ProviderName, ignored_api};
+use crate::providers::{ProviderArgs, ProviderName, api_base, ignored_api};
 
 /// All providers; nothing is looked up before it is asked for.
 pub(super) struct Providers<'a> {
@@ -28,7 +28,6 @@ pub(super) struct Api {
 struct Known {
     name: ProviderName,
     current: OnceCell<Option<SessionKey>>,
-    configured: OnceCell<Option<Provider>>,
 }
 
 impl<'a> Providers<'a> {
@@ -36,7 +35,6 @@ impl<'a> Providers<'a> {
         let known = ProviderName::all().iter().map(|name| Known {
             name: *name,
             current: OnceCell::new(),
-            configured: OnceCell::new(),
         });
         Self {
             store,
@@ -59,20 +57,17 @@ impl<'a> Providers<'a> {
         let Some(known) = self.find(name) else {
             return Api::default();
         };
-        let configure = || {
-            let args = ProviderArgs {
-                trust: self.trust.clone(),
-                ..ProviderArgs::default()
-            };
-            known.name.configure_offline(&args).ok()
+        let args = ProviderArgs {
+            trust: self.trust.clone(),
+            ..ProviderArgs::default()
         };
-        let Some(configured) = known.configured.get_or_init(configure) else {
+        let Ok(configured) = known.name.configure_offline(&args, Some(token)) else {
             return Api::default();
         };
         Api {
-            base: configured.api(token).ok().and_then(|api| api.base),
-            refused: trust::refused(known.name, configured, token),
-            ignored: ignored_api(known.name, configured, token),
+            base: api_base(&configured, token),
+            refused: trust::refused(known.name, &configured, token),
+            ignored: ignored_api(known.name, &configured, token),
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::providers::Providers;
 use crate::error::chain;
-use crate::providers::ProviderName;
+use crate::providers::{ProviderArgs, ProviderName};
 use crate::report::{advice_for_unreadable, login_command};
 use crate::session::resolve::IMPORTED_FROM;
 use crate::session::selector::SessionSelector;
@@ -299,6 +299,6 @@ fn advice(
     };
     Some(format!(
         "sign in again with `{}`",
-        login_command(provider, &session)
+        login_command(Some(provider), &session, &ProviderArgs::default())
     ))
 }

@@ -210,17 +210,20 @@ fn a_page_that_redirects_to_another_host_is_a_warning_and_to_its_own_host_is_non
 #[test]
 fn the_region_of_a_stored_session_is_checked_too() {
     let user = User::new();
-    user.sign_in(&["minimax", "--region", "cn"]);
-    // The names of the real hosts, which no test can reach.
-    let output = user
-        .command(&["doctor", "minimax", "--json"])
-        .env_remove("LLM_AUTH_MINIMAX_BASE_URL")
-        .env("HTTPS_PROXY", "http://127.0.0.1:1")
-        .output();
-    let asked = checks(&Done::from(output.unwrap()), "endpoint");
-    let hosts: Vec<_> = asked.iter().map(|check| &check["endpoint"]).collect();
-    for host in ["account.minimax.io", "account.minimaxi.com"] {
-        let is_there = |url: &&&Value| url.as_str().unwrap().contains(host);
-        assert_eq!(hosts.iter().filter(is_there).count(), 2, "{hosts:?}");
+    let file = user.directory.path().join("one.json");
+    for store in [&[][..], &["--store", file.to_str().unwrap()]] {
+        user.sign_in(&[&["minimax", "--region", "cn"], store].concat());
+        // The names of the real hosts, which no test can reach.
+        let output = user
+            .command(&[&["doctor", "minimax", "--json"], store].concat())
+            .env_remove("LLM_AUTH_MINIMAX_BASE_URL")
+            .env("HTTPS_PROXY", "http://127.0.0.1:1")
+            .output();
+        let asked = checks(&Done::from(output.unwrap()), "endpoint");
+        let hosts: Vec<_> = asked.iter().map(|check| &check["endpoint"]).collect();
+        for host in ["account.minimax.io", "account.minimaxi.com"] {
+            let is_there = |url: &&&Value| url.as_str().unwrap().contains(host);
+            assert_eq!(hosts.iter().filter(is_there).count(), 2, "{hosts:?}");
+        }
     }
 }

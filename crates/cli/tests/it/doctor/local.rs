@@ -4,6 +4,7 @@ use std::fs;
 
 use super::checks;
 use crate::support::done::Done;
+use crate::support::session_file::read;
 use crate::support::user::User;
 
 #[test]
@@ -60,6 +61,52 @@ fn a_variable_that_no_code_reads_is_named() {
     assert_eq!(unknown.len(), 1, "{unknown:?}");
     assert_eq!(unknown[0]["variable"], "LLM_AUTH_QWNE_BASE_URL");
     assert!(!done.out.contains("made-up.example"));
+}
+
+#[test]
+fn a_variable_of_an_endpoint_that_a_provider_lacks_is_named() {
+    let user = User::new();
+    let lacking = |user: &User| {
+        let mut command = user.command(&["doctor", "minimax", "--offline", "--json"]);
+        for last in ["REVOCATION", "TOKEN", "USERINFO"] {
+            let name = format!("LLM_AUTH_MINIMAX_{last}_ENDPOINT");
+            command.env(name, "https://made-up.example/x");
+        }
+        let done = Done::of(&mut command);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let found = checks(&done, "variable").into_iter();
+        found
+            .map(|check| check["variable"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let userinfo = "LLM_AUTH_MINIMAX_USERINFO_ENDPOINT";
+    let both = ["LLM_AUTH_MINIMAX_REVOCATION_ENDPOINT", userinfo];
+    user.sign_in(&["minimax"]);
+    assert_eq!(lacking(&user), both);
+    // Sessions of MiniMax Code can be revoked.
+    let file = user.file("minimax", "default");
+    let mut session = read(&file);
+    session["llm_auth"]["context"]["dialect"] = "mcode".into();
+    fs::write(&file, session.to_string()).unwrap();
+    assert_eq!(lacking(&user), [userinfo]);
+}
+
+#[test]
+fn the_session_of_a_single_file_counts_for_the_provider_that_it_records() {
+    let user = User::new();
+    let file = user.directory.path().join("one.json");
+    let store = file.to_str().unwrap();
+    user.sign_in(&["minimax", "--store", store]);
+    let mut command = user.command(&["doctor", "--store", store, "--offline", "--json"]);
+    // A provider with a variable is looked at too.
+    for (name, _) in user.kit.env() {
+        command.env_remove(name);
+    }
+    let done = Done::of(&mut command);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let looked_at = checks(&done, "state_of_affairs");
+    let names: Vec<_> = looked_at.iter().map(|check| &check["vendor"]).collect();
+    assert_eq!(names, ["minimax"]);
 }
 
 #[test]

@@ -113,6 +113,45 @@ fn the_secret_of_the_user_s_client_goes_to_the_provider_alone() {
 }
 
 #[test]
+fn the_endpoint_of_the_flow_that_is_not_chosen_changes_nothing() {
+    let (user, stranger, other) = (User::new(), Stranger::new(), Stranger::new());
+    let login = |args: &[&str]| {
+        let args = [&["login", "huggingface", "--json"], args].concat();
+        let mut command = user.command(&args);
+        command.env("LLM_AUTH_HUGGINGFACE_CLIENT_ID", "made-up");
+        command
+    };
+    // In the browser, with and without the secret of the user's client.
+    for secret in ["", "made-up-secret"] {
+        let mut command = login(&["--flow", "browser", "--timeout", "0.2"]);
+        command.env("LLM_AUTH_HUGGINGFACE_CLIENT_SECRET", secret);
+        let device = ["DEVICE_AUTHORIZATION_ENDPOINT"];
+        set(&mut command, "huggingface", &device, &stranger);
+        let done = Done::of(&mut command);
+        done.assert_failed(5, "in time");
+        let printed = format!("{}{}", done.out, done.err);
+        assert!(!printed.contains(&stranger.host), "{done:?}");
+    }
+    // With a device code.
+    let mut command = login(&[]);
+    let there = ["DEVICE_AUTHORIZATION_ENDPOINT", "TOKEN_ENDPOINT"];
+    set(&mut command, "huggingface", &there, &stranger);
+    set(
+        &mut command,
+        "huggingface",
+        &["AUTHORIZATION_ENDPOINT"],
+        &other,
+    );
+    let done = Done::of(&mut command);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    let shown = done.events()[0]["endpoints"].as_array().unwrap().len();
+    assert_eq!(shown, there.len(), "{done:?}");
+    assert!(!done.err.contains(&other.host), "{done:?}");
+    assert!(stranger.seen().starts_with("POST /x"));
+    assert_eq!(other.seen(), "");
+}
+
+#[test]
 fn a_client_secret_goes_to_no_device_endpoint_of_the_environment() {
     let (user, stranger) = (User::new(), Stranger::new());
     let mut command = user.command(&["login", "huggingface"]);

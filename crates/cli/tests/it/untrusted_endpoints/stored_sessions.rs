@@ -247,6 +247,36 @@ fn a_variable_of_an_endpoint_that_a_provider_lacks_stops_no_session() {
 }
 
 #[test]
+fn a_revocation_endpoint_of_the_environment_is_for_the_sessions_that_have_one() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    user.sign_in(&["minimax"]);
+    let file = user.file("minimax", "default");
+    let mut session = read(&file);
+    session["llm_auth"]["context"]["dialect"] = "mcode".into();
+    fs::write(&file, session.to_string()).unwrap();
+    let revocation = ["REVOCATION_ENDPOINT"];
+    for command in [&["token"][..], &["logout"]] {
+        let mut command = user.command(&words(command, "minimax"));
+        set(&mut command, "minimax", &revocation, &stranger);
+        let done = Done::of(&mut command);
+        done.assert_failed(1, &stranger.host);
+        let flag = format!("add --trust-endpoint {}, or", stranger.host);
+        assert!(done.err.contains(&flag), "{done:?}");
+    }
+    let mut command = user.command(&["status", "minimax"]);
+    set(&mut command, "minimax", &revocation, &stranger);
+    let done = Done::of(&mut command);
+    assert!(done.out.contains("it was not sent to"), "{done:?}");
+    // The user trusts the server, which rejects the request.
+    let trusting = ["logout", "minimax", "--trust-endpoint", &stranger.host];
+    let mut command = user.command(&trusting);
+    set(&mut command, "minimax", &revocation, &stranger);
+    let done = Done::of(&mut command);
+    let seen = stranger.seen();
+    assert!(seen.starts_with("POST /x"), "{done:?}: {seen}");
+}
+
+#[test]
 fn a_quota_project_of_the_environment_does_not_stay_with_a_session() {
     let user = User::new();
     user.sign_in(&["gemini"]);
