@@ -100,7 +100,9 @@ pub(super) static MINIMAX: Row = Row {
     name: "minimax",
     alias: None,
     title: "MiniMax",
-    availability: "The API accepts tokens only from accounts with a Token Plan.",
+    availability: "The API accepts tokens only from accounts with a Token Plan. The default client is \
+                   OpenClaw's, and the consent page names it; set LLM_AUTH_MINIMAX_CLIENT_ID to use \
+                   your own.",
     takes_client_file: false,
     takes_region: true,
     client_advice: "",
