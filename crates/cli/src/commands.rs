@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod accounts;
+mod arguments;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -15,8 +16,9 @@ mod token;
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 
+pub(crate) use self::arguments::arguments;
 use crate::error;
 use crate::logging;
 use crate::report::Reporter;
@@ -51,6 +53,13 @@ pub(crate) struct Cli {
     /// directives such as `llm_auth_core=trace`.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+
+    /// The directory of the sessions, in place of LLM_AUTH_HOME; for programs that clear the
+    /// environment.
+    // It is read before the others, because it knows the servers that may be named.
+    #[arg(long, global = true, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    #[allow(dead_code, reason = "`arguments` has read it")]
+    home: Option<PathBuf>,
 
     /// The directory whose `settings.json` names trusted servers, in place of the one below the
     /// home directory of the user.
@@ -131,7 +140,7 @@ impl Command {
             )
             .with(args.provider_args()),
             Self::Token(args) => Reporter::for_answer(
-                args.json,
+                args.prints_json(),
                 args.wanted.session.provider,
                 &args.wanted.session.selector,
             )

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use llm_auth_core::{
     AuthManager, AuthProvider as _, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind,
     FileTokenStore, OAuthToken, SessionKey, SystemClock, Timestamp,
@@ -30,6 +30,35 @@ pub(crate) struct TokenArgs {
     /// Print a JSON object with the token, its expiry, and what an API call needs.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// How to print the token; `headers-json` is what `headersHelper` of Claude Code and
+    /// `http_headers_helper` of codex take.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        conflicts_with = "json",
+        default_value = "text"
+    )]
+    format: Format,
+}
+
+/// What `token` prints.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Format {
+    // The token alone.
+    Text,
+    // As `--json`.
+    Json,
+    // The headers of an API call, as one JSON object.
+    HeadersJson,
+}
+
+impl TokenArgs {
+    /// Whether the output is one JSON object, in place of which an error is one too.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.json || self.format == Format::Json
+    }
 }
 
 /// What is wanted of a token, by `token` and `exec` alike.
@@ -191,7 +220,7 @@ fn good_enough(
 }
 
 fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
-    if !args.json {
+    if !args.prints_json() && args.format == Format::Text {
         return streams::answer(token.access.expose());
     }
     let Wanted {
@@ -206,6 +235,12 @@ fn answer(args: &TokenArgs, key: &SessionKey, token: &OAuthToken) -> Result<(), 
         streams::say(&format!("llm-auth: {ignored}"));
     }
     let api = configured.api(token)?;
+    if args.format == Format::HeadersJson {
+        let mut headers: BTreeMap<String, String> = api.headers.into_iter().collect();
+        let bearer = format!("Bearer {}", token.access.expose());
+        headers.insert("Authorization".into(), bearer);
+        return streams::json(&headers);
+    }
     streams::json(&Printed {
         v: VERSION,
         provider: key.provider(),

@@ -17,6 +17,15 @@ pub(crate) const HOME: &str = "LLM_AUTH_HOME";
 /// Where a call says that the trusted settings are; the tests of this command do.
 static TRUSTED_HOME: OnceLock<PathBuf> = OnceLock::new();
 
+/// The directory that the call names.
+static NAMED_HOME: OnceLock<PathBuf> = OnceLock::new();
+
+/// Keeps everything in this directory, which the call itself names.
+pub(crate) fn name_home(directory: PathBuf) {
+    // The one call is read once.
+    let _named_before = NAMED_HOME.set(directory);
+}
+
 /// The store that was asked for: one file, or the directory of all sessions.
 pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
     match &selector.store {
@@ -52,6 +61,10 @@ pub(crate) fn kept_aside(file: &Path) -> Option<PathBuf> {
 
 /// The directory of everything that this command keeps.
 pub(crate) fn home() -> Result<PathBuf, Failure> {
+    if let Some(named) = NAMED_HOME.get() {
+        files::check_path("--home", named)?;
+        return Ok(named.clone());
+    }
     match env::own_path(HOME)? {
         Some(home) => Ok(home),
         None => home_of_user(),

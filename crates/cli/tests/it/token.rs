@@ -204,3 +204,34 @@ fn a_token_with_less_than_the_wanted_validity_is_printed_with_a_warning() {
     let done = user.run(&["token", "qwen", "--min-validity", "600"]);
     assert_eq!(done.err, "", "{done:?}");
 }
+
+#[test]
+fn the_headers_of_an_api_call_are_one_object_of_strings() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let done = user.run(&["token", "qwen", "--format", "headers-json"]);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    let headers: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&done.out).unwrap();
+    let access = user.stored("qwen")["access"].as_str().unwrap().to_owned();
+    assert_eq!(headers["Authorization"], format!("Bearer {access}"));
+    assert!(
+        headers.values().all(serde_json::Value::is_string),
+        "{headers:?}"
+    );
+    // What the API needs besides is there too.
+    assert!(headers.len() > 1, "{headers:?}");
+}
+
+#[test]
+fn a_program_that_clears_the_environment_names_the_home_by_a_flag() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let home = user.directory.path().join("home");
+    let home = home.to_str().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_llm-auth"));
+    let command = command.env_clear().args(["token", "qwen", "--home", home]);
+    let done = Done::from(command.output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.out.trim_end(), user.stored("qwen")["access"]);
+}

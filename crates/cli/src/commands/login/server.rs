@@ -36,6 +36,11 @@ pub(super) async fn prepare_mcp(
     args: &ServerArgs,
     http: &HttpClient,
 ) -> Result<ProviderName, Failure> {
+    if let Some(flag) = args.of_described_servers() {
+        let why =
+            format!("{flag} is for `llm-auth login oidc`: an MCP server names its own sign-in");
+        return Err(Failure::Usage(why));
+    }
     let name = checked(
         args.name
             .as_ref()
@@ -114,7 +119,8 @@ async fn with_client(
             );
             at <= SystemClock.now()
         });
-        client.is_registered && (args.register || has_expired || is_taken(&server.redirect.ports))
+        let is_registered = client.is_registered;
+        args.register || is_registered && (has_expired || is_taken(&server.redirect.ports))
     };
     match &server.client {
         Some(client) if !is_over(client) => Ok(()),

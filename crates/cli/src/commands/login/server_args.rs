@@ -145,6 +145,15 @@ impl ServerArgs {
         .find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
+    /// The name of a flag that was given and says where a server is, which an MCP server does itself.
+    pub(super) fn of_described_servers(&self) -> Option<&'static str> {
+        match (&self.preset, &self.token_endpoint) {
+            (Some(_), _) => Some("--preset"),
+            (None, Some(_)) => Some("--token-endpoint"),
+            (None, None) => None,
+        }
+    }
+
     /// The preset with its values.
     pub(super) fn preset(&self) -> Result<Option<Preset>, Failure> {
         let Some(named) = &self.preset else {
