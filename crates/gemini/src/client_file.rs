@@ -213,6 +213,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_before_a_client_file_does_not_matter() {
+        let file = "\u{feff}{\"installed\":{\"client_id\":\"my-id\"}}";
+        let client = OAuthClient::from_json(file.as_bytes()).unwrap();
+        assert_eq!(client.id(), "my-id");
+    }
+
+    #[test]
     fn debug_hides_the_secret() {
         let client = OAuthClient::new("id", Some("made-up".into()));
         assert!(!format!("{client:?}").contains("made-up"));

@@ -141,6 +141,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn after_a_response_that_was_cut_off_the_token_is_not_sent_again() {
+        for status in [None, Some(502)] {
+            let mut error = Error::new(ErrorKind::Transient, "made-up trouble");
+            if let Some(status) = status {
+                error = error.with_status(status);
+            }
+            let (requests, series) = requests(error.with_cut_off_response()).await;
+            assert_eq!(requests, 1, "{status:?}");
+            assert!(series.outcome.is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn another_failure_is_tried_again_and_a_lost_response_once() {
         assert_eq!(requests(failure(503)).await.0, 3);
         assert_eq!(requests(failure(199)).await.0, 3);

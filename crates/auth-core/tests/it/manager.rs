@@ -1,5 +1,6 @@
 //! The life of a session: refreshing, waiting, storing.
 
+mod failures;
 mod sign_in;
 
 use std::sync::Arc;

@@ -80,6 +80,21 @@ async fn a_client_authenticates_in_the_header_if_the_server_wants_that() {
 }
 
 #[tokio::test]
+async fn the_error_of_a_refresh_does_not_repeat_the_access_token_that_was_not_sent() {
+    let access = "Zq7vKd93LmXwTb5";
+    let body = format!(r#"{{"error":"x","error_description":"{access}"}}"#);
+    let script = Script::start(&[(400, &body)]).await;
+    let provider = config("vendor").builder().base_url(&script.base).unwrap();
+    let provider = provider.build();
+    let mut session = session().issued_by(&provider.config().endpoints.token);
+    session.access = access.into();
+    let error = provider.refresh(&session).await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains(access), "{shown}");
+    assert!(shown.contains("not shown"), "{shown}");
+}
+
+#[tokio::test]
 async fn a_session_without_a_client_does_not_lead_a_client_secret_elsewhere() {
     let mut config = config("vendor");
     let secret = Some("made-up-secret".into());

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 const STATE: &str = "made-up-state";
 const ISSUER: &str = "https://accounts.example.com";
@@ -124,8 +125,11 @@ async fn after_a_lone_code_that_was_none_the_wait_goes_on() {
     let address = uri.replace("http://", "").replace("/cb", "");
     assert!(TcpStream::connect(&address).await.is_ok());
     // Any other error ends it: the code may be spent (RFC 6749 section 4.1.2).
-    let ended = redirect.failed(trouble, &person).await;
-    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Transient);
+    let ended = timeout(Duration::from_secs(10), redirect.failed(trouble, &person));
+    assert_eq!(
+        ended.await.unwrap().unwrap_err().kind(),
+        ErrorKind::Transient
+    );
 }
 
 #[tokio::test]
@@ -313,4 +317,30 @@ async fn no_second_program_gets_the_port_in_either_family() {
         let taken = std::net::TcpListener::bind(format!("{address}:{port}"));
         assert!(taken.is_err(), "{address}");
     }
+}
+
+#[tokio::test]
+async fn a_browser_that_brings_the_code_that_was_pasted_and_rejected_ends_the_sign_in() {
+    let sign_in = sign_in();
+    let host = sign_in.uri.replace("http://", "").replace("/cb", "");
+    sign_in.paste("pasted-code-all-alone");
+    let redirect = sign_in.task.await.unwrap().unwrap();
+    let (say, mut heard) = mpsc::unbounded_channel();
+    let person = Person {
+        pasted: Mutex::new(mpsc::unbounded_channel().1),
+        heard: say,
+    };
+    let unknown = Error::new(ErrorKind::Expired, "made up");
+    let waiting = tokio::spawn(async move { redirect.failed(unknown, &person).await });
+    assert_eq!(heard.recv().await.unwrap(), "trouble");
+    let mut stream = TcpStream::connect(&host).await.unwrap();
+    let target = format!("/cb?code=pasted-code-all-alone&state={STATE}");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let error = waiting.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    assert!(error.to_string().contains("pasted before"), "{error}");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    assert!(page.contains("Something went wrong"), "{page}");
 }

@@ -187,3 +187,14 @@ async fn a_token_type_that_repeats_the_token_is_named_as_not_shown() {
     );
     assert!(!said.contains("9Zq7"), "{said}");
 }
+
+#[tokio::test]
+async fn a_refresh_token_that_no_form_should_carry_is_refused() {
+    for refresh in [r"a\r\nb", r"a\u0000b", r"a\u001b[2J", "m\u{e4}de-up"] {
+        let body = format!(r#"{{"access_token":"made-up","refresh_token":"{refresh}"}}"#);
+        let answer = post(answer("200 OK", "", &body)).await.unwrap();
+        let error = TokenResponse::read(&answer.json().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{refresh}");
+        assert!(error.to_string().contains("invalid characters"), "{error}");
+    }
+}

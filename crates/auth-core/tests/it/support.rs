@@ -22,6 +22,8 @@ pub enum Response {
     Rotate,
     WithoutRefreshToken,
     Refuse,
+    /// Refuses `r1` alone.
+    RefuseFirst,
     /// With a status alone, which is no verdict.
     Dismiss,
     Unavailable {
@@ -31,6 +33,8 @@ pub enum Response {
     Limited(u64),
     /// A new refresh token, and the old access token once more.
     SameAccess,
+    /// An error that no later call corrects.
+    Misconfigured,
     Panic,
     Hang,
 }
@@ -43,6 +47,7 @@ pub struct FakeProvider(Arc<Inner>);
 struct Inner {
     refreshes: AtomicUsize,
     sign_ins: AtomicUsize,
+    revoked: Mutex<Vec<String>>,
     answer: Mutex<Response>,
     meanwhile: Mutex<Meanwhile>,
     lifetime: Mutex<Duration>,
@@ -65,6 +70,7 @@ impl Default for FakeProvider {
         Self(Arc::new(Inner {
             refreshes: AtomicUsize::new(0),
             sign_ins: AtomicUsize::new(0),
+            revoked: Mutex::default(),
             answer: Mutex::default(),
             meanwhile: Mutex::default(),
             lifetime: Mutex::new(Duration::from_secs(3600)),
@@ -96,7 +102,12 @@ impl FakeProvider {
         self.0.sign_ins.load(Ordering::SeqCst)
     }
 
-    /// Refreshes wait from now on.
+    /// The refresh tokens that were revoked.
+    pub fn revoked(&self) -> Vec<String> {
+        self.0.revoked.lock().unwrap().clone()
+    }
+
+    /// Refreshes and sign-ins wait from now on.
     pub fn hold(&self) {
         self.0.held.send_replace(true);
     }
@@ -105,7 +116,7 @@ impl FakeProvider {
         self.0.held.send_replace(false);
     }
 
-    /// Waits until the vendor has received a refresh request.
+    /// Waits until the vendor has received a request for a refresh or a sign-in.
     pub async fn asked(&self) {
         self.0
             .asked
@@ -113,6 +124,12 @@ impl FakeProvider {
             .wait_for(|count| *count > 0)
             .await
             .unwrap();
+    }
+
+    async fn wait_if_held(&self) {
+        self.0.asked.send_modify(|count| *count += 1);
+        let mut held = self.0.held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
     }
 }
 
@@ -123,18 +140,13 @@ impl AuthProvider for FakeProvider {
     }
 
     async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+        self.wait_if_held().await;
         self.0.sign_ins.fetch_add(1, Ordering::SeqCst);
         Ok(session("a1", "r1", 3600))
     }
 
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
-        self.0.asked.send_modify(|count| *count += 1);
-        self.0
-            .held
-            .subscribe()
-            .wait_for(|held| !held)
-            .await
-            .unwrap();
+        self.wait_if_held().await;
         self.0.refreshes.fetch_add(1, Ordering::SeqCst);
         if let Some(what) = self.0.meanwhile.lock().unwrap().0.take() {
             what();
@@ -154,7 +166,8 @@ impl AuthProvider for FakeProvider {
             )
         };
         match answer {
-            Response::Rotate => Ok(token),
+            Response::RefuseFirst if generation == 1 => Err(refused()),
+            Response::Rotate | Response::RefuseFirst => Ok(token),
             Response::WithoutRefreshToken => {
                 token.refresh = None;
                 Ok(token)
@@ -172,12 +185,15 @@ impl AuthProvider for FakeProvider {
                 token.access = current.access.clone();
                 Ok(token)
             }
+            Response::Misconfigured => Err(Error::new(ErrorKind::Config, "a wrong client")),
             Response::Panic => panic!("as asked"),
             Response::Hang => std::future::pending().await,
         }
     }
 
-    async fn revoke(&self, _token: &OAuthToken) -> Result<Revocation> {
+    async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
+        let refresh = token.refresh.as_ref().unwrap().expose().to_owned();
+        self.0.revoked.lock().unwrap().push(refresh);
         Ok(Revocation::Confirmed)
     }
 }
@@ -285,10 +301,10 @@ impl Brittle {
 #[async_trait]
 impl TokenStore for Brittle {
     async fn load(&self, _key: &SessionKey) -> Result<Option<OAuthToken>> {
+        let (how, held) = (*self.misbehaves.lock().unwrap(), self.held());
         self.loads.fetch_add(1, Ordering::SeqCst);
-        let how = *self.misbehaves.lock().unwrap();
         assert_ne!(how, Misbehaviour::PanicsInLoad, "as asked");
-        Ok(self.held())
+        Ok(held)
     }
 
     async fn lock(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {

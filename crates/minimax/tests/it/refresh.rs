@@ -101,6 +101,7 @@ verdict 200 {"status":"error","base_resp":{"status_code":5,"status_msg":"refresh
 RefreshRejected 200 {"status":"error"}
 RefreshRejected 200 {"base_resp":{"status_code":1004}}
 RefreshRejected 401 {"base_resp":{"status_code":2049}}
+RefreshRejected 200 {"base_resp":{"status_code":2049}}
 RefreshRejected 401 {"error":"Unauthorized"}
 RefreshRejected 400 invalid_grant
 RefreshRejected 401
@@ -114,6 +115,7 @@ RefreshRejected 401 Unauthorized
 RefreshRejected 400 <html>
 Config 401 {"error":"invalid_client"}
 Protocol 200 {"base_resp":{"status_code":9,"status_msg":"no"}}
+Protocol 200 {"error":"invalid_request","base_resp":{"status_code":1004}}
 Protocol 200 {"status":"pending"}
 Protocol 200 {"status":"success","access_token":""}
 Protocol 200 {}

@@ -23,6 +23,11 @@ async fn a_code_in_the_body_decides_on_a_poll_and_a_401_without_one_is_about_the
         (429, r#"{"error":"rate_limit"}"#, ErrorKind::RateLimited),
         (200, "{}", ErrorKind::Protocol),
         (200, r#"{"error":"ACCESS_DENIED"}"#, ErrorKind::Denied),
+        (
+            200,
+            r#"{"error":"access_denied","status":"pending"}"#,
+            ErrorKind::Denied,
+        ),
     ] {
         let error = polled(status, body).await?.unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {body}");

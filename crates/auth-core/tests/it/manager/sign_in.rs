@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use llm_auth_core::{
     AuthManager, ErrorKind, FileTokenStore, Insertion, OAuthToken, Revocation, Silent,
     TokenStore as _,
 };
+use tokio::time::timeout;
 
 use super::stored;
 use crate::support::{
@@ -77,6 +79,62 @@ async fn a_session_that_a_program_obtained_by_itself_is_adopted() {
         .unwrap();
     let token = manager.token().await.unwrap();
     assert_eq!(token.metadata.provider.as_deref(), Some("fake"));
+}
+
+#[tokio::test]
+async fn a_new_session_keeps_the_members_of_the_old_one_that_no_version_here_knows() {
+    let provider = FakeProvider::default();
+    let mut old = session("a1", "r1", 3600);
+    old.extra.0.insert("of_gochat".into(), "made-up".into());
+    let (manager, store) = manager_of(&provider, old).await;
+    let new = session("a7", "r7", 3600);
+    manager.insert_session(new).await.unwrap();
+    let kept = stored(&store).await;
+    assert_eq!(kept.access.expose(), "a7");
+    assert_eq!(kept.extra.0["of_gochat"], "made-up");
+}
+
+#[tokio::test]
+async fn of_two_callers_without_a_session_one_signs_in_and_both_have_its_token() {
+    let provider = FakeProvider::default();
+    provider.hold();
+    let store = Arc::new(Brittle::default());
+    let manager = AuthManager::builder(provider.clone())
+        .store(Arc::clone(&store))
+        .build();
+    let first = manager.token_or_login(&Silent);
+    let second = async {
+        provider.asked().await;
+        // While the first asks its user, the second finds nothing stored.
+        let before = store.loads.load(Ordering::SeqCst);
+        let release = async {
+            while store.loads.load(Ordering::SeqCst) == before {
+                tokio::task::yield_now().await;
+            }
+            provider.release();
+        };
+        tokio::join!(manager.token_or_login(&Silent), release).0
+    };
+    let both = async { tokio::join!(first, second) };
+    let (first, second) = timeout(Duration::from_secs(20), both).await.unwrap();
+    assert_eq!(first.unwrap(), second.unwrap());
+    assert_eq!(provider.sign_ins(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_revokes_the_session_that_could_not_be_stored() {
+    let provider = FakeProvider::default();
+    let store = Brittle::holding(expired_session("a1", "r1"));
+    store.refuse_save.store(true, Ordering::SeqCst);
+    let manager = AuthManager::builder(provider.clone())
+        .store(Arc::clone(&store))
+        .build();
+    assert_eq!(manager.token().await.unwrap_err().kind(), ErrorKind::Store);
+    // The store still refuses, so that nothing saves the session before.
+    let logout = manager.logout().await.unwrap();
+    assert_eq!(logout.revocation.unwrap().unwrap(), Revocation::Confirmed);
+    assert_eq!(provider.revoked(), ["r2"]);
+    assert_eq!(store.held(), None);
 }
 
 #[tokio::test]

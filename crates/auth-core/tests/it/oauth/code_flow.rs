@@ -2,20 +2,22 @@
 //! sign-in, a registered port.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use llm_auth_core::provider::{
     BodyFormat, Call, CallbackOutcome, Client, CodeFlow, ErrorResponse, Flow, JsonObject,
     LoopbackHost, OAuthConfig, Operation, Response, TokenResponse,
 };
 use llm_auth_core::{
-    AuthProvider as _, ClientCredentials, Error, ErrorKind, LoginEvent, OAuthToken, ProviderSpec,
-    Result, Secret, SecureUrl, UserPrompt, async_trait,
+    AuthProvider as _, ClientCredentials, EndpointRole, Error, ErrorKind, LoginEvent,
+    OAuthProvider, OAuthToken, ProviderSpec, Result, Secret, SecureUrl, UserPrompt, async_trait,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::support::script::Script;
 
@@ -56,7 +58,10 @@ struct SignIn {
 
 impl SignIn {
     async fn begin(spec: impl ProviderSpec, base: &str) -> Self {
-        let provider = spec.builder().base_url(base).unwrap().build();
+        Self::of(spec.builder().base_url(base).unwrap().build()).await
+    }
+
+    async fn of(provider: OAuthProvider<impl ProviderSpec>) -> Self {
         let (show, mut shown) = mpsc::unbounded_channel();
         let (ignore, ignored) = mpsc::unbounded_channel();
         let (paste, pasted) = mpsc::unbounded_channel();
@@ -75,6 +80,15 @@ impl SignIn {
             ignored,
             task,
         }
+    }
+
+    /// Ends the sign-in with a code, as the browser does.
+    async fn redeem(self) -> Result<OAuthToken> {
+        let uri = &self.request["redirect_uri"];
+        let path = uri.splitn(4, '/').nth(3).unwrap();
+        let state = &self.request["state"];
+        Self::browse(uri, &format!("/{path}?code=made-up&state={state}")).await;
+        self.task.await.unwrap()
     }
 
     /// Requests a target at the redirect URI's host, and returns the status.
@@ -307,6 +321,12 @@ async fn a_rule_that_weakens_the_code_flow_opens_nothing() {
         config.rules(operation).omit.push(name.into());
         config
     };
+    let rename = |operation, name: &str, to: &str| {
+        let mut config = Issuing { port: 8020 }.config();
+        let rules = config.rules(operation);
+        rules.rename.insert(name.into(), to.into());
+        config
+    };
     let mut plain = Issuing { port: 8020 }.config();
     let rules = plain.rules(Operation::Authorization);
     let method = ("code_challenge_method".into(), "plain".into());
@@ -316,8 +336,13 @@ async fn a_rule_that_weakens_the_code_flow_opens_nothing() {
         omit(Operation::Authorization, "code_challenge"),
         omit(Operation::Exchange, "code_verifier"),
         plain,
+        rename(Operation::Authorization, "scope", "state"),
+        rename(Operation::Exchange, "redirect_uri", "code_verifier"),
     ] {
-        let error = config.provider().authenticate(&llm_auth_core::Silent).await;
+        let provider = config.provider();
+        let error = provider.authenticate(&llm_auth_core::Silent);
+        // A sign-in that has begun waits for the browser.
+        let error = timeout(Duration::from_secs(10), error).await.unwrap();
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(
@@ -333,5 +358,50 @@ async fn a_registered_port_that_browsers_block_is_an_error() {
         let provider = Issuing { port }.provider();
         let error = provider.authenticate(&llm_auth_core::Silent).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Config, "{port}");
+    }
+}
+
+/// A code flow as the RFCs have it, with the e-mail address as the user's name.
+fn standard() -> OAuthConfig {
+    let mut config = super::config("standard");
+    let endpoints = &mut config.endpoints;
+    endpoints.authorization = Some(SecureUrl::known("https://vendor.example/auth"));
+    endpoints.userinfo = Some(SecureUrl::known("https://vendor.example/userinfo"));
+    config.client = Client::known("made-up-id");
+    config.identity_scopes = vec!["email".into()];
+    config.flows = vec![Flow::Code(CodeFlow::new("/cb"))];
+    config
+}
+
+#[tokio::test]
+async fn a_code_that_grants_less_than_every_call_needs_is_no_sign_in() {
+    let body = r#"{"access_token":"made-up","scope":"b"}"#;
+    let script = Script::start(&[(200, body)]).await;
+    let mut config = standard();
+    config.required_scope = Some("a".into());
+    let sign_in = SignIn::begin(config, &script.base).await;
+    let error = sign_in.redeem().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    let said = error.to_string();
+    assert!(said.contains("granted a scope without a"), "{said}");
+}
+
+#[tokio::test]
+async fn a_userinfo_server_gets_the_access_token_only_if_it_is_trusted() {
+    let token = r#"{"access_token":"made-up","scope":"email"}"#;
+    let user = r#"{"email":"user@example.com","email_verified":true}"#;
+    for (is_trusted, identity) in [(false, None), (true, Some("user@example.com"))] {
+        let script = Script::start(&[(200, token)]).await;
+        let elsewhere = Script::start(&[(200, user)]).await;
+        let userinfo = SecureUrl::new(&format!("{}/userinfo", elsewhere.base)).unwrap();
+        let mut builder = standard().builder().base_url(&script.base).unwrap();
+        if is_trusted {
+            builder = builder.trust_endpoint(elsewhere.base.parse().unwrap());
+        }
+        let builder = builder.endpoint(EndpointRole::Userinfo, userinfo);
+        let sign_in = SignIn::of(builder.build()).await;
+        let session = sign_in.redeem().await.unwrap();
+        assert_eq!(session.metadata.identity.as_deref(), identity);
+        assert_eq!(elsewhere.sent().len(), usize::from(is_trusted));
     }
 }
