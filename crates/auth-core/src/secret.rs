@@ -87,7 +87,11 @@ impl Secret {
 
 /// The first bytes of a SHA-256 in hexadecimal.
 fn first_digits(bytes: &[u8], count: usize) -> String {
-    let digest = Sha256::digest(bytes);
+    // Not `Sha256::digest`: it moves its block, the text of a short secret, and leaves a copy on the
+    // stack.
+    let mut hash = Sha256::new();
+    hash.update(bytes);
+    let digest = hash.finalize_reset();
     digest
         .iter()
         .take(count)
