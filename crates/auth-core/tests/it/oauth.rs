@@ -4,6 +4,8 @@
 #[cfg(feature = "loopback")]
 mod code_flow;
 mod device_flow;
+#[cfg(feature = "id-token")]
+mod id_token;
 
 use llm_auth_core::provider::{Client, ClientAuth, OAuthConfig, Operation};
 use llm_auth_core::{
