@@ -101,6 +101,10 @@ pub struct OAuthConfig {
     /// forbid it.
     #[serde(default)]
     pub no_hand_out: Option<String>,
+    /// Why sessions must stay on the user's computer, if the provider's terms demand that: a
+    /// manager then accepts only a [local](crate::TokenStore::is_local) store.
+    #[serde(default)]
+    pub local_only: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -139,6 +143,7 @@ impl OAuthConfig {
             client_data: BTreeMap::new(),
             rotates_refresh_tokens: true,
             no_hand_out: None,
+            local_only: None,
         }
     }
 
