@@ -157,6 +157,12 @@ pub trait AuthProvider: Debug + Send + Sync {
         None
     }
 
+    /// Why sessions of this provider must stay on the user's computer, if its terms demand that. A
+    /// manager then uses only a [local](crate::TokenStore::is_local) store.
+    fn local_only(&self) -> Option<&str> {
+        None
+    }
+
     /// What an API response means for the session: refresh it, or the token is not at fault.
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
         response.by_status()
@@ -207,6 +213,10 @@ impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
 
     fn no_hand_out(&self) -> Option<&str> {
         (**self).no_hand_out()
+    }
+
+    fn local_only(&self) -> Option<&str> {
+        (**self).local_only()
     }
 
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {

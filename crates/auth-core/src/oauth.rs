@@ -9,6 +9,11 @@ mod code_flow;
 mod config;
 mod device_flow;
 mod endpoints;
+#[cfg(feature = "id-token")]
+mod id_token;
+#[cfg(all(feature = "loopback", not(feature = "id-token")))]
+#[path = "oauth/no_id_token.rs"]
+mod id_token;
 mod protocol;
 mod provider;
 mod recipients;
@@ -18,9 +23,10 @@ mod spec;
 
 pub use self::builder::OAuthProviderBuilder;
 pub use self::config::{
-    Client, ClientAuth, ClientCredentials, CodeFlow, DeviceFlow, Flow, FlowKind, OAuthConfig,
+    Client, ClientAuth, ClientCredentials, CodeFlow, DeviceFlow, Flow, FlowKind, IdTokenRules,
+    OAuthConfig,
 };
 pub use self::endpoints::{EndpointOverrides, Endpoints};
 pub use self::provider::OAuthProvider;
 pub use self::requests::RequestRules;
-pub use self::spec::{Call, CallbackOutcome, ProviderSpec};
+pub use self::spec::{Call, CallbackOutcome, ProviderSpec, SignInStart};

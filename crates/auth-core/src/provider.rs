@@ -19,8 +19,8 @@ pub use crate::http::json_object::JsonObject;
 pub use crate::http::response::Response;
 pub use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
 pub use crate::oauth::{
-    Call, CallbackOutcome, Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, OAuthConfig,
-    RequestRules,
+    Call, CallbackOutcome, Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules,
+    OAuthConfig, RequestRules, SignInStart,
 };
 pub use crate::origin::Recipients;
 pub use crate::pkce::Pkce;

@@ -21,6 +21,11 @@ pub use llm_auth_minimax as minimax;
 #[cfg(feature = "oidc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oidc")))]
 pub use llm_auth_oidc as oidc;
+
+#[cfg(feature = "openai")]
+#[cfg_attr(docsrs, doc(cfg(feature = "openai")))]
+pub use llm_auth_openai as openai;
+
 #[cfg(feature = "qwen")]
 #[cfg_attr(docsrs, doc(cfg(feature = "qwen")))]
 pub use llm_auth_qwen as qwen;

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 use crate::cases::WireCase;
 pub use failures::Failures;
-use subject::Subject;
+use subject::{Make, Subject};
 
 /// No check takes longer, unless it waits for what never comes.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -84,7 +84,8 @@ type Check<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 /// ```
 #[must_use = "nothing is checked before `check`"]
 pub struct Conformance<S: ?Sized> {
-    provider: OAuthProviderBuilder<S>,
+    make: Make<S>,
+    first_client: Option<String>,
     wire_cases: usize,
     is_own_case: Box<dyn Fn(&WireCase) -> bool + Send + Sync>,
 }
@@ -92,8 +93,15 @@ pub struct Conformance<S: ?Sized> {
 impl<S: ProviderSpec + ?Sized> Conformance<S> {
     /// Of the provider that this builder makes. Its endpoints, pace and clock are set by the checks.
     pub fn of(provider: OAuthProviderBuilder<S>) -> Self {
+        Self::of_new(move || provider.clone())
+    }
+
+    /// Of a provider that keeps something of its own between sign-ins: a new one is made for each
+    /// use, with nothing kept.
+    pub fn of_new(make: impl Fn() -> OAuthProviderBuilder<S> + Send + Sync + 'static) -> Self {
         Self {
-            provider,
+            make: Box::new(make),
+            first_client: None,
             wire_cases: 0,
             is_own_case: Box::new(|_| true),
         }
@@ -116,13 +124,20 @@ impl<S: ProviderSpec + ?Sized> Conformance<S> {
         self
     }
 
+    /// For a provider whose server issues the client during the sign-in: the client that a first one
+    /// names. The simulated server then issues clients, and only those can redeem a code.
+    pub fn first_client(mut self, id: impl Into<String>) -> Self {
+        self.first_client = Some(id.into());
+        self
+    }
+
     /// Runs all checks.
     ///
     /// # Errors
     ///
     /// What failed, one line each.
     pub async fn check(self) -> Result<(), Failures> {
-        let subject = Subject::new(self.provider);
+        let subject = Subject::new(self.make, self.first_client);
         let mut failures = Failures::of(subject.name());
         let cases = crate::cases::wire_cases(subject.name());
         let own: Vec<_> = cases.into_iter().filter(&*self.is_own_case).collect();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -13,18 +13,29 @@ use tokio::task::JoinHandle;
 use crate::cases::WireCase;
 use crate::clock::Clock;
 use crate::http::Form;
+use crate::oauth::{IdTokens, discovery, keys};
 
 /// Sends the responses of a script, at any path; on a real loopback socket.
 ///
 /// The responses come in order, then the last one repeats. Status 0 drops the connection.
 /// In a body, `{ORIGIN}` becomes the base URL, `{STATE}` the `state` parameter of the request and
-/// `{NOW_MS+n}` the instant `n` milliseconds from now. Must be started in a tokio runtime; ends when dropped.
+/// `{NOW_MS+n}` the instant `n` milliseconds from now. After
+/// [`sign_id_tokens`](Self::sign_id_tokens), `ID_TOKEN` becomes an ID token. Must be started in a
+/// tokio runtime; ends when dropped.
 #[derive(Debug)]
 pub struct ScriptedServer {
     base_url: String,
     seen: Arc<Mutex<Vec<ScriptedRequest>>>,
+    signs: Signs,
     task: JoinHandle<()>,
 }
+
+/// The issuer of ID tokens, and the nonce in them.
+type Signs = Arc<Mutex<Option<(IdTokens, String)>>>;
+
+/// The paths of the documents about ID tokens.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const KEYS: &str = "/testkit/keys";
 
 /// One response of a [`ScriptedServer`].
 #[derive(Clone, Debug)]
@@ -60,10 +71,17 @@ impl ScriptedServer {
         let base_url = format!("http://{}", listener.local_addr()?);
         let seen = Arc::default();
         let script: Vec<_> = responses.into_iter().collect();
-        let task = tokio::spawn(serve(listener, script, Arc::clone(&seen)));
+        let signs = Signs::default();
+        let served = Served {
+            base_url: base_url.clone(),
+            seen: Arc::clone(&seen),
+            signs: Arc::clone(&signs),
+        };
+        let task = tokio::spawn(serve(listener, script, served));
         Ok(Self {
             base_url,
             seen,
+            signs,
             task,
         })
     }
@@ -84,6 +102,16 @@ impl ScriptedServer {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// From now on, `ID_TOKEN` in a body becomes a valid ID token of this issuer, for the `client_id`
+    /// of the request and with this nonce, and requests for the discovery document and for the keys
+    /// that it names are answered beside the script. They are not in [`requests`](Self::requests).
+    pub fn sign_id_tokens(&self, issuer: impl Into<String>, nonce: impl Into<String>) {
+        let user = json!({"sub": "testkit-user"});
+        let issuer = issuer.into();
+        let signs = Some((IdTokens { issuer, user }, nonce.into()));
+        *self.signs.lock().unwrap_or_else(PoisonError::into_inner) = signs;
     }
 
     /// The requests so far.
@@ -118,8 +146,13 @@ impl ScriptedResponse {
         self
     }
 
-    fn bytes(&self, request: &ScriptedRequest) -> Vec<u8> {
-        let body = filled(&self.body, request);
+    fn bytes(&self, request: &ScriptedRequest, signs: Option<&(IdTokens, String)>) -> Vec<u8> {
+        let mut body = filled(&self.body, request);
+        if let Some((tokens, nonce)) = signs {
+            let client_id = request.parameter("client_id").unwrap_or_default();
+            let token = tokens.issue(&client_id, Some(nonce), &Clock::default());
+            body = body.replace("ID_TOKEN", &token);
+        }
         let mut head = format!("HTTP/1.1 {} Scripted\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -173,11 +206,36 @@ pub fn parameters(body: &str) -> Vec<&str> {
     parameters
 }
 
-async fn serve(
-    listener: TcpListener,
-    script: Vec<ScriptedResponse>,
+/// What a server and its task share.
+struct Served {
+    base_url: String,
     seen: Arc<Mutex<Vec<ScriptedRequest>>>,
-) {
+    signs: Signs,
+}
+
+impl Served {
+    fn signs(&self) -> Option<(IdTokens, String)> {
+        let signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        signs.clone()
+    }
+
+    fn record(&self, request: &ScriptedRequest) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.push(request.clone());
+    }
+
+    /// The response to a request for a document about ID tokens.
+    fn document(&self, request: &ScriptedRequest, tokens: &IdTokens) -> Option<ScriptedResponse> {
+        let body = match &*request.target {
+            DISCOVERY => discovery(&tokens.issuer, &format!("{}{KEYS}", self.base_url)),
+            KEYS => keys(),
+            _ => return None,
+        };
+        Some(ScriptedResponse::json(200, body.to_string()))
+    }
+}
+
+async fn serve(listener: TcpListener, script: Vec<ScriptedResponse>, served: Served) {
     let mut script = script.iter().peekable();
     let mut last = None;
     while let Ok((mut stream, _)) = listener.accept().await {
@@ -185,13 +243,18 @@ async fn serve(
         let Some(request) = read(&mut stream).await else {
             continue;
         };
-        last = script.next().or(last);
-        seen.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(request.clone());
-        if let Some(response) = last.filter(|response| response.status != 0) {
+        let signs = served.signs();
+        let tokens = signs.as_ref().map(|(tokens, _)| tokens);
+        let document = tokens.and_then(|tokens| served.document(&request, tokens));
+        if document.is_none() {
+            last = script.next().or(last);
+            served.record(&request);
+        }
+        let response = document.as_ref().or(last);
+        if let Some(response) = response.filter(|response| response.status != 0) {
+            let bytes = response.bytes(&request, signs.as_ref());
             // The client may be gone.
-            drop(stream.write_all(&response.bytes(&request)).await);
+            drop(stream.write_all(&bytes).await);
             drop(stream.shutdown().await);
         }
     }

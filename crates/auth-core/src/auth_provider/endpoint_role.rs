@@ -27,18 +27,21 @@ pub enum EndpointRole {
     Revocation,
     /// The user's identity (OpenID Connect Core section 5.3).
     Userinfo,
+    /// The document that names the keys of ID tokens (OpenID Connect Discovery section 4).
+    Discovery,
     /// The base URL of the API that the access token is for.
     ApiBase,
 }
 
 impl EndpointRole {
     /// All roles, in the order in which a sign-in uses them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Authorization,
         Self::DeviceAuthorization,
         Self::Token,
         Self::Revocation,
         Self::Userinfo,
+        Self::Discovery,
         Self::ApiBase,
     ];
 }
@@ -52,6 +55,7 @@ impl fmt::Display for EndpointRole {
             Self::Token => "token endpoint",
             Self::Revocation => "revocation endpoint",
             Self::Userinfo => "userinfo endpoint",
+            Self::Discovery => "discovery document",
             Self::ApiBase => "API base URL",
         })
     }

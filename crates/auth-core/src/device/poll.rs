@@ -154,6 +154,7 @@ mod tests {
             expires_at: None,
             server_time: None,
             scope: None,
+            id_token: None,
             resource_url: None,
             notification: None,
         }))

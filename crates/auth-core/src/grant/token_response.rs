@@ -62,6 +62,9 @@ pub struct TokenResponse {
     pub server_time: Option<Timestamp>,
     /// The granted scope, if the response names it.
     pub scope: Option<String>,
+    /// The ID token, if the response has one (OpenID Connect Core section 3.1.3.3). It is not
+    /// checked yet, and not stored.
+    pub id_token: Option<Secret>,
     /// The API host of this token (Qwen, MiniMax).
     pub resource_url: Option<String>,
     /// A message for the user (MiniMax).
@@ -212,6 +215,7 @@ impl TokenResponse {
             expires_at: None,
             server_time: fields.date(),
             scope: fields.shown("scope", LONGEST_SCOPE),
+            id_token: fields.text("id_token").map(Secret::from),
             // A URL that was cut leads somewhere else.
             resource_url: resource_url.filter(|url| !url.ends_with('…')),
             notification: fields.shown("notification_message", LONGEST_NOTIFICATION),

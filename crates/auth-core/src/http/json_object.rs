@@ -43,7 +43,7 @@ pub struct JsonObject {
 }
 
 impl JsonObject {
-    pub(super) fn new(
+    pub(crate) fn new(
         members: Map<String, Value>,
         date: Option<Timestamp>,
         secrets: Arc<[Secret]>,
@@ -287,6 +287,23 @@ impl JsonObject {
             secrets: Arc::clone(&self.secrets),
             sender: self.sender.clone(),
         })
+    }
+
+    /// The objects of a list; other values in it are ignored. `None` if it is no list.
+    #[cfg(feature = "id-token")]
+    pub(crate) fn objects(&self, name: &str) -> Option<Vec<Self>> {
+        let values = self.members.get(name)?.as_array()?;
+        let objects = values.iter().filter_map(Value::as_object);
+        Some(
+            objects
+                .map(|members| Self {
+                    members: members.clone(),
+                    date: self.date,
+                    secrets: Arc::clone(&self.secrets),
+                    sender: self.sender.clone(),
+                })
+                .collect(),
+        )
     }
 
     /// A number, or a string that is one ("3600"); `None` if it is absent or `null`.

@@ -133,7 +133,7 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
 }
 
 /// The program's own provider first, then the compiled-in one.
-fn provider() -> Result<Arc<CryptoProvider>> {
+pub(crate) fn provider() -> Result<Arc<CryptoProvider>> {
     if let Some(chosen) = CryptoProvider::get_default() {
         return Ok(Arc::clone(chosen));
     }

@@ -94,8 +94,27 @@ impl Foreign {
         .map_err(|error| error.with_session(&self.key))
     }
 
+    /// No session of a provider that demands a local store is read from another one, or stored in
+    /// it.
+    fn check_place(&self) -> Result<()> {
+        match self.provider.local_only() {
+            Some(why) if !self.store.is_local() => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{} is not a store on this computer, which {} demands ({why}): use a \
+                     `FileTokenStore`",
+                    self.store.location(&self.key),
+                    self.key.provider()
+                ),
+            )
+            .with_session(&self.key)),
+            _ => Ok(()),
+        }
+    }
+
     /// [`TokenStore::load`].
     pub(super) async fn load(&self) -> Result<Option<OAuthToken>> {
+        self.check_place()?;
         bounded("the store's `load`", OF_STORE, self.limit, async {
             self.store.load(&self.key).await
         })
@@ -105,6 +124,7 @@ impl Foreign {
 
     /// [`TokenStore::lock`], when it is this session's turn.
     pub(super) async fn lock(&self) -> Result<Guard<'_>> {
+        self.check_place()?;
         let turn = TURNS.acquire().await.map_err(|source| {
             Error::new(ErrorKind::System, "the turns have ended").with_source(source)
         })?;

@@ -1,11 +1,15 @@
 //! The authorization code in the browser of this computer (RFC 6749 section 4.1, RFC 7636, RFC
 //! 8252).
 
+use std::sync::Arc;
+
 use super::config::{ClientCredentials, CodeFlow};
+use super::id_token::IdTokenCheck;
 use super::protocol::Protocol;
 use super::requests;
-use super::spec::CallbackOutcome;
+use super::spec::{CallbackOutcome, ProviderSpec};
 use crate::callback::{CallbackResponse, IssuerRule, LoopbackListener, StateRule};
+use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Operation;
 use crate::pkce::Pkce;
@@ -20,6 +24,7 @@ struct Attempt<'a> {
     client: Option<&'a ClientCredentials>,
     redirect_uri: String,
     pkce: Pkce,
+    id_token: Option<IdTokenCheck<'a>>,
 }
 
 impl Protocol {
@@ -36,7 +41,12 @@ impl Protocol {
             ));
         };
         requests::check_rules(config)?;
-        let client = self.sign_in_client()?;
+        let id_token = IdTokenCheck::begin(self, flow.id_token.as_ref())?;
+        let start = self.with_files(|spec| spec.start()).await?;
+        let client = match &start.client {
+            None => self.sign_in_client()?,
+            client => client.as_ref(),
+        };
         let (pkce, state) = (Pkce::generate()?, random_state()?);
         let mut redirect = flow.redirect.clone();
         let mut rule = StateRule::Required;
@@ -46,7 +56,10 @@ impl Protocol {
         }
         let listener = LoopbackListener::bind_to(&redirect)?;
         let redirect_uri = listener.redirect_uri().to_owned();
-        let form = requests::authorization(config, client, &redirect_uri, &state, &pkce);
+        let nonce = id_token.as_ref().map(IdTokenCheck::nonce);
+        let form = requests::authorization(config, client, &redirect_uri, &state, nonce, &pkce);
+        let started = start.parameters.iter();
+        let form = started.fold(form, |form, (name, value)| form.text(name.clone(), value));
         let timeout = self.settings.browser_timeout();
         let pairs: Vec<_> = form.pairs().collect();
         let url = endpoint.with_query(&pairs);
@@ -64,9 +77,22 @@ impl Protocol {
             client,
             redirect_uri,
             pkce,
+            id_token,
         };
         let session = attempt.redeem(response, prompt).await?;
+        if session.metadata.identity.is_some() {
+            return Ok(session);
+        }
         Ok(self.identified(session).await)
+    }
+
+    /// Asks the spec something for which it may read and write a file.
+    async fn with_files<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn ProviderSpec) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let spec = Arc::clone(&self.spec);
+        engine::files().run(move || question(spec.as_ref())).await
     }
 }
 
@@ -78,7 +104,11 @@ impl Attempt<'_> {
         prompt: &dyn UserPrompt,
     ) -> Result<OAuthToken> {
         loop {
-            let outcome = match self.protocol.spec.callback(response.parameters()) {
+            let parameters = response.parameters().clone();
+            let read = self
+                .protocol
+                .with_files(move |spec| spec.callback(&parameters));
+            let outcome = match read.await {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     response = response.not_redeemed(error, prompt).await?;
@@ -100,12 +130,25 @@ impl Attempt<'_> {
         let protocol = self.protocol;
         let config = &protocol.config;
         let client = outcome.client.as_ref().or(self.client);
+        let keys = match &self.id_token {
+            Some(check) => Some((check, check.keys().await?)),
+            None => None,
+        };
         let form = requests::exchange(config, client, &self.redirect_uri, code, &self.pkce);
         let response = protocol.post_token(config, &form).await?;
         let call = protocol.call(Operation::Exchange, config);
         let granted = protocol.spec.token(&call, &response)?;
         protocol.check_scope(&granted)?;
+        let identity = match keys {
+            None => None,
+            Some((check, keys)) => {
+                let client_id = client.map(|client| client.id.as_str());
+                let client_id = client_id.unwrap_or_default();
+                check.identity(&granted, client_id, keys).await?
+            }
+        };
         let mut session = protocol.session(granted, client);
+        session.metadata.identity = identity;
         session.metadata.provider_data.extend(outcome.session_data);
         Ok(session)
     }

@@ -101,6 +101,10 @@ pub struct OAuthConfig {
     /// forbid it.
     #[serde(default)]
     pub no_hand_out: Option<String>,
+    /// Why sessions must stay on the user's computer, if the provider's terms demand that: a
+    /// manager then accepts only a [local](crate::TokenStore::is_local) store.
+    #[serde(default)]
+    pub local_only: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -139,6 +143,7 @@ impl OAuthConfig {
             client_data: BTreeMap::new(),
             rotates_refresh_tokens: true,
             no_hand_out: None,
+            local_only: None,
         }
     }
 
@@ -476,6 +481,11 @@ pub struct CodeFlow {
     /// sends one (RFC 9207 section 2.4).
     #[serde(default)]
     pub requires_issuer: bool,
+    /// What the ID token of the token response must be (OpenID Connect Core section 3.1.3.7); it
+    /// also gives the user's identity. Without rules, no ID token is read. Needs the feature
+    /// `id-token` and [`Endpoints::discovery`].
+    #[serde(default)]
+    pub id_token: Option<IdTokenRules>,
     /// Whether the path of the redirect URI ends with a secret, for a server that may not return
     /// `state`.
     #[serde(default)]
@@ -498,7 +508,51 @@ impl CodeFlow {
             redirect: LoopbackRedirect::new(path),
             issuer: None,
             requires_issuer: false,
+            id_token: None,
             secret_path: false,
+        }
+    }
+}
+
+/// What an ID token must be for a sign-in to count: signed by the issuer with RS256, for the client
+/// of this sign-in (`aud`, `azp`), with its `nonce`, and valid now, with a tolerance of five seconds
+/// (`exp`, `iat`, `nbf`). Otherwise nothing is stored.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::SecureUrl;
+/// use llm_auth_core::provider::{CodeFlow, Endpoints, IdTokenRules};
+///
+/// let mut endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+/// endpoints.discovery =
+///     Some(SecureUrl::known("https://auth.example/.well-known/openid-configuration"));
+/// let mut flow = CodeFlow::new("/callback");
+/// flow.id_token = Some(IdTokenRules::new("https://auth.example"));
+/// ```
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields)]
+pub struct IdTokenRules {
+    /// The `iss` of the token and the `issuer` of the discovery document, which names the keys.
+    pub issuer: String,
+}
+
+impl IdTokenRules {
+    /// Rules for the tokens of this issuer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::IdTokenRules;
+    ///
+    /// let rules = IdTokenRules::new("https://auth.example");
+    /// assert_eq!(rules.issuer, "https://auth.example");
+    /// ```
+    #[must_use]
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
         }
     }
 }

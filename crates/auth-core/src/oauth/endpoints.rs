@@ -38,6 +38,10 @@ pub struct Endpoints {
     /// The user's identity (OpenID Connect Core section 5.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo: Option<SecureUrl>,
+    /// The document that names the keys of ID tokens (OpenID Connect Discovery section 4). It
+    /// receives no credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<SecureUrl>,
     /// The base URL of the API that the access token is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_base: Option<SecureUrl>,
@@ -63,6 +67,7 @@ impl Endpoints {
             device_authorization: None,
             revocation: None,
             userinfo: None,
+            discovery: None,
             api_base: None,
         }
     }
@@ -86,6 +91,7 @@ impl Endpoints {
             EndpointRole::Token => Some(&self.token),
             EndpointRole::Revocation => self.revocation.as_ref(),
             EndpointRole::Userinfo => self.userinfo.as_ref(),
+            EndpointRole::Discovery => self.discovery.as_ref(),
             EndpointRole::ApiBase => self.api_base.as_ref(),
         }
     }
@@ -115,6 +121,7 @@ impl Endpoints {
             EndpointRole::Token => self.token = url,
             EndpointRole::Revocation => self.revocation = Some(url),
             EndpointRole::Userinfo => self.userinfo = Some(url),
+            EndpointRole::Discovery => self.discovery = Some(url),
             EndpointRole::ApiBase => self.api_base = Some(url),
         }
     }

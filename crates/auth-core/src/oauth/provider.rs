@@ -287,6 +287,10 @@ impl<S: ProviderSpec + ?Sized> AuthProvider for OAuthProvider<S> {
     fn no_hand_out(&self) -> Option<&str> {
         self.protocol.config.no_hand_out.as_deref()
     }
+
+    fn local_only(&self) -> Option<&str> {
+        self.protocol.config.local_only.as_deref()
+    }
 }
 
 impl<S: ?Sized> Clone for OAuthProvider<S> {

@@ -58,7 +58,7 @@ pub(super) fn check_rules(config: &OAuthConfig) -> Result<()> {
     const KEPT: [(Operation, &[&str]); 2] = [
         (
             Operation::Authorization,
-            &["state", "code_challenge", "code_challenge_method"],
+            &["state", "nonce", "code_challenge", "code_challenge_method"],
         ),
         (Operation::Exchange, &["code", "code_verifier"]),
     ];
@@ -132,13 +132,15 @@ pub(super) fn poll(
     adjusted(form, config, Operation::Poll)
 }
 
-/// RFC 6749 section 4.1.1, RFC 7636 section 4.3. Its only secret is `state`, or the path of the redirect URI.
+/// RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1. Its only
+/// secrets are `state` or the path of the redirect URI, and `nonce`.
 #[cfg(feature = "loopback")]
 pub(super) fn authorization(
     config: &OAuthConfig,
     client: Option<&ClientCredentials>,
     redirect_uri: &str,
     state: &Secret,
+    nonce: Option<&Secret>,
     pkce: &Pkce,
 ) -> Form {
     let form = Form::new().text("response_type", "code");
@@ -147,7 +149,10 @@ pub(super) fn authorization(
         None => form,
     };
     let form = with_scope(form.text("redirect_uri", redirect_uri), config);
-    let form = with_challenge(form.secret("state", state), pkce);
+    let mut form = with_challenge(form.secret("state", state), pkce);
+    if let Some(nonce) = nonce {
+        form = form.secret("nonce", nonce);
+    }
     adjusted(form, config, Operation::Authorization)
 }
 

@@ -17,12 +17,12 @@ use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 
 /// The longest e-mail address (RFC 5321 section 4.5.3.1: 64 and 255 characters and the sign).
-const LONGEST_IDENTITY: usize = 320;
+pub(super) const LONGEST_IDENTITY: usize = 320;
 
 /// A provider: its configuration, and what differs from the RFCs in its responses.
 ///
 /// Each method has the RFC as its default; [`config`](Self::config) is the only one that a standard
-/// server needs. The methods do no input or output, so each can be tested without a server.
+/// server needs. The methods send nothing, so each can be tested without a server.
 ///
 /// # Examples
 ///
@@ -118,8 +118,20 @@ pub trait ProviderSpec: Debug + Send + Sync + 'static {
         call.identity(response)
     }
 
+    /// What a sign-in in the browser begins with that is known only then, such as a client that the
+    /// server issued to an earlier one. It may read and write a file. Nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the user has to set something first;
+    /// nothing is opened then.
+    fn start(&self) -> Result<SignInStart> {
+        Ok(SignInStart::default())
+    }
+
     /// What the parameters of the browser's response change, besides `code`, `state` and `iss`,
-    /// which are checked before. Nothing by default.
+    /// which are checked before. It may write a file: what the session needs but does not belong to
+    /// it alone, since the code is redeemed after that. Nothing by default.
     ///
     /// # Errors
     ///
@@ -191,6 +203,27 @@ impl ProviderSpec for OAuthConfig {
     fn config(&self) -> OAuthConfig {
         self.clone()
     }
+}
+
+/// What one sign-in in the browser begins with.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::ClientCredentials;
+/// use llm_auth_core::provider::SignInStart;
+///
+/// let mut start = SignInStart::default();
+/// start.client = Some(ClientCredentials::new("issued-before", None));
+/// start.parameters.insert("host_id".into(), "made-up".into());
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SignInStart {
+    /// The client that the authorization request names, in place of the configured one.
+    pub client: Option<ClientCredentials>,
+    /// Further parameters of the authorization request.
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// What the browser's response changes for the exchange and for the session.

@@ -51,6 +51,13 @@ pub trait TokenStore: Debug + Send + Sync {
 
     /// The location of the session, in words for a message.
     fn location(&self, key: &SessionKey) -> String;
+
+    /// Whether sessions stay on this computer and under its user's control, as in the stores of
+    /// this crate. The careful assumption about a store of another crate, and the default, is that
+    /// they do not: some providers' terms [forbid](crate::AuthProvider::local_only) that.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
@@ -65,6 +72,10 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 
     fn location(&self, key: &SessionKey) -> String {
         (**self).location(key)
+    }
+
+    fn is_local(&self) -> bool {
+        (**self).is_local()
     }
 }
 

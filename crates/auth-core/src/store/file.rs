@@ -345,6 +345,10 @@ impl TokenStore for FileTokenStore {
     fn location(&self, key: &SessionKey) -> String {
         self.path(key).display().to_string()
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]

@@ -89,6 +89,10 @@ impl TokenStore for MemoryTokenStore {
     fn location(&self, _key: &SessionKey) -> String {
         "memory".into()
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]

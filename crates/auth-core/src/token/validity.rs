@@ -170,6 +170,7 @@ mod tests {
                 expires_at: None,
                 server_time: Some(true_now),
                 scope: None,
+                id_token: None,
                 resource_url: None,
                 notification: None,
             };

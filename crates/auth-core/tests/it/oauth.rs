@@ -4,13 +4,16 @@
 #[cfg(feature = "loopback")]
 mod code_flow;
 mod device_flow;
+#[cfg(feature = "id-token")]
+mod id_token;
 
 use llm_auth_core::provider::{Client, ClientAuth, OAuthConfig, Operation};
 use llm_auth_core::{
-    AuthProvider as _, ClientCredentials, ErrorKind, OAuthToken, ProviderSpec as _, SecureUrl,
-    Silent, Timestamp,
+    AuthManager, AuthProvider as _, ClientCredentials, ErrorKind, MemoryTokenStore, OAuthToken,
+    ProviderSpec as _, SecureUrl, Silent, Timestamp,
 };
 
+use crate::support::Brittle;
 use crate::support::script::Script;
 
 fn config(name: &str) -> OAuthConfig {
@@ -129,6 +132,27 @@ fn terms_that_forbid_the_hand_out_are_the_provider_s_to_report() {
     assert_eq!(config.clone().provider().no_hand_out(), None);
     config.no_hand_out = Some("its terms".into());
     assert_eq!(config.provider().no_hand_out(), Some("its terms"));
+}
+
+#[tokio::test]
+async fn a_session_that_must_stay_on_this_computer_enters_no_store_that_may_be_elsewhere() {
+    let mut config = config("vendor");
+    config.local_only = Some("its terms".into());
+    let manager = AuthManager::builder(config.clone().provider());
+    let manager = manager.store(Brittle::default()).build();
+    for error in [
+        manager.insert_session(session()).await.unwrap_err(),
+        manager.token().await.unwrap_err(),
+        manager.login(&Silent).await.unwrap_err(),
+        manager.logout().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let shown = error.to_string();
+        assert!(shown.contains("its terms"), "{shown}");
+        assert!(shown.contains("a brittle store"), "{shown}");
+    }
+    let manager = AuthManager::builder(config.provider()).store(MemoryTokenStore::new());
+    assert!(manager.build().insert_session(session()).await.is_ok());
 }
 
 #[test]

@@ -58,14 +58,18 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     }
 }
 
-/// The providers with a session or a variable; all of them if there is none.
+/// The providers with a session or a variable; all that this command signs in to if there is none.
 fn in_use(args: &DoctorArgs) -> Vec<ProviderName> {
     let all = ProviderName::all();
     let is_used = |provider: &&ProviderName| {
         sessions::any(&args.selector, **provider) || provider.has_variables()
     };
     let used: Vec<_> = all.iter().filter(is_used).copied().collect();
-    if used.is_empty() { all.to_vec() } else { used }
+    if !used.is_empty() {
+        return used;
+    }
+    let can_sign_in = |provider: &&ProviderName| provider.check_hand_out().is_ok();
+    all.iter().filter(can_sign_in).copied().collect()
 }
 
 /// Where a sign-in would happen, and what that means for it.

@@ -211,6 +211,8 @@ impl ProviderName {
     /// Refuses a sign-in that lacks what this provider needs, or that would send the secret of the
     /// user's client elsewhere, before anything is done.
     pub(crate) fn check_login(self, args: &ProviderArgs) -> Result<(), Failure> {
+        // A session is good for nothing here if its tokens stay here.
+        self.check_hand_out()?;
         let variables = Variables::of(self.name());
         let client = self.own_client(&variables, args)?;
         if client.is_none() && self.needs_own_client(args) {
@@ -238,7 +240,7 @@ impl ProviderName {
     /// Refuses to hand out a token that the provider's terms reserve for the program that signed in.
     pub(crate) fn check_hand_out(self) -> Result<(), Failure> {
         let config = self.config(&ProviderArgs::default());
-        hand_out(self.title(), config.no_hand_out.as_deref())
+        hand_out(self, config.no_hand_out.as_deref())
     }
 
     pub(crate) fn check_flags(self, args: &ProviderArgs) -> Result<(), Failure> {
@@ -271,12 +273,19 @@ impl ProviderName {
     }
 }
 
-fn hand_out(title: &str, forbidden: Option<&str>) -> Result<(), Failure> {
+fn hand_out(provider: ProviderName, forbidden: Option<&str>) -> Result<(), Failure> {
     match forbidden {
         None => Ok(()),
         Some(why) => Err(Failure::Config {
-            message: format!("{title}'s access tokens cannot be handed to other programs: {why}"),
-            advice: "sign in inside your own program, with the library".into(),
+            message: format!(
+                "this command does not sign in to {title}, because it hands access tokens to other \
+                 programs: {why}",
+                title = provider.title()
+            ),
+            advice: format!(
+                "sign in inside your own program, with the crate llm-auth-{}",
+                provider.name()
+            ),
         }),
     }
 }
@@ -287,8 +296,9 @@ mod tests {
 
     #[test]
     fn a_provider_whose_terms_forbid_it_hands_out_no_token() {
-        assert!(hand_out("Acme", None).is_ok());
-        let failure = hand_out("Acme", Some("its terms, section 2")).unwrap_err();
+        let provider = ProviderName::QWEN;
+        assert!(hand_out(provider, None).is_ok());
+        let failure = hand_out(provider, Some("its terms, section 2")).unwrap_err();
         assert!(failure.message().contains("its terms, section 2"));
     }
 }

@@ -6,13 +6,14 @@ use llm_auth::gemini::{Gemini, OAuthClient};
 use llm_auth::huggingface::HuggingFace;
 use llm_auth::minimax::MiniMax;
 use llm_auth::oidc::Server;
+use llm_auth::openai::OpenAi;
 use llm_auth::qwen::Qwen;
 use llm_auth_core::ProviderSpec;
 
 use super::args::ProviderArgs;
 
 /// All providers, in the order in which they are listed.
-pub(super) static ALL: [&Row; 4] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE];
+pub(super) static ALL: [&Row; 5] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE, &OPENAI];
 
 /// A provider as the command knows it.
 #[derive(Debug)]
@@ -142,4 +143,18 @@ pub(super) static GEMINI: Row = Row {
             None => gemini,
         })
     }),
+};
+
+pub(super) static OPENAI: Row = Row {
+    name: "openai",
+    alias: Some("chatgpt"),
+    title: "ChatGPT",
+    availability: "For programs only, by the library: OpenAI's terms forbid a general-purpose command \
+                   to use the user's plan.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "",
+    identity_scope: None,
+    // Without a program's name it signs in no user.
+    spec: Spec::Known(|_args, _own| Arc::new(OpenAi::default())),
 };

@@ -28,6 +28,7 @@ mod exit_codes;
 mod gochat_files;
 #[cfg(unix)]
 mod golden;
+mod hand_out;
 mod import;
 #[cfg(unix)]
 mod json_output;

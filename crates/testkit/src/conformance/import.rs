@@ -9,7 +9,7 @@ use super::subject::{Subject, check as ensure, expect, expect_error, made_up};
 pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(), String> {
     without_a_client(subject).await?;
     let own = subject.builder().build();
-    let imported = expect("the import", own.import_session(made_up()))?;
+    let imported = expect("the import", own.import_session(subject.made_up()))?;
     subject.check_records(&imported)?;
     let checked = own.check_session(&imported);
     expect("the check of the imported session", checked)?;
@@ -33,6 +33,10 @@ async fn without_a_client<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Res
     ensure(error.kind() == ErrorKind::Config && names_it, || {
         format!("an import without a client does not name what is missing: {error}")
     })?;
+    if subject.issues_clients() {
+        // A sign-in brings one.
+        return Ok(());
+    }
     let session = given.authenticate(&Silent).await;
     let error = expect_error("a sign-in without a client", session)?;
     ensure(error.to_string() == *help, || {
@@ -45,6 +49,12 @@ async fn refreshed<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(),
     let server = subject.server().await?;
     let session = signed_in(subject, &server).await?;
     let mut bare = OAuthToken::new(session.access.clone(), Timestamp::default());
+    if subject.issues_clients()
+        && let Some(id) = session.metadata.provider_data.get("client_id")
+    {
+        let data = &mut bare.metadata.provider_data;
+        data.insert("client_id".into(), id.clone());
+    }
     bare.refresh = session.refresh;
     bare.resource_url = session.resource_url;
     let provider = subject.trusting(server.base_url())?.build();

@@ -19,7 +19,7 @@ pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Res
         ("of https://relay.example", Some("https://relay.example")),
         ("of an unreadable server", Some("")),
     ] {
-        let mut made_up = made_up();
+        let mut made_up = subject.made_up();
         made_up.metadata.server = server.map(Into::into);
         sessions.push((name, made_up));
     }

@@ -3,7 +3,7 @@
 use llm_auth_core::provider::Operation;
 use llm_auth_core::{AuthProvider as _, ErrorKind, OAuthToken, ProviderSpec};
 
-use super::subject::{Subject, check as ensure, expect, expect_error, made_up};
+use super::subject::{Subject, check as ensure, expect, expect_error};
 use crate::client::{NOW, provider_at};
 use crate::scripted::ScriptedServer;
 
@@ -16,7 +16,7 @@ pub(super) async fn recorded_client<S: ProviderSpec + ?Sized>(
     if rules.is_some_and(|rules| rules.omit.iter().any(|name| name == "client_id")) {
         return Ok(());
     }
-    let mut session = made_up();
+    let mut session = subject.made_up();
     let data = &mut session.metadata.provider_data;
     data.insert("client_id".into(), "another-client".into());
     let response = r#"{"access_token":"made-up-next","token_type":"Bearer","expires_in":60}"#;
@@ -41,7 +41,7 @@ pub(super) async fn recorded_client<S: ProviderSpec + ?Sized>(
 pub(super) async fn no_refresh_token<S: ProviderSpec + ?Sized>(
     subject: &Subject<S>,
 ) -> Result<(), String> {
-    let mut session = made_up();
+    let mut session = subject.made_up();
     session.refresh = None;
     let (server, refreshed) = refresh(subject, &session, 200, "{}").await?;
     let error = expect_error("a refresh without a refresh token", refreshed)?;
@@ -65,7 +65,7 @@ pub(super) async fn senseless_lifetime<S: ProviderSpec + ?Sized>(
         let body = format!(
             r#"{{"access_token":"made-up","refresh_token":"made-up-next","expires_in":{lifetime}}}"#
         );
-        let (_server, refreshed) = refresh(subject, &made_up(), 200, &body).await?;
+        let (_server, refreshed) = refresh(subject, &subject.made_up(), 200, &body).await?;
         let what = format!("a refresh with the lifetime {lifetime}");
         let refreshed = expect(&what, refreshed)?;
         let is_kept = refreshed.refresh == Some("made-up-next".into());
@@ -81,7 +81,7 @@ pub(super) async fn repeated_secret<S: ProviderSpec + ?Sized>(
     subject: &Subject<S>,
 ) -> Result<(), String> {
     let body = r#"{"error":"invalid_request","error_description":"made-up-refresh \u001b[31mis"}"#;
-    let (_server, refreshed) = refresh(subject, &made_up(), 400, body).await?;
+    let (_server, refreshed) = refresh(subject, &subject.made_up(), 400, body).await?;
     let error = expect_error("a rejected refresh", refreshed)?;
     let shown = format!("{error} {error:?}");
     let is_clean = !shown.contains("made-up-refresh") && !shown.contains('\u{1b}');

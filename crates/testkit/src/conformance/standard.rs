@@ -11,16 +11,25 @@ use crate::providers::StandardProvider;
 /// The server for one flow of a configuration whose client is known.
 ///
 /// `Err` is a rule of the configuration that the standard server does not have.
-pub(super) fn standard(config: &OAuthConfig, flow: FlowKind) -> Result<StandardProvider, String> {
+pub(super) fn standard(
+    config: &OAuthConfig,
+    flow: FlowKind,
+    first_client: Option<&str>,
+) -> Result<StandardProvider, String> {
     if let Some(what) = unknown_rule(config, flow) {
         return Err(format!(
             "{what}, which the standard server does not have: simulate this provider in the testkit"
         ));
     }
     let client = config.client.credentials();
-    let client = client.ok_or("the standard server knows no request without a client")?;
-    let mut provider = StandardProvider::new(&client.id);
-    if let Some(secret) = &client.secret {
+    let mut provider = match (client, first_client) {
+        (_, Some(first)) => StandardProvider::new(first).issues_clients("testkit-issued-"),
+        (Some(client), None) => StandardProvider::new(&client.id),
+        (None, None) => {
+            return Err("the standard server knows no request without a client".into());
+        }
+    };
+    if let Some(secret) = client.and_then(|client| client.secret.as_ref()) {
         provider = provider.client_secret(secret.expose());
     }
     for (role, url) in config.endpoints.iter() {
@@ -31,6 +40,7 @@ pub(super) fn standard(config: &OAuthConfig, flow: FlowKind) -> Result<StandardP
             EndpointRole::Token => provider.token_path(path),
             EndpointRole::Revocation => provider.revocation_path(path),
             EndpointRole::Userinfo => provider.user_info_path(path),
+            EndpointRole::Discovery => provider.discovery_path(path),
             _ => provider,
         };
     }
@@ -43,6 +53,9 @@ pub(super) fn standard(config: &OAuthConfig, flow: FlowKind) -> Result<StandardP
     }
     if let Some(code) = config.code_flow() {
         provider = redirects(provider, code);
+        if let Some(rules) = &code.id_token {
+            provider = provider.id_tokens(&rules.issuer);
+        }
     }
     Ok(provider
         .scopes(config.scope.split_whitespace())

@@ -20,11 +20,16 @@ use crate::settings::{Approval, Rotation};
 const CLIENT_ID: &str = "testkit-users-client";
 const CLIENT_SECRET: &str = "testkit-users-secret";
 
+/// Makes the provider that is checked.
+pub(super) type Make<S> = Box<dyn Fn() -> OAuthProviderBuilder<S> + Send + Sync>;
+
 /// A provider and its configuration.
 pub(super) struct Subject<S: ?Sized> {
-    given: OAuthProviderBuilder<S>,
-    /// With a client.
-    builder: OAuthProviderBuilder<S>,
+    make: Make<S>,
+    /// The client of a user, if each brings one.
+    client: Option<ClientCredentials>,
+    /// What a first sign-in names, if the server issues clients.
+    first_client: Option<String>,
     config: OAuthConfig,
     simulated: Provider,
 }
@@ -36,24 +41,25 @@ pub(super) struct Server {
 }
 
 impl<S: ProviderSpec + ?Sized> Subject<S> {
-    pub(super) fn new(given: OAuthProviderBuilder<S>) -> Self {
-        let config = given.clone().build().config().clone();
+    pub(super) fn new(make: Make<S>, first_client: Option<String>) -> Self {
+        let config = make().build().config().clone();
         let mut names = Provider::ALL.into_iter();
         let found = names.find(|(_, name)| *name == config.name);
         let simulated = found.map_or(Provider::Standard, |(provider, _)| provider);
-        let mut builder = given.clone();
-        if matches!(config.client, Client::Required(_)) {
+        let brings_one = matches!(config.client, Client::Required(_)) && first_client.is_none();
+        let client = brings_one.then(|| {
             let has_secret = simulated == Provider::Gemini;
-            let secret = has_secret.then(|| CLIENT_SECRET.into());
-            builder = builder.client(ClientCredentials::new(CLIENT_ID, secret));
-        }
-        let config = builder.clone().build().config().clone();
-        Self {
-            given,
-            builder,
+            ClientCredentials::new(CLIENT_ID, has_secret.then(|| CLIENT_SECRET.into()))
+        });
+        let mut subject = Self {
+            make,
+            client,
+            first_client,
             config,
             simulated,
-        }
+        };
+        subject.config = subject.builder().build().config().clone();
+        subject
     }
 
     pub(super) fn name(&self) -> &str {
@@ -70,17 +76,35 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
 
     /// With a client, at its own endpoints.
     pub(super) fn builder(&self) -> OAuthProviderBuilder<S> {
-        self.builder.clone()
+        match &self.client {
+            Some(client) => (self.make)().client(client.clone()),
+            None => (self.make)(),
+        }
+    }
+
+    /// Whether the server issues the client during a sign-in.
+    pub(super) fn issues_clients(&self) -> bool {
+        self.first_client.is_some()
+    }
+
+    /// A session that no server issued. It names a client if only an issued one would do.
+    pub(super) fn made_up(&self) -> OAuthToken {
+        let mut session = made_up();
+        if self.issues_clients() {
+            let data = &mut session.metadata.provider_data;
+            data.insert("client_id".into(), "made-up-issued".into());
+        }
+        session
     }
 
     /// As the user made it.
     pub(super) fn given(&self) -> OAuthProvider<S> {
-        self.given.clone().build()
+        (self.make)().build()
     }
 
     /// At another server, with the pace of the provider.
     pub(super) fn paced_at(&self, base: &str) -> Result<OAuthProviderBuilder<S>, String> {
-        expect("the base URL", self.builder.clone().base_url(base))
+        expect("the base URL", self.builder().base_url(base))
     }
 
     /// At another server, without waits.
@@ -111,7 +135,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
     ) -> Result<Server, String> {
         let client = self.config.client.credentials();
         if self.simulated == Provider::Standard {
-            builder = builder.standard(standard(&self.config, flow)?);
+            builder = builder.standard(standard(&self.config, flow, self.first_client.as_deref())?);
         } else if let Some(client) = client
             && let Some(secret) = &client.secret
         {
@@ -152,6 +176,12 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
             let found = recorded.get(name).map(String::as_str);
             check(found == Some(value), || {
                 format!("the session records {name} {found:?}, not {value:?}")
+            })?;
+        }
+        if let Some(first) = &self.first_client {
+            let found = recorded.get("client_id");
+            check(found.is_some_and(|id| id != first), || {
+                format!("the session records the client {found:?}, not the issued one")
             })?;
         }
         let secret = client.and_then(|client| client.secret.as_ref());

@@ -7,7 +7,7 @@ mod scripted;
 use llm_auth_core::{ApiResponse, AuthProvider as _, ProviderSpec};
 
 use self::scripted::{of_error, scripted};
-use super::subject::{Subject, check as ensure, made_up};
+use super::subject::{Subject, check as ensure};
 use crate::cases::{WireCase, label_of};
 use crate::scripted::ScriptedResponse;
 
@@ -51,8 +51,8 @@ async fn label<S: ProviderSpec + ?Sized>(
         }
         "device_code" => provider.request_device_code().await.map(|_| "device_code"),
         "poll" => device::poll(subject, &provider).await?,
-        "refresh" => provider.refresh(&made_up()).await.map(|_| "token"),
-        "revoke" => provider.revoke(&made_up()).await.map(|_| "ok"),
+        "refresh" => provider.refresh(&subject.made_up()).await.map(|_| "token"),
+        "revoke" => provider.revoke(&subject.made_up()).await.map(|_| "ok"),
         other => return Err(format!("no such step: {other}")),
     };
     let requests = server.requests().len();

@@ -18,6 +18,8 @@ pub(crate) enum Route {
     ApprovalPage,
     TokenInfo,
     UserInfo,
+    /// A public document.
+    Document,
     Api(Api),
     /// A former path; it only redirects to this one.
     Moved(&'static str),
@@ -30,7 +32,7 @@ impl Route {
         const BOTH: &[Method] = &[Method::GET, Method::POST];
         match self {
             Self::ApprovalPage | Self::TokenInfo => BOTH,
-            Self::UserInfo => GET,
+            Self::UserInfo | Self::Document => GET,
             Self::Api(api) => api.methods(),
             Self::DeviceAuthorization
             | Self::Token
@@ -67,7 +69,7 @@ impl Route {
                     None => Ok(form),
                 }
             }),
-            Self::Moved(_) => Ok(Form::default()),
+            Self::Document | Self::Moved(_) => Ok(Form::default()),
         }
     }
 
@@ -80,7 +82,7 @@ impl Route {
             Self::TokenInfo => Operation::TokenInfo,
             Self::UserInfo => Operation::UserInfo,
             Self::Api(_) => Operation::Chat,
-            Self::Moved(_) => Operation::Token,
+            Self::Document | Self::Moved(_) => Operation::Token,
         }
     }
 }

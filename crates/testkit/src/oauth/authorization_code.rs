@@ -13,6 +13,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri: String,
     pub(crate) scope: String,
     pub(crate) state: String,
+    /// For the ID token (OpenID Connect Core section 3.1.2.1).
+    pub(crate) nonce: Option<String>,
     pub(crate) challenge: String,
     pub(crate) offline: bool,
     pub(crate) consent: bool,

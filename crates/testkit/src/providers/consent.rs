@@ -3,6 +3,7 @@
 use crate::http::{Call, Callback, Rejected, Response};
 use crate::oauth::{AuthorizationRequest, Code, Consent, Decision};
 use crate::pages;
+use crate::random;
 use crate::settings::Approval;
 use crate::state::State;
 
@@ -11,6 +12,8 @@ use crate::state::State;
 pub(super) struct ConsentPage<'a> {
     pub(super) title: &'a str,
     pub(super) path: &'a str,
+    /// A client that is issued another one by the approval, and how the ids of those begin.
+    pub(super) issues: Option<(&'a str, &'a str)>,
 }
 
 impl ConsentPage<'_> {
@@ -67,12 +70,19 @@ impl ConsentPage<'_> {
                 &[("error", "access_denied"), ("state", &request.state)],
             ),
             Decision::Approved => {
-                let code = Code::new(request.clone(), state.settings.code_lifetime);
-                let parameters = [
+                let issued = self.issued(&request.client_id);
+                let mut granted = request.clone();
+                if let Some(id) = &issued {
+                    granted.client_id.clone_from(id);
+                    state.more_clients.insert(id.clone());
+                }
+                let code = Code::new(granted, state.settings.code_lifetime);
+                let mut parameters = vec![
                     ("state", request.state.as_str()),
                     ("code", &code.value),
                     ("scope", &request.scope),
                 ];
+                parameters.extend(issued.as_deref().map(|id| ("client_id", id)));
                 let response = Response::callback(&request.redirect_uri, &parameters);
                 state.codes.push(code);
                 response
@@ -84,6 +94,14 @@ impl ConsentPage<'_> {
             parameters.push(("iss".to_owned(), issuer));
         }
         response
+    }
+}
+
+impl ConsentPage<'_> {
+    /// The client that is issued to a sign-in of this one, if any.
+    fn issued(self, client_id: &str) -> Option<String> {
+        let (first, prefix) = self.issues?;
+        (client_id == first).then(|| format!("{prefix}{}", random::hex(8)))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::state::State;
 const CONSENT: ConsentPage<'static> = ConsentPage {
     title: "Sign in to the simulated Google",
     path: "/o/oauth2/v2/auth",
+    issues: None,
 };
 const TOKEN: &str = "/token";
 const REVOCATION: &str = "/revoke";

@@ -63,6 +63,11 @@ pub(crate) trait SimulatedProvider: fmt::Debug + Send + Sync {
         no_such_endpoint()
     }
 
+    /// A public document, such as the keys of ID tokens.
+    fn document(&self, _call: &Call<'_>) -> HandlerResult {
+        no_such_endpoint()
+    }
+
     fn user_info(&self, _call: &Call<'_>, _state: &State) -> HandlerResult {
         no_such_endpoint()
     }

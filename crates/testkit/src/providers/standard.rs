@@ -17,7 +17,9 @@ use super::chat;
 use super::consent::ConsentPage;
 use super::simulated::SimulatedProvider;
 use crate::http::{Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, encode, reject};
-use crate::oauth::{DEVICE_CODE, TokenFormat, challenge_if_any, device_authorization};
+use crate::oauth::{
+    DEVICE_CODE, TokenFormat, challenge_if_any, device_authorization, discovery, keys,
+};
 use crate::pages;
 use crate::provider::Provider;
 use crate::settings::{Approval, Settings};
@@ -39,6 +41,8 @@ impl SimulatedProvider for StandardProvider {
             (&self.revocation_path, Route::Revocation),
             (&self.user_info_path, Route::UserInfo),
             (&self.chat_path, Route::Api(Api::ChatCompletions)),
+            (&self.discovery_path, Route::Document),
+            (&self.keys_path, Route::Document),
         ];
         let mut routes = routes.into_iter();
         let route = routes.find_map(|(own, route)| (own == path).then_some(route));
@@ -87,7 +91,9 @@ impl SimulatedProvider for StandardProvider {
         let client = self.client(call, state)?;
         match call.form.get("grant_type") {
             Some(DEVICE_CODE) => token::poll(call, &client, state),
-            Some("authorization_code") => token::exchange(call, &client, state),
+            Some("authorization_code") => {
+                token::exchange(call, &client, self.id_tokens.as_ref(), state)
+            }
             Some("refresh_token") => token::refresh(call, &client, state),
             Some(_) => {
                 let why = "the grant type is not supported";
@@ -110,12 +116,30 @@ impl SimulatedProvider for StandardProvider {
         let page = ConsentPage {
             title: TITLE,
             path: &self.authorization_path,
+            issues: self.issues(),
         };
         if call.request.method == Method::POST {
             return Ok(page.decide(call, state));
         }
         let request = authorize::read(self, call, state)?;
         Ok(page.show(request, state))
+    }
+
+    fn document(&self, call: &Call<'_>) -> HandlerResult {
+        let Some(tokens) = &self.id_tokens else {
+            return Err(Rejected::new(
+                "a document about ID tokens, of which there are none",
+                Response::new(404, "text/plain; charset=utf-8", "Not here.\n"),
+            ));
+        };
+        let body = match call.request.path == self.keys_path {
+            true => keys(),
+            false => discovery(
+                &tokens.issuer,
+                &format!("{}{}", call.base_url, self.keys_path),
+            ),
+        };
+        Ok(Response::json(200, &body))
     }
 
     fn user_info(&self, call: &Call<'_>, state: &State) -> HandlerResult {

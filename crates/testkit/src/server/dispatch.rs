@@ -153,6 +153,7 @@ fn call_handler(
         Route::Revocation | Route::RevocationByQuery => simulated.revocation(call, state),
         Route::TokenInfo => simulated.token_info(call, state),
         Route::UserInfo => simulated.user_info(call, state),
+        Route::Document => simulated.document(call),
         Route::Api(api) => Ok(count(simulated.api(api, call, state), state)),
         Route::Moved(path) => {
             let location = format!("{}{path}", call.base_url);

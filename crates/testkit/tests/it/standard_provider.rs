@@ -232,3 +232,48 @@ async fn the_user_approves_on_the_configured_page() {
     assert_eq!(decided.status(), 200);
     assert_eq!(ask(&kit, TOKEN, &poll).await.0, 200);
 }
+
+#[tokio::test]
+async fn a_first_sign_in_is_issued_a_client_that_alone_redeems_the_code_for_an_id_token() {
+    let provider = StandardProvider::new(CLIENT)
+        .issues_clients("issued-")
+        .id_tokens("https://issuer.example");
+    let kit = standard(provider).await;
+    let request = [
+        ("client_id", CLIENT),
+        ("response_type", "code"),
+        ("redirect_uri", REDIRECT),
+        ("state", "made-up"),
+        ("nonce", "made-up-nonce"),
+        ("scope", "openid"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let callback = authorize(&kit, "/standard/authorize", &request).await;
+    let issued = parameter(&callback, "client_id");
+    assert!(issued.starts_with("issued-"), "{callback}");
+    let code = parameter(&callback, "code");
+    let exchange = async |client: &str| {
+        let form = [
+            ("client_id", client),
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ];
+        ask(&kit, TOKEN, &form).await
+    };
+    let (status, error) = exchange(CLIENT).await;
+    assert_eq!((status, &error["error"]), (401, &json!("invalid_client")));
+    let (status, tokens) = exchange(&issued).await;
+    assert_eq!(status, 200, "{tokens}");
+    assert_eq!(text(&tokens, "id_token").split('.').count(), 3);
+
+    let document = "/standard/.well-known/openid-configuration";
+    let (_, document) = send(crate::client::request(&kit, Method::GET, document)).await;
+    assert_eq!(document["issuer"], "https://issuer.example");
+    let keys = text(&document, "jwks_uri");
+    let path = keys.strip_prefix(kit.base_url()).unwrap();
+    let (_, keys) = send(crate::client::request(&kit, Method::GET, path)).await;
+    assert_eq!(keys["keys"][0]["alg"], "RS256");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use llm_auth_core::provider::{
     BodyFormat, Call, CallbackOutcome, Client, CodeFlow, ErrorResponse, Flow, JsonObject,
-    LoopbackHost, OAuthConfig, Operation, Response, TokenResponse,
+    LoopbackHost, OAuthConfig, Operation, Response, SignInStart, TokenResponse,
 };
 use llm_auth_core::{
     AuthProvider as _, ClientCredentials, EndpointRole, Error, ErrorKind, LoginEvent,
@@ -48,20 +48,20 @@ impl UserPrompt for Person {
 }
 
 /// A sign-in that waits for the browser.
-struct SignIn {
+pub(super) struct SignIn {
     /// The parameters of the authorization request, decoded.
-    request: BTreeMap<String, String>,
+    pub(super) request: BTreeMap<String, String>,
     paste: mpsc::UnboundedSender<String>,
     ignored: mpsc::UnboundedReceiver<String>,
-    task: JoinHandle<Result<OAuthToken>>,
+    pub(super) task: JoinHandle<Result<OAuthToken>>,
 }
 
 impl SignIn {
     async fn begin(spec: impl ProviderSpec, base: &str) -> Self {
-        Self::of(spec.builder().base_url(base).unwrap().build()).await
+        Self::at(spec.builder().base_url(base).unwrap().build()).await
     }
 
-    async fn of(provider: OAuthProvider<impl ProviderSpec>) -> Self {
+    pub(super) async fn at(provider: OAuthProvider<impl ProviderSpec>) -> Self {
         let (show, mut shown) = mpsc::unbounded_channel();
         let (ignore, ignored) = mpsc::unbounded_channel();
         let (paste, pasted) = mpsc::unbounded_channel();
@@ -92,7 +92,7 @@ impl SignIn {
     }
 
     /// Requests a target at the redirect URI's host, and returns the status.
-    async fn browse(redirect_uri: &str, target: &str) -> u16 {
+    pub(super) async fn browse(redirect_uri: &str, target: &str) -> u16 {
         let authority = redirect_uri.split('/').nth(2).unwrap();
         let port = authority.rsplit_once(':').unwrap().1;
         let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await;
@@ -227,6 +227,45 @@ impl ProviderSpec for Issuing {
         data.insert("host_id".into(), "made-up-host".into());
         Ok(outcome)
     }
+}
+
+/// A program that was registered before: the sign-in names the client that was issued then.
+#[derive(Debug)]
+struct Registered;
+
+impl ProviderSpec for Registered {
+    fn config(&self) -> OAuthConfig {
+        let mut config = super::config("registered");
+        config.endpoints.authorization = Some(SecureUrl::known("https://vendor.example/auth"));
+        config.client = Client::Required("sign in to be registered".into());
+        config.flows = vec![Flow::Code(CodeFlow::new("/registered/callback"))];
+        config
+    }
+
+    fn start(&self) -> Result<SignInStart> {
+        let mut start = SignInStart::default();
+        start.client = Some(ClientCredentials::new("issued-before", None));
+        start.parameters.insert("host".into(), "made-up".into());
+        Ok(start)
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_was_issued_to_an_earlier_sign_in_is_named_from_the_start() {
+    let script = Script::start(&[(200, r#"{"access_token":"made-up"}"#)]).await;
+    let sign_in = SignIn::begin(Registered, &script.base).await;
+    assert_eq!(sign_in.request["client_id"], "issued-before");
+    assert_eq!(sign_in.request["host"], "made-up");
+    let target = format!(
+        "/registered/callback?code=made-up&state={}",
+        sign_in.request["state"]
+    );
+    let uri = &sign_in.request["redirect_uri"];
+    assert_eq!(SignIn::browse(uri, &target).await, 200);
+    let session = sign_in.task.await.unwrap().unwrap();
+    assert_eq!(session.metadata.provider_data["client_id"], "issued-before");
+    let sent = &script.sent()[0];
+    assert_eq!(sent.parameter("client_id"), Some("issued-before"));
 }
 
 /// A port that is free now.
@@ -399,7 +438,7 @@ async fn a_userinfo_server_gets_the_access_token_only_if_it_is_trusted() {
             builder = builder.trust_endpoint(elsewhere.base.parse().unwrap());
         }
         let builder = builder.endpoint(EndpointRole::Userinfo, userinfo);
-        let sign_in = SignIn::of(builder.build()).await;
+        let sign_in = SignIn::at(builder.build()).await;
         let session = sign_in.redeem().await.unwrap();
         assert_eq!(session.metadata.identity.as_deref(), identity);
         assert_eq!(elsewhere.sent().len(), usize::from(is_trusted));

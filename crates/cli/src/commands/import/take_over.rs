@@ -25,6 +25,7 @@ pub(super) fn taken_over(
     args: &ImportArgs,
     found: &Foreign,
 ) -> Result<(Provider, OAuthToken), Failure> {
+    found.provider.check_hand_out()?;
     let refused = |why: &str| Failure::Config {
         message: format!("the session cannot be imported: {why}"),
         advice: "start a new session with --sign-in".to_owned(),

@@ -8,7 +8,10 @@ use crate::ui::streams::say;
 
 /// The provider that the user chooses; a script has to name it.
 pub(super) fn ask() -> Result<ProviderName, Failure> {
-    let providers = ProviderName::all();
+    let providers = ProviderName::all().iter().copied();
+    let providers: Vec<_> = providers
+        .filter(|provider| provider.check_hand_out().is_ok())
+        .collect();
     let names: Vec<&str> = providers.iter().map(|provider| provider.name()).collect();
     let names = names.join(", ");
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -21,7 +24,7 @@ pub(super) fn ask() -> Result<ProviderName, Failure> {
     say("\nEnter its number or name:");
     let mut answer = String::new();
     let _ended = io::stdin().read_line(&mut answer);
-    chosen(answer.trim(), providers)
+    chosen(answer.trim(), &providers)
         .ok_or_else(|| Failure::Usage(format!("not a provider; expected one of {names}")))
 }
 

@@ -18,8 +18,17 @@ const NO_SERVER: &str = "http://127.0.0.1:9";
 const VALID: &str = "?code=made-up-valid&state={STATE}";
 
 fn token() -> ScriptedResponse {
-    let body = r#"{"access_token":"made-up","refresh_token":"made-up","expires_in":3600}"#;
+    let body = r#"{"access_token":"made-up","refresh_token":"made-up","expires_in":3600,"id_token":"ID_TOKEN"}"#;
     ScriptedResponse::json(200, body)
+}
+
+/// The target of a valid response.
+fn valid<S: ProviderSpec + ?Sized>(subject: &Subject<S>, sign_in: &PendingSignIn) -> String {
+    let issued = match subject.issues_clients() {
+        true => "&client_id=made-up-issued",
+        false => "",
+    };
+    format!("{}{VALID}{issued}", sign_in.redirect_path())
 }
 
 /// The server shows such an error in the browser, and nothing arrives here. A provider can only
@@ -28,7 +37,11 @@ pub(super) async fn authorize<S: ProviderSpec + ?Sized>(
     subject: &Subject<S>,
 ) -> Result<String, String> {
     let provider = subject.at(NO_SERVER)?.timeout(Duration::from_millis(20));
-    let sign_in = begin(provider.flow(FlowKind::Code).build()).await?;
+    let provider = provider.flow(FlowKind::Code).build();
+    let sign_in = expect(
+        "the start of the sign-in",
+        PendingSignIn::begin(provider).await,
+    )?;
     let uri = sign_in.parameter("redirect_uri");
     check(uri.starts_with("http://"), || {
         format!("the redirect URI {uri} is not on this computer")
@@ -49,11 +62,11 @@ pub(super) async fn callback<S: ProviderSpec + ?Sized>(
 ) -> Result<String, String> {
     let server = scripted([token()]).await?;
     let provider = subject.at(server.base_url())?.flow(FlowKind::Code).build();
-    let sign_in = begin(provider).await?;
+    let sign_in = begin(subject, provider, &server).await?;
     let page = sign_in.callback(target).await;
     let status = expect("the page", expect("the page", page)?)?;
     // Nothing listens any more if the first one counted.
-    let _page = sign_in.callback(&format!("{}{VALID}", sign_in.redirect_path()));
+    let _page = sign_in.callback(&valid(subject, &sign_in));
     let ended = sign_in.session().await;
     let requests = server.requests();
     if let Err(error) = ended {
@@ -80,7 +93,7 @@ pub(super) async fn exchange<S: ProviderSpec + ?Sized>(
     server: &ScriptedServer,
 ) -> Result<Read<&'static str>, String> {
     let provider = subject.at(server.base_url())?.flow(FlowKind::Code).build();
-    Ok(signed_in(provider).await?.map(|_| "token"))
+    Ok(signed_in(subject, provider, server).await?.map(|_| "token"))
 }
 
 /// A sign-in whose last request, for the identity, gets the scripted response.
@@ -97,27 +110,34 @@ pub(super) async fn userinfo<S: ProviderSpec + ?Sized>(
         .endpoint(EndpointRole::Token, expect("the endpoint", endpoint)?)
         .scope(scope)
         .flow(FlowKind::Code);
-    let read = signed_in(provider.build()).await?;
+    let read = signed_in(subject, provider.build(), &tokens).await?;
     Ok(read.map(|session| match session.metadata.identity {
         None => "ok",
         Some(_) => "identity",
     }))
 }
 
-/// The end of a sign-in whose browser comes back with a code.
+/// The end of a sign-in whose browser comes back with a code, and whose tokens this server issues.
 async fn signed_in<S: ProviderSpec + ?Sized>(
+    subject: &Subject<S>,
     provider: OAuthProvider<S>,
+    server: &ScriptedServer,
 ) -> Result<Read<OAuthToken>, String> {
-    let sign_in = begin(provider).await?;
-    let _page = sign_in.callback(&format!("{}{VALID}", sign_in.redirect_path()));
+    let sign_in = begin(subject, provider, server).await?;
+    let _page = sign_in.callback(&valid(subject, &sign_in));
     Ok(sign_in.session().await)
 }
 
 async fn begin<S: ProviderSpec + ?Sized>(
+    subject: &Subject<S>,
     provider: OAuthProvider<S>,
+    server: &ScriptedServer,
 ) -> Result<PendingSignIn, String> {
-    expect(
-        "the start of the sign-in",
-        PendingSignIn::begin(provider).await,
-    )
+    let begun = PendingSignIn::begin(provider).await;
+    let sign_in = expect("the start of the sign-in", begun)?;
+    let flow = subject.config().code_flow();
+    if let Some(rules) = flow.and_then(|flow| flow.id_token.as_ref()) {
+        server.sign_id_tokens(&rules.issuer, sign_in.parameter("nonce"));
+    }
+    Ok(sign_in)
 }

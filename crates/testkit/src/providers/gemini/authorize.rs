@@ -46,6 +46,7 @@ pub(super) fn read(
     };
     let prompt = form.get("prompt").unwrap_or_default();
     Ok(AuthorizationRequest {
+        nonce: form.get("nonce").map(str::to_owned),
         client_id: client_id.to_owned(),
         redirect_uri: redirect_uri.to_owned(),
         scope: scope.to_owned(),

@@ -52,6 +52,7 @@ pub(super) fn read(
         redirect_uri: redirect_uri.to_owned(),
         scope,
         state: client_state.to_owned(),
+        nonce: form.get("nonce").map(str::to_owned),
         challenge,
         offline: true,
         consent: true,

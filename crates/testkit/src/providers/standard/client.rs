@@ -13,7 +13,10 @@ impl StandardProvider {
     /// The id of an authenticated or public client.
     pub(super) fn client(&self, call: &Call<'_>, state: &State) -> Result<String, Box<Rejected>> {
         let Some(secret) = self.client_secret.clone() else {
-            let id = public_client(call.form, |id| self.knows(id, state))?;
+            // A client that is only there to be issued another one redeems nothing.
+            let is_first = |id: &str| self.issues().is_some_and(|(first, _)| first == id);
+            let knows = |id: &str| self.knows(id, state) && !is_first(id);
+            let id = public_client(call.form, knows)?;
             return Ok(id.to_owned());
         };
         let client = Client {

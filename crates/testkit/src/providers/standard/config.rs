@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{Api, ApiStyle, Form};
+use crate::oauth::IdTokens;
 
 /// A provider that follows the RFCs, with the paths and rules that a test configures.
 ///
@@ -44,6 +45,10 @@ pub struct StandardProvider {
     pub(super) user: Value,
     scopes: Vec<String>,
     parameters: Vec<(String, String)>,
+    pub(super) discovery_path: String,
+    pub(super) keys_path: String,
+    pub(super) id_tokens: Option<IdTokens>,
+    issued_prefix: Option<String>,
 }
 
 impl Default for StandardProvider {
@@ -79,6 +84,10 @@ impl StandardProvider {
             }),
             scopes: Vec::new(),
             parameters: Vec::new(),
+            discovery_path: path(".well-known/openid-configuration"),
+            keys_path: path("keys"),
+            id_tokens: None,
+            issued_prefix: None,
         }
     }
 
@@ -186,9 +195,44 @@ impl StandardProvider {
         self
     }
 
+    /// The exchange of a code returns an ID token of this issuer too, if the scope has `openid`: RS256,
+    /// with the `nonce` of the authorization request and the claims of [`user`](Self::user). The key
+    /// is made up and public. Default: no ID token.
+    #[must_use]
+    pub fn id_tokens(mut self, issuer: impl Into<String>) -> Self {
+        let (issuer, user) = (issuer.into(), self.user.clone());
+        self.id_tokens = Some(IdTokens { issuer, user });
+        self
+    }
+
+    /// The path of the document that names the keys of the ID tokens. Default:
+    /// `/standard/.well-known/openid-configuration`.
+    #[must_use]
+    pub fn discovery_path(mut self, path: impl Into<String>) -> Self {
+        self.discovery_path = path.into();
+        self
+    }
+
+    /// Registers clients during the code flow: the client of [`new`](Self::new) can only begin a
+    /// sign-in, and the callback of an approved one brings the id of another client (`client_id`),
+    /// which begins with `prefix`. Default: no.
+    #[must_use]
+    pub fn issues_clients(mut self, prefix: impl Into<String>) -> Self {
+        self.issued_prefix = Some(prefix.into());
+        self
+    }
+
+    /// The client that is issued another one, and how the ids of those begin.
+    pub(super) fn issues(&self) -> Option<(&str, &str)> {
+        Some((&self.client_id, self.issued_prefix.as_deref()?))
+    }
+
     /// The userinfo response.
     #[must_use]
     pub fn user(mut self, user: Value) -> Self {
+        if let Some(tokens) = &mut self.id_tokens {
+            tokens.user.clone_from(&user);
+        }
         self.user = user;
         self
     }

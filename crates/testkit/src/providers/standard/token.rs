@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::http::{Call, HandlerResult, Response, reject};
-use crate::oauth::{Poll, Redemption, RefreshOutcome, token_response};
+use crate::oauth::{IdTokens, Poll, Redemption, RefreshOutcome, token_response};
 use crate::state::State;
 
 /// RFC 8628 section 3.4.
@@ -31,7 +31,12 @@ pub(super) fn poll(call: &Call<'_>, client: &str, state: &mut State) -> HandlerR
 }
 
 /// RFC 6749 section 4.1.3.
-pub(super) fn exchange(call: &Call<'_>, client: &str, state: &mut State) -> HandlerResult {
+pub(super) fn exchange(
+    call: &Call<'_>,
+    client: &str,
+    id_tokens: Option<&IdTokens>,
+    state: &mut State,
+) -> HandlerResult {
     if call.form.get("code").is_none() {
         return reject(400, "invalid_request", "code is required");
     }
@@ -49,7 +54,15 @@ pub(super) fn exchange(call: &Call<'_>, client: &str, state: &mut State) -> Hand
         }
         Redemption::Granted(request) => {
             let issued = state.exchange(call.form, &request);
-            Ok(Response::json(200, &token_response(&issued)))
+            let mut body = token_response(&issued);
+            if let Some(tokens) = id_tokens
+                && request.scope.split(' ').any(|scope| scope == "openid")
+            {
+                body["id_token"] = tokens
+                    .issue(client, request.nonce.as_deref(), call.clock)
+                    .into();
+            }
+            Ok(Response::json(200, &body))
         }
     }
 }
