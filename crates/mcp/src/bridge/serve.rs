@@ -75,8 +75,9 @@ impl Relay {
             self.session.begin(&message);
         }
         let request = Arc::clone(self).request(message, id.clone());
-        let task = self.tasks.spawn(request);
-        self.output.attach(&id, task);
+        if let Some(task) = self.tasks.spawn(request) {
+            self.output.attach(&id, task);
+        }
         if begins {
             // What follows needs the session.
             self.output.gone(&id).await;
@@ -118,7 +119,7 @@ impl Relay {
             Ok(Ok(_accepted)) => {}
             Ok(Err(failure)) => failure.log(method),
             Err(_elapsed) => {
-                tracing::warn!(method, "the server did not accept the message in time")
+                tracing::warn!(method, "the server did not accept the message in time");
             }
         }
     }
