@@ -1,7 +1,9 @@
-//! For programs that configure the HTTP client beyond [`HttpClient`]'s defaults.
+//! For programs that configure the HTTP client beyond [`HttpClient`]'s defaults, or hand requests on
+//! with it.
 //!
 //! All requests of this crate go through one `HttpClient`, and all go to credential endpoints: a
-//! program calls an API with a client of its own.
+//! program calls an API with a client of its own. One that stands between an agent and an API takes
+//! [`HttpClient::stream`], so that a proxy or a CA applies to both.
 
 pub(crate) mod builder;
 pub(crate) mod client;
@@ -17,9 +19,11 @@ mod no_proxy;
 mod proxy;
 pub(crate) mod response;
 mod retry_after;
+mod stream;
 mod tls;
 
 pub use self::proxy::ProxyUrl;
+pub use self::stream::{StreamRequest, StreamedResponse};
 
 pub(crate) use self::client::HttpClient;
 pub(crate) use self::form::{BodyFormat, Form};

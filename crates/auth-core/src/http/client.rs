@@ -239,7 +239,7 @@ impl HttpClient {
     /// [`ErrorKind::Config`] if it would pass a proxy that
     /// [`refuse_secrets_by_proxy`](HttpClientBuilder::refuse_secrets_by_proxy) excludes.
     // See decision 0059.
-    fn check_proxy(&self, endpoint: &SecureUrl) -> Result<()> {
+    pub(super) fn check_proxy(&self, endpoint: &SecureUrl) -> Result<()> {
         let settings = &self.inner.settings;
         let Some(why) = &settings.secrets_refused else {
             return Ok(());
@@ -455,7 +455,7 @@ impl HttpClient {
         }
     }
 
-    fn client(&self, endpoint: &SecureUrl) -> Result<reqwest::Client> {
+    pub(super) fn client(&self, endpoint: &SecureUrl) -> Result<reqwest::Client> {
         let Inner {
             settings,
             client,
@@ -478,7 +478,7 @@ impl HttpClient {
     }
 
     /// The error for a request without a whole response.
-    fn no_response(&self, endpoint: &SecureUrl, source: reqwest::Error) -> Error {
+    pub(super) fn no_response(&self, endpoint: &SecureUrl, source: reqwest::Error) -> Error {
         let timeout = self.inner.settings.timeout;
         match self.inner.settings.proxy_for(endpoint) {
             Some(proxy) => no_response_through(&proxy.host(), endpoint, timeout, source),
@@ -506,7 +506,6 @@ const fn content_type(format: BodyFormat) -> &'static str {
     }
 }
 
-/// The `Content-Encoding` headers, on one line.
 /// What a header with other bytes says cannot be read.
 fn challenges(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(WWW_AUTHENTICATE).into_iter();
@@ -515,7 +514,8 @@ fn challenges(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-fn listed_codings(headers: &HeaderMap) -> String {
+/// The `Content-Encoding` headers, on one line.
+pub(super) fn listed_codings(headers: &HeaderMap) -> String {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let lines: Vec<_> = lines
         .map(|line| String::from_utf8_lossy(line.as_bytes()))

@@ -1,0 +1,146 @@
+//! The agent's messages, one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::failure::{Failure, Reason};
+use super::input::Line;
+use super::message::{Id, Kind, Message};
+use super::post::is_initialize;
+use super::relay::Relay;
+
+/// How long a notification may hold up the messages that follow it.
+const NOTIFICATION: Duration = Duration::from_secs(30);
+
+/// How long the server may take to respond to a request that the agent has cancelled.
+const AFTER_CANCELLATION: Duration = Duration::from_secs(10);
+
+/// How long the end may take: agents kill a bridge two seconds after they closed its input.
+const LAST_LINES: Duration = Duration::from_millis(100);
+const LAST_REQUEST: Duration = Duration::from_millis(300);
+
+impl Relay {
+    /// Serves an agent until it has no more messages and no request without a response.
+    pub(super) async fn serve(self: &Arc<Self>, mut lines: mpsc::Receiver<Line>) {
+        while let Some(line) = lines.recv().await {
+            let messages = match line {
+                Line::Whole(line) => Message::all(&line).map_err(|_quotes_it| {
+                    let message =
+                        "a line of the input is no JSON-RPC message: send one on each line";
+                    Failure::new(Reason::Invalid, message)
+                }),
+                Line::TooLong => {
+                    let message = "a message has more than 64 MiB: send less";
+                    Err(Failure::new(Reason::TooLong, message))
+                }
+            };
+            match messages {
+                Ok(messages) => {
+                    for message in messages {
+                        self.take(message).await;
+                    }
+                }
+                Err(failure) => self.output.send(failure.line_without_id()).await,
+            }
+        }
+        self.output.idle().await;
+    }
+
+    async fn take(self: &Arc<Self>, message: Message) {
+        match message.kind().clone() {
+            Kind::Request { id, method } => self.take_request(message, id, &method).await,
+            Kind::Notification { method } if method == "notifications/cancelled" => {
+                self.take_cancellation(&message).await;
+            }
+            Kind::Notification { .. } => self.notify(&message).await,
+            Kind::Response { .. } => {
+                let owned = Arc::clone(self);
+                self.tasks
+                    .spawn(async move { owned.notify(&message).await });
+            }
+        }
+    }
+
+    async fn take_request(self: &Arc<Self>, message: Message, id: Id, method: &str) {
+        if !self.output.begin(&id, method, message.version().is_some()) {
+            let text = "another request with this id has no response yet: choose another id";
+            let failure = Failure::new(Reason::Refused, text);
+            return self.output.send(failure.line(&id)).await;
+        }
+        let begins = is_initialize(&message);
+        if begins {
+            self.session.begin(&message);
+        }
+        let request = Arc::clone(self).request(message, id.clone());
+        if let Some(task) = self.tasks.spawn(request) {
+            self.output.attach(&id, task);
+        }
+        if begins {
+            // What follows needs the session.
+            self.output.gone(&id).await;
+        }
+    }
+
+    /// In revision 2026-07-28, closing the stream cancels a request; before, the notification does,
+    /// and closing means nothing.
+    async fn take_cancellation(self: &Arc<Self>, message: &Message) {
+        let Some(id) = message.params().request() else {
+            return self.notify(message).await;
+        };
+        match self.output.look(&id, |request| request.is_modern) {
+            Some(true) => self.output.abort(&id),
+            Some(false) => {
+                self.output.cancel(&id);
+                self.notify(message).await;
+                let owned = Arc::clone(self);
+                self.tasks.spawn(async move {
+                    sleep(AFTER_CANCELLATION).await;
+                    owned.output.abort(&id);
+                });
+            }
+            None if self.session.is_begun() => self.notify(message).await,
+            // The request has ended already, and there is nothing else to cancel.
+            None => {}
+        }
+    }
+
+    /// Posts a message that has no response.
+    async fn notify(self: &Arc<Self>, message: &Message) {
+        let method = message.method().unwrap_or("response");
+        let completes = method == "notifications/initialized" && message.version().is_none();
+        if completes {
+            self.session.complete(message);
+        }
+        match timeout(NOTIFICATION, self.post(message)).await {
+            Ok(Ok(_accepted)) if completes => self.listen(),
+            Ok(Ok(_accepted)) => {}
+            Ok(Err(failure)) => failure.log(method),
+            Err(_elapsed) => {
+                tracing::warn!(method, "the server did not accept the message in time");
+            }
+        }
+    }
+
+    /// Ends everything: the requests, then the session.
+    pub(super) async fn close(&self) {
+        self.tasks.stop().await;
+        let host = self.host();
+        let failures = async {
+            for id in self.output.waiting() {
+                let failure = Failure::lost(&host, "the bridge ended before the response");
+                self.output.fail(&id, &failure).await;
+            }
+        };
+        // An agent that is gone reads nothing.
+        let _unread = timeout(LAST_LINES, failures).await;
+        let membership = self.session.membership();
+        if membership.has_id {
+            let request = self.delete_of(&membership.headers);
+            // Whether it succeeds changes nothing for the agent.
+            let _outcome = timeout(LAST_REQUEST, self.send(request)).await;
+        }
+    }
+}

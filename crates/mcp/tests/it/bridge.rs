@@ -1,0 +1,13 @@
+//! The bridge, between an agent and a server that are both scripted.
+
+mod agent;
+mod cancellation;
+mod end;
+mod errors;
+mod modern;
+mod server;
+mod session;
+mod sign_in;
+mod size;
+mod streams;
+mod vendor;
