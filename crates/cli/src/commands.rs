@@ -10,6 +10,7 @@ pub(crate) mod exec;
 mod import;
 mod login;
 mod logout;
+mod mcp;
 pub(crate) mod shell;
 pub(crate) mod status;
 mod token;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 
 pub(crate) use self::arguments::arguments;
+use crate::args::SessionArgs;
 use crate::error;
 use crate::logging;
 use crate::report::Reporter;
@@ -91,6 +93,8 @@ enum Command {
     /// Inspect the session of another program, and start a new one or import it.
     #[command(after_help = examples::IMPORT)]
     Import(import::ImportArgs),
+    /// Connect agents to MCP servers that `llm-auth login mcp URL` has signed in to.
+    Mcp(mcp::McpArgs),
     /// Print a shell completion script.
     Completions(shell::CompletionsArgs),
     /// Print the manual page, or write the pages of all commands.
@@ -117,6 +121,7 @@ impl Cli {
             Command::Logout(args) => logout::run(&args),
             Command::Exec(args) => exec::run(&args),
             Command::Import(args) => import::run(&args),
+            Command::Mcp(args) => mcp::run(&args),
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args, Self::command()),
             Command::Doctor(args) => doctor::run(&args),
@@ -154,6 +159,10 @@ impl Command {
             Self::Logout(args) => {
                 Reporter::for_events(args.json, args.session.provider, &args.session.selector)
                     .with(args.provider_args.clone())
+            }
+            Self::Mcp(args) => {
+                let SessionArgs { provider, selector } = args.session();
+                Reporter::for_events(false, *provider, selector)
             }
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),

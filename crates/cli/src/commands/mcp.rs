@@ -1,0 +1,85 @@
+//! `llm-auth mcp`: MCP servers for agents that can only run a command.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use llm_auth::mcp::Bridge;
+
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{self, ProviderArgs, TrustArgs, http_client, reader, trust};
+use crate::report::login_command;
+use crate::session::directories;
+use crate::session::runtime;
+
+#[derive(Args, Debug)]
+pub(crate) struct McpArgs {
+    #[command(subcommand)]
+    command: McpCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum McpCommand {
+    /// Pass the messages of an agent on standard input to an MCP server, with the session's token.
+    Bridge(BridgeArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BridgeArgs {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
+
+    /// The limit for connecting to a server [default: 20].
+    #[arg(long, value_name = "SECONDS", value_parser = crate::time::seconds)]
+    timeout: Option<Duration>,
+}
+
+impl McpArgs {
+    /// What the bridge is for.
+    pub(crate) fn session(&self) -> &SessionArgs {
+        let McpCommand::Bridge(args) = &self.command;
+        &args.session
+    }
+}
+
+pub(crate) fn run(args: &McpArgs) -> Result<(), Failure> {
+    let McpCommand::Bridge(args) = &args.command;
+    bridge(args)
+}
+
+fn bridge(args: &BridgeArgs) -> Result<(), Failure> {
+    let SessionArgs { provider, selector } = &args.session;
+    let server = provider.server();
+    let Some(url) = server.and_then(|server| server.endpoints.api_base.clone()) else {
+        return Err(Failure::Usage(format!(
+            "{} is no MCP server: name one of `llm-auth login mcp URL`",
+            provider.name()
+        )));
+    };
+    let provider_args = ProviderArgs {
+        trust: args.trust.clone(),
+        ..ProviderArgs::default()
+    };
+    let store = directories::open(selector)?;
+    let key = provider.accounts(&store).meant(selector)?;
+    let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
+    let configured =
+        provider.configure_for_stored(&provider_args, stored.as_ref(), args.timeout)?;
+    if let Some(session) = &stored {
+        session.check_owner(&key, || store.path(&key).display().to_string())?;
+        trust::check_session(*provider, &provider_args, &key, session)?;
+        reader::check_refresh(&configured, &provider_args.trust, &key, session)?;
+    }
+    let manager = providers::manager(configured)
+        .store(store)
+        .account(key.account())
+        .build();
+    let sign_in = login_command(Some(*provider), selector, &provider_args);
+    let bridge = Bridge::new(manager.clone(), url, sign_in).http(http_client(args.timeout)?);
+    let interrupted = || "interrupted; the server ends the session by itself".to_owned();
+    let work = async { Ok(bridge.run(tokio::io::stdin(), tokio::io::stdout()).await?) };
+    runtime::run(|| vec![manager.clone()], work, interrupted)
+}
