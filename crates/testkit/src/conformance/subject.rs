@@ -27,6 +27,8 @@ pub(super) struct Subject<S: ?Sized> {
     builder: OAuthProviderBuilder<S>,
     config: OAuthConfig,
     simulated: Provider,
+    /// Whether its sessions have a refresh token.
+    pub(super) refreshes: bool,
 }
 
 /// A simulated server on which only one provider is used.
@@ -36,7 +38,7 @@ pub(super) struct Server {
 }
 
 impl<S: ProviderSpec + ?Sized> Subject<S> {
-    pub(super) fn new(given: OAuthProviderBuilder<S>) -> Self {
+    pub(super) fn new(given: OAuthProviderBuilder<S>, refreshes: bool) -> Self {
         let config = given.clone().build().config().clone();
         let mut names = Provider::ALL.into_iter();
         let found = names.find(|(_, name)| *name == config.name);
@@ -53,6 +55,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
             builder,
             config,
             simulated,
+            refreshes,
         }
     }
 
