@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::http::{Api, ApiStyle, Form};
+use crate::oauth::TokenFormat;
+use crate::provider::Provider;
 
 /// A provider that follows the RFCs, with the paths and rules that a test configures.
 ///
@@ -44,6 +46,12 @@ pub struct StandardProvider {
     pub(super) user: Value,
     scopes: Vec<String>,
     parameters: Vec<(String, String)>,
+    /// Who it is, if it is one of the other providers.
+    pub(super) provider: Provider,
+    pub(super) title: &'static str,
+    pub(super) tokens: TokenFormat,
+    /// The variables of the command for its base URL and its client.
+    pub(super) variables: Option<(&'static str, &'static str)>,
 }
 
 impl Default for StandardProvider {
@@ -79,6 +87,13 @@ impl StandardProvider {
             }),
             scopes: Vec::new(),
             parameters: Vec::new(),
+            provider: Provider::Standard,
+            title: "Sign in to the simulated provider",
+            tokens: TokenFormat {
+                access: "testkit-access-",
+                refresh: "testkit-refresh-",
+            },
+            variables: None,
         }
     }
 
@@ -190,6 +205,27 @@ impl StandardProvider {
     #[must_use]
     pub fn user(mut self, user: Value) -> Self {
         self.user = user;
+        self
+    }
+
+    /// Another provider that follows the RFCs.
+    pub(in crate::providers) fn named(
+        mut self,
+        provider: Provider,
+        title: &'static str,
+        tokens: TokenFormat,
+    ) -> Self {
+        (self.provider, self.title, self.tokens) = (provider, title, tokens);
+        self
+    }
+
+    /// The variables of the command that name this server and the client.
+    pub(in crate::providers) fn variables(
+        mut self,
+        base: &'static str,
+        client: &'static str,
+    ) -> Self {
+        self.variables = Some((base, client));
         self
     }
 
