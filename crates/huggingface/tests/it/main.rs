@@ -6,5 +6,5 @@ use llm_auth_testkit::{Conformance, Failures};
 #[tokio::test]
 async fn hugging_face_conforms() -> Result<(), Failures> {
     let conformance = Conformance::of(HuggingFaceProvider::builder());
-    conformance.wire_cases(4).check().await
+    conformance.wire_cases(10).check().await
 }
