@@ -69,6 +69,12 @@ impl ProviderName {
         self.0.availability
     }
 
+    /// Until when copies of its tokens stay valid after a sign-out that revokes nothing.
+    pub(crate) fn tokens_end(self) -> String {
+        let ended_by = self.0.ended_by;
+        ended_by.map_or_else(|| "they expire".into(), |what| format!("you {what}"))
+    }
+
     /// Whether its sign-in needs a browser on this computer.
     pub(crate) fn signs_in_by_browser(self) -> bool {
         let flows = self.config(&ProviderArgs::default()).flows;

@@ -30,6 +30,9 @@ pub(super) struct Row {
     pub(super) takes_region: bool,
     /// What to do without an OAuth client, if each user brings one.
     pub(super) client_advice: &'static str,
+    /// What the user does to end copies of the tokens, if the provider does not support revocation
+    /// and there is such a page.
+    pub(super) ended_by: Option<&'static str>,
     /// A scope besides the library's: the command distinguishes accounts by their owners.
     pub(super) identity_scope: Option<&'static str>,
     /// The provider by the flags, with what is the user's own.
@@ -52,6 +55,7 @@ pub(super) static QWEN: Row = Row {
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
+    ended_by: None,
     identity_scope: None,
     spec: |_args, _own| Arc::new(Qwen::default()),
 };
@@ -64,6 +68,7 @@ pub(super) static MINIMAX: Row = Row {
     takes_client_file: false,
     takes_region: true,
     client_advice: "",
+    ended_by: None,
     identity_scope: None,
     spec: |args, _own| Arc::new(MiniMax::new(args.region(), args.dialect)),
 };
@@ -78,6 +83,7 @@ pub(super) static HUGGINGFACE: Row = Row {
     takes_region: false,
     client_advice: "register a public OAuth app at https://huggingface.co/settings/applications/new, then \
                     set LLM_AUTH_HUGGINGFACE_CLIENT_ID to its id",
+    ended_by: None,
     identity_scope: Some("email"),
     spec: |_args, _own| Arc::new(HuggingFace::default()),
 };
@@ -92,6 +98,7 @@ pub(super) static GEMINI: Row = Row {
     takes_region: false,
     client_advice: "create an OAuth client of type \"Desktop app\" in the Google Cloud console, \
                     then run `llm-auth login gemini --client-file client_secret.json`",
+    ended_by: None,
     identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
     spec: |_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
