@@ -15,6 +15,10 @@ pub use llm_auth_huggingface as huggingface;
 #[cfg_attr(docsrs, doc(cfg(feature = "minimax")))]
 pub use llm_auth_minimax as minimax;
 
+#[cfg(feature = "openrouter")]
+#[cfg_attr(docsrs, doc(cfg(feature = "openrouter")))]
+pub use llm_auth_openrouter as openrouter;
+
 #[cfg(feature = "qwen")]
 #[cfg_attr(docsrs, doc(cfg(feature = "qwen")))]
 pub use llm_auth_qwen as qwen;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use llm_auth::gemini::{Gemini, OAuthClient};
 use llm_auth::huggingface::HuggingFace;
 use llm_auth::minimax::MiniMax;
+use llm_auth::openrouter::OpenRouter;
 use llm_auth::qwen::Qwen;
 use llm_auth_core::ProviderSpec;
 
 use super::args::ProviderArgs;
 
 /// All providers, in the order in which they are listed.
-pub(super) static ALL: [&Row; 4] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE];
+pub(super) static ALL: [&Row; 5] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE, &OPENROUTER];
 
 /// A provider as the command knows it.
 #[derive(Debug)]
@@ -86,6 +87,20 @@ pub(super) static HUGGINGFACE: Row = Row {
     ended_by: None,
     identity_scope: Some("email"),
     spec: |_args, _own| Arc::new(HuggingFace::default()),
+};
+
+pub(super) static OPENROUTER: Row = Row {
+    name: "openrouter",
+    alias: None,
+    title: "OpenRouter",
+    availability: "Open to all accounts. The session is an API key in your account, which does not \
+                   expire.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "",
+    ended_by: Some("delete the key at https://openrouter.ai/settings/keys"),
+    identity_scope: None,
+    spec: |_args, _own| Arc::new(OpenRouter::default().key_label("llm-auth")),
 };
 
 pub(super) static GEMINI: Row = Row {

@@ -58,6 +58,10 @@ impl SimulatedProvider for OpenRouter {
         "/api/v1/chat/completions"
     }
 
+    fn env(&self, base_url: &str) -> Vec<(&'static str, String)> {
+        vec![("LLM_AUTH_OPENROUTER_BASE_URL", base_url.to_owned())]
+    }
+
     fn malformed(&self, malformed: &Malformed) -> Response {
         error(400, malformed.description())
     }

@@ -1,0 +1,116 @@
+//! The vendors that document a sign-in for third parties: from the sign-in to an authorized request.
+
+use llm_auth_testkit::{Approval, ProviderKit};
+use serde_json::Value;
+
+use crate::support::browser::{chat, final_url, parameter};
+use crate::support::from_afar::FromAfar;
+use crate::support::user::User;
+
+/// The stored token is printed, and the API takes it.
+fn hands_out(user: &User, kit: &ProviderKit) -> String {
+    let name = kit.provider().name();
+    let done = user.run(&["token", name]);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    let token = done.out.trim_end().to_owned();
+    assert_eq!(chat(&kit.chat_url(), &token), 200);
+    assert_eq!(kit.violations(), Vec::<String>::new());
+    token
+}
+
+fn row(user: &User, provider: &str) -> Value {
+    let done = user.run(&["status", provider, "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    done.json()["sessions"][0].clone()
+}
+
+/// `status` shows a session that never expires as such.
+fn is_for_ever(user: &User, provider: &str) {
+    let shown = row(user, provider);
+    assert_eq!(shown["state"], "valid", "{shown}");
+    assert_eq!(shown["expires_at"], Value::Null, "{shown}");
+    assert_eq!(shown["renewable"], false, "{shown}");
+    let done = user.run(&["status", provider]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.out.contains("does not expire"), "{done:?}");
+}
+
+/// The session is gone here, and the user hears how to end the copies of its token.
+fn ends(user: &User, provider: &str, page: &str) {
+    let done = user.run(&["logout", provider]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("does not support revocation"), "{done:?}");
+    assert!(done.err.contains(page), "{done:?}");
+    assert!(!user.file(provider, "default").exists());
+}
+
+#[test]
+fn openrouter_gives_a_key_for_a_sign_in_in_the_browser() {
+    let user = User::new();
+    let done = user.sign_in_with_browser(&["login", "openrouter", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let key = hands_out(&user, user.kit.openrouter());
+    assert!(key.starts_with("sk-or-v1-"), "{key}");
+    done.assert_no_secret(&[&key]);
+    is_for_ever(&user, "openrouter");
+    // There is nothing to refresh it with.
+    let done = user.run(&["token", "openrouter", "--force-refresh"]);
+    done.assert_failed(3, "openrouter");
+    ends(&user, "openrouter", "https://openrouter.ai/settings/keys");
+    assert!(user.kit.openrouter().is_live_access(&key));
+}
+
+#[test]
+fn openrouters_address_or_code_is_pasted_where_no_browser_reaches_this_computer() {
+    for is_whole in [true, false] {
+        let user = User::new();
+        let mut login = FromAfar::begin(&user, "openrouter");
+        let end = final_url(&login.url);
+        assert!(end.starts_with("http://127.0.0.1:"), "{end}");
+        let code = parameter(&end, "code");
+        login.paste(&match is_whole {
+            true => end,
+            false => format!("code={code}"),
+        });
+        let done = login.end();
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(!done.err.contains(&code), "{done:?}");
+        hands_out(&user, user.kit.openrouter());
+    }
+}
+
+#[test]
+fn a_denial_at_openrouter_ends_the_sign_in() {
+    let user = User::with(Approval::Deny);
+    let done = user.sign_in_with_browser(&["login", "openrouter", "--json"]);
+    assert_eq!(done.code, Some(5), "{done:?}");
+    assert!(!user.file("openrouter", "default").exists());
+}
+
+#[test]
+fn a_key_that_openrouter_does_not_accept_any_more_needs_a_sign_in() {
+    let user = User::new();
+    user.sign_in_with_browser(&["login", "openrouter", "--json"]);
+    let key = hands_out(&user, user.kit.openrouter());
+    user.kit.openrouter().expire_access_tokens();
+    assert_eq!(chat(&user.kit.openrouter().chat_url(), &key), 401);
+    let again = user.sign_in_with_browser(&["login", "openrouter", "--json"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_ne!(hands_out(&user, user.kit.openrouter()), key);
+}
+
+#[test]
+fn hugging_face_signs_in_by_a_device_code_and_in_the_browser() {
+    let user = User::new();
+    user.sign_in(&["huggingface"]);
+    let first = hands_out(&user, user.kit.huggingface());
+    let done = user.run(&["token", "huggingface", "--force-refresh"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_ne!(done.out.trim_end(), first);
+    let args = ["login", "huggingface", "--flow", "browser", "--json"];
+    let done = user.sign_in_with_browser(&args);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    hands_out(&user, user.kit.huggingface());
+    let address = "person@testkit.example";
+    assert_eq!(row(&user, "huggingface")["identity"], address);
+}
