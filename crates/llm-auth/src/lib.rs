@@ -19,6 +19,10 @@ pub use llm_auth_minimax as minimax;
 #[cfg_attr(docsrs, doc(cfg(feature = "openrouter")))]
 pub use llm_auth_openrouter as openrouter;
 
+#[cfg(feature = "poe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "poe")))]
+pub use llm_auth_poe as poe;
+
 #[cfg(feature = "qwen")]
 #[cfg_attr(docsrs, doc(cfg(feature = "qwen")))]
 pub use llm_auth_qwen as qwen;

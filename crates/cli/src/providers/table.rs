@@ -6,13 +6,14 @@ use llm_auth::gemini::{Gemini, OAuthClient};
 use llm_auth::huggingface::HuggingFace;
 use llm_auth::minimax::MiniMax;
 use llm_auth::openrouter::OpenRouter;
+use llm_auth::poe::Poe;
 use llm_auth::qwen::Qwen;
 use llm_auth_core::ProviderSpec;
 
 use super::args::ProviderArgs;
 
 /// All providers, in the order in which they are listed.
-pub(super) static ALL: [&Row; 5] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE, &OPENROUTER];
+pub(super) static ALL: [&Row; 6] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE, &OPENROUTER, &POE];
 
 /// A provider as the command knows it.
 #[derive(Debug)]
@@ -101,6 +102,21 @@ pub(super) static OPENROUTER: Row = Row {
     ended_by: Some("delete the key at https://openrouter.ai/settings/keys"),
     identity_scope: None,
     spec: |_args, _own| Arc::new(OpenRouter::default().key_label("llm-auth")),
+};
+
+pub(super) static POE: Row = Row {
+    name: "poe",
+    alias: None,
+    title: "Poe",
+    availability: "You need the id of your own client. The session is an API key in your account; \
+                   API usage is billed to that account.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "create a client at https://poe.com/api/clients, then set \
+                    LLM_AUTH_POE_CLIENT_ID to its id",
+    ended_by: Some("delete the key at https://poe.com/api/keys"),
+    identity_scope: None,
+    spec: |_args, _own| Arc::new(Poe::default()),
 };
 
 pub(super) static GEMINI: Row = Row {

@@ -1,9 +1,12 @@
 //! The vendors that document a sign-in for third parties: from the sign-in to an authorized request.
 
+use std::time::Duration;
+
 use llm_auth_testkit::{Approval, ProviderKit};
 use serde_json::Value;
 
 use crate::support::browser::{chat, final_url, parameter};
+use crate::support::done::Done;
 use crate::support::from_afar::FromAfar;
 use crate::support::user::User;
 
@@ -113,4 +116,35 @@ fn hugging_face_signs_in_by_a_device_code_and_in_the_browser() {
     hands_out(&user, user.kit.huggingface());
     let address = "person@testkit.example";
     assert_eq!(row(&user, "huggingface")["identity"], address);
+}
+
+#[test]
+fn poe_gives_a_key_that_does_not_expire_or_one_that_does() {
+    let user = User::new();
+    let done = user.sign_in_with_browser(&["login", "poe", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let key = hands_out(&user, user.kit.poe());
+    assert!(key.starts_with("sk-poe-"), "{key}");
+    is_for_ever(&user, "poe");
+    ends(&user, "poe", "https://poe.com/api/keys");
+
+    // The user chose an expiry.
+    let day = Duration::from_secs(86_400);
+    user.kit.poe().set_access_lifetime(day);
+    let done = user.sign_in_with_browser(&["login", "poe", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    hands_out(&user, user.kit.poe());
+    assert!(row(&user, "poe")["expires_at"].is_string());
+    user.expire("poe");
+    user.run(&["token", "poe"]).assert_failed(3, "poe");
+}
+
+#[test]
+fn poe_without_a_client_says_where_to_create_one() {
+    let user = User::new();
+    let mut command = user.command(&["login", "poe"]);
+    let done = Done::of(command.env_remove("LLM_AUTH_POE_CLIENT_ID"));
+    done.assert_failed(1, "the OAuth client is not set");
+    assert!(done.err.contains("https://poe.com/api/clients"), "{done:?}");
+    assert!(done.err.contains("LLM_AUTH_POE_CLIENT_ID"), "{done:?}");
 }

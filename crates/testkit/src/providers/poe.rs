@@ -62,6 +62,13 @@ impl SimulatedProvider for Poe {
         id == CLIENT
     }
 
+    fn env(&self, base_url: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("LLM_AUTH_POE_BASE_URL", base_url.to_owned()),
+            ("LLM_AUTH_POE_CLIENT_ID", CLIENT.to_owned()),
+        ]
+    }
+
     fn token(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
         let known = |id: &str| id == CLIENT || state.more_clients.contains(id);
         let client = public_client(call.form, known)?.to_owned();
