@@ -7,6 +7,10 @@ pub use llm_auth_core::*;
 #[cfg_attr(docsrs, doc(cfg(feature = "gemini")))]
 pub use llm_auth_gemini as gemini;
 
+#[cfg(feature = "github")]
+#[cfg_attr(docsrs, doc(cfg(feature = "github")))]
+pub use llm_auth_github as github;
+
 #[cfg(feature = "huggingface")]
 #[cfg_attr(docsrs, doc(cfg(feature = "huggingface")))]
 pub use llm_auth_huggingface as huggingface;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use llm_auth::gemini::{Gemini, OAuthClient};
+use llm_auth::github::GitHub;
 use llm_auth::huggingface::HuggingFace;
 use llm_auth::minimax::MiniMax;
 use llm_auth::openrouter::OpenRouter;
@@ -13,7 +14,15 @@ use llm_auth_core::ProviderSpec;
 use super::args::ProviderArgs;
 
 /// All providers, in the order in which they are listed.
-pub(super) static ALL: [&Row; 6] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE, &OPENROUTER, &POE];
+pub(super) static ALL: [&Row; 7] = [
+    &QWEN,
+    &MINIMAX,
+    &GEMINI,
+    &HUGGINGFACE,
+    &OPENROUTER,
+    &POE,
+    &GITHUB,
+];
 
 /// A provider as the command knows it.
 #[derive(Debug)]
@@ -117,6 +126,21 @@ pub(super) static POE: Row = Row {
     ended_by: Some("delete the key at https://poe.com/api/keys"),
     identity_scope: None,
     spec: |_args, _own| Arc::new(Poe::default()),
+};
+
+pub(super) static GITHUB: Row = Row {
+    name: "github",
+    alias: Some("copilot"),
+    title: "GitHub",
+    availability: "You need the client id of your own GitHub App or OAuth App. Copilot takes the token \
+                   through its SDK and CLI only, and needs a plan of yours.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "register a GitHub App with the device flow at https://github.com/settings/apps/new, \
+                    then set LLM_AUTH_GITHUB_CLIENT_ID to its client id",
+    ended_by: Some("revoke the app at https://github.com/settings/applications"),
+    identity_scope: None,
+    spec: |_args, _own| Arc::new(GitHub::default()),
 };
 
 pub(super) static GEMINI: Row = Row {

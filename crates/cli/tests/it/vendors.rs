@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_testkit::{Approval, ProviderKit};
+use llm_auth_testkit::{Approval, Fault, Operation, ProviderKit};
 use serde_json::Value;
 
 use crate::support::browser::{chat, final_url, parameter};
@@ -147,4 +147,54 @@ fn poe_without_a_client_says_where_to_create_one() {
     done.assert_failed(1, "the OAuth client is not set");
     assert!(done.err.contains("https://poe.com/api/clients"), "{done:?}");
     assert!(done.err.contains("LLM_AUTH_POE_CLIENT_ID"), "{done:?}");
+}
+
+#[test]
+fn github_signs_in_with_a_github_app_and_refreshes_without_a_secret() {
+    let user = User::new();
+    user.sign_in(&["github"]);
+    let first = hands_out(&user, user.kit.github());
+    assert!(first.starts_with("ghu_"), "{first}");
+    assert_eq!(row(&user, "github")["renewable"], true);
+    user.expire("github");
+    assert_ne!(hands_out(&user, user.kit.github()), first);
+    assert_eq!(user.kit.github().counters().refresh_ok, 1);
+    // The rejection comes with status 200.
+    user.kit.github().revoke_families();
+    let done = user.run(&["token", "github", "--force-refresh"]);
+    done.assert_failed(3, "bad_refresh_token");
+    user.sign_in(&["github"]);
+    let settings = "https://github.com/settings/applications";
+    ends(&user, "github", settings);
+}
+
+#[test]
+fn a_token_of_an_oauth_app_at_github_does_not_expire() {
+    let user = User::new();
+    let mut command = user.command(&["login", "github"]);
+    let done = Done::of(command.env("LLM_AUTH_GITHUB_CLIENT_ID", "Ov23testkit-app"));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    hands_out(&user, user.kit.github());
+    is_for_ever(&user, "github");
+    assert_eq!(user.stored("github")["refresh"], "");
+}
+
+#[test]
+fn github_that_polls_are_too_fast_for_names_the_interval_and_is_waited_for() {
+    let user = User::new();
+    let slow_down = r#"{"error":"slow_down","interval":0.2}"#;
+    let github = user.kit.github();
+    github.fault(Operation::Poll, Fault::response(200, slow_down));
+    github.set_slow_down_step(Duration::ZERO);
+    user.sign_in(&["github"]);
+    hands_out(&user, github);
+    assert_eq!(github.faults_left(), 0);
+}
+
+#[test]
+fn a_client_id_that_no_app_at_github_has_is_a_matter_of_configuration() {
+    let user = User::new();
+    let mut command = user.command(&["login", "github"]);
+    let done = Done::of(command.env("LLM_AUTH_GITHUB_CLIENT_ID", "made-up-app"));
+    done.assert_failed(1, "Not Found");
 }

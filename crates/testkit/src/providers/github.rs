@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::simulated::SimulatedProvider;
-use crate::http::{Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, encode};
+use crate::http::{self, Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, encode};
 use crate::oauth::{
     DEVICE_CODE, Issued, Poll, RefreshOutcome, TokenFormat, device_authorization, token_response,
 };
@@ -55,10 +55,20 @@ impl SimulatedProvider for GitHub {
         [GITHUB_APP, OAUTH_APP].contains(&id)
     }
 
+    fn env(&self, base_url: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("LLM_AUTH_GITHUB_BASE_URL", base_url.to_owned()),
+            ("LLM_AUTH_GITHUB_CLIENT_ID", GITHUB_APP.to_owned()),
+        ]
+    }
+
     fn device_authorization(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        if call.form.get("client_id").is_none() {
+            return http::reject(400, "invalid_request", "client_id is required");
+        }
         let Some(client) = self.client(call, state) else {
             let response = Response::json(404, &json!({"error": "Not Found"}));
-            return Err(Rejected::new("client_id is missing or unknown", response));
+            return Err(Rejected::new("no app has this client_id", response));
         };
         let scope = call.form.get("scope").unwrap_or_default();
         let grant = state.open_device(&client, scope, None);
