@@ -74,7 +74,7 @@ impl SimulatedProvider for OpenRouter {
         if form.get("code_challenge_method") != Some("S256") {
             return reject(400, "Invalid code_challenge_method");
         }
-        // The exchange names no address, and whoever holds the verifier is the client.
+        // The exchange names no address; the verifier alone decides.
         let redirect_uri = state.redirect_of(code).unwrap_or_default();
         let form = form.clone().with("redirect_uri", &redirect_uri);
         match state.redeem(&form, CLIENT) {
