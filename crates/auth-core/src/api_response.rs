@@ -72,7 +72,8 @@ impl<'a> ApiResponse<'a> {
         Self { status, body }
     }
 
-    /// The status if only the HTTP status counts (RFC 6750 section 3.1).
+    /// The status if only the HTTP status counts (RFC 6750 section 3.1, and 402 of RFC 9110 section
+    /// 15.5.3, which is sent if the credit is used up).
     ///
     /// # Examples
     ///
@@ -86,6 +87,7 @@ impl<'a> ApiResponse<'a> {
     pub const fn by_status(&self) -> ApiStatus {
         match self.status {
             401 => ApiStatus::RefreshNeeded,
+            402 => ApiStatus::Quota,
             429 => ApiStatus::RateLimited,
             408 | 500..=599 => ApiStatus::Transient,
             _ => ApiStatus::Ok,

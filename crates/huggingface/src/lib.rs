@@ -34,6 +34,16 @@ pub struct HuggingFace {
 
 impl HuggingFace {
     /// With the id of a public OAuth app, which has no secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_huggingface::{FlowKind, HuggingFace, ProviderSpec as _};
+    ///
+    /// // In the browser instead of by a device code.
+    /// let app = HuggingFace::with_client("made-up-client-id");
+    /// let provider = app.builder().flow(FlowKind::Code).build();
+    /// ```
     #[must_use]
     pub fn with_client(id: impl Into<String>) -> Self {
         Self {

@@ -7,6 +7,10 @@ pub use llm_auth_core::*;
 #[cfg_attr(docsrs, doc(cfg(feature = "gemini")))]
 pub use llm_auth_gemini as gemini;
 
+#[cfg(feature = "github")]
+#[cfg_attr(docsrs, doc(cfg(feature = "github")))]
+pub use llm_auth_github as github;
+
 #[cfg(feature = "huggingface")]
 #[cfg_attr(docsrs, doc(cfg(feature = "huggingface")))]
 pub use llm_auth_huggingface as huggingface;
@@ -25,6 +29,14 @@ pub use llm_auth_oidc as oidc;
 #[cfg(feature = "openai")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openai")))]
 pub use llm_auth_openai as openai;
+
+#[cfg(feature = "openrouter")]
+#[cfg_attr(docsrs, doc(cfg(feature = "openrouter")))]
+pub use llm_auth_openrouter as openrouter;
+
+#[cfg(feature = "poe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "poe")))]
+pub use llm_auth_poe as poe;
 
 #[cfg(feature = "qwen")]
 #[cfg_attr(docsrs, doc(cfg(feature = "qwen")))]

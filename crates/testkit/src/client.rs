@@ -67,16 +67,20 @@ impl UserPrompt for Browser {
 #[derive(Debug)]
 pub struct PendingSignIn {
     url: String,
+    redirect_uri: String,
     task: JoinHandle<Result<OAuthToken>>,
 }
 
-/// Passes the authorization URL on.
-struct Urls(mpsc::UnboundedSender<String>);
+/// Passes the authorization URL on, and the redirect URI: providers differ in the parameter for it.
+struct Urls(mpsc::UnboundedSender<(String, String)>);
 
 impl UserPrompt for Urls {
     fn notify(&self, event: &LoginEvent<'_>) {
-        if let LoginEvent::AuthorizationUrl { url, .. } = event {
-            let _gone = self.0.send((*url).to_owned());
+        if let LoginEvent::AuthorizationUrl {
+            url, redirect_uri, ..
+        } = event
+        {
+            let _gone = self.0.send(((*url).to_owned(), (*redirect_uri).to_owned()));
         }
     }
 }
@@ -90,8 +94,12 @@ impl PendingSignIn {
     pub async fn begin(provider: impl AuthProvider + 'static) -> Result<Self> {
         let (sender, mut urls) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move { provider.authenticate(&Urls(sender)).await });
-        if let Some(url) = urls.recv().await {
-            return Ok(Self { url, task });
+        if let Some((url, redirect_uri)) = urls.recv().await {
+            return Ok(Self {
+                url,
+                redirect_uri,
+                task,
+            });
         }
         match finished(task.await) {
             Err(error) => Err(error),
@@ -123,7 +131,7 @@ impl PendingSignIn {
     /// Requests a path with a query where the redirect URI points, in a task: the page may come
     /// only when the sign-in ends. `{STATE}` becomes the `state` of the authorization request.
     pub fn callback(&self, target: &str) -> JoinHandle<io::Result<u16>> {
-        let uri = self.parameter("redirect_uri");
+        let uri = &self.redirect_uri;
         let target = target.replace("{STATE}", &self.parameter("state"));
         let host = uri.strip_prefix("http://").and_then(|rest| {
             let (host, _path) = rest.split_once('/')?;
@@ -133,10 +141,16 @@ impl PendingSignIn {
         tokio::spawn(async move { browse(&url).await })
     }
 
+    /// The redirect URI.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
     /// The path of the redirect URI.
     #[must_use]
     pub fn redirect_path(&self) -> String {
-        let uri = self.parameter("redirect_uri");
+        let uri = &self.redirect_uri;
         let rest = uri.strip_prefix("http://").unwrap_or_default();
         rest.find('/').map_or("", |at| &rest[at..]).to_owned()
     }

@@ -44,7 +44,7 @@ type Check<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 /// - an [`AuthManager`](llm_auth_core::AuthManager) refreshes it: the access token is new, the
 ///   refresh token rotates as the configuration says, and stays if the server omits it; a rejected
 ///   refresh token needs a sign-in; a refresh names the client of the session, and an error repeats
-///   no secret;
+///   no secret. This does not apply to a provider [without refresh tokens](Self::without_refresh_tokens);
 /// - a revocation is confirmed and the session is dead at the server, or the provider reports that
 ///   it is not supported;
 /// - a denial and an expiry end a sign-in as such, and failures between it and the server do not;
@@ -87,6 +87,7 @@ pub struct Conformance<S: ?Sized> {
     make: Make<S>,
     first_client: Option<String>,
     wire_cases: usize,
+    refreshes: bool,
     is_own_case: Box<dyn Fn(&WireCase) -> bool + Send + Sync>,
 }
 
@@ -103,6 +104,7 @@ impl<S: ProviderSpec + ?Sized> Conformance<S> {
             make: Box::new(make),
             first_client: None,
             wire_cases: 0,
+            refreshes: true,
             is_own_case: Box::new(|_| true),
         }
     }
@@ -131,13 +133,20 @@ impl<S: ProviderSpec + ?Sized> Conformance<S> {
         self
     }
 
+    /// The provider issues no refresh tokens: its sessions are API keys, say. Nothing is refreshed
+    /// then, and a session with a refresh token is a failure. Default: it issues them.
+    pub fn without_refresh_tokens(mut self) -> Self {
+        self.refreshes = false;
+        self
+    }
+
     /// Runs all checks.
     ///
     /// # Errors
     ///
     /// What failed, one line each.
     pub async fn check(self) -> Result<(), Failures> {
-        let subject = Subject::new(self.make, self.first_client);
+        let subject = Subject::new(self.make, self.first_client, self.refreshes);
         let mut failures = Failures::of(subject.name());
         let cases = crate::cases::wire_cases(subject.name());
         let own: Vec<_> = cases.into_iter().filter(&*self.is_own_case).collect();
@@ -172,30 +181,37 @@ impl<S: ProviderSpec + ?Sized> Conformance<S> {
                 failures.record(&name, limited(check).await);
             }
         }
-        let checks: [(&str, Check<'_>); 13] = [
+        if subject.refreshes {
+            let checks: [(&str, Check<'_>); 6] = [
+                ("refresh", Box::pin(refresh::check(&subject))),
+                ("kept refresh token", Box::pin(refresh::omission(&subject))),
+                (
+                    "rejected refresh token",
+                    Box::pin(refresh::rejection(&subject)),
+                ),
+                (
+                    "client of the session",
+                    Box::pin(responses::recorded_client(&subject)),
+                ),
+                (
+                    "senseless lifetime",
+                    Box::pin(responses::senseless_lifetime(&subject)),
+                ),
+                (
+                    "repeated secret",
+                    Box::pin(responses::repeated_secret(&subject)),
+                ),
+            ];
+            for (name, check) in checks {
+                failures.record(name, limited(check).await);
+            }
+        }
+        let checks: [(&str, Check<'_>); 7] = [
             ("device code request", Box::pin(device::request(&subject))),
             ("trouble at polls", Box::pin(device::trouble(&subject))),
-            ("refresh", Box::pin(refresh::check(&subject))),
-            ("kept refresh token", Box::pin(refresh::omission(&subject))),
-            (
-                "rejected refresh token",
-                Box::pin(refresh::rejection(&subject)),
-            ),
-            (
-                "client of the session",
-                Box::pin(responses::recorded_client(&subject)),
-            ),
             (
                 "no refresh token",
                 Box::pin(responses::no_refresh_token(&subject)),
-            ),
-            (
-                "senseless lifetime",
-                Box::pin(responses::senseless_lifetime(&subject)),
-            ),
-            (
-                "repeated secret",
-                Box::pin(responses::repeated_secret(&subject)),
             ),
             ("revocation", Box::pin(revocation::check(&subject))),
             ("recipients", Box::pin(recipients::check(&subject))),

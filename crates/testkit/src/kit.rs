@@ -51,6 +51,30 @@ impl Testkit {
         &self.shared.base_url
     }
 
+    /// OpenRouter.
+    #[must_use]
+    pub fn openrouter(&self) -> &ProviderKit {
+        self.provider(Provider::OpenRouter)
+    }
+
+    /// Hugging Face.
+    #[must_use]
+    pub fn huggingface(&self) -> &ProviderKit {
+        self.provider(Provider::HuggingFace)
+    }
+
+    /// Poe.
+    #[must_use]
+    pub fn poe(&self) -> &ProviderKit {
+        self.provider(Provider::Poe)
+    }
+
+    /// GitHub.
+    #[must_use]
+    pub fn github(&self) -> &ProviderKit {
+        self.provider(Provider::GitHub)
+    }
+
     /// Qwen.
     #[must_use]
     pub fn qwen(&self) -> &ProviderKit {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use llm_auth_testkit::{Approval, Rotation, Testkit, TestkitBuilder};
 use tokio::io::AsyncReadExt as _;
 
-const HELP: &str = "Simulated Qwen, MiniMax and Google authorization servers on 127.0.0.1
+const HELP: &str = "Simulated authorization servers on 127.0.0.1: OpenRouter, Hugging Face, Poe, GitHub, Qwen, MiniMax
+and Google
 
 Usage: llm-auth-testkit [OPTIONS]
 

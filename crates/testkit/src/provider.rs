@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Provider {
+    /// OpenRouter: a code with PKCE is exchanged for an API key, without a client.
+    OpenRouter,
+    /// Hugging Face: device flow, and authorization code with PKCE.
+    HuggingFace,
+    /// Poe: a code with PKCE is exchanged for an API key.
+    Poe,
+    /// GitHub: device flow, whose errors come with status 200.
+    GitHub,
     /// Qwen: device flow with PKCE.
     Qwen,
     /// MiniMax: user-code device flow with PKCE and an echoed `state`, in three dialects.
@@ -21,14 +29,19 @@ pub enum Provider {
 
 impl Provider {
     /// Every provider with its name, in the order of declaration.
-    pub(crate) const ALL: [(Self, &str); 4] = [
+    // Of providers with the same path the last one goes first; see `Shared::route`.
+    pub(crate) const ALL: [(Self, &str); 8] = [
+        (Self::OpenRouter, "openrouter"),
+        (Self::HuggingFace, "huggingface"),
+        (Self::Poe, "poe"),
+        (Self::GitHub, "github"),
         (Self::Qwen, "qwen"),
         (Self::MiniMax, "minimax"),
         (Self::Gemini, "gemini"),
         (Self::Standard, "standard"),
     ];
 
-    /// The name used by the control API: `qwen`, `minimax`, `gemini` or `standard`.
+    /// The name used by the control API, such as `qwen` or `standard`.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1

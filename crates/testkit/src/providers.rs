@@ -3,13 +3,21 @@
 mod chat;
 mod consent;
 mod gemini;
+mod github;
+mod huggingface;
 mod minimax;
+mod openrouter;
+mod poe;
 mod qwen;
 mod simulated;
 mod standard;
 
 use gemini::Gemini;
+use github::GitHub;
+use huggingface::huggingface;
 use minimax::MiniMax;
+use openrouter::OpenRouter;
+use poe::Poe;
 use qwen::Qwen;
 
 use crate::oauth::Client;
@@ -31,6 +39,10 @@ pub(crate) fn simulated(
     configuration: &Configuration,
 ) -> Box<dyn SimulatedProvider> {
     match provider {
+        Provider::OpenRouter => Box::new(OpenRouter),
+        Provider::HuggingFace => Box::new(huggingface()),
+        Provider::Poe => Box::new(Poe),
+        Provider::GitHub => Box::new(GitHub),
         Provider::Qwen => Box::new(Qwen),
         Provider::MiniMax => Box::new(MiniMax),
         Provider::Gemini => Box::new(Gemini::new(configuration.google_client.clone())),

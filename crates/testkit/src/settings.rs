@@ -68,6 +68,9 @@ pub enum RejectionForm {
     StatusError,
 }
 
+/// The lifetime of a key that does not expire.
+pub(crate) const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) approval: Approval,

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Clock;
-use crate::http::{Request, Route};
+use crate::http::{Form, Request, Route};
 use crate::oauth::Client;
 use crate::provider::Provider;
 use crate::provider_kit::ProviderKit;
@@ -46,16 +46,31 @@ impl Shared {
 
     /// The provider that has a path, and what the path is for. The paths of the standard provider,
     /// which a test may have configured, go before those of the others. If several providers have
-    /// the path (`/v1/models`, say), the one that issued the token of the request goes first.
+    /// the path (`/v1/models` or `/token`, say), the one goes first that issued the token of the
+    /// request, or that knows its client.
     pub(crate) fn route(&self, request: &Request) -> Option<(&ProviderKit, Route)> {
         let kits = self.providers.iter().rev();
         let found = kits.filter_map(|kit| Some((kit, kit.simulated().route(&request.path)?)));
-        let found: Vec<_> = found.collect();
+        let mut found: Vec<_> = found.collect();
+        // One provider's former path may be another's.
+        found.sort_by_key(|(_, route)| matches!(route, Route::Moved(_)));
         let issuer = request.bearer().and_then(|token| {
             let mut issuers = found.iter();
             issuers.find(|(kit, _)| kit.lock().grants.family_of(token).is_some())
         });
-        issuer.or_else(|| found.first()).copied()
+        let of_client = || {
+            let parameters = [&request.query.as_bytes(), &&request.body[..]];
+            let mut forms = parameters
+                .into_iter()
+                .filter_map(|text| Form::parse(text).ok());
+            let id = forms.find_map(|form| form.get("client_id").map(str::to_owned))?;
+            let knows = |kit: &ProviderKit| {
+                kit.simulated().has_client(&id) || kit.lock().more_clients.contains(&id)
+            };
+            found.iter().find(|(kit, _)| knows(kit))
+        };
+        let found_by = issuer.or_else(of_client).or_else(|| found.first());
+        found_by.copied()
     }
 
     pub(crate) fn unknown_paths(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The state of a provider.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::counters::Counters;
 use crate::faults::Script;
@@ -110,6 +111,12 @@ impl State {
         })
     }
 
+    /// The interval that the polls of a device flow must keep now.
+    pub(crate) fn required_interval(&mut self, form: &Form) -> Duration {
+        let device = self.device(form);
+        device.map_or(Duration::ZERO, |grant| grant.required())
+    }
+
     /// The outcome of a poll; `None` if its code was never issued here.
     pub(crate) fn poll(&mut self, form: &Form, client_id: &str, too_fast: bool) -> Option<Poll> {
         let settings = self.settings.clone();
@@ -121,6 +128,12 @@ impl State {
     pub(crate) fn device_by_user_code(&mut self, user_code: &str) -> Option<&mut DeviceGrant> {
         let mut devices = self.devices.iter_mut().rev();
         devices.find(|grant| grant.user_code.eq_ignore_ascii_case(user_code))
+    }
+
+    /// Where the browser was sent with a code.
+    pub(crate) fn redirect_of(&self, value: &str) -> Option<String> {
+        let code = self.codes.iter().find(|code| code.value == value)?;
+        Some(code.request.redirect_uri.clone())
     }
 
     /// Exchanges an authorization code; `None` if it was never issued here.

@@ -40,7 +40,8 @@ pub enum Operation {
 }
 
 /// The reason that a server gave, in any of the shapes seen: `{"error": "code"}` (RFC 6749 section
-/// 5.2) or Google's `{"error": {"status", "message"}}`.
+/// 5.2), Google's `{"error": {"status", "message"}}`, or OpenRouter's `{"error": {"code": 403,
+/// "message"}}`.
 ///
 /// # Examples
 ///
@@ -103,11 +104,15 @@ impl ErrorResponse {
             return Some(Self::new(code, fields.text("error_description")));
         }
         let error = fields.object("error")?;
-        let code = error
+        let word = error
             .text("status")
             .or_else(|| error.text("code"))
             .or_else(|| error.text("type"));
-        Some(Self::new(code.unwrap_or("error"), error.text("message")))
+        // A number is a word for want of a better one.
+        let number = || Some(error.number("code").ok()??.to_string());
+        let code = word.map(str::to_owned).or_else(number);
+        let code = code.as_deref().unwrap_or("error");
+        Some(Self::new(code, error.text("message")))
     }
 
     /// The same response, with another code for what it means: a vendor's own code in the words of
@@ -337,6 +342,21 @@ pub fn error_for(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_the_code_if_an_error_has_no_word_for_it() {
+        let endpoint = crate::SecureUrl::known("https://vendor.example/keys");
+        for (body, code) in [
+            (r#"{"error":{"code":403,"message":"made up"}}"#, "403"),
+            (r#"{"error":{"code":403,"type":"forbidden"}}"#, "forbidden"),
+            (r#"{"error":{"code":null}}"#, "error"),
+            (r#"{"error":{"code":[]}}"#, "error"),
+            (r#"{"error":{}}"#, "error"),
+        ] {
+            let fields = Response::for_test(&endpoint, 403, body).json().unwrap();
+            assert_eq!(ErrorResponse::read(&fields).unwrap().code(), code, "{body}");
+        }
+    }
 
     #[test]
     fn the_same_code_means_different_things_at_different_steps() {

@@ -192,7 +192,9 @@ impl TokenResponse {
     }
 
     fn read_member(fields: &JsonObject, name: &str, expires_in: Option<Duration>) -> Result<Self> {
-        let Some(access) = fields.text(name) else {
+        // One of blanks alone is none: no server issues it, and a header would not carry it.
+        let access = fields.text(name).filter(|text| !text.trim().is_empty());
+        let Some(access) = access else {
             return Err(senseless(match name {
                 "access_token" => "the token response has no access token".to_owned(),
                 name => format!("the token response has no `{name}`"),
@@ -202,6 +204,7 @@ impl TokenResponse {
             return Err(senseless("the token response has an `expires_in` of zero"));
         }
         let refresh = fields.text("refresh_token");
+        let refresh = refresh.filter(|text| !text.trim().is_empty());
         if !is_printable_ascii(access) || refresh.is_some_and(|text| !is_printable_ascii(text)) {
             return Err(senseless(
                 "the token response contains a token with invalid characters",
@@ -274,6 +277,30 @@ mod tests {
     use super::*;
     use crate::http::Response;
     use crate::secure_url::SecureUrl;
+
+    #[test]
+    fn a_key_that_is_missing_blank_or_no_text_is_an_error_and_an_odd_member_is_none() {
+        let endpoint = SecureUrl::known("https://vendor.example/keys");
+        for (body, is_good) in [
+            ("{}", false),
+            (r#"{"key":null}"#, false),
+            (r#"{"key":""}"#, false),
+            (r#"{"key":" \t "}"#, false),
+            (r#"{"key":7}"#, false),
+            (r#"{"key":{"value":"sk-made-up"}}"#, false),
+            (r#"{"key":"sk-made-up\n"}"#, false),
+            (r#"{"key":"sk-made-up","user_id":7,"more":[]}"#, true),
+            (r#"{"key":"sk-made-up","refresh_token":" "}"#, true),
+        ] {
+            let fields = Response::for_test(&endpoint, 200, body).json().unwrap();
+            let read = TokenResponse::read_api_key(&fields, "key", None);
+            assert_eq!(read.is_ok(), is_good, "{body}");
+            match read {
+                Ok(response) => assert!(response.refresh.is_none(), "{body}"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Protocol, "{body}"),
+            }
+        }
+    }
 
     #[test]
     fn an_api_key_may_live_for_ever_and_its_session_has_no_refresh_token() {

@@ -198,8 +198,9 @@ async fn forget(
             "not_supported",
             format!(
                 "removed from this computer. {} does not support revocation: copies of the tokens \
-                 stay valid until they expire",
-                provider.title()
+                 stay valid until {}",
+                provider.title(),
+                provider.tokens_end()
             ),
         ),
         Some(Err(error)) => (

@@ -118,6 +118,12 @@ impl ProviderName {
         self.0.availability
     }
 
+    /// Until when copies of its tokens stay valid after a sign-out that revokes nothing.
+    pub(crate) fn tokens_end(self) -> String {
+        let ended_by = self.0.ended_by;
+        ended_by.map_or_else(|| "they expire".into(), |what| format!("you {what}"))
+    }
+
     /// The way to sign in: the one that is chosen, otherwise the provider's first.
     pub(crate) fn flow(self, args: &ProviderArgs) -> Option<FlowKind> {
         let first = || self.config(args).flows.first().map(Flow::kind);

@@ -3,17 +3,29 @@
 use std::sync::Arc;
 
 use llm_auth::gemini::{Gemini, OAuthClient};
+use llm_auth::github::GitHub;
 use llm_auth::huggingface::HuggingFace;
 use llm_auth::minimax::MiniMax;
 use llm_auth::oidc::Server;
 use llm_auth::openai::OpenAi;
+use llm_auth::openrouter::OpenRouter;
+use llm_auth::poe::Poe;
 use llm_auth::qwen::Qwen;
 use llm_auth_core::ProviderSpec;
 
 use super::args::ProviderArgs;
 
 /// All providers, in the order in which they are listed.
-pub(super) static ALL: [&Row; 5] = [&QWEN, &MINIMAX, &GEMINI, &HUGGINGFACE, &OPENAI];
+pub(super) static ALL: [&Row; 8] = [
+    &QWEN,
+    &MINIMAX,
+    &GEMINI,
+    &HUGGINGFACE,
+    &OPENROUTER,
+    &POE,
+    &GITHUB,
+    &OPENAI,
+];
 
 /// A provider as the command knows it.
 #[derive(Debug)]
@@ -32,6 +44,9 @@ pub(super) struct Row {
     pub(super) takes_region: bool,
     /// What to do without an OAuth client, if each user brings one.
     pub(super) client_advice: &'static str,
+    /// What the user does to end copies of the tokens, if the provider does not support revocation
+    /// and there is such a page.
+    pub(super) ended_by: Option<&'static str>,
     /// A scope besides the library's: the command distinguishes accounts by their owners.
     pub(super) identity_scope: Option<&'static str>,
     /// The provider.
@@ -71,6 +86,7 @@ impl Row {
             takes_client_file: false,
             takes_region: false,
             client_advice: "run `llm-auth login oidc` again with --client-id",
+            ended_by: None,
             identity_scope: None,
             spec: Spec::Server(Box::new(server)),
         }))
@@ -93,6 +109,7 @@ pub(super) static QWEN: Row = Row {
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
+    ended_by: None,
     identity_scope: None,
     spec: Spec::Known(|_args, _own| Arc::new(Qwen::default())),
 };
@@ -107,6 +124,7 @@ pub(super) static MINIMAX: Row = Row {
     takes_client_file: false,
     takes_region: true,
     client_advice: "",
+    ended_by: None,
     identity_scope: None,
     spec: Spec::Known(|args, _own| Arc::new(MiniMax::new(args.region(), args.dialect))),
 };
@@ -121,8 +139,53 @@ pub(super) static HUGGINGFACE: Row = Row {
     takes_region: false,
     client_advice: "register a public OAuth app at https://huggingface.co/settings/applications/new, then \
                     set LLM_AUTH_HUGGINGFACE_CLIENT_ID to its id",
+    ended_by: None,
     identity_scope: Some("email"),
     spec: Spec::Known(|_args, _own| Arc::new(HuggingFace::default())),
+};
+
+pub(super) static OPENROUTER: Row = Row {
+    name: "openrouter",
+    alias: None,
+    title: "OpenRouter",
+    availability: "Open to all accounts. The session is an API key in your account, which does not \
+                   expire.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "",
+    ended_by: Some("delete the key at https://openrouter.ai/settings/keys"),
+    identity_scope: None,
+    spec: Spec::Known(|_args, _own| Arc::new(OpenRouter::default().key_label("llm-auth"))),
+};
+
+pub(super) static POE: Row = Row {
+    name: "poe",
+    alias: None,
+    title: "Poe",
+    availability: "You need the id of your own client. The session is an API key in your account; \
+                   API usage is billed to that account.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "create a client at https://poe.com/api/clients, then set \
+                    LLM_AUTH_POE_CLIENT_ID to its id",
+    ended_by: Some("delete the key at https://poe.com/api/keys"),
+    identity_scope: None,
+    spec: Spec::Known(|_args, _own| Arc::new(Poe::default())),
+};
+
+pub(super) static GITHUB: Row = Row {
+    name: "github",
+    alias: Some("copilot"),
+    title: "GitHub",
+    availability: "You need the client id of your own GitHub App or OAuth App. Copilot takes the token \
+                   through its SDK and CLI only, and needs a plan of yours.",
+    takes_client_file: false,
+    takes_region: false,
+    client_advice: "register a GitHub App with the device flow at https://github.com/settings/apps/new, \
+                    then set LLM_AUTH_GITHUB_CLIENT_ID to its client id",
+    ended_by: Some("revoke the app at https://github.com/settings/applications"),
+    identity_scope: None,
+    spec: Spec::Known(|_args, _own| Arc::new(GitHub::default())),
 };
 
 pub(super) static GEMINI: Row = Row {
@@ -135,6 +198,7 @@ pub(super) static GEMINI: Row = Row {
     takes_region: false,
     client_advice: "create an OAuth client of type \"Desktop app\" in the Google Cloud console, \
                     then run `llm-auth login gemini --client-file client_secret.json`",
+    ended_by: None,
     identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
     spec: Spec::Known(|_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
@@ -154,6 +218,7 @@ pub(super) static OPENAI: Row = Row {
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
+    ended_by: None,
     identity_scope: None,
     // Without a program's name it signs in no user.
     spec: Spec::Known(|_args, _own| Arc::new(OpenAi::default())),

@@ -51,4 +51,5 @@ mod untrusted_file_contents;
 #[cfg(unix)]
 mod unusual_files;
 mod variables;
+mod vendors;
 mod wire_cases;

@@ -1,67 +1,18 @@
 //! Signing in over SSH, without a display, and with a browser of one's own.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
 
 use llm_auth_testkit::Approval;
 
 use crate::support::browser::{browse, final_url, parameter, with_browser};
-use crate::support::done::Done;
+use crate::support::from_afar::FromAfar;
 use crate::support::user::User;
-
-/// A sign-in at a terminal that is far from any browser, with its authorization URL.
-struct FromAfar {
-    child: Child,
-    url: String,
-    err: BufReader<std::process::ChildStderr>,
-    printed: String,
-}
-
-impl FromAfar {
-    fn begin(user: &User) -> Self {
-        let mut child = user
-            .command(&["login", "gemini"])
-            .env("SSH_CONNECTION", "203.0.113.7 5000 192.0.2.4 22")
-            .env("USER", "mia")
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        let mut printed = String::new();
-        while !printed.contains("Waiting") {
-            assert!(err.read_line(&mut printed).unwrap() > 0, "{printed}");
-        }
-        let url = printed.lines().find(|line| line.starts_with("http://"));
-        Self {
-            child,
-            url: url.unwrap().to_owned(),
-            err,
-            printed,
-        }
-    }
-
-    fn paste(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-
-    fn end(mut self) -> Done {
-        // Standard input stays open, as a terminal's does.
-        let _open = self.child.stdin.take();
-        self.err.read_to_string(&mut self.printed).unwrap();
-        let done = Done::from(self.child.wait_with_output().unwrap());
-        Done {
-            err: self.printed,
-            ..done
-        }
-    }
-}
 
 #[test]
 fn over_ssh_the_final_url_is_pasted_without_a_flag() {
     let user = User::new();
-    let mut login = FromAfar::begin(&user);
+    let mut login = FromAfar::begin(&user, "gemini");
     assert!(
         login.printed.contains("connected over SSH"),
         "{}",
@@ -84,7 +35,7 @@ fn over_ssh_the_final_url_is_pasted_without_a_flag() {
 #[test]
 fn over_ssh_the_callback_through_a_forwarded_port_is_as_good() {
     let user = User::new();
-    let login = FromAfar::begin(&user);
+    let login = FromAfar::begin(&user, "gemini");
     let end = final_url(&login.url);
     let rest = end.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
@@ -104,7 +55,7 @@ fn over_ssh_the_callback_through_a_forwarded_port_is_as_good() {
 #[test]
 fn the_code_alone_is_enough_if_it_has_its_name() {
     let user = User::new();
-    let mut login = FromAfar::begin(&user);
+    let mut login = FromAfar::begin(&user, "gemini");
     let code = parameter(&final_url(&login.url), "code");
     login.paste(&format!("code={code}"));
     assert_eq!(login.end().code, Some(0));
@@ -113,7 +64,7 @@ fn the_code_alone_is_enough_if_it_has_its_name() {
 #[test]
 fn a_line_of_a_pipe_without_a_parameter_name_is_not_sent_to_the_provider() {
     let user = User::new();
-    let mut login = FromAfar::begin(&user);
+    let mut login = FromAfar::begin(&user, "gemini");
     let end = final_url(&login.url);
     for line in [
         &parameter(&end, "code"),
@@ -132,7 +83,7 @@ fn a_line_of_a_pipe_without_a_parameter_name_is_not_sent_to_the_provider() {
 #[test]
 fn a_final_url_with_an_unknown_code_does_not_end_the_sign_in() {
     let user = User::new();
-    let mut login = FromAfar::begin(&user);
+    let mut login = FromAfar::begin(&user, "gemini");
     let end = final_url(&login.url);
     let state = parameter(&end, "state");
     login.paste(&format!("code=forged-code&state={state}"));
@@ -146,7 +97,7 @@ fn a_final_url_with_an_unknown_code_does_not_end_the_sign_in() {
 #[test]
 fn a_mistaken_or_forged_paste_does_no_harm() {
     let user = User::new();
-    let mut login = FromAfar::begin(&user);
+    let mut login = FromAfar::begin(&user, "gemini");
     let end = final_url(&login.url);
     let state = parameter(&end, "state");
     let code = parameter(&end, "code");

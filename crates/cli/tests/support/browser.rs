@@ -46,6 +46,23 @@ pub(crate) fn final_url(url: &str) -> String {
     location(url).unwrap()
 }
 
+/// The status of a chat request with this token.
+pub(crate) fn chat(url: &str, token: &str) -> u16 {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let body = r#"{"model":"any","messages":[{"role":"user","content":"hello"}]}"#;
+    let request = format!(
+        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
 /// The value of a parameter of an address, as it stands there.
 pub(crate) fn parameter(url: &str, name: &str) -> String {
     let start = format!("{name}=");

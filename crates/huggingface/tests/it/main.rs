@@ -13,7 +13,7 @@ use llm_auth_testkit::{
 #[tokio::test]
 async fn hugging_face_conforms() -> Result<(), Failures> {
     let conformance = Conformance::of(HuggingFaceProvider::builder());
-    conformance.wire_cases(5).check().await
+    conformance.wire_cases(11).check().await
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Signing in to MCP servers, over real sockets.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 #[cfg(feature = "bridge")]
 mod bridge;

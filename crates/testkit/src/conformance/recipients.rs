@@ -36,6 +36,9 @@ pub(super) async fn check<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Res
     let trusting = subject.trusting(base)?.build();
     let permitted = trusting.check_session(&session);
     expect("the check of a session for a trusted server", permitted)?;
+    if !subject.refreshes {
+        return Ok(());
+    }
     // The server does not know the token; that it came is enough.
     let _rejected = trusting.refresh(&session).await;
     ensure(elsewhere.provider().counters().refreshes == 1, || {
@@ -49,10 +52,10 @@ async fn goes_nowhere<S: ProviderSpec + ?Sized>(
     base: &str,
 ) -> Result<(), String> {
     let endpoints = &provider.config().endpoints;
-    let mut outcomes = vec![
-        ("check_session", provider.check_session(session)),
-        ("refresh", provider.refresh(session).await.map(drop)),
-    ];
+    let mut outcomes = vec![("check_session", provider.check_session(session))];
+    if session.refresh.is_some() {
+        outcomes.push(("refresh", provider.refresh(session).await.map(drop)));
+    }
     if endpoints.revocation.is_some() {
         outcomes.push(("revoke", provider.revoke(session).await.map(drop)));
     }

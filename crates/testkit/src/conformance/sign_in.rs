@@ -36,8 +36,12 @@ pub(super) async fn check<S: ProviderSpec + ?Sized>(
     })?;
     let is_live = server.provider().is_live_access(session.access.expose());
     ensure(is_live, || "the access token is not the server's".into())?;
-    ensure(session.refresh.is_some(), || {
-        "the session has no refresh token, although the server issued one".into()
+    ensure(session.refresh.is_some() == subject.refreshes, || {
+        match subject.refreshes {
+            true => "the session has no refresh token, although the server issued one",
+            false => "the session has a refresh token, although the provider issues none",
+        }
+        .into()
     })?;
     records(subject, &provider, &session)?;
     shows_no_secret("the session", &session, &session)?;

@@ -32,6 +32,8 @@ pub(super) struct Subject<S: ?Sized> {
     first_client: Option<String>,
     config: OAuthConfig,
     simulated: Provider,
+    /// Whether its sessions have a refresh token.
+    pub(super) refreshes: bool,
 }
 
 /// A simulated server on which only one provider is used.
@@ -41,7 +43,7 @@ pub(super) struct Server {
 }
 
 impl<S: ProviderSpec + ?Sized> Subject<S> {
-    pub(super) fn new(make: Make<S>, first_client: Option<String>) -> Self {
+    pub(super) fn new(make: Make<S>, first_client: Option<String>, refreshes: bool) -> Self {
         let config = make().build().config().clone();
         let mut names = Provider::ALL.into_iter();
         let found = names.find(|(_, name)| *name == config.name);
@@ -57,6 +59,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
             first_client,
             config,
             simulated,
+            refreshes,
         };
         subject.config = subject.builder().build().config().clone();
         subject

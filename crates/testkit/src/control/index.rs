@@ -18,8 +18,9 @@ pub(super) fn index(shared: &Shared) -> Response {
     let body = format!(
         "<h2>Point llm-auth here</h2><pre>{}</pre>\
          <h2>Logins that wait for you</h2><ul>{pending}</ul>\
-         <p>Codes are typed in at <a href=\"/authorize\">Qwen</a> or \
-         <a href=\"/oauth-authorize\">MiniMax</a>.</p>\
+         <p>Codes are typed in at <a href=\"/authorize\">Qwen</a>, \
+         <a href=\"/oauth-authorize\">MiniMax</a>, <a href=\"/device\">Hugging Face</a> or \
+         <a href=\"/login/device\">GitHub</a>.</p>\
          <h2>Control</h2><pre>{}</pre>",
         escape(&exports),
         escape(CONTROL)

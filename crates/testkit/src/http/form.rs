@@ -1,5 +1,7 @@
 //! The strict reading of form-encoded parameters.
 
+use std::collections::BTreeMap;
+
 /// Parameter names that may be repeated in an error; any other could be half a secret.
 const KNOWN: [&str; 19] = [
     "access_type",
@@ -50,6 +52,21 @@ impl Form {
             pairs.push((name, value));
         }
         Ok(Self { pairs })
+    }
+
+    /// The members of a JSON object of strings.
+    pub(crate) fn of_json(text: &[u8]) -> Result<Self, String> {
+        let members: BTreeMap<String, String> = serde_json::from_slice(text)
+            .map_err(|_quotes_it| "the body is no JSON object of strings".to_owned())?;
+        Ok(Self {
+            pairs: members.into_iter().collect(),
+        })
+    }
+
+    /// The same parameters with one more.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.pairs.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// A parameter; one without a value counts as omitted (RFC 6749 section 3.1).

@@ -40,15 +40,26 @@ impl Request {
 
     /// The form of a credential request, or what is wrong with the request.
     pub(crate) fn strict_form(&self) -> Result<Form, Malformed> {
+        self.is_credential_request("application/x-www-form-urlencoded")?;
+        Form::parse(&self.body).map_err(Malformed::Request)
+    }
+
+    /// The same of a request in JSON, whose object holds only strings.
+    pub(crate) fn strict_json(&self) -> Result<Form, Malformed> {
+        self.is_credential_request("application/json")?;
+        Form::of_json(&self.body).map_err(Malformed::Request)
+    }
+
+    fn is_credential_request(&self, media_type: &str) -> Result<(), Malformed> {
         if self.header("user-agent").is_none_or(str::is_empty) {
             return Err(Malformed::NoUserAgent);
         }
-        if self.media_type() != "application/x-www-form-urlencoded" {
-            return Err(Malformed::Request(
-                "Content-Type is not application/x-www-form-urlencoded".to_owned(),
-            ));
+        if self.media_type() != media_type {
+            return Err(Malformed::Request(format!(
+                "Content-Type is not {media_type}"
+            )));
         }
-        Form::parse(&self.body).map_err(Malformed::Request)
+        Ok(())
     }
 }
 

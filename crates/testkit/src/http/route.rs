@@ -12,6 +12,8 @@ use crate::provider::Operation;
 pub(crate) enum Route {
     DeviceAuthorization,
     Token,
+    /// A token endpoint that takes a JSON object and exchanges codes only.
+    Keys,
     Revocation,
     /// A revocation that may also carry its token in the query.
     RevocationByQuery,
@@ -36,6 +38,7 @@ impl Route {
             Self::Api(api) => api.methods(),
             Self::DeviceAuthorization
             | Self::Token
+            | Self::Keys
             | Self::Revocation
             | Self::RevocationByQuery
             | Self::Moved(_) => POST,
@@ -47,10 +50,11 @@ impl Route {
         let query = || Form::parse(request.query.as_bytes()).map_err(Malformed::Request);
         let credentials_in_url = !request.query.is_empty() && request.method == Method::POST;
         match self {
-            Self::DeviceAuthorization | Self::Token if credentials_in_url => Err(
+            Self::DeviceAuthorization | Self::Token | Self::Keys if credentials_in_url => Err(
                 Malformed::Request("parameters in the URL of a credential request".to_owned()),
             ),
             Self::RevocationByQuery if credentials_in_url => query(),
+            Self::Keys => request.strict_json(),
             Self::DeviceAuthorization
             | Self::Token
             | Self::Revocation
@@ -77,6 +81,7 @@ impl Route {
         match self {
             Self::DeviceAuthorization => Operation::DeviceAuthorization,
             Self::Token => token_operation(&request.body),
+            Self::Keys => Operation::Exchange,
             Self::Revocation | Self::RevocationByQuery => Operation::Revocation,
             Self::ApprovalPage => Operation::Authorization,
             Self::TokenInfo => Operation::TokenInfo,

@@ -90,6 +90,11 @@ impl DeviceGrant {
         self.created.elapsed() >= self.lifetime
     }
 
+    /// The interval that its polls must keep now.
+    pub(crate) fn required(&self) -> Duration {
+        self.required
+    }
+
     pub(crate) fn is_pending(&self) -> bool {
         self.decision == Decision::Open && !self.spent && !self.expired()
     }

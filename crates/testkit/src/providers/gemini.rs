@@ -74,6 +74,10 @@ impl SimulatedProvider for Gemini {
         CHAT
     }
 
+    fn has_client(&self, id: &str) -> bool {
+        id == self.client.id
+    }
+
     fn env(&self, base_url: &str) -> Vec<(&'static str, String)> {
         vec![
             ("LLM_AUTH_GEMINI_BASE_URL", base_url.to_owned()),

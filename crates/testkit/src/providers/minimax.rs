@@ -47,6 +47,10 @@ impl SimulatedProvider for MiniMax {
         })
     }
 
+    fn has_client(&self, id: &str) -> bool {
+        dialect::is_client(id)
+    }
+
     fn settings(&self, base_url: &str) -> Settings {
         Settings {
             code_lifetime: Duration::from_secs(600),

@@ -28,6 +28,11 @@ pub(crate) trait SimulatedProvider: fmt::Debug + Send + Sync {
     /// The path of an API call that accepts only a live access token.
     fn chat_path(&self) -> &str;
 
+    /// Whether the client is its own, which decides between providers with the same path.
+    fn has_client(&self, _id: &str) -> bool {
+        false
+    }
+
     /// The environment variables that make the `llm-auth` command use this server.
     fn env(&self, _base_url: &str) -> Vec<(&'static str, String)> {
         Vec::new()

@@ -25,11 +25,9 @@ use crate::provider::Provider;
 use crate::settings::{Approval, Settings};
 use crate::state::State;
 
-const TITLE: &str = "Sign in to the simulated provider";
-
 impl SimulatedProvider for StandardProvider {
     fn provider(&self) -> Provider {
-        Provider::Standard
+        self.provider
     }
 
     fn route(&self, path: &str) -> Option<Route> {
@@ -54,14 +52,25 @@ impl SimulatedProvider for StandardProvider {
     }
 
     fn token_format(&self) -> TokenFormat {
-        TokenFormat {
-            access: "testkit-access-",
-            refresh: "testkit-refresh-",
-        }
+        self.tokens
     }
 
     fn chat_path(&self) -> &str {
         &self.chat_path
+    }
+
+    fn has_client(&self, id: &str) -> bool {
+        id == self.client_id
+    }
+
+    fn env(&self, base_url: &str) -> Vec<(&'static str, String)> {
+        let Some((base, client)) = self.variables else {
+            return Vec::new();
+        };
+        vec![
+            (base, base_url.to_owned()),
+            (client, self.client_id.clone()),
+        ]
     }
 
     fn page_delay(&self, path: &str, approval: Approval) -> Option<Duration> {
@@ -111,10 +120,10 @@ impl SimulatedProvider for StandardProvider {
     fn approval_page(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
         if call.request.path == self.verification_path {
             let path = &self.verification_path;
-            return Ok(pages::device_approval(TITLE, path, call, state));
+            return Ok(pages::device_approval(self.title, path, call, state));
         }
         let page = ConsentPage {
-            title: TITLE,
+            title: self.title,
             path: &self.authorization_path,
             issues: self.issues(),
         };

@@ -149,7 +149,7 @@ fn call_handler(
         }
         Route::ApprovalPage => simulated.approval_page(call, state),
         Route::DeviceAuthorization => simulated.device_authorization(call, state),
-        Route::Token => simulated.token(call, state),
+        Route::Token | Route::Keys => simulated.token(call, state),
         Route::Revocation | Route::RevocationByQuery => simulated.revocation(call, state),
         Route::TokenInfo => simulated.token_info(call, state),
         Route::UserInfo => simulated.user_info(call, state),

@@ -230,3 +230,13 @@ fn failures_are_printed_as_a_test_should_print_them() {
     fn is_error<E: std::error::Error + Send + Sync + 'static>() {}
     is_error::<Failures>();
 }
+
+#[tokio::test]
+async fn a_provider_that_issues_refresh_tokens_is_not_one_without() {
+    let conformance = Conformance::of(vendor().builder()).without_refresh_tokens();
+    let failures = conformance.check().await.unwrap_err();
+    for line in failures.lines() {
+        assert!(line.contains("the provider issues none"), "{line}");
+    }
+    assert_eq!(failures.lines().len(), 2);
+}

@@ -140,8 +140,8 @@ fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
         ".config/gcloud/application_default_credentials.json",
         &json!({
             "type": "authorized_user",
-            "client_id": client("CLIENT_ID"),
-            "client_secret": client("CLIENT_SECRET"),
+            "client_id": client("GEMINI_CLIENT_ID"),
+            "client_secret": client("GEMINI_CLIENT_SECRET"),
             "refresh_token": refresh,
             "quota_project_id": "made-up-project",
             "account": "",
@@ -158,7 +158,7 @@ fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
     let done = run(&["import", "gcloud", "--take-over"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("gcloud can keep using it"), "{done:?}");
-    done.assert_no_secret(&[&refresh, &client("CLIENT_SECRET")]);
+    done.assert_no_secret(&[&refresh, &client("GEMINI_CLIENT_SECRET")]);
     let token = run(&["token", "gemini", "--json"]);
     assert_eq!(token.code, Some(0), "{token:?}");
     assert_eq!(

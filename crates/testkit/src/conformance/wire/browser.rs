@@ -18,7 +18,9 @@ const NO_SERVER: &str = "http://127.0.0.1:9";
 const VALID: &str = "?code=made-up-valid&state={STATE}";
 
 fn token() -> ScriptedResponse {
-    let body = r#"{"access_token":"made-up","refresh_token":"made-up","expires_in":3600,"id_token":"ID_TOKEN"}"#;
+    // Keys as well: a provider reads what it knows.
+    let body = r#"{"access_token":"made-up","refresh_token":"made-up","expires_in":3600,
+        "id_token":"ID_TOKEN","key":"made-up","api_key":"made-up"}"#;
     ScriptedResponse::json(200, body)
 }
 
@@ -42,7 +44,7 @@ pub(super) async fn authorize<S: ProviderSpec + ?Sized>(
         "the start of the sign-in",
         PendingSignIn::begin(provider).await,
     )?;
-    let uri = sign_in.parameter("redirect_uri");
+    let uri = sign_in.redirect_uri();
     check(uri.starts_with("http://"), || {
         format!("the redirect URI {uri} is not on this computer")
     })?;
@@ -63,7 +65,12 @@ pub(super) async fn callback<S: ProviderSpec + ?Sized>(
     let server = scripted([token()]).await?;
     let provider = subject.at(server.base_url())?.flow(FlowKind::Code).build();
     let sign_in = begin(subject, provider, &server).await?;
-    let page = sign_in.callback(target).await;
+    // The path of the sources, which is each program's own choice.
+    let target = match target.strip_prefix("/callback?") {
+        Some(query) => format!("{}?{query}", sign_in.redirect_path()),
+        None => target.to_owned(),
+    };
+    let page = sign_in.callback(&target).await;
     let status = expect("the page", expect("the page", page)?)?;
     // Nothing listens any more if the first one counted.
     let _page = sign_in.callback(&valid(subject, &sign_in));

@@ -77,6 +77,11 @@ impl Client<'_> {
     }
 }
 
+/// Whether it is the client of one of the dialects.
+pub(super) fn is_client(id: &str) -> bool {
+    [PORTAL, MMX, CODE].contains(&id)
+}
+
 /// The client of a request.
 pub(super) fn client<'a>(call: &Call<'a>, state: &State) -> Result<Client<'a>, Box<Rejected>> {
     let id = call.form.get("client_id").unwrap_or_default();

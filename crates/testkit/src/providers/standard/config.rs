@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::http::{Api, ApiStyle, Form};
 use crate::oauth::IdTokens;
+use crate::oauth::TokenFormat;
+use crate::provider::Provider;
 
 /// A provider that follows the RFCs, with the paths and rules that a test configures.
 ///
@@ -49,6 +51,12 @@ pub struct StandardProvider {
     pub(super) keys_path: String,
     pub(super) id_tokens: Option<IdTokens>,
     issued_prefix: Option<String>,
+    /// Who it is, if it is one of the other providers.
+    pub(super) provider: Provider,
+    pub(super) title: &'static str,
+    pub(super) tokens: TokenFormat,
+    /// The variables of the command for its base URL and its client.
+    pub(super) variables: Option<(&'static str, &'static str)>,
 }
 
 impl Default for StandardProvider {
@@ -88,6 +96,13 @@ impl StandardProvider {
             keys_path: path("keys"),
             id_tokens: None,
             issued_prefix: None,
+            provider: Provider::Standard,
+            title: "Sign in to the simulated provider",
+            tokens: TokenFormat {
+                access: "testkit-access-",
+                refresh: "testkit-refresh-",
+            },
+            variables: None,
         }
     }
 
@@ -234,6 +249,27 @@ impl StandardProvider {
             tokens.user.clone_from(&user);
         }
         self.user = user;
+        self
+    }
+
+    /// Another provider that follows the RFCs.
+    pub(in crate::providers) fn named(
+        mut self,
+        provider: Provider,
+        title: &'static str,
+        tokens: TokenFormat,
+    ) -> Self {
+        (self.provider, self.title, self.tokens) = (provider, title, tokens);
+        self
+    }
+
+    /// The variables of the command that name this server and the client.
+    pub(in crate::providers) fn variables(
+        mut self,
+        base: &'static str,
+        client: &'static str,
+    ) -> Self {
+        self.variables = Some((base, client));
         self
     }
 
