@@ -1,5 +1,8 @@
 //! In a build that checks no ID tokens, a sign-in that demands one ends before it begins.
 
+use std::convert::Infallible;
+use std::marker::PhantomData;
+
 use super::config::IdTokenRules;
 use super::protocol::Protocol;
 use crate::error::{Error, ErrorKind, Result};
@@ -7,15 +10,18 @@ use crate::grant::TokenResponse;
 use crate::secret::Secret;
 
 /// There is none.
-pub(super) enum IdTokenCheck {}
+pub(super) struct IdTokenCheck<'a> {
+    never: Infallible,
+    protocol: PhantomData<&'a Protocol>,
+}
 
 /// There are none.
-pub(super) enum IssuerKeys {}
+pub(super) struct IssuerKeys(Infallible);
 
-impl IdTokenCheck {
+impl<'a> IdTokenCheck<'a> {
     pub(super) fn begin(
-        _protocol: &Protocol,
-        rules: Option<&IdTokenRules>,
+        _protocol: &'a Protocol,
+        rules: Option<&'a IdTokenRules>,
     ) -> Result<Option<Self>> {
         match rules {
             None => Ok(None),
@@ -28,19 +34,22 @@ impl IdTokenCheck {
     }
 
     pub(super) fn nonce(&self) -> &Secret {
-        match *self {}
+        let _: PhantomData<&Protocol> = self.protocol;
+        match self.never {}
     }
 
+    #[expect(clippy::unused_async, reason = "the form of the real one")]
     pub(super) async fn keys(&self) -> Result<IssuerKeys> {
-        match *self {}
+        match self.never {}
     }
 
+    #[expect(clippy::unused_async, reason = "the form of the real one")]
     pub(super) async fn identity(
         &self,
         _granted: &TokenResponse,
         _client_id: &str,
-        _issuer: IssuerKeys,
+        issuer: IssuerKeys,
     ) -> Result<Option<String>> {
-        match *self {}
+        match issuer.0 {}
     }
 }

@@ -444,3 +444,18 @@ async fn a_userinfo_server_gets_the_access_token_only_if_it_is_trusted() {
         assert_eq!(elsewhere.sent().len(), usize::from(is_trusted));
     }
 }
+
+#[cfg(not(feature = "id-token"))]
+#[tokio::test]
+async fn an_id_token_that_cannot_be_checked_ends_the_sign_in_before_it_begins() {
+    let mut config = Registered.config();
+    let mut flow = CodeFlow::new("/registered/callback");
+    flow.id_token = Some(llm_auth_core::provider::IdTokenRules::new(
+        "https://vendor.example",
+    ));
+    config.flows = vec![Flow::Code(flow)];
+    let error = config.provider().authenticate(&llm_auth_core::Silent).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("`id-token`"), "{error}");
+}
