@@ -24,7 +24,10 @@ const FORBIDDEN: [(&str, &str); 14] = [
     ("17e5f671-", "Kimi's client"),
     ("auth.kimi.com/api/oauth", "Kimi's endpoints"),
     ("Iv1.b507a08c", "VS Code's client for Copilot"),
-    ("copilot_internal", "GitHub Copilot's internal endpoint"),
+    (
+        "api.github.com/copilot_internal",
+        "GitHub Copilot's internal endpoint",
+    ),
     ("1031625952748946", "Meta Muse Code's client"),
 ];
 

@@ -6,6 +6,8 @@ mod code_flow;
 mod device_flow;
 #[cfg(feature = "id-token")]
 mod id_token;
+#[cfg(feature = "loopback")]
+mod sign_in;
 
 use llm_auth_core::provider::{Client, ClientAuth, OAuthConfig, Operation};
 use llm_auth_core::{

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::code_flow::SignIn;
+use super::sign_in::SignIn;
 
 /// A made-up key of no server: it is here for all to see.
 const KEY: &str = include_str!("../support/made_up_rsa_key.b64");
