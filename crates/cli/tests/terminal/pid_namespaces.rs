@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use llm_auth_testkit::Approval;
 
+use crate::browser::skip::skip;
 use crate::pty::Terminal;
-use crate::skip::skip;
 use crate::support::browser::final_url;
 use crate::support::user::User;
 

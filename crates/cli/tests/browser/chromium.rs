@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
-use crate::skip::skip;
+use super::skip::skip;
 use crate::support::wait::PATIENCE;
 
 /// The connection to one browser.
