@@ -46,7 +46,10 @@ impl Protocol {
         }
         let listener = LoopbackListener::bind_to(&redirect)?;
         let redirect_uri = listener.redirect_uri().to_owned();
-        let form = requests::authorization(config, client, &redirect_uri, &state, &pkce);
+        let mut form = requests::authorization(config, client, &redirect_uri, &state, &pkce);
+        if flow.sends_nonce {
+            form = form.secret("nonce", &random_state()?);
+        }
         let timeout = self.settings.browser_timeout();
         let pairs: Vec<_> = form.pairs().collect();
         let url = endpoint.with_query(&pairs);

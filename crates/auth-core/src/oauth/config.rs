@@ -480,6 +480,10 @@ pub struct CodeFlow {
     /// `state`.
     #[serde(default)]
     pub secret_path: bool,
+    /// Whether a request has a random `nonce`, which some servers of OpenID Connect require. It ends
+    /// up in the ID token, which is not used here: `state` and PKCE bind the response.
+    #[serde(default)]
+    pub sends_nonce: bool,
 }
 
 impl CodeFlow {
@@ -499,6 +503,7 @@ impl CodeFlow {
             issuer: None,
             requires_issuer: false,
             secret_path: false,
+            sends_nonce: false,
         }
     }
 }
