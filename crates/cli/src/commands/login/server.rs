@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use llm_auth::oidc::{Metadata, Preset, Registration, Server, ServerClient, discover, register};
 use llm_auth_core::provider::{ClientAuth, Endpoints, LoopbackHost};
-use llm_auth_core::{HttpClient, SecureUrl};
+use llm_auth_core::{ErrorKind, HttpClient, SecureUrl};
 
 use super::server_args::ServerArgs;
 use crate::error::Failure;
@@ -222,11 +222,21 @@ async fn registered(
     let uri = format!("http://{host}:{port}{}", redirect.path);
     let mut registration = Registration::new(CLIENT_NAME, uri);
     registration.scope = Some(server.scope.clone()).filter(|scope| !scope.is_empty());
-    if server.endpoints.device_authorization.is_some() {
-        registration = registration.with_device();
-    }
     let token = args.registration_token()?;
-    let registered = register(http, &endpoint, &registration, token.as_ref()).await?;
+    let registered = match server.endpoints.device_authorization {
+        None => register(http, &endpoint, &registration, token.as_ref()).await?,
+        Some(_) => {
+            let with_device = registration.clone().with_device();
+            match register(http, &endpoint, &with_device, token.as_ref()).await {
+                // Some servers register that grant for no client, or by another name (Glewlwyd).
+                Err(error) if error.kind() == ErrorKind::Config && !server.prefers_device => {
+                    let second = register(http, &endpoint, &registration, token.as_ref()).await;
+                    second.map_err(|_same_words| error)?
+                }
+                first => first?,
+            }
+        }
+    };
     server.client = Some(registered.client);
     Ok(())
 }
