@@ -38,7 +38,7 @@ pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<Prov
         None => server.client.filter(|client| !client.id.is_empty()),
     };
     if server.client.is_none() {
-        registered(&mut server, args, http)
+        registered(&mut server, args, metadata.as_ref(), http)
             .await
             .map_err(|failure| explained(failure, preset.as_ref()))?;
     }
@@ -191,7 +191,8 @@ fn own_client(
     };
     let mut client = ServerClient::new(id.clone());
     client.secret = args.client_secret()?;
-    client.auth = metadata.map_or(ClientAuth::Post, Metadata::client_auth);
+    let listed = || metadata.map_or(ClientAuth::Post, Metadata::client_auth);
+    client.auth = args.client_auth().unwrap_or_else(listed);
     Ok(Some(client))
 }
 
@@ -199,6 +200,7 @@ fn own_client(
 async fn registered(
     server: &mut Server,
     args: &ServerArgs,
+    metadata: Option<&Metadata>,
     http: &HttpClient,
 ) -> Result<(), Failure> {
     let Some(endpoint) = server.registration.clone() else {
@@ -222,6 +224,9 @@ async fn registered(
     let uri = format!("http://{host}:{port}{}", redirect.path);
     let mut registration = Registration::new(CLIENT_NAME, uri);
     registration.scope = Some(server.scope.clone()).filter(|scope| !scope.is_empty());
+    if let Some(method) = metadata.and_then(secret_method) {
+        registration.token_endpoint_auth_method = method.into();
+    }
     let token = args.registration_token()?;
     let registered = match server.endpoints.device_authorization {
         None => register(http, &endpoint, &registration, token.as_ref()).await?,
@@ -239,6 +244,17 @@ async fn registered(
     };
     server.client = Some(registered.client);
     Ok(())
+}
+
+/// How a client sends its secret to a server that lists no way without one: Glewlwyd registers a client
+/// without a secret, and then requires the secret.
+fn secret_method(metadata: &Metadata) -> Option<&'static str> {
+    let listed = metadata.auth_methods.as_ref()?;
+    let takes_none = listed.iter().any(|method| method == "none");
+    (!takes_none).then(|| match metadata.client_auth() {
+        ClientAuth::Basic => "client_secret_basic",
+        _ => "client_secret_post",
+    })
 }
 
 /// What the preset says of the client that each user brings.

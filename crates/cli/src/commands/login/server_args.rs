@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use llm_auth::oidc::Preset;
-use llm_auth_core::provider::LoopbackHost;
+use llm_auth_core::provider::{ClientAuth, LoopbackHost};
 use llm_auth_core::{Secret, SecureUrl, files};
 
 use crate::error::{Failure, chain};
@@ -41,6 +41,10 @@ pub(crate) struct ServerArgs {
     /// A file with the client secret, if the client has one.
     #[arg(long, value_name = "FILE", requires = "client_id", value_hint = ValueHint::AnyPath)]
     client_secret_file: Option<PathBuf>,
+
+    /// How the client sends its secret [default: in the header, unless the server lists only `post`].
+    #[arg(long, value_enum, value_name = "WAY", requires = "client_secret_file")]
+    client_auth: Option<SecretWay>,
 
     /// Register a new client, even if one is remembered.
     #[arg(long, conflicts_with = "client_id")]
@@ -106,6 +110,15 @@ enum RedirectHost {
     Localhost,
 }
 
+/// The two ways of RFC 6749 section 2.3.1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum SecretWay {
+    /// In the `Authorization` header (`client_secret_basic`).
+    Basic,
+    /// As a parameter of the request (`client_secret_post`).
+    Post,
+}
+
 impl ServerArgs {
     /// The name of a flag that was given; those of them are for `oidc` only.
     pub(super) fn given(&self) -> Option<&'static str> {
@@ -163,6 +176,13 @@ impl ServerArgs {
 
     pub(super) fn client_secret(&self) -> Result<Option<Secret>, Failure> {
         secret("--client-secret-file", self.client_secret_file.as_ref())
+    }
+
+    pub(super) fn client_auth(&self) -> Option<ClientAuth> {
+        self.client_auth.map(|way| match way {
+            SecretWay::Basic => ClientAuth::Basic,
+            SecretWay::Post => ClientAuth::Post,
+        })
     }
 
     pub(super) fn registration_token(&self) -> Result<Option<Secret>, Failure> {
