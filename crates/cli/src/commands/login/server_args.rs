@@ -110,12 +110,11 @@ enum RedirectHost {
     Localhost,
 }
 
-/// The two ways of RFC 6749 section 2.3.1.
+/// `client_secret_basic` and `client_secret_post` of RFC 7591 section 2. Documented variants would
+/// change the layout of the whole help.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum SecretWay {
-    /// In the `Authorization` header (`client_secret_basic`).
     Basic,
-    /// As a parameter of the request (`client_secret_post`).
     Post,
 }
 
