@@ -235,6 +235,8 @@ impl Server {
         code.redirect = self.redirect.clone();
         code.issuer.clone_from(&self.issuer);
         code.requires_issuer = self.requires_issuer;
+        // Optional in OpenID Connect Core section 3.1.2.1, but Glewlwyd requires it.
+        code.sends_nonce = self.scope.split_whitespace().any(|name| name == "openid");
         let endpoints = &self.endpoints;
         let code = endpoints.authorization.as_ref().map(|_| Flow::Code(code));
         let device = endpoints.device_authorization.as_ref();

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directories of the project's own text; dotfiles and `target` are not in them.
+/// The directories of the project's own text; dotfiles are not in them.
 const ROOTS: [&str; 5] = ["crates", "examples", "xtask", "docs", ".github"];
+
+/// Directories that hold the text of others.
+const FOREIGN: [&str; 2] = ["node_modules", "target"];
 
 /// All files of the project with one of these extensions, sorted.
 pub(super) fn with_extension(root: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, String> {
@@ -45,7 +48,7 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     for entry in entries(directory)? {
         if !entry.is_dir() {
             files.push(entry);
-        } else if entry.file_name().is_some_and(|name| name != "target") {
+        } else if !FOREIGN.iter().any(|foreign| entry.ends_with(foreign)) {
             walk(&entry, files)?;
         }
     }

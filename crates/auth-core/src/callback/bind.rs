@@ -91,12 +91,17 @@ fn one(address: SocketAddr) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     Ok((listener.local_addr()?, vec![listener]))
 }
 
-/// No `SO_REUSEADDR`: no second program must be able to take the port (RFC 8252 appendix B.5).
+/// No second program must be able to take the port (RFC 8252 appendix B.5).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    // A registered port is wanted again while the connections of the last sign-in linger, which takes
+    // a minute. On Linux this never lets two programs listen at one port; elsewhere it may.
+    if cfg!(target_os = "linux") && address.port() != 0 {
+        socket.set_reuseaddr(true)?;
+    }
     socket.bind(address)?;
     socket.listen(64)
 }
@@ -111,6 +116,8 @@ fn v6(port: u16) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::io::Read as _;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -131,6 +138,26 @@ mod tests {
             assert!(is_blocked(port), "{port}");
         }
         assert!(!is_blocked(49_152));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_registered_port_is_free_right_after_a_sign_in_and_never_shared() {
+        let (address, listeners) = loopback(&[]).unwrap();
+        drop(listeners);
+        let port = address.port();
+        let (address, listeners) = loopback(&[port]).unwrap();
+        let mut browser = std::net::TcpStream::connect(address).unwrap();
+        let (accepted, _) = listeners[0].accept().await.unwrap();
+        // The side that closes first keeps the connection for a while.
+        drop(accepted);
+        assert_eq!(browser.read(&mut [0]).unwrap(), 0);
+        drop(browser);
+        assert!(loopback(&[port]).is_err());
+        // With SO_REUSEADDR.
+        assert!(std::net::TcpListener::bind(address).is_err());
+        drop(listeners);
+        assert!(loopback(&[port]).is_ok());
     }
 
     #[tokio::test]

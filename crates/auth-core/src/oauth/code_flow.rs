@@ -56,7 +56,9 @@ impl Protocol {
         }
         let listener = LoopbackListener::bind_to(&redirect)?;
         let redirect_uri = listener.redirect_uri().to_owned();
+        let unchecked = flow.sends_nonce.then(random_state).transpose()?;
         let nonce = id_token.as_ref().map(IdTokenCheck::nonce);
+        let nonce = nonce.or(unchecked.as_ref());
         let form = requests::authorization(config, client, &redirect_uri, &state, nonce, &pkce);
         let started = start.parameters.iter();
         let form = started.fold(form, |form, (name, value)| form.text(name.clone(), value));

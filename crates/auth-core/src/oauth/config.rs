@@ -490,6 +490,10 @@ pub struct CodeFlow {
     /// `state`.
     #[serde(default)]
     pub secret_path: bool,
+    /// Whether a request has a random `nonce`, which some servers of OpenID Connect require. It ends
+    /// up in the ID token, which is not used here: `state` and PKCE bind the response.
+    #[serde(default)]
+    pub sends_nonce: bool,
 }
 
 impl CodeFlow {
@@ -510,6 +514,7 @@ impl CodeFlow {
             requires_issuer: false,
             id_token: None,
             secret_path: false,
+            sends_nonce: false,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::process::{Child, ChildStdout};
 use llm_auth_testkit::{Approval, Fault, Operation};
 use serde_json::Value;
 
+use crate::browser::tab::Tab;
 use crate::support::done::Done;
 use crate::support::user::User;
-use crate::tab::Tab;
 
 const APPROVE: &str = "button[value=approve]";
 const DENY: &str = "button[value=deny]";

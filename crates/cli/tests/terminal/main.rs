@@ -14,8 +14,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../browser/mod.rs"]
+mod browser;
 mod browser_pages;
-mod chromium;
 mod job_control;
 mod login_screen;
 mod output_modes;
@@ -24,4 +25,3 @@ mod pasted_addresses;
 mod pid_namespaces;
 mod pty;
 mod screenshots;
-mod tab;

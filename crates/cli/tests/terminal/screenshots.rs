@@ -1,24 +1,10 @@
-//! Where pictures are kept, and how a terminal becomes one.
-
-use std::fs;
-use std::path::PathBuf;
+//! How a terminal becomes a picture.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use vt100::{Cell, Color, Screen};
 
-use crate::tab::Tab;
-
-const DIRECTORY: &str = "LLM_AUTH_SCREENSHOTS";
-
-pub(crate) fn keep(name: &str, png: &[u8]) {
-    let directory = std::env::var_os(DIRECTORY).map_or_else(
-        || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures"),
-        PathBuf::from,
-    );
-    fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join(format!("{name}.png")), png).unwrap();
-}
+use crate::browser::tab::Tab;
 
 /// Draws what a terminal shows, in a browser, since those draw text well.
 pub(crate) fn of_terminal(name: &str, title: &str, screen: &Screen) {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use llm_auth::mcp::McpDiscovery;
 use llm_auth::oidc::{Metadata, Preset, Registration, Server, ServerClient, discover_as, register};
 use llm_auth_core::provider::{ClientAuth, Endpoints, LoopbackHost};
-use llm_auth_core::{Clock as _, HttpClient, SecureUrl, SystemClock, Timestamp};
+use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SecureUrl, SystemClock, Timestamp};
 
 use super::server_args::ServerArgs;
 use crate::error::Failure;
@@ -124,7 +124,7 @@ async fn with_client(
     };
     match &server.client {
         Some(client) if !is_over(client) => Ok(()),
-        _ => registered(server, args, http).await,
+        _ => registered(server, args, metadata, http).await,
     }
 }
 
@@ -280,7 +280,8 @@ fn own_client(
     };
     let mut client = ServerClient::new(id.clone());
     client.secret = args.client_secret()?;
-    client.auth = metadata.map_or(ClientAuth::Post, Metadata::client_auth);
+    let listed = || metadata.map_or(ClientAuth::Post, Metadata::client_auth);
+    client.auth = args.client_auth().unwrap_or_else(listed);
     Ok(Some(client))
 }
 
@@ -288,6 +289,7 @@ fn own_client(
 async fn registered(
     server: &mut Server,
     args: &ServerArgs,
+    metadata: Option<&Metadata>,
     http: &HttpClient,
 ) -> Result<(), Failure> {
     let Some(endpoint) = server.registration.clone() else {
@@ -311,13 +313,37 @@ async fn registered(
     let uri = format!("http://{host}:{port}{}", redirect.path);
     let mut registration = Registration::new(CLIENT_NAME, uri);
     registration.scope = Some(server.scope.clone()).filter(|scope| !scope.is_empty());
-    if server.endpoints.device_authorization.is_some() {
-        registration = registration.with_device();
+    if let Some(method) = metadata.and_then(secret_method) {
+        registration.token_endpoint_auth_method = method.into();
     }
     let token = args.registration_token()?;
-    let registered = register(http, &endpoint, &registration, token.as_ref()).await?;
+    let registered = match server.endpoints.device_authorization {
+        None => register(http, &endpoint, &registration, token.as_ref()).await?,
+        Some(_) => {
+            let with_device = registration.clone().with_device();
+            match register(http, &endpoint, &with_device, token.as_ref()).await {
+                // Some servers register that grant for no client, or by another name (Glewlwyd).
+                Err(error) if error.kind() == ErrorKind::Config && !server.prefers_device => {
+                    let second = register(http, &endpoint, &registration, token.as_ref()).await;
+                    second.map_err(|_same_words| error)?
+                }
+                first => first?,
+            }
+        }
+    };
     server.client = Some(registered);
     Ok(())
+}
+
+/// How a client sends its secret to a server that lists no way without one: Glewlwyd registers a client
+/// without a secret, and then requires the secret.
+fn secret_method(metadata: &Metadata) -> Option<&'static str> {
+    let listed = metadata.auth_methods.as_ref()?;
+    let takes_none = listed.iter().any(|method| method == "none");
+    (!takes_none).then(|| match metadata.client_auth() {
+        ClientAuth::Basic => "client_secret_basic",
+        _ => "client_secret_post",
+    })
 }
 
 /// What the preset says of the client that each user brings.

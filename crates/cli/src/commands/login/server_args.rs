@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use llm_auth::oidc::Preset;
-use llm_auth_core::provider::LoopbackHost;
+use llm_auth_core::provider::{ClientAuth, LoopbackHost};
 use llm_auth_core::{Secret, SecureUrl, files};
 
 use crate::error::{Failure, chain};
@@ -51,6 +51,10 @@ pub(crate) struct ServerArgs {
     /// takes such documents.
     #[arg(long, value_name = "URL", value_parser = endpoint, conflicts_with = "client_id")]
     pub(super) client_document: Option<SecureUrl>,
+
+    /// How the client sends its secret [default: in the header, unless the server lists only `post`].
+    #[arg(long, value_enum, value_name = "WAY", requires = "client_secret_file")]
+    client_auth: Option<SecretWay>,
 
     /// Register a new client, even if one is remembered.
     #[arg(long, conflicts_with = "client_id")]
@@ -114,6 +118,14 @@ enum RedirectHost {
     #[value(name = "127.0.0.1")]
     Literal,
     Localhost,
+}
+
+/// `client_secret_basic` and `client_secret_post` of RFC 7591 section 2. Documented variants would
+/// change the layout of the whole help.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum SecretWay {
+    Basic,
+    Post,
 }
 
 impl ServerArgs {
@@ -185,6 +197,13 @@ impl ServerArgs {
 
     pub(super) fn client_secret(&self) -> Result<Option<Secret>, Failure> {
         secret("--client-secret-file", self.client_secret_file.as_ref())
+    }
+
+    pub(super) fn client_auth(&self) -> Option<ClientAuth> {
+        self.client_auth.map(|way| match way {
+            SecretWay::Basic => ClientAuth::Basic,
+            SecretWay::Post => ClientAuth::Post,
+        })
     }
 
     pub(super) fn registration_token(&self) -> Result<Option<Secret>, Failure> {

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::chromium::Chromium;
-use crate::screenshots;
+use super::chromium::Chromium;
+use super::pictures;
 
 pub(crate) struct Tab {
     chromium: Chromium,
@@ -130,7 +130,7 @@ impl Tab {
     pub(crate) fn picture(&mut self, name: &str) {
         let shot = self.call("Page.captureScreenshot", json!({"format": "png"}));
         let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
-        screenshots::keep(name, &png);
+        pictures::keep(name, &png);
     }
 
     fn call(&mut self, method: &str, params: Value) -> Value {
