@@ -204,7 +204,7 @@ impl Server {
         server
     }
 
-    /// Takes over what a server describes anew; what the user chose stays.
+    /// Takes over what a server describes now; what the user chose stays.
     ///
     /// # Examples
     ///
