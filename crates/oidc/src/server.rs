@@ -208,7 +208,7 @@ impl Server {
         server
     }
 
-    /// Takes over what a server describes again; what the user chose stays.
+    /// Takes over what a server describes now; what the user chose stays.
     ///
     /// # Examples
     ///

@@ -48,7 +48,7 @@ fn metadata_that_are_a_web_page_are_a_clear_error() {
     let done = at_scripted([page(), page()], |issuer| {
         fails(&person, &["--issuer", issuer])
     });
-    done.assert_failed(1, "did not return the metadata");
+    done.assert_failed(1, "does not describe itself");
     person.assert_nothing_stored();
 }
 

@@ -82,7 +82,6 @@ fn a_server_that_requires_a_nonce_is_signed_in_to_with_a_code() {
     };
     let person = server.signed_in();
     assert_eq!(server.userinfo(&person.token()), 200);
-    // It lists neither the flows' issuer parameter nor a verified address.
     assert_eq!(person.server()["issuer"], server.text("issuer"));
     assert_eq!(server.refresh_tokens(), (1, 1));
 }

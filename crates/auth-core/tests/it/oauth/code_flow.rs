@@ -60,6 +60,33 @@ impl ProviderSpec for Keys {
     }
 }
 
+/// As Glewlwyd: no request without a nonce.
+#[derive(Debug)]
+struct Nonces;
+
+impl ProviderSpec for Nonces {
+    fn config(&self) -> OAuthConfig {
+        let mut config = super::config("nonces");
+        config.endpoints.authorization = Some(SecureUrl::known("https://vendor.example/auth"));
+        let mut flow = CodeFlow::new("/nonces/callback");
+        flow.sends_nonce = true;
+        config.flows = vec![Flow::Code(flow)];
+        config
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_a_nonce_of_its_own_if_the_server_wants_one() {
+    let script = Script::start(&[]).await;
+    let one = SignIn::begin(Nonces, &script.base).await;
+    let other = SignIn::begin(Nonces, &script.base).await;
+    assert_eq!(one.request["nonce"].len(), 43);
+    assert_ne!(one.request["nonce"], one.request["state"]);
+    assert_ne!(one.request["nonce"], other.request["nonce"]);
+    one.task.abort();
+    other.task.abort();
+}
+
 #[tokio::test]
 async fn a_code_is_exchanged_for_a_key_that_never_expires() {
     let script = Script::start(&[(200, r#"{"key":"sk-made-up","user_id":null}"#)]).await;

@@ -178,7 +178,7 @@ async fn found(
     Ok((server, Some(metadata)))
 }
 
-/// Takes over what is remembered and not named again, if it is the same server.
+/// Takes over what is remembered and what the call does not name, if it is the same server.
 fn keep(server: &mut Server, before: &Server, args: &ServerArgs) -> Result<(), Failure> {
     let is_same = match (&server.issuer, &before.issuer) {
         (Some(new), Some(old)) => new == old,

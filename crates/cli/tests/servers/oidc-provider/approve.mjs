@@ -1,14 +1,14 @@
 // Goes through a sign-in as a browser without scripts does: it follows redirects, fills in forms and
 // submits them, until there is no form any more.
 //
-// node approve.mjs URL [USER_CODE]
+// node approve.mjs URL
 //
-// It prints the last address. It does not visit the callback of a program on this computer, which
-// is the caller's to use: that is an address with `code=` on another port.
+// It prints the last address. It does not visit an address of another server, which is the callback
+// of the program that signs in: that is the caller's to use.
 import { browser, FORM } from '../request.mjs';
 
-const [start, userCode] = process.argv.slice(2);
-const FIELDS = { login: 'made-up-user', password: 'made-up-password', user_code: userCode };
+const [start] = process.argv.slice(2);
+const FIELDS = { login: 'made-up-user', password: 'made-up-password' };
 const MOST = 20;
 
 const request = browser();
