@@ -13,7 +13,7 @@ pub(crate) use authorization_code::{
 };
 pub(crate) use client::{Client, public_client};
 pub(crate) use device_code::{DEVICE_CODE, Decision, DeviceGrant, Poll};
-pub(crate) use id_token::{IdTokens, discovery, keys};
+pub(crate) use id_token::{IdTokens, keys};
 pub(crate) use pkce::{challenge, challenge_if_any};
 pub(crate) use responses::{device_authorization, token_response};
 pub(crate) use tokens::{Family, Grants, Issued, RefreshOutcome, TokenFormat};

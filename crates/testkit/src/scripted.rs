@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::cases::WireCase;
 use crate::clock::Clock;
 use crate::http::Form;
-use crate::oauth::{IdTokens, discovery, keys};
+use crate::oauth::{IdTokens, keys};
 
 /// Sends the responses of a script, at any path; on a real loopback socket.
 ///
@@ -227,7 +227,9 @@ impl Served {
     /// The response to a request for a document about ID tokens.
     fn document(&self, request: &ScriptedRequest, tokens: &IdTokens) -> Option<ScriptedResponse> {
         let body = match &*request.target {
-            DISCOVERY => discovery(&tokens.issuer, &format!("{}{KEYS}", self.base_url)),
+            DISCOVERY => {
+                serde_json::json!({"issuer": tokens.issuer, "jwks_uri": format!("{}{KEYS}", self.base_url)})
+            }
             KEYS => keys(),
             _ => return None,
         };

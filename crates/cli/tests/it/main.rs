@@ -13,6 +13,7 @@ mod accounts;
 #[cfg(unix)]
 mod advice;
 mod ambiguous_responses;
+mod any_server;
 #[cfg(unix)]
 mod browser_launch;
 #[cfg(target_os = "linux")]

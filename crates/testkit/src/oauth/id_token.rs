@@ -41,11 +41,6 @@ impl IdTokens {
     }
 }
 
-/// The document that names the keys (OpenID Connect Discovery section 4).
-pub(crate) fn discovery(issuer: &str, keys: &str) -> Value {
-    json!({"issuer": issuer, "jwks_uri": keys})
-}
-
 /// The public key (RFC 7517).
 pub(crate) fn keys() -> Value {
     let key = key();

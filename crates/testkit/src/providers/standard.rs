@@ -9,7 +9,7 @@ mod token;
 use std::time::Duration;
 
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use config::StandardProvider;
 
@@ -17,9 +17,7 @@ use super::chat;
 use super::consent::ConsentPage;
 use super::simulated::SimulatedProvider;
 use crate::http::{Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, encode, reject};
-use crate::oauth::{
-    DEVICE_CODE, TokenFormat, challenge_if_any, device_authorization, discovery, keys,
-};
+use crate::oauth::{DEVICE_CODE, TokenFormat, challenge_if_any, device_authorization, keys};
 use crate::pages;
 use crate::provider::Provider;
 use crate::settings::{Approval, Settings};
@@ -135,20 +133,16 @@ impl SimulatedProvider for StandardProvider {
     }
 
     fn document(&self, call: &Call<'_>) -> HandlerResult {
-        let Some(tokens) = &self.id_tokens else {
+        if call.request.path != self.keys_path {
+            return Ok(Response::json(200, &self.metadata(call.base_url)));
+        }
+        if self.id_tokens.is_none() {
             return Err(Rejected::new(
-                "a document about ID tokens, of which there are none",
+                "the keys of ID tokens, of which there are none",
                 Response::new(404, "text/plain; charset=utf-8", "Not here.\n"),
             ));
-        };
-        let body = match call.request.path == self.keys_path {
-            true => keys(),
-            false => discovery(
-                &tokens.issuer,
-                &format!("{}{}", call.base_url, self.keys_path),
-            ),
-        };
-        Ok(Response::json(200, &body))
+        }
+        Ok(Response::json(200, &keys()))
     }
 
     fn user_info(&self, call: &Call<'_>, state: &State) -> HandlerResult {
@@ -178,6 +172,32 @@ impl SimulatedProvider for StandardProvider {
             api => api,
         };
         chat::respond(self.provider(), api, call, state)
+    }
+}
+
+impl StandardProvider {
+    /// What it says of itself (OpenID Connect Discovery section 3). Without ID tokens, its issuer is
+    /// the URL that the path of the document begins with.
+    fn metadata(&self, base_url: &str) -> Value {
+        let at = |path: &str| format!("{base_url}{path}");
+        let (place, _) = self
+            .discovery_path
+            .split_once("/.well-known/")
+            .unwrap_or_default();
+        let mut metadata = json!({
+            "issuer": at(place),
+            "token_endpoint": at(&self.token_path),
+            "authorization_endpoint": at(&self.authorization_path),
+            "device_authorization_endpoint": at(&self.device_authorization_path),
+            "revocation_endpoint": at(&self.revocation_path),
+            "userinfo_endpoint": at(&self.user_info_path),
+            "code_challenge_methods_supported": ["S256"],
+        });
+        if let Some(tokens) = &self.id_tokens {
+            metadata["issuer"] = json!(tokens.issuer);
+            metadata["jwks_uri"] = json!(at(&self.keys_path));
+        }
+        metadata
     }
 }
 

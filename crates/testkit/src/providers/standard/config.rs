@@ -220,7 +220,8 @@ impl StandardProvider {
         self
     }
 
-    /// The path of the document that names the keys of the ID tokens. Default:
+    /// The path of the document in which the provider describes itself; what is before
+    /// `/.well-known/` is the path of its issuer. Default:
     /// `/standard/.well-known/openid-configuration`.
     #[must_use]
     pub fn discovery_path(mut self, path: impl Into<String>) -> Self {

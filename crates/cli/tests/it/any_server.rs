@@ -1,0 +1,154 @@
+//! A server that the user names, against a simulated one that describes itself.
+
+use crate::support::user::User;
+
+/// Signs in at the simulated server under a name.
+fn sign_in(user: &User, name: &str) {
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let done = user.run(&[
+        "login",
+        "oidc",
+        "--issuer",
+        &issuer,
+        "--client-id",
+        "testkit-client",
+        "--name",
+        name,
+        "--device",
+        "--api-base",
+        &format!("{issuer}/v1"),
+    ]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+}
+
+#[test]
+fn a_server_is_a_provider_by_its_name_from_the_first_sign_in_on() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let token = user.run(&["token", "company"]);
+    assert_eq!(token.out.trim_end(), user.stored("company")["access"]);
+    let json = user.run(&["token", "COMPANY", "--json"]);
+    assert!(json.out.contains("/standard/v1"), "{json:?}");
+    for args in [
+        &["status"][..],
+        &["accounts", "company"],
+        &["doctor", "company"],
+    ] {
+        let done = user.run(args);
+        assert!(done.out.contains("company"), "{args:?}: {done:?}");
+    }
+    // The second sign-in needs no more than the name.
+    let again = user.run(&["login", "company"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(user.kit.standard().counters().logins_ok, 2);
+}
+
+#[test]
+fn a_registration_outlives_a_sign_out_until_the_server_is_forgotten() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let file = user.directory.path().join("home/servers/company.json");
+    assert_eq!(user.run(&["logout", "company"]).code, Some(0));
+    assert!(file.exists());
+    assert_eq!(user.run(&["login", "company"]).code, Some(0));
+    let done = user.run(&["logout", "company", "--forget-server"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!file.exists());
+    user.run(&["token", "company"])
+        .assert_failed(2, "invalid value 'company'");
+}
+
+#[test]
+fn a_name_keeps_its_server_while_a_session_of_it_is_stored() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let token = format!("{}/other/token", user.kit.base_url());
+    let other = user.run(&[
+        "login",
+        "oidc",
+        "--name",
+        "company",
+        "--client-id",
+        "testkit-client",
+        "--token-endpoint",
+        &token,
+    ]);
+    other.assert_failed(1, "the name company belongs to the server at");
+    for (name, why) in [
+        ("qwen", "it is taken by a provider"),
+        ("a/b", "lower-case letters"),
+    ] {
+        let done = user.run(&["login", "oidc", "--name", name, "--token-endpoint", &token]);
+        done.assert_failed(2, why);
+    }
+}
+
+#[test]
+fn flags_of_servers_are_for_servers_alone() {
+    let user = User::new();
+    for (args, why) in [
+        (
+            &["login", "qwen", "--issuer", "https://auth.example"][..],
+            "--issuer is for servers of your own",
+        ),
+        (
+            &["login", "qwen", "https://mcp.example/mcp"],
+            "llm-auth login mcp URL",
+        ),
+        (&["login", "oidc"], "name the server with --issuer URL"),
+        (&["login", "mcp"], "name the MCP server"),
+        (
+            &["login", "mcp", "https://mcp.example", "--preset", "okta"],
+            "--preset is for `llm-auth login oidc`",
+        ),
+        (
+            &["logout", "qwen", "--forget-server"],
+            "no server of your own",
+        ),
+        (&["mcp", "bridge", "qwen"], "qwen is no MCP server"),
+    ] {
+        user.run(args).assert_failed(2, why);
+    }
+}
+
+#[test]
+fn a_preset_says_which_values_it_lacks() {
+    let user = User::new();
+    let done = user.run(&[
+        "login",
+        "oidc",
+        "--preset",
+        "keycloak",
+        "--client-id",
+        "made-up",
+        "--set",
+        "realm=x",
+    ]);
+    done.assert_failed(1, "the preset requires a value for `host`");
+    assert!(
+        done.err.contains("--set host=... (the host of the server)"),
+        "{done:?}"
+    );
+    let unknown = user.run(&["login", "oidc", "--preset", "unknown"]);
+    unknown.assert_failed(1, "unknown preset: use one of azure-openai");
+}
+
+#[test]
+fn a_preset_file_of_the_user_needs_no_release() {
+    let user = User::new();
+    let file = user.directory.path().join("acme.json");
+    let preset = serde_json::json!({
+        "name": "acme",
+        "title": "Acme",
+        "issuer": format!("{}/{{path}}", user.kit.base_url()),
+        "client": {"id": "testkit-client"},
+        "prefers_device": true,
+        "values": {"path": "the path of the issuer"},
+    });
+    std::fs::write(&file, preset.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let done = user.run(&["login", "oidc", "--preset", file, "--set", "path=standard"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("Sign in to Acme"), "{done:?}");
+    assert_eq!(user.run(&["token", "acme"]).code, Some(0));
+}
