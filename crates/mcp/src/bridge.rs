@@ -17,6 +17,7 @@ mod schema;
 mod scopes;
 mod serve;
 mod session;
+mod skimmed;
 mod sse;
 mod tasks;
 mod tools;

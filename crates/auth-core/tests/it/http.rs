@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 mod bodies;
 mod proxies;
+mod streams;
 
 use crate::support::socket::{answer, post, refused, serve, standard};
 

@@ -4,19 +4,20 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
 use super::LONGEST;
+use super::message::Id;
+use super::skimmed::Skimmed;
 
 /// A line without its end.
 #[derive(Debug)]
 pub(super) enum Line {
     Whole(Vec<u8>),
-    /// More than [`LONGEST`]; its bytes are gone.
-    TooLong,
+    /// More than [`LONGEST`]; its bytes are gone. The id, if it was a request.
+    TooLong(Option<Id>),
 }
 
 /// Reads lines until the input ends or `lines` has no receiver.
 pub(super) async fn read(mut input: impl AsyncRead + Unpin, lines: mpsc::Sender<Line>) {
-    let mut line = Vec::new();
-    let mut is_too_long = false;
+    let mut begun = Begun::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = match input.read(&mut buffer).await {
@@ -29,41 +30,58 @@ pub(super) async fn read(mut input: impl AsyncRead + Unpin, lines: mpsc::Sender<
         };
         let mut rest = &buffer[..read];
         while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
-            take(&mut line, &mut is_too_long, &rest[..at]);
+            begun.push(&rest[..at]);
             rest = &rest[at + 1..];
-            let whole = std::mem::take(&mut line);
-            if !send(&lines, whole, std::mem::take(&mut is_too_long)).await {
+            if let Some(line) = std::mem::take(&mut begun).end()
+                && lines.send(line).await.is_err()
+            {
                 return;
             }
         }
-        take(&mut line, &mut is_too_long, rest);
+        begun.push(rest);
     }
     // The last line may lack its end.
-    send(&lines, line, is_too_long).await;
-}
-
-fn take(line: &mut Vec<u8>, is_too_long: &mut bool, piece: &[u8]) {
-    if *is_too_long {
-        return;
-    }
-    if line.len() + piece.len() > LONGEST {
-        *is_too_long = true;
-        *line = Vec::new();
-    } else {
-        line.extend_from_slice(piece);
+    if let Some(line) = begun.end() {
+        // Without a receiver, the bridge is ending.
+        let _ending = lines.send(line).await;
     }
 }
 
-/// Returns false if there is no receiver.
-async fn send(lines: &mpsc::Sender<Line>, line: Vec<u8>, is_too_long: bool) -> bool {
-    let line = if is_too_long {
-        Line::TooLong
-    } else if line.trim_ascii().is_empty() {
-        return true;
-    } else {
-        Line::Whole(line)
-    };
-    lines.send(line).await.is_ok()
+/// A line that has begun.
+#[derive(Debug)]
+enum Begun {
+    Kept(Vec<u8>),
+    TooLong(Skimmed),
+}
+
+impl Default for Begun {
+    fn default() -> Self {
+        Self::Kept(Vec::new())
+    }
+}
+
+impl Begun {
+    fn push(&mut self, piece: &[u8]) {
+        match self {
+            Self::Kept(line) if line.len() + piece.len() > LONGEST => {
+                let mut skimmed = Skimmed::default();
+                skimmed.push(line);
+                skimmed.push(piece);
+                *self = Self::TooLong(skimmed);
+            }
+            Self::Kept(line) => line.extend_from_slice(piece),
+            Self::TooLong(skimmed) => skimmed.push(piece),
+        }
+    }
+
+    /// The line, unless it is blank.
+    fn end(self) -> Option<Line> {
+        match self {
+            Self::Kept(line) if line.trim_ascii().is_empty() => None,
+            Self::Kept(line) => Some(Line::Whole(line)),
+            Self::TooLong(skimmed) => Some(Line::TooLong(skimmed.request())),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +95,7 @@ mod tests {
         while let Some(line) = receiver.recv().await {
             found.push(match line {
                 Line::Whole(line) => String::from_utf8(line).unwrap(),
-                Line::TooLong => "too long".into(),
+                Line::TooLong(id) => format!("too long {id:?}"),
             });
         }
         found
@@ -98,6 +116,6 @@ mod tests {
         let found = lines(&input).await;
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].len(), LONGEST);
-        assert_eq!(&found[1..], ["too long", "z"]);
+        assert_eq!(&found[1..], ["too long None", "z"]);
     }
 }

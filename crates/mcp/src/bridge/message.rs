@@ -180,6 +180,10 @@ impl Id {
         }
     }
 
+    pub(super) fn read(text: &str) -> Option<Self> {
+        Self::of(serde_json::from_str(text).ok()?)
+    }
+
     /// An id of the bridge's own requests, which no agent has.
     pub(super) fn own(name: &str) -> Self {
         Self(Value::from(name).to_string())

@@ -91,6 +91,7 @@ fn failure(status: u16, wait: Option<u64>, url: &SecureUrl) -> Failure {
             "{host} has no streamable HTTP endpoint at this URL (status {status}): set the URL of an \
              MCP server"
         ),
+        413 => format!("the message is too long for {host} (status 413): send less"),
         429 => match wait {
             Some(seconds) => format!("{host} asks for fewer requests: try again in {seconds} s"),
             None => format!("{host} asks for fewer requests (status 429): try again later"),

@@ -26,27 +26,28 @@ impl Relay {
     /// Serves an agent until it has no more messages and no request without a response.
     pub(super) async fn serve(self: &Arc<Self>, mut lines: mpsc::Receiver<Line>) {
         while let Some(line) = lines.recv().await {
-            let messages = match line {
-                Line::Whole(line) => Message::all(&line).map_err(|_quotes_it| {
-                    let message =
-                        "a line of the input is no JSON-RPC message: send one on each line";
-                    Failure::new(Reason::Invalid, message)
-                }),
-                Line::TooLong => {
-                    let message = "a message has more than 64 MiB: send less";
-                    Err(Failure::new(Reason::TooLong, message))
+            match line {
+                Line::Whole(line) => self.take_line(&line).await,
+                Line::TooLong(id) => {
+                    let text = "a message has more than 64 MiB: send less";
+                    let failure = Failure::new(Reason::TooLong, text);
+                    let line = id.map_or_else(|| failure.line_without_id(), |id| failure.line(&id));
+                    self.output.send(line).await;
                 }
-            };
-            match messages {
-                Ok(messages) => {
-                    for message in messages {
-                        self.take(message).await;
-                    }
-                }
-                Err(failure) => self.output.send(failure.line_without_id()).await,
             }
         }
         self.output.idle().await;
+    }
+
+    async fn take_line(self: &Arc<Self>, line: &[u8]) {
+        let Ok(messages) = Message::all(line) else {
+            let text = "a line of the input is no JSON-RPC message: send one on each line";
+            let failure = Failure::new(Reason::Invalid, text);
+            return self.output.send(failure.line_without_id()).await;
+        };
+        for message in messages {
+            self.take(message).await;
+        }
     }
 
     async fn take(self: &Arc<Self>, message: Message) {

@@ -5,6 +5,7 @@ mod cancellation;
 mod end;
 mod errors;
 mod modern;
+mod official_servers;
 mod server;
 mod session;
 mod sign_in;
