@@ -4,6 +4,7 @@ mod answer;
 
 mod failure;
 mod header_value;
+mod id;
 mod input;
 mod listen;
 mod message;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOTS: [&str; 5] = ["crates", "examples", "xtask", "docs", ".github"];
 
 /// Directories that hold the text of others.
-const FOREIGN: [&str; 2] = ["node_modules", "target"];
+const FOREIGN: [&str; 3] = [".venv", "node_modules", "target"];
 
 /// All files of the project with one of these extensions, sorted.
 pub(super) fn with_extension(root: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, String> {

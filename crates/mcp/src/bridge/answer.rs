@@ -7,7 +7,8 @@ use crate::http::StreamedResponse;
 use tokio::time::{sleep, timeout};
 
 use super::failure::Failure;
-use super::message::{Id, Kind, Message};
+use super::id::Id;
+use super::message::{Kind, Message};
 use super::messages::{Broken, Messages};
 use super::post::is_initialize;
 use super::relay::Relay;

@@ -3,7 +3,7 @@
 use crate::Error;
 use serde_json::{Value, json};
 
-use super::message::Id;
+use super::id::Id;
 
 /// The code of an error that the bridge itself reports: the first of those that JSON-RPC leaves to
 /// servers.

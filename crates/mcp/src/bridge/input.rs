@@ -4,7 +4,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 
 use super::LONGEST;
-use super::message::Id;
+use super::id::Id;
 use super::skimmed::Skimmed;
 
 /// A line without its end.

@@ -1,12 +1,12 @@
 //! JSON-RPC messages, as far as a bridge has to understand them: everything else passes as it came.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::id::Id;
 
 /// The member of `_meta` that makes a message one of revision 2026-07-28 or later.
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -26,10 +26,6 @@ pub(super) enum Kind {
     Notification { method: String },
     Response { id: Option<Id> },
 }
-
-/// The id of a request, in JSON; ids of the same value are equal.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Id(String);
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -167,39 +163,6 @@ fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-impl Id {
-    fn of(value: &RawValue) -> Option<Self> {
-        match serde_json::from_str(value.get()).ok()? {
-            Value::String(text) => Some(Self(Value::String(text).to_string())),
-            Value::Number(number) => {
-                // Another program may write 1 for 1.0.
-                let text = number.to_string();
-                Some(Self(text.strip_suffix(".0").unwrap_or(&text).to_owned()))
-            }
-            _ => None,
-        }
-    }
-
-    pub(super) fn read(text: &str) -> Option<Self> {
-        Self::of(serde_json::from_str(text).ok()?)
-    }
-
-    /// An id of the bridge's own requests, which no agent has.
-    pub(super) fn own(name: &str) -> Self {
-        Self(Value::from(name).to_string())
-    }
-
-    pub(super) fn as_json(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// The text is no JSON-RPC message. It is not quoted: it may hold anything.
 #[derive(Debug)]
 pub(super) struct NotAMessage;
@@ -221,17 +184,6 @@ mod tests {
             "{\"z\":1.10e2,  \"id\":12345678901234567890123, \"method\":\"a\\nb\"}"
         );
         assert_eq!(message.method(), Some("a\nb"));
-    }
-
-    #[test]
-    fn ids_are_compared_by_value() {
-        let id = |text: &str| match one(&format!(r#"{{"id":{text}}}"#)).kind {
-            Kind::Response { id } => id.unwrap(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(id("1.0"), id("1"));
-        assert_eq!(id(r#""\u0061""#), id(r#""a""#));
-        assert_ne!(id(r#""1""#), id("1"));
     }
 
     #[test]

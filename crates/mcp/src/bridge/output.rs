@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::failure::Failure;
-use super::message::Id;
+use super::id::Id;
 
 /// How many lines may wait for an agent that reads slowly; then their servers wait too.
 const WAITING: usize = 16;

@@ -6,7 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::failure::{Failure, Reason};
-use super::message::{Id, Kind, Message};
+use super::id::Id;
+use super::message::{Kind, Message};
 use super::messages::Messages;
 use super::relay::Sent;
 

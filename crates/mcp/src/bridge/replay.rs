@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::failure::{Failure, Reason};
-use super::message::{Id, Kind, Message};
+use super::id::Id;
+use super::message::{Kind, Message};
 use super::messages::Messages;
 use super::refusal::Refusal;
 use super::relay::{Relay, Sent};

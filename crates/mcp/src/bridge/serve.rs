@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::failure::{Failure, Reason};
+use super::id::Id;
 use super::input::Line;
-use super::message::{Id, Kind, Message};
+use super::message::{Kind, Message};
 use super::post::is_initialize;
 use super::relay::Relay;
 

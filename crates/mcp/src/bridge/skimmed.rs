@@ -1,6 +1,6 @@
 //! The id of a request that is too long to be kept.
 
-use super::message::Id;
+use super::id::Id;
 
 /// The longest id that is kept.
 const LONGEST: usize = 1024;

@@ -4,6 +4,7 @@ mod agent;
 mod cancellation;
 mod end;
 mod errors;
+mod exchange;
 mod modern;
 mod official_servers;
 mod server;

@@ -1,5 +1,10 @@
 //! Signing in to MCP servers, over real sockets.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests; one that is skipped prints its name"
+)]
 
 #[cfg(feature = "bridge")]
 mod bridge;

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::agent::{Agent, modern};
-use super::server::{Reply, Server};
+use super::exchange::Reply;
+use super::server::Server;
 
 /// Responds to `slow` with a stream that stays open, and to everything else at once.
 async fn server() -> Server {

@@ -7,7 +7,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::agent::{Agent, SIGN_IN, modern};
-use super::server::{Reply, Request, Server};
+use super::exchange::{Reply, Request};
+use super::server::Server;
 use super::vendor::Vendor;
 
 fn hold(kept: &std::sync::Mutex<Vec<tokio::sync::mpsc::UnboundedSender<String>>>) -> Reply {

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::agent::{Agent, message_of};
-use super::server::{Reply, Server};
+use super::exchange::Reply;
+use super::server::Server;
 
 #[tokio::test]
 async fn an_interrupted_call_is_not_sent_again() {

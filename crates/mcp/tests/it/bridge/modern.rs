@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::agent::{Agent, modern};
-use super::server::{Reply, Request, Server, in_turn};
+use super::exchange::{Reply, Request, in_turn};
+use super::server::Server;
 
 fn tool() -> Value {
     json!({"name": "query", "inputSchema": {"type": "object", "properties": {

@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::agent::{Agent, message_of};
-use super::server::{Reply, Request, Server};
+use super::exchange::{Reply, Request};
+use super::server::Server;
 
 fn initialized(request: &Request, session: &str) -> Reply {
     let result = json!({"protocolVersion": "2025-06-18", "capabilities": {}});

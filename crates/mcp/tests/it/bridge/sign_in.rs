@@ -8,7 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::agent::{Agent, SIGN_IN, message_of, modern};
-use super::server::{Reply, Request, Server};
+use super::exchange::{Reply, Request};
+use super::server::Server;
 use super::vendor::{Vendor, session};
 
 /// Takes only this access token.

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::agent::Agent;
-use super::server::{Reply, Server};
+use super::exchange::Reply;
+use super::server::Server;
 
 const MIB: usize = 1024 * 1024;
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::agent::Agent;
-use super::server::{Reply, Server, in_turn};
+use super::exchange::{Reply, in_turn};
+use super::server::Server;
 
 #[tokio::test]
 async fn events_become_lines_and_a_second_response_is_dropped() {
