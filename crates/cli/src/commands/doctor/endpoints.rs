@@ -24,6 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A clock that is further off than this is a warning; sessions compensate for it.
 const CLOCK_LIMIT: i64 = 30;
 
+/// Hosts that other programs use in place of a provider's: unconfirmed, so that only `doctor`
+/// requests them. Sources: docs/providers/qwen.md.
+const OTHER_HOSTS: [(&str, &str); 1] = [("qwen", "https://qwen.ai")];
+
+/// An endpoint to be requested.
+struct Wanted {
+    provider: ProviderName,
+    entry: Entry,
+    /// It is not known to be the provider's, so that what is wrong with it is no failure.
+    is_unconfirmed: bool,
+}
+
 /// What asking one endpoint brought.
 struct Asked {
     check: Check,
@@ -45,7 +57,16 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
                 if args.provider_args.region.is_none() {
                     checks.extend(variables::without_effect(*provider, &found));
                 }
-                entries.extend(found.into_iter().map(|entry| (*provider, entry)));
+                let others = at_other_host(provider.name(), &found);
+                let wanted = |is_unconfirmed| {
+                    move |entry| Wanted {
+                        provider: *provider,
+                        entry,
+                        is_unconfirmed,
+                    }
+                };
+                entries.extend(found.into_iter().map(wanted(false)));
+                entries.extend(others.into_iter().map(wanted(true)));
             }
             Err(failure) => checks.push(Check::failed("endpoints", &failure).of(*provider)),
         }
@@ -69,6 +90,22 @@ pub(super) async fn checks(args: &DoctorArgs, providers: &[ProviderName]) -> Vec
     checks
 }
 
+/// The same endpoints at a host that other programs use, unless a variable says where they are.
+fn at_other_host(provider: &str, entries: &[Entry]) -> Vec<Entry> {
+    let Some((_, base)) = OTHER_HOSTS.iter().find(|(name, _)| *name == provider) else {
+        return Vec::new();
+    };
+    let defaults = entries.iter().filter(|entry| entry.set_by.is_none());
+    let moved = defaults.filter_map(|entry| {
+        let endpoint = entry.endpoint.with_base(base).ok()?;
+        Some(Entry {
+            endpoint,
+            ..entry.clone()
+        })
+    });
+    moved.collect()
+}
+
 /// What a sign-in lacks; the checks of the endpoints report what cannot be used at all.
 fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
     let is_usable = provider.configure(args, None, None).is_ok();
@@ -90,18 +127,23 @@ fn looked_at(args: &DoctorArgs, provider: ProviderName) -> Vec<OAuthToken> {
 }
 
 /// All at once, told in the order in which they stand.
-async fn ask_all(http: &HttpClient, entries: Vec<(ProviderName, Entry)>) -> Vec<Asked> {
+async fn ask_all(http: &HttpClient, entries: Vec<Wanted>) -> Vec<Asked> {
     let mut tasks = JoinSet::new();
-    for (at, (provider, entry)) in entries.into_iter().enumerate() {
+    for (at, wanted) in entries.into_iter().enumerate() {
         let http = http.clone();
-        tasks.spawn(async move { (at, ask(&http, provider, &entry).await) });
+        tasks.spawn(async move { (at, ask(&http, &wanted).await) });
     }
     let mut asked = tasks.join_all().await;
     asked.sort_by_key(|(at, _)| *at);
     asked.into_iter().map(|(_, asked)| asked).collect()
 }
 
-async fn ask(http: &HttpClient, provider: ProviderName, entry: &Entry) -> Asked {
+async fn ask(http: &HttpClient, wanted: &Wanted) -> Asked {
+    let Wanted {
+        provider,
+        entry,
+        is_unconfirmed,
+    } = wanted;
     let answer = match entry.kind {
         // Without a client id and a grant type every server refuses it.
         Kind::Form => http.post_form(&entry.endpoint, &Form::new(), &[]).await,
@@ -121,8 +163,15 @@ async fn ask(http: &HttpClient, provider: ProviderName, entry: &Entry) -> Asked 
     if let Some(variable) = &entry.set_by {
         message.push_str(&format!("; set by {variable}"));
     }
-    let mut check = Check::new("endpoint", judgement.status, message)
-        .of(provider)
+    if *is_unconfirmed {
+        message.push_str("; unconfirmed: other programs use this host, llm-auth does not");
+    }
+    let status = match judgement.status {
+        Status::Fail | Status::Warn if *is_unconfirmed => Status::Note,
+        status => status,
+    };
+    let mut check = Check::new("endpoint", status, message)
+        .of(*provider)
         .fact("name", entry.name.as_str())
         .fact("endpoint", url)
         .fact("http_status", code)
@@ -274,4 +323,27 @@ fn clock(mut offsets: Vec<i64>) -> Option<Check> {
         )
     };
     Some(check.fact("offset_seconds", offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_host_of_qwen_is_requested_unless_a_variable_names_one() {
+        let args = ProviderArgs::default();
+        let found = endpoints::of(ProviderName::QWEN, &args, &[]).unwrap();
+        let others = at_other_host("qwen", &found);
+        let urls: Vec<_> = others.iter().map(|entry| entry.endpoint.as_str()).collect();
+        assert!(
+            urls.contains(&"https://qwen.ai/api/v1/oauth2/token"),
+            "{urls:?}"
+        );
+        let mut set = found;
+        for entry in &mut set {
+            entry.set_by = Some("LLM_AUTH_QWEN_BASE_URL".into());
+        }
+        assert!(at_other_host("qwen", &set).is_empty());
+        assert!(at_other_host("minimax", &[]).is_empty());
+    }
 }
