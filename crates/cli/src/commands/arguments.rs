@@ -14,8 +14,8 @@ pub(crate) fn arguments() -> Vec<OsString> {
     if let Some(home) = home(&arguments) {
         directories::name_home(home);
     }
-    if names_mcp_server(&arguments) {
-        arguments.remove(2);
+    if let Some(at) = mcp_before_a_name(&arguments) {
+        arguments.remove(at);
     }
     arguments
 }
@@ -37,15 +37,18 @@ fn home(arguments: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-/// Whether a command about sessions has `mcp` before the name of a server.
-fn names_mcp_server(arguments: &[OsString]) -> bool {
-    let word = |at: usize| arguments.get(at).and_then(|word| word.to_str());
-    let is_about_sessions = matches!(
-        word(1),
-        Some("token" | "exec" | "logout" | "doctor" | "status")
-    );
-    let has_name = arguments.get(3).is_some_and(|next| !is_flag(next));
-    is_about_sessions && word(2) == Some("mcp") && has_name
+/// Where the word `mcp` is between a command about sessions and the name of a server.
+fn mcp_before_a_name(arguments: &[OsString]) -> Option<usize> {
+    let is_about_sessions = |word: &OsString| {
+        let word = word.to_str();
+        matches!(
+            word,
+            Some("token" | "exec" | "logout" | "doctor" | "status")
+        )
+    };
+    let at = arguments.iter().position(is_about_sessions)? + 1;
+    let has_name = arguments.get(at + 1).is_some_and(|next| !is_flag(next));
+    (arguments.get(at).is_some_and(|word| word == "mcp") && has_name).then_some(at)
 }
 
 fn is_flag(word: &OsStr) -> bool {
@@ -75,13 +78,15 @@ mod tests {
 
     #[test]
     fn the_word_mcp_may_stand_before_the_name_of_a_server() {
-        assert!(names_mcp_server(&words("llm-auth token mcp work")));
-        for line in [
-            "llm-auth token mcp",
-            "llm-auth token mcp --json",
-            "llm-auth login mcp https://a.example",
+        for (line, at) in [
+            ("llm-auth token mcp work", Some(2)),
+            ("llm-auth --home /a -v token mcp work", Some(5)),
+            ("llm-auth token mcp", None),
+            ("llm-auth token mcp --json", None),
+            ("llm-auth login mcp https://a.example", None),
+            ("llm-auth exec work -- token mcp x", None),
         ] {
-            assert!(!names_mcp_server(&words(line)), "{line}");
+            assert_eq!(mcp_before_a_name(&words(line)), at, "{line}");
         }
     }
 }

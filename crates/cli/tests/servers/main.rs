@@ -19,6 +19,7 @@ mod bad_input;
 mod clients;
 mod glewlwyd;
 mod http;
+mod mcp;
 mod node;
 mod oidc_provider;
 mod person;

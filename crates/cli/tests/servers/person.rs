@@ -1,7 +1,7 @@
 //! A user with an empty home directory, who signs in at a server under the name `company`.
 
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Command};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,13 +30,33 @@ impl Person {
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        command(self.directory.path(), args).spawn().unwrap()
+        self.command(args).spawn().unwrap()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        command(self.directory.path(), args)
+    }
+
+    /// The command with its arguments, for a program that runs it without any environment.
+    pub(crate) fn words(&self, args: &[&str]) -> Vec<String> {
+        let home = self.home();
+        let args = [args, &["--home", home.to_str().unwrap()]].concat();
+        let command = self.command(&args);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words
+            .map(|word| word.to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Runs a sign-in, and does with its first event what `approve` does.
+    pub(crate) fn sign_in(&self, args: &[&str], approve: impl FnOnce(&Value)) -> Done {
+        with_browser(self.start(args), approve)
     }
 
     /// Runs `login oidc` with these arguments, and does with its first event what `approve` does.
     pub(crate) fn login(&self, args: &[&str], approve: impl FnOnce(&Value)) -> Done {
         let all = [&["login", "oidc", "--json", "--name", NAME], args].concat();
-        with_browser(self.start(&all), approve)
+        self.sign_in(&all, approve)
     }
 
     /// The access token, as the command prints it.

@@ -119,6 +119,8 @@ fn the_endpoint_of_the_flow_that_is_not_chosen_changes_nothing() {
         let args = [&["login", "huggingface", "--json"], args].concat();
         let mut command = user.command(&args);
         command.env("LLM_AUTH_HUGGINGFACE_CLIENT_ID", "made-up");
+        // All endpoints but those of this test are the provider's own.
+        command.env_remove("LLM_AUTH_HUGGINGFACE_BASE_URL");
         command
     };
     // In the browser, with and without the secret of the user's client.
