@@ -5,6 +5,7 @@ mod consent;
 mod gemini;
 mod github;
 mod huggingface;
+mod keys;
 mod minimax;
 mod openrouter;
 mod poe;

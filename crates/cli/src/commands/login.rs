@@ -1,6 +1,7 @@
 //! `llm-auth login`.
 
 mod ask_provider;
+mod client;
 mod policy;
 mod server;
 mod server_args;

@@ -155,3 +155,18 @@ fn the_headers_for_an_agent_are_those_that_the_server_takes() {
     let token = headers["Authorization"].as_str().unwrap();
     assert_eq!(token.strip_prefix("Bearer ").unwrap(), person.token());
 }
+
+#[test]
+fn a_name_is_not_given_to_another_mcp_server_while_a_session_is_stored() {
+    let Some(server) = McpServer::start("another server of a name") else {
+        return;
+    };
+    let person = server.signed_in();
+    let before = person.server();
+    let other = format!("{}?team=other", server.url());
+    let done = person.run(&["login", "mcp", &other, "--name", NAME]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.err.contains("the name company belongs to"), "{done:?}");
+    // Nothing leads the session there.
+    assert_eq!(person.server(), before);
+}

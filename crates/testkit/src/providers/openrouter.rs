@@ -5,12 +5,13 @@ use hyper::Method;
 use serde_json::json;
 
 use super::consent::{self, ConsentPage};
+use super::keys;
 use super::simulated::SimulatedProvider;
 use crate::http::{Api, ApiStyle, Call, HandlerResult, Malformed, Rejected, Response, Route};
-use crate::oauth::{self, AuthorizationRequest, Redemption, TokenFormat, is_local_redirect};
+use crate::oauth::{AuthorizationRequest, Redemption, TokenFormat, is_local_redirect};
 use crate::pages;
 use crate::provider::Provider;
-use crate::settings::{NEVER, Settings};
+use crate::settings::Settings;
 use crate::state::State;
 
 const CONSENT: ConsentPage<'static> = ConsentPage {
@@ -42,17 +43,11 @@ impl SimulatedProvider for OpenRouter {
     }
 
     fn settings(&self, _base_url: &str) -> Settings {
-        Settings {
-            access_lifetime: NEVER,
-            ..Settings::default()
-        }
+        keys::settings()
     }
 
     fn token_format(&self) -> TokenFormat {
-        TokenFormat {
-            access: "sk-or-v1-testkit-",
-            refresh: "none",
-        }
+        keys::tokens("sk-or-v1-testkit-")
     }
 
     fn chat_path(&self) -> &str {
@@ -109,18 +104,7 @@ fn read(call: &Call<'_>) -> Result<AuthorizationRequest, Box<Rejected>> {
             "callback_url is not on this computer",
         );
     }
-    let challenge = oauth::challenge(form);
-    let challenge = challenge.or_else(|why| consent::reject(400, "invalid_request", why))?;
-    Ok(AuthorizationRequest {
-        nonce: None,
-        client_id: CLIENT.to_owned(),
-        redirect_uri: redirect_uri.to_owned(),
-        scope: String::new(),
-        state: form.get("state").unwrap_or_default().to_owned(),
-        challenge,
-        offline: false,
-        consent: true,
-    })
+    keys::request(call, CLIENT, redirect_uri, "")
 }
 
 /// A redirect as OpenRouter has it: the code, and `state` if one was sent and the user approved.

@@ -4,10 +4,11 @@ use hyper::Method;
 use serde_json::json;
 
 use super::consent::{self, ConsentPage};
+use super::keys;
 use super::simulated::SimulatedProvider;
 use crate::http::{Api, ApiStyle, Call, HandlerResult, Rejected, Response, Route, reject};
 use crate::oauth::{
-    self, AuthorizationRequest, Issued, Redemption, TokenFormat, is_local_redirect, public_client,
+    AuthorizationRequest, Issued, Redemption, TokenFormat, is_local_redirect, public_client,
 };
 use crate::provider::Provider;
 use crate::settings::{NEVER, Settings};
@@ -42,17 +43,11 @@ impl SimulatedProvider for Poe {
     }
 
     fn settings(&self, _base_url: &str) -> Settings {
-        Settings {
-            access_lifetime: NEVER,
-            ..Settings::default()
-        }
+        keys::settings()
     }
 
     fn token_format(&self) -> TokenFormat {
-        TokenFormat {
-            access: "sk-poe-testkit-",
-            refresh: "none",
-        }
+        keys::tokens("sk-poe-testkit-")
     }
 
     fn chat_path(&self) -> &str {
@@ -125,16 +120,5 @@ fn read(call: &Call<'_>, state: &State) -> Result<AuthorizationRequest, Box<Reje
     if form.get("scope") != Some("apikey:create") {
         return reject("scope must be apikey:create");
     }
-    let challenge = oauth::challenge(form);
-    let challenge = challenge.or_else(|why| consent::reject(400, "invalid_request", why))?;
-    Ok(AuthorizationRequest {
-        nonce: None,
-        client_id: client_id.to_owned(),
-        redirect_uri: redirect_uri.to_owned(),
-        scope: "apikey:create".to_owned(),
-        state: form.get("state").unwrap_or_default().to_owned(),
-        challenge,
-        offline: false,
-        consent: true,
-    })
+    keys::request(call, client_id, redirect_uri, "apikey:create")
 }

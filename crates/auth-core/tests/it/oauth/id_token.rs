@@ -84,6 +84,12 @@ impl Issuer {
         self.answers.lock().unwrap().asked.clone()
     }
 
+    /// How often the keys were asked for.
+    fn looks_for_keys(&self) -> usize {
+        let asked = self.asked();
+        asked.iter().filter(|path| *path == "/keys").count()
+    }
+
     /// A sign-in whose token response holds the ID token that `token` makes of the nonce.
     async fn sign_in(&self, token: impl FnOnce(&str) -> Value) -> Result<OAuthToken> {
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix_millis(NOW * 1000)));
@@ -310,27 +316,13 @@ async fn an_unknown_key_is_looked_for_once_more_and_then_missing() {
     issuer.answers.lock().unwrap().keys = VecDeque::from([old.clone(), new]);
     let session = issuer.sign_in(|nonce| of_key_one(&valid(nonce))).await;
     session.expect("the key is there at the second look");
-    assert_eq!(
-        issuer
-            .asked()
-            .iter()
-            .filter(|path| *path == "/keys")
-            .count(),
-        2
-    );
+    assert_eq!(issuer.looks_for_keys(), 2);
 
     let issuer = Issuer::start().await;
     issuer.answers.lock().unwrap().keys = VecDeque::from([old]);
     let shown = issuer.refusal(json!({}), json!({})).await;
     assert!(shown.contains("no such key"), "{shown}");
-    assert_eq!(
-        issuer
-            .asked()
-            .iter()
-            .filter(|path| *path == "/keys")
-            .count(),
-        2
-    );
+    assert_eq!(issuer.looks_for_keys(), 2);
 }
 
 #[tokio::test]

@@ -1,21 +1,17 @@
-//! The server of `login oidc`: discovered, registered with and remembered before the sign-in.
-
-use std::net::TcpListener;
+//! The server of `login oidc` and `login mcp`: discovered and remembered before the sign-in.
 
 use llm_auth::mcp::McpDiscovery;
-use llm_auth::oidc::{Metadata, Preset, Registration, Server, ServerClient, discover_as, register};
-use llm_auth_core::provider::{ClientAuth, Endpoints, LoopbackHost};
-use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SecureUrl, SystemClock, Timestamp};
+use llm_auth::oidc::{Metadata, Preset, Server, discover_as};
+use llm_auth_core::provider::Endpoints;
+use llm_auth_core::{HttpClient, SecureUrl};
 
+use super::client::with_client;
 use super::server_args::ServerArgs;
 use crate::error::Failure;
 use crate::providers::{ProviderName, servers};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::ui::streams::say;
-
-/// The name that a server shows to users for a client that registers itself.
-const CLIENT_NAME: &str = "llm-auth";
 
 /// The scopes of a sign-in that names none, as far as the server lists them: who the user is, and a
 /// session that can be refreshed.
@@ -61,7 +57,32 @@ pub(super) async fn prepare_mcp(
             url.host()
         ));
     }
-    remembered(found.server(name), found.metadata.as_ref(), args, http).await
+    let mut server = found.server(name);
+    // The server may want more than it did: a session keeps what it had (step-up).
+    if let Some(before) = load(&server.name)?.filter(|before| is_same(&server, before)) {
+        server.scope = united(&before.scope, &server.scope);
+    }
+    let scope = server.scope.clone();
+    let (metadata, args) = (found.metadata.as_ref(), args.with_scope(scope));
+    remembered(server, metadata, &args, http).await
+}
+
+/// The scopes of both, each once.
+fn united(first: &str, second: &str) -> String {
+    let mut scopes: Vec<&str> = Vec::new();
+    for scope in first.split_whitespace().chain(second.split_whitespace()) {
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes.join(" ")
+}
+
+fn load(name: &str) -> Result<Option<Server>, Failure> {
+    servers::load(name).map_err(|why| Failure::Config {
+        message: format!("{name}: {why}"),
+        advice: "delete that file, or choose another name with --name".into(),
+    })
 }
 
 /// A server that is remembered, with what the flags change, and a client that still works.
@@ -84,54 +105,13 @@ async fn remembered(
     args: &ServerArgs,
     http: &HttpClient,
 ) -> Result<ProviderName, Failure> {
-    let before = servers::load(&server.name).map_err(|why| Failure::Config {
-        message: format!("{}: {why}", server.name),
-        advice: "delete that file, or choose another name with --name".into(),
-    })?;
-    if let Some(before) = &before {
-        keep(&mut server, before, args)?;
+    if let Some(before) = load(&server.name)? {
+        keep(&mut server, &before, args)?;
     }
     apply(&mut server, args, metadata);
     with_client(&mut server, metadata, args, http).await?;
     servers::save(&server)?;
     Ok(ProviderName::of_server(server))
-}
-
-/// The client, in this order: the user's own, the one that is remembered, a document of the user's, a
-/// new registration. A registered client whose secret or port is gone is registered again.
-async fn with_client(
-    server: &mut Server,
-    metadata: Option<&Metadata>,
-    args: &ServerArgs,
-    http: &HttpClient,
-) -> Result<(), Failure> {
-    let takes_documents = metadata.is_some_and(|metadata| metadata.takes_client_documents);
-    let document = args.client_document.as_ref().filter(|_| takes_documents);
-    if let Some(client) = own_client(args, metadata)? {
-        server.client = Some(client);
-    } else if let Some(url) = document {
-        server.client = Some(ServerClient::new(url.as_str()));
-    }
-    let is_over = |client: &ServerClient| {
-        let has_expired = client.secret_expires_at.is_some_and(|at| {
-            let at = Timestamp::from_unix_millis(
-                i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1000),
-            );
-            at <= SystemClock.now()
-        });
-        let is_registered = client.is_registered;
-        args.register || is_registered && (has_expired || is_taken(&server.redirect.ports))
-    };
-    match &server.client {
-        Some(client) if !is_over(client) => Ok(()),
-        _ => registered(server, args, metadata, http).await,
-    }
-}
-
-/// Whether another program listens on the one port that is registered.
-fn is_taken(ports: &[u16]) -> bool {
-    let taken = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_err();
-    matches!(ports, [port] if taken(port))
 }
 
 /// The server as it describes itself, or as the preset or the flags do.
@@ -180,11 +160,7 @@ async fn found(
 
 /// Takes over what is remembered and what the call does not name, if it is the same server.
 fn keep(server: &mut Server, before: &Server, args: &ServerArgs) -> Result<(), Failure> {
-    let is_same = match (&server.issuer, &before.issuer) {
-        (Some(new), Some(old)) => new == old,
-        _ => server.endpoints.token == before.endpoints.token,
-    };
-    if !is_same {
+    if !is_same(server, before) {
         let store = directories::open(&SessionSelector::default())?;
         let accounts = ProviderName::of_server(before.clone())
             .accounts(&store)
@@ -194,12 +170,9 @@ fn keep(server: &mut Server, before: &Server, args: &ServerArgs) -> Result<(), F
         }
         return Err(Failure::Config {
             message: format!(
-                "the name {} belongs to the server at {}, whose sessions are kept",
+                "the name {} belongs to {}, whose sessions are kept",
                 before.name,
-                before
-                    .issuer
-                    .clone()
-                    .unwrap_or_else(|| before.endpoints.token.host())
+                description(before)
             ),
             advice: format!(
                 "choose another name with --name, or run `llm-auth logout {}` first",
@@ -230,6 +203,31 @@ fn keep(server: &mut Server, before: &Server, args: &ServerArgs) -> Result<(), F
         .take()
         .or_else(|| before.endpoints.api_base.clone());
     Ok(())
+}
+
+/// Whether both are one server, whose tokens are for one API: a session of one must not go to the
+/// other.
+fn is_same(new: &Server, before: &Server) -> bool {
+    let is_same_issuer = match (&new.issuer, &before.issuer) {
+        (Some(new), Some(old)) => new == old,
+        _ => new.endpoints.token == before.endpoints.token,
+    };
+    let apis = (&new.endpoints.api_base, &before.endpoints.api_base);
+    let is_same_api = match apis {
+        (Some(new), Some(old)) => new == old,
+        _ => true,
+    };
+    is_same_issuer && is_same_api
+}
+
+/// Where a server is, and its API, for a message.
+fn description(server: &Server) -> String {
+    let at = server.issuer.clone();
+    let at = at.unwrap_or_else(|| server.endpoints.token.host());
+    match &server.endpoints.api_base {
+        Some(api) => format!("the server at {at} for {api}"),
+        None => format!("the server at {at}"),
+    }
 }
 
 /// What the flags say.
@@ -271,81 +269,6 @@ fn apply(server: &mut Server, args: &ServerArgs, metadata: Option<&Metadata>) {
     }
 }
 
-fn own_client(
-    args: &ServerArgs,
-    metadata: Option<&Metadata>,
-) -> Result<Option<ServerClient>, Failure> {
-    let Some(id) = &args.client_id else {
-        return Ok(None);
-    };
-    let mut client = ServerClient::new(id.clone());
-    client.secret = args.client_secret()?;
-    let listed = || metadata.map_or(ClientAuth::Post, Metadata::client_auth);
-    client.auth = args.client_auth().unwrap_or_else(listed);
-    Ok(Some(client))
-}
-
-/// Registers a client with one fixed port, because some servers compare the whole redirect URI.
-async fn registered(
-    server: &mut Server,
-    args: &ServerArgs,
-    metadata: Option<&Metadata>,
-    http: &HttpClient,
-) -> Result<(), Failure> {
-    let Some(endpoint) = server.registration.clone() else {
-        return Err(Failure::Config {
-            message: format!(
-                "{}: the client id is not set, and the server registers no clients",
-                server.name
-            ),
-            advice: "register a client there and name it with --client-id".into(),
-        });
-    };
-    if args.redirect_port.is_none() {
-        server.redirect.ports = vec![free_port()?];
-    }
-    let redirect = &server.redirect;
-    let host = match redirect.host {
-        LoopbackHost::Localhost => "localhost",
-        _ => "127.0.0.1",
-    };
-    let port = redirect.ports.first().copied().unwrap_or_default();
-    let uri = format!("http://{host}:{port}{}", redirect.path);
-    let mut registration = Registration::new(CLIENT_NAME, uri);
-    registration.scope = Some(server.scope.clone()).filter(|scope| !scope.is_empty());
-    if let Some(method) = metadata.and_then(secret_method) {
-        registration.token_endpoint_auth_method = method.into();
-    }
-    let token = args.registration_token()?;
-    let registered = match server.endpoints.device_authorization {
-        None => register(http, &endpoint, &registration, token.as_ref()).await?,
-        Some(_) => {
-            let with_device = registration.clone().with_device();
-            match register(http, &endpoint, &with_device, token.as_ref()).await {
-                // Some servers register that grant for no client, or by another name (Glewlwyd).
-                Err(error) if error.kind() == ErrorKind::Config && !server.prefers_device => {
-                    let second = register(http, &endpoint, &registration, token.as_ref()).await;
-                    second.map_err(|_same_words| error)?
-                }
-                first => first?,
-            }
-        }
-    };
-    server.client = Some(registered);
-    Ok(())
-}
-
-/// How a client sends its secret to a server that lists no way without one: Glewlwyd registers a client
-/// without a secret, and then requires the secret.
-fn secret_method(metadata: &Metadata) -> Option<&'static str> {
-    let listed = metadata.auth_methods.as_ref()?;
-    let takes_none = listed.iter().any(|method| method == "none");
-    (!takes_none).then(|| match metadata.client_auth() {
-        ClientAuth::Basic => "client_secret_basic",
-        _ => "client_secret_post",
-    })
-}
-
 /// What the preset says of the client that each user brings.
 fn explained(failure: Failure, preset: Option<&Preset>) -> Failure {
     match (failure, preset.and_then(|preset| preset.note.clone())) {
@@ -355,17 +278,6 @@ fn explained(failure: Failure, preset: Option<&Preset>) -> Failure {
         },
         (failure, _) => failure,
     }
-}
-
-/// A port that is free now.
-fn free_port() -> Result<u16, Failure> {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound
-        .map(|address| address.port())
-        .map_err(|error| Failure::Config {
-            message: format!("cannot listen on this computer: {error}"),
-            advice: "name a free port with --redirect-port".into(),
-        })
 }
 
 /// The name of the flag, of the preset, or the host of the issuer.

@@ -166,6 +166,15 @@ impl ServerArgs {
         }
     }
 
+    /// The same, with this scope if none was given.
+    pub(super) fn with_scope(&self, scope: String) -> Self {
+        let named = self.scope.clone();
+        Self {
+            scope: named.or(Some(scope)).filter(|scope| !scope.is_empty()),
+            ..self.clone()
+        }
+    }
+
     /// The preset with its values.
     pub(super) fn preset(&self) -> Result<Option<Preset>, Failure> {
         let Some(named) = &self.preset else {

@@ -1,0 +1,136 @@
+//! The client at a server that the call names: the user's own, or one that registers itself.
+
+use std::net::TcpListener;
+
+use llm_auth::oidc::{Metadata, Registration, Server, ServerClient, register};
+use llm_auth_core::provider::{ClientAuth, LoopbackHost};
+use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SystemClock, Timestamp};
+
+use super::server_args::ServerArgs;
+use crate::error::Failure;
+
+/// The name that a server shows to users for a client that registers itself.
+const CLIENT_NAME: &str = "llm-auth";
+
+/// The client, in this order: the user's own, the one that is remembered, a document of the user's, a
+/// new registration. A registered client whose secret or port is gone is registered again.
+pub(super) async fn with_client(
+    server: &mut Server,
+    metadata: Option<&Metadata>,
+    args: &ServerArgs,
+    http: &HttpClient,
+) -> Result<(), Failure> {
+    let takes_documents = metadata.is_some_and(|metadata| metadata.takes_client_documents);
+    let document = args.client_document.as_ref().filter(|_| takes_documents);
+    if let Some(client) = own_client(args, metadata)? {
+        server.client = Some(client);
+    } else if let Some(url) = document {
+        server.client = Some(ServerClient::new(url.as_str()));
+    }
+    let is_over = |client: &ServerClient| {
+        let has_expired = client.secret_expires_at.is_some_and(|at| {
+            let at = Timestamp::from_unix_millis(
+                i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1000),
+            );
+            at <= SystemClock.now()
+        });
+        let is_registered = client.is_registered;
+        args.register || is_registered && (has_expired || is_taken(&server.redirect.ports))
+    };
+    match &server.client {
+        Some(client) if !is_over(client) => Ok(()),
+        _ => registered(server, args, metadata, http).await,
+    }
+}
+
+/// Whether another program listens on the one port that is registered.
+fn is_taken(ports: &[u16]) -> bool {
+    let taken = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_err();
+    matches!(ports, [port] if taken(port))
+}
+
+fn own_client(
+    args: &ServerArgs,
+    metadata: Option<&Metadata>,
+) -> Result<Option<ServerClient>, Failure> {
+    let Some(id) = &args.client_id else {
+        return Ok(None);
+    };
+    let mut client = ServerClient::new(id.clone());
+    client.secret = args.client_secret()?;
+    let listed = || metadata.map_or(ClientAuth::Post, Metadata::client_auth);
+    client.auth = args.client_auth().unwrap_or_else(listed);
+    Ok(Some(client))
+}
+
+/// Registers a client with one fixed port, because some servers compare the whole redirect URI.
+async fn registered(
+    server: &mut Server,
+    args: &ServerArgs,
+    metadata: Option<&Metadata>,
+    http: &HttpClient,
+) -> Result<(), Failure> {
+    let Some(endpoint) = server.registration.clone() else {
+        return Err(Failure::Config {
+            message: format!(
+                "{}: the client id is not set, and the server registers no clients",
+                server.name
+            ),
+            advice: "register a client there and name it with --client-id".into(),
+        });
+    };
+    if args.redirect_port.is_none() {
+        server.redirect.ports = vec![free_port()?];
+    }
+    let redirect = &server.redirect;
+    let host = match redirect.host {
+        LoopbackHost::Localhost => "localhost",
+        _ => "127.0.0.1",
+    };
+    let port = redirect.ports.first().copied().unwrap_or_default();
+    let uri = format!("http://{host}:{port}{}", redirect.path);
+    let mut registration = Registration::new(CLIENT_NAME, uri);
+    registration.scope = Some(server.scope.clone()).filter(|scope| !scope.is_empty());
+    if let Some(method) = metadata.and_then(secret_method) {
+        registration.token_endpoint_auth_method = method.into();
+    }
+    let token = args.registration_token()?;
+    let registered = match server.endpoints.device_authorization {
+        None => register(http, &endpoint, &registration, token.as_ref()).await?,
+        Some(_) => {
+            let with_device = registration.clone().with_device();
+            match register(http, &endpoint, &with_device, token.as_ref()).await {
+                // Some servers register that grant for no client, or by another name (Glewlwyd).
+                Err(error) if error.kind() == ErrorKind::Config && !server.prefers_device => {
+                    let second = register(http, &endpoint, &registration, token.as_ref()).await;
+                    second.map_err(|_same_words| error)?
+                }
+                first => first?,
+            }
+        }
+    };
+    server.client = Some(registered);
+    Ok(())
+}
+
+/// How a client sends its secret to a server that lists no way without one: Glewlwyd registers a client
+/// without a secret, and then requires the secret.
+fn secret_method(metadata: &Metadata) -> Option<&'static str> {
+    let listed = metadata.auth_methods.as_ref()?;
+    let takes_none = listed.iter().any(|method| method == "none");
+    (!takes_none).then(|| match metadata.client_auth() {
+        ClientAuth::Basic => "client_secret_basic",
+        _ => "client_secret_post",
+    })
+}
+
+/// A port that is free now.
+fn free_port() -> Result<u16, Failure> {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound
+        .map(|address| address.port())
+        .map_err(|error| Failure::Config {
+            message: format!("cannot listen on this computer: {error}"),
+            advice: "name a free port with --redirect-port".into(),
+        })
+}
