@@ -1,6 +1,6 @@
 //! What a server says of itself (RFC 8414, OpenID Connect Discovery 1.0).
 
-use crate::provider::{ClientAuth, Endpoints, JsonObject, Response};
+use crate::provider::{Endpoints, JsonObject, Response};
 use crate::{Error, ErrorKind, Result, SecureUrl, printable};
 
 /// The metadata of an authorization server, of which the issuer was checked.
@@ -110,34 +110,6 @@ impl Metadata {
             returns_issuer: fields.is_true("authorization_response_iss_parameter_supported"),
             takes_client_documents: fields.is_true("client_id_metadata_document_supported"),
         })
-    }
-
-    /// How a client with a secret authenticates here: in the header, unless the server lists only
-    /// parameters.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use llm_auth_oidc::provider::{ClientAuth, Response};
-    /// use llm_auth_oidc::{Metadata, SecureUrl};
-    ///
-    /// let at = SecureUrl::known("https://auth.example/.well-known/openid-configuration");
-    /// let body = r#"{"issuer": "https://auth.example", "token_endpoint": "https://auth.example/token",
-    ///     "token_endpoint_auth_methods_supported": ["none", "client_secret_post"]}"#;
-    /// let metadata = Metadata::read(&Response::for_test(&at, 200, body), "https://auth.example")?;
-    /// assert_eq!(metadata.client_auth(), ClientAuth::Post);
-    /// # Ok::<(), llm_auth_oidc::Error>(())
-    /// ```
-    #[must_use]
-    pub fn client_auth(&self) -> ClientAuth {
-        let lists = |name: &str| {
-            let methods = self.auth_methods.as_ref();
-            methods.is_some_and(|listed| listed.iter().any(|method| method == name))
-        };
-        match lists("client_secret_post") && !lists("client_secret_basic") {
-            true => ClientAuth::Post,
-            false => ClientAuth::Basic,
-        }
     }
 }
 

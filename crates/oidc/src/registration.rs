@@ -173,8 +173,11 @@ fn rejected(status: u16, host: &str, fields: Option<&JsonObject>) -> Error {
         (Some(code), None) => format!(": {code}"),
         (None, _) => String::new(),
     };
-    let advice = match kind {
-        ErrorKind::Transient => "try again later",
+    let advice = match status {
+        _ if kind == ErrorKind::Transient => "try again later",
+        401 | 403 => {
+            "name the initial access token that it requires, or register a client yourself"
+        }
         _ => "register a client yourself and name its id",
     };
     let message = format!(

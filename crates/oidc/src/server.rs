@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::metadata::Metadata;
 use crate::provider::{
@@ -48,10 +50,15 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// Where requests go.
+    #[serde(deserialize_with = "known_endpoints")]
     pub endpoints: Endpoints,
     /// Where a client can register itself, if the server allows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registration: Option<SecureUrl>,
+    /// How clients authenticate, as the server lists it; `None` if it does not, which means
+    /// `client_secret_basic` (RFC 8414 section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_methods: Option<Vec<String>>,
     /// The client; a sign-in without one is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ServerClient>,
@@ -85,6 +92,9 @@ pub struct Server {
     /// Headers that each API call needs besides `Authorization`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_headers: BTreeMap<String, String>,
+    /// What a later version wrote, which is written back.
+    #[serde(flatten)]
+    unknown: BTreeMap<String, Value>,
 }
 
 /// The client at one server.
@@ -145,6 +155,22 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+/// A later version may know more endpoints.
+fn known_endpoints<'de, D: Deserializer<'de>>(from: D) -> Result<Endpoints, D::Error> {
+    const KNOWN: [&str; 6] = [
+        "token",
+        "authorization",
+        "device_authorization",
+        "revocation",
+        "userinfo",
+        "api_base",
+    ];
+    let mut members = BTreeMap::<String, Value>::deserialize(from)?;
+    members.retain(|name, _| KNOWN.contains(&name.as_str()));
+    let members = serde_json::to_value(members).map_err(D::Error::custom)?;
+    serde_json::from_value(members).map_err(D::Error::custom)
+}
+
 fn callback() -> LoopbackRedirect {
     LoopbackRedirect::new("/callback")
 }
@@ -169,6 +195,7 @@ impl Server {
             issuer: None,
             endpoints,
             registration: None,
+            auth_methods: None,
             client: None,
             scope: String::new(),
             resource: None,
@@ -180,6 +207,7 @@ impl Server {
             scope_in_refresh: false,
             error_codes: BTreeMap::new(),
             api_headers: BTreeMap::new(),
+            unknown: BTreeMap::new(),
         }
     }
 
@@ -204,30 +232,128 @@ impl Server {
         let mut server = Self::new(name, metadata.endpoints.clone());
         server.issuer = Some(metadata.issuer.clone());
         server.registration.clone_from(&metadata.registration);
+        server.auth_methods.clone_from(&metadata.auth_methods);
         server.requires_issuer = metadata.returns_issuer;
         server
     }
 
-    /// Takes over what a server describes now; what the user chose stays.
+    /// Whether both are one server and for one API, so that one name and its sessions can belong to
+    /// both: a session of one must not go to the API of the other.
     ///
     /// # Examples
     ///
-    /// ```no_run
-    /// use llm_auth_oidc::{HttpClient, Server, discover};
-    ///
-    /// # async fn run(server: &mut Server) -> llm_auth_oidc::Result<()> {
-    /// // Sends requests.
-    /// server.update(&discover(&HttpClient::default(), "https://auth.example").await?);
-    /// # Ok(())
-    /// # }
     /// ```
-    pub fn update(&mut self, metadata: &Metadata) {
-        let api_base = self.endpoints.api_base.take();
-        self.endpoints = metadata.endpoints.clone();
-        self.endpoints.api_base = api_base;
-        self.issuer = Some(metadata.issuer.clone());
-        self.registration.clone_from(&metadata.registration);
-        self.requires_issuer = metadata.returns_issuer;
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{SecureUrl, Server};
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// let company = Server::new("company", endpoints);
+    /// let mut other = company.clone();
+    /// assert!(other.is_same(&company));
+    /// other.endpoints.api_base = Some(SecureUrl::known("https://mcp.example/mcp"));
+    /// assert!(!other.is_same(&company));
+    /// ```
+    #[must_use]
+    pub fn is_same(&self, before: &Self) -> bool {
+        let is_same_issuer = match (&self.issuer, &before.issuer) {
+            (Some(new), Some(old)) => new == old,
+            _ => self.endpoints.token == before.endpoints.token,
+        };
+        let api = self.endpoints.api_base.as_ref();
+        let is_same_api = api.is_none() || api == before.endpoints.api_base.as_ref();
+        is_same_issuer && is_same_api
+    }
+
+    /// Takes over what was remembered of the same server and what it does not say of itself: the
+    /// client, how it is redirected to, what it asks for, and the API.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{SecureUrl, Server, ServerClient};
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// let mut before = Server::new("company", endpoints.clone());
+    /// before.client = Some(ServerClient::new("native-cli"));
+    /// let mut server = Server::new("company", endpoints);
+    /// server.take_over(&before);
+    /// assert_eq!(server.client, before.client);
+    /// ```
+    pub fn take_over(&mut self, before: &Self) {
+        if self.client.is_none() {
+            self.client.clone_from(&before.client);
+        }
+        self.redirect = before.redirect.clone();
+        self.scope.clone_from(&before.scope);
+        self.prefers_device |= before.prefers_device;
+        for (member, former) in [
+            (&mut self.resource, &before.resource),
+            (&mut self.audience, &before.audience),
+        ] {
+            if member.is_none() {
+                member.clone_from(former);
+            }
+        }
+        if self.endpoints.api_base.is_none() {
+            let api_base = &before.endpoints.api_base;
+            self.endpoints.api_base.clone_from(api_base);
+        }
+        self.unknown.clone_from(&before.unknown);
+    }
+
+    /// How a client with a secret authenticates here: in the header, unless the server lists only
+    /// parameters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::{ClientAuth, Endpoints};
+    /// use llm_auth_oidc::{SecureUrl, Server};
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// let mut server = Server::new("company", endpoints);
+    /// server.auth_methods = Some(vec!["none".into(), "client_secret_post".into()]);
+    /// assert_eq!(server.client_auth(), ClientAuth::Post);
+    /// ```
+    #[must_use]
+    pub fn client_auth(&self) -> ClientAuth {
+        match self.lists("client_secret_post") && !self.lists("client_secret_basic") {
+            true => ClientAuth::Post,
+            false => ClientAuth::Basic,
+        }
+    }
+
+    /// What a registration asks for: no secret, unless the server lists only ways with one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{SecureUrl, Server};
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// let mut server = Server::new("company", endpoints);
+    /// assert_eq!(server.registered_auth(), "none");
+    /// server.auth_methods = Some(vec!["client_secret_basic".into()]);
+    /// assert_eq!(server.registered_auth(), "client_secret_basic");
+    /// ```
+    #[must_use]
+    pub fn registered_auth(&self) -> &'static str {
+        match self.client_auth() {
+            _ if self.auth_methods.is_none() || self.lists("none") => "none",
+            ClientAuth::Post => "client_secret_post",
+            _ => "client_secret_basic",
+        }
+    }
+
+    fn lists(&self, method: &str) -> bool {
+        let mut methods = self.auth_methods.iter().flatten();
+        methods.any(|listed| listed == method)
+    }
+
+    fn asks_for(&self, scope: &str) -> bool {
+        self.scope.split_whitespace().any(|name| name == scope)
     }
 
     fn flows(&self) -> Vec<Flow> {
@@ -236,7 +362,7 @@ impl Server {
         code.issuer.clone_from(&self.issuer);
         code.requires_issuer = self.requires_issuer;
         // Optional in OpenID Connect Core section 3.1.2.1, but Glewlwyd requires it.
-        code.sends_nonce = self.scope.split_whitespace().any(|name| name == "openid");
+        code.sends_nonce = self.asks_for("openid");
         let endpoints = &self.endpoints;
         let code = endpoints.authorization.as_ref().map(|_| Flow::Code(code));
         let device = endpoints.device_authorization.as_ref();
@@ -288,9 +414,17 @@ impl ProviderSpec for Server {
                 }
             }
         }
-        if !self.authorization_parameters.is_empty() {
-            let rules = config.rules(Operation::Authorization);
-            rules.add.extend(self.authorization_parameters.clone());
+        let mut parameters = self.authorization_parameters.clone();
+        if self.asks_for("openid") && self.asks_for("offline_access") {
+            // OpenID Connect Core section 11: without it, the scope is ignored.
+            let prompt = parameters.entry("prompt".into());
+            prompt.or_insert_with(|| "consent".into());
+        }
+        if !parameters.is_empty() {
+            config
+                .rules(Operation::Authorization)
+                .add
+                .extend(parameters);
         }
         if self.scope_in_refresh {
             let rules = config.rules(Operation::Refresh);

@@ -22,7 +22,7 @@ use self::sign_in::{Login, SignedIn};
 pub(crate) use self::target::Target;
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, http_client, trust};
+use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, careful_client, trust};
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -167,11 +167,14 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
+    if signed_in.is_ok() {
+        server::settle(provider);
+    }
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
         // A server that has lost a client shows that in the browser alone.
         say(&format!(
-            "If the server does not know this client any more: llm-auth login {} --register",
+            "If the server no longer knows this client: llm-auth login {} --register",
             provider.name()
         ));
     }
@@ -201,7 +204,8 @@ fn provider(args: &LoginArgs) -> Result<ProviderName, Failure> {
         }
         _ => {}
     }
-    let http = http_client(None)?;
+    // The registration token of the user goes the way of a stored session.
+    let http = careful_client(&args.provider_args.trust, None)?;
     let interrupted = || "interrupted; nothing was changed".to_owned();
     let work = async {
         match (known, args.provider) {

@@ -7,7 +7,7 @@ use llm_auth::mcp::Bridge;
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{self, ProviderArgs, TrustArgs, http_client, reader, trust};
+use crate::providers::{self, ProviderArgs, TrustArgs, careful_client, reader, trust};
 use crate::report::login_command;
 use crate::session::directories;
 use crate::session::runtime;
@@ -78,7 +78,8 @@ fn bridge(args: &BridgeArgs) -> Result<(), Failure> {
         .account(key.account())
         .build();
     let sign_in = login_command(Some(*provider), selector, &provider_args);
-    let bridge = Bridge::new(manager.clone(), url, sign_in).http(http_client(args.timeout)?);
+    let bridge =
+        Bridge::new(manager.clone(), url, sign_in).http(careful_client(&args.trust, args.timeout)?);
     let interrupted = || "interrupted; the server ends the session by itself".to_owned();
     let work = async { Ok(bridge.run(tokio::io::stdin(), tokio::io::stdout()).await?) };
     runtime::run(|| vec![manager.clone()], work, interrupted)

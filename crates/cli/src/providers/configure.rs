@@ -11,10 +11,9 @@ use llm_auth_core::{
 
 use super::args::ProviderArgs;
 use super::endpoints::variable_of;
-use super::http::{build, http_client, network};
+use super::http::{careful_client, http_client};
 use super::name::ProviderName;
 use super::provider::Provider;
-use super::reader;
 use super::recipients::check_secret;
 use super::table::Own;
 use crate::error::Failure;
@@ -53,11 +52,8 @@ impl ProviderName {
         session: Option<&OAuthToken>,
         request_timeout: Option<Duration>,
     ) -> Result<Provider, Failure> {
-        let mut http = network(request_timeout)?;
-        if let Some(why) = reader::doubt(&args.trust)? {
-            http = http.refuse_secrets_by_proxy(why);
-        }
-        self.configure_with(build(http)?, args, Purpose::Stored, session, None)
+        let http = careful_client(&args.trust, request_timeout)?;
+        self.configure_with(http, args, Purpose::Stored, session, None)
     }
 
     /// The same for questions that nothing is sent for, about a session or about a new sign-in.
@@ -78,7 +74,7 @@ impl ProviderName {
         patience: Option<Duration>,
     ) -> Result<Provider, Failure> {
         self.check_flags(args)?;
-        let variables = Variables::of(self.name());
+        let variables = self.variables();
         let overrides = self.overrides(&variables, args, session)?;
         // A session keeps the client that it was made with. A variable sets another for new sign-ins
         // only, unless each user brings a client.
@@ -213,7 +209,7 @@ impl ProviderName {
     pub(crate) fn check_login(self, args: &ProviderArgs) -> Result<(), Failure> {
         // A session is good for nothing here if its tokens stay here.
         self.check_hand_out()?;
-        let variables = Variables::of(self.name());
+        let variables = self.variables();
         let client = self.own_client(&variables, args)?;
         if client.is_none() && self.needs_own_client(args) {
             return Err(Failure::Config {
@@ -233,7 +229,13 @@ impl ProviderName {
 
     /// Whether a sign-in sends the secret of a client of the user's own.
     pub(crate) fn sends_client_secret(self, args: &ProviderArgs) -> Result<bool, Failure> {
-        let client = self.own_client(&Variables::of(self.name()), args)?;
+        if self.server().is_some() {
+            let client = self.config(args).client;
+            return Ok(client
+                .credentials()
+                .is_some_and(|client| client.secret.is_some()));
+        }
+        let client = self.own_client(&self.variables(), args)?;
         Ok(client.is_some_and(|client| client.secret().is_some()))
     }
 

@@ -50,7 +50,7 @@ pub(crate) fn of(
     args: &ProviderArgs,
     sessions: &[OAuthToken],
 ) -> Result<Vec<Entry>, Failure> {
-    let variables = Variables::of(provider.name());
+    let variables = provider.variables();
     let mut entries: Vec<Entry> = Vec::new();
     let of_sessions = sessions.iter().map(Some);
     for session in std::iter::once(None).chain(of_sessions) {
@@ -78,7 +78,7 @@ pub(crate) fn of(
 /// The variables that are set for an endpoint that none of these entries has, so that they change
 /// nothing.
 pub(crate) fn unused(provider: ProviderName, entries: &[Entry]) -> Vec<String> {
-    let variables = Variables::of(provider.name());
+    let variables = provider.variables();
     let roles = EndpointRole::ALL.into_iter();
     let lacking = roles.filter(|role| entries.iter().all(|entry| entry.role != *role));
     let named = lacking.filter_map(variable_of);

@@ -143,8 +143,20 @@ impl ProviderName {
         self.config(&ProviderArgs::default()).rotates_refresh_tokens
     }
 
+    /// The variables that say what it is made of. A server that the user named is all that its file
+    /// says: a project's environment must not lead its client secret elsewhere.
+    pub(crate) fn variables(self) -> Variables {
+        match self.server() {
+            None => Variables::of(self.name()),
+            Some(_) => Variables::ignored(self.name()),
+        }
+    }
+
     /// Whether any variable of its own is set.
     pub(crate) fn has_variables(self) -> bool {
+        if self.server().is_some() {
+            return false;
+        }
         let begin = Variables::of(self.name()).name("");
         std::env::vars_os()
             .any(|(name, value)| !value.is_empty() && name.to_string_lossy().starts_with(&begin))

@@ -12,7 +12,6 @@ use super::name::ProviderName;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::shell_quote::quoted;
-use crate::system::env::Variables;
 
 /// The variables of a provider that say where its servers are.
 const PLACES: [&str; 6] = [
@@ -26,7 +25,7 @@ const PLACES: [&str; 6] = [
 
 /// The variables that are set and say where this provider's servers are.
 pub(crate) fn places_set(provider: ProviderName) -> Vec<String> {
-    let variables = Variables::of(provider.name());
+    let variables = provider.variables();
     let is_set = |last: &&&str| !matches!(variables.text(last), Ok(None));
     let set = PLACES.iter().filter(is_set);
     set.map(|last| variables.name(last)).collect()

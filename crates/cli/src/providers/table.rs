@@ -82,7 +82,7 @@ impl Row {
             name: leaked(server.name.clone()),
             alias: None,
             title: leaked(title),
-            availability: leaked(format!("You named this server yourself: {host}.")),
+            availability: leaked(format!("The tokens of this server come from {host}.")),
             takes_client_file: false,
             takes_region: false,
             client_advice: "run `llm-auth login oidc` again with --client-id",

@@ -16,7 +16,6 @@ use super::provider::Provider;
 use super::reader::Reader;
 use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
-use crate::system::env::Variables;
 use crate::ui::events::{Event, ForeignEndpoint};
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
@@ -61,7 +60,7 @@ fn refused_hosts(
     let refused = set.filter(is_refused);
     let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
     // The API is there too, wherever the endpoints are.
-    let base = Variables::of(provider.name()).endpoint("BASE_URL")?;
+    let base = provider.variables().endpoint("BASE_URL")?;
     let base = base.filter(|base| recipients.permit_access(session, base).is_err());
     hosts.extend(base.map(|base| base.host()));
     Ok(hosts)

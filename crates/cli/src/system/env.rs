@@ -117,12 +117,23 @@ pub(crate) fn not_valid(name: &str, why: &str) -> Failure {
 #[derive(Debug)]
 pub(crate) struct Variables {
     prefix: String,
+    /// What is set counts as not set.
+    are_ignored: bool,
 }
 
 impl Variables {
     pub(crate) fn of(provider: &str) -> Self {
         Self {
             prefix: format!("LLM_AUTH_{}", provider.to_ascii_uppercase()),
+            are_ignored: false,
+        }
+    }
+
+    /// None of them: what a provider is does not come from the environment.
+    pub(crate) fn ignored(provider: &str) -> Self {
+        Self {
+            are_ignored: true,
+            ..Self::of(provider)
         }
     }
 
@@ -131,17 +142,27 @@ impl Variables {
     }
 
     pub(crate) fn text(&self, last: &str) -> Result<Option<String>, Failure> {
-        text(&self.name(last))
+        match self.are_ignored {
+            true => Ok(None),
+            false => text(&self.name(last)),
+        }
     }
 
     /// What stands in a header or a form.
     pub(crate) fn word(&self, last: &str) -> Result<Option<String>, Failure> {
-        word(&self.name(last))
+        match self.are_ignored {
+            true => Ok(None),
+            false => word(&self.name(last)),
+        }
     }
 
     /// The endpoint that a variable names.
     pub(crate) fn endpoint(&self, last: &str) -> Result<Option<SecureUrl>, Failure> {
-        let Some(url) = url(&self.name(last))? else {
+        let url = match self.are_ignored {
+            true => None,
+            false => url(&self.name(last))?,
+        };
+        let Some(url) = url else {
             return Ok(None);
         };
         self.checked(last, SecureUrl::new(&url)).map(Some)

@@ -1,9 +1,12 @@
 //! A server that the user names, against a simulated one that describes itself.
 
+use llm_auth_testkit::Approval;
+
+use crate::support::session_file::read;
 use crate::support::user::User;
 
 /// Signs in at the simulated server under a name.
-fn sign_in(user: &User, name: &str) {
+pub(crate) fn sign_in(user: &User, name: &str) {
     let issuer = format!("{}/standard", user.kit.base_url());
     let done = user.run(&[
         "login",
@@ -155,4 +158,37 @@ fn a_preset_file_of_the_user_needs_no_release() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("Sign in to Acme"), "{done:?}");
     assert_eq!(user.run(&["token", "acme"]).code, Some(0));
+}
+
+#[test]
+fn a_sign_in_that_is_declined_changes_nothing_of_what_is_remembered() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let file = user.directory.path().join("home/servers/company.json");
+    let before = read(&file);
+    user.kit.standard().set_approval(Approval::Deny);
+    let args = ["login", "company", "--scope", "made-up", "--api-base"];
+    let done = user.run(&[&args[..], &["https://other.example/v1"]].concat());
+    assert_eq!(done.code, Some(5), "{done:?}");
+    assert_eq!(read(&file), before);
+    let named = user.run(&["login", "company", "--issuer", "https://auth.example"]);
+    named.assert_failed(2, "--issuer names a server, and company is remembered");
+}
+
+#[test]
+fn what_a_later_version_remembers_of_a_server_stays() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let file = user.directory.path().join("home/servers/company.json");
+    let mut server = read(&file);
+    server["later"] = "made-up".into();
+    server["endpoints"]["later"] = "made-up".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let done = user.run(&["login", "company", "--scope", "models"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let after = read(&file);
+    assert_eq!(
+        (&after["later"], &after["scope"]),
+        (&"made-up".into(), &"models".into())
+    );
 }

@@ -1,5 +1,6 @@
 //! Variables of a stranger (a project's `.env`) take no credential of the user elsewhere.
 
+mod servers;
 mod settings;
 mod sign_ins;
 mod stored_sessions;

@@ -15,7 +15,7 @@ use crate::providers::endpoints::{self, Entry, Kind};
 use crate::providers::{ProviderArgs, ProviderName, http_client};
 use crate::report::proxy_advice;
 use crate::system::certificates;
-use crate::system::env::{CA_FILE, Proxy, Variables};
+use crate::system::env::{CA_FILE, Proxy};
 use crate::time::length;
 
 /// How long an endpoint may take to answer.
@@ -153,7 +153,7 @@ async fn ask(http: &HttpClient, wanted: &Wanted) -> Asked {
         let ahead = answer.date()?.as_unix_millis() - SystemClock.now().as_unix_millis();
         Some(ahead / 1000)
     });
-    let variable = Variables::of(provider.name()).name(entry.variable);
+    let variable = provider.variables().name(entry.variable);
     let (judgement, code) = match &answer {
         Ok(answer) => (judge(entry, answer), Some(answer.status())),
         Err(error) => (judge_error(entry, &variable, error), error.status()),

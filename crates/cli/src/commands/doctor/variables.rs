@@ -10,7 +10,7 @@ use crate::logging;
 use crate::providers::ProviderName;
 use crate::providers::endpoints::{self, Entry};
 use crate::session::directories;
-use crate::system::env::{CA_FILE, Variables};
+use crate::system::env::CA_FILE;
 
 /// Every end of a provider's variable, whether or not that provider has it.
 const ENDS: [&str; 11] = [
@@ -71,7 +71,7 @@ fn is_known(name: &str) -> bool {
     ]
     .contains(&name)
         || ProviderName::all().iter().any(|provider| {
-            let variables = Variables::of(provider.name());
+            let variables = provider.variables();
             ENDS.iter().any(|end| variables.name(end) == name)
         })
 }

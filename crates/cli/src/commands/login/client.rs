@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-use llm_auth::oidc::{Metadata, Registration, Server, ServerClient, register};
-use llm_auth_core::provider::{ClientAuth, LoopbackHost};
+use llm_auth::oidc::{Registration, Server, ServerClient, register};
+use llm_auth_core::provider::LoopbackHost;
 use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SystemClock, Timestamp};
 
 use super::server_args::ServerArgs;
@@ -12,17 +12,17 @@ use crate::error::Failure;
 /// The name that a server shows to users for a client that registers itself.
 const CLIENT_NAME: &str = "llm-auth";
 
-/// The client, in this order: the user's own, the one that is remembered, a document of the user's, a
-/// new registration. A registered client whose secret or port is gone is registered again.
+/// The client, in this order: the user's own, a document of the user's, the one that is remembered, a
+/// new registration. Returns whether it registered one. A registered client whose secret or port is gone is registered again.
 pub(super) async fn with_client(
     server: &mut Server,
-    metadata: Option<&Metadata>,
+    takes_documents: bool,
     args: &ServerArgs,
+    note: Option<&str>,
     http: &HttpClient,
-) -> Result<(), Failure> {
-    let takes_documents = metadata.is_some_and(|metadata| metadata.takes_client_documents);
+) -> Result<bool, Failure> {
     let document = args.client_document.as_ref().filter(|_| takes_documents);
-    if let Some(client) = own_client(args, metadata)? {
+    if let Some(client) = own_client(server, args)? {
         server.client = Some(client);
     } else if let Some(url) = document {
         server.client = Some(ServerClient::new(url.as_str()));
@@ -38,8 +38,8 @@ pub(super) async fn with_client(
         args.register || is_registered && (has_expired || is_taken(&server.redirect.ports))
     };
     match &server.client {
-        Some(client) if !is_over(client) => Ok(()),
-        _ => registered(server, args, metadata, http).await,
+        Some(client) if !is_over(client) => Ok(false),
+        _ => registered(server, args, note, http).await.map(|()| true),
     }
 }
 
@@ -49,17 +49,13 @@ fn is_taken(ports: &[u16]) -> bool {
     matches!(ports, [port] if taken(port))
 }
 
-fn own_client(
-    args: &ServerArgs,
-    metadata: Option<&Metadata>,
-) -> Result<Option<ServerClient>, Failure> {
+fn own_client(server: &Server, args: &ServerArgs) -> Result<Option<ServerClient>, Failure> {
     let Some(id) = &args.client_id else {
         return Ok(None);
     };
     let mut client = ServerClient::new(id.clone());
     client.secret = args.client_secret()?;
-    let listed = || metadata.map_or(ClientAuth::Post, Metadata::client_auth);
-    client.auth = args.client_auth().unwrap_or_else(listed);
+    client.auth = args.client_auth().unwrap_or_else(|| server.client_auth());
     Ok(Some(client))
 }
 
@@ -67,7 +63,7 @@ fn own_client(
 async fn registered(
     server: &mut Server,
     args: &ServerArgs,
-    metadata: Option<&Metadata>,
+    note: Option<&str>,
     http: &HttpClient,
 ) -> Result<(), Failure> {
     let Some(endpoint) = server.registration.clone() else {
@@ -76,7 +72,10 @@ async fn registered(
                 "{}: the client id is not set, and the server registers no clients",
                 server.name
             ),
-            advice: "register a client there and name it with --client-id".into(),
+            advice: match note {
+                None => "register a client there and name it with --client-id".to_owned(),
+                Some(note) => format!("name your client with --client-id. {note}"),
+            },
         });
     };
     if args.redirect_port.is_none() {
@@ -91,9 +90,7 @@ async fn registered(
     let uri = format!("http://{host}:{port}{}", redirect.path);
     let mut registration = Registration::new(CLIENT_NAME, uri);
     registration.scope = Some(server.scope.clone()).filter(|scope| !scope.is_empty());
-    if let Some(method) = metadata.and_then(secret_method) {
-        registration.token_endpoint_auth_method = method.into();
-    }
+    registration.token_endpoint_auth_method = server.registered_auth().into();
     let token = args.registration_token()?;
     let registered = match server.endpoints.device_authorization {
         None => register(http, &endpoint, &registration, token.as_ref()).await?,
@@ -111,17 +108,6 @@ async fn registered(
     };
     server.client = Some(registered);
     Ok(())
-}
-
-/// How a client sends its secret to a server that lists no way without one: Glewlwyd registers a client
-/// without a secret, and then requires the secret.
-fn secret_method(metadata: &Metadata) -> Option<&'static str> {
-    let listed = metadata.auth_methods.as_ref()?;
-    let takes_none = listed.iter().any(|method| method == "none");
-    (!takes_none).then(|| match metadata.client_auth() {
-        ClientAuth::Basic => "client_secret_basic",
-        _ => "client_secret_post",
-    })
 }
 
 /// A port that is free now.

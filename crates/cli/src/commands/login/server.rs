@@ -1,7 +1,7 @@
 //! The server of `login oidc` and `login mcp`: discovered and remembered before the sign-in.
 
 use llm_auth::mcp::McpDiscovery;
-use llm_auth::oidc::{Metadata, Preset, Server, discover_as};
+use llm_auth::oidc::{Preset, Server, discover_as};
 use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
@@ -21,9 +21,9 @@ const USUAL_SCOPES: [&str; 3] = ["openid", "email", "offline_access"];
 pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<ProviderName, Failure> {
     let preset = args.preset()?;
     let name = name(args, preset.as_ref())?;
-    let (server, metadata) = found(args, preset.as_ref(), &name, http).await?;
-    let prepared = remembered(server, metadata.as_ref(), args, http).await;
-    prepared.map_err(|failure| explained(failure, preset.as_ref()))
+    let (server, takes_documents) = found(args, preset.as_ref(), &name, http).await?;
+    let note = preset.and_then(|preset| preset.note);
+    remembered(server, takes_documents, args, note.as_deref(), http).await
 }
 
 /// The MCP server at this URL.
@@ -37,11 +37,8 @@ pub(super) async fn prepare_mcp(
             format!("{flag} is for `llm-auth login oidc`: an MCP server names its own sign-in");
         return Err(Failure::Usage(why));
     }
-    let name = checked(
-        args.name
-            .as_ref()
-            .map_or_else(|| of_host(url), |name| name.to_ascii_lowercase()),
-    )?;
+    let name = args.name.as_ref();
+    let name = name.map_or_else(|| of_host(url), |name| name.to_ascii_lowercase());
     let mut discovery = McpDiscovery::new(url.clone());
     if let Some(issuer) = &args.issuer {
         discovery = discovery.issuer(issuer);
@@ -49,6 +46,7 @@ pub(super) async fn prepare_mcp(
     if let Some(issuer) = &args.accept_issuer {
         discovery = discovery.accept_issuer(issuer);
     }
+    let name = checked(name)?;
     let found = discovery.run(http).await?;
     if found.metadata.is_none() {
         say(&format!(
@@ -57,14 +55,14 @@ pub(super) async fn prepare_mcp(
             url.host()
         ));
     }
-    let mut server = found.server(name);
+    let server = found.server(name);
     // The server may want more than it did: a session keeps what it had (step-up).
-    if let Some(before) = load(&server.name)?.filter(|before| is_same(&server, before)) {
-        server.scope = united(&before.scope, &server.scope);
-    }
-    let scope = server.scope.clone();
-    let (metadata, args) = (found.metadata.as_ref(), args.with_scope(scope));
-    remembered(server, metadata, &args, http).await
+    let former = load(&server.name)?.filter(|before| server.is_same(before));
+    let former = former.map(|before| before.scope).unwrap_or_default();
+    let args = args.with_scope(united(&former, &server.scope));
+    let metadata = found.metadata.as_ref();
+    let takes_documents = metadata.is_some_and(|metadata| metadata.takes_client_documents);
+    remembered(server, takes_documents, &args, None, http).await
 }
 
 /// The scopes of both, each once.
@@ -87,137 +85,138 @@ fn load(name: &str) -> Result<Option<Server>, Failure> {
 
 /// A server that is remembered, with what the flags change, and a client that still works.
 pub(super) async fn renew(
-    server: &Server,
+    before: &Server,
     args: &ServerArgs,
     http: &HttpClient,
 ) -> Result<ProviderName, Failure> {
-    let mut server = server.clone();
-    apply(&mut server, args, None);
-    with_client(&mut server, None, args, http).await?;
-    servers::save(&server)?;
-    Ok(ProviderName::of_server(server))
+    if let Some(flag) = args.naming_a_server() {
+        return Err(Failure::Usage(format!(
+            "{flag} names a server, and {} is remembered: use it with `llm-auth login oidc` or `mcp`",
+            before.name
+        )));
+    }
+    with_flags(before.clone(), Some(before), false, args, None, http).await
 }
 
-/// The server with what is remembered of it, a client, and the flags; remembered from now on.
+/// The server with what is remembered of it, a client, and the flags.
 async fn remembered(
     mut server: Server,
-    metadata: Option<&Metadata>,
+    takes_documents: bool,
     args: &ServerArgs,
+    note: Option<&str>,
     http: &HttpClient,
 ) -> Result<ProviderName, Failure> {
-    if let Some(before) = load(&server.name)? {
-        keep(&mut server, &before, args)?;
+    let before = load(&server.name)?;
+    let same = before.as_ref().filter(|before| server.is_same(before));
+    if let (Some(before), None) = (&before, same) {
+        check_unused(before)?;
     }
-    apply(&mut server, args, metadata);
-    with_client(&mut server, metadata, args, http).await?;
-    servers::save(&server)?;
+    if let Some(before) = same {
+        server.take_over(before);
+    }
+    with_flags(server, same, takes_documents, args, note, http).await
+}
+
+/// The server as the flags change it. A new one is remembered from now on, and so is a new client;
+/// what else changes is remembered when the sign-in has succeeded ([`settle`]).
+async fn with_flags(
+    mut server: Server,
+    before: Option<&Server>,
+    takes_documents: bool,
+    args: &ServerArgs,
+    note: Option<&str>,
+    http: &HttpClient,
+) -> Result<ProviderName, Failure> {
+    apply(&mut server, args);
+    let is_new_client = with_client(&mut server, takes_documents, args, note, http).await?;
+    match before {
+        None => {
+            servers::save(&server)?;
+        }
+        Some(before) if is_new_client => {
+            let mut before = before.clone();
+            before.client.clone_from(&server.client);
+            before.redirect = server.redirect.clone();
+            servers::save(&before)?;
+        }
+        Some(_) => {}
+    }
     Ok(ProviderName::of_server(server))
 }
 
-/// The server as it describes itself, or as the preset or the flags do.
+/// Remembers what a sign-in that has succeeded was made with.
+pub(super) fn settle(provider: ProviderName) {
+    let Some(server) = provider.server() else {
+        return;
+    };
+    // The session is stored; it works with what was remembered before.
+    if let Err(failure) = servers::save(server) {
+        say(&format!("llm-auth: {}", failure.message()));
+    }
+}
+
+/// The server as it describes itself, or as the preset or the flags do, and whether it takes a document
+/// in place of a client id.
 async fn found(
     args: &ServerArgs,
     preset: Option<&Preset>,
     name: &str,
     http: &HttpClient,
-) -> Result<(Server, Option<Metadata>), Failure> {
+) -> Result<(Server, bool), Failure> {
     if let Some(preset) = preset {
-        return Ok((preset.server(http, name).await?, None));
+        return Ok((preset.server(http, name).await?, false));
     }
     if let Some(token) = &args.token_endpoint {
         let mut endpoints = Endpoints::new(token.clone());
-        endpoints
-            .authorization
-            .clone_from(&args.authorization_endpoint);
-        endpoints
-            .device_authorization
-            .clone_from(&args.device_endpoint);
-        endpoints.revocation.clone_from(&args.revocation_endpoint);
+        for (member, flag) in [
+            (&mut endpoints.authorization, &args.authorization_endpoint),
+            (&mut endpoints.device_authorization, &args.device_endpoint),
+            (&mut endpoints.revocation, &args.revocation_endpoint),
+        ] {
+            member.clone_from(flag);
+        }
         let mut server = Server::new(name, endpoints);
         server.issuer.clone_from(&args.issuer);
-        return Ok((server, None));
+        return Ok((server, false));
     }
     let Some(issuer) = &args.issuer else {
-        return Err(Failure::Usage(
-            "name the server with --issuer URL, --preset NAME or --token-endpoint URL".into(),
-        ));
+        return Err(unnamed());
     };
     let named = args.accept_issuer.as_ref().unwrap_or(issuer);
     let metadata = discover_as(http, issuer, named).await?;
     let mut server = Server::discovered(name, &metadata);
-    if metadata.scopes.iter().any(|scope| scope == "openid") {
-        let listed = |scope: &&str| metadata.scopes.iter().any(|listed| listed == scope);
-        let scopes: Vec<_> = USUAL_SCOPES.into_iter().filter(listed).collect();
+    let lists = |scope: &&str| metadata.scopes.iter().any(|listed| listed == scope);
+    if lists(&"openid") {
+        let scopes: Vec<_> = USUAL_SCOPES.into_iter().filter(lists).collect();
         server.scope = scopes.join(" ");
-        if scopes.contains(&"offline_access") {
-            // OpenID Connect Core section 11: without it, the scope is ignored.
-            let parameters = &mut server.authorization_parameters;
-            parameters.insert("prompt".into(), "consent".into());
-        }
     }
-    Ok((server, Some(metadata)))
+    Ok((server, metadata.takes_client_documents))
 }
 
-/// Takes over what is remembered and what the call does not name, if it is the same server.
-fn keep(server: &mut Server, before: &Server, args: &ServerArgs) -> Result<(), Failure> {
-    if !is_same(server, before) {
-        let store = directories::open(&SessionSelector::default())?;
-        let accounts = ProviderName::of_server(before.clone())
-            .accounts(&store)
-            .stored()?;
-        if accounts.is_empty() {
-            return Ok(());
-        }
-        return Err(Failure::Config {
-            message: format!(
-                "the name {} belongs to {}, whose sessions are kept",
-                before.name,
-                description(before)
-            ),
-            advice: format!(
-                "choose another name with --name, or run `llm-auth logout {}` first",
-                before.name
-            ),
-        });
-    }
-    if server.client.is_none() {
-        server.client.clone_from(&before.client);
-    }
-    if before
-        .client
-        .as_ref()
-        .is_some_and(|client| client.is_registered)
-    {
-        server.redirect = before.redirect.clone();
-    }
-    if args.scope.is_none() {
-        server.scope.clone_from(&before.scope);
-        server
-            .authorization_parameters
-            .clone_from(&before.authorization_parameters);
-    }
-    server.resource = server.resource.take().or_else(|| before.resource.clone());
-    server.audience = server.audience.take().or_else(|| before.audience.clone());
-    let api_base = &mut server.endpoints.api_base;
-    *api_base = api_base
-        .take()
-        .or_else(|| before.endpoints.api_base.clone());
-    Ok(())
+fn unnamed() -> Failure {
+    Failure::Usage(
+        "name the server with --issuer URL, --preset NAME or --token-endpoint URL".into(),
+    )
 }
 
-/// Whether both are one server, whose tokens are for one API: a session of one must not go to the
-/// other.
-fn is_same(new: &Server, before: &Server) -> bool {
-    let is_same_issuer = match (&new.issuer, &before.issuer) {
-        (Some(new), Some(old)) => new == old,
-        _ => new.endpoints.token == before.endpoints.token,
-    };
-    let apis = (&new.endpoints.api_base, &before.endpoints.api_base);
-    let is_same_api = match apis {
-        (Some(new), Some(old)) => new == old,
-        _ => true,
-    };
-    is_same_issuer && is_same_api
+/// Refuses to give the name of a server to another one while a session of it is stored.
+fn check_unused(before: &Server) -> Result<(), Failure> {
+    let store = directories::open(&SessionSelector::default())?;
+    let provider = ProviderName::of_server(before.clone());
+    if provider.accounts(&store).stored()?.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Config {
+        message: format!(
+            "the name {} belongs to {}, whose sessions are kept",
+            before.name,
+            description(before)
+        ),
+        advice: format!(
+            "choose another name with --name, or run `llm-auth logout {}` first",
+            before.name
+        ),
+    })
 }
 
 /// Where a server is, and its API, for a message.
@@ -231,18 +230,9 @@ fn description(server: &Server) -> String {
 }
 
 /// What the flags say.
-fn apply(server: &mut Server, args: &ServerArgs, metadata: Option<&Metadata>) {
+fn apply(server: &mut Server, args: &ServerArgs) {
     if let Some(scope) = &args.scope {
         server.scope.clone_from(scope);
-        let wants_offline = scope
-            .split_whitespace()
-            .any(|name| name == "offline_access");
-        let knows_it =
-            metadata.is_some_and(|metadata| metadata.scopes.iter().any(|name| name == "openid"));
-        if wants_offline && knows_it {
-            let parameters = &mut server.authorization_parameters;
-            parameters.insert("prompt".into(), "consent".into());
-        }
     }
     for (flag, member) in [
         (&args.resource, &mut server.resource),
@@ -266,17 +256,6 @@ fn apply(server: &mut Server, args: &ServerArgs, metadata: Option<&Metadata>) {
     }
     if let Some(path) = &args.redirect_path {
         server.redirect.path.clone_from(path);
-    }
-}
-
-/// What the preset says of the client that each user brings.
-fn explained(failure: Failure, preset: Option<&Preset>) -> Failure {
-    match (failure, preset.and_then(|preset| preset.note.clone())) {
-        (Failure::Config { message, advice }, Some(note)) => Failure::Config {
-            message,
-            advice: format!("{advice}. {note}"),
-        },
-        (failure, _) => failure,
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "URL")]
     pub(super) issuer: Option<String>,
 
-    /// Accept metadata that name this issuer, although they were found at another: compare the two
+    /// Accept metadata that names this issuer, although it was found at another: compare the two
     /// first.
     #[arg(long, value_name = "URL")]
     pub(super) accept_issuer: Option<String>,
@@ -131,30 +131,36 @@ enum SecretWay {
 impl ServerArgs {
     /// The name of a flag that was given; they are for servers of the user's own.
     pub(super) fn given(&self) -> Option<&'static str> {
-        [
-            ("--issuer", self.issuer.is_some()),
-            ("--preset", self.preset.is_some()),
-            ("--name", self.name.is_some()),
+        let others = [
             ("--client-id", self.client_id.is_some()),
-            ("--client-document", self.client_document.is_some()),
-            ("--accept-issuer", self.accept_issuer.is_some()),
-            ("--device", self.device),
             ("--register", self.register),
             (
                 "--registration-token-file",
                 self.registration_token_file.is_some(),
             ),
+            ("--device", self.device),
             ("--scope", self.scope.is_some()),
             ("--resource", self.resource.is_some()),
             ("--audience", self.audience.is_some()),
             ("--api-base", self.api_base.is_some()),
-            ("--token-endpoint", self.token_endpoint.is_some()),
             ("--redirect-host", self.redirect_host.is_some()),
             ("--redirect-port", self.redirect_port.is_some()),
             ("--redirect-path", self.redirect_path.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(flag, is_given)| is_given.then_some(flag))
+        ];
+        self.naming_a_server().or_else(|| first(&others))
+    }
+
+    /// The name of a flag that was given and says which server is meant, or under which name. The
+    /// flags that require one of them are not listed.
+    pub(super) fn naming_a_server(&self) -> Option<&'static str> {
+        first(&[
+            ("--issuer", self.issuer.is_some()),
+            ("--accept-issuer", self.accept_issuer.is_some()),
+            ("--preset", self.preset.is_some()),
+            ("--name", self.name.is_some()),
+            ("--token-endpoint", self.token_endpoint.is_some()),
+            ("--client-document", self.client_document.is_some()),
+        ])
     }
 
     /// The name of a flag that was given and says where a server is, which an MCP server does itself.
@@ -228,6 +234,11 @@ impl ServerArgs {
             RedirectHost::Localhost => LoopbackHost::Localhost,
         })
     }
+}
+
+fn first(flags: &[(&'static str, bool)]) -> Option<&'static str> {
+    let mut flags = flags.iter();
+    flags.find_map(|(flag, is_given)| is_given.then_some(*flag))
 }
 
 /// The one line of a file, without its end.

@@ -1,0 +1,29 @@
+//! Servers that the user has named, in an environment that names others.
+
+use super::stranger::Stranger;
+use crate::any_server::sign_in;
+use crate::support::done::Done;
+use crate::support::session_file::read;
+use crate::support::user::User;
+
+#[test]
+fn no_variable_leads_the_client_secret_of_a_server_elsewhere() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    sign_in(&user, "company");
+    let file = user.directory.path().join("home/servers/company.json");
+    let mut server = read(&file);
+    server["client"]["secret"] = "made-up-secret".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let mut command = user.command(&["login", "company"]);
+    for last in [
+        "BASE_URL",
+        "TOKEN_ENDPOINT",
+        "DEVICE_AUTHORIZATION_ENDPOINT",
+        "REVOCATION_ENDPOINT",
+    ] {
+        command.env(format!("LLM_AUTH_COMPANY_{last}"), stranger.url(""));
+    }
+    let done = Done::of(&mut command);
+    assert!(!done.err.contains(&stranger.host), "{done:?}");
+    assert_eq!(stranger.seen(), "", "{done:?}");
+}
