@@ -15,6 +15,7 @@ mod table;
 pub(crate) mod trust;
 
 pub(crate) use self::args::{FlowName, ProviderArgs, RegionName, TrustArgs};
-pub(crate) use self::http::{careful_client, http_client};
+pub(crate) use self::http::http_client;
 pub(crate) use self::name::ProviderName;
 pub(crate) use self::provider::{Provider, api_base, ignored_api, manager};
+pub(crate) use self::reader::careful_client;

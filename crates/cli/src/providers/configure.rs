@@ -11,9 +11,10 @@ use llm_auth_core::{
 
 use super::args::ProviderArgs;
 use super::endpoints::variable_of;
-use super::http::{careful_client, http_client};
+use super::http::http_client;
 use super::name::ProviderName;
 use super::provider::Provider;
+use super::reader::careful_client;
 use super::recipients::check_secret;
 use super::table::Own;
 use crate::error::Failure;

@@ -6,13 +6,14 @@
 //! See decision 0059.
 
 use std::env;
+use std::time::Duration;
 
 use llm_auth_core::http::ProxyUrl;
 use llm_auth_core::provider::Operation;
-use llm_auth_core::{AuthProvider as _, OAuthToken, SecureUrl, SessionKey};
+use llm_auth_core::{AuthProvider as _, HttpClient, OAuthToken, SecureUrl, SessionKey};
 
 use super::args::TrustArgs;
-use super::http::http_client;
+use super::http::{build, http_client, network};
 use super::provider::Provider;
 use super::recipients::advice;
 use crate::error::Failure;
@@ -123,6 +124,18 @@ pub(crate) fn doubt(trust: &TrustArgs) -> Result<Option<String>, Failure> {
         authorities.join(" and ")
     );
     Ok((!is_trusted).then_some(why))
+}
+
+/// The client for what is secret: it goes by no way on which the environment lets another read it.
+pub(crate) fn careful_client(
+    trust: &TrustArgs,
+    timeout: Option<Duration>,
+) -> Result<HttpClient, Failure> {
+    let http = network(timeout)?;
+    build(match doubt(trust)? {
+        Some(why) => http.refuse_secrets_by_proxy(why),
+        None => http,
+    })
 }
 
 /// Refuses to refresh a stored session by a way on which another could read it.
