@@ -128,7 +128,7 @@ fn unquoted(quoted: &str) -> String {
 }
 
 /// RFC 9110 section 5.6.2.
-fn is_token(c: char) -> bool {
+pub(crate) fn is_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }
 

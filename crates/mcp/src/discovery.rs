@@ -2,7 +2,7 @@
 
 use crate::challenge::Challenge;
 use crate::provider::Endpoints;
-use crate::resource::{Resource, find};
+use crate::resource::{Resource, find, named_by};
 use crate::{
     Error, ErrorKind, HttpClient, Metadata, Result, SecureUrl, Server, discover_as, find_metadata,
     printable,
@@ -103,6 +103,7 @@ impl McpDiscovery {
             Some(resource) => Some(self.metadata(http, resource).await?),
             None => self.of_origin(http).await?,
         };
+        metadata.as_ref().map_or(Ok(()), check_pkce)?;
         let of_challenge = challenge.parameter("scope").map(str::to_owned);
         let listed = resource.as_ref().map(|resource| resource.scopes.join(" "));
         let scope = of_challenge.or(listed).filter(|scope| !scope.is_empty());
@@ -117,7 +118,8 @@ impl McpDiscovery {
     /// The challenge of the server to a request without a token.
     async fn challenge(&self, http: &HttpClient) -> Result<Challenge> {
         let request = INITIALIZE.as_bytes().to_vec();
-        let response = http.post_json(&self.url, request, None).await?;
+        let accept = [("accept", "application/json, text/event-stream".to_owned())];
+        let response = http.post_json(&self.url, request, &accept, None).await?;
         if response.is_success() {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -167,29 +169,9 @@ impl McpDiscovery {
                 ),
             ));
         };
-        if !self.url.may_name(&SecureUrl::new(issuer)?) {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                format!(
-                    "{} names an issuer on this computer or on a private network",
-                    self.url.host()
-                ),
-            ));
-        }
+        named_by(&self.url, "an issuer", issuer)?;
         let named = self.accepted_issuer.as_deref().unwrap_or(issuer);
-        let metadata = discover_as(http, issuer, named).await?;
-        // MCP requires more than RFC 8414: a server that does not say so may ignore the challenge.
-        match metadata.challenge_methods.is_some() {
-            true => Ok(metadata),
-            false => Err(Error::new(
-                ErrorKind::Protocol,
-                format!(
-                    "{} does not declare that it supports PKCE, which MCP requires: the sign-in would \
-                     not be protected",
-                    printable(issuer)
-                ),
-            )),
-        }
+        discover_as(http, issuer, named).await
     }
 
     /// The metadata at the origin of a server of the revision 2025-03-26; `None` if there are none.
@@ -247,6 +229,21 @@ impl McpSignIn {
         let mut server = Server::new(name, endpoints);
         server.registration = at("/register").ok();
         server
+    }
+}
+
+/// MCP requires more than RFC 8414: a server that does not say so may ignore the challenge.
+fn check_pkce(metadata: &Metadata) -> Result<()> {
+    match metadata.challenge_methods.is_some() {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "{} does not declare that it supports PKCE, which MCP requires: the sign-in would not \
+                 be protected",
+                printable(&metadata.issuer)
+            ),
+        )),
     }
 }
 

@@ -116,6 +116,23 @@ fn covers(resource: &str, url: &SecureUrl) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// A URL that a server names as what it calls so.
+pub(crate) fn named_by(server: &SecureUrl, what: &str, url: &str) -> Result<SecureUrl> {
+    let rejected = |why: &str| {
+        let host = server.host();
+        let message = format!("{host} names {what} that cannot be used: {why}");
+        Error::new(ErrorKind::Protocol, message)
+    };
+    let named = SecureUrl::new(url).map_err(|error| rejected(&error.to_string()))?;
+    match server.may_name(&named) {
+        true => Ok(named),
+        false => Err(rejected(&format!(
+            "{} is on this computer or on a private network",
+            named.host()
+        ))),
+    }
+}
+
 /// The URLs of the metadata of a server (RFC 9728 section 3.1): with its path, then without.
 pub(crate) fn well_known(url: &SecureUrl) -> Result<Vec<SecureUrl>> {
     const PLACE: &str = "/.well-known/oauth-protected-resource";
@@ -143,18 +160,7 @@ pub(crate) async fn find(
     let places = match named {
         None => well_known(url)?,
         Some(place) => {
-            let place = SecureUrl::new(place)?;
-            if !url.may_name(&place) {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    format!(
-                        "{} names metadata at {}, which is on this computer or on a private network",
-                        url.host(),
-                        place.host()
-                    ),
-                ));
-            }
-            vec![place]
+            vec![named_by(url, "metadata", place)?]
         }
     };
     for place in places {

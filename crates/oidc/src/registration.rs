@@ -115,7 +115,7 @@ pub async fn register(
         Error::new(ErrorKind::System, "cannot write a registration as JSON").with_source(source)
     })?;
     let response = http
-        .post_json(endpoint, document, initial_access_token)
+        .post_json(endpoint, document, &[], initial_access_token)
         .await?;
     let fields = response.json().ok();
     match (response.is_success(), fields) {

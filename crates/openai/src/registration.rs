@@ -1,8 +1,10 @@
 //! The registration of this installation at OpenAI, in a file of its own.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use llm_auth_core::provider::request_id;
 use llm_auth_core::{Error, ErrorKind, Result, files};
@@ -12,6 +14,9 @@ use crate::config::FIRST_CLIENT;
 
 /// The longest file that is read, in bytes.
 const SIZE_LIMIT: u64 = 16 * 1024;
+
+/// How long another sign-in may hold the lock: it writes one small file.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// The longest client id that is kept.
 const LONGEST_ID: usize = 200;
@@ -109,7 +114,7 @@ impl Registration {
         lock.push(".lock");
         let locked = files::make_directories(self.directory())
             .and_then(|()| files::open_or_create(Path::new(&lock)))
-            .and_then(|file| file.lock().map(|()| file));
+            .and_then(held);
         locked.map_err(|source| self.failed("lock", source))
     }
 
@@ -140,6 +145,23 @@ impl Registration {
             ),
         )
         .with_source(source)
+    }
+}
+
+/// The lock on the file, within the time that another sign-in may take to write it.
+fn held(file: File) -> io::Result<File> {
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another sign-in has locked it"));
+            }
+        }
     }
 }
 

@@ -150,7 +150,7 @@ impl CallbackResponse {
     /// ignored, and the browser may still bring it with what it lacked.
     pub(crate) async fn not_redeemed(self, error: Error, prompt: &dyn UserPrompt) -> Result<Self> {
         match self.source {
-            Source::Pasted(pending) => pending.after_unused(prompt).await,
+            Source::Pasted(pending) => pending.after_unused(&error, prompt).await,
             Source::Browser(_) => self.failed(error, prompt).await,
         }
     }

@@ -168,11 +168,11 @@ impl PendingCallback {
     /// Continues after a pasted code that was not sent to the server.
     pub(super) async fn after_unused(
         mut self,
+        error: &Error,
         prompt: &dyn UserPrompt,
     ) -> Result<CallbackResponse> {
         self.spent.pop();
-        let why = "a code without the other parameters of its address";
-        prompt.notify(&LoginEvent::Ignored { why, pasted: true });
+        prompt.notify(&LoginEvent::Retrying { error });
         self.next(prompt).await
     }
 

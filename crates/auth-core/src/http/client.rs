@@ -192,7 +192,7 @@ impl HttpClient {
     /// // Sends a request.
     /// let endpoint = SecureUrl::known("https://auth.example/register");
     /// let body = r#"{"client_name": "my-app"}"#.as_bytes().to_vec();
-    /// let response = HttpClient::default().post_json(&endpoint, body, None).await?;
+    /// let response = HttpClient::default().post_json(&endpoint, body, &[], None).await?;
     /// println!("{}", response.status());
     /// # Ok(())
     /// # }
@@ -201,6 +201,7 @@ impl HttpClient {
         &self,
         endpoint: &SecureUrl,
         document: Vec<u8>,
+        headers: &[(&'static str, String)],
         bearer_token: Option<&Secret>,
     ) -> Result<Response> {
         let request = self
@@ -208,10 +209,13 @@ impl HttpClient {
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, content_type(BodyFormat::Json))
             .body(document);
-        match bearer_token {
-            Some(token) => self.send_with_bearer(endpoint, request, token, &[]).await,
-            None => self.send(endpoint, request, &[], Vec::new()).await,
-        }
+        let Some(token) = bearer_token else {
+            return self.send(endpoint, request, headers, Vec::new()).await;
+        };
+        self.check_proxy(endpoint)?;
+        let request = request.header(AUTHORIZATION, bearer(token)?);
+        self.send(endpoint, request, headers, vec![token.clone()])
+            .await
     }
 
     /// The configured proxy, if requests to this endpoint take it.

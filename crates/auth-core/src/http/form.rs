@@ -189,9 +189,14 @@ impl Form {
     /// ```
     #[must_use]
     pub fn client_basic(mut self, id: &str, secret: &Secret) -> Self {
-        let pieces = byte_serialize(id.as_bytes()).chain(std::iter::once(":"));
-        let pieces = pieces.chain(byte_serialize(secret.expose().as_bytes()));
-        let pair: Zeroizing<String> = Zeroizing::new(pieces.collect());
+        let pieces = || {
+            let id = byte_serialize(id.as_bytes()).chain(std::iter::once(":"));
+            id.chain(byte_serialize(secret.expose().as_bytes()))
+        };
+        // Of its exact size: a buffer that grows leaves copies of the secret behind.
+        let length = pieces().map(str::len).sum();
+        let mut pair = Zeroizing::new(String::with_capacity(length));
+        pieces().for_each(|piece| pair.push_str(piece));
         self.basic = Some(Secret::from(STANDARD.encode(pair.as_bytes())));
         self.hiding(secret)
     }

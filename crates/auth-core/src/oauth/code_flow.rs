@@ -112,8 +112,13 @@ impl Attempt<'_> {
                 .with_files(move |spec| spec.callback(&parameters));
             let outcome = match read.await {
                 Ok(outcome) => outcome,
-                Err(error) => {
+                // A pasted response may lack a part, which the browser may still bring.
+                Err(error) if error.kind() == ErrorKind::Protocol => {
                     response = response.not_redeemed(error, prompt).await?;
+                    continue;
+                }
+                Err(error) => {
+                    response = response.failed(error, prompt).await?;
                     continue;
                 }
             };

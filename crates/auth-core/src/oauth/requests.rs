@@ -62,6 +62,16 @@ pub(super) fn check_rules(config: &OAuthConfig) -> Result<()> {
         ),
         (Operation::Exchange, &["code", "code_verifier"]),
     ];
+    let flow = config.code_flow();
+    if flow.is_some_and(|flow| flow.requires_issuer && flow.issuer.is_none()) {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the configuration of {} requires an issuer and names none: name it",
+                config.title()
+            ),
+        ));
+    }
     for (operation, kept) in KEPT {
         let Some(rules) = config.requests.get(&operation) else {
             continue;

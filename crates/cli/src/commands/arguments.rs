@@ -3,6 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::builder::ValueParser;
+use clap::{Arg, Command, CommandFactory as _};
+
+use super::Cli;
 use crate::session::directories;
 
 const HOME: &str = "--home";
@@ -20,21 +24,36 @@ pub(crate) fn arguments() -> Vec<OsString> {
     arguments
 }
 
-/// The value of `--home`, which is not that of a program for `exec`.
+/// The value of `--home`. A program that `exec` runs may have a flag of that name, so this reads the
+/// call as it is read later, but for values of which nothing is known yet.
 fn home(arguments: &[OsString]) -> Option<PathBuf> {
-    let mut own = arguments.iter().take_while(|argument| *argument != "--");
-    while let Some(argument) = own.next() {
-        if argument == HOME {
-            return own.next().map(PathBuf::from);
-        }
-        let value = argument
-            .to_str()
-            .and_then(|text| text.strip_prefix(HOME)?.strip_prefix('='));
-        if let Some(value) = value {
-            return Some(PathBuf::from(value));
-        }
+    let is_it = |argument: &OsString| argument.to_string_lossy().starts_with(HOME);
+    if !arguments.iter().any(is_it) {
+        return None;
     }
-    None
+    let call = unchecked(Cli::command())
+        .try_get_matches_from(arguments)
+        .ok()?;
+    let mut home = None;
+    let mut at = Some(&call);
+    while let Some(matches) = at {
+        let named = matches.try_get_one::<OsString>("home").ok().flatten();
+        home = named.map(PathBuf::from).or(home);
+        at = matches.subcommand().map(|(_, matches)| matches);
+    }
+    home
+}
+
+/// The command without any check of a value.
+fn unchecked(command: Command) -> Command {
+    let takes_value = |arg: &Arg| arg.get_action().takes_values();
+    command
+        .ignore_errors(true)
+        .mut_args(move |arg| match takes_value(&arg) {
+            true => arg.value_parser(ValueParser::os_string()),
+            false => arg,
+        })
+        .mut_subcommands(unchecked)
 }
 
 /// Where the word `mcp` is between a command about sessions and the name of a server.
@@ -68,7 +87,12 @@ mod tests {
         for (line, found) in [
             ("llm-auth token x --home /a", Some("/a")),
             ("llm-auth --home=/a token x", Some("/a")),
-            ("llm-auth exec x -- tool --home /a", None),
+            ("llm-auth exec unknown --home /a -- tool", Some("/a")),
+            ("llm-auth exec unknown --env X --home /a tool", Some("/a")),
+            ("llm-auth exec unknown -- tool --home /a", None),
+            ("llm-auth exec unknown tool --home /a", None),
+            ("llm-auth exec unknown --env X tool --home=/a", None),
+            ("llm-auth mcp bridge unknown --home /a", Some("/a")),
             ("llm-auth token x --home", None),
             ("llm-auth token x --homes /a", None),
         ] {

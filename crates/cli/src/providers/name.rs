@@ -34,9 +34,8 @@ impl ProviderName {
     pub(crate) fn all() -> &'static [Self] {
         static ALL: LazyLock<Vec<ProviderName>> = LazyLock::new(|| {
             let known = table::ALL.into_iter().map(ProviderName);
-            let remembered = servers::names()
-                .iter()
-                .filter_map(|name| servers::load(name).ok()?);
+            let names = servers::names().into_iter();
+            let remembered = names.filter_map(|name| servers::load(&name).ok()?);
             known
                 .chain(remembered.map(ProviderName::of_server))
                 .collect()
@@ -66,9 +65,7 @@ impl ProviderName {
     pub(crate) fn possible_values() -> Vec<PossibleValue> {
         let known = table::ALL.into_iter();
         let known = known.map(|row| PossibleValue::new(row.name).aliases(row.alias));
-        let remembered = servers::names()
-            .iter()
-            .map(|name| PossibleValue::new(&**name));
+        let remembered = servers::names().into_iter().map(PossibleValue::new);
         known.chain(remembered).collect()
     }
 

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Mutex, PoisonError};
 
 use llm_auth::oidc::Server;
 use llm_auth_core::files;
@@ -37,16 +37,26 @@ pub(crate) fn not_a_name(name: &str) -> Option<String> {
     }
 }
 
-/// The names of the servers that are remembered, in order, as they were when the command began.
-pub(super) fn names() -> &'static [String] {
-    static NAMES: LazyLock<Vec<String>> = LazyLock::new(read_names);
-    &NAMES
-}
-
-fn read_names() -> Vec<String> {
+/// The names of the servers that are remembered, in order. They are read once: each argument that
+/// names a provider has them.
+pub(crate) fn names() -> Vec<String> {
+    static READ: Mutex<Option<(PathBuf, Vec<String>)>> = Mutex::new(None);
     let Ok(directory) = directory() else {
         return Vec::new();
     };
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    // `--home` may have moved them.
+    match &*read {
+        Some((known, names)) if *known == directory => names.clone(),
+        _ => {
+            let names = names_in(&directory);
+            *read = Some((directory, names.clone()));
+            names
+        }
+    }
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| {

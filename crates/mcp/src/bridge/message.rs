@@ -8,15 +8,12 @@ use serde_json::value::RawValue;
 
 use super::id::Id;
 
-/// The member of `_meta` that makes a message one of revision 2026-07-28 or later.
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-
 /// One message, in one line of JSON.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     text: Arc<str>,
     kind: Kind,
-    /// The protocol version in `_meta`: none before 2026-07-28.
+    /// The protocol version in `_meta`, which makes it one of 2026-07-28 or later: none before.
     version: Option<String>,
 }
 
@@ -145,7 +142,6 @@ fn version_of(meta: &RawValue) -> Option<String> {
         #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
         version: Option<&'a RawValue>,
     }
-    debug_assert_eq!(VERSION, "io.modelcontextprotocol/protocolVersion");
     let meta: Meta<'_> = serde_json::from_str(meta.get()).ok()?;
     text_of(meta.version?)
 }
@@ -170,6 +166,8 @@ pub(super) struct NotAMessage;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
     fn one(text: &str) -> Message {
         Message::all(text.as_bytes()).unwrap().remove(0)

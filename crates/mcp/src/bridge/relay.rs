@@ -111,7 +111,7 @@ impl Relay {
                 403 => {
                     let scopes = scopes::missing(response.header("www-authenticate"));
                     return match scopes {
-                        Some(scopes) => Err(self.wants_scopes(&scopes)),
+                        Some(scopes) => Err(self.wants_scopes(&token, &scopes)),
                         None => Ok(Sent { response, token }),
                     };
                 }
@@ -120,6 +120,17 @@ impl Relay {
                     return Ok(Sent { response, token });
                 }
             }
+        }
+    }
+
+    /// Sends a request with the stored token, whatever the server thinks of it: nothing is refreshed
+    /// for it.
+    pub(super) async fn send_as_is(&self, request: StreamRequest) {
+        let Ok(Some(session)) = self.manager.load().await else {
+            return;
+        };
+        if let Ok(access) = session.bearer() {
+            let _response = self.http.stream(request.bearer(access)).await;
         }
     }
 
@@ -141,7 +152,7 @@ impl Relay {
         Failure::new(Reason::SignInRequired, message).with_status(401)
     }
 
-    fn wants_scopes(&self, scopes: &str) -> Failure {
+    fn wants_scopes(&self, session: &OAuthToken, scopes: &str) -> Failure {
         let host = self.host();
         let message = if scopes.is_empty() {
             format!(
@@ -152,8 +163,9 @@ impl Relay {
         } else {
             format!(
                 "{host} requires the scopes \"{scopes}\", which this session does not have: sign in \
-                 again with them: run `{}`",
-                self.sign_in
+                 again with them: run `{} --scope {}`",
+                self.sign_in,
+                scopes::wanted(session, scopes)
             )
         };
         Failure::new(Reason::InsufficientScope, message).with_status(403)

@@ -96,8 +96,7 @@ impl Relay {
     /// Reads a page of tools, and returns the cursor of the next one.
     async fn list_page(&self, params: &Value) -> Option<Value> {
         let id = Id::own("llm-auth-tools-list");
-        let request = json!({"jsonrpc": "2.0", "method": "tools/list", "params": params});
-        let mut request = request;
+        let mut request = json!({"jsonrpc": "2.0", "method": "tools/list", "params": params});
         request["id"] = serde_json::from_str(id.as_json()).ok()?;
         let message = Message::all(request.to_string().as_bytes()).ok()?.pop()?;
         let (headers, _) = self.headers_for(&message).ok()?;

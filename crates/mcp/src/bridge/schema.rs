@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::challenge::is_token;
+
 const ANNOTATION: &str = "x-mcp-header";
 
 /// The keywords of JSON Schema whose value is a schema, a list of schemas, or an object of schemas.
@@ -102,7 +104,7 @@ fn parameter(
         .ok_or("it wants a header for what is not a single parameter")?;
     let header = annotation
         .as_str()
-        .filter(|name| is_token(name))
+        .filter(|name| is_name(name))
         .ok_or("it wants a header whose name is not valid")?;
     let kind = schema.get("type").and_then(Value::as_str);
     if !matches!(kind, Some("boolean" | "integer" | "string")) {
@@ -116,10 +118,9 @@ fn parameter(
     })
 }
 
-/// Whether it may be part of a header's name (RFC 9110 section 5.6.2).
-fn is_token(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_allowed)
+/// Whether it may be part of a header's name.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_token)
 }
 
 #[cfg(test)]

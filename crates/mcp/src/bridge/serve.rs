@@ -142,7 +142,7 @@ impl Relay {
         if membership.has_id {
             let request = self.delete_of(&membership.headers);
             // Whether it succeeds changes nothing for the agent.
-            let _outcome = timeout(LAST_REQUEST, self.send(request)).await;
+            let _outcome = timeout(LAST_REQUEST, self.send_as_is(request)).await;
         }
     }
 }

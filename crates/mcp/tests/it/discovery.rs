@@ -50,7 +50,7 @@ async fn the_challenge_the_resource_and_its_issuer_lead_to_the_sign_in() {
     ];
     // A relative URL is none.
     let (relative, _) = found(script).await;
-    assert_eq!(relative.unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(relative.unwrap_err().kind(), ErrorKind::Protocol);
 
     let script = [
         challenge(r#"Bearer realm="mcp", scope="mcp:read""#),

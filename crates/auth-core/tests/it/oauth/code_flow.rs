@@ -272,7 +272,7 @@ async fn a_pasted_code_without_what_the_provider_needs_leaves_it_to_the_browser(
     for text in [code, code, &format!("?code={code}&state={state}"), code] {
         sign_in.paste.send(text.to_owned()).unwrap();
         let why = sign_in.ignored.recv().await.unwrap();
-        assert!(why.contains("the other parameters"), "{why}");
+        assert!(why.contains("no client id was issued"), "{why}");
     }
     assert!(script.sent().is_empty());
     let target = format!("/auth/callback?code={code}&state={state}&client_id=issued-1");
@@ -330,6 +330,19 @@ async fn a_rule_that_weakens_the_code_flow_opens_nothing() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_flow_that_requires_an_issuer_names_it() {
+    let mut config = Issuing { port: 8020 }.config();
+    let Some(Flow::Code(flow)) = config.flows.first_mut() else {
+        panic!("no code flow");
+    };
+    flow.requires_issuer = true;
+    let error = config.provider().authenticate(&llm_auth_core::Silent).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("requires an issuer"), "{error}");
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ impl UserPrompt for Person {
         let _gone = match event {
             LoginEvent::AuthorizationUrl { url, .. } => self.shown.send((*url).to_owned()),
             LoginEvent::Ignored { why, .. } => self.ignored.send((*why).to_owned()),
+            LoginEvent::Retrying { error, .. } => self.ignored.send(error.to_string()),
             _ => Ok(()),
         };
     }
