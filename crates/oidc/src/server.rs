@@ -9,13 +9,17 @@ use serde_json::Value;
 use crate::metadata::Metadata;
 use crate::provider::{
     Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, LoopbackRedirect, OAuthConfig,
-    Operation,
+    Operation, Recipients,
 };
-use crate::{ClientCredentials, FlowKind, ProviderSpec, Secret, SecureUrl};
+use crate::{ClientCredentials, FlowKind, OAuthToken, ProviderSpec, Result, Secret, SecureUrl};
 
 /// The scopes that let a userinfo endpoint report an e-mail address (OpenID Connect Core section
 /// 5.4).
 const EMAIL: &str = "email";
+
+/// Where a session records how its client authenticates, if that is in the header.
+const CLIENT_AUTH: &str = "client_auth";
+const BASIC: &str = "client_secret_basic";
 
 /// An authorization server, and the client that signs in there.
 ///
@@ -156,7 +160,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// A later version may know more endpoints.
-fn known_endpoints<'de, D: Deserializer<'de>>(from: D) -> Result<Endpoints, D::Error> {
+fn known_endpoints<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Endpoints, D::Error> {
     const KNOWN: [&str; 6] = [
         "token",
         "authorization",
@@ -238,7 +242,8 @@ impl Server {
     }
 
     /// Whether both are one server and for one API, so that one name and its sessions can belong to
-    /// both: a session of one must not go to the API of the other.
+    /// both: a session of one must not go to the API of the other, and the client secret of one not to
+    /// the token endpoint of the other, whatever issuer either is said to have.
     ///
     /// # Examples
     ///
@@ -256,12 +261,40 @@ impl Server {
     #[must_use]
     pub fn is_same(&self, before: &Self) -> bool {
         let is_same_issuer = match (&self.issuer, &before.issuer) {
-            (Some(new), Some(old)) => new == old,
+            (Some(new), Some(old)) => {
+                let (token, former) = (&self.endpoints.token, &before.endpoints.token);
+                new == old && token.base() == former.base()
+            }
             _ => self.endpoints.token == before.endpoints.token,
         };
         let api = self.endpoints.api_base.as_ref();
         let is_same_api = api.is_none() || api == before.endpoints.api_base.as_ref();
         is_same_issuer && is_same_api
+    }
+
+    /// Checks that a session was issued at the token endpoint of this server: a file that says
+    /// otherwise must not lead it elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming both hosts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{OAuthToken, SecureUrl, Server};
+    ///
+    /// let token = SecureUrl::known("https://auth.example/token");
+    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&token);
+    /// assert!(Server::new("company", Endpoints::new(token)).check_issued(&session).is_ok());
+    /// let other = Endpoints::new(SecureUrl::known("https://other.example/token"));
+    /// assert!(Server::new("company", other).check_issued(&session).is_err());
+    /// ```
+    pub fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        let token = &self.endpoints.token;
+        let recipients = Recipients::of_provider([token.clone()]);
+        recipients.permit(session, token).map(|_permitted| ())
     }
 
     /// Takes over what was remembered of the same server and what it does not say of itself: the
@@ -399,6 +432,10 @@ impl ProviderSpec for Server {
         config.flows = self.flows();
         config.error_codes.clone_from(&self.error_codes);
         config.api_headers.clone_from(&self.api_headers);
+        if config.client_auth == ClientAuth::Basic {
+            let data = &mut config.session_data;
+            data.insert(CLIENT_AUTH.into(), BASIC.into());
+        }
         let targets = [("resource", &self.resource), ("audience", &self.audience)];
         for operation in [
             Operation::Authorization,
@@ -431,5 +468,22 @@ impl ProviderSpec for Server {
             rules.add.insert("scope".into(), self.scope.clone());
         }
         config
+    }
+
+    /// A session keeps the way in which its client authenticates, as it keeps the client.
+    fn config_for(&self, session: &OAuthToken) -> Result<Option<OAuthConfig>> {
+        let data = &session.metadata.provider_data;
+        let auth = match data.get(CLIENT_AUTH).map(String::as_str) {
+            Some(BASIC) => ClientAuth::Basic,
+            _ if data.contains_key("client_id") => ClientAuth::Post,
+            _ => return Ok(None),
+        };
+        let mut config = self.config();
+        if config.client_auth == auth {
+            return Ok(None);
+        }
+        config.client_auth = auth;
+        config.session_data.remove(CLIENT_AUTH);
+        Ok(Some(config))
     }
 }

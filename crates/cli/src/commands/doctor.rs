@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(crate) use self::args::DoctorArgs;
 use self::check::{Check, Status};
 use crate::error::Failure;
-use crate::providers::ProviderName;
+use crate::providers::{ProviderName, servers};
 use crate::session::runtime;
 use crate::system::location::Location;
 use crate::ui::browser::opening::Opening;
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     checks.extend(variables::checks());
     checks.extend(network::checks());
     checks.extend(store::checks(&args.selector, args.provider));
+    checks.extend(servers());
     let asked = async { Ok(endpoints::checks(args, &providers).await) };
     let interrupted = || "interrupted; nothing was changed".to_owned();
     checks.extend(runtime::run(Vec::new, asked, interrupted)?);
@@ -70,6 +71,22 @@ fn in_use(args: &DoctorArgs) -> Vec<ProviderName> {
     }
     let can_sign_in = |provider: &&ProviderName| provider.check_hand_out().is_ok();
     all.iter().filter(can_sign_in).copied().collect()
+}
+
+/// The servers that are remembered and cannot be used.
+fn servers() -> impl Iterator<Item = Check> {
+    let broken = servers::names().into_iter();
+    let broken = broken.filter_map(|name| Some((servers::load(&name).err()?, name)));
+    broken.map(|(why, name)| {
+        let failure = Failure::Config {
+            message: format!("{name}: {why}"),
+            advice:
+                "correct or delete that file, then sign in again with `llm-auth login oidc` or \
+                     `mcp`"
+                    .into(),
+        };
+        Check::failed("server", &failure)
+    })
 }
 
 /// Where a sign-in would happen, and what that means for it.

@@ -17,6 +17,7 @@ use llm_auth_core::{
 };
 
 use self::policy::Policy;
+use self::server::Prepared;
 use self::server_args::ServerArgs;
 use self::sign_in::{Login, SignedIn};
 pub(crate) use self::target::Target;
@@ -105,7 +106,8 @@ impl LoginArgs {
 
 pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     login_prompt::restore();
-    let provider = provider(args)?;
+    let prepared = provider(args)?;
+    let provider = prepared.provider;
     let session = SessionArgs {
         provider,
         selector: args.selector.clone(),
@@ -168,7 +170,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
     if signed_in.is_ok() {
-        server::settle(provider);
+        prepared.settle();
     }
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
@@ -182,7 +184,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
 }
 
 /// The provider that is signed in to; a server is found, and remembered, before anything else.
-fn provider(args: &LoginArgs) -> Result<ProviderName, Failure> {
+fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
     let provider = match args.provider {
         Some(Target::Provider(provider)) => Some(provider),
         Some(Target::Server | Target::Mcp) => None,
@@ -196,7 +198,7 @@ fn provider(args: &LoginArgs) -> Result<ProviderName, Failure> {
         }
         (Some(provider), None) => {
             return match args.server.given() {
-                None => Ok(provider),
+                None => Ok(Prepared::known(provider)),
                 Some(flag) => Err(Failure::Usage(format!(
                     "{flag} is for servers of your own: `llm-auth login oidc` or `mcp`"
                 ))),

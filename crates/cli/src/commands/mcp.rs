@@ -72,6 +72,9 @@ fn bridge(args: &BridgeArgs) -> Result<(), Failure> {
         session.check_owner(&key, || store.path(&key).display().to_string())?;
         trust::check_session(*provider, &provider_args, &key, session)?;
         reader::check_refresh(&configured, &provider_args.trust, &key, session)?;
+        // The file of the server may be another one than when the session was made.
+        let issued = server.map_or(Ok(()), |server| server.check_issued(session));
+        issued.map_err(|error| error.with_session(&key))?;
     }
     let manager = providers::manager(configured)
         .store(store)

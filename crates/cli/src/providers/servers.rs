@@ -32,9 +32,22 @@ pub(crate) fn not_a_name(name: &str) -> Option<String> {
         Some(format!("use at most {LONGEST} characters: {rule}"))
     } else if RESERVED.contains(&name) || table::ALL.into_iter().any(|row| is_known(&row)) {
         Some("it is taken by a provider".to_owned())
+    } else if is_device(name) || name.ends_with('.') {
+        Some("Windows does not allow it".to_owned())
     } else {
         None
     }
+}
+
+/// Whether Windows takes a plain name for a device, with any ending.
+fn is_device(name: &str) -> bool {
+    const PORTS: [&str; 2] = ["com", "lpt"];
+    let stem = name.split('.').next().unwrap_or_default();
+    let is_port = |port: &&str| {
+        let number = stem.strip_prefix(*port);
+        number.is_some_and(|number| number.len() == 1)
+    };
+    ["con", "prn", "aux", "nul"].contains(&stem) || PORTS.iter().any(is_port)
 }
 
 /// The names of the servers that are remembered, in order. They are read once: each argument that
@@ -112,9 +125,27 @@ pub(crate) fn save(server: &Server) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Checks that a server can be remembered.
+pub(crate) fn check_writable(name: &str) -> Result<(), Failure> {
+    let mut probe = file(name)?.into_os_string();
+    probe.push(".probe");
+    let probe = PathBuf::from(probe);
+    // As much as a server has.
+    let content = [b' '; 4096];
+    let directories = probe.parent().map_or(Ok(()), files::make_directories);
+    let written = directories.and_then(|()| files::replace(&probe, &content));
+    let written = written.and_then(|()| std::fs::remove_file(&probe));
+    written.map_err(|error| cannot("remember", &probe, &error))
+}
+
 /// Forgets a server; it is no error if there is none.
 pub(crate) fn forget(name: &str) -> Result<(), Failure> {
-    let file = file(name)?;
+    let link = file(name)?;
+    // What a link leads to holds the client.
+    let file = link.canonicalize().unwrap_or_else(|_| link.clone());
+    if file != link {
+        std::fs::remove_file(&link).map_err(|error| cannot("remove", &link, &error))?;
+    }
     match std::fs::remove_file(&file) {
         Ok(()) => Ok(()),
         Err(error) if is_nothing(&error) => Ok(()),
@@ -155,7 +186,8 @@ mod tests {
         }
         let long = "a".repeat(LONGEST + 1);
         for name in [
-            "", "A", "a/b", "..", ".a", "-a", "a b", "qwen", "hf", "oidc", &long,
+            "", "A", "a/b", "..", ".a", "-a", "a b", "qwen", "hf", "oidc", "con", "com1.x", "a.",
+            &long,
         ] {
             assert!(not_a_name(name).is_some(), "{name}");
         }

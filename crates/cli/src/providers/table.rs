@@ -11,7 +11,7 @@ use llm_auth::openai::OpenAi;
 use llm_auth::openrouter::OpenRouter;
 use llm_auth::poe::Poe;
 use llm_auth::qwen::Qwen;
-use llm_auth_core::ProviderSpec;
+use llm_auth_core::{ProviderSpec, printable};
 
 use super::args::ProviderArgs;
 
@@ -75,7 +75,7 @@ impl Row {
         let leaked = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
         let title = match server.title.is_empty() {
             true => server.name.clone(),
-            false => server.title.clone(),
+            false => printable(&server.title),
         };
         let host = server.endpoints.token.host();
         Box::leak(Box::new(Self {

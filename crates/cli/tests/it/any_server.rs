@@ -167,8 +167,7 @@ fn a_sign_in_that_is_declined_changes_nothing_of_what_is_remembered() {
     let file = user.directory.path().join("home/servers/company.json");
     let before = read(&file);
     user.kit.standard().set_approval(Approval::Deny);
-    let args = ["login", "company", "--scope", "made-up", "--api-base"];
-    let done = user.run(&[&args[..], &["https://other.example/v1"]].concat());
+    let done = user.run(&["login", "company", "--scope", "made-up"]);
     assert_eq!(done.code, Some(5), "{done:?}");
     assert_eq!(read(&file), before);
     let named = user.run(&["login", "company", "--issuer", "https://auth.example"]);
@@ -191,4 +190,93 @@ fn what_a_later_version_remembers_of_a_server_stays() {
         (&after["later"], &after["scope"]),
         (&"made-up".into(), &"models".into())
     );
+}
+
+#[test]
+fn a_file_that_is_no_server_is_named_by_doctor_and_quoted_by_nothing() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let file = user.directory.path().join("home/servers/company.json");
+    std::fs::write(&file, r#"{"name":"company","made-up-secret":"#).unwrap();
+    let doctor = user.run(&["doctor", "--offline"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.out.contains("company.json"), "{doctor:?}");
+    let token = user.run(&["token", "company"]);
+    assert_eq!(token.code, Some(2), "{token:?}");
+    assert!(token.err.contains("company.json"), "{token:?}");
+    for done in [doctor, token] {
+        assert!(!format!("{done:?}").contains("made-up-secret"), "{done:?}");
+    }
+}
+
+/// Writes a preset that claims the issuer of the simulated server.
+fn claiming_preset(user: &User, token: &str) -> String {
+    let file = user.directory.path().join("claim.json");
+    let preset = serde_json::json!({
+        "name": "company",
+        "title": "\u{1b}[31mAcme\u{7}",
+        "issuer": format!("{}/standard", user.kit.base_url()),
+        "endpoints": {
+            "token": token,
+            "device_authorization": format!("{}/standard/device/code", user.kit.base_url()),
+            "revocation": format!("{}/standard/revoke", user.kit.base_url()),
+        },
+        "client": {"id": "testkit-client"},
+    });
+    std::fs::write(&file, preset.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_preset_that_claims_an_issuer_does_not_get_the_sessions_of_a_name() {
+    let user = User::new();
+    sign_in(&user, "company");
+    let file = user.directory.path().join("home/servers/company.json");
+    let before = read(&file);
+    // No server listens there.
+    let preset = claiming_preset(&user, "http://127.0.0.1:9/token");
+    for more in [&[][..], &["--account", "two"]] {
+        let done = user.run(
+            &[
+                &["login", "oidc", "--preset", &preset, "--timeout", "20"],
+                more,
+            ]
+            .concat(),
+        );
+        done.assert_failed(1, "the name company belongs to");
+        assert_eq!(read(&file), before);
+    }
+    // Not even if nothing is remembered any more.
+    std::fs::remove_file(&file).unwrap();
+    let done = user.run(&["login", "oidc", "--preset", &preset, "--timeout", "20"]);
+    done.assert_failed(1, "a session of another server is stored");
+    assert!(!file.exists());
+}
+
+#[test]
+fn another_api_needs_another_name_while_a_session_is_stored() {
+    let user = User::new();
+    sign_in(&user, "company");
+    for flag in ["--api-base", "--resource"] {
+        let done = user.run(&[
+            "login",
+            "company",
+            "--account",
+            "two",
+            flag,
+            "https://other.example/v1",
+        ]);
+        done.assert_failed(1, "whose sessions are kept");
+    }
+}
+
+#[test]
+fn the_title_of_a_preset_does_not_control_the_terminal() {
+    let user = User::new();
+    let token = format!("{}/standard/token", user.kit.base_url());
+    let preset = claiming_preset(&user, &token);
+    let done = user.run(&["login", "oidc", "--preset", &preset, "--timeout", "20"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("Acme"), "{done:?}");
+    assert!(!done.err.contains(['\u{1b}', '\u{7}']), "{done:?}");
 }

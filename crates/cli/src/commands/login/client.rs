@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use llm_auth::oidc::{Registration, Server, ServerClient, register};
-use llm_auth_core::provider::LoopbackHost;
+use llm_auth_core::provider::{LoopbackHost, LoopbackRedirect};
 use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SystemClock, Timestamp};
 
 use super::server_args::ServerArgs;
@@ -16,6 +16,7 @@ const CLIENT_NAME: &str = "llm-auth";
 /// new registration. Returns whether it registered one. A registered client whose secret or port is gone is registered again.
 pub(super) async fn with_client(
     server: &mut Server,
+    registered_for: Option<&LoopbackRedirect>,
     takes_documents: bool,
     args: &ServerArgs,
     note: Option<&str>,
@@ -35,7 +36,10 @@ pub(super) async fn with_client(
             at <= SystemClock.now()
         });
         let is_registered = client.is_registered;
-        args.register || is_registered && (has_expired || is_taken(&server.redirect.ports))
+        // The flags may name a redirect URI that was not registered.
+        let is_elsewhere = registered_for.is_some_and(|redirect| *redirect != server.redirect);
+        let is_gone = has_expired || is_elsewhere || is_taken(&server.redirect.ports);
+        args.register || is_registered && is_gone
     };
     match &server.client {
         Some(client) if !is_over(client) => Ok(false),

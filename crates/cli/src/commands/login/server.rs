@@ -7,7 +7,7 @@ use llm_auth_core::{HttpClient, SecureUrl};
 
 use super::client::with_client;
 use super::server_args::ServerArgs;
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 use crate::providers::{ProviderName, servers};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
@@ -18,7 +18,7 @@ use crate::ui::streams::say;
 const USUAL_SCOPES: [&str; 3] = ["openid", "email", "offline_access"];
 
 /// The server that the flags name, with what is remembered of it.
-pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<ProviderName, Failure> {
+pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<Prepared, Failure> {
     let preset = args.preset()?;
     let name = name(args, preset.as_ref())?;
     let (server, takes_documents) = found(args, preset.as_ref(), &name, http).await?;
@@ -31,7 +31,7 @@ pub(super) async fn prepare_mcp(
     url: &SecureUrl,
     args: &ServerArgs,
     http: &HttpClient,
-) -> Result<ProviderName, Failure> {
+) -> Result<Prepared, Failure> {
     if let Some(flag) = args.of_described_servers() {
         let why =
             format!("{flag} is for `llm-auth login oidc`: an MCP server names its own sign-in");
@@ -88,7 +88,7 @@ pub(super) async fn renew(
     before: &Server,
     args: &ServerArgs,
     http: &HttpClient,
-) -> Result<ProviderName, Failure> {
+) -> Result<Prepared, Failure> {
     if let Some(flag) = args.naming_a_server() {
         return Err(Failure::Usage(format!(
             "{flag} names a server, and {} is remembered: use it with `llm-auth login oidc` or `mcp`",
@@ -105,20 +105,20 @@ async fn remembered(
     args: &ServerArgs,
     note: Option<&str>,
     http: &HttpClient,
-) -> Result<ProviderName, Failure> {
+) -> Result<Prepared, Failure> {
     let before = load(&server.name)?;
     let same = before.as_ref().filter(|before| server.is_same(before));
-    if let (Some(before), None) = (&before, same) {
-        check_unused(before)?;
-    }
-    if let Some(before) = same {
-        server.take_over(before);
+    match (&before, same) {
+        (_, Some(before)) => server.take_over(before),
+        (Some(before), None) => check_unused(before)?,
+        // Its file is gone, and the sessions of its name may be another server's.
+        (None, None) => check_sessions(&server)?,
     }
     with_flags(server, same, takes_documents, args, note, http).await
 }
 
 /// The server as the flags change it. A new one is remembered from now on, and so is a new client;
-/// what else changes is remembered when the sign-in has succeeded ([`settle`]).
+/// what else changes is remembered when the sign-in has succeeded ([`Prepared::settle`]).
 async fn with_flags(
     mut server: Server,
     before: Option<&Server>,
@@ -126,32 +126,72 @@ async fn with_flags(
     args: &ServerArgs,
     note: Option<&str>,
     http: &HttpClient,
-) -> Result<ProviderName, Failure> {
+) -> Result<Prepared, Failure> {
     apply(&mut server, args);
-    let is_new_client = with_client(&mut server, takes_documents, args, note, http).await?;
-    match before {
-        None => {
-            servers::save(&server)?;
+    if let Some(before) = before {
+        let target = |server: &Server| {
+            let api = server.endpoints.api_base.clone();
+            (api, server.resource.clone(), server.audience.clone())
+        };
+        // The tokens of its sessions are for the API that it had.
+        if target(&server) != target(before) {
+            check_unused(before)?;
         }
-        Some(before) if is_new_client => {
-            let mut before = before.clone();
-            before.client.clone_from(&server.client);
-            before.redirect = server.redirect.clone();
-            servers::save(&before)?;
-        }
-        Some(_) => {}
     }
-    Ok(ProviderName::of_server(server))
+    // What cannot be written would lose a client that is registered first.
+    servers::check_writable(&server.name)?;
+    let mut kept = before.cloned().unwrap_or_else(|| server.clone());
+    let redirect = before.map(|before| &before.redirect);
+    if with_client(&mut server, redirect, takes_documents, args, note, http).await?
+        || before.is_none()
+    {
+        kept.client.clone_from(&server.client);
+        kept.redirect = server.redirect.clone();
+        servers::save(&kept)?;
+    }
+    let provider = ProviderName::of_server(server);
+    Ok(Prepared {
+        provider,
+        kept: Some(kept),
+    })
 }
 
-/// Remembers what a sign-in that has succeeded was made with.
-pub(super) fn settle(provider: ProviderName) {
-    let Some(server) = provider.server() else {
-        return;
-    };
-    // The session is stored; it works with what was remembered before.
-    if let Err(failure) = servers::save(server) {
-        say(&format!("llm-auth: {}", failure.message()));
+/// What is signed in to.
+pub(super) struct Prepared {
+    pub(super) provider: ProviderName,
+    /// The server as it is remembered during the sign-in.
+    kept: Option<Server>,
+}
+
+impl Prepared {
+    /// A provider of which nothing is remembered.
+    pub(super) fn known(provider: ProviderName) -> Self {
+        Self {
+            provider,
+            kept: None,
+        }
+    }
+
+    /// Remembers what a sign-in that has succeeded was made with, unless another sign-in has changed
+    /// the server meanwhile.
+    pub(super) fn settle(&self) {
+        let (Some(server), Some(kept)) = (self.provider.server(), &self.kept) else {
+            return;
+        };
+        if server == kept {
+            return;
+        }
+        let is_as_kept = load(&server.name).is_ok_and(|now| now.as_ref() == Some(kept));
+        // The session is stored; it works with what is remembered.
+        if !is_as_kept {
+            say(&format!(
+                "llm-auth: another sign-in has changed the server {}, so the flags of this one are not \
+                 remembered",
+                server.name
+            ));
+        } else if let Err(failure) = servers::save(server) {
+            say(&format!("llm-auth: {}", failure.message()));
+        }
     }
 }
 
@@ -217,6 +257,26 @@ fn check_unused(before: &Server) -> Result<(), Failure> {
             before.name
         ),
     })
+}
+
+/// Refuses to give a name to a server while a session of another one is stored under it.
+fn check_sessions(server: &Server) -> Result<(), Failure> {
+    let store = directories::open(&SessionSelector::default())?;
+    let name = ProviderName::of_server(server.clone());
+    for key in name.accounts(&store).stored()? {
+        let session = store.read(&key).ok().flatten();
+        let refused = session.and_then(|session| server.check_issued(&session).err());
+        if let Some(error) = refused {
+            return Err(Failure::Config {
+                message: format!(
+                    "{key}: a session of another server is stored: {}",
+                    chain(&error)
+                ),
+                advice: "choose another name with --name".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Where a server is, and its API, for a message.
