@@ -30,7 +30,7 @@ use crate::commands::Cli;
 fn main() -> ExitCode {
     commands::shell::answer_shell(Cli::command);
     system::core_dumps::no_core_dumps();
-    match Cli::try_parse_from(commands::arguments()) {
+    match Cli::try_parse_from(commands::arguments(Cli::command)) {
         Ok(cli) => ExitCode::from(cli.run()),
         Err(error) => ExitCode::from(report::usage::report(&error, Cli::command())),
     }

@@ -12,6 +12,7 @@ pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use self::advice::{config_advice, store_advice};
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName};
+use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::shell_quote::quoted;
 use crate::system::certificates;
@@ -267,6 +268,9 @@ pub(crate) fn login_command(
     }
     for flag in args.flags() {
         command.push_str(&format!(" {flag}"));
+    }
+    if let Some(home) = directories::named_home() {
+        command.push_str(&format!(" --home {}", quoted(&path_text(home))));
     }
     command
 }

@@ -165,13 +165,19 @@ pub(crate) async fn find(
     };
     for place in places {
         match http.get(&place).await {
+            Ok(response) if response.status() >= 500 || response.status() == 429 => {
+                return Err(Error::new(
+                    ErrorKind::Transient,
+                    format!("{} failed with status {}", place.host(), response.status()),
+                ));
+            }
             Ok(response) => {
                 if let Some(resource) = Resource::read(&response, url)? {
                     return Ok(Some(resource));
                 }
             }
             // A web server may redirect each path that it does not know to a page.
-            Err(error) if error.status().is_some() => {}
+            Err(error) if matches!(error.status(), Some(300..400)) => {}
             Err(error) => return Err(error),
         }
     }

@@ -243,7 +243,7 @@ impl Server {
 
     /// Whether both are one server and for one API, so that one name and its sessions can belong to
     /// both: a session of one must not go to the API of the other, and the client secret of one not to
-    /// the token endpoint of the other, whatever issuer either is said to have.
+    /// the token endpoint of the other, whatever issuer either claims.
     ///
     /// # Examples
     ///

@@ -4,18 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::ValueParser;
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 
-use super::Cli;
 use crate::session::directories;
 
 const HOME: &str = "--home";
 
 /// The arguments of this call. `--home` counts from here on, since the names of servers are in that
 /// directory; `token mcp NAME` is `token NAME`.
-pub(crate) fn arguments() -> Vec<OsString> {
+pub(crate) fn arguments(command: fn() -> Command) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(home) = home(&arguments) {
+    if let Some(home) = home(&arguments, command) {
         directories::name_home(home);
     }
     if let Some(at) = mcp_before_a_name(&arguments) {
@@ -26,14 +25,12 @@ pub(crate) fn arguments() -> Vec<OsString> {
 
 /// The value of `--home`. A program that `exec` runs may have a flag of that name, so this reads the
 /// call as it is read later, but for values of which nothing is known yet.
-fn home(arguments: &[OsString]) -> Option<PathBuf> {
+fn home(arguments: &[OsString], command: fn() -> Command) -> Option<PathBuf> {
     let is_it = |argument: &OsString| argument.to_string_lossy().starts_with(HOME);
     if !arguments.iter().any(is_it) {
         return None;
     }
-    let call = unchecked(Cli::command())
-        .try_get_matches_from(arguments)
-        .ok()?;
+    let call = unchecked(command()).try_get_matches_from(arguments).ok()?;
     let mut home = None;
     let mut at = Some(&call);
     while let Some(matches) = at {
@@ -76,6 +73,9 @@ fn is_flag(word: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::Cli;
     use super::*;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -96,7 +96,11 @@ mod tests {
             ("llm-auth token x --home", None),
             ("llm-auth token x --homes /a", None),
         ] {
-            assert_eq!(home(&words(line)), found.map(PathBuf::from), "{line}");
+            assert_eq!(
+                home(&words(line), Cli::command),
+                found.map(PathBuf::from),
+                "{line}"
+            );
         }
     }
 

@@ -26,6 +26,11 @@ pub(crate) fn name_home(directory: PathBuf) {
     let _named_before = NAMED_HOME.set(directory);
 }
 
+/// The directory that the call has named, if it has.
+pub(crate) fn named_home() -> Option<&'static Path> {
+    NAMED_HOME.get().map(PathBuf::as_path)
+}
+
 /// The store that was asked for: one file, or the directory of all sessions.
 pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
     match &selector.store {

@@ -20,9 +20,15 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How often a stream is resumed without a new event in between.
 const ATTEMPTS: usize = 5;
 
-/// The wait before a stream is resumed, if the server asks for none, and the longest.
-pub(super) const RETRY: Duration = Duration::from_secs(1);
-pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// The wait before a stream is resumed, if the server asks for none, the shortest and the longest.
+const RETRY: Duration = Duration::from_secs(1);
+const SHORTEST_RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// The wait that a server asks for, within bounds: none would be a busy loop.
+pub(super) fn bounded(wait: Option<Duration>) -> Duration {
+    wait.unwrap_or(RETRY).clamp(SHORTEST_RETRY, LONGEST_RETRY)
+}
 
 impl Relay {
     /// Sends a request of the agent, and sees to its response.
@@ -59,9 +65,10 @@ impl Relay {
             if !self.output.is_pending(id) {
                 return Ok(());
             }
-            let has_progress = messages.last_id().is_some();
-            if has_progress {
-                last_id = messages.last_id().map(str::to_owned);
+            // The same event once more is no progress.
+            let reached = messages.last_id().map(str::to_owned);
+            if reached.is_some() && reached != last_id {
+                last_id = reached;
                 attempts = 0;
             }
             let failure = match ended {
@@ -72,7 +79,7 @@ impl Relay {
             let Some(after) = last_id.as_deref().filter(|_| may_resume) else {
                 return Err(failure);
             };
-            let wait = messages.retry().unwrap_or(RETRY).min(LONGEST_RETRY);
+            let wait = bounded(messages.retry());
             messages = loop {
                 if attempts == ATTEMPTS {
                     return Err(failure);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::answer::{LONGEST_RETRY, RETRY};
+use super::answer::bounded;
 use super::messages::Messages;
 use super::relay::Relay;
 
@@ -22,8 +22,13 @@ impl Relay {
     /// Listens to the server, as long as this session lasts, if the server has such a stream.
     pub(super) fn listen(self: &Arc<Self>) {
         let owned = Arc::clone(self);
-        self.tasks
+        let task = self
+            .tasks
             .spawn(async move { owned.keep_listening().await });
+        // The stream of a former session may never end by itself.
+        if let Some(former) = self.session.listens(task) {
+            former.abort();
+        }
     }
 
     async fn keep_listening(&self) {
@@ -33,9 +38,9 @@ impl Relay {
             if !self.listen_once(&mut position).await {
                 return;
             }
-            let wait = position.retry.unwrap_or(RETRY);
+            let wait = bounded(position.retry);
             let wait = wait.saturating_mul(1 << position.failures.min(6));
-            sleep(wait.min(LONGEST_RETRY)).await;
+            sleep(bounded(Some(wait))).await;
         }
     }
 
@@ -68,8 +73,9 @@ impl Relay {
             tracing::debug!(?broken, "the stream was interrupted");
         }
         position.retry = messages.retry().or(position.retry);
-        if let Some(id) = messages.last_id() {
-            position.last_id = Some(id.to_owned());
+        let reached = messages.last_id().map(str::to_owned);
+        if reached.is_some() && reached != position.last_id {
+            position.last_id = reached;
             position.failures = 0;
         }
         true

@@ -70,7 +70,9 @@ fn own_error(body: &[u8], id: &Id, token: &str) -> Option<(String, Option<i64>)>
     let response: Response<'_> = serde_json::from_str(message.text()).ok()?;
     let error: Value = serde_json::from_str(response.error.get()).ok()?;
     let code = error.get("code")?.as_i64();
-    if message.text().contains(token) || error.to_string().contains(token) {
+    // Decoded, since it may be written with escapes.
+    let whole: Value = serde_json::from_str(message.text()).ok()?;
+    if whole.to_string().contains(token) {
         return None;
     }
     let line = if theirs.as_ref() == Some(id) {

@@ -1,6 +1,7 @@
 //! The way to the server: every request with the session's token.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::http::{StreamRequest, StreamedResponse};
 use crate::{AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
@@ -11,6 +12,9 @@ use super::scopes;
 use super::session::{Headers, Session};
 use super::tasks::Tasks;
 use super::tools::Tools;
+
+/// How long a fresh token that was refused is not refreshed again.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// What all messages of a bridge share.
 #[derive(Debug)]
@@ -26,8 +30,9 @@ pub(super) struct Relay {
     pub(super) tasks: Tasks,
     /// Held while a session begins again.
     pub(super) replaying: tokio::sync::Mutex<()>,
-    /// The fresh access token that the server refused last: it is not refreshed once more.
-    refused: Mutex<Option<Secret>>,
+    /// The fresh access token that the server refused last, and when: it may take it for other
+    /// requests, and is not refreshed again for each of those that it refuses.
+    refused: Mutex<Option<(Secret, Instant)>>,
 }
 
 /// A response with any status but 401, and the token of its request.
@@ -100,7 +105,7 @@ impl Relay {
             let response = response.map_err(|error| Failure::of_request(&error, &self.host()))?;
             match response.status() {
                 401 if is_retry || self.is_refused(&token) => {
-                    *self.refused() = Some(token.access.clone());
+                    *self.refused() = Some((token.access.clone(), Instant::now()));
                     return Err(self.refuses_the_session());
                 }
                 401 => {
@@ -110,13 +115,20 @@ impl Relay {
                 }
                 403 => {
                     let scopes = scopes::missing(response.header("www-authenticate"));
+                    // No server that repeats the token is quoted.
+                    let repeats = |scopes: &String| scopes.contains(token.access.expose());
+                    let scopes = scopes.map(|scopes| match repeats(&scopes) {
+                        true => String::new(),
+                        false => scopes,
+                    });
                     return match scopes {
                         Some(scopes) => Err(self.wants_scopes(&token, &scopes)),
                         None => Ok(Sent { response, token }),
                     };
                 }
                 _ => {
-                    *self.refused() = None;
+                    self.refused()
+                        .take_if(|(refused, _)| *refused != token.access);
                     return Ok(Sent { response, token });
                 }
             }
@@ -172,10 +184,13 @@ impl Relay {
     }
 
     fn is_refused(&self, token: &OAuthToken) -> bool {
-        self.refused().as_ref() == Some(&token.access)
+        let refused = self.refused();
+        refused
+            .as_ref()
+            .is_some_and(|(access, at)| *access == token.access && at.elapsed() < REFUSED)
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<Secret>> {
+    fn refused(&self) -> MutexGuard<'_, Option<(Secret, Instant)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
+use tokio::task::AbortHandle;
 
 use super::message::Message;
 
@@ -20,6 +21,8 @@ struct State {
     /// The agent's messages, for a session that the server has forgotten.
     initialize: Option<Message>,
     initialized: Option<Message>,
+    /// The task that listens to its server.
+    listening: Option<AbortHandle>,
     /// Counts the sessions, so that one end of a session causes one new beginning.
     generation: u64,
 }
@@ -40,6 +43,7 @@ impl Session {
         *state = State {
             initialize: Some(initialize.clone()),
             generation: state.generation + 1,
+            listening: state.listening.take(),
             ..State::default()
         };
     }
@@ -90,6 +94,11 @@ impl Session {
         state.id = id;
         state.version = version;
         state.generation += 1;
+    }
+
+    /// Another task listens from now on; returns the former one.
+    pub(super) fn listens(&self, task: Option<AbortHandle>) -> Option<AbortHandle> {
+        std::mem::replace(&mut self.state().listening, task)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

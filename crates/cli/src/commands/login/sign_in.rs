@@ -147,6 +147,11 @@ impl Login {
                 );
             }
         }
-        "interrupted; nothing was changed".to_owned()
+        match self.provider.server() {
+            None => "interrupted; nothing was changed",
+            // Its server, and a client that was registered, are remembered.
+            Some(_) => "interrupted; no session was changed",
+        }
+        .to_owned()
     }
 }
