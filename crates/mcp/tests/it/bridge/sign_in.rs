@@ -127,6 +127,35 @@ async fn missing_scopes_are_named_and_nothing_is_refreshed() {
 }
 
 #[tokio::test]
+async fn a_server_that_repeats_the_token_as_a_scope_or_with_escapes_is_not_quoted() {
+    let server = Server::start(|request| {
+        let bearer = request.header("authorization").unwrap();
+        let token = bearer.strip_prefix("Bearer ").unwrap();
+        if request.json()["id"] == 1 {
+            let header = format!(r#"Bearer error="insufficient_scope", scope="a {token}""#);
+            return Reply::status(403).with("www-authenticate", &header);
+        }
+        let (first, rest) = token.split_at(1);
+        let first = u32::from(first.chars().next().unwrap());
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":2,"x":"\u{first:04x}{rest}","error":{{"code":-1}}}}"#
+        );
+        Reply::Whole(400, Vec::new(), body)
+    })
+    .await;
+    let mut agent = Agent::of(&server).await;
+    let first = agent.call(1, "tools/call", json!({"name": "x"})).await;
+    assert_eq!(first["error"]["data"]["reason"], "insufficient_scope");
+    let second = agent.call(2, "tools/call", json!({"name": "x"})).await;
+    let requests = server.requests();
+    let bearer = requests[0].header("authorization").unwrap();
+    let token = bearer.strip_prefix("Bearer ").unwrap();
+    for response in [first, second] {
+        assert!(!response.to_string().contains(token), "{response}");
+    }
+}
+
+#[tokio::test]
 async fn no_redirect_is_followed() {
     let reached = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&reached);

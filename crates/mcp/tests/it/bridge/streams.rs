@@ -63,6 +63,19 @@ async fn a_stream_that_ends_early_is_resumed_after_its_last_event() {
 }
 
 #[tokio::test]
+async fn a_stream_that_brings_the_same_event_again_and_again_is_given_up() {
+    let server = Server::start(|_| Reply::events("id: 7\nretry: 0\ndata:\n\n")).await;
+    let mut agent = Agent::of(&server).await;
+    let response = agent.call(1, "tools/call", json!({"name": "x"})).await;
+    assert_eq!(
+        response["error"]["data"]["reason"], "response_lost",
+        "{response}"
+    );
+    // The request, and five tries.
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[tokio::test]
 async fn a_stream_that_cannot_be_resumed_is_an_error_and_nothing_is_sent_again() {
     for first in ["id: 7\nretry: 1\ndata:\n\n", "data:\n\n", ""] {
         let server = Server::start(move |request| match request.method.as_str() {
