@@ -28,10 +28,10 @@ use crate::secret::Secret;
 
 /// Listens on a local port for the redirect of the authorization server.
 ///
-/// It is bound before the authorization URL is shown, to a port of 127.0.0.1 and ::1 that no
-/// other program can share (an ephemeral one, unless the redirect URI names its ports), and closed when the response has arrived. Only a `GET` with the
-/// right `Host`, path, `state` and `iss` counts; a favicon request, a preconnect, `HEAD`, `OPTIONS`
-/// and garbage get a response and change nothing.
+/// It is bound before the authorization URL is shown, to a port of 127.0.0.1 and ::1 that no other
+/// program can share (an ephemeral one, unless the redirect URI names its ports), and closed when the
+/// response has arrived. Only a `GET` with the right `Host`, path, `state` and `iss` counts; a favicon
+/// request, a preconnect, `HEAD`, `OPTIONS` and garbage get a response and change nothing.
 ///
 /// If the browser cannot reach this computer, the user pastes the final URL or the code: see
 /// [`UserPrompt::pasted`]. The first of the two counts.

@@ -117,8 +117,8 @@ impl ProviderName {
 
     /// Until when copies of its tokens stay valid after a sign-out that revokes nothing.
     pub(crate) fn tokens_end(self) -> String {
-        let ended_by = self.0.ended_by;
-        ended_by.map_or_else(|| "they expire".into(), |what| format!("you {what}"))
+        let how_to_end = self.0.how_to_end;
+        how_to_end.map_or_else(|| "they expire".into(), |what| format!("you {what}"))
     }
 
     /// The way to sign in: the one that is chosen, otherwise the provider's first.

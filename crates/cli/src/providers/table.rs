@@ -46,7 +46,7 @@ pub(super) struct Row {
     pub(super) client_advice: &'static str,
     /// What the user does to end copies of the tokens, if the provider does not support revocation
     /// and there is such a page.
-    pub(super) ended_by: Option<&'static str>,
+    pub(super) how_to_end: Option<&'static str>,
     /// A scope besides the library's: the command distinguishes accounts by their owners.
     pub(super) identity_scope: Option<&'static str>,
     /// The provider.
@@ -86,7 +86,7 @@ impl Row {
             takes_client_file: false,
             takes_region: false,
             client_advice: "run `llm-auth login oidc` again with --client-id",
-            ended_by: None,
+            how_to_end: None,
             identity_scope: None,
             spec: Spec::Server(Box::new(server)),
         }))
@@ -109,7 +109,7 @@ pub(super) static QWEN: Row = Row {
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
-    ended_by: None,
+    how_to_end: None,
     identity_scope: None,
     spec: Spec::Known(|_args, _own| Arc::new(Qwen::default())),
 };
@@ -124,7 +124,7 @@ pub(super) static MINIMAX: Row = Row {
     takes_client_file: false,
     takes_region: true,
     client_advice: "",
-    ended_by: None,
+    how_to_end: None,
     identity_scope: None,
     spec: Spec::Known(|args, _own| Arc::new(MiniMax::new(args.region(), args.dialect))),
 };
@@ -139,7 +139,7 @@ pub(super) static HUGGINGFACE: Row = Row {
     takes_region: false,
     client_advice: "register a public OAuth app at https://huggingface.co/settings/applications/new, then \
                     set LLM_AUTH_HUGGINGFACE_CLIENT_ID to its id",
-    ended_by: None,
+    how_to_end: None,
     identity_scope: Some("email"),
     spec: Spec::Known(|_args, _own| Arc::new(HuggingFace::default())),
 };
@@ -153,7 +153,7 @@ pub(super) static OPENROUTER: Row = Row {
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
-    ended_by: Some("delete the key at https://openrouter.ai/settings/keys"),
+    how_to_end: Some("delete the key at https://openrouter.ai/settings/keys"),
     identity_scope: None,
     spec: Spec::Known(|_args, _own| Arc::new(OpenRouter::default().key_label("llm-auth"))),
 };
@@ -168,7 +168,7 @@ pub(super) static POE: Row = Row {
     takes_region: false,
     client_advice: "create a client at https://poe.com/api/clients, then set \
                     LLM_AUTH_POE_CLIENT_ID to its id",
-    ended_by: Some("delete the key at https://poe.com/api/keys"),
+    how_to_end: Some("delete the key at https://poe.com/api/keys"),
     identity_scope: None,
     spec: Spec::Known(|_args, _own| Arc::new(Poe::default())),
 };
@@ -183,7 +183,7 @@ pub(super) static GITHUB: Row = Row {
     takes_region: false,
     client_advice: "register a GitHub App with the device flow at https://github.com/settings/apps/new, \
                     then set LLM_AUTH_GITHUB_CLIENT_ID to its client id",
-    ended_by: Some("revoke the app at https://github.com/settings/applications"),
+    how_to_end: Some("revoke the app at https://github.com/settings/applications"),
     identity_scope: None,
     spec: Spec::Known(|_args, _own| Arc::new(GitHub::default())),
 };
@@ -198,7 +198,7 @@ pub(super) static GEMINI: Row = Row {
     takes_region: false,
     client_advice: "create an OAuth client of type \"Desktop app\" in the Google Cloud console, \
                     then run `llm-auth login gemini --client-file client_secret.json`",
-    ended_by: None,
+    how_to_end: None,
     identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
     spec: Spec::Known(|_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
@@ -218,7 +218,7 @@ pub(super) static OPENAI: Row = Row {
     takes_client_file: false,
     takes_region: false,
     client_advice: "",
-    ended_by: None,
+    how_to_end: None,
     identity_scope: None,
     // Without a program's name it signs in no user.
     spec: Spec::Known(|_args, _own| Arc::new(OpenAi::default())),
