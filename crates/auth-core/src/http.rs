@@ -29,5 +29,4 @@ pub(crate) use self::client::HttpClient;
 pub(crate) use self::form::{BodyFormat, Form};
 pub(crate) use self::json_object::JsonObject;
 pub(crate) use self::response::Response;
-#[cfg(feature = "id-token")]
 pub(crate) use self::tls::provider as crypto_provider;

@@ -13,7 +13,6 @@ mod error;
 pub mod files;
 mod grant;
 pub mod http;
-#[cfg(feature = "id-token")]
 mod id_token;
 mod json;
 mod loopback_redirect;

@@ -9,10 +9,6 @@ mod code_flow;
 mod config;
 mod device_flow;
 mod endpoints;
-#[cfg(feature = "id-token")]
-mod id_token;
-#[cfg(all(feature = "loopback", not(feature = "id-token")))]
-#[path = "oauth/no_id_token.rs"]
 mod id_token;
 mod protocol;
 mod provider;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::metadata::Metadata;
 use crate::provider::{
-    Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, LoopbackRedirect, OAuthConfig,
-    Operation, Recipients,
+    Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules, LoopbackRedirect,
+    OAuthConfig, Operation, Recipients,
 };
 use crate::{ClientCredentials, FlowKind, OAuthToken, ProviderSpec, Result, Secret, SecureUrl};
 
@@ -394,8 +394,6 @@ impl Server {
         code.redirect = self.redirect.clone();
         code.issuer.clone_from(&self.issuer);
         code.requires_issuer = self.requires_issuer;
-        // Optional in OpenID Connect Core section 3.1.2.1, but Glewlwyd requires it.
-        code.sends_nonce = self.asks_for("openid");
         let endpoints = &self.endpoints;
         let code = endpoints.authorization.as_ref().map(|_| Flow::Code(code));
         let device = endpoints.device_authorization.as_ref();
@@ -428,6 +426,10 @@ impl ProviderSpec for Server {
             .map(|client| client.auth)
             .unwrap_or_default();
         config.scope.clone_from(&self.scope);
+        if self.asks_for("openid") {
+            // A server may sign with any algorithm.
+            config.id_token = Some(IdTokenRules::claims(self.issuer.clone()));
+        }
         config.identity_scopes = vec![EMAIL.into()];
         config.flows = self.flows();
         config.error_codes.clone_from(&self.error_codes);

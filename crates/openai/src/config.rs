@@ -54,9 +54,8 @@ pub(crate) fn config() -> OAuthConfig {
     config.client = Client::Required(NO_NAME.into());
     config.scope = format!("openid profile email offline_access resource.invoke {PLAN_SCOPE}");
     config.required_scope = Some(PLAN_SCOPE.into());
-    let mut flow = CodeFlow::new("/auth/callback");
-    flow.id_token = Some(IdTokenRules::new(ISSUER));
-    config.flows = vec![Flow::Code(flow)];
+    config.id_token = Some(IdTokenRules::new(ISSUER));
+    config.flows = vec![Flow::Code(CodeFlow::new("/auth/callback"))];
     for operation in [
         Operation::Authorization,
         Operation::Exchange,

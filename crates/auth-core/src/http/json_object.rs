@@ -290,7 +290,6 @@ impl JsonObject {
     }
 
     /// The objects of a list; other values in it are ignored. `None` if it is no list.
-    #[cfg(feature = "id-token")]
     pub(crate) fn objects(&self, name: &str) -> Option<Vec<Self>> {
         let values = self.members.get(name)?.as_array()?;
         let objects = values.iter().filter_map(Value::as_object);

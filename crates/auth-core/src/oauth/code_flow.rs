@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::config::{ClientCredentials, CodeFlow};
-use super::id_token::IdTokenCheck;
+use super::id_token::{Claimed, IdTokenCheck};
 use super::protocol::Protocol;
 use super::requests;
 use super::spec::{CallbackOutcome, ProviderSpec};
@@ -41,7 +41,7 @@ impl Protocol {
             ));
         };
         requests::check_rules(config)?;
-        let id_token = IdTokenCheck::begin(self, flow.id_token.as_ref())?;
+        let id_token = IdTokenCheck::with_nonce(self)?;
         let start = self.with_files(|spec| spec.start()).await?;
         let client = match &start.client {
             None => self.sign_in_client()?,
@@ -56,9 +56,7 @@ impl Protocol {
         }
         let listener = LoopbackListener::bind_to(&redirect)?;
         let redirect_uri = listener.redirect_uri().to_owned();
-        let unchecked = flow.sends_nonce.then(random_state).transpose()?;
-        let nonce = id_token.as_ref().map(IdTokenCheck::nonce);
-        let nonce = nonce.or(unchecked.as_ref());
+        let nonce = id_token.as_ref().and_then(IdTokenCheck::nonce);
         let form = requests::authorization(config, client, &redirect_uri, &state, nonce, &pkce);
         let started = start.parameters.iter();
         let form = started.fold(form, |form, (name, value)| form.text(name.clone(), value));
@@ -81,11 +79,8 @@ impl Protocol {
             pkce,
             id_token,
         };
-        let session = attempt.redeem(response, prompt).await?;
-        if session.metadata.identity.is_some() {
-            return Ok(session);
-        }
-        Ok(self.identified(session).await)
+        let (session, user) = attempt.redeem(response, prompt).await?;
+        Ok(self.identified(session, user).await)
     }
 
     /// Asks the spec something for which it may read and write a file.
@@ -104,7 +99,7 @@ impl Attempt<'_> {
         &self,
         mut response: CallbackResponse,
         prompt: &dyn UserPrompt,
-    ) -> Result<OAuthToken> {
+    ) -> Result<(OAuthToken, Claimed)> {
         loop {
             let parameters = response.parameters().clone();
             let read = self
@@ -123,9 +118,9 @@ impl Attempt<'_> {
                 }
             };
             match self.exchange(response.code(), outcome).await {
-                Ok(session) => {
+                Ok(signed_in) => {
                     response.succeeded().await;
-                    return Ok(session);
+                    return Ok(signed_in);
                 }
                 Err(error) => response = response.failed(error, prompt).await?,
             }
@@ -133,7 +128,11 @@ impl Attempt<'_> {
     }
 
     /// One try, never a second: a code is redeemed once (RFC 6749 section 4.1.2).
-    async fn exchange(&self, code: &Secret, outcome: CallbackOutcome) -> Result<OAuthToken> {
+    async fn exchange(
+        &self,
+        code: &Secret,
+        outcome: CallbackOutcome,
+    ) -> Result<(OAuthToken, Claimed)> {
         let protocol = self.protocol;
         let config = &protocol.config;
         let client = outcome.client.as_ref().or(self.client);
@@ -146,17 +145,12 @@ impl Attempt<'_> {
         let call = protocol.call(Operation::Exchange, config);
         let granted = protocol.spec.token(&call, &response)?;
         protocol.check_scope(&granted)?;
-        let identity = match keys {
-            None => None,
-            Some((check, keys)) => {
-                let client_id = client.map(|client| client.id.as_str());
-                let client_id = client_id.unwrap_or_default();
-                check.identity(&granted, client_id, keys).await?
-            }
+        let user = match keys {
+            None => Claimed::default(),
+            Some((check, keys)) => check.user(&granted, client, keys).await?,
         };
         let mut session = protocol.session(granted, client);
-        session.metadata.identity = identity;
         session.metadata.provider_data.extend(outcome.session_data);
-        Ok(session)
+        Ok((session, user))
     }
 }

@@ -78,6 +78,10 @@ pub struct OAuthConfig {
     /// A scope that a sign-in must grant, if the response names the granted scope.
     #[serde(default)]
     pub required_scope: Option<String>,
+    /// What the ID token of a sign-in must be (OpenID Connect Core section 3.1.3.7); it also gives
+    /// the user's identity. With rules, the code flow sends a `nonce`; without, no ID token is read.
+    #[serde(default)]
+    pub id_token: Option<IdTokenRules>,
     /// The userinfo endpoint is requested after a sign-in only if one of these scopes was granted;
     /// never if there is none. This requests no scope: [`scope`](Self::scope) does.
     #[serde(default)]
@@ -137,6 +141,7 @@ impl OAuthConfig {
             body: BodyFormat::default(),
             error_codes: BTreeMap::new(),
             required_scope: None,
+            id_token: None,
             identity_scopes: Vec::new(),
             api_headers: BTreeMap::new(),
             session_data: BTreeMap::new(),
@@ -481,19 +486,10 @@ pub struct CodeFlow {
     /// sends one (RFC 9207 section 2.4).
     #[serde(default)]
     pub requires_issuer: bool,
-    /// What the ID token of the token response must be (OpenID Connect Core section 3.1.3.7); it
-    /// also gives the user's identity. Without rules, no ID token is read. Needs the feature
-    /// `id-token` and [`Endpoints::discovery`].
-    #[serde(default)]
-    pub id_token: Option<IdTokenRules>,
     /// Whether the path of the redirect URI ends with a secret, for a server that may not return
     /// `state`.
     #[serde(default)]
     pub secret_path: bool,
-    /// Whether a request has a random `nonce`, which some servers of OpenID Connect require. It ends
-    /// up in the ID token, which is not used here: `state` and PKCE bind the response.
-    #[serde(default)]
-    pub sends_nonce: bool,
 }
 
 impl CodeFlow {
@@ -512,39 +508,47 @@ impl CodeFlow {
             redirect: LoopbackRedirect::new(path),
             issuer: None,
             requires_issuer: false,
-            id_token: None,
             secret_path: false,
-            sends_nonce: false,
         }
     }
 }
 
-/// What an ID token must be for a sign-in to count: signed by the issuer with RS256, for the client
-/// of this sign-in (`aud`, `azp`), with its `nonce`, and valid now, with a tolerance of five seconds
-/// (`exp`, `iat`, `nbf`). Otherwise nothing is stored.
+/// What an ID token must be for a sign-in to count: for the client of this sign-in (`aud`, `azp`),
+/// with its `nonce`, and valid now, with a tolerance of five seconds (`exp`, `iat`, `nbf`).
+/// Otherwise nothing is stored.
 ///
 /// # Examples
 ///
 /// ```
 /// use llm_auth_core::SecureUrl;
-/// use llm_auth_core::provider::{CodeFlow, Endpoints, IdTokenRules};
+/// use llm_auth_core::provider::{IdTokenRules, OAuthConfig};
 ///
-/// let mut endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
-/// endpoints.discovery =
+/// let token = SecureUrl::known("https://auth.example/token");
+/// let mut config = OAuthConfig::new("vendor", token);
+/// config.endpoints.discovery =
 ///     Some(SecureUrl::known("https://auth.example/.well-known/openid-configuration"));
-/// let mut flow = CodeFlow::new("/callback");
-/// flow.id_token = Some(IdTokenRules::new("https://auth.example"));
+/// config.id_token = Some(IdTokenRules::new("https://auth.example"));
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields)]
 pub struct IdTokenRules {
     /// The `iss` of the token and the `issuer` of the discovery document, which names the keys.
-    pub issuer: String,
+    /// Without it, `iss` is not compared.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Whether the issuer must have signed the token with RS256. It needs
+    /// [`Endpoints::discovery`]. Otherwise TLS is enough, since the token comes from the token
+    /// endpoint itself (OpenID Connect Core section 3.1.3.7, point 6).
+    #[serde(default = "yes")]
+    pub checks_signature: bool,
+    /// Whether a token response without an ID token is rejected.
+    #[serde(default = "yes")]
+    pub is_required: bool,
 }
 
 impl IdTokenRules {
-    /// Rules for the tokens of this issuer.
+    /// Each sign-in must return a token that this issuer signed.
     ///
     /// # Examples
     ///
@@ -552,12 +556,33 @@ impl IdTokenRules {
     /// use llm_auth_core::provider::IdTokenRules;
     ///
     /// let rules = IdTokenRules::new("https://auth.example");
-    /// assert_eq!(rules.issuer, "https://auth.example");
+    /// assert!(rules.checks_signature && rules.is_required);
     /// ```
     #[must_use]
     pub fn new(issuer: impl Into<String>) -> Self {
         Self {
-            issuer: issuer.into(),
+            issuer: Some(issuer.into()),
+            checks_signature: true,
+            is_required: true,
+        }
+    }
+
+    /// The claims of a token are checked if there is a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::IdTokenRules;
+    ///
+    /// let rules = IdTokenRules::claims(Some("https://auth.example".into()));
+    /// assert!(!rules.checks_signature && !rules.is_required);
+    /// ```
+    #[must_use]
+    pub fn claims(issuer: Option<String>) -> Self {
+        Self {
+            issuer,
+            checks_signature: false,
+            is_required: false,
         }
     }
 }

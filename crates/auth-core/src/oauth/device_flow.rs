@@ -1,6 +1,7 @@
 //! The device authorization grant (RFC 8628).
 
 use super::config::DeviceFlow;
+use super::id_token::{Claimed, IdTokenCheck};
 use super::protocol::Protocol;
 use super::requests;
 use crate::device::{DeviceAuthorization, poll_for_token};
@@ -19,12 +20,22 @@ impl Protocol {
         flow: &DeviceFlow,
         prompt: &dyn UserPrompt,
     ) -> Result<OAuthToken> {
+        let id_token = IdTokenCheck::without_nonce(self);
+        let keys = match &id_token {
+            None => None,
+            Some(check) => check.keys().await?,
+        };
         let (device, pkce) = self.request_device_code(flow).await?;
         prompt.notify(&LoginEvent::device_code(&device));
         let poll = || self.poll(flow, &device, &pkce);
         let response = poll_for_token(&flow.schedule, &device, prompt, poll).await?;
-        let session = self.session(response, self.sign_in_client()?);
-        Ok(self.identified(session).await)
+        let client = self.sign_in_client()?;
+        let user = match id_token {
+            None => Claimed::default(),
+            Some(check) => check.user(&response, client, keys).await?,
+        };
+        let session = self.session(response, client);
+        Ok(self.identified(session, user).await)
     }
 
     pub(super) async fn request_device_code(

@@ -1,13 +1,12 @@
 //! The ID token of a sign-in: its nonce, the keys of its issuer, and what becomes of it.
 
-use super::config::IdTokenRules;
+use super::config::{ClientCredentials, IdTokenRules};
 use super::protocol::Protocol;
 use super::spec::LONGEST_IDENTITY;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::TokenResponse;
 use crate::http::{JsonObject, Response};
-use crate::id_token::{Expected, KeySet, Refusal, check};
-use crate::random::random_state;
+use crate::id_token::{Expected, KeySet, Refusal, check, check_unsigned};
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
@@ -15,7 +14,7 @@ use crate::secure_url::SecureUrl;
 pub(super) struct IdTokenCheck<'a> {
     protocol: &'a Protocol,
     rules: &'a IdTokenRules,
-    nonce: Secret,
+    nonce: Option<Secret>,
 }
 
 /// The keys of the issuer, and where there may be newer ones.
@@ -24,45 +23,61 @@ pub(super) struct IssuerKeys {
     keys: KeySet,
 }
 
+/// The user as an ID token names them.
+#[derive(Default)]
+pub(super) struct Claimed {
+    /// The identifier at the issuer.
+    pub(super) subject: Option<String>,
+    /// The e-mail address, if it is verified.
+    pub(super) email: Option<String>,
+}
+
 impl<'a> IdTokenCheck<'a> {
-    /// A check with a nonce of its own; `None` if the sign-in demands none.
-    pub(super) fn begin(
-        protocol: &'a Protocol,
-        rules: Option<&'a IdTokenRules>,
-    ) -> Result<Option<Self>> {
-        let Some(rules) = rules else {
+    /// The check of a code flow, with a nonce of its own; `None` if no ID token is read.
+    #[cfg(feature = "loopback")]
+    pub(super) fn with_nonce(protocol: &'a Protocol) -> Result<Option<Self>> {
+        let Some(check) = Self::without_nonce(protocol) else {
             return Ok(None);
         };
-        Ok(Some(Self {
+        let nonce = Some(crate::random::random_state()?);
+        Ok(Some(Self { nonce, ..check }))
+    }
+
+    /// The check of a device flow, which sends no nonce; `None` if no ID token is read.
+    pub(super) fn without_nonce(protocol: &'a Protocol) -> Option<Self> {
+        let rules = protocol.config.id_token.as_ref()?;
+        Some(Self {
             protocol,
             rules,
-            nonce: random_state()?,
-        }))
+            nonce: None,
+        })
     }
 
-    pub(super) fn nonce(&self) -> &Secret {
-        &self.nonce
+    #[cfg(feature = "loopback")]
+    pub(super) fn nonce(&self) -> Option<&Secret> {
+        self.nonce.as_ref()
     }
 
-    /// Fetches the keys. It is done before the exchange, so that a failure spends no code.
-    pub(super) async fn keys(&self) -> Result<IssuerKeys> {
-        let endpoints = &self.protocol.config.endpoints;
-        let Some(discovery) = &endpoints.discovery else {
-            let title = self.protocol.config.title();
+    /// Fetches the keys, if a signature is checked. It is done before the exchange, so that a
+    /// failure spends no code.
+    pub(super) async fn keys(&self) -> Result<Option<IssuerKeys>> {
+        if !self.rules.checks_signature {
+            return Ok(None);
+        }
+        let title = self.protocol.config.title();
+        let discovery = self.protocol.config.endpoints.discovery.as_ref();
+        let (Some(discovery), Some(issuer)) = (discovery, &self.rules.issuer) else {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("{title} has no discovery document: set its URL"),
+                format!("{title} has no discovery document and issuer for ID tokens: set both"),
             ));
         };
         let document = self.get(discovery).await?;
         // OpenID Connect Discovery section 4.3.
-        if document.text("issuer") != Some(&self.rules.issuer) {
+        if document.text("issuer") != Some(issuer) {
             return Err(Error::new(
                 ErrorKind::Protocol,
-                format!(
-                    "the document at {discovery} is not from {}: correct its URL",
-                    self.rules.issuer
-                ),
+                format!("the document at {discovery} is not from {issuer}: correct its URL"),
             ));
         }
         let place = document.endpoint("jwks_uri")?.ok_or_else(|| {
@@ -72,46 +87,65 @@ impl<'a> IdTokenCheck<'a> {
             )
         })?;
         let keys = self.fetch(&place).await?;
-        Ok(IssuerKeys { place, keys })
+        Ok(Some(IssuerKeys { place, keys }))
     }
 
-    /// The verified e-mail address in the ID token of the response, if it has one.
+    /// The user that the ID token of the response names.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if the token is missing or invalid.
-    pub(super) async fn identity(
+    /// [`ErrorKind::Protocol`] if the token is invalid, or missing although it is required.
+    pub(super) async fn user(
         &self,
         granted: &TokenResponse,
-        client_id: &str,
-        mut issuer: IssuerKeys,
-    ) -> Result<Option<String>> {
+        client: Option<&ClientCredentials>,
+        issuer: Option<IssuerKeys>,
+    ) -> Result<Claimed> {
         let Some(token) = &granted.id_token else {
-            return Err(self.invalid("the token response has none"));
+            return match self.rules.is_required {
+                true => Err(self.invalid("the token response has none")),
+                false => Ok(Claimed::default()),
+            };
         };
         // See decision 0017: the issuer's clock decides, if its response shows it.
         let now = granted
             .server_time
             .unwrap_or_else(|| self.protocol.clock.now());
         let expected = Expected {
-            issuer: &self.rules.issuer,
-            client_id,
-            nonce: &self.nonce,
+            issuer: self.rules.issuer.as_deref(),
+            client_id: client.map_or("", |client| &client.id),
+            nonce: self.nonce.as_ref(),
             now,
         };
-        let mut checked = check(token, &issuer.keys, &expected)?;
-        if matches!(checked, Err(Refusal::UnknownKey)) {
-            // The issuer may have changed its keys a moment ago.
-            issuer.keys = self.fetch(&issuer.place).await?;
-            checked = check(token, &issuer.keys, &expected)?;
-        }
+        let checked = match issuer {
+            None => check_unsigned(token, &expected),
+            Some(issuer) => self.check_signed(token, &expected, issuer).await?,
+        };
         match checked {
-            Ok(claims) => Ok(claims
-                .shown("email", LONGEST_IDENTITY)
-                .filter(|_| claims.is_true("email_verified"))),
+            Ok(claims) => Ok(Claimed {
+                subject: claims.text("sub").map(str::to_owned),
+                email: claims
+                    .shown("email", LONGEST_IDENTITY)
+                    .filter(|_| claims.is_true("email_verified")),
+            }),
             Err(Refusal::UnknownKey) => Err(self.invalid("its issuer has no such key")),
             Err(Refusal::Invalid(why)) => Err(self.invalid(&why)),
         }
+    }
+
+    async fn check_signed(
+        &self,
+        token: &Secret,
+        expected: &Expected<'_>,
+        mut issuer: IssuerKeys,
+    ) -> Result<std::result::Result<JsonObject, Refusal>> {
+        let checked = check(token, &issuer.keys, expected)?;
+        if !matches!(checked, Err(Refusal::UnknownKey)) {
+            return Ok(checked);
+        }
+        // The issuer may have changed its keys a moment ago.
+        issuer.keys = self.fetch(&issuer.place).await?;
+        check(token, &issuer.keys, expected)
     }
 
     async fn fetch(&self, place: &SecureUrl) -> Result<KeySet> {

@@ -8,6 +8,7 @@ use reqwest::header::HeaderName;
 use tokio::time::timeout;
 
 use super::config::{ClientCredentials, Flow, OAuthConfig};
+use super::id_token::Claimed;
 use super::recipients::InUse;
 use super::requests;
 use super::settings::Settings;
@@ -127,21 +128,31 @@ impl Protocol {
         ))
     }
 
-    /// The session with the user's identity, if the provider reports one. Failing to get it must not
-    /// fail a sign-in.
-    pub(super) async fn identified(&self, mut session: OAuthToken) -> OAuthToken {
-        session.metadata.identity = match timeout(IDENTITY_TIME, self.identity(&session)).await {
-            Ok(Ok(identity)) => identity,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the user's identity is unknown");
-                None
-            }
-            Err(_elapsed) => None,
-        };
+    /// The session with the user's identity: that of the ID token, or what the provider reports.
+    /// Failing to get it must not fail a sign-in.
+    pub(super) async fn identified(&self, mut session: OAuthToken, user: Claimed) -> OAuthToken {
+        if user.email.is_some() {
+            session.metadata.identity = user.email;
+            return session;
+        }
+        let subject = user.subject.as_deref();
+        session.metadata.identity =
+            match timeout(IDENTITY_TIME, self.identity(&session, subject)).await {
+                Ok(Ok(identity)) => identity,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "the user's identity is unknown");
+                    None
+                }
+                Err(_elapsed) => None,
+            };
         session
     }
 
-    async fn identity(&self, session: &OAuthToken) -> Result<Option<String>> {
+    async fn identity(
+        &self,
+        session: &OAuthToken,
+        subject: Option<&str>,
+    ) -> Result<Option<String>> {
         let in_use = self.default_use();
         let config = &in_use.config;
         let granted = session.scope.as_deref().unwrap_or(&config.scope);
@@ -160,6 +171,15 @@ impl Protocol {
             .http
             .get_with_bearer(endpoint, &session.access, &hidden)
             .await?;
+        if let Some(subject) = subject
+            && response
+                .json()
+                .is_ok_and(|fields| fields.text("sub") != Some(subject))
+        {
+            // OpenID Connect Core section 5.3.2.
+            tracing::debug!("the userinfo response is about another user than the ID token");
+            return Ok(None);
+        }
         let call = self.call(Operation::UserInfo, config);
         self.spec.identity(&call, &response)
     }

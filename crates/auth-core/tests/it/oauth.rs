@@ -4,7 +4,6 @@
 #[cfg(feature = "loopback")]
 mod code_flow;
 mod device_flow;
-#[cfg(feature = "id-token")]
 mod id_token;
 #[cfg(feature = "loopback")]
 mod sign_in;

@@ -53,9 +53,9 @@ pub(super) fn standard(
     }
     if let Some(code) = config.code_flow() {
         provider = redirects(provider, code);
-        if let Some(rules) = &code.id_token {
-            provider = provider.id_tokens(&rules.issuer);
-        }
+    }
+    if let Some(rules) = &config.id_token {
+        provider = provider.id_tokens(rules.issuer.as_deref().unwrap_or_default());
     }
     Ok(provider
         .scopes(config.scope.split_whitespace())

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use llm_auth_core::provider::{
-    BodyFormat, Call, CallbackOutcome, Client, CodeFlow, ErrorResponse, Flow, JsonObject,
-    LoopbackHost, OAuthConfig, Operation, Response, SignInStart, TokenResponse,
+    BodyFormat, Call, CallbackOutcome, Client, CodeFlow, ErrorResponse, Flow, IdTokenRules,
+    JsonObject, LoopbackHost, OAuthConfig, Operation, Response, SignInStart, TokenResponse,
 };
 use llm_auth_core::{
     AuthProvider as _, ClientCredentials, EndpointRole, Error, ErrorKind, ProviderSpec, Result,
@@ -68,9 +68,8 @@ impl ProviderSpec for Nonces {
     fn config(&self) -> OAuthConfig {
         let mut config = super::config("nonces");
         config.endpoints.authorization = Some(SecureUrl::known("https://vendor.example/auth"));
-        let mut flow = CodeFlow::new("/nonces/callback");
-        flow.sends_nonce = true;
-        config.flows = vec![Flow::Code(flow)];
+        config.id_token = Some(IdTokenRules::claims(None));
+        config.flows = vec![Flow::Code(CodeFlow::new("/nonces/callback"))];
         config
     }
 }
@@ -397,19 +396,4 @@ async fn a_userinfo_server_gets_the_access_token_only_if_it_is_trusted() {
         assert_eq!(session.metadata.identity.as_deref(), identity);
         assert_eq!(elsewhere.sent().len(), usize::from(is_trusted));
     }
-}
-
-#[cfg(not(feature = "id-token"))]
-#[tokio::test]
-async fn an_id_token_that_cannot_be_checked_ends_the_sign_in_before_it_begins() {
-    let mut config = Registered.config();
-    let mut flow = CodeFlow::new("/registered/callback");
-    flow.id_token = Some(llm_auth_core::provider::IdTokenRules::new(
-        "https://vendor.example",
-    ));
-    config.flows = vec![Flow::Code(flow)];
-    let error = config.provider().authenticate(&llm_auth_core::Silent).await;
-    let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("`id-token`"), "{error}");
 }

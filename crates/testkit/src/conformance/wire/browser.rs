@@ -142,9 +142,9 @@ async fn begin<S: ProviderSpec + ?Sized>(
 ) -> Result<PendingSignIn, String> {
     let begun = PendingSignIn::begin(provider).await;
     let sign_in = expect("the start of the sign-in", begun)?;
-    let flow = subject.config().code_flow();
-    if let Some(rules) = flow.and_then(|flow| flow.id_token.as_ref()) {
-        server.sign_id_tokens(&rules.issuer, sign_in.parameter("nonce"));
+    if let Some(rules) = &subject.config().id_token {
+        let issuer = rules.issuer.as_deref().unwrap_or_default();
+        server.sign_id_tokens(issuer, sign_in.parameter("nonce"));
     }
     Ok(sign_in)
 }
