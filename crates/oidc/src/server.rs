@@ -1,17 +1,20 @@
 //! A server as it is remembered: all that a sign-in and a refresh need, without the network.
 
+mod client;
+mod stored;
+
 use std::collections::BTreeMap;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::client::ServerClient;
 use crate::metadata::Metadata;
 use crate::provider::{
     Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules, LoopbackRedirect,
     OAuthConfig, Operation, Recipients,
 };
-use crate::{ClientCredentials, FlowKind, OAuthToken, ProviderSpec, Result, Secret, SecureUrl};
+use crate::{ClientCredentials, FlowKind, OAuthToken, ProviderSpec, Result, SecureUrl};
 
 /// The scopes that let a userinfo endpoint report an e-mail address (OpenID Connect Core section
 /// 5.4).
@@ -54,7 +57,7 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// Where requests go.
-    #[serde(deserialize_with = "known_endpoints")]
+    #[serde(deserialize_with = "stored::endpoints")]
     pub endpoints: Endpoints,
     /// Where a client can register itself, if the server allows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,16 +82,16 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub authorization_parameters: BTreeMap<String, String>,
     /// Whether the device flow is the default, if the server has both.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "stored::is_false")]
     pub prefers_device: bool,
     /// The redirect URIs that the server accepts.
-    #[serde(default = "callback")]
+    #[serde(default = "callback", deserialize_with = "stored::redirect")]
     pub redirect: LoopbackRedirect,
     /// Whether each redirect must carry `iss`, because the server declares that it does (RFC 9207).
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "stored::is_false")]
     pub requires_issuer: bool,
     /// Whether a refresh repeats the scope, for a server that wants it.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "stored::is_false")]
     pub scope_in_refresh: bool,
     /// The server's own error codes and the RFCs' codes for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -99,80 +102,6 @@ pub struct Server {
     /// What a later version wrote, which is written back.
     #[serde(flatten)]
     unknown: BTreeMap<String, Value>,
-}
-
-/// The client at one server.
-///
-/// # Examples
-///
-/// ```
-/// use llm_auth_oidc::ServerClient;
-///
-/// let client = ServerClient::new("native-cli");
-/// assert_eq!(client.secret, None);
-/// ```
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ServerClient {
-    /// The client id.
-    pub id: String,
-    /// The client secret, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<Secret>,
-    /// How it authenticates with its secret.
-    #[serde(default)]
-    pub auth: ClientAuth,
-    /// When the secret expires, in seconds since the Unix epoch; `None` if it does not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_expires_at: Option<u64>,
-    /// Whether it was registered by a program, so that it can be registered again if the server has
-    /// lost it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub is_registered: bool,
-}
-
-impl ServerClient {
-    /// A public client, which has no secret.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use llm_auth_oidc::ServerClient;
-    ///
-    /// assert_eq!(ServerClient::new("native-cli").id, "native-cli");
-    /// ```
-    #[must_use]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            secret: None,
-            auth: ClientAuth::default(),
-            secret_expires_at: None,
-            is_registered: false,
-        }
-    }
-}
-
-// A skip of serde gets a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-/// A later version may know more endpoints.
-fn known_endpoints<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Endpoints, D::Error> {
-    const KNOWN: [&str; 6] = [
-        "token",
-        "authorization",
-        "device_authorization",
-        "revocation",
-        "userinfo",
-        "api_base",
-    ];
-    let mut members = BTreeMap::<String, Value>::deserialize(from)?;
-    members.retain(|name, _| KNOWN.contains(&name.as_str()));
-    let members = serde_json::to_value(members).map_err(D::Error::custom)?;
-    serde_json::from_value(members).map_err(D::Error::custom)
 }
 
 fn callback() -> LoopbackRedirect {

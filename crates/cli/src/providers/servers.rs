@@ -88,7 +88,12 @@ pub(crate) fn load(name: &str) -> Result<Option<Server>, String> {
         return Ok(None);
     }
     let file = file(name).map_err(|failure| failure.message())?;
-    let unusable = |why: &str| format!("the server in {} cannot be used: {why}", file.display());
+    let unusable = |why: &str| {
+        let file = file.display();
+        format!(
+            "the server in {file} cannot be used: {why}; mend the file, or remove it and sign in"
+        )
+    };
     let read = file.parent().map_or(Ok(()), files::check_directory);
     let read = read.and_then(|()| files::read(&file, LARGEST));
     let bytes = match read {
