@@ -7,7 +7,7 @@ mod state;
 use hyper::Method;
 
 use commands::execute;
-use index::index;
+use index::{exports, index};
 use state::state;
 
 use crate::http::{Request, Response};
@@ -24,6 +24,7 @@ pub(crate) fn respond(shared: &Shared, request: &Request) -> Response {
     let get = request.method == Method::GET;
     match (get, request.path.as_str()) {
         (true, "/" | "/testkit" | "/testkit/") => index(shared),
+        (true, "/testkit/env") => Response::new(200, "text/plain", exports(shared)),
         (true, "/testkit/state") => Response::json(200, &state(shared)),
         (true, "/testkit/client_secret.json") => {
             Response::new(200, "application/json", shared.client_file())

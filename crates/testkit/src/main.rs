@@ -77,6 +77,7 @@ fn explain(kit: &Testkit) {
         eprintln!("  export {name}='{value}'");
     }
     let url = kit.base_url();
+    eprintln!("\nor: eval \"$(curl -s {url}/testkit/env)\"");
     eprintln!(
         "\nTo approve a login, open the page that the login shows, or:\n\n  \
          curl -s -X POST {url}/testkit/approve\n\n\

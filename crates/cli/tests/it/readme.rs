@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use llm_auth_testkit::{Approval, Testkit};
 
+use crate::support::browser::chat;
 use crate::support::command::command;
 use crate::support::done::Done;
 use crate::support::skip::skip;
@@ -35,11 +36,14 @@ fn the_commands_of_the_readme_do_what_it_says() {
     // The port of the README may be in use here.
     let here = kit.base_url().trim_start_matches("http://");
     let commands = commands.replace(&address, here);
+    let others = blocks.next().unwrap().replace(&address, here);
 
     let home = tempfile::tempdir().unwrap();
     let programs = home.path().join("bin");
     fs::create_dir(&programs).unwrap();
     installed(home.path(), &programs.join("llm-auth"));
+    let browser = programs.join("browser");
+    program(&browser, "exec curl -sL -o /dev/null \"$1\"");
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let run = |script: &str| {
         let mut shell = Command::new("/bin/sh");
@@ -48,6 +52,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
             .env_clear()
             .env("HOME", home.path())
             .env("PATH", &path)
+            .env("BROWSER", &browser)
             .stdin(Stdio::null());
         Done::of(&mut shell)
     };
@@ -63,6 +68,28 @@ fn the_commands_of_the_readme_do_what_it_says() {
     assert!(done.out.contains(r#""choices":"#), "{done:?}");
     let status = run("llm-auth status");
     assert!(status.err.contains("not signed in"), "{status:?}");
+
+    let done = run(&others);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let tokens: Vec<&str> = done.out.lines().collect();
+    let providers = [
+        kit.openrouter(),
+        kit.huggingface(),
+        kit.poe(),
+        kit.github(),
+        kit.minimax(),
+        kit.gemini(),
+        kit.standard(),
+    ];
+    assert_eq!(tokens.len(), providers.len(), "{done:?}");
+    for (provider, token) in providers.iter().zip(tokens) {
+        assert!(provider.is_live_access(token), "{done:?}");
+        let chat_url = provider.chat_url();
+        if chat_url.ends_with("/chat/completions") {
+            assert_eq!(chat(&chat_url, token), 200, "{chat_url}");
+        }
+        assert_eq!(provider.violations(), Vec::<String>::new());
+    }
 }
 
 /// The shell's blocks of a page, without their fences.
@@ -87,11 +114,14 @@ fn started(flags: &str) -> (Testkit, String) {
 }
 
 /// Puts the command there, which trusts nothing that this computer's user trusts.
-fn installed(home: &Path, program: &Path) {
+fn installed(home: &Path, place: &Path) {
     let built = command(home, &[]);
     let words = std::iter::once(built.get_program()).chain(built.get_args());
     let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
-    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "));
-    fs::write(program, script).unwrap();
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    program(place, &format!("exec {} \"$@\"", words.join(" ")));
+}
+
+fn program(place: &Path, script: &str) {
+    fs::write(place, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -4,9 +4,14 @@ use crate::http::Response;
 use crate::pages::{document, escape};
 use crate::shared::Shared;
 
-pub(super) fn index(shared: &Shared) -> Response {
+/// What a shell evaluates to point `llm-auth` here.
+pub(super) fn exports(shared: &Shared) -> String {
     let env = shared.env().into_iter();
-    let exports: String = env.map(|(k, v)| format!("export {k}='{v}'\n")).collect();
+    env.map(|(k, v)| format!("export {k}='{v}'\n")).collect()
+}
+
+pub(super) fn index(shared: &Shared) -> Response {
+    let exports = exports(shared);
     let pending: String = shared
         .providers()
         .iter()
@@ -28,7 +33,8 @@ pub(super) fn index(shared: &Shared) -> Response {
     document(200, "llm-auth-testkit", &body, "'self'")
 }
 
-const CONTROL: &str = "GET  /testkit/state               counters, live families, pending codes
+const CONTROL: &str = "GET  /testkit/env                 the variables for llm-auth, for a shell
+GET  /testkit/state               counters, live families, pending codes
 GET  /testkit/client_secret.json  a client file for Google
 POST /testkit/approve             {} or {\"user_code\": \"...\", \"deny\": true}
 POST /testkit/expire              {} or {\"vendor\": \"qwen\"}: access tokens die
