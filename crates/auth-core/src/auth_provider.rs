@@ -167,6 +167,19 @@ pub trait AuthProvider: Debug + Send + Sync {
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
         response.by_status()
     }
+
+    /// Whether the API accepts the access token of the session, found out by one cheap request that
+    /// changes nothing: [`ApiStatus::RefreshNeeded`] if it does not. `None`, the default, if the
+    /// provider has no such request.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) if there is no response within ten
+    /// seconds. Any error leaves open whether the token is good.
+    async fn check_access(&self, session: &OAuthToken) -> Result<Option<ApiStatus>> {
+        let _: &OAuthToken = session;
+        Ok(None)
+    }
 }
 
 #[async_trait]
@@ -221,6 +234,10 @@ impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
 
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
         (**self).classify_api_response(response)
+    }
+
+    async fn check_access(&self, session: &OAuthToken) -> Result<Option<ApiStatus>> {
+        (**self).check_access(session).await
     }
 }
 

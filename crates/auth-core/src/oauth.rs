@@ -3,6 +3,7 @@
 //! This module decides what is sent and how a response is read. It does not store sessions and does
 //! not decide when to refresh.
 
+mod access_check;
 mod builder;
 #[cfg(feature = "loopback")]
 mod code_flow;

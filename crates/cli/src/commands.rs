@@ -6,7 +6,7 @@ mod arguments;
 mod demo;
 mod doctor;
 mod examples;
-pub(crate) mod exec;
+mod exec;
 mod import;
 mod login;
 mod logout;
@@ -14,6 +14,7 @@ mod mcp;
 pub(crate) mod shell;
 pub(crate) mod status;
 mod token;
+mod tools;
 
 use std::path::PathBuf;
 

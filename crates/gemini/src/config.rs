@@ -26,6 +26,7 @@ pub(crate) fn google() -> OAuthConfig {
     endpoints.revocation = known("https://oauth2.googleapis.com/revoke");
     endpoints.userinfo = known("https://www.googleapis.com/oauth2/v2/userinfo");
     endpoints.api_base = known("https://generativelanguage.googleapis.com");
+    config.access_check = Some("/v1beta/models?pageSize=1".into());
     config.client = Client::Required(
         "signing in to Gemini requires your own OAuth client of type \"Desktop app\"".into(),
     );

@@ -71,6 +71,7 @@ impl ProviderSpec for GitHub {
         config.title = "GitHub".into();
         config.endpoints.device_authorization = Some(known("device/code"));
         config.endpoints.api_base = Some(SecureUrl::known("https://api.github.com"));
+        config.access_check = Some("user".into());
         config.client = match &self.client_id {
             Some(id) => Client::known(id),
             None => Client::Required(

@@ -85,6 +85,7 @@ fn at(account: &str, api: &str, api_path: &str) -> OAuthConfig {
     let mut config = OAuthConfig::new("minimax", known(account, "/oauth2/token"));
     config.endpoints.device_authorization = Some(known(account, "/oauth2/device/code"));
     config.endpoints.api_base = Some(known(api, api_path));
+    config.access_check = Some("/anthropic/v1/models".into());
     config
 }
 

@@ -96,6 +96,10 @@ pub struct Server {
     /// The server's own error codes and the RFCs' codes for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub error_codes: BTreeMap<String, String>,
+    /// The path of the request that shows whether the API accepts a token, as in
+    /// [`OAuthConfig::access_check`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_check: Option<String>,
     /// Headers that each API call needs besides `Authorization`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_headers: BTreeMap<String, String>,
@@ -139,6 +143,7 @@ impl Server {
             requires_issuer: false,
             scope_in_refresh: false,
             error_codes: BTreeMap::new(),
+            access_check: None,
             api_headers: BTreeMap::new(),
             unknown: BTreeMap::new(),
         }
@@ -363,6 +368,7 @@ impl ProviderSpec for Server {
         config.flows = self.flows();
         config.error_codes.clone_from(&self.error_codes);
         config.api_headers.clone_from(&self.api_headers);
+        config.access_check.clone_from(&self.access_check);
         if config.client_auth == ClientAuth::Basic {
             let data = &mut config.session_data;
             data.insert(CLIENT_AUTH.into(), BASIC.into());

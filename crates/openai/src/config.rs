@@ -50,6 +50,7 @@ pub(crate) fn config() -> OAuthConfig {
     endpoints.revocation = Some(known("api/accounts/oauth/revoke"));
     endpoints.discovery = Some(known(".well-known/openid-configuration"));
     endpoints.api_base = Some(SecureUrl::known(RESOURCE));
+    config.access_check = Some("models".into());
     // A sign-in has the client of its registration.
     config.client = Client::Required(NO_NAME.into());
     config.scope = format!("openid profile email offline_access resource.invoke {PLAN_SCOPE}");

@@ -83,6 +83,7 @@ impl ProviderSpec for OpenRouter {
         config.title = "OpenRouter".into();
         config.endpoints.authorization = Some(known("auth"));
         config.endpoints.api_base = Some(known("api/v1"));
+        config.access_check = Some("key".into());
         config.body = BodyFormat::Json;
         let mut flow = CodeFlow::new("/openrouter/callback");
         // `state` is optional there, and a denial comes back without it.

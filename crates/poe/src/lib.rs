@@ -58,6 +58,7 @@ impl ProviderSpec for Poe {
         let endpoints = &mut config.endpoints;
         endpoints.authorization = Some(SecureUrl::known("https://poe.com/oauth/authorize"));
         endpoints.api_base = Some(SecureUrl::known("https://api.poe.com/v1"));
+        config.access_check = Some("/usage/current_balance".into());
         config.client = match &self.client_id {
             Some(id) => Client::known(id),
             None => Client::Required(

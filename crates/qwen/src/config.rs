@@ -13,6 +13,7 @@ pub(crate) fn qwen() -> OAuthConfig {
     config.endpoints.api_base = Some(SecureUrl::known(
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
     ));
+    config.access_check = Some("models".into());
     // CLIProxyAPI, hermes-agent and gochat agree on it.
     config.client = Client::known("f0304373b74a44d2b584a3fb70ca9e56");
     config.scope = "openid profile email model.completion".into();

@@ -89,6 +89,12 @@ pub struct OAuthConfig {
     /// Headers that each call of the API needs besides `Authorization`.
     #[serde(default)]
     pub api_headers: BTreeMap<String, String>,
+    /// Where one cheap request shows whether the API accepts an access token, with status 401 if it
+    /// does not: a path below the base of the API (`models`), or one at its host if it begins with a
+    /// slash. Empty for the base itself. Without it, the userinfo endpoint is requested with tokens
+    /// of the scope `openid`.
+    #[serde(default)]
+    pub access_check: Option<String>,
     /// What each session records of the server that issued it, such as its region: a refresh of the
     /// session goes there.
     #[serde(default)]
@@ -144,6 +150,7 @@ impl OAuthConfig {
             id_token: None,
             identity_scopes: Vec::new(),
             api_headers: BTreeMap::new(),
+            access_check: None,
             session_data: BTreeMap::new(),
             client_data: BTreeMap::new(),
             rotates_refresh_tokens: true,

@@ -263,6 +263,10 @@ impl<S: ProviderSpec + ?Sized> AuthProvider for OAuthProvider<S> {
         self.protocol.spec.classify_api_response(response)
     }
 
+    async fn check_access(&self, session: &OAuthToken) -> Result<Option<ApiStatus>> {
+        self.protocol.check_access(session).await
+    }
+
     fn import_session(&self, session: OAuthToken) -> Result<OAuthToken> {
         self.protocol.in_use(&session)?.imported(session)
     }

@@ -5,28 +5,22 @@ use std::io;
 use std::process::Command;
 
 use clap::{Args, ValueHint};
+use llm_auth_core::Api;
 
 use super::token::Wanted;
+use super::tools::Variables;
 use crate::error::Failure;
-use crate::providers::{api_base, ignored_api};
+use crate::providers::ignored_api;
 use crate::system::env::without_secrets;
 use crate::ui::streams::say;
-
-/// The variable that holds the access token, if no other is named.
-pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
 
 #[derive(Args, Debug)]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
 
-    /// Set this variable to the access token. Repeatable.
-    #[arg(long, value_name = "NAME", default_value = VARIABLE, value_parser = variable)]
-    env: Vec<String>,
-
-    /// Set this variable to the base URL of the API, if the provider has one.
-    #[arg(long, value_name = "NAME", value_parser = variable)]
-    api_base_env: Option<String>,
+    #[command(flatten)]
+    variables: Variables,
 
     /// Print an error as JSON to standard output, which otherwise belongs to the program.
     #[arg(long)]
@@ -44,38 +38,29 @@ pub(crate) struct ExecArgs {
 }
 
 pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
-    if let Some(name) = &args.api_base_env
-        && args.env.contains(name)
-    {
-        return Err(Failure::Usage(format!(
-            "{name} cannot hold both the access token and the base URL"
-        )));
-    }
-    let (_key, token) = args.wanted.get()?;
+    args.variables.check()?;
+    let wanted = &args.wanted;
+    let (_key, token) = wanted.get(None)?;
     let [program, arguments @ ..] = args.command.as_slice() else {
         return Err(Failure::Usage("no command to run".into()));
     };
     let mut command = Command::new(program);
     command.args(arguments);
     without_secrets(&mut command);
-    for name in &args.env {
-        command.env(name, token.access.expose());
-    }
-    let wanted = &args.wanted;
-    if let Some(variable) = &args.api_base_env {
-        let name = wanted.session.provider;
-        let provider = name.configure_offline(&wanted.provider_args, Some(&token))?;
-        if let Some(ignored) = ignored_api(name, &provider, &token) {
-            say(&format!("llm-auth: {ignored}"));
-        }
-        match api_base(&provider, &token) {
-            Some(base) => {
-                command.env(variable, base);
+    let api = match args.variables.need_api() {
+        true => {
+            let name = wanted.session.provider;
+            let provider = name.configure_offline(&wanted.provider_args, Some(&token))?;
+            if let Some(ignored) = ignored_api(name, &provider, &token) {
+                say(&format!("llm-auth: {ignored}"));
             }
-            None => say(&format!(
-                "llm-auth: the API of this session is unknown, so {variable} is not set"
-            )),
+            args.variables.api(&provider, &token)?
         }
+        false => Api::default(),
+    };
+    command.envs(args.variables.values(&api, &token));
+    for name in args.variables.unset() {
+        command.env_remove(name);
     }
     start(command).map_err(|source| Failure::Command {
         code: if source.kind() == io::ErrorKind::NotFound {
@@ -111,65 +96,4 @@ fn start(mut command: Command) -> io::Result<Result<(), Failure>> {
             message: None,
         }),
     })
-}
-
-/// A name that programs and shells can read (POSIX, "Environment Variables").
-fn variable(name: &str) -> Result<String, String> {
-    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !starts_well || !name.chars().all(rest) {
-        return Err("not the name of an environment variable".into());
-    }
-    if is_called(name, "PATH") {
-        return Err("without it, the program would not be found".into());
-    }
-    let is_taken = |prefix: &&str| {
-        let start = name.get(..prefix.len());
-        start.is_some_and(|start| is_called(start, prefix))
-    };
-    if LOADED.iter().any(|other| is_called(name, other)) || LOADERS.iter().any(is_taken) {
-        return Err("programs load or run what it names, and would print a token in errors".into());
-    }
-    Ok(name.to_owned())
-}
-
-/// The beginnings of the names by which the dynamic loaders and allocators are steered.
-const LOADERS: [&str; 5] = ["LD_", "DYLD_", "_RLD", "GLIBC_", "MALLOC_"];
-
-/// What shells and interpreters load or run before the program itself.
-const LOADED: [&str; 29] = [
-    "BASH_ENV",
-    "BASHOPTS",
-    "CLASSPATH",
-    "ENV",
-    "GCONV_PATH",
-    "IFS",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "LIBPATH",
-    "LOCPATH",
-    "LUA_INIT",
-    "NLSPATH",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "PERL5DB",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERLLIB",
-    "PROMPT_COMMAND",
-    "PS4",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "RUBYLIB",
-    "RUBYOPT",
-    "SHELLOPTS",
-    "SHLIB_PATH",
-    "ZDOTDIR",
-    "_JAVA_OPTIONS",
-];
-
-/// The names of variables are of one case on Windows.
-fn is_called(name: &str, other: &str) -> bool {
-    name == other || (cfg!(windows) && name.eq_ignore_ascii_case(other))
 }

@@ -40,6 +40,7 @@ mod manual_pages;
 mod proxy;
 #[cfg(unix)]
 mod readme;
+mod refused;
 mod remote_login;
 mod secrets;
 mod session_files;

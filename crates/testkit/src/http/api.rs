@@ -21,6 +21,8 @@ pub(crate) enum Api {
     StreamGenerateContent,
     CountContentTokens,
     Models(ApiStyle),
+    /// What belongs to the owner of a token.
+    Account,
 }
 
 impl Api {
@@ -45,7 +47,7 @@ impl Api {
 
     pub(crate) fn style(self) -> ApiStyle {
         match self {
-            Self::ChatCompletions | Self::Responses => ApiStyle::OpenAi,
+            Self::ChatCompletions | Self::Responses | Self::Account => ApiStyle::OpenAi,
             Self::Messages | Self::CountMessageTokens => ApiStyle::Anthropic,
             Self::GenerateContent | Self::StreamGenerateContent | Self::CountContentTokens => {
                 ApiStyle::Google
@@ -56,7 +58,7 @@ impl Api {
 
     pub(super) fn methods(self) -> &'static [Method] {
         match self {
-            Self::Models(_) => &[Method::GET],
+            Self::Models(_) | Self::Account => &[Method::GET],
             Self::ChatCompletions
             | Self::Responses
             | Self::Messages

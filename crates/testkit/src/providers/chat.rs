@@ -10,6 +10,8 @@ mod openai;
 mod reply;
 mod responses;
 
+use serde_json::json;
+
 use crate::http::{Api, ApiStyle, Call, Response};
 use crate::oauth::Family;
 use crate::provider::{Operation, Provider};
@@ -57,6 +59,7 @@ pub(super) fn respond(
         Api::StreamGenerateContent => gemini::stream(call, from),
         Api::CountContentTokens => gemini::count_tokens(call),
         Api::Models(style) => Ok(models::list(style, from.created)),
+        Api::Account => Ok(Response::json(200, &json!({"name": "testkit-person"}))),
     };
     result.map_err(|invalid| {
         state.violation(Operation::Chat, &invalid.to_string());

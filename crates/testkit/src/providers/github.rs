@@ -32,6 +32,7 @@ impl SimulatedProvider for GitHub {
             "/login/device/code" => Route::DeviceAuthorization,
             "/login/oauth/access_token" => Route::Token,
             PAGE => Route::ApprovalPage,
+            "/user" => Route::Api(Api::Account),
             _ => Route::Api(Api::at(ApiStyle::OpenAi, path)?),
         })
     }

@@ -38,6 +38,7 @@ impl SimulatedProvider for OpenRouter {
         Some(match path {
             path if path == CONSENT.path => Route::ApprovalPage,
             "/api/v1/auth/keys" => Route::Keys,
+            "/api/v1/key" => Route::Api(Api::Account),
             _ => Route::Api(Api::at(ApiStyle::OpenAi, path.strip_prefix("/api")?)?),
         })
     }

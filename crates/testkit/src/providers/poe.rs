@@ -38,6 +38,7 @@ impl SimulatedProvider for Poe {
             PAGE => Route::ApprovalPage,
             path if path == CONSENT.path => Route::ApprovalPage,
             "/token" => Route::Token,
+            "/usage/current_balance" => Route::Api(Api::Account),
             _ => Route::Api(Api::at(ApiStyle::OpenAi, path)?),
         })
     }

@@ -5,7 +5,8 @@ use std::env;
 use llm_auth_core::printable;
 
 use super::check::{Check, Status};
-use crate::commands::{exec, shell};
+use crate::commands::shell;
+use crate::commands::tools::VARIABLE;
 use crate::logging;
 use crate::providers::ProviderName;
 use crate::providers::endpoints::{self, Entry};
@@ -66,7 +67,7 @@ fn is_known(name: &str) -> bool {
         directories::HOME,
         logging::VARIABLE,
         CA_FILE,
-        exec::VARIABLE,
+        VARIABLE,
         shell::COMPLETE,
     ]
     .contains(&name)

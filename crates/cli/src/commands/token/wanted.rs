@@ -1,0 +1,227 @@
+//! A token that is good for what a caller wants: stored, refreshed, or checked at the API.
+
+use std::time::Duration;
+
+use clap::Args;
+use llm_auth_core::{
+    ApiStatus, AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore,
+    OAuthToken, Secret, SessionKey, SystemClock,
+};
+
+use super::verdicts;
+use crate::args::SessionArgs;
+use crate::error::Failure;
+use crate::providers::{self, ProviderArgs, reader, trust};
+use crate::report::login_command;
+use crate::session::directories;
+use crate::session::runtime;
+use crate::text;
+use crate::time;
+use crate::ui::streams;
+
+/// What is wanted of a token, by `token` and `exec` alike.
+#[derive(Args, Debug)]
+pub(crate) struct Wanted {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+
+    #[command(flatten)]
+    pub(crate) provider_args: ProviderArgs,
+
+    /// How long the token must remain valid [default: 60].
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    min_validity: Option<Duration>,
+
+    /// Refresh the token now, because the API rejected the stored one. A caller that knows the
+    /// rejected token names it with `token --refused -` instead.
+    #[arg(long)]
+    force_refresh: bool,
+
+    /// Ask the API whether it accepts the token, and refresh the token if it does not; for callers
+    /// that do not hear of it. The response counts for 15 seconds.
+    #[arg(long, conflicts_with = "force_refresh")]
+    verify: bool,
+
+    /// The limit for each request to the provider, and for the refresh of another process
+    /// [default: 20 and 60].
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    timeout: Option<Duration>,
+}
+
+impl Wanted {
+    /// The session, refreshed and stored if need be.
+    ///
+    /// A `refused` token is refreshed if it is still the stored one.
+    pub(crate) fn get(
+        &self,
+        refused: Option<&Secret>,
+    ) -> Result<(SessionKey, OAuthToken), Failure> {
+        let provider = self.session.provider;
+        provider.check_flags(&self.provider_args)?;
+        provider.check_hand_out()?;
+        let mut store = directories::open(&self.session.selector)?;
+        let key = self
+            .session
+            .provider
+            .accounts(&store)
+            .meant(&self.session.selector)?;
+        if let Some(timeout) = self.timeout {
+            store = store.lock_wait(timeout);
+        }
+        let provider = self.session.provider;
+        let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
+        if let Some(session) = &stored {
+            session.check_owner(&key, || store.path(&key).display().to_string())?;
+            trust::check_session(provider, &self.provider_args, &key, session)?;
+        }
+        let is_refused =
+            refused.is_some() && stored.as_ref().map(|session| &session.access) == refused;
+        if !self.force_refresh
+            && !is_refused
+            && good_enough(stored.as_ref(), &key, self.min_validity)?
+            && let Some(token) = stored.clone()
+            && (!self.verify || verdicts::is_good(&token.access))
+        {
+            tracing::debug!(%key, "the stored token is valid; nothing is sent");
+            self.check(&key, &token)?;
+            self.say_if_short(&token);
+            return fit_to_send(key, token);
+        }
+        let configured =
+            provider.configure_for_stored(&self.provider_args, stored.as_ref(), self.timeout)?;
+        if let Some(session) = &stored {
+            reader::check_refresh(&configured, &self.provider_args.trust, &key, session)?;
+        }
+        let manager = providers::manager(configured)
+            .store(store.clone())
+            .account(key.account())
+            .call_limit(runtime::call_limit(self.timeout))
+            .build();
+        let renewed_before = refreshed_at(&store, &key);
+        let interrupted = || {
+            if refreshed_at(&store, &key) == renewed_before {
+                "interrupted; nothing was changed".to_owned()
+            } else {
+                let file = store.path(&key);
+                format!(
+                    "interrupted; the refreshed session is stored in {}",
+                    file.display()
+                )
+            }
+        };
+        let token = runtime::run(
+            || vec![manager.clone()],
+            self.obtain(&manager, stored.filter(|_| is_refused)),
+            interrupted,
+        )?;
+        self.check(&key, &token)?;
+        if time::has_expired(&token) {
+            streams::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+        } else {
+            self.say_if_short(&token);
+        }
+        fit_to_send(key, token)
+    }
+
+    /// A token of a damaged or strange file is not handed to a terminal, a program or a header.
+    fn check(&self, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+        let Some(why) = text::not_a_token(token.access.expose()) else {
+            return Ok(());
+        };
+        Err(Failure::Config {
+            message: format!("{key}: the stored access token {why}"),
+            advice: format!(
+                "sign in again with `{}`",
+                login_command(
+                    Some(self.session.provider),
+                    &self.session.selector,
+                    &self.provider_args
+                )
+            ),
+        })
+    }
+
+    /// A provider may give no token that lives as long as is wanted.
+    fn say_if_short(&self, token: &OAuthToken) {
+        let now = SystemClock.now();
+        if let Some(minimum) = self.min_validity
+            && !token.is_valid_for(minimum, now)
+        {
+            streams::say(&format!(
+                "llm-auth: {} does not issue tokens valid for {}; this one is valid for {}",
+                self.session.provider.title(),
+                time::length(minimum),
+                time::length(token.expires_in(now))
+            ));
+        }
+    }
+
+    async fn obtain(
+        &self,
+        manager: &AuthManager,
+        refused: Option<OAuthToken>,
+    ) -> Result<OAuthToken, Failure> {
+        let token = if self.force_refresh {
+            manager.refresh().await?
+        } else if let Some(refused) = refused {
+            manager.invalidate(&refused).await?
+        } else if let Some(minimum) = self.min_validity {
+            manager.token_valid_for(minimum).await?
+        } else {
+            manager.token().await?
+        };
+        if !self.verify || verdicts::is_good(&token.access) {
+            return Ok((*token).clone());
+        }
+        let token = match manager.provider().check_access(&token).await {
+            Ok(Some(ApiStatus::RefreshNeeded)) => manager.invalidate(&token).await?,
+            Ok(Some(ApiStatus::Transient)) => {
+                streams::say("llm-auth: the API is not available, so the token was not verified");
+                return Ok((*token).clone());
+            }
+            Ok(Some(_accepted)) => token,
+            Ok(None) => {
+                let title = self.session.provider.title();
+                streams::say(&format!(
+                    "llm-auth: there is no request that verifies a token of {title}"
+                ));
+                return Ok((*token).clone());
+            }
+            // A blip must not take a token away that may be good.
+            Err(error) => {
+                streams::say(&format!("llm-auth: the token was not verified: {error}"));
+                return Ok((*token).clone());
+            }
+        };
+        verdicts::remember(&token.access);
+        Ok((*token).clone())
+    }
+}
+
+/// The token, if a header may hold it: what a file holds may be anything.
+fn fit_to_send(key: SessionKey, token: OAuthToken) -> Result<(SessionKey, OAuthToken), Failure> {
+    match token.bearer() {
+        Ok(_fit) => Ok((key, token)),
+        Err(error) => Err(error.with_session(&key).into()),
+    }
+}
+
+/// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
+fn good_enough(
+    stored: Option<&OAuthToken>,
+    key: &SessionKey,
+    minimum: Option<Duration>,
+) -> Result<bool, Failure> {
+    let stored = stored
+        .ok_or_else(|| Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(key))?;
+    let now = SystemClock.now();
+    Ok(match minimum {
+        None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
+        Some(minimum) => stored.lasts(minimum, now),
+    })
+}
+
+fn refreshed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {
+    let at = store.read(key).ok().flatten()?.metadata.refreshed_at?;
+    Some(at.as_unix_millis())
+}

@@ -1,0 +1,186 @@
+//! The variables that hold a token for other programs: by name, or by the tool that reads them.
+
+mod variable_name;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use llm_auth_core::{Api, AuthProvider as _, OAuthToken};
+use serde::Deserialize;
+
+use self::variable_name::variable;
+use crate::error::Failure;
+use crate::providers::{Provider, api_base};
+use crate::ui::streams::say;
+
+/// The variable that holds the access token, if no other is named.
+pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
+
+/// What each tool reads.
+const TOOLS: &str = include_str!("tools/tools.json");
+
+/// A program that takes a token from its environment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tool {
+    name: String,
+    title: String,
+    /// Values with `{token}`, `{api}` (the base URL) and `{headers}` (`name: value, ...`).
+    variables: BTreeMap<String, String>,
+    /// Variables that would go before those.
+    #[serde(default)]
+    unset: Vec<String>,
+}
+
+static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
+    // A test reads it too.
+    serde_json::from_str(TOOLS).unwrap_or_default()
+});
+
+/// The variables that are wanted.
+#[derive(Args, Debug)]
+pub(crate) struct Variables {
+    /// Set the variables that this program reads.
+    #[arg(
+        long = "as",
+        value_name = "TOOL",
+        value_parser = tool(),
+        conflicts_with_all = ["env", "api_base_env"]
+    )]
+    tool: Option<Named>,
+
+    /// Set this variable to the access token. Repeatable [default: LLM_AUTH_ACCESS_TOKEN].
+    #[arg(long, value_name = "NAME", value_parser = variable)]
+    env: Vec<String>,
+
+    /// Set this variable to the base URL of the API, if the provider has one.
+    #[arg(long, value_name = "NAME", value_parser = variable)]
+    api_base_env: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Named(&'static Tool);
+
+fn tool() -> impl TypedValueParser<Value = Named> {
+    let names = ALL.iter().map(|tool| {
+        let value = PossibleValue::new(tool.name.as_str());
+        value.help(tool.title.as_str())
+    });
+    PossibleValuesParser::new(names).try_map(|name| {
+        let found = ALL.iter().find(|tool| tool.name == name);
+        found.map(Named).ok_or("there is no such tool")
+    })
+}
+
+impl Variables {
+    /// Checks that no variable is to hold two values.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match &self.api_base_env {
+            Some(name) if self.names().any(|other| other == name) => Err(Failure::Usage(format!(
+                "{name} cannot hold both the access token and the base URL"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that none is named, if none is printed.
+    pub(super) fn check_unused(&self) -> Result<(), Failure> {
+        let is_named = self.tool.is_some() || !self.env.is_empty() || self.api_base_env.is_some();
+        match is_named {
+            true => Err(Failure::Usage(
+                "--as, --env and --api-base-env are for --format env, powershell and fish".into(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a value is made of more than the token.
+    pub(super) fn need_api(&self) -> bool {
+        self.api_base_env.is_some() || self.has("{api}") || self.has("{headers}")
+    }
+
+    fn has(&self, value: &str) -> bool {
+        let of_tool = |Named(tool): &Named| tool.variables.values().any(|other| other == value);
+        self.tool.as_ref().is_some_and(of_tool)
+    }
+
+    /// What the values are made of. A header that cannot be sent fails only a call that has headers.
+    pub(super) fn api(&self, provider: &Provider, token: &OAuthToken) -> Result<Api, Failure> {
+        if self.has("{headers}") {
+            return Ok(provider.api(token)?);
+        }
+        let mut api = Api::default();
+        api.base = api_base(provider, token);
+        Ok(api)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let default = (self.env.is_empty() && self.tool.is_none()).then_some(VARIABLE);
+        self.env.iter().map(String::as_str).chain(default)
+    }
+
+    /// The variables and their values; one whose value is unknown is left out, with a message.
+    pub(super) fn values(&self, api: &Api, token: &OAuthToken) -> Vec<(String, String)> {
+        let plain = self.names().map(|name| (name, "{token}"));
+        let base = self.api_base_env.iter().map(|name| (&**name, "{api}"));
+        let of_tool = self.tool.iter().flat_map(|Named(tool)| {
+            let variables = tool.variables.iter();
+            variables.map(|(name, value)| (&**name, &**value))
+        });
+        let wanted = plain.chain(base).chain(of_tool);
+        let filled = wanted.filter_map(|(name, value)| {
+            let value = filled(name, value, api, token)?;
+            Some((name.to_owned(), value))
+        });
+        filled.collect()
+    }
+
+    /// The variables that would go before those.
+    pub(super) fn unset(&self) -> &[String] {
+        self.tool.as_ref().map_or(&[], |Named(tool)| &tool.unset)
+    }
+}
+
+fn filled(name: &str, value: &str, api: &Api, token: &OAuthToken) -> Option<String> {
+    match value {
+        "{token}" => Some(token.access.expose().to_owned()),
+        "{api}" => {
+            if api.base.is_none() {
+                say(&format!(
+                    "llm-auth: the API of this session is unknown, so {name} is not set"
+                ));
+            }
+            api.base.clone()
+        }
+        "{headers}" if api.headers.is_empty() => None,
+        "{headers}" => {
+            let headers = api.headers.iter();
+            let headers: Vec<String> = headers
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect();
+            Some(headers.join(", "))
+        }
+        literal => Some(literal.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_names_variables_that_may_hold_a_token_and_values_that_are_known() {
+        let tools: Vec<Tool> = serde_json::from_str(TOOLS).unwrap();
+        assert!(!tools.is_empty());
+        for tool in tools {
+            assert!(!tool.title.is_empty(), "{}", tool.name);
+            for (name, value) in &tool.variables {
+                assert_eq!(variable(name).as_ref(), Ok(name), "{}", tool.name);
+                let is_known = ["{token}", "{api}", "{headers}"].contains(&value.as_str());
+                assert!(is_known || !value.contains('{'), "{}: {value}", tool.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A token that is valid by its expiry and that the API refuses.
+
+use std::io::Write as _;
+use std::process::{Child, Stdio};
+
+use llm_auth_testkit::{Fault, Operation, Provider};
+use serde_json::Value;
+
+use crate::support::done::Done;
+use crate::support::user::User;
+
+fn start_with(user: &User, token: &str, args: &[&str]) -> Child {
+    let mut command = user.command(args);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(token.as_bytes()).unwrap();
+    child
+}
+
+fn refused(user: &User, token: &str) -> Done {
+    let child = start_with(user, token, &["token", "qwen", "--refused", "-"]);
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn a_refused_token_is_refreshed_while_it_is_the_stored_one_and_never_again() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let old = user.run(&["token", "qwen"]).out;
+    for _ in 0..3 {
+        let done = refused(&user, &old);
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+        assert_ne!(done.out, old);
+        assert_eq!(done.out.trim_end(), user.stored("qwen")["access"]);
+    }
+    assert_eq!(user.kit.qwen().counters().refreshes, 1);
+}
+
+#[test]
+fn twenty_processes_with_one_refused_token_cause_one_refresh() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let old = user.run(&["token", "qwen"]).out;
+    let args = ["token", "qwen", "--refused", "-"];
+    let children: Vec<Child> = (0..20).map(|_| start_with(&user, &old, &args)).collect();
+    for child in children {
+        let done = Done::from(child.wait_with_output().unwrap());
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(user.kit.qwen().is_live_access(done.out.trim_end()));
+    }
+    assert_eq!(user.kit.qwen().counters().refreshes, 1);
+    assert_eq!(user.kit.qwen().counters().reuse, 0);
+}
+
+#[test]
+fn a_refused_token_of_another_time_changes_nothing() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let before = user.kit.qwen().counters();
+    let done = refused(&user, "made-up-former-token\n");
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    assert_eq!(done.out.trim_end(), user.stored("qwen")["access"]);
+    assert_eq!(user.kit.qwen().counters(), before);
+}
+
+#[test]
+fn a_refused_token_is_read_from_standard_input_alone() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let done = user.run(&["token", "qwen", "--refused", "made-up-secret"]);
+    done.assert_failed(2, "standard input");
+    assert!(!done.err.contains("made-up-secret"), "{done:?}");
+    refused(&user, " \n").assert_failed(2, "no token");
+    assert_eq!(user.kit.qwen().counters().refreshes, 0);
+}
+
+#[test]
+fn verify_replaces_a_token_that_the_api_refuses_and_asks_once_in_a_while() {
+    for (provider, of) in [
+        ("qwen", Provider::Qwen),
+        ("minimax", Provider::MiniMax),
+        ("gemini", Provider::Gemini),
+        ("huggingface", Provider::HuggingFace),
+        ("github", Provider::GitHub),
+    ] {
+        let user = User::new();
+        user.sign_in(&[provider]);
+        let kit = user.kit.provider(of);
+        let old = user.stored(provider)["access"].clone();
+        kit.expire_access_tokens();
+        let plain = user.run(&["token", provider]);
+        assert_eq!(plain.out.trim_end(), old, "{provider}");
+        for _ in 0..3 {
+            let done = user.run(&["token", provider, "--verify"]);
+            assert_eq!(done.code, Some(0), "{provider}: {done:?}");
+            assert_eq!(done.err, "", "{provider}");
+            assert!(kit.is_live_access(done.out.trim_end()), "{provider}");
+        }
+        let counters = kit.counters();
+        assert_eq!(counters.refreshes, 1, "{provider}");
+        assert_eq!(kit.violations(), Vec::<String>::new(), "{provider}");
+    }
+}
+
+#[test]
+fn verify_does_not_refresh_a_token_that_the_api_accepts() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    for _ in 0..3 {
+        let done = user.run(&["token", "qwen", "--verify"]);
+        assert_eq!(done.out.trim_end(), user.stored("qwen")["access"]);
+    }
+    let counters = user.kit.qwen().counters();
+    assert_eq!((counters.refreshes, counters.chats_ok), (0, 1));
+}
+
+#[test]
+fn verify_hands_out_the_token_if_the_api_is_down() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.kit
+        .qwen()
+        .fault(Operation::Chat, Fault::response(503, "busy"));
+    let done = user.run(&["token", "qwen", "--verify"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.out.trim_end(), user.stored("qwen")["access"]);
+    assert!(done.err.contains("not verified"), "{done:?}");
+    assert_eq!(user.kit.qwen().counters().refreshes, 0);
+}
+
+#[test]
+fn verify_asks_for_a_sign_in_if_a_refused_token_cannot_be_refreshed() {
+    let user = User::new();
+    user.sign_in_with_browser(&["login", "openrouter", "--json"]);
+    user.kit.openrouter().expire_access_tokens();
+    let done = user.run(&["token", "openrouter", "--verify"]);
+    done.assert_failed(3, "openrouter");
+    assert_eq!(done.out, "");
+}
+
+#[test]
+fn every_format_holds_the_token_as_its_reader_wants_it() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let access = user.stored("qwen")["access"].as_str().unwrap().to_owned();
+    let printed = |args: &[&str]| {
+        let done = user.run(&[&["token", "qwen", "--format"], args].concat());
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{args:?}");
+        done.out
+    };
+    assert_eq!(printed(&["raw"]).trim_end(), access);
+    let header = printed(&["header"]);
+    assert!(header.contains(&format!("Authorization: Bearer {access}\n")));
+    assert!(
+        header.contains("X-DashScope-AuthType: qwen-oauth\n"),
+        "{header}"
+    );
+    let exported = printed(&["env"]);
+    assert_eq!(
+        exported,
+        format!("export LLM_AUTH_ACCESS_TOKEN='{access}'\n")
+    );
+    let of_aider = printed(&["env", "--as", "aider"]);
+    assert!(
+        of_aider.contains("export OPENAI_API_BASE='http"),
+        "{of_aider}"
+    );
+    let powershell = printed(&["powershell", "--env", "OPENAI_API_KEY"]);
+    assert_eq!(powershell, format!("$env:OPENAI_API_KEY = '{access}'\n"));
+    let fish = printed(&["fish"]);
+    assert_eq!(fish, format!("set -gx LLM_AUTH_ACCESS_TOKEN '{access}'\n"));
+    let credential: Value = serde_json::from_str(&printed(&["exec-credential"])).unwrap();
+    assert_eq!(credential["kind"], "ExecCredential");
+    assert_eq!(credential["status"]["token"], access);
+    assert!(credential["status"]["expirationTimestamp"].is_string());
+
+    let done = user.run(&["token", "qwen", "--as", "aider"]);
+    done.assert_failed(2, "--format env");
+}
+
+#[test]
+fn exec_sets_the_variables_of_a_tool_and_no_others() {
+    let user = User::new();
+    user.sign_in(&["minimax"]);
+    let access = user.stored("minimax")["access"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut command = user.command(&["exec", "minimax", "--as", "claude-code", "--", "env"]);
+    let output = command
+        .env("ANTHROPIC_API_KEY", "made-up-other-key")
+        .output();
+    let done = Done::from(output.unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.out
+            .contains(&format!("ANTHROPIC_AUTH_TOKEN={access}\n"))
+    );
+    assert!(done.out.contains("ANTHROPIC_BASE_URL=http"), "{done:?}");
+    assert!(!done.out.contains("ANTHROPIC_API_KEY"), "{done:?}");
+    assert!(!done.out.contains("LLM_AUTH_ACCESS_TOKEN"), "{done:?}");
+    let both = user.run(&[
+        "exec", "minimax", "--as", "aider", "--env", "X", "--", "env",
+    ]);
+    assert_eq!(both.code, Some(2), "{both:?}");
+}
