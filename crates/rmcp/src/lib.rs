@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod client;
+
+// All of it, so that no step of a user needs another crate.
+#[doc(no_inline)]
+pub use llm_auth_mcp::*;
+
+pub use self::client::SessionClient;
