@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod client;
+mod credentials;
 mod leaks;
 mod mcp_server;
 mod origin;
