@@ -60,6 +60,8 @@ type Failure = StreamableHttpError<Error>;
 /// # Ok(())
 /// # }
 /// ```
+// A client of its own, not around one of rmcp's: those may follow redirects, quote the body of a
+// refusal in their errors, and report a status of 401 as one only if it has a challenge.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionClient {

@@ -14,7 +14,7 @@ fn repeated(
         let (first, rest) = token.split_at(1);
         let scope = match kind {
             "application/json" => token.to_owned(),
-            _ => format!("\\{first}{rest}"),
+            _ => format!("{first}\\{rest}"),
         };
         let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
         let headers = vec![

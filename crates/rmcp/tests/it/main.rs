@@ -4,6 +4,7 @@
 mod client;
 mod credentials;
 mod leaks;
+mod lifecycle;
 mod mcp_server;
 mod origin;
 mod refusals;
