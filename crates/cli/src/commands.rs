@@ -8,6 +8,7 @@ mod doctor;
 mod examples;
 mod exec;
 mod import;
+mod keep;
 mod login;
 mod logout;
 mod mcp;
@@ -81,6 +82,9 @@ enum Command {
     /// Run a program with a valid access token in its environment.
     #[command(after_help = examples::EXEC)]
     Exec(exec::ExecArgs),
+    /// Keep a file fresh that holds the access token for programs that read it again and again.
+    #[command(after_help = examples::KEEP)]
+    Keep(keep::KeepArgs),
     /// Show the stored sessions. Sends no request.
     Status(status::StatusArgs),
     /// List the accounts and mark the current one of each provider.
@@ -121,6 +125,7 @@ impl Cli {
             Command::Switch(args) => accounts::switch(&args),
             Command::Logout(args) => logout::run(&args),
             Command::Exec(args) => exec::run(&args),
+            Command::Keep(args) => keep::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Mcp(args) => mcp::run(&args),
             Command::Completions(args) => shell::completions(&args),
@@ -153,6 +158,12 @@ impl Command {
             .with(args.wanted.provider_args.clone()),
             Self::Exec(args) => Reporter::for_answer(
                 args.json,
+                args.wanted.session.provider,
+                &args.wanted.session.selector,
+            )
+            .with(args.wanted.provider_args.clone()),
+            Self::Keep(args) => Reporter::for_answer(
+                false,
                 args.wanted.session.provider,
                 &args.wanted.session.selector,
             )

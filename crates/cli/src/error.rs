@@ -7,8 +7,8 @@ use llm_auth_core::{Error, ErrorKind, printable};
 pub(crate) const DONE: u8 = 0;
 const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
-const SIGN_IN: u8 = 3;
-const TEMPORARY: u8 = 4;
+pub(crate) const SIGN_IN: u8 = 3;
+pub(crate) const TEMPORARY: u8 = 4;
 const NOT_APPROVED: u8 = 5;
 
 /// Why a command did not do what was asked.

@@ -16,6 +16,11 @@ Examples:
   llm-auth exec qwen my-agent --verbose
   llm-auth exec minimax --env ANTHROPIC_AUTH_TOKEN --api-base-env ANTHROPIC_BASE_URL -- my-agent";
 
+pub(super) const KEEP: &str = "\
+Examples:
+  llm-auth keep qwen --file /run/user/1000/qwen-token
+  llm-auth keep minimax --as anthropic-profile     for ANTHROPIC_PROFILE=minimax";
+
 pub(super) const IMPORT: &str = "\
 Examples:
   llm-auth import                        list the sessions of other programs

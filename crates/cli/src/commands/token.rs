@@ -1,6 +1,6 @@
 //! `llm-auth token`.
 
-mod format;
+pub(super) mod format;
 mod refused;
 mod verdicts;
 mod wanted;
@@ -57,7 +57,9 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
     };
     match format.has_variables() {
         true => args.variables.check()?,
-        false => args.variables.check_unused()?,
+        false => args
+            .variables
+            .check_unused("--format env, powershell and fish")?,
     }
     let refused = args.refused.as_deref().map(refused::read).transpose()?;
     let (key, token) = args.wanted.get(refused.as_ref())?;

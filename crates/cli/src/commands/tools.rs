@@ -51,6 +51,13 @@ pub(crate) struct Variables {
     )]
     tool: Option<Named>,
 
+    #[command(flatten)]
+    names: Names,
+}
+
+/// The variables by their names.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Names {
     /// Set this variable to the access token. Repeatable [default: LLM_AUTH_ACCESS_TOKEN].
     #[arg(long, value_name = "NAME", value_parser = variable)]
     env: Vec<String>,
@@ -74,10 +81,16 @@ fn tool() -> impl TypedValueParser<Value = Named> {
     })
 }
 
+impl From<Names> for Variables {
+    fn from(names: Names) -> Self {
+        Self { tool: None, names }
+    }
+}
+
 impl Variables {
     /// Checks that no variable is to hold two values.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        match &self.api_base_env {
+        match &self.names.api_base_env {
             Some(name) if self.names().any(|other| other == name) => Err(Failure::Usage(format!(
                 "{name} cannot hold both the access token and the base URL"
             ))),
@@ -86,19 +99,21 @@ impl Variables {
     }
 
     /// Checks that none is named, if none is printed.
-    pub(super) fn check_unused(&self) -> Result<(), Failure> {
-        let is_named = self.tool.is_some() || !self.env.is_empty() || self.api_base_env.is_some();
-        match is_named {
-            true => Err(Failure::Usage(
-                "--as, --env and --api-base-env are for --format env, powershell and fish".into(),
-            )),
-            false => Ok(()),
+    pub(super) fn check_unused(&self, used_by: &str) -> Result<(), Failure> {
+        let named = [
+            ("--as", self.tool.is_some()),
+            ("--env", !self.names.env.is_empty()),
+            ("--api-base-env", self.names.api_base_env.is_some()),
+        ];
+        match named.into_iter().find(|(_, is_named)| *is_named) {
+            Some((flag, _)) => Err(Failure::Usage(format!("{flag} is for {used_by}"))),
+            None => Ok(()),
         }
     }
 
     /// Whether a value is made of more than the token.
     pub(super) fn need_api(&self) -> bool {
-        self.api_base_env.is_some() || self.has("{api}") || self.has("{headers}")
+        self.names.api_base_env.is_some() || self.has("{api}") || self.has("{headers}")
     }
 
     fn has(&self, value: &str) -> bool {
@@ -117,14 +132,19 @@ impl Variables {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        let default = (self.env.is_empty() && self.tool.is_none()).then_some(VARIABLE);
-        self.env.iter().map(String::as_str).chain(default)
+        let env = &self.names.env;
+        let default = (env.is_empty() && self.tool.is_none()).then_some(VARIABLE);
+        env.iter().map(String::as_str).chain(default)
     }
 
     /// The variables and their values; one whose value is unknown is left out, with a message.
     pub(super) fn values(&self, api: &Api, token: &OAuthToken) -> Vec<(String, String)> {
         let plain = self.names().map(|name| (name, "{token}"));
-        let base = self.api_base_env.iter().map(|name| (&**name, "{api}"));
+        let base = self
+            .names
+            .api_base_env
+            .iter()
+            .map(|name| (&**name, "{api}"));
         let of_tool = self.tool.iter().flat_map(|Named(tool)| {
             let variables = tool.variables.iter();
             variables.map(|(name, value)| (&**name, &**value))

@@ -14,7 +14,7 @@ use crate::ui::streams::VERSION;
 
 /// What `token` prints.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(super) enum Format {
+pub(in crate::commands) enum Format {
     /// The token alone
     #[value(alias = "text")]
     Raw,
@@ -37,20 +37,20 @@ pub(super) enum Format {
 
 impl Format {
     /// Whether it names variables.
-    pub(super) fn has_variables(self) -> bool {
+    pub(in crate::commands) fn has_variables(self) -> bool {
         matches!(self, Self::Env | Self::Powershell | Self::Fish)
     }
 }
 
 /// The headers of a call.
-pub(super) fn headers(api: &Api, token: &OAuthToken) -> BTreeMap<String, String> {
+pub(in crate::commands) fn headers(api: &Api, token: &OAuthToken) -> BTreeMap<String, String> {
     let mut headers: BTreeMap<String, String> = api.headers.iter().cloned().collect();
     let bearer = format!("Bearer {}", token.access.expose());
     headers.insert("Authorization".into(), bearer);
     headers
 }
 
-pub(super) fn header_lines(api: &Api, token: &OAuthToken) -> String {
+pub(in crate::commands) fn header_lines(api: &Api, token: &OAuthToken) -> String {
     let headers = headers(api, token).into_iter();
     headers
         .map(|(name, value)| format!("{name}: {value}\n"))
@@ -62,7 +62,7 @@ pub(super) fn header_lines(api: &Api, token: &OAuthToken) -> String {
 /// # Errors
 ///
 /// A value that no shell line can hold.
-pub(super) fn assignments(
+pub(in crate::commands) fn assignments(
     format: Format,
     variables: &[(String, String)],
 ) -> Result<String, Failure> {
@@ -84,7 +84,7 @@ pub(super) fn assignments(
 }
 
 /// What `exec` plugins of Kubernetes clients print (client.authentication.k8s.io/v1).
-pub(super) fn exec_credential(token: &OAuthToken) -> Value {
+pub(in crate::commands) fn exec_credential(token: &OAuthToken) -> Value {
     let mut status = json!({"token": token.access.expose()});
     if let Some(expires_at) = token.expires_at.and_then(rfc3339) {
         status["expirationTimestamp"] = expires_at.into();
@@ -98,7 +98,7 @@ pub(super) fn exec_credential(token: &OAuthToken) -> Value {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-pub(super) struct Printed<'a> {
+pub(in crate::commands) struct Printed<'a> {
     v: u32,
     #[serde(rename = "vendor")]
     provider: &'a str,
@@ -113,7 +113,7 @@ pub(super) struct Printed<'a> {
 }
 
 impl<'a> Printed<'a> {
-    pub(super) fn new(key: &'a SessionKey, token: &'a OAuthToken, api: Api) -> Self {
+    pub(in crate::commands) fn new(key: &'a SessionKey, token: &'a OAuthToken, api: Api) -> Self {
         Self {
             v: VERSION,
             provider: key.provider(),

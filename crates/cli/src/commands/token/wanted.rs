@@ -20,7 +20,7 @@ use crate::time;
 use crate::ui::streams;
 
 /// What is wanted of a token, by `token` and `exec` alike.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Wanted {
     #[command(flatten)]
     pub(crate) session: SessionArgs,
@@ -46,9 +46,34 @@ pub(crate) struct Wanted {
     /// [default: 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
+
+    /// Whether the same is wanted again and again, so that nothing is said of it.
+    #[arg(skip)]
+    is_kept: bool,
 }
 
 impl Wanted {
+    /// The same for a caller that wants it again and again.
+    pub(crate) fn kept(&self, min_validity: Duration) -> Result<Self, Failure> {
+        if self.force_refresh {
+            return Err(Failure::Usage(
+                "--force-refresh is for one call: --verify replaces a token that the API refuses"
+                    .into(),
+            ));
+        }
+        let mut kept = self.clone();
+        kept.is_kept = true;
+        kept.min_validity.get_or_insert(min_validity);
+        Ok(kept)
+    }
+
+    fn say(&self, text: &str) {
+        match self.is_kept {
+            true => tracing::debug!("{text}"),
+            false => streams::say(&format!("llm-auth: {text}")),
+        }
+    }
+
     /// The session, refreshed and stored if need be.
     ///
     /// A `refused` token is refreshed if it is still the stored one.
@@ -116,7 +141,7 @@ impl Wanted {
         )?;
         self.check(&key, &token)?;
         if time::has_expired(&token) {
-            streams::say(&format!("llm-auth: {}", time::expired_on_arrival(&token)));
+            self.say(&time::expired_on_arrival(&token));
         } else {
             self.say_if_short(&token);
         }
@@ -147,8 +172,8 @@ impl Wanted {
         if let Some(minimum) = self.min_validity
             && !token.is_valid_for(minimum, now)
         {
-            streams::say(&format!(
-                "llm-auth: {} does not issue tokens valid for {}; this one is valid for {}",
+            self.say(&format!(
+                "{} does not issue tokens valid for {}; this one is valid for {}",
                 self.session.provider.title(),
                 time::length(minimum),
                 time::length(token.expires_in(now))
@@ -176,20 +201,20 @@ impl Wanted {
         let token = match manager.provider().check_access(&token).await {
             Ok(Some(ApiStatus::RefreshNeeded)) => manager.invalidate(&token).await?,
             Ok(Some(ApiStatus::Transient)) => {
-                streams::say("llm-auth: the API is not available, so the token was not verified");
+                self.say("the API is not available, so the token was not verified");
                 return Ok((*token).clone());
             }
             Ok(Some(_accepted)) => token,
             Ok(None) => {
                 let title = self.session.provider.title();
-                streams::say(&format!(
-                    "llm-auth: there is no request that verifies a token of {title}"
+                self.say(&format!(
+                    "there is no request that verifies a token of {title}"
                 ));
                 return Ok((*token).clone());
             }
             // A blip must not take a token away that may be good.
             Err(error) => {
-                streams::say(&format!("llm-auth: the token was not verified: {error}"));
+                self.say(&format!("the token was not verified: {error}"));
                 return Ok((*token).clone());
             }
         };

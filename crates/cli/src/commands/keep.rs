@@ -1,0 +1,167 @@
+//! `llm-auth keep`: a file with a fresh access token, for programs that read it again and again.
+
+mod anthropic;
+mod content;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use llm_auth_core::{Secret, files};
+
+use self::content::Content;
+use super::token::Wanted;
+use super::tools::{Names, Variables};
+use crate::error::{Failure, SIGN_IN, TEMPORARY};
+use crate::providers::api_base;
+use crate::session::runtime;
+use crate::system::files::check_path;
+use crate::ui::streams::say;
+
+/// How often the session is looked at; another process may have refreshed it.
+const PACE: Duration = Duration::from_secs(1);
+
+/// How long to wait after a temporary failure, of which the manager has its own cool-down too.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// How long the token in the file is valid at least, unless the provider's live shorter.
+const MIN_VALIDITY: Duration = Duration::from_secs(300);
+
+#[derive(Args, Debug)]
+pub(crate) struct KeepArgs {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+
+    /// The file, which is replaced as a whole and readable by its user only.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+
+    /// What the file holds.
+    #[arg(long = "as", value_enum, value_name = "CONTENT", default_value = "raw")]
+    content: Content,
+
+    /// The name of Anthropic's profile or of Envoy's secret [default: the provider].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    names: Names,
+
+    /// Write the file once, and end.
+    #[arg(long)]
+    once: bool,
+}
+
+pub(crate) fn run(args: &KeepArgs) -> Result<(), Failure> {
+    args.check()?;
+    let wanted = args.wanted.kept(MIN_VALIDITY)?;
+    let file = args.file()?;
+    let mut last = None;
+    loop {
+        let pace = match step(args, &wanted, &file, &mut last) {
+            Ok(()) if args.once => return Ok(()),
+            Ok(()) => PACE,
+            Err(failure) if failure.code() == TEMPORARY && !args.once => {
+                say(&format!("llm-auth: {}; trying again", failure.message()));
+                AFTER_FAILURE
+            }
+            Err(failure) => {
+                if failure.code() == SIGN_IN {
+                    remove(&file, last.as_ref());
+                }
+                return Err(failure);
+            }
+        };
+        let pause = async {
+            tokio::time::sleep(pace).await;
+            Ok(())
+        };
+        runtime::run(Vec::new, pause, || {
+            format!("stopped; {} is not kept any more", file.display())
+        })?;
+    }
+}
+
+impl KeepArgs {
+    fn check(&self) -> Result<(), Failure> {
+        match self.content {
+            Content::Env => self.variables().check(),
+            _ => self.variables().check_unused("--as env"),
+        }
+    }
+
+    fn variables(&self) -> Variables {
+        self.names.clone().into()
+    }
+
+    fn name(&self) -> &str {
+        let provider = self.wanted.session.provider.name();
+        self.name.as_deref().unwrap_or(provider)
+    }
+
+    fn file(&self) -> Result<PathBuf, Failure> {
+        match (&self.file, self.content) {
+            (Some(file), _) => {
+                check_path("--file", file)?;
+                Ok(file.clone())
+            }
+            (None, Content::AnthropicProfile) => anthropic::credentials(self.name()),
+            (None, _) => Err(Failure::Usage("name the file with --file".into())),
+        }
+    }
+}
+
+/// Looks at the session once, and writes the file if it has changed.
+fn step(
+    args: &KeepArgs,
+    wanted: &Wanted,
+    file: &Path,
+    last: &mut Option<Secret>,
+) -> Result<(), Failure> {
+    let (key, token) = wanted.get(None)?;
+    let provider = wanted.session.provider;
+    let configured = provider.configure_offline(&wanted.provider_args, Some(&token))?;
+    let content = match args.content {
+        Content::Env => content::variables(&args.variables(), &configured, &token)?,
+        content => content.of(args.name(), &key, &token, &configured)?,
+    };
+    // Another program may have removed it.
+    if last.as_ref() == Some(&content) && file.exists() {
+        return Ok(());
+    }
+    let cannot = |error: std::io::Error| Failure::Config {
+        message: format!("cannot write {}: {error}", file.display()),
+        advice: "check the directory and its permissions".into(),
+    };
+    let parent = file.parent().filter(|parent| parent != &Path::new(""));
+    parent
+        .map_or(Ok(()), files::make_directories)
+        .map_err(cannot)?;
+    if args.content == Content::AnthropicProfile && args.file.is_none() {
+        anthropic::write_profile(args.name(), api_base(&configured, &token).as_deref())?;
+    }
+    files::replace(file, content.expose().as_bytes()).map_err(cannot)?;
+    if last.is_none() {
+        say(&format!(
+            "llm-auth: {} holds the token of {key}",
+            file.display()
+        ));
+    }
+    *last = Some(content);
+    Ok(())
+}
+
+/// The session has ended: its token must not stay where programs find it.
+fn remove(file: &Path, last: Option<&Secret>) {
+    let Some(written) = last else {
+        return;
+    };
+    let is_ours = files::read(file, 1024 * 1024)
+        .is_ok_and(|content| *content == *written.expose().as_bytes());
+    if is_ours && std::fs::remove_file(file).is_ok() {
+        say(&format!(
+            "llm-auth: the session has ended; removed {}",
+            file.display()
+        ));
+    }
+}
