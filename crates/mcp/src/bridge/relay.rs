@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use crate::http::{StreamRequest, StreamedResponse};
 use crate::{AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
 
+use super::budget::Budget;
 use super::failure::{Failure, Reason};
+use super::messages::Messages;
 use super::output::Output;
+use super::pending::Ticket;
 use super::scopes;
 use super::session::{Headers, Session};
 use super::tasks::Tasks;
@@ -28,6 +31,7 @@ pub(super) struct Relay {
     pub(super) session: Session,
     pub(super) tools: Tools,
     pub(super) tasks: Tasks,
+    pub(super) budget: Budget,
     /// Held while a session begins again.
     pub(super) replaying: tokio::sync::Mutex<()>,
     /// The fresh access token that the server refused last, and when: it may take it for other
@@ -58,6 +62,7 @@ impl Relay {
             session: Session::default(),
             tools: Tools::default(),
             tasks: Tasks::default(),
+            budget: Budget::default(),
             replaying: tokio::sync::Mutex::default(),
             refused: Mutex::default(),
         }
@@ -65,6 +70,15 @@ impl Relay {
 
     pub(super) fn host(&self) -> String {
         self.url.host()
+    }
+
+    /// The messages of a response with a status of success.
+    ///
+    /// # Errors
+    ///
+    /// If its content is of another type.
+    pub(super) fn messages(&self, response: StreamedResponse) -> Result<Messages, Failure> {
+        Messages::new(response, &self.host(), self.budget.share())
     }
 
     /// A `POST` of a message with these headers.
@@ -96,11 +110,26 @@ impl Relay {
     /// If the session has no token that the server takes, if the scopes do not suffice, or if no
     /// response came.
     pub(super) async fn send(&self, request: StreamRequest) -> Result<Sent, Failure> {
+        self.send_of(None, request).await
+    }
+
+    /// As [`send`](Self::send), for a request of the agent.
+    pub(super) async fn send_of(
+        &self,
+        ticket: Option<&Ticket>,
+        request: StreamRequest,
+    ) -> Result<Sent, Failure> {
+        let mark = |is_sent| {
+            if let Some(ticket) = ticket {
+                self.output.mark_sent(ticket, is_sent);
+            }
+        };
         let of_session = |error| Failure::of_session(&error, &self.sign_in);
         let mut token = self.token().await.map_err(of_session)?;
         let mut is_retry = false;
         loop {
             let access = token.bearer().map_err(of_session)?;
+            mark(true);
             let response = self.http.stream(request.clone().bearer(access)).await;
             let response = response.map_err(|error| Failure::of_request(&error, &self.host()))?;
             match response.status() {
@@ -109,6 +138,7 @@ impl Relay {
                     return Err(self.refuses_the_session());
                 }
                 401 => {
+                    mark(false);
                     drop(response);
                     token = self.manager.invalidate(&token).await.map_err(of_session)?;
                     is_retry = true;
