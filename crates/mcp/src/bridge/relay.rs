@@ -37,6 +37,8 @@ pub(super) struct Relay {
     /// The fresh access token that the server refused last, and when: it may take it for other
     /// requests, and is not refreshed again for each of those that it refuses.
     refused: Mutex<Option<(Secret, Instant)>>,
+    /// The access token that lacked scopes last.
+    narrow: Mutex<Option<Secret>>,
 }
 
 /// A response with any status but 401, and the token of its request.
@@ -65,6 +67,7 @@ impl Relay {
             budget: Budget::default(),
             replaying: tokio::sync::Mutex::default(),
             refused: Mutex::default(),
+            narrow: Mutex::default(),
         }
     }
 
@@ -152,7 +155,10 @@ impl Relay {
                         false => scopes,
                     });
                     return match scopes {
-                        Some(scopes) => Err(self.wants_scopes(&token, &scopes)),
+                        Some(scopes) => {
+                            *self.narrow() = Some(token.access.clone());
+                            Err(self.wants_scopes(&token, &scopes))
+                        }
                         None => Ok(Sent { response, token }),
                     };
                 }
@@ -177,11 +183,18 @@ impl Relay {
     }
 
     async fn token(&self) -> crate::Result<Arc<OAuthToken>> {
-        if self.refused().is_some() {
+        let awaits_sign_in = self.refused().is_some() || self.narrow().is_some();
+        if awaits_sign_in {
             // Only the store knows of a sign-in by another process.
             self.manager.load().await?;
         }
-        self.manager.token().await
+        let token = self.manager.token().await?;
+        self.narrow().take_if(|narrow| *narrow != token.access);
+        Ok(token)
+    }
+
+    fn narrow(&self) -> MutexGuard<'_, Option<Secret>> {
+        self.narrow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn refuses_the_session(&self) -> Failure {
