@@ -192,7 +192,7 @@ fn an_issuer_that_differs_is_refused_unless_the_user_accepts_its_name_once() {
         kit.fault(
             Operation::Token,
             Fault::patch(json!({"issuer": issuer})).skip(1),
-        )
+        );
     };
     let client = ["--client-id", "testkit-client"];
 

@@ -46,7 +46,7 @@ impl SimulatedProvider for StandardProvider {
         let mut routes = routes.into_iter();
         let route = routes.find_map(|(own, route)| (own == path).then_some(route));
         let registers = self.registers_clients && path == mcp::REGISTRATION;
-        let route = route.or(registers.then_some(Route::Registration));
+        let route = route.or_else(|| registers.then_some(Route::Registration));
         route.or_else(|| self.api_at(path).map(Route::Api))
     }
 
