@@ -1,7 +1,7 @@
 //! A bridge between an agent that runs a command and a server that speaks streamable HTTP.
 
 mod answer;
-
+mod budget;
 mod failure;
 mod header_value;
 mod id;
@@ -9,7 +9,9 @@ mod input;
 mod listen;
 mod message;
 mod messages;
+mod old_transport;
 mod output;
+mod pending;
 mod post;
 mod refusal;
 mod relay;
@@ -38,9 +40,6 @@ use self::relay::Relay;
 /// The longest message in either direction: 64 MiB.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// How many lines of the agent may wait.
-const WAITING: usize = 16;
-
 /// How long requests may take once the agent has closed the input.
 const FINISH: Duration = Duration::from_millis(1_200);
 
@@ -56,7 +55,10 @@ const LAST_LINES: Duration = Duration::from_millis(300);
 /// receives an error that names the command to run; after that sign-in, the next request succeeds.
 /// A bridge never opens a browser.
 ///
-/// Every request gets one response. One that may have been carried out is never sent again.
+/// Every request gets one response. One that may have been carried out is never sent again. A request
+/// may take as long as its server likes; it ends when its agent cancels it or closes the input, or
+/// when the connection is dead. Messages have at most 64 MiB, and all requests together hold at most
+/// 128 MiB.
 ///
 /// # Examples
 ///
@@ -157,7 +159,7 @@ impl Bridge {
         input: impl AsyncRead + Unpin,
         output: impl AsyncWrite + Unpin,
     ) -> Result<()> {
-        let (lines, waiting) = mpsc::channel(WAITING);
+        let (lines, mut waiting) = mpsc::unbounded_channel();
         let (ended, end) = oneshot::channel();
         let reading = async {
             input::read(input, lines).await;
@@ -171,9 +173,10 @@ impl Bridge {
         let relay = AbortOnDrop(Arc::new(relay));
         let serving = async {
             tokio::select! {
-                () = relay.0.serve(waiting) => {}
+                () = relay.0.serve(&mut waiting) => {}
                 () = async { drop(end.await); sleep(FINISH).await } => {}
             }
+            relay.0.take_rest(&mut waiting);
             relay.0.close().await;
         };
         tokio::pin!(writing);

@@ -37,6 +37,8 @@ mod login;
 mod malformed_responses;
 #[cfg(unix)]
 mod manual_pages;
+#[cfg(unix)]
+mod mcp;
 mod proxy;
 #[cfg(unix)]
 mod readme;

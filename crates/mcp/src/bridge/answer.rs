@@ -7,9 +7,9 @@ use crate::http::StreamedResponse;
 use tokio::time::{sleep, timeout};
 
 use super::failure::Failure;
-use super::id::Id;
 use super::message::{Kind, Message};
 use super::messages::{Broken, Messages};
+use super::pending::Ticket;
 use super::post::is_initialize;
 use super::relay::Relay;
 
@@ -32,37 +32,40 @@ pub(super) fn bounded(wait: Option<Duration>) -> Duration {
 
 impl Relay {
     /// Sends a request of the agent, and sees to its response.
-    pub(super) async fn request(self: Arc<Self>, message: Message, id: Id) {
-        if let Err(failure) = self.ask(&message, &id).await {
-            self.output.fail(&id, &failure).await;
+    pub(super) async fn request(self: Arc<Self>, message: Message, ticket: Ticket) {
+        if let Err(failure) = self.ask(&message, &ticket).await {
+            self.output.fail(&ticket, &failure).await;
         }
     }
 
-    async fn ask(self: &Arc<Self>, message: &Message, id: &Id) -> Result<(), Failure> {
-        let response = self.post(message).await?;
+    async fn ask(self: &Arc<Self>, message: &Message, ticket: &Ticket) -> Result<(), Failure> {
+        let mut held = self.budget.share();
+        held.set(message.text().len())
+            .map_err(|exhausted| exhausted.before_sending())?;
+        let response = self.post(message, Some(ticket)).await?;
         if is_initialize(message) {
             let name = response.header("mcp-session-id").next();
             self.session.name(name.map(str::to_owned));
         }
         let may_resume = message.version().is_none();
-        self.answer(id, response, may_resume).await
+        self.answer(ticket, response, may_resume).await
     }
 
     /// Hands on the messages of a response until that to the request is among them, or has come on
     /// another stream.
     async fn answer(
         &self,
-        id: &Id,
+        ticket: &Ticket,
         response: StreamedResponse,
         may_resume: bool,
     ) -> Result<(), Failure> {
         let host = self.host();
-        let mut messages = Messages::new(response, &host)?;
+        let mut messages = self.messages(response)?;
         let mut last_id = None;
         let mut attempts = 0;
         loop {
-            let ended = self.hand_on(&mut messages, Some(id)).await;
-            if !self.output.is_pending(id) {
+            let ended = self.hand_on(&mut messages, Some(ticket)).await;
+            if !self.output.is_pending(ticket) {
                 return Ok(());
             }
             // The same event once more is no progress.
@@ -101,7 +104,7 @@ impl Relay {
         let sent = self.send(self.get_of(&headers, Some(after))).await?;
         match sent.response.status() {
             200..300 => {
-                let messages = Messages::new(sent.response, &self.host())?;
+                let messages = self.messages(sent.response)?;
                 Ok(Some(messages).filter(Messages::is_events))
             }
             status @ (429 | 500..) => Err(Failure::lost(&self.host(), "").with_status(status)),
@@ -113,10 +116,10 @@ impl Relay {
     pub(super) async fn hand_on(
         &self,
         messages: &mut Messages,
-        request: Option<&Id>,
+        request: Option<&Ticket>,
     ) -> Result<(), Broken> {
         loop {
-            let is_over = request.is_some_and(|id| !self.output.is_pending(id));
+            let is_over = request.is_some_and(|ticket| !self.output.is_pending(ticket));
             let next = match is_over {
                 false => messages.next().await,
                 true => timeout(LINGER, messages.next()).await.unwrap_or(Ok(None)),

@@ -105,6 +105,14 @@ impl Failure {
         Self::new(Reason::ResponseLost, message)
     }
 
+    /// The failure of a request that has not reached this host, or that it refused without a look.
+    pub(super) fn unsent(host: &str) -> Self {
+        let message = format!(
+            "the bridge ended before {host} took the request: start it again, then send the request again"
+        );
+        Self::new(Reason::Unreachable, message)
+    }
+
     /// The line for the agent.
     pub(super) fn line(&self, id: &Id) -> String {
         self.with_id(id.as_json())

@@ -1,11 +1,20 @@
 //! The lines of the agent, each of limited length.
 
+use std::sync::Arc;
+
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::LONGEST;
 use super::id::Id;
 use super::skimmed::Skimmed;
+
+/// What each line takes of the room for those that wait, beside its bytes.
+const OVERHEAD: usize = 128;
+
+/// A line, and its room among those that wait: [`LONGEST`] bytes in all. They are not counted in
+/// lines, because the end of the input is only seen once all of them wait.
+pub(super) type Waiting = (Line, OwnedSemaphorePermit);
 
 /// A line without its end.
 #[derive(Debug)]
@@ -16,7 +25,8 @@ pub(super) enum Line {
 }
 
 /// Reads lines until the input ends or `lines` has no receiver.
-pub(super) async fn read(mut input: impl AsyncRead + Unpin, lines: mpsc::Sender<Line>) {
+pub(super) async fn read(mut input: impl AsyncRead + Unpin, lines: mpsc::UnboundedSender<Waiting>) {
+    let room = Arc::new(Semaphore::new(LONGEST));
     let mut begun = Begun::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -33,7 +43,7 @@ pub(super) async fn read(mut input: impl AsyncRead + Unpin, lines: mpsc::Sender<
             begun.push(&rest[..at]);
             rest = &rest[at + 1..];
             if let Some(line) = std::mem::take(&mut begun).end()
-                && lines.send(line).await.is_err()
+                && !send(line, &lines, &room).await
             {
                 return;
             }
@@ -43,7 +53,20 @@ pub(super) async fn read(mut input: impl AsyncRead + Unpin, lines: mpsc::Sender<
     // The last line may lack its end.
     if let Some(line) = begun.end() {
         // Without a receiver, the bridge is ending.
-        let _ending = lines.send(line).await;
+        let _ending = send(line, &lines, &room).await;
+    }
+}
+
+/// Returns false if there is no receiver.
+async fn send(line: Line, lines: &mpsc::UnboundedSender<Waiting>, room: &Arc<Semaphore>) -> bool {
+    let bytes = match &line {
+        Line::Whole(bytes) => bytes.len() + OVERHEAD,
+        Line::TooLong(_) => OVERHEAD,
+    };
+    let bytes = u32::try_from(bytes.min(LONGEST)).unwrap_or(u32::MAX);
+    match Arc::clone(room).acquire_many_owned(bytes).await {
+        Ok(room) => lines.send((line, room)).is_ok(),
+        Err(_closed) => false,
     }
 }
 
@@ -89,15 +112,17 @@ mod tests {
     use super::*;
 
     async fn lines(input: &[u8]) -> Vec<String> {
-        let (sender, mut receiver) = mpsc::channel(16);
-        read(input, sender).await;
+        let (sender, mut receiver) = mpsc::unbounded_channel();
         let mut found = Vec::new();
-        while let Some(line) = receiver.recv().await {
-            found.push(match line {
-                Line::Whole(line) => String::from_utf8(line).unwrap(),
-                Line::TooLong(id) => format!("too long {id:?}"),
-            });
-        }
+        let taking = async {
+            while let Some((line, _room)) = receiver.recv().await {
+                found.push(match line {
+                    Line::Whole(line) => String::from_utf8(line).unwrap(),
+                    Line::TooLong(id) => format!("too long {id:?}"),
+                });
+            }
+        };
+        tokio::join!(read(input, sender), taking);
         found
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::answer::bounded;
-use super::messages::Messages;
 use super::relay::Relay;
 
 /// The position in a stream.
@@ -63,7 +62,7 @@ impl Relay {
             // next message notices.
             _ => return false,
         }
-        let Ok(mut messages) = Messages::new(sent.response, &self.host()) else {
+        let Ok(mut messages) = self.messages(sent.response) else {
             return false;
         };
         if !messages.is_events() {

@@ -7,6 +7,7 @@ use crate::http::StreamedResponse;
 use crate::{Error, printable};
 
 use super::LONGEST;
+use super::budget::{Exhausted, Share};
 use super::failure::{Failure, Reason};
 use super::message::Message;
 use super::sse::Events;
@@ -17,6 +18,8 @@ pub(super) struct Messages {
     response: StreamedResponse,
     form: Form,
     ready: VecDeque<Message>,
+    /// What the message that has begun and those that are ready hold.
+    share: Share,
     has_ended: bool,
 }
 
@@ -32,6 +35,8 @@ pub(super) enum Broken {
     CutOff(Error),
     NotAMessage,
     TooLong,
+    /// All requests together hold too much.
+    Exhausted,
 }
 
 impl Messages {
@@ -40,7 +45,11 @@ impl Messages {
     /// # Errors
     ///
     /// If its content is of another type.
-    pub(super) fn new(response: StreamedResponse, host: &str) -> Result<Self, Failure> {
+    pub(super) fn new(
+        response: StreamedResponse,
+        host: &str,
+        share: Share,
+    ) -> Result<Self, Failure> {
         let kind = response.header("content-type").next().unwrap_or_default();
         let kind = kind
             .split(';')
@@ -65,6 +74,7 @@ impl Messages {
             response,
             form,
             ready: VecDeque::new(),
+            share,
             has_ended: false,
         })
     }
@@ -116,6 +126,7 @@ impl Messages {
                     if piece.len() > LONGEST {
                         return Err(Broken::TooLong);
                     }
+                    self.share.set(piece.len())?;
                 }
                 if !piece.trim_ascii().is_empty() {
                     let messages =
@@ -124,6 +135,8 @@ impl Messages {
                 }
             }
             Form::Events(events) => {
+                // What was ready has been handed on.
+                self.share.set(events.begun())?;
                 let read = self
                     .response
                     .read(&mut piece)
@@ -136,6 +149,8 @@ impl Messages {
                     }
                     _ => events.push(&piece).map_err(|_too_long| Broken::TooLong)?,
                 };
+                let complete: usize = found.iter().map(Vec::len).sum();
+                self.share.set(events.begun() + complete)?;
                 for data in found {
                     match Message::all(&data) {
                         Ok(messages) => self.ready.extend(messages),
@@ -163,6 +178,12 @@ impl Messages {
     }
 }
 
+impl From<Exhausted> for Broken {
+    fn from(_: Exhausted) -> Self {
+        Self::Exhausted
+    }
+}
+
 impl Broken {
     pub(super) fn failure(self, host: &str) -> Failure {
         match self {
@@ -170,6 +191,10 @@ impl Broken {
             Self::TooLong => Failure::new(
                 Reason::TooLong,
                 format!("{host} sent a message of more than 64 MiB: ask it for less"),
+            ),
+            Self::Exhausted => Failure::lost(
+                host,
+                "the requests and responses in progress have more than 128 MiB together",
             ),
             Self::NotAMessage => Failure::new(
                 Reason::Refused,

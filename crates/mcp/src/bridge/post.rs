@@ -5,6 +5,7 @@ use crate::http::StreamedResponse;
 use super::failure::{Failure, Reason};
 use super::header_value::{encoded, is_plain};
 use super::message::{Kind, Message};
+use super::pending::Ticket;
 use super::refusal::Refusal;
 use super::relay::Relay;
 use super::session::Headers;
@@ -20,12 +21,17 @@ impl Relay {
     pub(super) async fn post(
         self: &std::sync::Arc<Self>,
         message: &Message,
+        ticket: Option<&Ticket>,
     ) -> Result<StreamedResponse, Failure> {
         let mut is_replayed = false;
         let mut is_relisted = false;
+        // It was refused.
+        let not_carried_out = || ticket.map(|ticket| self.output.mark_sent(ticket, false));
         loop {
             let (headers, forgettable) = self.headers_for(message)?;
-            let sent = self.send(self.post_of(message.text(), &headers)).await?;
+            let sent = self
+                .send_of(ticket, self.post_of(message.text(), &headers))
+                .await?;
             let status = sent.response.status();
             if (200..300).contains(&status) {
                 return Ok(sent.response);
@@ -35,6 +41,7 @@ impl Relay {
                 && !is_replayed
             {
                 is_replayed = true;
+                not_carried_out();
                 drop(sent);
                 self.replay(generation).await?;
                 continue;
@@ -46,11 +53,15 @@ impl Relay {
                 && message.version().is_some()
             {
                 is_relisted = true;
+                not_carried_out();
                 if self.relist(message).await {
                     continue;
                 }
             }
-            return Err(refusal.into_failure());
+            return Err(match refusal.into_failure() {
+                passed @ Failure::Passed(_) => passed,
+                own => self.old_transport(message, status).await.unwrap_or(own),
+            });
         }
     }
 

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use crate::http::{StreamRequest, StreamedResponse};
 use crate::{AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
 
+use super::budget::Budget;
 use super::failure::{Failure, Reason};
+use super::messages::Messages;
 use super::output::Output;
+use super::pending::Ticket;
 use super::scopes;
 use super::session::{Headers, Session};
 use super::tasks::Tasks;
@@ -28,11 +31,14 @@ pub(super) struct Relay {
     pub(super) session: Session,
     pub(super) tools: Tools,
     pub(super) tasks: Tasks,
+    pub(super) budget: Budget,
     /// Held while a session begins again.
     pub(super) replaying: tokio::sync::Mutex<()>,
     /// The fresh access token that the server refused last, and when: it may take it for other
     /// requests, and is not refreshed again for each of those that it refuses.
     refused: Mutex<Option<(Secret, Instant)>>,
+    /// The access token that lacked scopes last.
+    narrow: Mutex<Option<Secret>>,
 }
 
 /// A response with any status but 401, and the token of its request.
@@ -58,13 +64,24 @@ impl Relay {
             session: Session::default(),
             tools: Tools::default(),
             tasks: Tasks::default(),
+            budget: Budget::default(),
             replaying: tokio::sync::Mutex::default(),
             refused: Mutex::default(),
+            narrow: Mutex::default(),
         }
     }
 
     pub(super) fn host(&self) -> String {
         self.url.host()
+    }
+
+    /// The messages of a response with a status of success.
+    ///
+    /// # Errors
+    ///
+    /// If its content is of another type.
+    pub(super) fn messages(&self, response: StreamedResponse) -> Result<Messages, Failure> {
+        Messages::new(response, &self.host(), self.budget.share())
     }
 
     /// A `POST` of a message with these headers.
@@ -96,11 +113,26 @@ impl Relay {
     /// If the session has no token that the server takes, if the scopes do not suffice, or if no
     /// response came.
     pub(super) async fn send(&self, request: StreamRequest) -> Result<Sent, Failure> {
+        self.send_of(None, request).await
+    }
+
+    /// As [`send`](Self::send), for a request of the agent.
+    pub(super) async fn send_of(
+        &self,
+        ticket: Option<&Ticket>,
+        request: StreamRequest,
+    ) -> Result<Sent, Failure> {
+        let mark = |is_sent| {
+            if let Some(ticket) = ticket {
+                self.output.mark_sent(ticket, is_sent);
+            }
+        };
         let of_session = |error| Failure::of_session(&error, &self.sign_in);
         let mut token = self.token().await.map_err(of_session)?;
         let mut is_retry = false;
         loop {
             let access = token.bearer().map_err(of_session)?;
+            mark(true);
             let response = self.http.stream(request.clone().bearer(access)).await;
             let response = response.map_err(|error| Failure::of_request(&error, &self.host()))?;
             match response.status() {
@@ -109,6 +141,7 @@ impl Relay {
                     return Err(self.refuses_the_session());
                 }
                 401 => {
+                    mark(false);
                     drop(response);
                     token = self.manager.invalidate(&token).await.map_err(of_session)?;
                     is_retry = true;
@@ -122,7 +155,10 @@ impl Relay {
                         false => scopes,
                     });
                     return match scopes {
-                        Some(scopes) => Err(self.wants_scopes(&token, &scopes)),
+                        Some(scopes) => {
+                            *self.narrow() = Some(token.access.clone());
+                            Err(self.wants_scopes(&token, &scopes))
+                        }
                         None => Ok(Sent { response, token }),
                     };
                 }
@@ -147,11 +183,18 @@ impl Relay {
     }
 
     async fn token(&self) -> crate::Result<Arc<OAuthToken>> {
-        if self.refused().is_some() {
+        let awaits_sign_in = self.refused().is_some() || self.narrow().is_some();
+        if awaits_sign_in {
             // Only the store knows of a sign-in by another process.
             self.manager.load().await?;
         }
-        self.manager.token().await
+        let token = self.manager.token().await?;
+        self.narrow().take_if(|narrow| *narrow != token.access);
+        Ok(token)
+    }
+
+    fn narrow(&self) -> MutexGuard<'_, Option<Secret>> {
+        self.narrow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn refuses_the_session(&self) -> Failure {

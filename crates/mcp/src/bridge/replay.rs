@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::failure::{Failure, Reason};
 use super::id::Id;
 use super::message::{Kind, Message};
-use super::messages::Messages;
 use super::refusal::Refusal;
 use super::relay::{Relay, Sent};
 use super::session::{Headers, headers, version_in};
@@ -118,7 +117,7 @@ impl Relay {
     /// send the request.
     async fn response_in(&self, sent: Sent, id: &Id) -> Result<String, Failure> {
         let host = self.host();
-        let mut messages = Messages::new(sent.response, &host)?;
+        let mut messages = self.messages(sent.response)?;
         while let Some(message) = messages
             .next()
             .await

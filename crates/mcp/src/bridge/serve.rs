@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::failure::{Failure, Reason};
 use super::id::Id;
-use super::input::Line;
+use super::input::{Line, Waiting};
 use super::message::{Kind, Message};
 use super::post::is_initialize;
 use super::relay::Relay;
@@ -25,10 +25,10 @@ const LAST_REQUEST: Duration = Duration::from_millis(300);
 
 impl Relay {
     /// Serves an agent until it has no more messages and no request without a response.
-    pub(super) async fn serve(self: &Arc<Self>, mut lines: mpsc::Receiver<Line>) {
-        while let Some(line) = lines.recv().await {
+    pub(super) async fn serve(self: &Arc<Self>, lines: &mut mpsc::UnboundedReceiver<Waiting>) {
+        while let Some((line, room)) = lines.recv().await {
             match line {
-                Line::Whole(line) => self.take_line(&line).await,
+                Line::Whole(line) => self.take_line(line, room).await,
                 Line::TooLong(id) => {
                     let text = "a message has more than 64 MiB: send less";
                     let failure = Failure::new(Reason::TooLong, text);
@@ -40,8 +40,11 @@ impl Relay {
         self.output.idle().await;
     }
 
-    async fn take_line(self: &Arc<Self>, line: &[u8]) {
-        let Ok(messages) = Message::all(line) else {
+    async fn take_line(self: &Arc<Self>, line: Vec<u8>, room: OwnedSemaphorePermit) {
+        let messages = Message::all(&line);
+        // The messages are copies, and are counted with their requests.
+        drop((line, room));
+        let Ok(messages) = messages else {
             let text = "a line of the input is no JSON-RPC message: send one on each line";
             let failure = Failure::new(Reason::Invalid, text);
             return self.output.send(failure.line_without_id()).await;
@@ -67,22 +70,22 @@ impl Relay {
     }
 
     async fn take_request(self: &Arc<Self>, message: Message, id: Id, method: &str) {
-        if !self.output.begin(&id, method, message.version().is_some()) {
+        let Some(ticket) = self.output.begin(&id, method, message.version().is_some()) else {
             let text = "another request with this id has no response yet: choose another id";
             let failure = Failure::new(Reason::Refused, text);
             return self.output.send(failure.line(&id)).await;
-        }
+        };
         let begins = is_initialize(&message);
         if begins {
             self.session.begin(&message);
         }
-        let request = Arc::clone(self).request(message, id.clone());
+        let request = Arc::clone(self).request(message, ticket.clone());
         if let Some(task) = self.tasks.spawn(request) {
-            self.output.attach(&id, task);
+            self.output.attach(&ticket, task);
         }
         if begins {
             // What follows needs the session.
-            self.output.gone(&id).await;
+            self.output.gone(&ticket).await;
         }
     }
 
@@ -92,21 +95,23 @@ impl Relay {
         let Some(id) = message.params().request() else {
             return self.notify(message).await;
         };
-        match self.output.look(&id, |request| request.is_modern) {
-            Some(true) => self.output.abort(&id),
-            Some(false) => {
-                self.output.cancel(&id);
+        let is_modern = self.output.look(&id, |request| request.is_modern);
+        let Some(ticket) = self.output.cancel(&id) else {
+            // The request has ended already; in a session, the notification passes all the same.
+            if self.session.is_begun() {
                 self.notify(message).await;
-                let owned = Arc::clone(self);
-                self.tasks.spawn(async move {
-                    sleep(AFTER_CANCELLATION).await;
-                    owned.output.abort(&id);
-                });
             }
-            None if self.session.is_begun() => self.notify(message).await,
-            // The request has ended already, and there is nothing else to cancel.
-            None => {}
+            return;
+        };
+        if is_modern == Some(true) {
+            return self.output.abort(&ticket);
         }
+        self.notify(message).await;
+        let owned = Arc::clone(self);
+        self.tasks.spawn(async move {
+            sleep(AFTER_CANCELLATION).await;
+            owned.output.abort(&ticket);
+        });
     }
 
     /// Posts a message that has no response.
@@ -116,7 +121,7 @@ impl Relay {
         if completes {
             self.session.complete(message);
         }
-        match timeout(NOTIFICATION, self.post(message)).await {
+        match timeout(NOTIFICATION, self.post(message, None)).await {
             Ok(Ok(_accepted)) if completes => self.listen(),
             Ok(Ok(_accepted)) => {}
             Ok(Err(failure)) => failure.log(method),
@@ -126,14 +131,30 @@ impl Relay {
         }
     }
 
+    /// Records the requests that nothing was done for, so that the end responds to them too.
+    pub(super) fn take_rest(&self, lines: &mut mpsc::UnboundedReceiver<Waiting>) {
+        while let Ok((line, _room)) = lines.try_recv() {
+            let Line::Whole(line) = line else { continue };
+            for message in Message::all(&line).unwrap_or_default() {
+                if let Kind::Request { id, method } = message.kind() {
+                    // One whose id is in use has its response with the other.
+                    let _ticket = self.output.begin(id, method, message.version().is_some());
+                }
+            }
+        }
+    }
+
     /// Ends everything: the requests, then the session.
     pub(super) async fn close(&self) {
         self.tasks.stop().await;
         let host = self.host();
         let failures = async {
-            for id in self.output.waiting() {
-                let failure = Failure::lost(&host, "the bridge ended before the response");
-                self.output.fail(&id, &failure).await;
+            for (ticket, is_sent) in self.output.waiting() {
+                let failure = match is_sent {
+                    true => Failure::lost(&host, "the bridge ended before the response"),
+                    false => Failure::unsent(&host),
+                };
+                self.output.fail(&ticket, &failure).await;
             }
         };
         // An agent that is gone reads nothing.

@@ -36,7 +36,7 @@ impl Events {
             let end = piece.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
             let until = end.unwrap_or(piece.len());
             self.line.extend_from_slice(&piece[..until]);
-            if self.line.len() + self.data.len() > LONGEST {
+            if self.begun() > LONGEST {
                 return Err(TooLong);
             }
             let Some(end) = end else { break };
@@ -56,6 +56,11 @@ impl Events {
             self.take(&line);
         }
         self.take(b"")
+    }
+
+    /// How many bytes the event has that has begun.
+    pub(super) fn begun(&self) -> usize {
+        self.line.len() + self.data.len()
     }
 
     /// The id of the last event that had one, to go on from.

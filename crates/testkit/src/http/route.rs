@@ -23,6 +23,10 @@ pub(crate) enum Route {
     /// A public document.
     Document,
     Api(Api),
+    /// Messages of MCP.
+    Mcp,
+    /// The registration of a client.
+    Registration,
     /// A former path; it only redirects to this one.
     Moved(&'static str),
 }
@@ -32,15 +36,18 @@ impl Route {
         const GET: &[Method] = &[Method::GET];
         const POST: &[Method] = &[Method::POST];
         const BOTH: &[Method] = &[Method::GET, Method::POST];
+        const ALL: &[Method] = &[Method::GET, Method::POST, Method::DELETE];
         match self {
             Self::ApprovalPage | Self::TokenInfo => BOTH,
             Self::UserInfo | Self::Document => GET,
             Self::Api(api) => api.methods(),
+            Self::Mcp => ALL,
             Self::DeviceAuthorization
             | Self::Token
             | Self::Keys
             | Self::Revocation
             | Self::RevocationByQuery
+            | Self::Registration
             | Self::Moved(_) => POST,
         }
     }
@@ -73,7 +80,7 @@ impl Route {
                     None => Ok(form),
                 }
             }),
-            Self::Document | Self::Moved(_) => Ok(Form::default()),
+            Self::Document | Self::Mcp | Self::Registration | Self::Moved(_) => Ok(Form::default()),
         }
     }
 
@@ -86,8 +93,8 @@ impl Route {
             Self::ApprovalPage => Operation::Authorization,
             Self::TokenInfo => Operation::TokenInfo,
             Self::UserInfo => Operation::UserInfo,
-            Self::Api(_) => Operation::Chat,
-            Self::Document | Self::Moved(_) => Operation::Token,
+            Self::Api(_) | Self::Mcp => Operation::Chat,
+            Self::Document | Self::Registration | Self::Moved(_) => Operation::Token,
         }
     }
 }

@@ -73,6 +73,15 @@ pub(crate) trait SimulatedProvider: fmt::Debug + Send + Sync {
         no_such_endpoint()
     }
 
+    /// A message of MCP.
+    fn mcp(&self, _call: &Call<'_>, _state: &mut State) -> HandlerResult {
+        no_such_endpoint()
+    }
+
+    fn registration(&self, _call: &Call<'_>, _state: &mut State) -> HandlerResult {
+        no_such_endpoint()
+    }
+
     fn user_info(&self, _call: &Call<'_>, _state: &State) -> HandlerResult {
         no_such_endpoint()
     }

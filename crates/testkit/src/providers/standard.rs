@@ -4,6 +4,7 @@
 mod authorize;
 mod client;
 mod config;
+mod mcp;
 mod token;
 
 use std::time::Duration;
@@ -39,9 +40,13 @@ impl SimulatedProvider for StandardProvider {
             (&self.chat_path, Route::Api(Api::ChatCompletions)),
             (&self.discovery_path, Route::Document),
             (&self.keys_path, Route::Document),
+            (&self.resource_metadata_path(), Route::Document),
+            (&self.mcp_path, Route::Mcp),
         ];
         let mut routes = routes.into_iter();
         let route = routes.find_map(|(own, route)| (own == path).then_some(route));
+        let registers = self.registers_clients && path == mcp::REGISTRATION;
+        let route = route.or_else(|| registers.then_some(Route::Registration));
         route.or_else(|| self.api_at(path).map(Route::Api))
     }
 
@@ -133,6 +138,11 @@ impl SimulatedProvider for StandardProvider {
     }
 
     fn document(&self, call: &Call<'_>) -> HandlerResult {
+        if call.request.path == self.resource_metadata_path() {
+            let issuer = &self.metadata(call.base_url)["issuer"];
+            let metadata = self.resource_metadata(call.base_url, issuer);
+            return Ok(Response::json(200, &metadata));
+        }
         if call.request.path != self.keys_path {
             return Ok(Response::json(200, &self.metadata(call.base_url)));
         }
@@ -143,6 +153,14 @@ impl SimulatedProvider for StandardProvider {
             ));
         }
         Ok(Response::json(200, &keys()))
+    }
+
+    fn mcp(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        Ok(mcp::respond(self, call, state))
+    }
+
+    fn registration(&self, call: &Call<'_>, state: &mut State) -> HandlerResult {
+        mcp::register(call, state)
     }
 
     fn user_info(&self, call: &Call<'_>, state: &State) -> HandlerResult {
@@ -193,6 +211,12 @@ impl StandardProvider {
             "userinfo_endpoint": at(&self.user_info_path),
             "code_challenge_methods_supported": ["S256"],
         });
+        if self.takes_client_documents {
+            metadata["client_id_metadata_document_supported"] = json!(true);
+        }
+        if self.registers_clients {
+            metadata["registration_endpoint"] = json!(at(mcp::REGISTRATION));
+        }
         if let Some(tokens) = &self.id_tokens {
             metadata["issuer"] = json!(tokens.issuer);
             metadata["jwks_uri"] = json!(at(&self.keys_path));

@@ -154,6 +154,8 @@ fn call_handler(
         Route::TokenInfo => simulated.token_info(call, state),
         Route::UserInfo => simulated.user_info(call, state),
         Route::Document => simulated.document(call),
+        Route::Mcp => simulated.mcp(call, state),
+        Route::Registration => simulated.registration(call, state),
         Route::Api(api) => Ok(count(simulated.api(api, call, state), state)),
         Route::Moved(path) => {
             let location = format!("{}{path}", call.base_url);

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::server::LIMIT;
 use std::time::Duration;
 
 use llm_auth_mcp::{
@@ -18,6 +22,10 @@ pub(crate) struct Vendor(Arc<State>);
 struct State {
     refreshes: AtomicUsize,
     refuses: AtomicBool,
+    /// Refreshes wait for `released`, and notify `began`.
+    hangs: AtomicBool,
+    began: Notify,
+    released: Notify,
 }
 
 impl Vendor {
@@ -28,6 +36,20 @@ impl Vendor {
     /// Rejects refresh tokens from now on.
     pub(crate) fn refuse(&self) {
         self.0.refuses.store(true, Ordering::SeqCst);
+    }
+
+    /// Leaves refreshes without a response until [`release`](Self::release).
+    pub(crate) fn hang(&self) {
+        self.0.hangs.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until a refresh hangs.
+    pub(crate) async fn hung(&self) {
+        timeout(LIMIT, self.0.began.notified()).await.unwrap();
+    }
+
+    pub(crate) fn release(&self) {
+        self.0.released.notify_one();
     }
 
     /// A manager as another process has it: only the file is shared.
@@ -71,6 +93,10 @@ impl AuthProvider for Vendor {
 
     async fn refresh(&self, _current: &OAuthToken) -> Result<OAuthToken> {
         let before = self.0.refreshes.fetch_add(1, Ordering::SeqCst);
+        if self.0.hangs.load(Ordering::SeqCst) {
+            self.0.began.notify_one();
+            self.0.released.notified().await;
+        }
         if self.0.refuses.load(Ordering::SeqCst) {
             return Err(Error::new(
                 ErrorKind::RefreshRejected,

@@ -9,8 +9,8 @@ use crate::provider::Provider;
 
 /// A provider that follows the RFCs, with the paths and rules that a test configures.
 ///
-/// It has the device flow, the code flow with PKCE, refresh, revocation and userinfo. The paths
-/// go before those of the other providers. The client is public unless it has a secret; PKCE is
+/// It has the device flow, the code flow with PKCE, refresh, revocation and userinfo, and an MCP
+/// server. The paths go before those of the other providers. The client is public unless it has a secret; PKCE is
 /// required in the code flow, and checked in the device flow if the client uses it.
 ///
 /// ```
@@ -49,6 +49,10 @@ pub struct StandardProvider {
     parameters: Vec<(String, String)>,
     pub(super) discovery_path: String,
     pub(super) keys_path: String,
+    pub(super) mcp_path: String,
+    pub(super) tool_scopes: Vec<(String, String)>,
+    pub(super) takes_client_documents: bool,
+    pub(super) registers_clients: bool,
     pub(super) id_tokens: Option<IdTokens>,
     issued_prefix: Option<String>,
     /// Who it is, if it is one of the other providers.
@@ -94,6 +98,10 @@ impl StandardProvider {
             parameters: Vec::new(),
             discovery_path: path(".well-known/openid-configuration"),
             keys_path: path("keys"),
+            mcp_path: path("mcp"),
+            tool_scopes: Vec::new(),
+            takes_client_documents: false,
+            registers_clients: false,
             id_tokens: None,
             issued_prefix: None,
             provider: Provider::Standard,
