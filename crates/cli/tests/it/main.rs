@@ -33,6 +33,7 @@ mod hand_out;
 mod import;
 #[cfg(unix)]
 mod json_output;
+mod keep;
 mod login;
 mod malformed_responses;
 #[cfg(unix)]
