@@ -206,6 +206,11 @@ impl EndpointOverrides {
         self.base.is_none() && self.endpoints.is_empty()
     }
 
+    /// The endpoint that is set for this role alone.
+    pub(super) fn of_role(&self, role: EndpointRole) -> Option<&SecureUrl> {
+        self.endpoints.get(&role)
+    }
+
     // See decision 0030.
     pub(super) fn apply(&self, endpoints: &mut Endpoints) {
         if let Some(base) = &self.base {

@@ -13,7 +13,7 @@ use super::recipients::InUse;
 use super::requests;
 use super::settings::Settings;
 use super::spec::{Call, ProviderSpec};
-use crate::auth_provider::{Api, Revocation};
+use crate::auth_provider::{Api, EndpointRole, Revocation};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Operation, TokenResponse};
@@ -271,7 +271,9 @@ impl Protocol {
         let config = &in_use.config;
         let recipients = in_use.of_access();
         let permitted = |api: &SecureUrl| recipients.permit_access(session, api).is_ok();
-        let named = self.spec.named_api(session);
+        // A gateway that the user has set goes before what the session names.
+        let set = self.settings.overrides.of_role(EndpointRole::ApiBase);
+        let named = self.spec.named_api(session).filter(|_| set.is_none());
         let (believed, ignored) = match named {
             Some(api) if self.spec.serves_api(&api, config) || permitted(&api) => (Some(api), None),
             named => (None, named.map(|api| api.host())),
@@ -281,7 +283,11 @@ impl Protocol {
         let headers = self.spec.api_headers(session, config)?;
         headers.iter().try_for_each(check_header)?;
         Ok(Api {
-            base: base.map(|api| self.spec.api_base(&api)),
+            base: base.map(|api| match set {
+                None => self.spec.api_base(&api),
+                // As the user wrote it.
+                Some(_) => api.as_str().trim_end_matches('/').to_owned(),
+            }),
             headers,
             ignored,
         })

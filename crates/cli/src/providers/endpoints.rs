@@ -32,6 +32,9 @@ pub(crate) enum Kind {
     Resource,
 }
 
+/// The end of the variable that sets the base URL of the API.
+pub(super) const API_BASE: &str = "API_BASE";
+
 /// The end of the variable that sets the endpoint of a role.
 pub(super) fn variable_of(role: EndpointRole) -> Option<&'static str> {
     Some(match role {
@@ -40,11 +43,13 @@ pub(super) fn variable_of(role: EndpointRole) -> Option<&'static str> {
         EndpointRole::Token => "TOKEN_ENDPOINT",
         EndpointRole::Revocation => "REVOCATION_ENDPOINT",
         EndpointRole::Userinfo => "USERINFO_ENDPOINT",
+        EndpointRole::ApiBase => API_BASE,
         _ => return None,
     })
 }
 
-/// All endpoints that a new sign-in and these sessions talk to, except the API.
+/// All endpoints that a new sign-in and these sessions talk to, except the API, which other programs
+/// talk to; but for one that a variable sets.
 pub(crate) fn of(
     provider: ProviderName,
     args: &ProviderArgs,
@@ -60,6 +65,9 @@ pub(crate) fn of(
             // One URL may serve several roles, and each is judged.
             let is_same = |entry: &Entry| entry.role == role && entry.endpoint == endpoint;
             let is_known = entries.iter().any(is_same);
+            if role == EndpointRole::ApiBase && variables.text(API_BASE)?.is_none() {
+                continue;
+            }
             if let (Some(variable), false) = (variable_of(role), is_known) {
                 entries.push(Entry {
                     role,

@@ -8,19 +8,21 @@ use llm_auth_core::provider::Recipients;
 use llm_auth_core::{SecureUrl, printable};
 
 use super::args::ProviderArgs;
+use super::endpoints::API_BASE;
 use super::name::ProviderName;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::shell_quote::quoted;
 
 /// The variables of a provider that say where its servers are.
-const PLACES: [&str; 6] = [
+const PLACES: [&str; 7] = [
     "BASE_URL",
     "AUTHORIZATION_ENDPOINT",
     "DEVICE_AUTHORIZATION_ENDPOINT",
     "TOKEN_ENDPOINT",
     "REVOCATION_ENDPOINT",
     "USERINFO_ENDPOINT",
+    API_BASE,
 ];
 
 /// The variables that are set and say where this provider's servers are.

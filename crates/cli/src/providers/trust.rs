@@ -52,7 +52,9 @@ fn refused_hosts(
         EndpointRole::Token | EndpointRole::Revocation => {
             recipients.permit(session, &entry.endpoint).is_err()
         }
-        EndpointRole::Userinfo => recipients.permit_access(session, &entry.endpoint).is_err(),
+        EndpointRole::Userinfo | EndpointRole::ApiBase => {
+            recipients.permit_access(session, &entry.endpoint).is_err()
+        }
         // Only a sign-in asks the others.
         _ => false,
     };

@@ -14,11 +14,12 @@ use crate::support::user::User;
 const PROVIDERS: [&str; 3] = ["qwen", "minimax", "gemini"];
 
 /// Endpoints that receive a stored session.
-const FOR_SESSIONS: [&str; 4] = [
+const FOR_SESSIONS: [&str; 5] = [
     "BASE_URL",
     "TOKEN_ENDPOINT",
     "REVOCATION_ENDPOINT",
     "USERINFO_ENDPOINT",
+    "API_BASE",
 ];
 
 /// Endpoints that only a sign-in uses.

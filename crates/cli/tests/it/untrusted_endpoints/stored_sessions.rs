@@ -292,3 +292,24 @@ fn a_quota_project_of_the_environment_does_not_stay_with_a_session() {
     let stored = read(&file);
     assert_eq!(stored["llm_auth"]["context"]["quota_project"], json!(null));
 }
+
+#[test]
+fn a_gateway_that_the_user_trusts_is_the_api_of_the_session() {
+    let (user, gateway) = (User::new(), Stranger::new());
+    user.sign_in(&["qwen"]);
+    let run = |words: &[&str]| {
+        let mut command = user.command(words);
+        set(&mut command, "qwen", &["API_BASE"], &gateway);
+        Done::of(&mut command)
+    };
+    run(&["token", "qwen"]).assert_failed(1, "LLM_AUTH_QWEN_API_BASE");
+    let trusted = ["token", "qwen", "--json", "--trust-endpoint", &gateway.host];
+    let done = run(&trusted);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.json()["api_base"], gateway.url("/x"));
+    // It may verify the token too.
+    let verified = [&trusted[..], &["--verify"]].concat();
+    assert_eq!(run(&verified).code, Some(0));
+    let seen = gateway.seen();
+    assert!(seen.starts_with("get /x/models "), "{seen}");
+}
