@@ -311,5 +311,5 @@ fn a_gateway_that_the_user_trusts_is_the_api_of_the_session() {
     let verified = [&trusted[..], &["--verify"]].concat();
     assert_eq!(run(&verified).code, Some(0));
     let seen = gateway.seen();
-    assert!(seen.starts_with("get /x/models "), "{seen}");
+    assert!(seen.starts_with("GET /x/models "), "{seen}");
 }
