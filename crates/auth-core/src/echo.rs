@@ -19,6 +19,9 @@ use crate::secret::Secret;
 /// be of use.
 const RUN: usize = 8;
 
+/// The longest secret that is looked for. A longer one takes seconds, and no text is shown beside it.
+const LONGEST: usize = 32 * 1024;
+
 /// How many readings of a text are tried; each takes some escapes out.
 const VIEWS: usize = 32;
 
@@ -27,6 +30,9 @@ const VIEWS: usize = 32;
 pub(crate) fn repeats(text: &str, secrets: &[Secret]) -> bool {
     if text.is_empty() || secrets.is_empty() {
         return false;
+    }
+    if secrets.iter().any(|secret| secret.expose().len() > LONGEST) {
+        return true;
     }
     let seen: Vec<[String; FORMS]> = views(text).iter().map(|view| forms(view)).collect();
     let runs: Vec<[HashSet<&[u8]>; FORMS]> = seen

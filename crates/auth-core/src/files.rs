@@ -15,6 +15,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::random::token_32;
+
 pub(crate) use self::directory::Directory;
 #[cfg(not(unix))]
 use self::other as system;
@@ -100,7 +102,8 @@ pub fn check_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Replaces a file as a whole, with mode 0600 and its present owner (or its directory's): a reader
-/// sees the old content or the new. `path` is no link, and its directory exists.
+/// sees the old content or the new, also if several processes replace it at once. `path` is no link,
+/// and its directory exists.
 ///
 /// # Errors
 ///
@@ -119,13 +122,14 @@ pub fn check_directory(path: &Path) -> io::Result<()> {
 /// ```
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    // Of this call alone: others may replace the file at the same time.
+    let unique = token_32().map_err(io::Error::other)?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
-    temporary.push(".tmp");
+    temporary.push(format!(".{unique}.tmp"));
     let parent = parent_of(path);
     check_directory(parent)?;
     let directory = Directory::open(parent)?;
-    directory.remove(&temporary)?;
     let mut file = directory.create_new(&temporary)?;
     let replaced = check_replaceable(&directory, name)
         .and_then(|like| keep_owner(&file, like.as_ref()))

@@ -127,6 +127,9 @@ fn check_claims(claims: &JsonObject, expected: &Expected<'_>) -> Checked<()> {
     {
         return invalid(&format!("it is not from {issuer} (`iss`)"));
     }
+    if claims.text("sub").is_none_or(str::is_empty) {
+        return invalid("it names no user (`sub`)");
+    }
     check_audience(claims, expected.client_id)?;
     let nonce = claims.text("nonce").map(Secret::from);
     if expected.nonce.is_some() && nonce.as_ref() != expected.nonce {

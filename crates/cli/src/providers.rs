@@ -19,3 +19,4 @@ pub(crate) use self::http::http_client;
 pub(crate) use self::name::ProviderName;
 pub(crate) use self::provider::{Provider, api_base, ignored_api, manager};
 pub(crate) use self::reader::careful_client;
+pub(crate) use self::table::Dialect;

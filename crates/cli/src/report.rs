@@ -201,7 +201,13 @@ impl Reporter {
                     }
                     None => "",
                 };
-                format!("run `{login}` again, and approve it in time{longer}")
+                let in_browser = match flow.or(self.args.flow) {
+                    Some(FlowKind::Code) => {
+                        ". If the browser showed an error, check the client id and the redirect URI"
+                    }
+                    _ => "",
+                };
+                format!("run `{login}` again, and approve it in time{longer}{in_browser}")
             }
             ErrorKind::Corrupt => {
                 format!(
@@ -231,7 +237,11 @@ impl Reporter {
                     )
                 }
             },
-            ErrorKind::Config => config_advice(error, &variables, &self.selector),
+            ErrorKind::Config => {
+                let server = provider.and_then(ProviderName::server).is_some();
+                let variables = (!server).then_some(variables.as_str());
+                config_advice(error, variables, &self.selector)
+            }
             ErrorKind::Redirected => format!(
                 "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
                  URL, or look for a newer llm-auth"

@@ -14,7 +14,9 @@ use crate::provider::{
     Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules, LoopbackRedirect,
     OAuthConfig, Operation, Recipients,
 };
-use crate::{ClientCredentials, FlowKind, OAuthToken, ProviderSpec, Result, SecureUrl};
+use crate::{
+    ClientCredentials, Error, ErrorKind, FlowKind, OAuthToken, ProviderSpec, Result, SecureUrl,
+};
 
 /// The scopes that let a userinfo endpoint report an e-mail address (OpenID Connect Core section
 /// 5.4).
@@ -22,6 +24,9 @@ const EMAIL: &str = "email";
 
 /// Where a session records how its client authenticates, if that is in the header.
 const CLIENT_AUTH: &str = "client_auth";
+/// Where a session records the places that get its tokens: a file that says otherwise later must not
+/// lead them elsewhere.
+const PLACES: &str = "places";
 const BASIC: &str = "client_secret_basic";
 
 /// An authorization server, and the client that signs in there.
@@ -206,6 +211,23 @@ impl Server {
         is_same_issuer && is_same_api
     }
 
+    /// Whether its API is an MCP server, which is the resource of its tokens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{SecureUrl, Server};
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// assert!(!Server::new("company", endpoints).is_mcp());
+    /// ```
+    #[must_use]
+    pub fn is_mcp(&self) -> bool {
+        let asks_for_events = self.access_check.as_deref() == Some("");
+        self.endpoints.api_base.is_some() && asks_for_events
+    }
+
     /// Checks that a session was issued at the token endpoint of this server: a file that says
     /// otherwise must not lead it elsewhere.
     ///
@@ -314,6 +336,23 @@ impl Server {
         }
     }
 
+    /// The origins of the endpoints that get tokens, and the API, one audience of which is at a path.
+    fn places(&self) -> String {
+        let endpoints = &self.endpoints;
+        let places = [
+            ("token", Some(endpoints.token.base())),
+            (
+                "revocation",
+                endpoints.revocation.as_ref().map(SecureUrl::base),
+            ),
+            ("userinfo", endpoints.userinfo.as_ref().map(SecureUrl::base)),
+            ("api", endpoints.api_base.as_ref().map(ToString::to_string)),
+        ];
+        let places = places.into_iter();
+        let named = places.filter_map(|(role, place)| Some(format!("{role} {}", place?)));
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     fn lists(&self, method: &str) -> bool {
         let mut methods = self.auth_methods.iter().flatten();
         methods.any(|listed| listed == method)
@@ -369,8 +408,9 @@ impl ProviderSpec for Server {
         config.error_codes.clone_from(&self.error_codes);
         config.api_headers.clone_from(&self.api_headers);
         config.access_check.clone_from(&self.access_check);
+        let data = &mut config.session_data;
+        data.insert(PLACES.into(), self.places());
         if config.client_auth == ClientAuth::Basic {
-            let data = &mut config.session_data;
             data.insert(CLIENT_AUTH.into(), BASIC.into());
         }
         let targets = [("resource", &self.resource), ("audience", &self.audience)];
@@ -410,6 +450,20 @@ impl ProviderSpec for Server {
     /// A session keeps the way in which its client authenticates, as it keeps the client.
     fn config_for(&self, session: &OAuthToken) -> Result<Option<OAuthConfig>> {
         let data = &session.metadata.provider_data;
+        if data
+            .get(PLACES)
+            .is_some_and(|places| *places != self.places())
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{} is not where it was when the session was made ({}): its tokens were not sent; \
+                     correct that, or sign in again",
+                    self.name,
+                    self.places()
+                ),
+            ));
+        }
         let auth = match data.get(CLIENT_AUTH).map(String::as_str) {
             Some(BASIC) => ClientAuth::Basic,
             _ if data.contains_key("client_id") => ClientAuth::Post,

@@ -296,7 +296,9 @@ impl Protocol {
 
 /// A header may come from a file.
 fn check_header((name, value): &(String, String)) -> Result<()> {
-    if HeaderName::from_bytes(name.as_bytes()).is_ok() && is_header_value(value) {
+    // The token has its own.
+    let is_token = name.eq_ignore_ascii_case("authorization");
+    if !is_token && HeaderName::from_bytes(name.as_bytes()).is_ok() && is_header_value(value) {
         return Ok(());
     }
     Err(Error::new(

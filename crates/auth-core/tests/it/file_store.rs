@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod places;
+mod replaced;
 mod saves;
 
 use std::fs;

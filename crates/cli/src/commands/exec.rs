@@ -38,7 +38,7 @@ pub(crate) struct ExecArgs {
 }
 
 pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
-    args.variables.check()?;
+    args.variables.check(args.wanted.session.provider)?;
     let wanted = &args.wanted;
     let (_key, token) = wanted.get(None)?;
     let [program, arguments @ ..] = args.command.as_slice() else {
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
         }
         false => Api::default(),
     };
-    command.envs(args.variables.values(&api, &token));
+    command.envs(args.variables.values(&api, &token)?);
     for name in args.variables.unset() {
         command.env_remove(name);
     }

@@ -14,7 +14,7 @@ use super::token::Wanted;
 use super::tools::{Names, Variables};
 use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
-use crate::session::runtime;
+use crate::session::{directories, runtime};
 use crate::system::files::check_path;
 use crate::ui::streams::say;
 
@@ -54,18 +54,21 @@ pub(crate) struct KeepArgs {
 
 pub(crate) fn run(args: &KeepArgs) -> Result<(), Failure> {
     args.check()?;
-    let wanted = args.wanted.kept(MIN_VALIDITY)?;
+    let mut wanted = args.wanted.kept(MIN_VALIDITY)?;
     let file = args.file()?;
     let mut last = None;
     loop {
-        let pace = match step(args, &wanted, &file, &mut last) {
+        let is_first = last.is_none();
+        let pace = match step(args, &mut wanted, &file, &mut last) {
             Ok(()) if args.once => return Ok(()),
             Ok(()) => PACE,
-            Err(failure) if failure.code() == TEMPORARY && !args.once => {
-                say(&format!("llm-auth: {}; trying again", failure.message()));
-                AFTER_FAILURE
+            // The disk may have room again, say.
+            Err(Stop::Write(failure)) if !is_first => again(&failure),
+            Err(Stop::Write(failure)) => return Err(failure),
+            Err(Stop::Token(failure)) if failure.code() == TEMPORARY && !args.once => {
+                again(&failure)
             }
-            Err(failure) => {
+            Err(Stop::Token(failure)) => {
                 if failure.code() == SIGN_IN {
                     remove(&file, last.as_ref());
                 }
@@ -82,10 +85,27 @@ pub(crate) fn run(args: &KeepArgs) -> Result<(), Failure> {
     }
 }
 
+/// Why the file was not written.
+enum Stop {
+    Token(Failure),
+    Write(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Token(failure)
+    }
+}
+
+fn again(failure: &Failure) -> Duration {
+    say(&format!("llm-auth: {}; trying again", failure.message()));
+    AFTER_FAILURE
+}
+
 impl KeepArgs {
     fn check(&self) -> Result<(), Failure> {
         match self.content {
-            Content::Env => self.variables().check(),
+            Content::Env => self.variables().check(self.wanted.session.provider),
             _ => self.variables().check_unused("--as env"),
         }
     }
@@ -103,6 +123,7 @@ impl KeepArgs {
         match (&self.file, self.content) {
             (Some(file), _) => {
                 check_path("--file", file)?;
+                check_not_ours(file)?;
                 Ok(file.clone())
             }
             (None, Content::AnthropicProfile) => anthropic::credentials(self.name()),
@@ -114,30 +135,34 @@ impl KeepArgs {
 /// Looks at the session once, and writes the file if it has changed.
 fn step(
     args: &KeepArgs,
-    wanted: &Wanted,
+    wanted: &mut Wanted,
     file: &Path,
     last: &mut Option<Secret>,
-) -> Result<(), Failure> {
+) -> Result<(), Stop> {
     let (key, token) = wanted.get(None)?;
+    // Another account may become the current one.
+    wanted.session.selector.account = Some(key.account().to_owned());
     let provider = wanted.session.provider;
     let configured = provider.configure_offline(&wanted.provider_args, Some(&token))?;
     let content = match args.content {
         Content::Env => content::variables(&args.variables(), &configured, &token)?,
         content => content.of(args.name(), &key, &token, &configured)?,
     };
-    // Another program may have removed it.
-    if last.as_ref() == Some(&content) && file.exists() {
+    // Another program may have changed or removed it.
+    if last.as_ref() == Some(&content) && holds(file, &content) {
         return Ok(());
     }
-    let cannot = |error: std::io::Error| Failure::Config {
-        message: format!("cannot write {}: {error}", file.display()),
-        advice: "check the directory and its permissions".into(),
+    let cannot = |error: std::io::Error| {
+        Stop::Write(Failure::Config {
+            message: format!("cannot write {}: {error}", file.display()),
+            advice: "check the directory and its permissions".into(),
+        })
     };
-    let parent = file.parent().filter(|parent| parent != &Path::new(""));
-    parent
-        .map_or(Ok(()), files::make_directories)
-        .map_err(cannot)?;
+    // A path that is mistyped must not become one.
     if args.content == Content::AnthropicProfile && args.file.is_none() {
+        file.parent()
+            .map_or(Ok(()), files::make_directories)
+            .map_err(cannot)?;
         anthropic::write_profile(args.name(), api_base(&configured, &token).as_deref())?;
     }
     files::replace(file, content.expose().as_bytes()).map_err(cannot)?;
@@ -156,12 +181,31 @@ fn remove(file: &Path, last: Option<&Secret>) {
     let Some(written) = last else {
         return;
     };
-    let is_ours = files::read(file, 1024 * 1024)
-        .is_ok_and(|content| *content == *written.expose().as_bytes());
-    if is_ours && std::fs::remove_file(file).is_ok() {
+    if holds(file, written) && std::fs::remove_file(file).is_ok() {
         say(&format!(
             "llm-auth: the session has ended; removed {}",
             file.display()
         ));
+    }
+}
+
+/// Whether a file has this content, for its user alone.
+fn holds(file: &Path, content: &Secret) -> bool {
+    let limit = content.expose().len() as u64;
+    let read = files::read(file, limit);
+    read.is_ok_and(|found| *found == *content.expose().as_bytes())
+}
+
+/// Refuses a file of this program: it would be overwritten.
+fn check_not_ours(file: &Path) -> Result<(), Failure> {
+    let parent = file.parent().filter(|parent| parent != &Path::new(""));
+    let parent = parent.unwrap_or_else(|| Path::new(".")).canonicalize();
+    let home = directories::home()?.canonicalize();
+    match (parent, home) {
+        (Ok(parent), Ok(home)) if parent.starts_with(&home) => Err(Failure::Usage(format!(
+            "--file must not be below {}, where llm-auth keeps its own files",
+            home.display()
+        ))),
+        _ => Ok(()),
     }
 }

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, FileTokenStore, FlowKind, SecureUrl, SessionKey, SystemClock, Timestamp, printable,
+    Clock as _, ErrorKind, FileTokenStore, FlowKind, SecureUrl, SessionKey, SystemClock, Timestamp,
+    printable,
 };
 
 use self::policy::Policy;
@@ -22,7 +23,7 @@ use self::server_args::ServerArgs;
 use self::sign_in::{Login, SignedIn};
 pub(crate) use self::target::Target;
 use crate::args::SessionArgs;
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, careful_client, trust};
 use crate::session::directories;
 use crate::session::resolve;
@@ -169,8 +170,9 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
-    if signed_in.is_ok() {
-        prepared.settle();
+    match signed_in.is_ok() {
+        true => prepared.settle(),
+        false => prepared.give_up(),
     }
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
@@ -226,7 +228,22 @@ fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
             _ => server::prepare(&args.server, &http).await,
         }
     };
-    runtime::run(Vec::new, work, interrupted)
+    runtime::run(Vec::new, work, interrupted).map_err(of_naming)
+}
+
+/// A server that was not found is one that was not named as it should be.
+fn of_naming(failure: Failure) -> Failure {
+    match failure {
+        Failure::Session(error) if error.is_about_proxy() => Failure::Session(error),
+        Failure::Session(error) if error.kind() == ErrorKind::Config => {
+            Failure::Usage(chain(&error))
+        }
+        Failure::Session(error) if error.kind() == ErrorKind::Protocol => Failure::Config {
+            message: chain(&error),
+            advice: "check the issuer, the preset or the URL that names the server".into(),
+        },
+        failure => failure,
+    }
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
         false => args.format,
     };
     match format.has_variables() {
-        true => args.variables.check()?,
+        true => args.variables.check(args.wanted.session.provider)?,
         false => args
             .variables
             .check_unused("--format env, powershell and fish")?,
@@ -90,8 +90,8 @@ fn print(
         Format::Header => streams::document(format::header_lines(&api, token).as_bytes()),
         Format::HeadersJson => streams::json(&format::headers(&api, token)),
         Format::Env | Format::Powershell | Format::Fish => {
-            let variables = args.variables.values(&api, token);
-            let lines = format::assignments(format, &variables)?;
+            let variables = args.variables.values(&api, token)?;
+            let lines = format::assignments(format, args.variables.unset(), &variables)?;
             streams::document(lines.as_bytes())
         }
         _ => streams::json(&Printed::new(key, token, api)),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use self::variable_name::variable;
 use crate::error::Failure;
-use crate::providers::{Provider, api_base};
+use crate::providers::{Dialect, Provider, ProviderName, api_base};
 use crate::ui::streams::say;
 
 /// The variable that holds the access token, if no other is named.
@@ -27,9 +27,15 @@ const TOOLS: &str = include_str!("tools/tools.json");
 struct Tool {
     name: String,
     title: String,
+    /// What it speaks to the base URL.
+    #[serde(default)]
+    dialect: Option<Dialect>,
+    /// The one provider whose tokens it takes, if it sends them to a server of its own choice.
+    #[serde(default)]
+    provider: Option<String>,
     /// Values with `{token}`, `{api}` (the base URL) and `{headers}` (`name: value, ...`).
     variables: BTreeMap<String, String>,
-    /// Variables that would go before those.
+    /// Variables that would go before those, or lead the token elsewhere.
     #[serde(default)]
     unset: Vec<String>,
 }
@@ -88,8 +94,12 @@ impl From<Names> for Variables {
 }
 
 impl Variables {
-    /// Checks that no variable is to hold two values.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    /// Checks that the tool sends tokens of this provider to this provider, and speaks to it as its
+    /// API wants; and that no variable is to hold two values.
+    pub(super) fn check(&self, provider: ProviderName) -> Result<(), Failure> {
+        if let Some(Named(tool)) = &self.tool {
+            tool.check(provider)?;
+        }
         match &self.names.api_base_env {
             Some(name) if self.names().any(|other| other == name) => Err(Failure::Usage(format!(
                 "{name} cannot hold both the access token and the base URL"
@@ -138,7 +148,29 @@ impl Variables {
     }
 
     /// The variables and their values; one whose value is unknown is left out, with a message.
-    pub(super) fn values(&self, api: &Api, token: &OAuthToken) -> Vec<(String, String)> {
+    ///
+    /// # Errors
+    ///
+    /// A tool that would send the token to a server of its own choice, because the API is unknown.
+    pub(super) fn values(
+        &self,
+        api: &Api,
+        token: &OAuthToken,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        if let (Some(Named(tool)), None) = (&self.tool, &api.base)
+            && self.has("{api}")
+        {
+            return Err(Failure::Config {
+                message: format!(
+                    "the API of this session is unknown, and {} would send its token elsewhere",
+                    tool.name
+                ),
+                advice:
+                    "name the API where you sign in (--api-base), or use --env and set its base \
+                         URL yourself"
+                        .into(),
+            });
+        }
         let plain = self.names().map(|name| (name, "{token}"));
         let base = self
             .names
@@ -154,12 +186,35 @@ impl Variables {
             let value = filled(name, value, api, token)?;
             Some((name.to_owned(), value))
         });
-        filled.collect()
+        Ok(filled.collect())
     }
 
     /// The variables that would go before those.
     pub(super) fn unset(&self) -> &[String] {
         self.tool.as_ref().map_or(&[], |Named(tool)| &tool.unset)
+    }
+}
+
+impl Tool {
+    fn check(&self, provider: ProviderName) -> Result<(), Failure> {
+        let title = provider.title();
+        if let Some(only) = &self.provider
+            && only != provider.name()
+        {
+            return Err(Failure::Usage(format!(
+                "{} sends its token to {only}, and this one is for {title}",
+                self.name
+            )));
+        }
+        match (self.dialect, provider.dialects()) {
+            (Some(wanted), Some(spoken)) if !spoken.contains(&wanted) => {
+                Err(Failure::Usage(format!(
+                    "{} wants an API like that of {wanted}, and that of {title} is another",
+                    self.name
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SecureUrl};
 use super::args::ProviderArgs;
 use super::name::ProviderName;
 use crate::error::Failure;
-use crate::system::env::Variables;
+use crate::system::env::{API_BASE, Variables};
 
 /// One endpoint of a provider, and how it can be asked without a credential.
 #[derive(Clone, Debug)]
@@ -31,9 +31,6 @@ pub(crate) enum Kind {
     /// Requests with an access token; the response is JSON.
     Resource,
 }
-
-/// The end of the variable that sets the base URL of the API.
-pub(super) const API_BASE: &str = "API_BASE";
 
 /// The end of the variable that sets the endpoint of a role.
 pub(super) fn variable_of(role: EndpointRole) -> Option<&'static str> {

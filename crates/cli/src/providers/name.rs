@@ -9,9 +9,9 @@ use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind, OAuthToken};
 
 use super::args::ProviderArgs;
 use super::servers;
-use super::table::{self, Own, Row, Spec};
+use super::table::{self, Dialect, Own, Row, Spec};
 use crate::session::resolve::Accounts;
-use crate::system::env::Variables;
+use crate::system::env::{API_BASE, Variables};
 
 /// A provider that can be signed in to.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +108,15 @@ impl ProviderName {
     /// Its accounts in this store.
     pub(crate) fn accounts(self, store: &FileTokenStore) -> Accounts<'_> {
         Accounts::new(self.name(), self.title(), store)
+    }
+
+    /// What its API speaks, if that is known: a gateway that a variable sets may speak anything.
+    pub(crate) fn dialects(self) -> Option<&'static [Dialect]> {
+        let has_gateway = self
+            .variables()
+            .text(API_BASE)
+            .is_ok_and(|set| set.is_some());
+        self.0.dialects.filter(|_| !has_gateway)
     }
 
     /// What a sign-in is good for today; a sign-in prints it before it begins.

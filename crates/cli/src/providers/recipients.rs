@@ -8,11 +8,11 @@ use llm_auth_core::provider::Recipients;
 use llm_auth_core::{SecureUrl, printable};
 
 use super::args::ProviderArgs;
-use super::endpoints::API_BASE;
 use super::name::ProviderName;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::shell_quote::quoted;
+use crate::system::env::API_BASE;
 
 /// The variables of a provider that say where its servers are.
 const PLACES: [&str; 7] = [

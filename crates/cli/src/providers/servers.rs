@@ -133,7 +133,7 @@ pub(crate) fn save(server: &Server) -> Result<PathBuf, Failure> {
 /// Checks that a server can be remembered.
 pub(crate) fn check_writable(name: &str) -> Result<(), Failure> {
     let mut probe = file(name)?.into_os_string();
-    probe.push(".probe");
+    probe.push(format!(".probe-{}", std::process::id()));
     let probe = PathBuf::from(probe);
     // As much as a server has.
     let content = [b' '; 4096];

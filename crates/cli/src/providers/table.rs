@@ -1,5 +1,6 @@
 //! The providers, one row for each.
 
+use std::fmt;
 use std::sync::Arc;
 
 use llm_auth::gemini::{Gemini, OAuthClient};
@@ -12,6 +13,7 @@ use llm_auth::openrouter::OpenRouter;
 use llm_auth::poe::Poe;
 use llm_auth::qwen::Qwen;
 use llm_auth_core::{ProviderSpec, printable};
+use serde::Deserialize;
 
 use super::args::ProviderArgs;
 
@@ -49,8 +51,31 @@ pub(super) struct Row {
     pub(super) how_to_end: Option<&'static str>,
     /// A scope besides the library's: the command distinguishes accounts by their owners.
     pub(super) identity_scope: Option<&'static str>,
+    /// What the API of the provider speaks; any, if it is unknown, and `Some` of nothing if it is no
+    /// API for models.
+    pub(super) dialects: Option<&'static [Dialect]>,
     /// The provider.
     pub(super) spec: Spec,
+}
+
+/// Whose API an API for models is like.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Dialect {
+    #[serde(rename = "openai")]
+    OpenAi,
+    Anthropic,
+    Google,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OpenAi => "OpenAI",
+            Self::Anthropic => "Anthropic",
+            Self::Google => "Google",
+        })
+    }
 }
 
 /// How a provider is made.
@@ -88,6 +113,7 @@ impl Row {
             client_advice: "run `llm-auth login oidc` again with --client-id",
             how_to_end: None,
             identity_scope: None,
+            dialects: None,
             spec: Spec::Server(Box::new(server)),
         }))
     }
@@ -111,6 +137,7 @@ pub(super) static QWEN: Row = Row {
     client_advice: "",
     how_to_end: None,
     identity_scope: None,
+    dialects: Some(&[Dialect::OpenAi]),
     spec: Spec::Known(|_args, _own| Arc::new(Qwen::default())),
 };
 
@@ -126,6 +153,7 @@ pub(super) static MINIMAX: Row = Row {
     client_advice: "",
     how_to_end: None,
     identity_scope: None,
+    dialects: Some(&[Dialect::Anthropic]),
     spec: Spec::Known(|args, _own| Arc::new(MiniMax::new(args.region(), args.dialect))),
 };
 
@@ -141,6 +169,7 @@ pub(super) static HUGGINGFACE: Row = Row {
                     set LLM_AUTH_HUGGINGFACE_CLIENT_ID to its id",
     how_to_end: None,
     identity_scope: Some("email"),
+    dialects: Some(&[Dialect::OpenAi]),
     spec: Spec::Known(|_args, _own| Arc::new(HuggingFace::default())),
 };
 
@@ -155,6 +184,7 @@ pub(super) static OPENROUTER: Row = Row {
     client_advice: "",
     how_to_end: Some("delete the key at https://openrouter.ai/settings/keys"),
     identity_scope: None,
+    dialects: Some(&[Dialect::OpenAi]),
     spec: Spec::Known(|_args, _own| Arc::new(OpenRouter::default().key_label("llm-auth"))),
 };
 
@@ -170,6 +200,7 @@ pub(super) static POE: Row = Row {
                     LLM_AUTH_POE_CLIENT_ID to its id",
     how_to_end: Some("delete the key at https://poe.com/api/keys"),
     identity_scope: None,
+    dialects: Some(&[Dialect::OpenAi]),
     spec: Spec::Known(|_args, _own| Arc::new(Poe::default())),
 };
 
@@ -185,6 +216,7 @@ pub(super) static GITHUB: Row = Row {
                     then set LLM_AUTH_GITHUB_CLIENT_ID to its client id",
     how_to_end: Some("revoke the app at https://github.com/settings/applications"),
     identity_scope: None,
+    dialects: Some(&[]),
     spec: Spec::Known(|_args, _own| Arc::new(GitHub::default())),
 };
 
@@ -200,6 +232,7 @@ pub(super) static GEMINI: Row = Row {
                     then run `llm-auth login gemini --client-file client_secret.json`",
     how_to_end: None,
     identity_scope: Some(llm_auth::gemini::SCOPE_EMAIL),
+    dialects: Some(&[Dialect::Google]),
     spec: Spec::Known(|_args, own| {
         let gemini = own.client.map_or_else(Gemini::default, Gemini::with_client);
         Arc::new(match own.quota_project {
@@ -221,5 +254,6 @@ pub(super) static OPENAI: Row = Row {
     how_to_end: None,
     identity_scope: None,
     // Without a program's name it signs in no user.
+    dialects: Some(&[Dialect::OpenAi]),
     spec: Spec::Known(|_args, _own| Arc::new(OpenAi::default())),
 };

@@ -17,8 +17,12 @@ pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -
 }
 
 /// What to do about the credentials, the settings or the session of a call that is not right;
-/// `variables` begins the names of the provider's variables.
-pub(super) fn config_advice(error: &Error, variables: &str, selector: &SessionSelector) -> String {
+/// `variables` begins the names of the provider's variables, if it has any.
+pub(super) fn config_advice(
+    error: &Error,
+    variables: Option<&str>,
+    selector: &SessionSelector,
+) -> String {
     if error.is_about_proxy() {
         return proxy_advice();
     }
@@ -32,7 +36,15 @@ pub(super) fn config_advice(error: &Error, variables: &str, selector: &SessionSe
         }
         .into();
     }
-    format!("check the client, the scope and the endpoints (LLM_AUTH_{variables}_...)")
+    match variables {
+        Some(begin) => {
+            format!("check the client, the scope and the endpoints (LLM_AUTH_{begin}_...)")
+        }
+        None => {
+            "check the file of the server, or sign in again with `llm-auth login oidc` or `mcp`"
+                .into()
+        }
+    }
 }
 
 /// What to do about a proxy that refused, and so was found in the environment.

@@ -13,6 +13,9 @@ use crate::error::{Failure, chain};
 use crate::system::files;
 use crate::text::not_a_word;
 
+/// The end of the variable that sets the base URL of the API.
+pub(crate) const API_BASE: &str = "API_BASE";
+
 /// The longest value that is believed; a file of settings is no value.
 const LONGEST: usize = 8192;
 

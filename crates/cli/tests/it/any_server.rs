@@ -137,7 +137,7 @@ fn a_preset_says_which_values_it_lacks() {
         "{done:?}"
     );
     let unknown = user.run(&["login", "oidc", "--preset", "unknown"]);
-    unknown.assert_failed(1, "unknown preset: use one of azure-openai");
+    unknown.assert_failed(2, "unknown preset: use one of azure-openai");
 }
 
 #[test]
@@ -279,4 +279,49 @@ fn the_title_of_a_preset_does_not_control_the_terminal() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("Acme"), "{done:?}");
     assert!(!done.err.contains(['\u{1b}', '\u{7}']), "{done:?}");
+}
+
+#[test]
+fn a_server_whose_first_sign_in_fails_is_not_remembered() {
+    let user = User::with(Approval::Deny);
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let named = [
+        "--issuer",
+        &issuer,
+        "--name",
+        "company",
+        "--client-id",
+        "testkit-client",
+    ];
+    let done = user.run(&[&["login", "oidc", "--device"], &named[..]].concat());
+    assert_eq!(done.code, Some(5), "{done:?}");
+    assert!(
+        !user
+            .directory
+            .path()
+            .join("home/servers/company.json")
+            .exists()
+    );
+    // One that is remembered stays.
+    user.kit.standard().set_approval(Approval::Auto);
+    sign_in(&user, "company");
+    user.kit.standard().set_approval(Approval::Deny);
+    assert_eq!(user.run(&["login", "company"]).code, Some(5));
+    assert!(
+        user.directory
+            .path()
+            .join("home/servers/company.json")
+            .exists()
+    );
+}
+
+#[test]
+fn a_server_that_is_not_named_as_it_names_itself_is_a_clear_error() {
+    let user = User::new();
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let login = |named: &[&str]| user.run(&[&["login", "oidc"], named].concat());
+    login(&["--issuer", &format!("{issuer}/")])
+        .assert_failed(1, "name the issuer exactly as the server does");
+    login(&["--issuer", "http://sso.example.com"]).assert_failed(2, "https");
+    login(&["--preset", "unheard-of"]).assert_failed(2, "unknown preset");
 }

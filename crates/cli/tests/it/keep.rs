@@ -49,7 +49,7 @@ fn read(file: &Path) -> String {
 fn a_kept_file_follows_every_refresh_and_is_for_its_user_alone() {
     let user = User::new();
     user.sign_in(&["qwen"]);
-    let file = user.directory.path().join("kept/token");
+    let file = user.directory.path().join("token");
     let place = file.to_str().unwrap();
     let mut keeper = Keeper::start(&user, &["qwen", "--file", place]);
     let access = || user.stored("qwen")["access"].as_str().unwrap().to_owned();
@@ -120,8 +120,10 @@ fn a_file_that_cannot_be_written_and_flags_that_make_no_sense_are_clear_errors()
     let user = User::new();
     user.sign_in(&["qwen"]);
     let directory = user.directory.path().to_str().unwrap();
+    let mistyped = format!("{directory}/mistyped/token");
     for (args, code, why) in [
         (&["--file", directory, "--once"][..], 1, "cannot write"),
+        (&["--file", &mistyped, "--once"], 1, "cannot write"),
         (&["--once"], 2, "--file"),
         (&["--file", "x", "--force-refresh"], 2, "--verify"),
         (&["--file", "x", "--env", "X"], 2, "--as env"),

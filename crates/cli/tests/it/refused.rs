@@ -98,7 +98,9 @@ fn verify_replaces_a_token_that_the_api_refuses_and_asks_once_in_a_while() {
         }
         let counters = kit.counters();
         assert_eq!(counters.refreshes, 1, "{provider}");
-        assert_eq!(kit.violations(), Vec::<String>::new(), "{provider}");
+        // Without a project, Google's API denies a request whose token it accepts.
+        let denied = |violation: &String| violation.contains("x-goog-user-project");
+        assert!(kit.violations().iter().all(denied), "{provider}");
     }
 }
 
@@ -179,6 +181,25 @@ fn every_format_holds_the_token_as_its_reader_wants_it() {
 }
 
 #[test]
+fn no_tool_starts_with_a_token_that_it_would_send_to_a_server_of_its_own_choice() {
+    let user = User::new();
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let server = [
+        "--issuer",
+        &issuer,
+        "--client-id",
+        "testkit-client",
+        "--name",
+        "company",
+    ];
+    let done = user.run(&[&["login", "oidc", "--device"], &server[..]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = user.run(&["exec", "company", "--as", "openai", "--", "env"]);
+    done.assert_failed(1, "would send its token elsewhere");
+    assert_eq!(done.out, "");
+}
+
+#[test]
 fn exec_sets_the_variables_of_a_tool_and_no_others() {
     let user = User::new();
     user.sign_in(&["minimax"]);
@@ -199,6 +220,15 @@ fn exec_sets_the_variables_of_a_tool_and_no_others() {
     assert!(done.out.contains("ANTHROPIC_BASE_URL=http"), "{done:?}");
     assert!(!done.out.contains("ANTHROPIC_API_KEY"), "{done:?}");
     assert!(!done.out.contains("LLM_AUTH_ACCESS_TOKEN"), "{done:?}");
+    for (provider, tool, why) in [
+        ("minimax", "aider", "wants an API like that of OpenAI"),
+        ("minimax", "copilot", "sends its token to github"),
+        ("minimax", "huggingface", "sends its token to huggingface"),
+    ] {
+        let done = user.run(&["exec", provider, "--as", tool, "--", "env"]);
+        done.assert_failed(2, why);
+        assert_eq!(done.out, "");
+    }
     let both = user.run(&[
         "exec", "minimax", "--as", "aider", "--env", "X", "--", "env",
     ]);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::error::Failure;
 use crate::system::env;
+use crate::system::files::LARGEST;
 
 /// The variable of the SDKs that moves the directory.
 const DIRECTORY: &str = "ANTHROPIC_CONFIG_DIR";
@@ -30,13 +31,17 @@ pub(super) fn write_profile(profile: &str, api_base: Option<&str>) -> Result<(),
         message: format!("cannot write the profile {}: {why}", file.display()),
         advice: "choose another profile with --name, or remove the file".into(),
     };
-    match std::fs::read(&file) {
+    match files::read(&file, LARGEST) {
         Ok(content) => {
             let found: serde_json::Value = serde_json::from_slice(&content)
                 .map_err(|_may_quote_it| cannot("it is no JSON".into()))?;
-            match found["authentication"] == config["authentication"] {
+            if found["authentication"] != config["authentication"] {
+                return Err(cannot("it authenticates in another way".into()));
+            }
+            // The SDKs send the token there.
+            match found["base_url"] == config["base_url"] {
                 true => Ok(()),
-                false => Err(cannot("it authenticates in another way".into())),
+                false => Err(cannot("it is for another base URL".into())),
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -63,8 +63,8 @@ pub(super) fn variables(
     token: &OAuthToken,
 ) -> Result<Secret, Failure> {
     let api = variables.api(provider, token)?;
-    let values = variables.values(&api, token);
-    format::assignments(Format::Env, &values).map(Secret::from)
+    let values = variables.values(&api, token)?;
+    format::assignments(Format::Env, variables.unset(), &values).map(Secret::from)
 }
 
 fn line(value: &Value) -> Secret {

@@ -22,6 +22,9 @@ pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<Prep
     let preset = args.preset()?;
     let name = name(args, preset.as_ref())?;
     let (server, takes_documents) = found(args, preset.as_ref(), &name, http).await?;
+    if args.name.is_none() {
+        check_no_mcp(&server)?;
+    }
     let note = preset.and_then(|preset| preset.note);
     remembered(server, takes_documents, args, note.as_deref(), http).await
 }
@@ -142,9 +145,9 @@ async fn with_flags(
     servers::check_writable(&server.name)?;
     let mut kept = before.cloned().unwrap_or_else(|| server.clone());
     let redirect = before.map(|before| &before.redirect);
-    if with_client(&mut server, redirect, takes_documents, args, note, http).await?
-        || before.is_none()
-    {
+    let is_registered =
+        with_client(&mut server, redirect, takes_documents, args, note, http).await?;
+    if is_registered || before.is_none() {
         kept.client.clone_from(&server.client);
         kept.redirect = server.redirect.clone();
         servers::save(&kept)?;
@@ -153,6 +156,7 @@ async fn with_flags(
     Ok(Prepared {
         provider,
         kept: Some(kept),
+        is_provisional: before.is_none() && !is_registered,
     })
 }
 
@@ -161,6 +165,9 @@ pub(super) struct Prepared {
     pub(super) provider: ProviderName,
     /// The server as it is remembered during the sign-in.
     kept: Option<Server>,
+    /// Whether it is remembered only in case that the sign-in succeeds: it is what the flags say, and
+    /// they may be wrong.
+    is_provisional: bool,
 }
 
 impl Prepared {
@@ -169,6 +176,19 @@ impl Prepared {
         Self {
             provider,
             kept: None,
+            is_provisional: false,
+        }
+    }
+
+    /// Forgets a new server whose first sign-in has failed.
+    pub(super) fn give_up(&self) {
+        let Some(kept) = self.kept.as_ref().filter(|_| self.is_provisional) else {
+            return;
+        };
+        if load(&kept.name).is_ok_and(|now| now.as_ref() == Some(kept))
+            && let Err(failure) = servers::forget(&kept.name)
+        {
+            say(&format!("llm-auth: {}", failure.message()));
         }
     }
 
@@ -257,6 +277,22 @@ fn check_unused(before: &Server) -> Result<(), Failure> {
             before.name
         ),
     })
+}
+
+/// Refuses to take the name of an MCP server for the server that signs its users in, which may be at
+/// the same host, unless the user names it.
+fn check_no_mcp(server: &Server) -> Result<(), Failure> {
+    match load(&server.name)? {
+        Some(before) if before.is_mcp() && !server.is_mcp() => Err(Failure::Config {
+            message: format!(
+                "the name {} belongs to {}",
+                before.name,
+                description(&before)
+            ),
+            advice: "choose another name with --name".into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses to give a name to a server while a session of another one is stored under it.

@@ -57,16 +57,26 @@ pub(in crate::commands) fn header_lines(api: &Api, token: &OAuthToken) -> String
         .collect()
 }
 
-/// One assignment a line.
+/// One assignment a line, after what is unset.
 ///
 /// # Errors
 ///
 /// A value that no shell line can hold.
 pub(in crate::commands) fn assignments(
     format: Format,
+    unset: &[String],
     variables: &[(String, String)],
 ) -> Result<String, Failure> {
     let mut lines = String::new();
+    for name in unset {
+        lines += &match format {
+            Format::Powershell => {
+                format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue\n")
+            }
+            Format::Fish => format!("set -e {name}\n"),
+            _ => format!("unset {name}\n"),
+        };
+    }
     for (name, value) in variables {
         if value.contains(['\n', '\r', '\0']) {
             return Err(Failure::Usage(format!("{name} would contain a line break")));

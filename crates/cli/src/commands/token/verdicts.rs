@@ -5,29 +5,50 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use llm_auth_core::{Clock as _, Secret, SystemClock, Timestamp, files};
+use serde::{Deserialize, Serialize};
 
 use crate::session::directories;
-
-/// For how long a response counts.
-const TIME: Duration = Duration::from_secs(15);
 
 /// The file holds some fingerprints.
 const LARGEST: u64 = 64 * 1024;
 
-/// Fingerprints of access tokens, and when they were accepted in milliseconds since the Unix epoch.
-type Verdicts = BTreeMap<String, i64>;
-
-/// Whether the API has accepted the token within the last seconds.
-pub(super) fn is_good(access: &Secret) -> bool {
-    let recent = recent(SystemClock.now());
-    recent.contains_key(&access.fingerprint())
+/// What the API said of a token.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    Accepted,
+    /// It refuses a token that was refreshed a moment ago: another refresh would not help.
+    RefusesFresh,
+    /// Nothing that counts.
+    Unknown,
 }
 
-/// Remembers that a token is good. That it cannot be remembered costs only a further request.
-pub(super) fn remember(access: &Secret) {
+impl Verdict {
+    /// For how long it counts.
+    fn time(self) -> Duration {
+        match self {
+            Self::Accepted | Self::Unknown => Duration::from_secs(15),
+            Self::RefusesFresh => Duration::from_secs(60),
+        }
+    }
+}
+
+/// By fingerprints of access tokens, with the instant in milliseconds since the Unix epoch.
+type Verdicts = BTreeMap<String, (Verdict, i64)>;
+
+/// What the API has said of the token within the last seconds.
+pub(super) fn recent(access: &Secret) -> Option<Verdict> {
+    let verdicts = read(SystemClock.now());
+    verdicts
+        .get(&access.fingerprint())
+        .map(|(verdict, _)| *verdict)
+}
+
+/// Remembers a verdict. That it cannot be remembered costs only a further request.
+pub(super) fn remember(access: &Secret, verdict: Verdict) {
     let now = SystemClock.now();
-    let mut verdicts = recent(now);
-    verdicts.insert(access.fingerprint(), now.as_unix_millis());
+    let mut verdicts = read(now);
+    verdicts.insert(access.fingerprint(), (verdict, now.as_unix_millis()));
     let Some(file) = file() else {
         return;
     };
@@ -37,16 +58,16 @@ pub(super) fn remember(access: &Secret) {
     }
 }
 
-fn recent(now: Timestamp) -> Verdicts {
+fn read(now: Timestamp) -> Verdicts {
     let read = file().and_then(|file| files::read(&file, LARGEST).ok());
     let read = read.and_then(|content| serde_json::from_slice(&content).ok());
     let mut verdicts: Verdicts = read.unwrap_or_default();
     // An instant in the future is that of a clock which was wrong.
-    let is_recent = |at: i64| {
+    let counts = |(verdict, at): (Verdict, i64)| {
         let at = Timestamp::from_unix_millis(at);
-        at <= now && now.since(at) < TIME
+        at <= now && now.since(at) < verdict.time()
     };
-    verdicts.retain(|_, at| is_recent(*at));
+    verdicts.retain(|_, entry| counts(*entry));
     verdicts
 }
 

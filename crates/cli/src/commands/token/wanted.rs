@@ -8,7 +8,7 @@ use llm_auth_core::{
     OAuthToken, Secret, SessionKey, SystemClock,
 };
 
-use super::verdicts;
+use super::verdicts::{self, Verdict};
 use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::{self, ProviderArgs, reader, trust};
@@ -67,6 +67,16 @@ impl Wanted {
         Ok(kept)
     }
 
+    /// An API key that was deleted, say.
+    fn refused_for_good(&self, key: &SessionKey) -> Failure {
+        let provider = Some(self.session.provider);
+        let login = login_command(provider, &self.session.selector, &self.provider_args);
+        Failure::NotUsable {
+            message: format!("{key}: the API refuses the access token, which cannot be refreshed"),
+            advice: format!("sign in again with `{login}`"),
+        }
+    }
+
     fn say(&self, text: &str) {
         match self.is_kept {
             true => tracing::debug!("{text}"),
@@ -105,7 +115,7 @@ impl Wanted {
             && !is_refused
             && good_enough(stored.as_ref(), &key, self.min_validity)?
             && let Some(token) = stored.clone()
-            && (!self.verify || verdicts::is_good(&token.access))
+            && (!self.verify || verdicts::recent(&token.access).is_some())
         {
             tracing::debug!(%key, "the stored token is valid; nothing is sent");
             self.check(&key, &token)?;
@@ -195,31 +205,56 @@ impl Wanted {
         } else {
             manager.token().await?
         };
-        if !self.verify || verdicts::is_good(&token.access) {
+        if !self.verify || verdicts::recent(&token.access).is_some() {
             return Ok((*token).clone());
         }
-        let token = match manager.provider().check_access(&token).await {
-            Ok(Some(ApiStatus::RefreshNeeded)) => manager.invalidate(&token).await?,
+        self.verified(manager, &token).await
+    }
+
+    /// The token, or its successor if the API refuses it.
+    async fn verified(
+        &self,
+        manager: &AuthManager,
+        token: &OAuthToken,
+    ) -> Result<OAuthToken, Failure> {
+        let (token, verdict) = match self.judged(manager, token).await? {
+            Verdict::RefusesFresh if token.refresh.is_none() => {
+                return Err(self.refused_for_good(manager.key()));
+            }
+            Verdict::RefusesFresh => {
+                let fresh = manager.invalidate(token).await?;
+                let verdict = self.judged(manager, &fresh).await?;
+                if verdict == Verdict::RefusesFresh {
+                    self.say("the API refuses even a fresh access token");
+                }
+                ((*fresh).clone(), verdict)
+            }
+            verdict => (token.clone(), verdict),
+        };
+        verdicts::remember(&token.access, verdict);
+        Ok(token)
+    }
+
+    /// What the API says of a token now. A blip must not take a token away that may be good.
+    async fn judged(&self, manager: &AuthManager, token: &OAuthToken) -> Result<Verdict, Failure> {
+        match manager.provider().check_access(token).await {
+            Ok(Some(ApiStatus::RefreshNeeded)) => return Ok(Verdict::RefusesFresh),
             Ok(Some(ApiStatus::Transient)) => {
                 self.say("the API is not available, so the token was not verified");
-                return Ok((*token).clone());
             }
-            Ok(Some(_accepted)) => token,
+            Ok(Some(_accepted)) => return Ok(Verdict::Accepted),
             Ok(None) => {
                 let title = self.session.provider.title();
                 self.say(&format!(
                     "there is no request that verifies a token of {title}"
                 ));
-                return Ok((*token).clone());
             }
-            // A blip must not take a token away that may be good.
-            Err(error) => {
-                self.say(&format!("the token was not verified: {error}"));
-                return Ok((*token).clone());
+            Err(error) if error.kind() == ErrorKind::Config => {
+                return Err(error.with_session(manager.key()).into());
             }
-        };
-        verdicts::remember(&token.access);
-        Ok((*token).clone())
+            Err(error) => self.say(&format!("the token was not verified: {error}")),
+        }
+        Ok(Verdict::Unknown)
     }
 }
 

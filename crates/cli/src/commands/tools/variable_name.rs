@@ -21,21 +21,32 @@ pub(super) fn variable(name: &str) -> Result<String, String> {
 }
 
 /// The beginnings of the names by which the dynamic loaders and allocators are steered.
-const LOADERS: [&str; 5] = ["LD_", "DYLD_", "_RLD", "GLIBC_", "MALLOC_"];
+const LOADERS: [&str; 7] = [
+    "LD_",
+    "DYLD_",
+    "_RLD",
+    "GLIBC_",
+    "MALLOC_",
+    "LUA_INIT",
+    "LLM_AUTH_HOME",
+];
 
 /// What shells and interpreters load or run before the program itself.
-const LOADED: [&str; 29] = [
+const LOADED: [&str; 32] = [
     "BASH_ENV",
     "BASHOPTS",
+    "BUN_OPTIONS",
     "CLASSPATH",
+    "DOTNET_STARTUP_HOOKS",
     "ENV",
+    "GIT_SSH_COMMAND",
+    "HOME",
     "GCONV_PATH",
     "IFS",
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "LIBPATH",
     "LOCPATH",
-    "LUA_INIT",
     "NLSPATH",
     "NODE_OPTIONS",
     "NODE_PATH",

@@ -27,3 +27,39 @@ fn no_variable_leads_the_client_secret_of_a_server_elsewhere() {
     assert!(!done.err.contains(&stranger.host), "{done:?}");
     assert_eq!(stranger.seen(), "", "{done:?}");
 }
+
+#[test]
+fn a_file_of_a_server_that_is_edited_leads_no_token_elsewhere() {
+    for member in ["token", "revocation", "userinfo", "api_base"] {
+        let (user, stranger) = (User::new(), Stranger::new());
+        sign_in(&user, "company");
+        let file = user.directory.path().join("home/servers/company.json");
+        let mut server = read(&file);
+        server["endpoints"][member] = stranger.url("/x").into();
+        std::fs::write(&file, server.to_string()).unwrap();
+        let session = user.file("company", "default");
+        let before = std::fs::read(&session).unwrap();
+        for args in [
+            &["token", "company", "--force-refresh"][..],
+            &["token", "company", "--verify"],
+        ] {
+            let done = user.run(args);
+            assert_eq!(done.code, Some(1), "{member} {args:?}: {done:?}");
+            assert!(done.err.contains("is not where it was"), "{done:?}");
+        }
+        for args in [
+            &["token", "company", "--json"][..],
+            &["exec", "company", "--api-base-env", "BASE", "--", "env"],
+        ] {
+            let done = user.run(args);
+            assert!(!done.out.contains(&stranger.host), "{member}: {done:?}");
+        }
+        assert_eq!(std::fs::read(&session).unwrap(), before, "{member}");
+        let done = user.run(&["logout", "company"]);
+        assert!(
+            done.err.contains("did not confirm the revocation"),
+            "{done:?}"
+        );
+        assert_eq!(stranger.seen(), "", "{member}");
+    }
+}

@@ -59,9 +59,6 @@ impl StandardProvider {
 
 /// The response to one message.
 pub(super) fn respond(provider: &StandardProvider, call: &Call<'_>, state: &mut State) -> Response {
-    if call.request.method != Method::POST {
-        return Response::new(405, "text/plain; charset=utf-8", "Method not allowed.\n");
-    }
     let metadata = format!("{}{}", call.base_url, provider.resource_metadata_path());
     let token = call.request.bearer();
     let Some(family) = token.and_then(|token| state.grants.live(token)) else {
@@ -69,6 +66,9 @@ pub(super) fn respond(provider: &StandardProvider, call: &Call<'_>, state: &mut 
         let challenge = format!("Bearer resource_metadata=\"{metadata}\"");
         return Response::json(401, &json!({})).header("WWW-Authenticate", &challenge);
     };
+    if call.request.method != Method::POST {
+        return Response::new(405, "text/plain; charset=utf-8", "Method not allowed.\n");
+    }
     let message: Value = serde_json::from_slice(&call.request.body).unwrap_or_default();
     let tool = message["params"]["name"].as_str().unwrap_or_default();
     let missing = |(name, scope): &&(String, String)| {
@@ -92,7 +92,17 @@ pub(super) fn respond(provider: &StandardProvider, call: &Call<'_>, state: &mut 
             "serverInfo": {"name": "testkit", "version": "1"},
         }),
         Some("tools/call") => json!({"content": [{"type": "text", "text": tool}]}),
-        _ => json!({}),
+        Some("tools/list") => json!({"tools": [{
+            "name": "echo",
+            "description": "Returns its own name.",
+            "inputSchema": {"type": "object"},
+        }]}),
+        Some("ping") => json!({}),
+        _ => {
+            let error = json!({"code": -32601, "message": "Method not found"});
+            let response = json!({"jsonrpc": "2.0", "id": message["id"], "error": error});
+            return Response::json(200, &response);
+        }
     };
     let response = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
     Response::json(200, &response)

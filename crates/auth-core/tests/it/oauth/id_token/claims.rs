@@ -45,6 +45,9 @@ async fn a_wrong_claim_ends_the_sign_in_in_both_flows() {
         (json!({"iss": "https://other.example"}), "`iss`"),
         (json!({"aud": "other"}), "`aud`"),
         (json!({"azp": "other"}), "`azp`"),
+        (json!({"sub": null}), "`sub`"),
+        (json!({"sub": 5}), "`sub`"),
+        (json!({"sub": ""}), "`sub`"),
         (json!({"exp": NOW - 5}), "`exp`"),
         (json!({"nbf": NOW + 6}), "`nbf`"),
     ] {

@@ -1,6 +1,6 @@
 //! The instructions of a sign-in in the browser: its page, and how the response comes back.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::system::location::Location;
 use crate::ui::login_prompt::size::Size;
@@ -133,10 +133,14 @@ fn ways(help: CallbackHelp<'_>) -> Vec<Way> {
     ways
 }
 
-/// The loopback address in a redirect URI.
+/// The loopback address in a redirect URI. By the name `localhost`, IPv4 listens at least.
 fn address_of(redirect_uri: &str) -> Option<SocketAddr> {
     let rest = redirect_uri.strip_prefix("http://")?;
-    rest.split('/').next()?.parse().ok()
+    let authority = rest.split(['/', '?']).next()?;
+    match authority.strip_prefix("localhost:") {
+        Some(port) => Some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into()),
+        None => authority.parse().ok(),
+    }
 }
 
 #[cfg(test)]
