@@ -89,6 +89,10 @@ pub struct OAuthConfig {
     /// Headers that each call of the API needs besides `Authorization`.
     #[serde(default)]
     pub api_headers: BTreeMap<String, String>,
+    /// Whether the API reports errors with a status of success too, in a JSON body: a program then has
+    /// to look at such a body to learn that the access token was rejected.
+    #[serde(default)]
+    pub api_errors_in_success: bool,
     /// What each session records of the server that issued it, such as its region: a refresh of the
     /// session goes there.
     #[serde(default)]
@@ -144,6 +148,7 @@ impl OAuthConfig {
             id_token: None,
             identity_scopes: Vec::new(),
             api_headers: BTreeMap::new(),
+            api_errors_in_success: false,
             session_data: BTreeMap::new(),
             client_data: BTreeMap::new(),
             rotates_refresh_tokens: true,
