@@ -1,16 +1,18 @@
 //! What a refused token leads to: one refresh, one more request, and no loop.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http_body_util::Full;
-use llm_auth_core::{AuthManager, ErrorKind, ProviderSpec as _};
+use llm_auth_core::{AuthManager, ErrorKind, MemoryTokenStore, ProviderSpec as _};
 use llm_auth_minimax::MiniMax;
 use llm_auth_testkit::{ScriptedResponse, ScriptedServer, immediate_polls};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    PATH, Vendor, bearer, chat, client, credentials, json_request, kit, of_session, signed_in,
-    standard,
+    PATH, Vendor, bearer, chat, client, credentials, json_request, kit, of_session, session,
+    signed_in, standard,
 };
 
 #[tokio::test]
@@ -75,20 +77,24 @@ async fn a_refusal_for_ever_is_returned_whole_after_two_requests() {
 }
 
 #[tokio::test]
-async fn a_session_that_another_process_made_is_used_after_a_refusal_of_the_fresh_one() {
+async fn a_session_that_another_manager_stored_is_used_after_a_refusal_of_the_fresh_one() {
     let script = [401, 401, 401, 200].map(|status| ScriptedResponse::json(status, "{}"));
     let server = ScriptedServer::start(script).await.unwrap();
     let vendor = Vendor::at(&server);
-    let manager = vendor.manager().await;
+    let store = Arc::new(MemoryTokenStore::new());
+    let [manager, other] = [(), ()].map(|()| {
+        let builder = AuthManager::builder(vendor.clone());
+        builder.store(Arc::clone(&store)).build()
+    });
     let client = client(&manager);
     let url = format!("{}{PATH}", server.base_url());
+    manager.insert_session(session(1)).await.unwrap();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
-    let mut other = (*manager.token().await.unwrap()).clone();
-    other.access = "made-up-access-9".into();
-    let request = client.get(&url);
-    manager.insert_session(other).await.unwrap();
-    assert_eq!(request.send().await.unwrap().status(), 200);
-    assert_eq!(credentials(&server)[2], bearer(9));
+    other.insert_session(session(9)).await.unwrap();
+    assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
+    let sent = [1, 2, 2, 9].map(bearer);
+    assert_eq!(credentials(&server), sent);
+    assert_eq!(vendor.refreshes(), 1);
 }
 
 #[tokio::test]

@@ -109,7 +109,8 @@ impl Vendor {
     }
 }
 
-fn session(number: usize) -> OAuthToken {
+/// A session that lives for an hour.
+pub(crate) fn session(number: usize) -> OAuthToken {
     let in_an_hour = SystemClock.now().after(Duration::from_secs(3600));
     let access = format!("made-up-access-{number}");
     let mut session = OAuthToken::new(access.into(), in_an_hour);
