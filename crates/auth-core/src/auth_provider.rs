@@ -163,6 +163,13 @@ pub trait AuthProvider: Debug + Send + Sync {
         None
     }
 
+    /// Whether the API reports errors, a rejected access token among them, with a status of success
+    /// too. Only then is the body of such a response needed by
+    /// [`classify_api_response`](Self::classify_api_response). `false` by default.
+    fn api_errors_in_success(&self) -> bool {
+        false
+    }
+
     /// What an API response means for the session: refresh it, or the token is not at fault.
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
         response.by_status()
@@ -230,6 +237,10 @@ impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
 
     fn local_only(&self) -> Option<&str> {
         (**self).local_only()
+    }
+
+    fn api_errors_in_success(&self) -> bool {
+        (**self).api_errors_in_success()
     }
 
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {

@@ -20,6 +20,8 @@ pub(crate) fn minimax(region: Region, dialect: Dialect) -> OAuthConfig {
         Dialect::OpenClaw => openclaw(region),
     };
     config.title = "MiniMax".into();
+    // In `base_resp`: 1004 is a rejected token.
+    config.api_errors_in_success = true;
     let data = &mut config.session_data;
     data.insert(REGION.into(), region.name().into());
     data.insert(DIALECT.into(), dialect.name().into());

@@ -95,6 +95,10 @@ pub struct OAuthConfig {
     /// of the scope `openid`.
     #[serde(default)]
     pub access_check: Option<String>,
+    /// Whether the API reports errors with a status of success too, in a JSON body: a program then has
+    /// to look at such a body to learn that the access token was rejected.
+    #[serde(default)]
+    pub api_errors_in_success: bool,
     /// What each session records of the server that issued it, such as its region: a refresh of the
     /// session goes there.
     #[serde(default)]
@@ -151,6 +155,7 @@ impl OAuthConfig {
             identity_scopes: Vec::new(),
             api_headers: BTreeMap::new(),
             access_check: None,
+            api_errors_in_success: false,
             session_data: BTreeMap::new(),
             client_data: BTreeMap::new(),
             rotates_refresh_tokens: true,

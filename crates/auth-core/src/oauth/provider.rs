@@ -259,6 +259,10 @@ impl<S: ProviderSpec + ?Sized> AuthProvider for OAuthProvider<S> {
         self.protocol.api(session)
     }
 
+    fn api_errors_in_success(&self) -> bool {
+        self.protocol.config.api_errors_in_success
+    }
+
     fn classify_api_response(&self, response: &ApiResponse<'_>) -> ApiStatus {
         self.protocol.spec.classify_api_response(response)
     }

@@ -8,6 +8,8 @@ mod id_token;
 #[cfg(feature = "loopback")]
 mod sign_in;
 
+use std::sync::Arc;
+
 use llm_auth_core::provider::{Client, ClientAuth, OAuthConfig, Operation};
 use llm_auth_core::{
     AuthManager, AuthProvider as _, ClientCredentials, ErrorKind, MemoryTokenStore, OAuthToken,
@@ -133,6 +135,15 @@ fn terms_that_forbid_the_hand_out_are_the_provider_s_to_report() {
     assert_eq!(config.clone().provider().no_hand_out(), None);
     config.no_hand_out = Some("its terms".into());
     assert_eq!(config.provider().no_hand_out(), Some("its terms"));
+}
+
+#[test]
+fn an_api_that_reports_errors_in_successes_is_known_as_such() {
+    let mut config = config("vendor");
+    assert!(!config.clone().provider().api_errors_in_success());
+    config.api_errors_in_success = true;
+    // A shared provider too.
+    assert!(Arc::new(config.provider()).api_errors_in_success());
 }
 
 #[tokio::test]

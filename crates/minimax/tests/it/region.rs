@@ -225,6 +225,7 @@ fn a_loopback_api_is_for_a_session_of_that_very_server() -> Result<(), Error> {
 #[test]
 fn what_an_api_answer_says_about_the_session() {
     let provider = MiniMaxProvider::new();
+    assert!(provider.api_errors_in_success());
     for (status, code, verdict) in [
         (200, "0", ApiStatus::Ok),
         (200, "1000", ApiStatus::Transient),
