@@ -1,80 +1,24 @@
 //! `llm-auth setup`: the settings of another program, so that it uses a session.
 
+mod args;
 mod document;
 mod files;
+mod plan;
 mod program;
 mod recipes;
 mod record;
 mod report;
+mod setting;
+mod tree;
 mod undo;
 mod write;
 
-use std::path::PathBuf;
-
-use clap::Args;
-use llm_auth_core::{Error, ErrorKind};
-
-use self::document::{Document, Leaf};
-use self::recipes::{Meaning, Named, Recipe, Tool};
+pub(crate) use self::args::SetupArgs;
+use self::document::Document;
+use self::plan::plan;
+use self::recipes::Named;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, ProviderName, TrustArgs, api_base, trust};
-use crate::session::directories;
-use crate::session::selector::SessionSelector;
-use crate::shell_quote::quoted;
-
-#[derive(Args, Debug)]
-pub(crate) struct SetupArgs {
-    /// The tool.
-    #[arg(value_name = "TOOL", value_parser = recipes::tool())]
-    tool: Named,
-
-    /// The provider, or the name of an MCP server.
-    #[arg(
-        ignore_case = true,
-        value_name = "PROVIDER",
-        value_parser = ProviderName::parser(),
-        required_unless_present = "undo"
-    )]
-    pub(crate) provider: Option<ProviderName>,
-
-    #[command(flatten)]
-    pub(crate) selector: SessionSelector,
-
-    #[command(flatten)]
-    trust: TrustArgs,
-
-    /// The model, for tools whose settings list the models of a provider (opencode).
-    #[arg(long, value_name = "MODEL")]
-    model: Option<String>,
-
-    /// Merge the settings into the tool's file, and keep a copy of it.
-    #[arg(long)]
-    write: bool,
-
-    /// With --write: replace settings of the user that have another value.
-    #[arg(long, requires = "write")]
-    replace: bool,
-
-    /// Take back what --write has written for the tool, or for this provider only.
-    #[arg(long, conflicts_with = "write")]
-    undo: bool,
-
-    /// Print a JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What is to be written where.
-#[derive(Debug)]
-struct Plan {
-    tool: &'static Tool,
-    recipe: &'static Recipe,
-    provider: ProviderName,
-    file: PathBuf,
-    leaves: Vec<Leaf>,
-    /// The line that starts the tool then.
-    run: String,
-}
+use crate::providers::ProviderName;
 
 pub(crate) fn run(args: &SetupArgs) -> Result<(), Failure> {
     let Named(tool) = args.tool;
@@ -94,113 +38,4 @@ pub(crate) fn run(args: &SetupArgs) -> Result<(), Failure> {
     let settings = Document::new(plan.recipe.format).with(&plan.leaves);
     let settings = settings.map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     report::printed(args, &plan, &settings)
-}
-
-fn plan(args: &SetupArgs, tool: &'static Tool, provider: ProviderName) -> Result<Plan, Failure> {
-    let recipe = recipe(tool, provider)?;
-    let mut texts = vec![
-        ("{provider}", provider.name().to_owned()),
-        ("{title}", provider.title().to_owned()),
-    ];
-    match (&args.model, recipe.needs("{model}")) {
-        (Some(model), true) => texts.push(("{model}", model.clone())),
-        (None, true) => {
-            return Err(Failure::Usage(format!(
-                "{} needs the name of a model: add --model MODEL",
-                tool.title
-            )));
-        }
-        (Some(_), false) => {
-            return Err(Failure::Usage(format!("{} needs no --model", tool.title)));
-        }
-        (None, false) => {}
-    }
-    if recipe.needs("{api}") {
-        texts.push(("{api}", api(args, tool, provider)?));
-    }
-    let mut meaning = Meaning {
-        texts,
-        ..Meaning::default()
-    };
-    meaning.words = words(args, recipe, &meaning)?;
-    let quoted: Vec<String> = meaning.words.iter().map(|word| quoted(word)).collect();
-    meaning.line = quoted.join(" ");
-    Ok(Plan {
-        tool,
-        recipe,
-        provider,
-        file: recipe.file()?,
-        leaves: recipe.leaves(&meaning),
-        run: recipe.run(&meaning),
-    })
-}
-
-/// The call of this command, in which flags precede what `exec` starts.
-fn words(args: &SetupArgs, recipe: &Recipe, meaning: &Meaning) -> Result<Vec<String>, Failure> {
-    let mut words = vec![program::program()?];
-    words.extend(recipe.call.iter().map(|word| meaning.text(word)));
-    let end = words.iter().position(|word| word == "--");
-    let end = end.unwrap_or(words.len());
-    let flags = program::flags(&args.selector)?;
-    words.splice(end..end, flags.into_iter().chain(args.trust.words()));
-    Ok(words)
-}
-
-/// The recipe for an MCP server, or for the API of a provider.
-fn recipe(tool: &'static Tool, provider: ProviderName) -> Result<&'static Recipe, Failure> {
-    let is_mcp = provider.server().is_some_and(|server| {
-        // `login mcp` records for which resource the tokens are: the server, or what is above it.
-        let (Some(api), Some(resource)) = (&server.endpoints.api_base, &server.resource) else {
-            return false;
-        };
-        api.to_string().starts_with(resource.trim_end_matches('/'))
-    });
-    let recipe = if is_mcp { &tool.mcp } else { &tool.model };
-    if let Some(recipe) = recipe {
-        provider.check_hand_out()?;
-        return Ok(recipe);
-    }
-    let (title, name) = (&tool.title, provider.name());
-    let instead = tool.instead.as_ref();
-    Err(Failure::Config {
-        message: format!(
-            "the settings of {title} cannot name a command that prints a token, and {name} is no MCP \
-             server"
-        ),
-        advice: match instead {
-            Some(line) => format!("run `{}`", line.replace("{provider}", name)),
-            None => "name an MCP server of `llm-auth login mcp URL`".into(),
-        },
-    })
-}
-
-/// The base URL of the session's API.
-fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, Failure> {
-    let selector = &args.selector;
-    let provider_args = ProviderArgs {
-        trust: args.trust.clone(),
-        ..ProviderArgs::default()
-    };
-    let store = directories::open(selector)?;
-    let key = provider.accounts(&store).meant(selector)?;
-    let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
-    let session = stored
-        .ok_or_else(|| Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(&key))?;
-    session.check_owner(&key, || store.path(&key).display().to_string())?;
-    trust::check_session(provider, &provider_args, &key, &session)?;
-    let configured = provider.configure_offline(&provider_args, Some(&session))?;
-    api_base(&configured, &session).ok_or_else(|| {
-        let ignored = crate::providers::ignored_api(provider, &configured, &session);
-        Failure::Config {
-            message: match ignored {
-                Some(ignored) => format!("{key}: {ignored}"),
-                None => format!("{key}: the session names no API, which {} needs", tool.title),
-            },
-            advice: format!(
-                "sign in again, for a server of your own with --api-base URL, or write the settings of {} \
-                 by hand",
-                tool.title
-            ),
-        }
-    })
 }

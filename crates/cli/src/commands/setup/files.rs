@@ -90,7 +90,7 @@ impl Target {
         bytes: &[u8],
         mode: Option<u32>,
     ) -> io::Result<bool> {
-        let mode = mode.or(before.map(|before| before.mode)).unwrap_or(NEW);
+        let mode = mode.or_else(|| Some(before?.mode)).unwrap_or(NEW);
         let temporary = written(&self.file, bytes, mode)?;
         let now = self.read()?;
         if now.as_ref().map(|now| &now.bytes) != before.map(|before| &before.bytes) {

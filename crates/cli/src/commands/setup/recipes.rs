@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::document::{Format, Leaf};
+use super::setting::{Format, Leaf};
+use super::tree::Tree;
 use crate::error::Failure;
 use crate::system::env;
 
@@ -34,8 +35,8 @@ pub(super) struct Tool {
 pub(super) struct Recipe {
     file: Place,
     pub(super) format: Format,
-    /// A tree with placeholders.
-    settings: Value,
+    /// With placeholders.
+    settings: Tree,
     /// The arguments of this command.
     pub(super) call: Vec<String>,
     /// The line that starts the tool then.
@@ -123,13 +124,13 @@ impl Recipe {
 
     /// Whether a placeholder is in the settings or the line.
     pub(super) fn needs(&self, placeholder: &str) -> bool {
-        self.settings.to_string().contains(placeholder) || self.run.contains(placeholder)
+        self.settings.contains(placeholder) || self.run.contains(placeholder)
     }
 
     /// The settings, one by one.
     pub(super) fn leaves(&self, meaning: &Meaning) -> Vec<Leaf> {
         let mut leaves = Vec::new();
-        collect(&mut leaves, &mut Vec::new(), meaning.filled(&self.settings));
+        meaning.collect(&mut leaves, &mut Vec::new(), &self.settings);
         leaves
     }
 
@@ -146,38 +147,32 @@ impl Meaning {
         self.texts.iter().fold(text.to_owned(), fill)
     }
 
-    fn filled(&self, value: &Value) -> Value {
-        let arguments = self.words.get(1..).unwrap_or_default();
-        match value {
-            Value::String(text) => match text.as_str() {
-                "{command}" => self.words.first().cloned().into(),
-                "{args}" => arguments.into(),
-                "{words}" => self.words.as_slice().into(),
-                "{line}" => self.line.as_str().into(),
-                text => self.text(text).into(),
-            },
-            Value::Object(members) => {
-                let members = members.iter();
-                let filled = members.map(|(name, value)| (self.text(name), self.filled(value)));
-                Value::Object(filled.collect::<Map<_, _>>())
+    fn collect(&self, leaves: &mut Vec<Leaf>, path: &mut Vec<String>, tree: &Tree) {
+        match tree {
+            Tree::Members(members) => {
+                for (name, below) in members {
+                    path.push(self.text(name));
+                    self.collect(leaves, path, below);
+                    path.pop();
+                }
             }
-            other => other.clone(),
+            Tree::Value(value) => leaves.push(Leaf {
+                path: path.clone(),
+                value: self.filled(value),
+            }),
         }
     }
-}
 
-fn collect(leaves: &mut Vec<Leaf>, path: &mut Vec<String>, value: Value) {
-    let Value::Object(members) = value else {
-        leaves.push(Leaf {
-            path: path.clone(),
-            value,
-        });
-        return;
-    };
-    for (name, value) in members {
-        path.push(name);
-        collect(leaves, path, value);
-        path.pop();
+    fn filled(&self, value: &Value) -> Value {
+        let arguments = self.words.get(1..).unwrap_or_default();
+        match value.as_str() {
+            Some("{command}") => self.words.first().cloned().into(),
+            Some("{args}") => arguments.into(),
+            Some("{words}") => self.words.as_slice().into(),
+            Some("{line}") => self.line.as_str().into(),
+            Some(text) => self.text(text).into(),
+            None => value.clone(),
+        }
     }
 }
 
@@ -187,33 +182,28 @@ mod tests {
 
     #[test]
     fn every_recipe_is_complete_and_knows_its_placeholders() {
-        const KNOWN: [&str; 8] = [
-            "{provider}",
-            "{title}",
-            "{api}",
-            "{model}",
-            "{command}",
-            "{args}",
-            "{words}",
-            "{line}",
-        ];
+        const KNOWN: [&str; 4] = ["{provider}", "{title}", "{api}", "{model}"];
         let tools: Vec<Tool> = serde_json::from_str(RECIPES).unwrap();
         assert!(tools.len() > 5);
         for tool in &tools {
             assert!(tool.mcp.is_some(), "{}", tool.name);
             for recipe in [&tool.model, &tool.mcp].into_iter().flatten() {
-                let settings = recipe.settings.to_string().replace("{env:", "");
-                for text in recipe.call.iter().chain([&settings, &recipe.run]) {
-                    let known = KNOWN
-                        .iter()
-                        .fold(text.clone(), |text, name| text.replace(name, ""));
-                    let is_of_tool = |c: &str| known.contains(&format!("{{{c}"));
-                    assert!(
-                        !is_of_tool("p") && !is_of_tool("a"),
-                        "{}: {known}",
-                        tool.name
-                    );
+                let meaning = Meaning {
+                    texts: KNOWN
+                        .into_iter()
+                        .map(|name| (name, "x".to_owned()))
+                        .collect(),
+                    words: vec!["x".to_owned()],
+                    line: "x".to_owned(),
+                };
+                let mut texts: Vec<String> = Vec::new();
+                for Leaf { path, value } in recipe.leaves(&meaning) {
+                    texts.extend(path);
+                    texts.push(value.to_string().replace("{env:", ""));
                 }
+                let call = recipe.call.iter().map(|word| meaning.text(word));
+                texts.extend(call.chain([recipe.run(&meaning)]));
+                assert!(texts.iter().all(|text| !text.contains('{')), "{texts:?}");
                 assert!(
                     recipe.call.contains(&"{provider}".to_owned()),
                     "{}",

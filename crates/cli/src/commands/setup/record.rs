@@ -8,7 +8,7 @@ use llm_auth_core::files;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::document::{Format, Leaf};
+use super::setting::{Format, Leaf};
 use crate::error::Failure;
 use crate::session::directories;
 use crate::session::settings::{Held, hold};

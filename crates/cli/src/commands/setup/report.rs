@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::args::SetupArgs;
 use super::document::Document;
+use super::plan::Plan;
 use super::recipes::Tool;
 use super::undo::{How, Undone};
 use super::write::Done;
-use super::{Plan, SetupArgs};
 use crate::error::Failure;
 use crate::session::directories;
 use crate::system::env;

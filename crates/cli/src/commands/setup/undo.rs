@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use llm_auth_core::files;
 use serde_json::Value;
 
-use super::document::{Document, Wrong, at};
+use super::document::{Document, at};
 use super::files::{Content, Target, digest};
 use super::record::{Entry, Original, Record};
+use super::setting::Wrong;
 use super::write::not_written;
 use crate::error::Failure;
 use crate::system::files::LARGEST;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Plan;
-use super::document::{Document, Leaf, Wrong, at, obstacle};
+use super::document::{Document, at, obstacle};
 use super::files::{Content, Target, digest};
+use super::plan::Plan;
 use super::record::{Entry, Original, Record};
+use super::setting::{Leaf, Wrong};
 use crate::error::Failure;
 
 /// How often another program may change the file in between.

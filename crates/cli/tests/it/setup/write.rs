@@ -57,10 +57,16 @@ fn settings_in_an_inline_table_get_the_new_ones_too() {
     let file = with_file(&user, ".codex/config.toml", before);
     setup(&user, &["codex", "work", "--write"]);
     let after = text(&file);
+    let table: toml_edit::DocumentMut = after.parse().unwrap();
+    assert_eq!(
+        table["mcp_servers"]["work"]["command"].as_str(),
+        Some(PROGRAM)
+    );
     assert!(
-        after.contains("work = {") && after.contains("# odd\nmodel = \"x\""),
+        after.starts_with("mcp_servers = { other = { command = \"y\" }"),
         "{after}"
     );
+    assert!(after.ends_with(" # odd\nmodel = \"x\"\n"), "{after}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
-use super::{Leaf, Wrong};
+use super::super::setting::{Leaf, Wrong};
 
 #[derive(Debug)]
 pub(super) struct Json(CstRootNode);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::{Leaf, Wrong};
+use super::super::setting::{Leaf, Wrong};
 
 #[derive(Debug)]
 pub(super) struct Toml(DocumentMut);
@@ -129,7 +129,7 @@ fn of_value(value: &toml_edit::Value) -> Value {
         toml_edit::Value::Boolean(is) => (*is.value()).into(),
         toml_edit::Value::Array(values) => values.iter().map(of_value).collect(),
         toml_edit::Value::InlineTable(table) => of_table(table),
-        // Told apart by how they are written.
+        // Not to be taken for texts.
         toml_edit::Value::Float(number) => {
             Value::from(vec!["float".to_owned(), number.value().to_string()])
         }
