@@ -56,11 +56,17 @@ impl Target {
         Err(io::Error::other("it is a link that leads nowhere"))
     }
 
-    /// Makes its directory, and keeps other processes of this command from changing files there.
+    pub(super) fn make_directory(&self) -> io::Result<()> {
+        files::make_directories(parent_of(&self.file))
+    }
+
+    /// Keeps other processes of this command from changing files in its directory.
     pub(super) fn lock(&self) -> io::Result<Option<Held>> {
         let directory = parent_of(&self.file);
-        files::make_directories(directory)?;
-        files::check_directory(directory)?;
+        match files::check_directory(directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            checked => checked?,
+        }
         // Windows opens no directories, and some file systems lock none: the lock in the home
         // directory, and the comparison before a file is replaced, remain.
         let lock = File::open(directory).and_then(hold);

@@ -28,6 +28,7 @@ pub(super) fn write(plan: &Plan, replaces: bool) -> Result<Done, Failure> {
     let mut record = Record::open()?;
     let cannot = |error: io::Error| not_written(&plan.file, &error);
     let target = Target::of(&plan.file).map_err(cannot)?;
+    target.make_directory().map_err(cannot)?;
     let _held = target.lock().map_err(cannot)?;
     for _ in 0..ATTEMPTS {
         if let Some(done) = attempt(plan, replaces, &target, &mut record)? {

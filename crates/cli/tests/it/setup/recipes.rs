@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
-use super::{PROGRAM, at_mcp_server, setup, signed_in, text};
+use super::{PROGRAM, at_mcp_server, setup, signed_in, text, with_file};
 use crate::support::done::Done;
 use crate::support::user::User;
 
@@ -175,6 +175,15 @@ fn variables_of_the_tool_move_its_file() {
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(directory.join(file).is_file(), "{tool}");
     }
+}
+
+#[test]
+fn a_file_of_the_other_name_that_the_tool_reads_is_used_if_it_is_the_only_one() {
+    let user = at_mcp_server();
+    let file = with_file(&user, ".config/opencode/opencode.jsonc", "{} // mine\n");
+    setup(&user, &["opencode", "work", "--write"]);
+    assert!(text(&file).contains(PROGRAM), "{}", text(&file));
+    assert!(!file.with_file_name("opencode.json").exists());
 }
 
 #[test]

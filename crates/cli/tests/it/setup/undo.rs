@@ -141,6 +141,12 @@ fn a_file_that_the_user_removed_or_restored_is_left_so() {
 
     fs::rename(backup(&file), &file).unwrap();
     setup(&user, &["cursor", "work", "--write"]);
+    fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    setup(&user, &["cursor", "--undo"]);
+    assert!(!file.parent().unwrap().exists());
+
+    with_file(&user, ".cursor/mcp.json", "{}");
+    setup(&user, &["cursor", "work", "--write"]);
     fs::write(&file, "{}").unwrap();
     setup(&user, &["cursor", "--undo"]);
     assert_eq!((text(&file).as_str(), names(&file).len()), ("{}", 1));
