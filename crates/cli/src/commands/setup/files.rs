@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 use tempfile::Builder;
 
 use crate::session::settings::{Held, hold};
-use crate::system::files::LARGEST;
+
+/// Some programs keep their history among their settings (`.claude.json`).
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// What the name of a copy ends in.
 const BACKUP: &str = ".before-llm-auth";

@@ -42,6 +42,17 @@ fn the_original_comes_back_byte_for_byte_whatever_it_is() {
 }
 
 #[test]
+fn a_file_with_a_history_of_megabytes_is_no_obstacle() {
+    let user = at_mcp_server();
+    let before = format!("{{\"history\": \"{}\"}}\n", "x".repeat(3_000_000));
+    let file = with_file(&user, ".claude.json", &before);
+    setup(&user, &["claude-code", "work", "--write"]);
+    assert!(text(&file).contains(PROGRAM));
+    setup(&user, &["claude-code", "--undo"]);
+    assert!(text(&file) == before);
+}
+
+#[test]
 fn a_file_that_did_not_exist_goes_again_and_a_link_to_it_stays() {
     let user = at_mcp_server();
     let link = user.directory.path().join(".cursor/mcp.json");
