@@ -12,6 +12,7 @@ mod keep;
 mod login;
 mod logout;
 mod mcp;
+mod setup;
 pub(crate) mod shell;
 pub(crate) mod status;
 mod token;
@@ -100,6 +101,9 @@ enum Command {
     Import(import::ImportArgs),
     /// Connect agents to MCP servers that `llm-auth login mcp URL` has signed in to.
     Mcp(mcp::McpArgs),
+    /// Print or merge the settings of a tool, so that it uses the session.
+    #[command(after_help = examples::SETUP)]
+    Setup(setup::SetupArgs),
     /// Print a shell completion script.
     Completions(shell::CompletionsArgs),
     /// Print the manual page, or write the pages of all commands.
@@ -128,6 +132,7 @@ impl Cli {
             Command::Keep(args) => keep::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Mcp(args) => mcp::run(&args),
+            Command::Setup(args) => setup::run(&args),
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args, Self::command()),
             Command::Doctor(args) => doctor::run(&args),
@@ -176,6 +181,7 @@ impl Command {
                 let SessionArgs { provider, selector } = args.session();
                 Reporter::for_events(false, *provider, selector)
             }
+            Self::Setup(args) => Reporter::for_login(args.json, args.provider, &args.selector),
             Self::Status(args) => Reporter::without_session(args.json),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),

@@ -26,3 +26,9 @@ Examples:
   llm-auth import                        list the sessions of other programs
   llm-auth import qwen-code              show its user, and what sharing it would mean
   llm-auth import qwen-code --sign-in    start a new session (recommended)";
+
+pub(super) const SETUP: &str = "\
+Examples:
+  llm-auth setup claude-code minimax            print the settings
+  llm-auth setup codex work --write             merge them; the original file is kept
+  llm-auth setup codex --undo                   take them back";

@@ -83,6 +83,13 @@ fn host(text: &str) -> Result<TrustedHost, String> {
 }
 
 impl TrustArgs {
+    /// The flags as another program passes them.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let hosts = self.trusted.iter();
+        let flags = hosts.flat_map(|host| ["--trust-endpoint".to_owned(), host.to_string()]);
+        flags.collect()
+    }
+
     /// Those of the flags and of the user's own settings.
     pub(crate) fn hosts(&self) -> Result<Vec<TrustedHost>, Failure> {
         let mut hosts = self.trusted.clone();

@@ -20,6 +20,9 @@ const TRUSTED: &str = "trusted_endpoints";
 /// How long another command may take to write the file.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
+/// The same for files of other programs, which may lie on slow disks.
+const LONG_LOCK_WAIT: Duration = Duration::from_secs(20);
+
 /// The file `settings.json` in the home directory. What this version does not know is written back.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -191,8 +194,9 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
     Ok(())
 }
 
-/// The lock on the settings. It is given back explicitly, for a child may have it open too.
-struct Held(File);
+/// A lock. It is given back explicitly, for a child may have the file open too.
+#[derive(Debug)]
+pub(crate) struct Held(File);
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -201,8 +205,18 @@ impl Drop for Held {
 }
 
 fn locked(path: &Path) -> io::Result<Held> {
-    let file = files::open_or_create(path)?;
-    let deadline = Instant::now() + LOCK_WAIT;
+    hold_within(files::open_or_create(path)?, LOCK_WAIT)
+}
+
+/// Locks a file or a directory, as soon as other commands let it go.
+///
+/// The error is [`io::ErrorKind::WouldBlock`] if they do not.
+pub(crate) fn hold(file: File) -> io::Result<Held> {
+    hold_within(file, LONG_LOCK_WAIT)
+}
+
+fn hold_within(file: File, wait: Duration) -> io::Result<Held> {
+    let deadline = Instant::now() + wait;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Held(file)),
@@ -210,7 +224,8 @@ fn locked(path: &Path) -> io::Result<Held> {
                 thread::sleep(Duration::from_millis(10));
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another command has locked them"));
+                let kind = io::ErrorKind::WouldBlock;
+                return Err(io::Error::new(kind, "another command has locked them"));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }

@@ -48,6 +48,8 @@ mod remote_login;
 mod secrets;
 mod session_files;
 #[cfg(unix)]
+mod setup;
+#[cfg(unix)]
 mod signals;
 mod status_and_logout;
 mod token;

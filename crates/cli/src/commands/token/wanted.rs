@@ -47,7 +47,7 @@ pub(crate) struct Wanted {
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 
-    /// Whether the same is wanted again and again, so that it is done in silence.
+    /// Whether the same is wanted again and again, so that nothing is printed about it.
     #[arg(skip)]
     is_kept: bool,
 }

@@ -1,0 +1,41 @@
+//! `llm-auth setup`: the settings of another program, so that it uses a session.
+
+mod args;
+mod document;
+mod files;
+mod plan;
+mod program;
+mod recipes;
+mod record;
+mod report;
+mod setting;
+mod tree;
+mod undo;
+mod write;
+
+pub(crate) use self::args::SetupArgs;
+use self::document::Document;
+use self::plan::plan;
+use self::recipes::Named;
+use crate::error::Failure;
+use crate::providers::ProviderName;
+
+pub(crate) fn run(args: &SetupArgs) -> Result<(), Failure> {
+    let Named(tool) = args.tool;
+    let provider = match (args.undo, args.provider) {
+        (true, provider) => {
+            let undone = undo::undo(&tool.name, provider.map(ProviderName::name))?;
+            return report::undone(args, tool, &undone);
+        }
+        (false, Some(provider)) => provider,
+        (false, None) => return Err(Failure::Usage("name a provider".into())),
+    };
+    let plan = plan(args, tool, provider)?;
+    if args.write {
+        let done = write::write(&plan, args.replace)?;
+        return report::written(args, &plan, &done);
+    }
+    let settings = Document::new(plan.recipe.format).with(&plan.leaves);
+    let settings = settings.map_err(|wrong| Failure::Usage(wrong.to_string()))?;
+    report::printed(args, &plan, &settings)
+}

@@ -1,0 +1,216 @@
+//! The files of other programs: read, replaced as a whole, and copied before the first change.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use llm_auth_core::files;
+use sha2::{Digest as _, Sha256};
+use tempfile::Builder;
+
+use crate::session::settings::{Held, hold};
+
+/// Some programs keep their history among their settings (`.claude.json`).
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// What the name of a copy ends in.
+const BACKUP: &str = ".before-llm-auth";
+
+/// More copies than any user keeps.
+const MOST_BACKUPS: usize = 100;
+
+/// The mode of a file that did not exist.
+const NEW: u32 = 0o600;
+
+/// A file of another program.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The path by which the program knows it.
+    link: PathBuf,
+    /// What that leads to.
+    file: PathBuf,
+}
+
+/// What a file holds.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    pub(super) mode: u32,
+}
+
+impl Target {
+    pub(super) fn of(link: &Path) -> io::Result<Self> {
+        // As many as Linux follows.
+        const MOST_LINKS: usize = 40;
+        let mut file = link.to_owned();
+        for _ in 0..MOST_LINKS {
+            match fs::read_link(&file) {
+                Ok(next) => file = parent_of(&file).join(next),
+                Err(_no_link) => {
+                    return Ok(Self {
+                        link: link.to_owned(),
+                        file,
+                    });
+                }
+            }
+        }
+        Err(io::Error::other("it is a link that leads nowhere"))
+    }
+
+    pub(super) fn make_directory(&self) -> io::Result<()> {
+        files::make_directories(parent_of(&self.file))
+    }
+
+    /// Keeps other processes of this command from changing files in its directory.
+    pub(super) fn lock(&self) -> io::Result<Option<Held>> {
+        let directory = parent_of(&self.file);
+        match files::check_directory(directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            checked => checked?,
+        }
+        // Windows opens no directories, and some file systems lock none: the lock in the home
+        // directory, and the comparison before a file is replaced, remain.
+        let lock = File::open(directory).and_then(hold);
+        match lock {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
+            lock => Ok(lock.ok()),
+        }
+    }
+
+    /// `None` if it does not exist.
+    pub(super) fn read(&self) -> io::Result<Option<Content>> {
+        match files::read(&self.file, LARGEST) {
+            Ok(bytes) => Ok(Some(Content {
+                bytes: bytes.to_vec(),
+                mode: mode_of(&fs::metadata(&self.file)?),
+            })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces what was read, unless another program has changed it in the meantime: then it
+    /// returns false.
+    pub(super) fn replace(
+        &self,
+        before: Option<&Content>,
+        bytes: &[u8],
+        mode: Option<u32>,
+    ) -> io::Result<bool> {
+        let mode = mode.or_else(|| Some(before?.mode)).unwrap_or(NEW);
+        let temporary = written(&self.file, bytes, mode)?;
+        let now = self.read()?;
+        if now.as_ref().map(|now| &now.bytes) != before.map(|before| &before.bytes) {
+            return Ok(false);
+        }
+        temporary.persist(&self.file).map_err(|error| error.error)?;
+        sync(parent_of(&self.file))?;
+        Ok(true)
+    }
+
+    pub(super) fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.file)?;
+        sync(parent_of(&self.file))
+    }
+
+    /// Copies what was read beside the file, for its user alone. No copy is overwritten.
+    pub(super) fn back_up(&self, content: &Content) -> io::Result<PathBuf> {
+        for number in 1..MOST_BACKUPS {
+            let backup = self.backup(number);
+            match files::read(&backup, LARGEST) {
+                // A run that was killed made it.
+                Ok(bytes) if *bytes == content.bytes => return Ok(backup),
+                Ok(_of_another_content) => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(_not_ours) => continue,
+            }
+            let made = written(&backup, &content.bytes, NEW)?.persist_noclobber(&backup);
+            match made {
+                Ok(_file) => {
+                    sync(parent_of(&backup))?;
+                    return Ok(backup);
+                }
+                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.error),
+            }
+        }
+        Err(io::Error::other("there are too many copies of it"))
+    }
+
+    fn backup(&self, number: usize) -> PathBuf {
+        let mut name = self.link.clone().into_os_string();
+        name.push(BACKUP);
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        name.into()
+    }
+}
+
+/// A file that is complete and durable, and has no name of its own yet.
+fn written(place: &Path, bytes: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    let mut prefix = OsString::from(".");
+    prefix.push(place.file_name().ok_or(ErrorKind::InvalidInput)?);
+    let mut file = Builder::new()
+        .prefix(&prefix)
+        .tempfile_in(parent_of(place))?;
+    file.write_all(bytes)?;
+    keep(file.as_file(), fs::metadata(place).ok().as_ref(), mode)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(unix)]
+fn keep(file: &File, like: Option<&Metadata>, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+    if let Some(like) = like {
+        let own = file.metadata()?;
+        // The administrator acts for the owner; a group that cannot be kept is no reason to fail.
+        if own.uid() != like.uid() {
+            fchown(file, Some(like.uid()), Some(like.gid()))?;
+        } else if own.gid() != like.gid() {
+            let _kept: io::Result<()> = fchown(file, None, Some(like.gid()));
+        }
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn keep(_file: &File, _like: Option<&Metadata>, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn mode_of(metadata: &Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o777
+}
+
+#[cfg(not(unix))]
+fn mode_of(_metadata: &Metadata) -> u32 {
+    NEW
+}
+
+#[cfg(unix)]
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync(_directory: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,140 @@
+//! Which settings go where: a recipe, with what it needs of the call and the session.
+
+use std::path::PathBuf;
+
+use llm_auth_core::{Error, ErrorKind};
+
+use super::args::SetupArgs;
+use super::program;
+use super::recipes::{Meaning, Recipe, Tool};
+use super::setting::Leaf;
+use crate::error::Failure;
+use crate::providers::{ProviderArgs, ProviderName, api_base, ignored_api, trust};
+use crate::session::directories;
+use crate::shell_quote::quoted;
+
+/// What is to be written where.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) tool: &'static Tool,
+    pub(super) recipe: &'static Recipe,
+    pub(super) provider: ProviderName,
+    pub(super) file: PathBuf,
+    pub(super) leaves: Vec<Leaf>,
+    /// The line that starts the tool then.
+    pub(super) run: String,
+}
+
+/// What the call asks for.
+pub(super) fn plan(
+    args: &SetupArgs,
+    tool: &'static Tool,
+    provider: ProviderName,
+) -> Result<Plan, Failure> {
+    let recipe = recipe(tool, provider)?;
+    let mut texts = vec![
+        ("{provider}", provider.name().to_owned()),
+        ("{title}", provider.title().to_owned()),
+    ];
+    match (&args.model, recipe.needs("{model}")) {
+        (Some(model), true) => texts.push(("{model}", model.clone())),
+        (None, true) => {
+            return Err(Failure::Usage(format!(
+                "{} needs the name of a model: add --model MODEL",
+                tool.title
+            )));
+        }
+        (Some(_), false) => {
+            return Err(Failure::Usage(format!("{} needs no --model", tool.title)));
+        }
+        (None, false) => {}
+    }
+    if recipe.needs("{api}") {
+        texts.push(("{api}", api(args, tool, provider)?));
+    }
+    let mut meaning = Meaning {
+        texts,
+        ..Meaning::default()
+    };
+    meaning.words = words(args, recipe, &meaning)?;
+    let quoted: Vec<String> = meaning.words.iter().map(|word| quoted(word)).collect();
+    meaning.line = quoted.join(" ");
+    Ok(Plan {
+        tool,
+        recipe,
+        provider,
+        file: recipe.file()?,
+        leaves: recipe.leaves(&meaning),
+        run: recipe.run(&meaning),
+    })
+}
+
+/// The call of this command, in which flags precede what `exec` starts.
+fn words(args: &SetupArgs, recipe: &Recipe, meaning: &Meaning) -> Result<Vec<String>, Failure> {
+    let mut words = vec![program::program()?];
+    words.extend(recipe.call.iter().map(|word| meaning.text(word)));
+    let end = words.iter().position(|word| word == "--");
+    let end = end.unwrap_or(words.len());
+    let flags = program::flags(&args.selector)?;
+    words.splice(end..end, flags.into_iter().chain(args.trust.words()));
+    Ok(words)
+}
+
+/// The recipe for an MCP server, or for the API of a provider.
+fn recipe(tool: &'static Tool, provider: ProviderName) -> Result<&'static Recipe, Failure> {
+    let is_mcp = provider.server().is_some_and(|server| {
+        // `login mcp` records for which resource the tokens are: the server, or what is above it.
+        let (Some(api), Some(resource)) = (&server.endpoints.api_base, &server.resource) else {
+            return false;
+        };
+        api.to_string().starts_with(resource.trim_end_matches('/'))
+    });
+    let recipe = if is_mcp { &tool.mcp } else { &tool.model };
+    if let Some(recipe) = recipe {
+        provider.check_hand_out()?;
+        return Ok(recipe);
+    }
+    let (title, name) = (&tool.title, provider.name());
+    let instead = tool.instead.as_ref();
+    Err(Failure::Config {
+        message: format!(
+            "the settings of {title} cannot name a command that prints a token, and {name} is no MCP \
+             server"
+        ),
+        advice: match instead {
+            Some(line) => format!("run `{}`", line.replace("{provider}", name)),
+            None => "name an MCP server of `llm-auth login mcp URL`".into(),
+        },
+    })
+}
+
+/// The base URL of the session's API.
+fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, Failure> {
+    let selector = &args.selector;
+    let provider_args = ProviderArgs {
+        trust: args.trust.clone(),
+        ..ProviderArgs::default()
+    };
+    let store = directories::open(selector)?;
+    let key = provider.accounts(&store).meant(selector)?;
+    let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
+    let session = stored
+        .ok_or_else(|| Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(&key))?;
+    session.check_owner(&key, || store.path(&key).display().to_string())?;
+    trust::check_session(provider, &provider_args, &key, &session)?;
+    let configured = provider.configure_offline(&provider_args, Some(&session))?;
+    api_base(&configured, &session).ok_or_else(|| {
+        let ignored = ignored_api(provider, &configured, &session);
+        Failure::Config {
+            message: match ignored {
+                Some(ignored) => format!("{key}: {ignored}"),
+                None => format!("{key}: the session names no API, which {} needs", tool.title),
+            },
+            advice: format!(
+                "sign in again, for a server of your own with --api-base URL, or write the settings of {} \
+                 by hand",
+                tool.title
+            ),
+        }
+    })
+}

@@ -1,0 +1,193 @@
+//! Taking back what was written.
+
+use std::io;
+use std::path::PathBuf;
+
+use llm_auth_core::files;
+use serde_json::Value;
+
+use super::document::{Document, at};
+use super::files::{Content, LARGEST, Target, digest};
+use super::record::{Entry, Original, Record};
+use super::setting::Wrong;
+use super::write::not_written;
+use crate::error::Failure;
+
+/// How often another program may change the file in between.
+const ATTEMPTS: usize = 10;
+
+/// What was done to one file.
+#[derive(Debug)]
+pub(super) struct Undone {
+    pub(super) file: PathBuf,
+    pub(super) how: How,
+    /// The copy of the original that is left.
+    pub(super) backup: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum How {
+    /// The original is back, byte for byte.
+    Restored,
+    /// There was no file, and there is none again.
+    Removed,
+    /// The file was changed since, and only the settings were taken out.
+    TakenOut,
+    /// Nothing of what was written was there any more.
+    Nothing,
+}
+
+/// Undoes everything for a tool, or only what was written for one provider.
+pub(super) fn undo(tool: &str, provider: Option<&str>) -> Result<Vec<Undone>, Failure> {
+    let mut record = Record::open()?;
+    let mut undone = Vec::new();
+    for entry in record.of_tool(tool) {
+        let is_meant = |name: &str| provider.is_none_or(|provider| provider == name);
+        if entry.leaves.iter().any(|ours| is_meant(&ours.provider)) {
+            undone.push(undo_file(&mut record, &entry, &is_meant)?);
+        }
+    }
+    Ok(undone)
+}
+
+fn undo_file(
+    record: &mut Record,
+    entry: &Entry,
+    is_meant: &dyn Fn(&str) -> bool,
+) -> Result<Undone, Failure> {
+    let cannot = |error: io::Error| not_written(&entry.file, &error);
+    let target = Target::of(&entry.file).map_err(cannot)?;
+    let _held = target.lock().map_err(cannot)?;
+    let is_all = entry.leaves.iter().all(|ours| is_meant(&ours.provider));
+    for _ in 0..ATTEMPTS {
+        let now = target.read().map_err(cannot)?;
+        let done = match is_all {
+            true => whole(&target, entry, now.as_ref()).map_err(cannot)?,
+            false => None,
+        };
+        let done = match done {
+            Some(Attempt::Interrupted) => continue,
+            Some(Attempt::Done(how)) => {
+                record.forget(&entry.file)?;
+                let original = entry.original.as_ref();
+                let removed = original.map(|original| std::fs::remove_file(&original.backup));
+                // The user may have removed it.
+                let _gone = removed.transpose();
+                Some(how)
+            }
+            None => None,
+        };
+        if let Some(how) = done {
+            return Ok(Undone {
+                file: entry.file.clone(),
+                how,
+                backup: None,
+            });
+        }
+        if let Some(how) = single(&target, record, entry, now.as_ref(), is_meant)? {
+            let original = entry.original.as_ref();
+            return Ok(Undone {
+                file: entry.file.clone(),
+                how,
+                backup: original.map(|original| original.backup.clone()),
+            });
+        }
+    }
+    Err(Failure::Config {
+        message: format!(
+            "{} was changed by another program again and again",
+            entry.file.display()
+        ),
+        advice: format!("end {}, and try again", entry.tool),
+    })
+}
+
+enum Attempt {
+    Done(How),
+    /// Another program changed the file in the meantime.
+    Interrupted,
+}
+
+/// Restores the original, if the file holds what was written, or the original already.
+fn whole(target: &Target, entry: &Entry, now: Option<&Content>) -> io::Result<Option<Attempt>> {
+    let digest = now.map(|now| digest(&now.bytes));
+    let is_ours = digest.as_ref().is_some_and(|it| entry.sha256.contains(it));
+    match &entry.original {
+        None if now.is_none() => Ok(Some(Attempt::Done(How::Nothing))),
+        None if is_ours => {
+            target.remove()?;
+            Ok(Some(Attempt::Done(How::Removed)))
+        }
+        Some(original) if digest.as_ref() == Some(&original.sha256) => {
+            Ok(Some(Attempt::Done(How::Restored)))
+        }
+        Some(original) if is_ours => {
+            let Some(bytes) = copy(original) else {
+                return Ok(None);
+            };
+            Ok(Some(
+                match target.replace(now, &bytes, Some(original.mode))? {
+                    true => Attempt::Done(How::Restored),
+                    false => Attempt::Interrupted,
+                },
+            ))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The original, if its copy is still what it was.
+fn copy(original: &Original) -> Option<Vec<u8>> {
+    let bytes = files::read(&original.backup, LARGEST).ok()?;
+    (digest(&bytes) == original.sha256).then(|| bytes.to_vec())
+}
+
+/// Takes out the settings that still have the values that were written. `None` if another program
+/// changed the file in the meantime.
+fn single(
+    target: &Target,
+    record: &mut Record,
+    entry: &Entry,
+    now: Option<&Content>,
+    is_meant: &dyn Fn(&str) -> bool,
+) -> Result<Option<How>, Failure> {
+    let cannot = |error: io::Error| not_written(&entry.file, &error);
+    let mut rest = entry.clone();
+    rest.leaves.retain(|ours| !is_meant(&ours.provider));
+    let mut how = How::Nothing;
+    let mut bytes = None;
+    if let Some(now) = now {
+        let unreadable = |wrong: Wrong| cannot(io::Error::other(wrong.to_string()));
+        let document = Document::parse(entry.format, &now.bytes).map_err(unreadable)?;
+        let value: Value = document.value().map_err(unreadable)?;
+        let meant = entry.leaves.iter().filter(|ours| is_meant(&ours.provider));
+        let is_there = |path: &[String]| {
+            let found = at(&value, path);
+            found.is_some_and(|found| entry.has_written(path, found))
+        };
+        let paths: Vec<&[String]> = meant
+            .map(|ours| ours.path.as_slice())
+            .filter(|path| is_there(path))
+            .collect();
+        if !paths.is_empty() {
+            how = How::TakenOut;
+            let without = document.without(&paths).map_err(unreadable)?.bytes();
+            if entry.sha256.contains(&digest(&now.bytes)) {
+                rest.sha256.push(digest(&without));
+            }
+            bytes = Some(without);
+        }
+    }
+    if !rest.leaves.is_empty() {
+        record.put(rest.clone())?;
+    }
+    if let Some(bytes) = bytes
+        && !target.replace(now, &bytes, None).map_err(cannot)?
+    {
+        return Ok(None);
+    }
+    if rest.leaves.is_empty() {
+        record.forget(&entry.file)?;
+    }
+    Ok(Some(how))
+}

@@ -1,0 +1,173 @@
+//! Merging settings into the file of a tool.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::document::{Document, at, obstacle};
+use super::files::{Content, Target, digest};
+use super::plan::Plan;
+use super::record::{Entry, Original, Record};
+use super::setting::{Leaf, Wrong};
+use crate::error::Failure;
+
+/// How often another program may change the file in between.
+const ATTEMPTS: usize = 10;
+
+/// What was done.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) is_changed: bool,
+    /// The copy of the original, if this command has changed the file and there was one.
+    pub(super) backup: Option<PathBuf>,
+}
+
+/// Merges the settings. With `replaces` they go before what the user wrote.
+pub(super) fn write(plan: &Plan, replaces: bool) -> Result<Done, Failure> {
+    let mut record = Record::open()?;
+    let cannot = |error: io::Error| not_written(&plan.file, &error);
+    let target = Target::of(&plan.file).map_err(cannot)?;
+    target.make_directory().map_err(cannot)?;
+    let _held = target.lock().map_err(cannot)?;
+    for _ in 0..ATTEMPTS {
+        if let Some(done) = attempt(plan, replaces, &target, &mut record)? {
+            return Ok(done);
+        }
+    }
+    Err(Failure::Config {
+        message: format!(
+            "{} was changed by another program again and again",
+            plan.file.display()
+        ),
+        advice: format!("end {}, and try again", plan.tool.title),
+    })
+}
+
+/// `None` if another program has changed the file in the meantime.
+fn attempt(
+    plan: &Plan,
+    replaces: bool,
+    target: &Target,
+    record: &mut Record,
+) -> Result<Option<Done>, Failure> {
+    let cannot = |error: io::Error| not_written(&plan.file, &error);
+    let before = target.read().map_err(cannot)?;
+    let document = parsed(plan, before.as_ref())?;
+    let value = document.value().map_err(|wrong| unreadable(plan, &wrong))?;
+    let known = record.of_file(&plan.file);
+    if !replaces {
+        check(plan, &value, known)?;
+    }
+    let is_there = |leaf: &Leaf| at(&value, &leaf.path) == Some(&leaf.value);
+    if plan.leaves.iter().all(is_there) {
+        let original = known.and_then(|entry| entry.original.as_ref());
+        return Ok(Some(Done {
+            is_changed: false,
+            backup: original.map(|original| original.backup.clone()),
+        }));
+    }
+    let merged = document.with(&plan.leaves);
+    let bytes = merged.map_err(|wrong| unreadable(plan, &wrong))?.bytes();
+    let mut entry = match known {
+        Some(known) => known.clone(),
+        None => Entry {
+            tool: plan.tool.name.clone(),
+            file: plan.file.clone(),
+            format: plan.recipe.format,
+            original: original(target, before.as_ref()).map_err(cannot)?,
+            sha256: Vec::new(),
+            leaves: Vec::new(),
+        },
+    };
+    // The original is restored only if no change of another program lies between.
+    let is_exact = match (&before, &entry.original) {
+        (Some(before), original) => {
+            let now = digest(&before.bytes);
+            let is_original = original.as_ref().is_some_and(|it| it.sha256 == now);
+            is_original || entry.sha256.contains(&now)
+        }
+        (None, original) => original.is_none(),
+    };
+    if !is_exact {
+        entry.sha256.clear();
+    } else if !entry.sha256.contains(&digest(&bytes)) {
+        entry.sha256.push(digest(&bytes));
+    }
+    entry.note(&plan.leaves, plan.provider.name());
+    let backup = entry
+        .original
+        .as_ref()
+        .map(|original| original.backup.clone());
+    // Before the file: what this command wrote is known as such even after a crash.
+    record.put(entry)?;
+    let is_replaced = target
+        .replace(before.as_ref(), &bytes, None)
+        .map_err(cannot)?;
+    Ok(is_replaced.then_some(Done {
+        is_changed: true,
+        backup,
+    }))
+}
+
+fn original(target: &Target, before: Option<&Content>) -> io::Result<Option<Original>> {
+    let original = before.map(|before| {
+        Ok(Original {
+            backup: target.back_up(before)?,
+            sha256: digest(&before.bytes),
+            mode: before.mode,
+        })
+    });
+    original.transpose()
+}
+
+fn parsed(plan: &Plan, before: Option<&Content>) -> Result<Document, Failure> {
+    match before {
+        None => Ok(Document::new(plan.recipe.format)),
+        Some(before) => Document::parse(plan.recipe.format, &before.bytes)
+            .map_err(|wrong| unreadable(plan, &wrong)),
+    }
+}
+
+/// Refuses to replace what the user wrote. Only names are printed: a value may be a secret.
+fn check(plan: &Plan, value: &Value, known: Option<&Entry>) -> Result<(), Failure> {
+    let taken = plan.leaves.iter().filter_map(|leaf| {
+        let (depth, found) = obstacle(value, &leaf.path)?;
+        let path = leaf.path.get(..=depth)?;
+        let is_whole = path.len() == leaf.path.len();
+        let is_same = is_whole && *found == leaf.value;
+        let is_ours = known.is_some_and(|entry| entry.has_written(path, found));
+        (!is_same && !is_ours).then(|| path.join("."))
+    });
+    let mut taken: Vec<String> = taken.collect();
+    taken.dedup();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Config {
+        message: format!(
+            "{} already has another value for {}; nothing was changed",
+            plan.file.display(),
+            taken.join(", ")
+        ),
+        advice: "replace it with --replace, which keeps a copy of the file, or edit the file"
+            .into(),
+    })
+}
+
+fn unreadable(plan: &Plan, wrong: &Wrong) -> Failure {
+    Failure::Config {
+        message: format!(
+            "the settings {} cannot be changed: {wrong}; nothing was changed",
+            plan.file.display()
+        ),
+        advice: "correct the file, or merge what the command prints without --write".into(),
+    }
+}
+
+pub(super) fn not_written(file: &Path, error: &io::Error) -> Failure {
+    Failure::Config {
+        message: format!("cannot change the settings {}: {error}", file.display()),
+        advice: "check the file, its directory and their permissions".into(),
+    }
+}

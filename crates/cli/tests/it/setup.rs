@@ -1,0 +1,74 @@
+//! `setup`: settings of other programs, written and taken back.
+
+mod recipes;
+mod together;
+mod undo;
+mod write;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use llm_auth_testkit::{Approval, StandardProvider, Testkit};
+
+use crate::support::done::Done;
+use crate::support::user::User;
+
+/// The program as settings name it, since no `PATH` finds it.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_llm-auth");
+
+/// A user with sessions at qwen and minimax.
+fn signed_in() -> User {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["minimax"]);
+    user
+}
+
+/// A user with a session at the MCP server `work`.
+fn at_mcp_server() -> User {
+    let provider = StandardProvider::default().registers_clients();
+    let kit = Testkit::builder().approval(Approval::Auto);
+    let user = User {
+        kit: kit.standard(provider).start_blocking().unwrap(),
+        directory: tempfile::tempdir().unwrap(),
+    };
+    user.trust(&[user.kit.base_url()]);
+    let url = format!("{}/standard/mcp", user.kit.base_url());
+    let done = user.sign_in_with_browser(&["login", "mcp", &url, "--name", "work", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    user
+}
+
+fn setup(user: &User, args: &[&str]) -> Done {
+    let done = user.run(&[&["setup"], args].concat());
+    assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
+    done
+}
+
+/// A file below the home directory, with this content.
+fn with_file(user: &User, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let file = user.directory.path().join(path);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, content).unwrap();
+    file
+}
+
+fn text(file: &Path) -> String {
+    fs::read_to_string(file).unwrap()
+}
+
+/// The copy of the file as it was.
+fn backup(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".before-llm-auth");
+    name.into()
+}
+
+/// What is beside a file, and the file itself.
+fn names(file: &Path) -> Vec<String> {
+    let entries = fs::read_dir(file.parent().unwrap()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,164 @@
+//! What `--undo` leaves.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::{Value, json};
+
+use super::{PROGRAM, at_mcp_server, backup, names, setup, signed_in, text, with_file};
+
+#[test]
+fn the_original_comes_back_byte_for_byte_whatever_it_is() {
+    let user = at_mcp_server();
+    for (tool, path, before) in [
+        ("cursor", ".cursor/mcp.json", "{\r\n  \"a\": 1\r\n}\r\n"),
+        ("cursor", ".cursor/mcp.json", "\u{feff}{\"a\":1}"),
+        ("cursor", ".cursor/mcp.json", "{ \"mcpServers\" : { } , }"),
+        ("cursor", ".cursor/mcp.json", ""),
+        ("cursor", ".cursor/mcp.json", "// none yet"),
+        ("codex", ".codex/config.toml", "a = 1\r\nb = \"x\"\r\n"),
+        ("codex", ".codex/config.toml", "\u{feff}a = 1"),
+        ("codex", ".codex/config.toml", "# none yet"),
+        ("codex", ".codex/config.toml", ""),
+    ] {
+        let file = with_file(&user, path, before);
+        setup(&user, &[tool, "work", "--write"]);
+        let after = text(&file);
+        assert!(after.contains(PROGRAM), "{after}");
+        assert_eq!(
+            after.starts_with('\u{feff}'),
+            before.starts_with('\u{feff}')
+        );
+        if before.contains('\r') {
+            assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+        }
+        let done = setup(&user, &[tool, "--undo"]);
+        assert!(done.err.contains("is as it was"), "{done:?}");
+        assert_eq!(text(&file), before);
+        assert_eq!(names(&file).len(), 1, "{:?}", names(&file));
+    }
+    let again = setup(&user, &["cursor", "--undo"]);
+    assert!(again.err.contains("nothing to undo"), "{again:?}");
+}
+
+#[test]
+fn a_file_with_a_history_of_megabytes_is_no_obstacle() {
+    let user = at_mcp_server();
+    let before = format!("{{\"history\": \"{}\"}}\n", "x".repeat(3_000_000));
+    let file = with_file(&user, ".claude.json", &before);
+    setup(&user, &["claude-code", "work", "--write"]);
+    assert!(text(&file).contains(PROGRAM));
+    setup(&user, &["claude-code", "--undo"]);
+    assert!(text(&file) == before);
+}
+
+#[test]
+fn a_file_that_did_not_exist_goes_again_and_a_link_to_it_stays() {
+    let user = at_mcp_server();
+    let link = user.directory.path().join(".cursor/mcp.json");
+    setup(&user, &["cursor", "work", "--write"]);
+    setup(&user, &["cursor", "--undo"]);
+    assert!(names(&link).is_empty());
+
+    let real = user.directory.path().join("dotfiles/cursor.json");
+    symlink(&real, &link).unwrap();
+    setup(&user, &["cursor", "work", "--write"]);
+    assert!(text(&real).contains(PROGRAM));
+    setup(&user, &["cursor", "--undo"]);
+    assert!(!real.exists() && fs::symlink_metadata(&link).unwrap().is_symlink());
+
+    fs::write(&real, "{}\n").unwrap();
+    setup(&user, &["cursor", "work", "--write"]);
+    setup(&user, &["cursor", "--undo"]);
+    assert_eq!(text(&real), "{}\n");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(names(&link), ["mcp.json"]);
+}
+
+#[test]
+fn of_a_file_that_was_changed_since_only_the_settings_are_taken_out() {
+    let user = signed_in();
+    let before = "{\n  \"env\": {\"MINE\": \"1\"}\n}\n";
+    let file = with_file(&user, ".claude/settings.json", before);
+    setup(&user, &["claude-code", "minimax", "--write"]);
+    let mut changed: Value = serde_json::from_str(&text(&file)).unwrap();
+    changed["model"] = "opus".into();
+    changed["env"]["ANTHROPIC_BASE_URL"] = "https://other.example".into();
+    fs::write(&file, changed.to_string()).unwrap();
+    let done = setup(&user, &["claude-code", "--undo"]);
+    let kept = backup(&file);
+    assert!(done.err.contains(kept.to_str().unwrap()), "{done:?}");
+    assert_eq!(text(&kept), before);
+    let after: Value = serde_json::from_str(&text(&file)).unwrap();
+    let env = json!({"MINE": "1", "ANTHROPIC_BASE_URL": "https://other.example"});
+    assert_eq!(after, json!({"env": env, "model": "opus"}));
+    // A later run keeps the copy that is there, and makes its own.
+    setup(&user, &["claude-code", "minimax", "--write", "--replace"]);
+    assert_eq!(text(&kept), before);
+    setup(&user, &["claude-code", "--undo"]);
+    assert_eq!(serde_json::from_str::<Value>(&text(&file)).unwrap(), after);
+    assert_eq!(text(&kept), before);
+}
+
+#[test]
+fn objects_that_become_empty_go_and_comments_of_others_stay() {
+    let user = at_mcp_server();
+    let toml = with_file(&user, ".codex/config.toml", "# Mine.\nmodel = \"x\"\n");
+    setup(&user, &["codex", "work", "--write"]);
+    let changed = text(&toml).replace("\"x\"", "\"y\"");
+    fs::write(&toml, changed).unwrap();
+    setup(&user, &["codex", "--undo"]);
+    assert_eq!(text(&toml).trim_end(), "# Mine.\nmodel = \"y\"");
+
+    let json = with_file(
+        &user,
+        ".cursor/mcp.json",
+        "// Mine.\n{\n  \"a\": 1 // one\n}\n",
+    );
+    setup(&user, &["cursor", "work", "--write"]);
+    let changed = text(&json).replace("\"a\": 1", "\"a\": 2");
+    fs::write(&json, changed).unwrap();
+    setup(&user, &["cursor", "--undo"]);
+    let after = text(&json);
+    assert!(
+        after.contains("// Mine.") && after.contains("// one"),
+        "{after}"
+    );
+    assert!(
+        after.contains("\"a\": 2") && !after.contains("mcpServers"),
+        "{after}"
+    );
+}
+
+#[test]
+fn a_change_of_the_user_between_two_runs_is_not_lost() {
+    let user = signed_in();
+    let file = with_file(&user, ".codex/config.toml", "a = 1\n");
+    setup(&user, &["codex", "qwen", "--write"]);
+    fs::write(&file, format!("b = 2\n{}", text(&file))).unwrap();
+    setup(&user, &["codex", "minimax", "--write"]);
+    setup(&user, &["codex", "--undo"]);
+    assert_eq!(text(&file).trim_end(), "b = 2\na = 1");
+}
+
+#[test]
+fn a_file_that_the_user_removed_or_restored_is_left_so() {
+    let user = at_mcp_server();
+    let file = with_file(&user, ".cursor/mcp.json", "{}");
+    setup(&user, &["cursor", "work", "--write"]);
+    fs::remove_file(&file).unwrap();
+    setup(&user, &["cursor", "--undo"]);
+    assert_eq!(names(&file), ["mcp.json.before-llm-auth"]);
+
+    fs::rename(backup(&file), &file).unwrap();
+    setup(&user, &["cursor", "work", "--write"]);
+    fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    setup(&user, &["cursor", "--undo"]);
+    assert!(!file.parent().unwrap().exists());
+
+    with_file(&user, ".cursor/mcp.json", "{}");
+    setup(&user, &["cursor", "work", "--write"]);
+    fs::write(&file, "{}").unwrap();
+    setup(&user, &["cursor", "--undo"]);
+    assert_eq!((text(&file).as_str(), names(&file).len()), ("{}", 1));
+}
