@@ -11,6 +11,8 @@ mod import;
 mod login;
 mod logout;
 mod mcp;
+mod serve;
+mod served;
 pub(crate) mod shell;
 pub(crate) mod status;
 mod token;
@@ -80,6 +82,9 @@ enum Command {
     /// Run a program with a valid access token in its environment.
     #[command(after_help = examples::EXEC)]
     Exec(exec::ExecArgs),
+    /// Run a proxy for programs that know only a base URL and a key.
+    #[command(after_help = examples::SERVE)]
+    Serve(serve::ServeArgs),
     /// Show the stored sessions. Sends no request.
     Status(status::StatusArgs),
     /// List the accounts and mark the current one of each provider.
@@ -120,6 +125,7 @@ impl Cli {
             Command::Switch(args) => accounts::switch(&args),
             Command::Logout(args) => logout::run(&args),
             Command::Exec(args) => exec::run(&args),
+            Command::Serve(args) => serve::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Mcp(args) => mcp::run(&args),
             Command::Completions(args) => shell::completions(&args),
@@ -156,6 +162,11 @@ impl Command {
                 &args.wanted.session.selector,
             )
             .with(args.wanted.provider_args.clone()),
+            Self::Serve(args) => match args.providers.as_slice() {
+                [provider] => Reporter::for_answer(args.json, *provider, &args.selector)
+                    .with(args.provider_args.clone()),
+                _several => Reporter::for_answer_about_several(args.json),
+            },
             Self::Logout(args) => {
                 Reporter::for_events(args.json, args.session.provider, &args.session.selector)
                     .with(args.provider_args.clone())

@@ -1,11 +1,14 @@
 //! `llm-auth exec`: a program with the access token in its environment.
 
+mod proxied;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
 
 use clap::{Args, ValueHint};
 
+use super::served::KeyArgs;
 use super::token::Wanted;
 use crate::error::Failure;
 use crate::providers::{api_base, ignored_api};
@@ -27,6 +30,14 @@ pub(crate) struct ExecArgs {
     /// Set this variable to the base URL of the API, if the provider has one.
     #[arg(long, value_name = "NAME", value_parser = variable)]
     api_base_env: Option<String>,
+
+    /// Give the program a key and the URL of a proxy in place of the token and the URL of the API.
+    /// The proxy refreshes the token while the program runs, and ends with it.
+    #[arg(long)]
+    proxy: bool,
+
+    #[command(flatten)]
+    key: KeyArgs,
 
     /// Print an error as JSON to standard output, which otherwise belongs to the program.
     #[arg(long)]
@@ -51,12 +62,16 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
             "{name} cannot hold both the access token and the base URL"
         )));
     }
+    if args.proxy {
+        return proxied::run(args);
+    }
+    if !args.key.is_empty() {
+        return Err(Failure::Usage(
+            "--expires, --max-requests and --allow-path limit the key of --proxy: add it".into(),
+        ));
+    }
     let (_key, token) = args.wanted.get()?;
-    let [program, arguments @ ..] = args.command.as_slice() else {
-        return Err(Failure::Usage("no command to run".into()));
-    };
-    let mut command = Command::new(program);
-    command.args(arguments);
+    let mut command = args.program()?;
     without_secrets(&mut command);
     for name in &args.env {
         command.env(name, token.access.expose());
@@ -77,14 +92,35 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
             )),
         }
     }
-    start(command).map_err(|source| Failure::Command {
+    start(command).map_err(|source| cannot_run(args, &source))?
+}
+
+impl ExecArgs {
+    /// The program, with its arguments and the environment of this one.
+    fn program(&self) -> Result<Command, Failure> {
+        let [program, arguments @ ..] = self.command.as_slice() else {
+            return Err(Failure::Usage("no command to run".into()));
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Ok(command)
+    }
+}
+
+fn cannot_run(args: &ExecArgs, source: &io::Error) -> Failure {
+    let program = args.command.first().map(|program| program.display());
+    let program = program.map(|program| program.to_string());
+    Failure::Command {
         code: if source.kind() == io::ErrorKind::NotFound {
             127
         } else {
             126
         },
-        message: Some(format!("cannot run {}: {source}", program.display())),
-    })?
+        message: Some(format!(
+            "cannot run {}: {source}",
+            program.unwrap_or_default()
+        )),
+    }
 }
 
 /// This process becomes the program: signals, terminal and exit code are its own. Returns only

@@ -81,7 +81,7 @@ pub(crate) struct Wanted {
     /// The limit for each request to the provider, and for the refresh of another process
     /// [default: 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {

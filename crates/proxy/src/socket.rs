@@ -1,0 +1,145 @@
+//! A unix socket that only its user can connect to, and that one proxy at a time listens on.
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixListener as StdListener;
+use std::path::{Path, PathBuf};
+
+use llm_auth_core::{Error, ErrorKind, Result};
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::net::{UnixListener, UnixStream};
+
+/// Connections that may wait.
+const BACKLOG: i32 = 1024;
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The device and the number of our socket file: another proxy may have replaced it.
+    own: (u64, u64),
+    /// Locked as long as the socket is ours; the system unlocks it when the process ends.
+    _lock: File,
+}
+
+impl Socket {
+    pub(crate) fn listen(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let failed = |source: io::Error| {
+            let message = format!("cannot listen on the socket {shown}");
+            Error::new(ErrorKind::System, message).with_source(source)
+        };
+        check_directory(path)?;
+        let lock = lock(path)?;
+        match path.symlink_metadata() {
+            Ok(found) if found.file_type().is_socket() => {
+                // Without the lock, what listened there has ended.
+                std::fs::remove_file(path).map_err(failed)?;
+            }
+            Ok(_other) => {
+                let message = format!("{shown} is not a socket: remove it, or choose another path");
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let listener = bind(path).map_err(failed)?;
+        let own = path.symlink_metadata().map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener).map_err(failed)?,
+            path: path.to_owned(),
+            own: number(&own),
+            _lock: lock,
+        })
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        let (stream, _peer) = self.listener.accept().await?;
+        Ok(stream)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self
+            .path
+            .symlink_metadata()
+            .is_ok_and(|found| number(&found) == self.own)
+        {
+            // A socket that stays is replaced by the next proxy.
+            let _stays = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn number(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// No program can connect before it listens, and by then only those of its user may.
+fn bind(path: &Path) -> io::Result<StdListener> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Refuses a directory in which other users can replace the socket by theirs.
+fn check_directory(path: &Path) -> Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let shown = directory.display();
+    let found = directory.metadata().map_err(|source| {
+        let message = format!("cannot look at the directory {shown}: create it first");
+        Error::new(ErrorKind::Config, message).with_source(source)
+    })?;
+    let is_own = found.uid() == rustix::process::geteuid().as_raw();
+    if found.is_dir() && is_own && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "other users may change the directory {shown}, so a socket there is not safe: choose one that \
+         is yours alone"
+    );
+    Err(Error::new(ErrorKind::Config, message))
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(Path::new(&name), flags, Mode::RUSR | Mode::WUSR);
+    let locked = opened.map_err(io::Error::from).map(File::from);
+    let locked = locked.and_then(|file| match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    });
+    match locked {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => {
+            let message = format!(
+                "another proxy listens on the socket {}: use that one, or choose another path",
+                path.display()
+            );
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        Err(source) => {
+            let message = format!("cannot lock {}", Path::new(&name).display());
+            Err(Error::new(ErrorKind::System, message).with_source(source))
+        }
+    }
+}
