@@ -128,8 +128,8 @@ mod tests {
         counters.response(200);
         counters.response(200);
         let open = counters.open();
-        let text = |counters: &Counters| super::text([("qwen", counters)].into_iter());
-        let shown = text(&counters);
+        let shown_of = |counters: &Counters| text([("qwen", counters)].into_iter());
+        let shown = shown_of(&counters);
         for line in [
             "llm_auth_proxy_responses_total{session=\"qwen\",status=\"200\"} 2\n",
             "# TYPE llm_auth_proxy_open_streams gauge\n",
@@ -139,6 +139,6 @@ mod tests {
             assert!(shown.contains(line), "{line} is not in {shown}");
         }
         drop(open);
-        assert!(text(&counters).contains("open_streams{session=\"qwen\"} 0\n"));
+        assert!(shown_of(&counters).contains("open_streams{session=\"qwen\"} 0\n"));
     }
 }

@@ -8,6 +8,7 @@ use hyper::http::response::Parts;
 use hyper::{HeaderMap, Response};
 use llm_auth_core::http::ForwardedBody;
 use llm_auth_core::{ApiResponse, ApiStatus, AuthProvider, Result};
+use serde::de::IgnoredAny;
 
 /// How much of a body is read before it is passed on: no refusal is longer. 64 KiB.
 const LONGEST: usize = 64 * 1024;
@@ -51,8 +52,8 @@ impl Examined {
             };
             length += piece.len();
             examined.read.push(piece);
-            // An array is a stream of parts (Google without `alt=sse`).
-            if what == Wanted::Object && !begins_object(&examined.read) {
+            // An array is a stream of parts (Google without `alt=sse`), and so are several objects.
+            if what == Wanted::Object && !is_unfinished_object(&examined.read.concat()) {
                 break;
             }
         }
@@ -99,12 +100,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json") && !headers.contains_key(CONTENT_ENCODING)
 }
 
-/// Whether a JSON document may be an object, as far as it has come.
-fn begins_object(read: &[Bytes]) -> bool {
-    let mut bytes = read.iter().flatten();
-    bytes
-        .find(|byte| !byte.is_ascii_whitespace())
-        .is_none_or(|first| *first == b'{')
+/// Whether a JSON document may be an object, as far as it has come, and has not come to its end.
+fn is_unfinished_object(read: &[u8]) -> bool {
+    let read = read.trim_ascii_start();
+    let mut documents = serde_json::Deserializer::from_slice(read).into_iter::<IgnoredAny>();
+    match (read.first(), documents.next()) {
+        (None, _) => true,
+        (Some(b'{'), Some(Err(error))) => error.is_eof(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -133,13 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_passed_on_at_its_first_byte() {
-        let begins = |pieces: &[&'static str]| {
-            let pieces: Vec<_> = pieces.iter().map(|piece| Bytes::from(*piece)).collect();
-            begins_object(&pieces)
-        };
-        assert!(begins(&[" \n", "{\"a\""]));
-        assert!(begins(&["  ", "\r\n"]));
-        assert!(!begins(&["\n ", "["]));
+    fn a_document_is_passed_on_as_soon_as_it_is_no_unfinished_object() {
+        for text in ["", " \n", "{", " {\"a\": [{}, \"", "{\"a\": {}"] {
+            assert!(is_unfinished_object(text.as_bytes()), "{text}");
+        }
+        for text in ["[", "\n [{", "{}", "{\"a\": 1}\n", "{}\n{", "{x", "1"] {
+            assert!(!is_unfinished_object(text.as_bytes()), "{text}");
+        }
     }
 }

@@ -206,6 +206,13 @@ impl ProxySession {
         target: &SecureUrl,
     ) -> Result<Response<ProxyBody>, Failure> {
         let access = token.access.expose();
+        if examined.parts.status.is_informational() {
+            let message = format!(
+                "{} wants to speak another protocol than HTTP: use its HTTP API",
+                target.host()
+            );
+            return Err(Failure::new(StatusCode::BAD_GATEWAY, "upgrade", message));
+        }
         if examined.repeats(access) {
             let message = format!(
                 "{} repeated the access token in its response (status {}), which is therefore \
@@ -226,7 +233,8 @@ impl ProxySession {
 
     async fn token(&self) -> Result<Arc<OAuthToken>, Failure> {
         let failure = |error| self.failure(&error);
-        if self.seen().refused.is_some() {
+        let is_recent = |(_, at): &(Secret, Instant)| at.elapsed() < REFUSED;
+        if self.seen().refused.as_ref().is_some_and(is_recent) {
             // Only the store knows of a sign-in by another process.
             self.manager.load().await.map_err(failure)?;
         }

@@ -1,19 +1,22 @@
 //! A unix socket that only its user can connect to, and that one proxy at a time listens on.
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 
-use llm_auth_core::{Error, ErrorKind, Result};
-use rustix::fs::{Mode, OFlags};
+use llm_auth_core::{Error, ErrorKind, Result, files};
+use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{UnixListener, UnixStream};
 
 /// Connections that may wait.
 const BACKLOG: i32 = 1024;
+
+/// A directory in which all users may create files, such as /tmp.
+const SHARED: u32 = 0o1002;
 
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -95,38 +98,40 @@ fn bind(path: &Path) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Refuses a directory in which other users can replace the socket by theirs.
+/// Refuses a directory in which other users can put a socket of theirs, also when ours is gone.
 fn check_directory(path: &Path) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let shown = directory.display();
-    let found = directory.metadata().map_err(|source| {
-        let message = format!("cannot look at the directory {shown}: create it first");
+    files::check_directory(directory).map_err(|source| {
+        let message = format!("the directory {shown} is not safe for a socket");
         Error::new(ErrorKind::Config, message).with_source(source)
     })?;
-    let is_own = found.uid() == rustix::process::geteuid().as_raw();
-    if found.is_dir() && is_own && found.mode() & 0o022 == 0 {
+    let is_own = |found: &Metadata| {
+        let owner = found.uid() == rustix::process::geteuid().as_raw();
+        owner && found.mode() & SHARED != SHARED
+    };
+    if directory.metadata().is_ok_and(|found| is_own(&found)) {
         return Ok(());
     }
     let message = format!(
-        "other users may change the directory {shown}, so a socket there is not safe: choose one that \
-         is yours alone"
+        "the directory {shown} is for several users, so a socket there is not safe: choose one of \
+         your own"
     );
     Err(Error::new(ErrorKind::Config, message))
 }
 
+/// Locks the file beside the socket.
 fn lock(path: &Path) -> Result<File> {
     let mut name = OsString::from(path);
     name.push(".lock");
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(Path::new(&name), flags, Mode::RUSR | Mode::WUSR);
-    let locked = opened.map_err(io::Error::from).map(File::from);
-    let locked = locked.and_then(|file| match file.try_lock() {
+    let name = PathBuf::from(name);
+    let locked = files::open_or_create(&name).and_then(|file| match file.try_lock() {
         Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     });
     match locked {
         Ok(Some(file)) => Ok(file),
@@ -138,7 +143,7 @@ fn lock(path: &Path) -> Result<File> {
             Err(Error::new(ErrorKind::Config, message))
         }
         Err(source) => {
-            let message = format!("cannot lock {}", Path::new(&name).display());
+            let message = format!("cannot lock {}", name.display());
             Err(Error::new(ErrorKind::System, message).with_source(source))
         }
     }

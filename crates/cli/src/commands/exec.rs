@@ -8,6 +8,7 @@ use std::process::Command;
 
 use clap::{Args, ValueHint};
 
+use self::proxied::Variables;
 use super::served::KeyArgs;
 use super::token::Wanted;
 use crate::error::Failure;
@@ -62,8 +63,20 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
             "{name} cannot hold both the access token and the base URL"
         )));
     }
+    let mut command = args.program()?;
+    without_secrets(&mut command);
     if args.proxy {
-        return proxied::run(args);
+        let Some(url) = &args.api_base_env else {
+            return Err(Failure::Usage(
+                "--proxy requires --api-base-env NAME, where the program finds the proxy".into(),
+            ));
+        };
+        let variables = Variables {
+            keys: &args.env,
+            url,
+        };
+        let status = proxied::run(command, &args.wanted, &variables, &args.key)?;
+        return proxied::ended(status.map_err(|source| cannot_run(args, &source))?);
     }
     if !args.key.is_empty() {
         return Err(Failure::Usage(
@@ -71,8 +84,6 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
         ));
     }
     let (_key, token) = args.wanted.get()?;
-    let mut command = args.program()?;
-    without_secrets(&mut command);
     for name in &args.env {
         command.env(name, token.access.expose());
     }

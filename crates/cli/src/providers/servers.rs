@@ -91,7 +91,7 @@ pub(crate) fn load(name: &str) -> Result<Option<Server>, String> {
     let unusable = |why: &str| {
         let file = file.display();
         format!(
-            "the server in {file} cannot be used: {why}; mend the file, or remove it and sign in"
+            "the server in {file} cannot be used: {why}; correct the file, or remove it and sign in"
         )
     };
     let read = file.parent().map_or(Ok(()), files::check_directory);

@@ -2,54 +2,69 @@
 
 use std::io;
 use std::pin::pin;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use llm_auth_proxy::{Listener, Proxy};
 use tokio::process::Child;
 
-use super::{ExecArgs, cannot_run};
-use crate::commands::served::Served;
+use crate::commands::served::{KeyArgs, Served};
+use crate::commands::token::Wanted;
 use crate::error::Failure;
 use crate::session::runtime;
 use crate::system::core_dumps;
-use crate::system::env::without_secrets;
 use crate::system::signals::Passed;
 
-/// Runs the program; this process passes its signals on, serves it, and ends as it does.
-pub(super) fn run(args: &ExecArgs) -> Result<(), Failure> {
-    let Some(url) = &args.api_base_env else {
-        return Err(Failure::Usage(
-            "--proxy requires --api-base-env NAME, where the program finds the proxy".into(),
-        ));
-    };
+/// Where the program finds the proxy.
+pub(super) struct Variables<'a> {
+    /// The variables for the key.
+    pub(super) keys: &'a [String],
+    /// The variable for the base URL.
+    pub(super) url: &'a str,
+}
+
+/// Runs the program; this process passes its signals on and serves it. The inner error is that the
+/// program cannot be run.
+pub(super) fn run(
+    mut command: Command,
+    wanted: &Wanted,
+    variables: &Variables<'_>,
+    limits: &KeyArgs,
+) -> Result<io::Result<ExitStatus>, Failure> {
     // A session that cannot be used is an error now, not one of the program later.
-    args.wanted.get()?;
-    let wanted = &args.wanted;
+    wanted.get()?;
     let (provider, selector) = (wanted.session.provider, &wanted.session.selector);
     let served = Served::new(provider, selector, &wanted.provider_args, wanted.timeout)?;
     let managers = [served.manager.clone()];
     runtime::run_to_the_end(&managers, async {
         let listener = Listener::loopback(0).await?;
-        let key = args.key.key()?;
-        let mut command = args.program()?;
-        without_secrets(&mut command);
-        for name in &args.env {
+        let key = limits.key()?;
+        for name in variables.keys {
             command.env(name, key.secret().expose());
         }
-        command.env(url, listener.base_url(provider.name()));
+        command.env(variables.url, listener.base_url(provider.name()));
         let proxy = Proxy::new().session(served.session).key(key);
         // Before the program is there, so that no signal is lost.
         let mut signals = Passed::listen();
-        let mut child = start(command).map_err(|source| cannot_run(args, &source))?;
+        let mut child = match start(command) {
+            Ok(child) => child,
+            Err(source) => return Ok(Err(source)),
+        };
         let mut serving = pin!(proxy.serve(listener, std::future::pending()));
         loop {
             tokio::select! {
-                status = child.wait() => return ended(status),
-                failed = &mut serving => return Ok(failed?),
+                status = child.wait() => return status.map(Ok).map_err(lost),
+                Err(failed) = &mut serving => return Err(failed.into()),
                 signal = signals.next() => signal.send_to(&child),
             }
         }
     })
+}
+
+fn lost(error: io::Error) -> Failure {
+    Failure::Command {
+        code: 1,
+        message: Some(format!("cannot wait for the program: {error}")),
+    }
 }
 
 /// Starts the program with the limit for core dumps that this process began with.
@@ -61,11 +76,7 @@ fn start(command: Command) -> io::Result<Child> {
 }
 
 /// Ends as the program did: with its exit code, or with 128 and the number of its signal.
-fn ended(status: io::Result<std::process::ExitStatus>) -> Result<(), Failure> {
-    let status = status.map_err(|error| Failure::Command {
-        code: 1,
-        message: Some(format!("cannot wait for the program: {error}")),
-    })?;
+pub(super) fn ended(status: ExitStatus) -> Result<(), Failure> {
     let code = match status.code() {
         Some(0) => return Ok(()),
         Some(code) => u8::try_from(code).unwrap_or(1),

@@ -1,6 +1,5 @@
 //! The file that a client reads its key from.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use llm_auth_core::Secret;
@@ -16,18 +15,10 @@ pub(super) struct KeyFile {
 impl KeyFile {
     /// Writes the key. What stands at the path is replaced, as a whole.
     pub(super) fn write(path: &Path, key: &Secret) -> Result<Self, Failure> {
-        let written = || -> io::Result<()> {
-            let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
-            // With the mode 0600.
-            let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-            writeln!(file, "{}", key.expose())?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            Ok(())
-        };
-        written().map_err(|error| Failure::Config {
+        let line = format!("{}\n", key.expose());
+        llm_auth_core::files::replace(path, line.as_bytes()).map_err(|error| Failure::Config {
             message: format!("cannot write the key to {}: {error}", path.display()),
-            advice: "name a file in a directory that you may write to with --key-file".into(),
+            advice: "name a file in a directory of your own with --key-file".into(),
         })?;
         Ok(Self {
             path: path.to_owned(),

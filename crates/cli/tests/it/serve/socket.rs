@@ -70,10 +70,13 @@ fn what_is_no_socket_is_not_removed_and_a_shared_directory_is_refused() {
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     let shared = user.directory.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
-    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o777)).unwrap();
     let elsewhere = shared.join("proxy.socket");
-    let serve = ["serve", "qwen", "--socket", elsewhere.to_str().unwrap()];
-    user.run(&serve).assert_failed(1, "other users may change");
+    for (mode, why) in [(0o777, "is not safe"), (0o1777, "is for several users")] {
+        std::fs::set_permissions(&shared, PermissionsExt::from_mode(mode)).unwrap();
+        let serve = ["serve", "qwen", "--socket", elsewhere.to_str().unwrap()];
+        user.run(&serve).assert_failed(1, why);
+    }
+    assert_eq!(std::fs::read_dir(&shared).unwrap().count(), 0);
     // One that another program listens on is not ours either, once it is gone.
     std::fs::remove_file(&path).unwrap();
     drop(UnixListener::bind(&path).unwrap());

@@ -61,6 +61,44 @@ fn a_stream_that_its_api_cuts_off_is_cut_off_for_the_client_too() {
     assert_eq!(qwen.counters().streams, 1);
 }
 
+/// Servers that stream objects call that JSON too.
+#[test]
+fn the_first_of_several_objects_is_not_held_back() {
+    let (upstream, release) = in_two_parts(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+         3\r\n{}\n\r\n",
+        "3\r\n{}\n\r\n0\r\n\r\n",
+    );
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let mut stream = proxy.open(Request::get("/qwen/x"));
+    assert_eq!(stream.chunk().as_deref(), Some("{}\n"));
+    release.send(()).unwrap();
+    assert_eq!(stream.rest(), ("{}\n".to_owned(), true));
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_stream_at_the_api() {
+    let (ended, end) = std::sync::mpsc::channel();
+    let ended = std::sync::Mutex::new(ended);
+    let upstream = Upstream::with(move |_, mut stream| {
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        let mut written = stream.write_all(head.as_bytes());
+        while written.is_ok() {
+            written = stream.write_all(b"data: {}\n\n");
+        }
+        // The test has ended if it does not hear it.
+        let _heard = ended.lock().unwrap().send(());
+    });
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let mut stream = proxy.open(Request::get("/qwen/x"));
+    stream.until("data");
+    drop(stream);
+    end.recv_timeout(PATIENCE).unwrap();
+}
+
 #[test]
 fn a_large_upload_begins_before_it_has_ended() {
     // Longer than what is kept of a body.
