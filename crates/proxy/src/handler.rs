@@ -1,4 +1,6 @@
 //! From a request to its response: the key, the session, the API.
+//!
+//! See decision 0060.
 
 use std::time::Duration;
 

@@ -73,7 +73,7 @@ impl Listener {
         bound.map_err(|source| {
             let message = match source.kind() {
                 io::ErrorKind::AddrInUse => {
-                    format!("the port {port} is in use: choose another, or 0 for a free one")
+                    format!("the port {port} is in use")
                 }
                 _ => format!("cannot listen on the port {port} of this computer"),
             };

@@ -43,7 +43,7 @@ impl Socket {
                 std::fs::remove_file(path).map_err(failed)?;
             }
             Ok(_other) => {
-                let message = format!("{shown} is not a socket: remove it, or choose another path");
+                let message = format!("{shown} is not a socket");
                 return Err(Error::new(ErrorKind::Config, message));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -116,10 +116,8 @@ fn check_directory(path: &Path) -> Result<()> {
     if directory.metadata().is_ok_and(|found| is_own(&found)) {
         return Ok(());
     }
-    let message = format!(
-        "the directory {shown} is for several users, so a socket there is not safe: choose one of \
-         your own"
-    );
+    let message =
+        format!("the directory {shown} is for several users, so a socket there is not safe");
     Err(Error::new(ErrorKind::Config, message))
 }
 
@@ -136,10 +134,7 @@ fn lock(path: &Path) -> Result<File> {
     match locked {
         Ok(Some(file)) => Ok(file),
         Ok(None) => {
-            let message = format!(
-                "another proxy listens on the socket {}: use that one, or choose another path",
-                path.display()
-            );
+            let message = format!("another proxy listens on the socket {}", path.display());
             Err(Error::new(ErrorKind::Config, message))
         }
         Err(source) => {

@@ -7,14 +7,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
-use llm_auth_core::{Secret, SessionKey};
+use llm_auth_core::{Error, Secret, SessionKey};
 use llm_auth_proxy::{Listener, Proxy};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use self::key_file::KeyFile;
 use super::served::{KeyArgs, Served};
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
@@ -57,8 +57,8 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     metrics: bool,
 
-    /// The limit for connecting, for each request to the provider, and for the refresh of another
-    /// process [default: 10, 20 and 60].
+    /// The limit for each request to the provider, and for the refresh of another process
+    /// [default: 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     timeout: Option<Duration>,
 
@@ -140,16 +140,31 @@ async fn serve(
 }
 
 async fn listen(args: &ServeArgs) -> Result<Listener, Failure> {
-    let Some(path) = &args.socket else {
-        return Ok(Listener::loopback(args.port.unwrap_or_default()).await?);
+    let (listener, advice) = match &args.socket {
+        Some(path) => (
+            socket(path)?,
+            "name a socket in a directory of your own with --socket",
+        ),
+        None => (
+            Listener::loopback(args.port.unwrap_or_default()).await,
+            "omit --port for a free one",
+        ),
     };
-    #[cfg(unix)]
-    return Ok(Listener::unix(path)?);
-    #[cfg(not(unix))]
-    return Err(Failure::Usage(format!(
-        "no unix socket can be made on this system ({}): use --port",
-        path.display()
-    )));
+    listener.map_err(|error| Failure::Config {
+        message: chain(&error),
+        advice: advice.into(),
+    })
+}
+
+#[cfg(unix)]
+fn socket(path: &Path) -> Result<Result<Listener, Error>, Failure> {
+    Ok(Listener::unix(path))
+}
+
+#[cfg(not(unix))]
+fn socket(_path: &Path) -> Result<Result<Listener, Error>, Failure> {
+    let message = "this system has no unix sockets that are for one user: use --port";
+    Err(Failure::Usage(message.into()))
 }
 
 /// After the first signal, requests that have begun may end; the second ends them.

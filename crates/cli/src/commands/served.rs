@@ -21,11 +21,11 @@ use crate::time;
 /// What limits the key of a proxy.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct KeyArgs {
-    /// End the key after this time.
+    /// End the key of the proxy after this time.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     expires: Option<Duration>,
 
-    /// End the key after this number of requests.
+    /// End the key of the proxy after this number of requests.
     #[arg(long, value_name = "COUNT")]
     max_requests: Option<u64>,
 
