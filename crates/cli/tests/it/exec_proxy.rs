@@ -62,6 +62,7 @@ fn the_program_calls_the_api_with_a_key_that_ends_with_it_and_never_has_the_toke
     let response = chat(url, key);
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(response.contains("one two"), "{response}");
+    let first = user.stored("qwen");
     // A token that ends meanwhile is the proxy's concern.
     user.kit.qwen().expire_access_tokens();
     assert!(chat(url, key).starts_with("HTTP/1.1 200"));
@@ -71,9 +72,13 @@ fn the_program_calls_the_api_with_a_key_that_ends_with_it_and_never_has_the_toke
     let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap();
     let arguments = String::from_utf8_lossy(&arguments);
     assert!(environment.contains(key), "{environment}");
+    assert_ne!(first["access"], stored["access"]);
     for name in ["access", "refresh"] {
-        let secret = stored[name].as_str().unwrap();
-        assert!(!environment.contains(secret) && !arguments.contains(secret));
+        for session in [&first, &stored] {
+            let secret = session[name].as_str().unwrap();
+            assert!(!environment.contains(secret), "{name}: {environment}");
+            assert!(!arguments.contains(secret), "{name}: {arguments}");
+        }
     }
     assert!(
         !environment.contains("LLM_AUTH_ACCESS_TOKEN"),
@@ -98,8 +103,9 @@ fn signals_are_the_program_s_and_its_end_by_one_is_the_exit_code() {
         (Signal::QUIT, "QUIT"),
         (Signal::USR1, "USR1"),
     ] {
-        let script =
-            format!("trap 'echo heard; exit 7' {name}; echo ready; while :; do sleep 0.1; done");
+        let script = format!(
+            "trap 'echo heard; exit 7' {name}; echo ready; for i in $(seq 300); do sleep 0.1; done"
+        );
         let mut child = user.start(&exec(&[], &script));
         let mut ready = [0; 6];
         child

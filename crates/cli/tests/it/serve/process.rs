@@ -38,6 +38,23 @@ impl Proxy {
         Self { child, started }
     }
 
+    /// The message of one that does not start. One that does is ended.
+    pub(super) fn refused(user: &User, args: &[&str]) -> String {
+        let args = [&["serve", "--json"], args].concat();
+        let mut child = user.start(&args);
+        let mut line = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut line).unwrap();
+        // It has ended already.
+        let _ended = child.kill();
+        let done = Done::from(child.wait_with_output().unwrap());
+        let printed: Value = serde_json::from_str(&line).unwrap();
+        let message = printed["error"]["message"].as_str();
+        let message = message.unwrap_or_else(|| panic!("it started: {done:?}"));
+        assert!(printed["error"]["advice"].is_string(), "{printed}");
+        message.to_owned()
+    }
+
     pub(super) fn key(&self) -> &str {
         self.started["key"].as_str().unwrap()
     }

@@ -51,8 +51,8 @@ fn a_socket_is_for_its_user_only_and_is_removed_in_the_end() {
 fn two_proxies_do_not_share_a_socket_and_one_that_was_left_behind_is_replaced() {
     let (user, path, text) = signed_in();
     let first = Proxy::start(&user, &["qwen", "--socket", &text]);
-    user.run(&["serve", "qwen", "--socket", &text])
-        .assert_failed(1, "another proxy listens on the socket");
+    let why = Proxy::refused(&user, &["qwen", "--socket", &text]);
+    assert!(why.contains("another proxy listens on the socket"), "{why}");
     assert!(send(&first, &path).starts_with("HTTP/1.1 200"));
     first.signal(Signal::KILL);
     first.wait();
@@ -65,16 +65,16 @@ fn two_proxies_do_not_share_a_socket_and_one_that_was_left_behind_is_replaced() 
 fn what_is_no_socket_is_not_removed_and_a_shared_directory_is_refused() {
     let (user, path, text) = signed_in();
     std::fs::write(&path, "mine").unwrap();
-    let serve = ["serve", "qwen", "--socket", &text];
-    user.run(&serve).assert_failed(1, "is not a socket");
+    let why = Proxy::refused(&user, &["qwen", "--socket", &text]);
+    assert!(why.contains("is not a socket"), "{why}");
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     let shared = user.directory.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
     let elsewhere = shared.join("proxy.socket");
     for (mode, why) in [(0o777, "is not safe"), (0o1777, "is for several users")] {
         std::fs::set_permissions(&shared, PermissionsExt::from_mode(mode)).unwrap();
-        let serve = ["serve", "qwen", "--socket", elsewhere.to_str().unwrap()];
-        user.run(&serve).assert_failed(1, why);
+        let refused = Proxy::refused(&user, &["qwen", "--socket", elsewhere.to_str().unwrap()]);
+        assert!(refused.contains(why), "{refused}");
     }
     assert_eq!(std::fs::read_dir(&shared).unwrap().count(), 0);
     // One that another program listens on is not ours either, once it is gone.
