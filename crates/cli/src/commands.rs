@@ -12,6 +12,8 @@ mod keep;
 mod login;
 mod logout;
 mod mcp;
+mod serve;
+mod served;
 mod setup;
 pub(crate) mod shell;
 pub(crate) mod status;
@@ -86,6 +88,9 @@ enum Command {
     /// Keep a file fresh that holds the access token for programs that read it again and again.
     #[command(after_help = examples::KEEP)]
     Keep(keep::KeepArgs),
+    /// Run a proxy for programs that know only a base URL and a key.
+    #[command(after_help = examples::SERVE)]
+    Serve(serve::ServeArgs),
     /// Show the stored sessions. Sends no request.
     Status(status::StatusArgs),
     /// List the accounts and mark the current one of each provider.
@@ -130,6 +135,7 @@ impl Cli {
             Command::Logout(args) => logout::run(&args),
             Command::Exec(args) => exec::run(&args),
             Command::Keep(args) => keep::run(&args),
+            Command::Serve(args) => serve::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Mcp(args) => mcp::run(&args),
             Command::Setup(args) => setup::run(&args),
@@ -173,6 +179,11 @@ impl Command {
                 &args.wanted.session.selector,
             )
             .with(args.wanted.provider_args.clone()),
+            Self::Serve(args) => match args.providers.as_slice() {
+                [provider] => Reporter::for_answer(args.json, *provider, &args.selector)
+                    .with(args.provider_args.clone()),
+                _several => Reporter::for_answer_about_several(args.json),
+            },
             Self::Logout(args) => {
                 Reporter::for_events(args.json, args.session.provider, &args.session.selector)
                     .with(args.provider_args.clone())

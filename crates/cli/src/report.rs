@@ -88,6 +88,14 @@ impl Reporter {
         }
     }
 
+    /// For a command whose answer is one object, about several sessions.
+    pub(crate) fn for_answer_about_several(json: bool) -> Self {
+        Self {
+            json: if json { Form::Answer } else { Form::None },
+            ..Self::without_session(json)
+        }
+    }
+
     /// For a call with wrong arguments.
     pub(crate) fn for_usage(is_answer: bool) -> Self {
         Self {

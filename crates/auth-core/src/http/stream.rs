@@ -20,7 +20,7 @@ use crate::secure_url::SecureUrl;
 
 /// A stream may stay open for days, and the client's time limit cannot be switched off for one
 /// request: 30 years.
-const ENDLESS: Duration = Duration::from_secs(30 * 365 * 86_400);
+pub(super) const ENDLESS: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// A request for [`HttpClient::stream`].
 ///

@@ -8,6 +8,7 @@ use llm_auth_core::{ErrorKind, HttpClient, ManualClock, Secret, SecureUrl, Times
 use tokio::net::TcpListener;
 
 mod bodies;
+mod forwarding;
 mod proxies;
 mod streams;
 

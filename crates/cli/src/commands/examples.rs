@@ -14,7 +14,14 @@ Examples:
 pub(super) const EXEC: &str = "\
 Examples:
   llm-auth exec qwen my-agent --verbose
-  llm-auth exec minimax --env ANTHROPIC_AUTH_TOKEN --api-base-env ANTHROPIC_BASE_URL -- my-agent";
+  llm-auth exec minimax --env ANTHROPIC_AUTH_TOKEN --api-base-env ANTHROPIC_BASE_URL -- my-agent
+  llm-auth exec qwen --proxy --env OPENAI_API_KEY --api-base-env OPENAI_BASE_URL -- my-agent";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  llm-auth serve qwen minimax
+  llm-auth serve qwen --port 8090 --key-file ~/.config/my-agent/key
+  llm-auth exec qwen --proxy --env OPENAI_API_KEY --api-base-env OPENAI_BASE_URL -- my-agent";
 
 pub(super) const KEEP: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! `llm-auth exec`: a program with the access token in its environment.
 
+mod proxied;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
@@ -7,6 +9,7 @@ use std::process::Command;
 use clap::{Args, ValueHint};
 use llm_auth_core::Api;
 
+use super::served::KeyArgs;
 use super::token::Wanted;
 use super::tools::Variables;
 use crate::error::Failure;
@@ -21,6 +24,14 @@ pub(crate) struct ExecArgs {
 
     #[command(flatten)]
     variables: Variables,
+
+    /// Give the program a key and the URL of a proxy in place of the token and the URL of the API.
+    /// The proxy refreshes the token while the program runs, and ends with it.
+    #[arg(long)]
+    proxy: bool,
+
+    #[command(flatten)]
+    key: KeyArgs,
 
     /// Print an error as JSON to standard output, which otherwise belongs to the program.
     #[arg(long)]
@@ -39,14 +50,23 @@ pub(crate) struct ExecArgs {
 
 pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     args.variables.check(args.wanted.session.provider)?;
+    let mut command = args.program()?;
+    without_secrets(&mut command);
+    for name in args.variables.unset() {
+        command.env_remove(name);
+    }
+    if args.proxy {
+        args.variables.check_base()?;
+        let status = proxied::run(command, &args.wanted, &args.variables, &args.key)?;
+        return proxied::ended(status.map_err(|source| cannot_run(args, &source))?);
+    }
+    if !args.key.is_empty() {
+        return Err(Failure::Usage(
+            "--expires, --max-requests and --allow-path limit the key of --proxy: add it".into(),
+        ));
+    }
     let wanted = &args.wanted;
     let (_key, token) = wanted.get(None)?;
-    let [program, arguments @ ..] = args.command.as_slice() else {
-        return Err(Failure::Usage("no command to run".into()));
-    };
-    let mut command = Command::new(program);
-    command.args(arguments);
-    without_secrets(&mut command);
     let api = match args.variables.need_api() {
         true => {
             let name = wanted.session.provider;
@@ -58,18 +78,36 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
         }
         false => Api::default(),
     };
-    command.envs(args.variables.values(&api, &token)?);
-    for name in args.variables.unset() {
-        command.env_remove(name);
+    command.envs(args.variables.values(&api, token.access.expose())?);
+    start(command).map_err(|source| cannot_run(args, &source))?
+}
+
+impl ExecArgs {
+    /// The program, with its arguments and the environment of this one.
+    fn program(&self) -> Result<Command, Failure> {
+        let [program, arguments @ ..] = self.command.as_slice() else {
+            return Err(Failure::Usage("no command to run".into()));
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Ok(command)
     }
-    start(command).map_err(|source| Failure::Command {
+}
+
+fn cannot_run(args: &ExecArgs, source: &io::Error) -> Failure {
+    let program = args.command.first().map(|program| program.display());
+    let program = program.map(|program| program.to_string());
+    Failure::Command {
         code: if source.kind() == io::ErrorKind::NotFound {
             127
         } else {
             126
         },
-        message: Some(format!("cannot run {}: {source}", program.display())),
-    })?
+        message: Some(format!(
+            "cannot run {}: {source}",
+            program.unwrap_or_default()
+        )),
+    }
 }
 
 /// This process becomes the program: signals, terminal and exit code are its own. Returns only

@@ -90,7 +90,7 @@ fn print(
         Format::Header => streams::document(format::header_lines(&api, token).as_bytes()),
         Format::HeadersJson => streams::json(&format::headers(&api, token)),
         Format::Env | Format::Powershell | Format::Fish => {
-            let variables = args.variables.values(&api, token)?;
+            let variables = args.variables.values(&api, token.access.expose())?;
             let lines = format::assignments(format, args.variables.unset(), &variables)?;
             streams::document(lines.as_bytes())
         }

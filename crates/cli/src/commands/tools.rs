@@ -126,6 +126,23 @@ impl Variables {
         self.names.api_base_env.is_some() || self.has("{api}") || self.has("{headers}")
     }
 
+    /// Checks that a program finds a proxy.
+    pub(super) fn check_base(&self) -> Result<(), Failure> {
+        if self.names.api_base_env.is_some() || self.has("{api}") {
+            return Ok(());
+        }
+        Err(Failure::Usage(match &self.tool {
+            Some(Named(tool)) => {
+                format!("{} takes no base URL, so it cannot use a proxy", tool.name)
+            }
+            None => {
+                "--proxy requires --api-base-env NAME or --as TOOL, where the program finds the \
+                     proxy"
+                    .into()
+            }
+        }))
+    }
+
     fn has(&self, value: &str) -> bool {
         let of_tool = |Named(tool): &Named| tool.variables.values().any(|other| other == value);
         self.tool.as_ref().is_some_and(of_tool)
@@ -152,11 +169,7 @@ impl Variables {
     /// # Errors
     ///
     /// A tool that would send the token to a server of its own choice, because the API is unknown.
-    pub(super) fn values(
-        &self,
-        api: &Api,
-        token: &OAuthToken,
-    ) -> Result<Vec<(String, String)>, Failure> {
+    pub(super) fn values(&self, api: &Api, access: &str) -> Result<Vec<(String, String)>, Failure> {
         if let (Some(Named(tool)), None) = (&self.tool, &api.base)
             && self.has("{api}")
         {
@@ -183,7 +196,7 @@ impl Variables {
         });
         let wanted = plain.chain(base).chain(of_tool);
         let filled = wanted.filter_map(|(name, value)| {
-            let value = filled(name, value, api, token)?;
+            let value = filled(name, value, api, access)?;
             Some((name.to_owned(), value))
         });
         Ok(filled.collect())
@@ -218,9 +231,9 @@ impl Tool {
     }
 }
 
-fn filled(name: &str, value: &str, api: &Api, token: &OAuthToken) -> Option<String> {
+fn filled(name: &str, value: &str, api: &Api, access: &str) -> Option<String> {
     match value {
-        "{token}" => Some(token.access.expose().to_owned()),
+        "{token}" => Some(access.to_owned()),
         "{api}" => {
             if api.base.is_none() {
                 say(&format!(

@@ -39,7 +39,7 @@ fn reporter(command: clap::Command) -> Option<Reporter> {
         let mut words = std::env::args_os().take_while(|word| word != "--");
         asks |= words.any(|word| word == "--json");
     }
-    let is_answer = ["exec", "token"].contains(&command);
+    let is_answer = ["exec", "serve", "token"].contains(&command);
     asks.then(|| Reporter::for_usage(is_answer))
 }
 

@@ -30,21 +30,8 @@ pub(crate) fn run<T>(
     work: impl Future<Output = Result<T, Failure>>,
     after: impl FnOnce() -> String,
 ) -> Result<T, Failure> {
-    // The client file and the certificates have been read; from here on there are fresh tokens.
-    core_dumps::not_dumpable();
-    let system = |source: io::Error| Failure::Config {
-        message: format!("the operating system denied a resource: {source}"),
-        advice: "check the limits of this user (`ulimit -a`)".into(),
-    };
-    let runtime = check_descriptors()
-        .and_then(|()| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-        })
-        .map_err(system)?;
-    let outcome = runtime.block_on(async {
-        let mut signals = Signals::listen().map_err(system)?;
+    on_runtime(async {
+        let mut signals = Signals::listen().map_err(|error| system(&error))?;
         let mut work = Box::pin(work);
         let code = tokio::select! {
             biased;
@@ -63,7 +50,55 @@ pub(crate) fn run<T>(
             }
         };
         Err(Failure::Signal { code, message })
-    });
+    })
+}
+
+/// Runs work that receives the signals itself. What the managers have begun by its end is finished
+/// and stored; another signal ends that at once.
+pub(crate) fn run_until_signal<T>(
+    managers: &[AuthManager],
+    work: impl AsyncFnOnce(&mut Signals) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    on_runtime(async {
+        let mut signals = Signals::listen().map_err(|error| system(&error))?;
+        let done = work(&mut signals).await;
+        if let End::InTheMiddle(_why) = wind_down(managers, &mut signals).await {
+            llm_auth_core::skip_exit_wait();
+        }
+        done
+    })
+}
+
+/// Runs work that passes signals on to where they belong; it ends by itself.
+pub(crate) fn run_to_the_end<T>(
+    managers: &[AuthManager],
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    on_runtime(async {
+        let done = Box::pin(work).await;
+        let _end = settle(managers).await;
+        done
+    })
+}
+
+fn system(source: &io::Error) -> Failure {
+    Failure::Config {
+        message: format!("the operating system denied a resource: {source}"),
+        advice: "check the limits of this user (`ulimit -a`)".into(),
+    }
+}
+
+fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // The client file and the certificates have been read; from here on there are fresh tokens.
+    core_dumps::not_dumpable();
+    let runtime = check_descriptors()
+        .and_then(|()| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+        })
+        .map_err(|error| system(&error))?;
+    let outcome = runtime.block_on(work);
     // A blocked system call is not waited for.
     runtime.shutdown_background();
     outcome

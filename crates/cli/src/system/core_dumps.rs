@@ -44,6 +44,9 @@ fn names_descriptor(text: &OsStr) -> bool {
 #[cfg(not(unix))]
 pub(crate) fn no_core_dumps() {}
 
+#[cfg(not(unix))]
+pub(crate) fn restore() {}
+
 #[cfg(unix)]
 mod unix {
     use std::sync::OnceLock;
@@ -72,7 +75,7 @@ mod unix {
         });
     }
 
-    /// The limit as it was, for a program that takes the place of this one.
+    /// The limit as it was, for a program that takes the place of this one or that it starts.
     pub(crate) fn restore() {
         if let Some(before) = BEFORE.get() {
             let _never_refused = setrlimit(Resource::Core, *before);

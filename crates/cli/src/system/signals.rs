@@ -1,7 +1,7 @@
 //! The signals that end a command or stop it.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{Signals, Stops, stop_this_process};
+pub(crate) use self::unix::{Passed, Signals, Stops, stop_this_process};
 
 #[cfg(unix)]
 mod unix {
@@ -41,6 +41,68 @@ mod unix {
             })
             .await
         }
+    }
+
+    /// The signals that a program gets whose place this one takes.
+    const PASSED: [Number; 6] = [
+        Number::HUP,
+        Number::INT,
+        Number::QUIT,
+        Number::TERM,
+        Number::USR1,
+        Number::USR2,
+    ];
+
+    /// The signals that are passed on to a child.
+    pub(crate) struct Passed(Vec<(Signal, Number)>);
+
+    /// A signal for a child.
+    pub(crate) struct ForChild(Number);
+
+    impl Passed {
+        pub(crate) fn listen() -> Self {
+            let ignored = ignored();
+            let wanted = PASSED.iter().filter(|number| !has(ignored, **number));
+            // What cannot be heard ends this process, and with it the proxy.
+            let signals = wanted.filter_map(|number| Some((listen_to(*number).ok()?, *number)));
+            Self(signals.collect())
+        }
+
+        pub(crate) async fn next(&mut self) -> ForChild {
+            std::future::poll_fn(|context| {
+                for (signal, number) in &mut self.0 {
+                    if signal.poll_recv(context).is_ready() {
+                        return std::task::Poll::Ready(ForChild(*number));
+                    }
+                }
+                std::task::Poll::Pending
+            })
+            .await
+        }
+    }
+
+    impl ForChild {
+        pub(crate) fn send_to(&self, child: &tokio::process::Child) {
+            let is_of_terminal = [Number::INT, Number::QUIT].contains(&self.0);
+            if is_of_terminal && is_in_foreground() {
+                // The terminal sends it to the child too: twice means more to many programs.
+                return;
+            }
+            let id = child.id().and_then(|id| i32::try_from(id).ok());
+            if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+                // A child that has ended needs none.
+                let _ended = kill_process(id, self.0);
+            }
+        }
+    }
+
+    /// Whether Ctrl-C of a terminal is for this process, and so for its children.
+    fn is_in_foreground() -> bool {
+        let terminal = std::fs::File::open("/dev/tty");
+        let group = terminal
+            .ok()
+            .and_then(|file| rustix::termios::tcgetpgrp(file).ok());
+        group.is_some_and(|group| group == rustix::process::getpgrp())
     }
 
     /// Ctrl-Z, and the signal that continues the process.
@@ -127,6 +189,32 @@ impl Stops {
     pub(crate) async fn next(&mut self) -> bool {
         std::future::pending().await
     }
+}
+
+/// The console sends Ctrl-C to the child too.
+#[cfg(not(unix))]
+pub(crate) struct Passed;
+
+#[cfg(not(unix))]
+pub(crate) struct ForChild;
+
+#[cfg(not(unix))]
+impl Passed {
+    pub(crate) fn listen() -> Self {
+        Self
+    }
+
+    pub(crate) async fn next(&mut self) -> ForChild {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => ForChild,
+            Err(_no_handler) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl ForChild {
+    pub(crate) fn send_to(&self, _child: &tokio::process::Child) {}
 }
 
 #[cfg(not(unix))]

@@ -25,6 +25,8 @@ mod demo;
 mod doctor;
 #[cfg(unix)]
 mod exec;
+#[cfg(target_os = "linux")]
+mod exec_proxy;
 mod exit_codes;
 mod gochat_files;
 #[cfg(unix)]
@@ -46,6 +48,8 @@ mod readme;
 mod refused;
 mod remote_login;
 mod secrets;
+#[cfg(unix)]
+mod serve;
 mod session_files;
 #[cfg(unix)]
 mod setup;

@@ -63,7 +63,7 @@ pub(super) fn variables(
     token: &OAuthToken,
 ) -> Result<Secret, Failure> {
     let api = variables.api(provider, token)?;
-    let values = variables.values(&api, token)?;
+    let values = variables.values(&api, token.access.expose())?;
     format::assignments(Format::Env, variables.unset(), &values).map(Secret::from)
 }
 

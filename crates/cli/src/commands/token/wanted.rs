@@ -45,7 +45,7 @@ pub(crate) struct Wanted {
     /// The limit for each request to the provider, and for the refresh of another process
     /// [default: 20 and 60].
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     /// Whether the same is wanted again and again, so that nothing is printed about it.
     #[arg(skip)]

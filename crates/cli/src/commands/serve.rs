@@ -1,0 +1,250 @@
+//! `llm-auth serve`: a proxy for programs that know only a base URL and a key.
+
+mod key_file;
+
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use llm_auth_core::{Error, Secret, SessionKey};
+use llm_auth_proxy::{Listener, Proxy};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use self::key_file::KeyFile;
+use super::served::{KeyArgs, Served};
+use crate::error::{Failure, chain};
+use crate::providers::{ProviderArgs, ProviderName};
+use crate::session::runtime;
+use crate::session::selector::SessionSelector;
+use crate::system::files;
+use crate::system::signals::Signals;
+use crate::time;
+use crate::ui::streams::{self, VERSION};
+
+/// How long open requests may take to end before anything is printed about them.
+const SOON: Duration = Duration::from_millis(100);
+
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The providers, each at the path of its name.
+    #[arg(ignore_case = true, required = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
+    pub(crate) providers: Vec<ProviderName>,
+
+    #[command(flatten)]
+    pub(crate) selector: SessionSelector,
+
+    #[command(flatten)]
+    pub(crate) provider_args: ProviderArgs,
+
+    /// Listen on this port of 127.0.0.1 [default: a free one].
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// Listen on this unix socket, which only this user may connect to.
+    #[arg(long, value_name = "PATH", conflicts_with = "port", value_hint = ValueHint::FilePath)]
+    socket: Option<PathBuf>,
+
+    /// Write the key to this file, for this user only, instead of printing it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    key_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    key: KeyArgs,
+
+    /// Show counters for Prometheus at /metrics; they need the key too.
+    #[arg(long)]
+    metrics: bool,
+
+    /// The limit for each request to the provider, and for the refresh of another process
+    /// [default: 20 and 60].
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    timeout: Option<Duration>,
+
+    /// The limit for the API to begin its response, which then may take any time [default: 900].
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    response_timeout: Option<Duration>,
+
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    if args.providers.len() > 1
+        && (args.selector.account.is_some() || args.selector.store.is_some())
+    {
+        return Err(Failure::Usage(
+            "--account and --store are for one provider: choose the accounts with `llm-auth switch`, \
+             or start a proxy for each"
+                .into(),
+        ));
+    }
+    for (flag, path) in [("--socket", &args.socket), ("--key-file", &args.key_file)] {
+        if let Some(path) = path {
+            files::check_path(flag, path)?;
+        }
+    }
+    let mut sessions = Vec::new();
+    for provider in &args.providers {
+        let (selector, provider_args) = (&args.selector, &args.provider_args);
+        let served = Served::new(*provider, selector, provider_args, args.timeout)?;
+        if sessions
+            .iter()
+            .all(|other: &Served| other.key != served.key)
+        {
+            sessions.push(served);
+        }
+    }
+    let managers: Vec<_> = sessions
+        .iter()
+        .map(|served| served.manager.clone())
+        .collect();
+    runtime::run_until_signal(&managers, async |signals| {
+        serve(args, sessions, signals).await
+    })
+}
+
+async fn serve(
+    args: &ServeArgs,
+    sessions: Vec<Served>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let listener = listen(args).await?;
+    let key = args.key.key()?;
+    let key_file = args.key_file.as_deref();
+    let _key_file = key_file
+        .map(|path| KeyFile::write(path, key.secret()))
+        .transpose()?;
+    let mut started = Started {
+        v: VERSION,
+        sessions: Vec::new(),
+        socket: args.socket.as_deref(),
+        key: key_file.is_none().then(|| key.secret().clone()),
+        key_file,
+    };
+    let mut proxy = Proxy::new().key(key);
+    for Served { key, session, .. } in sessions {
+        started.sessions.push(StartedSession::new(&key, &listener));
+        proxy = proxy.session(session);
+    }
+    if args.metrics {
+        proxy = proxy.metrics();
+    }
+    if let Some(limit) = args.response_timeout {
+        proxy = proxy.response_limit(limit);
+    }
+    started.print(args.json)?;
+    serve_until_signal(proxy, listener, signals).await
+}
+
+async fn listen(args: &ServeArgs) -> Result<Listener, Failure> {
+    let (listener, advice) = match &args.socket {
+        Some(path) => (
+            socket(path)?,
+            "name a socket in a directory of your own with --socket",
+        ),
+        None => (
+            Listener::loopback(args.port.unwrap_or_default()).await,
+            "omit --port for a free one",
+        ),
+    };
+    listener.map_err(|error| Failure::Config {
+        message: chain(&error),
+        advice: advice.into(),
+    })
+}
+
+#[cfg(unix)]
+fn socket(path: &Path) -> Result<Result<Listener, Error>, Failure> {
+    Ok(Listener::unix(path))
+}
+
+#[cfg(not(unix))]
+fn socket(_path: &Path) -> Result<Result<Listener, Error>, Failure> {
+    let message = "this system has no unix sockets that are for one user: use --port";
+    Err(Failure::Usage(message.into()))
+}
+
+/// After the first signal, requests that have begun may end; the second ends them.
+async fn serve_until_signal(
+    proxy: Proxy,
+    listener: Listener,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let (stop, stopped) = oneshot::channel();
+    let mut serving = pin!(proxy.serve(listener, async { drop(stopped.await) }));
+    let code = tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        code = signals.next() => code,
+    };
+    // It listens until it has ended.
+    let _has_ended = stop.send(());
+    let message = if tokio::time::timeout(SOON, &mut serving).await.is_ok() {
+        "interrupted; no request was open"
+    } else {
+        streams::say(
+            "llm-auth: finishing the open requests; a second signal stops them immediately",
+        );
+        tokio::select! {
+            _ended = &mut serving => "interrupted; the open requests have ended",
+            _ = signals.next() => "interrupted twice: stopped immediately",
+        }
+    };
+    Err(Failure::Signal {
+        code,
+        message: message.into(),
+    })
+}
+
+/// What is printed once the proxy listens.
+#[derive(Serialize)]
+struct Started<'a> {
+    v: u32,
+    sessions: Vec<StartedSession>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    socket: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_file: Option<&'a Path>,
+}
+
+#[derive(Serialize)]
+struct StartedSession {
+    #[serde(rename = "vendor")]
+    provider: String,
+    account: String,
+    base_url: String,
+}
+
+impl StartedSession {
+    fn new(key: &SessionKey, listener: &Listener) -> Self {
+        Self {
+            provider: key.provider().to_owned(),
+            account: key.account().to_owned(),
+            base_url: listener.base_url(key.provider()),
+        }
+    }
+}
+
+impl Started<'_> {
+    fn print(&self, as_json: bool) -> Result<(), Failure> {
+        if as_json {
+            return streams::json(self);
+        }
+        let sessions = self.sessions.iter();
+        let sessions = sessions.map(|session| format!("{} {}", session.provider, session.base_url));
+        let socket = self.socket.map(|path| format!("socket {}", path.display()));
+        let key = self.key.as_ref().map(|key| format!("key {}", key.expose()));
+        let file = self
+            .key_file
+            .map(|path| format!("key file {}", path.display()));
+        let lines = sessions.chain(socket).chain(key).chain(file);
+        lines
+            .collect::<Vec<_>>()
+            .iter()
+            .try_for_each(|line| streams::answer(line))
+    }
+}

@@ -1,0 +1,163 @@
+//! The key of a proxy, and who has none.
+
+use llm_auth_core::files;
+
+use super::client::Request;
+use super::process::{Proxy, chat};
+use super::upstream::{Upstream, ok};
+use crate::support::user::User;
+
+#[test]
+fn the_key_is_taken_in_four_places_and_forwarded_in_none() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    let access = user.stored("qwen")["access"].as_str().unwrap().to_owned();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let key = proxy.key().to_owned();
+    assert_eq!(key.len(), 43);
+    let get = || Request::get("/qwen/x?a=1");
+    let with_query = Request::get(&format!("/qwen/x?key={key}&a=1"));
+    let everywhere = Request::get(&format!("/qwen/x?a=1&key={key}"))
+        .key(&key)
+        .header("x-api-key", &key)
+        .header("X-Goog-Api-Key", &key)
+        .header("api-key", &key)
+        .header("x-made-up", &key);
+    for request in [
+        get().key(&key),
+        get().header("Authorization", &format!("bearer {key}")),
+        get().header("x-api-key", &key),
+        get().header("x-goog-api-key", &key),
+        with_query,
+        everywhere,
+        // SDKs send what else they find, too.
+        get().key(&key).header("x-api-key", "made-up-other"),
+    ] {
+        let response = request.send(proxy.address());
+        assert_eq!(response.status, 200, "{response:?}");
+    }
+    let seen = upstream.requests();
+    assert_eq!(seen.len(), 7);
+    for request in seen {
+        let head = &request.head;
+        assert!(
+            !head.contains(&key) && !head.contains("made-up-other"),
+            "{head}"
+        );
+        assert_eq!(request.target(), "/v1/x?a=1");
+        let bearer = format!("Bearer {access}");
+        assert_eq!(request.header("authorization"), Some(bearer.as_str()));
+    }
+}
+
+#[test]
+fn a_request_without_the_key_reaches_no_api() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    let access = user.stored("qwen")["access"].as_str().unwrap().to_owned();
+    let proxy = Proxy::start(&user, &["qwen", "--metrics"]);
+    let get = || Request::get("/qwen/x");
+    for (request, code) in [
+        (get(), "no_key"),
+        (get().key("made-up"), "wrong_key"),
+        (get().key(""), "no_key"),
+        (get().key(&proxy.key()[1..]), "wrong_key"),
+        (get().key(&format!("{}x", proxy.key())), "wrong_key"),
+        (get().header("Authorization", proxy.key()), "no_key"),
+        // The token of the session is no key.
+        (get().key(&access), "wrong_key"),
+        (Request::get("/metrics"), "no_key"),
+        (Request::get("/other"), "no_key"),
+    ] {
+        let response = request.send(proxy.address());
+        response.assert_refused(401, code, "the key that the proxy printed");
+    }
+    assert_eq!(upstream.requests().len(), 0);
+}
+
+#[test]
+fn two_proxies_have_different_keys() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let one = Proxy::start(&user, &["qwen"]);
+    let other = Proxy::start(&user, &["qwen"]);
+    assert_ne!(one.key(), other.key());
+    let response = chat("qwen", false).key(one.key()).send(other.address());
+    response.assert_refused(401, "wrong_key", "not one of this proxy");
+}
+
+#[test]
+fn a_key_ends_with_its_requests_its_time_and_its_paths() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let proxy = Proxy::start(
+        &user,
+        &[
+            "qwen",
+            "--max-requests",
+            "2",
+            "--allow-path",
+            "/chat/completions",
+        ],
+    );
+    let elsewhere = Request::get("/qwen/models");
+    proxy
+        .send(elsewhere)
+        .assert_refused(403, "path_not_allowed", "/chat/completions");
+    // A refused request does not count.
+    for status in [200, 200, 403] {
+        assert_eq!(proxy.send(chat("qwen", false)).status, status);
+    }
+    assert_eq!(user.kit.qwen().counters().chats_ok, 2);
+    let proxy = Proxy::start(&user, &["qwen", "--expires", "0"]);
+    let response = proxy.send(chat("qwen", false));
+    response.assert_refused(401, "key_expired", "start the proxy again");
+    assert_eq!(user.kit.qwen().counters().chats_ok, 2);
+}
+
+#[test]
+fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let path = user.directory.path().join("key");
+    std::fs::write(&path, "an older one").unwrap();
+    let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+    permissions.set_mode(0o644);
+    std::fs::set_permissions(&path, permissions).unwrap();
+    let mut proxy = Proxy::start(&user, &["qwen", "--key-file", path.to_str().unwrap()]);
+    assert!(proxy.started.get("key").is_none(), "{}", proxy.started);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let key = files::read(&path, 1024).unwrap();
+    let key = String::from_utf8(key.to_vec()).unwrap();
+    assert!(!proxy.started.to_string().contains(key.trim_end()));
+    proxy.started["key"] = key.trim_end().into();
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    let done = proxy.stop();
+    done.assert_no_secret(&[key.trim_end()]);
+    assert!(!path.exists());
+}
+
+#[test]
+fn neither_the_log_nor_the_output_holds_a_secret_or_a_body() {
+    let user = User::with_expired_session("qwen");
+    let mut command = user.command(&["-vv", "serve", "--json", "qwen", "--key-file"]);
+    command.arg(user.directory.path().join("key"));
+    let mut proxy = Proxy::of(command.env("LLM_AUTH_LOG", "trace"));
+    let key = std::fs::read_to_string(user.directory.path().join("key")).unwrap();
+    proxy.started["key"] = key.trim_end().into();
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    user.kit.qwen().expire_access_tokens();
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    let done = proxy.stop();
+    assert!(done.err.contains("llm_auth"), "{done:?}");
+    let stored = user.stored("qwen");
+    done.assert_no_secret(&[
+        key.trim_end(),
+        stored["access"].as_str().unwrap(),
+        stored["refresh"].as_str().unwrap(),
+        "one two three",
+    ]);
+}

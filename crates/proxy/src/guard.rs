@@ -1,0 +1,123 @@
+//! What no request of a program on this computer looks like: pages of the web are refused.
+
+use std::net::IpAddr;
+
+use hyper::body::Incoming;
+use hyper::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, UPGRADE};
+use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Method, Request, StatusCode};
+
+use crate::failure::Failure;
+
+/// Refuses a request before its key is looked at.
+pub(crate) fn check(request: &Request<Incoming>) -> Result<(), Failure> {
+    let headers = request.headers();
+    check_host(headers)?;
+    // A browser sends it with every request of a page that could read the response or change
+    // anything.
+    if headers.contains_key(ORIGIN) || headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        return Err(Failure::forbidden(
+            "web_page",
+            "the request comes from a web page (it has an Origin header), and this proxy is for \
+             programs on this computer: send the request without a browser",
+        ));
+    }
+    if let Some(protocol) = headers.get(UPGRADE)
+        // Clients in Java offer it with every request, and go on without it.
+        && !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")
+    {
+        return Err(Failure::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "upgrade",
+            "this proxy passes on HTTP requests only, no WebSocket: use the HTTP API",
+        ));
+    }
+    // The first would send the token back, the other is for proxies of another kind.
+    if [Method::TRACE, Method::CONNECT].contains(request.method()) {
+        return Err(Failure::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method",
+            format!(
+                "this proxy does not pass on {}: set its URL as the base URL of an API",
+                request.method()
+            ),
+        ));
+    }
+    let uri = request.uri();
+    if uri.authority().is_some() || uri.scheme().is_some() || !uri.path().starts_with('/') {
+        return Err(Failure::bad_request(
+            "absolute_target",
+            "this proxy decides itself where a request goes: set its URL as the base URL of an \
+             API, not as an HTTP proxy",
+        ));
+    }
+    Ok(())
+}
+
+/// A page whose name leads to this computer (DNS rebinding) still has its own name as the host.
+fn check_host(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (host, other) = (hosts.next(), hosts.next());
+    let host = host.filter(|_| other.is_none());
+    let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    if host.is_some_and(|host| !host.as_str().contains('@') && is_loopback(host.host())) {
+        return Ok(());
+    }
+    Err(Failure::forbidden(
+        "foreign_host",
+        "the Host header does not name this computer: use 127.0.0.1, [::1] or localhost in the \
+         base URL",
+    ))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address = bare.unwrap_or(host).parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn only_one_host_that_is_this_computer_is_accepted() {
+        let check = |hosts: &[&'static str]| {
+            let hosts = hosts
+                .iter()
+                .map(|host| (HOST, HeaderValue::from_static(host)));
+            check_host(&hosts.collect()).is_ok()
+        };
+        for host in [
+            "127.0.0.1:1",
+            "127.0.0.1",
+            "127.8.9.1:80",
+            "[::1]:1",
+            "localhost:1",
+            "LocalHost",
+        ] {
+            assert!(check(&[host]), "{host}");
+        }
+        for host in [
+            "example.com",
+            "127.0.0.1.example.com",
+            "localhost.example.com",
+            "x@127.0.0.1",
+            "0.0.0.0",
+            "10.0.0.1",
+            "[::]",
+            "",
+        ] {
+            assert!(!check(&[host]), "{host}");
+        }
+        assert!(!check(&[]));
+        let mut two = HeaderMap::new();
+        two.append(HOST, HeaderValue::from_static("127.0.0.1"));
+        two.append(HOST, HeaderValue::from_static("example.com"));
+        assert!(check_host(&two).is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! The headers that are for one connection only, and those that must not pass between the two
+//! sides.
+
+use hyper::HeaderMap;
+use hyper::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, HeaderValue,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use llm_auth_core::printable;
+
+use crate::credentials::contains;
+
+/// RFC 9110 section 7.6.1, and what it says of older recipients.
+const OF_CONNECTION: [HeaderName; 6] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Leaves the headers of a request that are for the API.
+pub(crate) fn for_api(headers: &mut HeaderMap) {
+    remove_of_connection(headers);
+    // The length is that of the body; the others are about this proxy. Cookies are those of other
+    // programs on this computer, since they do not know ports (RFC 6265 section 8.5).
+    for name in [HOST, CONTENT_LENGTH, EXPECT, COOKIE] {
+        headers.remove(name);
+    }
+    // A refusal must be readable.
+    let identity = HeaderValue::from_static("identity");
+    headers.insert(ACCEPT_ENCODING, identity);
+}
+
+/// Sets the headers that the API wants of each request, in place of the client's own.
+///
+/// # Errors
+///
+/// The message if a header cannot be sent.
+pub(crate) fn set(headers: &mut HeaderMap, wanted: &[(String, String)]) -> Result<(), String> {
+    for (name, value) in wanted {
+        let header = name.parse::<HeaderName>().ok();
+        let value = HeaderValue::from_str(value).ok();
+        let (Some(header), Some(value)) = (header, value) else {
+            return Err(format!(
+                "the header {} of this API cannot be sent: sign in again",
+                printable(name)
+            ));
+        };
+        headers.insert(header, value);
+    }
+    Ok(())
+}
+
+/// Leaves the headers of a response that are for a program on this computer: nothing that lets a
+/// web page read it or leads past the proxy, and no token.
+pub(crate) fn for_client(headers: &mut HeaderMap, token: &str) {
+    remove_of_connection(headers);
+    let names: Vec<_> = headers.keys().cloned().collect();
+    for name in names {
+        let is_for_pages = name.as_str().starts_with("access-control-");
+        let is_of_api = [SET_COOKIE, HeaderName::from_static("alt-svc")].contains(&name);
+        let values = headers.get_all(&name);
+        let mut values = values.iter().map(HeaderValue::as_bytes);
+        if is_for_pages || is_of_api || values.any(|value| contains(value, token.as_bytes())) {
+            headers.remove(name);
+        }
+    }
+}
+
+fn remove_of_connection(headers: &mut HeaderMap) {
+    let listed = headers.get_all(CONNECTION).iter();
+    let listed = listed.filter_map(|line| line.to_str().ok());
+    let listed: Vec<HeaderName> = listed
+        .flat_map(|line| line.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in OF_CONNECTION.into_iter().chain(listed) {
+        headers.remove(name);
+    }
+    let names: Vec<_> = headers.keys().cloned().collect();
+    for name in names {
+        if name.as_str().starts_with("proxy-") {
+            headers.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        pairs.collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn headers_of_the_connection_and_those_that_it_lists_stay_here() {
+        let mut request = headers(&[
+            ("connection", "close, X-Made-Up"),
+            ("x-made-up", "1"),
+            ("keep-alive", "1"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "Basic made-up"),
+            ("expect", "100-continue"),
+            ("host", "127.0.0.1"),
+            ("cookie", "a=b"),
+            ("accept-encoding", "gzip"),
+            ("anthropic-version", "2023-06-01"),
+        ]);
+        for_api(&mut request);
+        assert_eq!(names(&request), ["accept-encoding", "anthropic-version"]);
+        assert_eq!(request[ACCEPT_ENCODING], "identity");
+    }
+
+    #[test]
+    fn a_response_opens_nothing_to_pages_and_repeats_no_token() {
+        let mut response = headers(&[
+            ("access-control-allow-origin", "*"),
+            ("set-cookie", "a=b"),
+            ("alt-svc", "h3"),
+            ("x-echo", "Bearer made-up"),
+            ("x-request-id", "1"),
+            ("content-length", "1"),
+        ]);
+        for_client(&mut response, "made-up");
+        assert_eq!(names(&response), ["content-length", "x-request-id"]);
+    }
+}

@@ -1,0 +1,291 @@
+//! One session of a proxy: its token, its API, and requests to it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode};
+use llm_auth_core::{Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
+use tokio::time::timeout;
+
+use crate::body::ProxyBody;
+use crate::failure::Failure;
+use crate::headers;
+use crate::metrics::Counters;
+use crate::refusal::Examined;
+use crate::route;
+use crate::upload::{Attempt, Upload};
+
+/// How long a fresh token that was refused is not refreshed again.
+const REFUSED: Duration = Duration::from_secs(60);
+
+/// A session that a proxy serves, below its name.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::OAuthConfig;
+/// use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+/// use llm_auth_proxy::ProxySession;
+///
+/// let token = SecureUrl::known("https://auth.example/token");
+/// let manager = AuthManager::builder(OAuthConfig::new("example", token).provider()).build();
+/// let session = ProxySession::new("example", manager, "llm-auth login example");
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ProxySession {
+    pub(crate) name: String,
+    manager: AuthManager,
+    http: HttpClient,
+    /// The command that signs in again.
+    sign_in: String,
+    pub(crate) counters: Counters,
+    seen: Mutex<Seen>,
+}
+
+/// What has been seen of the session's tokens.
+#[derive(Debug, Default)]
+struct Seen {
+    last: Option<Secret>,
+    /// The fresh access token that the API refused last, and when: it may refuse it for the request,
+    /// and is not refreshed again for each of those.
+    refused: Option<(Secret, Instant)>,
+}
+
+impl ProxySession {
+    /// A session at `/NAME`. `sign_in` is the command that signs in again, for the errors that a
+    /// client shows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_proxy::ProxySession;
+    /// # let token = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", token).provider()).build();
+    /// let session = ProxySession::new("example", manager, "llm-auth login example");
+    /// ```
+    pub fn new(name: impl Into<String>, manager: AuthManager, sign_in: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            manager,
+            http: HttpClient::default(),
+            sign_in: sign_in.into(),
+            counters: Counters::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The HTTP client for the API: its proxy, its certificates. Its time limit applies to connecting
+    /// only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_proxy::ProxySession;
+    /// use llm_auth_core::HttpClient;
+    ///
+    /// # let token = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", token).provider()).build();
+    /// let http = HttpClient::builder().proxy("http://proxy.example:8080", "").build()?;
+    /// let session = ProxySession::new("example", manager, "llm-auth login example").http(http);
+    /// # Ok::<(), llm_auth_proxy::Error>(())
+    /// ```
+    pub fn http(mut self, http: HttpClient) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// Sends a request whose path continues the base URL of the API. If the API refuses the token,
+    /// refreshes the session and sends the request once more, if its body is still there: an API that
+    /// refuses a token has done nothing else.
+    ///
+    /// # Errors
+    ///
+    /// If the session has no token, or if no response came.
+    pub(crate) async fn exchange(
+        &self,
+        request: &Parts,
+        path: &str,
+        query: Option<&str>,
+        upload: &Upload,
+        limit: Duration,
+    ) -> Result<Response<ProxyBody>, Failure> {
+        let mut token = self.token().await?;
+        let mut is_retry = false;
+        let mut attempt = upload.attempt();
+        while let Some(body) = attempt {
+            let api = self.manager.provider().api(&token);
+            let api = api.map_err(|error| self.failure(&error))?;
+            let target = self.target(&api, path, query)?;
+            let sent = self.sent(request, &api, body)?;
+            let response = self.send(&target, sent, &token);
+            let examined = match timeout(limit, response).await {
+                Ok(examined) => examined?,
+                Err(_elapsed) => return Err(Failure::too_late(&target.host(), limit)),
+            };
+            if examined.status != ApiStatus::RefreshNeeded {
+                upload.forget();
+                self.accepted(&token);
+                return self.passed_on(examined, &token, &target);
+            }
+            self.counters.refusal();
+            if is_retry || self.is_refused(&token) {
+                self.refused(&token);
+                return self.passed_on(examined, &token, &target);
+            }
+            let refused = token;
+            token = self.fresh_after(&refused).await?;
+            is_retry = true;
+            attempt = upload.attempt();
+            if attempt.is_none() {
+                return self.passed_on(examined, &refused, &target);
+            }
+            self.counters.retry();
+        }
+        // The first attempt has always its body.
+        Err(Failure::bad_request(
+            "body",
+            "the body of the request is not there",
+        ))
+    }
+
+    async fn send(
+        &self,
+        target: &SecureUrl,
+        request: Request<Attempt>,
+        token: &OAuthToken,
+    ) -> Result<Examined, Failure> {
+        let access = token.bearer().map_err(|error| self.failure(&error))?;
+        let failure = |error| Failure::of_request(&error, &target.host());
+        let response = self.http.forward(target, request, access).await;
+        let provider = self.manager.provider();
+        Examined::read(response.map_err(failure)?, provider)
+            .await
+            .map_err(failure)
+    }
+
+    fn target(&self, api: &Api, path: &str, query: Option<&str>) -> Result<SecureUrl, Failure> {
+        let Some(base) = &api.base else {
+            let name = &self.name;
+            let message = match &api.ignored {
+                Some(host) => format!(
+                    "the session {name} names {host} as its API, which may not have its token: \
+                     start the proxy with --trust-endpoint {host} to use it"
+                ),
+                None => format!(
+                    "the API of the session {name} is unknown: sign in again with `{}`",
+                    self.sign_in
+                ),
+            };
+            return Err(Failure::new(StatusCode::BAD_GATEWAY, "no_api", message));
+        };
+        route::target(base, path, query)
+    }
+
+    /// The request as the API gets it, but for the token.
+    fn sent(&self, request: &Parts, api: &Api, body: Attempt) -> Result<Request<Attempt>, Failure> {
+        let mut sent = Request::new(body);
+        *sent.method_mut() = request.method.clone();
+        *sent.headers_mut() = request.headers.clone();
+        headers::for_api(sent.headers_mut());
+        headers::set(sent.headers_mut(), &api.headers).map_err(|message| {
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "session", message)
+        })?;
+        Ok(sent)
+    }
+
+    fn passed_on(
+        &self,
+        examined: Examined,
+        token: &OAuthToken,
+        target: &SecureUrl,
+    ) -> Result<Response<ProxyBody>, Failure> {
+        let access = token.access.expose();
+        if examined.parts.status.is_informational() {
+            let message = format!(
+                "{} wants to speak another protocol than HTTP: use its HTTP API",
+                target.host()
+            );
+            return Err(Failure::new(StatusCode::BAD_GATEWAY, "upgrade", message));
+        }
+        if examined.repeats(access) {
+            let message = format!(
+                "{} repeated the access token in its response (status {}), which is therefore \
+                 withheld: correct the request",
+                target.host(),
+                examined.parts.status.as_u16()
+            );
+            return Err(Failure::new(StatusCode::BAD_GATEWAY, "withheld", message));
+        }
+        let mut parts = examined.parts;
+        headers::for_client(&mut parts.headers, access);
+        let body = ProxyBody::new(examined.read, examined.rest, self.counters.open());
+        let mut response = Response::new(body);
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        Ok(response)
+    }
+
+    async fn token(&self) -> Result<Arc<OAuthToken>, Failure> {
+        let failure = |error| self.failure(&error);
+        let is_recent = |(_, at): &(Secret, Instant)| at.elapsed() < REFUSED;
+        if self.seen().refused.as_ref().is_some_and(is_recent) {
+            // Only the store knows of a sign-in by another process.
+            self.manager.load().await.map_err(failure)?;
+        }
+        let token = self.manager.token().await.map_err(failure)?;
+        let mut seen = self.seen();
+        let before = seen.last.replace(token.access.clone());
+        if before.is_some_and(|before| before != token.access) {
+            self.counters.refresh();
+        }
+        Ok(token)
+    }
+
+    async fn fresh_after(&self, refused: &OAuthToken) -> Result<Arc<OAuthToken>, Failure> {
+        let fresh = self.manager.invalidate(refused).await;
+        let fresh = fresh.map_err(|error| self.failure(&error))?;
+        let mut seen = self.seen();
+        let before = seen.last.replace(fresh.access.clone());
+        if before.is_some_and(|before| before != fresh.access) {
+            self.counters.refresh();
+        }
+        Ok(fresh)
+    }
+
+    fn failure(&self, error: &llm_auth_core::Error) -> Failure {
+        Failure::of_session(error, &self.sign_in)
+    }
+
+    fn accepted(&self, token: &OAuthToken) {
+        let is_other = |(refused, _): &mut (Secret, Instant)| *refused != token.access;
+        self.seen().refused.take_if(is_other);
+    }
+
+    fn refused(&self, token: &OAuthToken) {
+        let mut seen = self.seen();
+        // The time runs from the first refusal, so that one a minute is looked into.
+        if seen
+            .refused
+            .as_ref()
+            .is_none_or(|(known, at)| *known != token.access || at.elapsed() >= REFUSED)
+        {
+            seen.refused = Some((token.access.clone(), Instant::now()));
+        }
+    }
+
+    fn is_refused(&self, token: &OAuthToken) -> bool {
+        let seen = self.seen();
+        let refused = seen.refused.as_ref();
+        refused.is_some_and(|(access, at)| *access == token.access && at.elapsed() < REFUSED)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
