@@ -17,11 +17,12 @@ mod screenshots;
 mod test_all;
 mod tidy;
 mod torture;
+mod wrappers;
 
 use std::process::ExitCode;
 
 /// Each task, and what it does in one line.
-const TASKS: [(&str, &str); 11] = [
+const TASKS: [(&str, &str); 12] = [
     (
         "bench",
         "measures llm-auth beside its peers; names of sections may follow",
@@ -40,6 +41,10 @@ const TASKS: [(&str, &str); 11] = [
         "measures build time, size and start of a provider crate",
     ),
     ("model", "tries the interleavings of what callers share"),
+    (
+        "packages",
+        "builds the packages for PyPI and npm, and tries them; --release",
+    ),
     (
         "publish",
         "checks what a package needs before it is published",
@@ -81,6 +86,7 @@ fn run(task: &str) -> Result<(), String> {
         }
         "measure" => measure::run(),
         "model" => model::run(),
+        "packages" => wrappers::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         "publish" => publish::run(),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
