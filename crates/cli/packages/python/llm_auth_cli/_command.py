@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -139,7 +140,9 @@ def token(
 
 
 def _run(line: list[str], refused: str | None) -> dict[str, Any]:
-    hidden = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
+    hidden = 0
+    if sys.platform == "win32":
+        hidden = subprocess.CREATE_NO_WINDOW
     # Not `subprocess.run`, which kills the command if this thread is interrupted: a refresh that
     # has begun must be stored.
     with subprocess.Popen(
@@ -149,7 +152,7 @@ def _run(line: list[str], refused: str | None) -> dict[str, Any]:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        **hidden,
+        creationflags=hidden,
     ) as process:
         out, err = process.communicate(refused)
     code = process.returncode

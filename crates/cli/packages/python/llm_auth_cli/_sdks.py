@@ -72,7 +72,7 @@ def genai_client(
 
     auth = httpx_auth(provider, account=account, api_base=api_base, flags=flags)
     base = api_base or credential(provider, account=account, flags=flags).api_base
-    http = {
+    http: Any = {
         "base_url": origin_of(base),
         "client_args": {"auth": auth},
         "async_client_args": {"auth": auth},
