@@ -12,6 +12,7 @@ mod measure;
 mod model;
 mod packages;
 mod publish;
+mod release;
 mod run;
 mod screenshots;
 mod test_all;
@@ -22,7 +23,7 @@ mod wrappers;
 use std::process::ExitCode;
 
 /// Each task, and what it does in one line.
-const TASKS: [(&str, &str); 12] = [
+const TASKS: [(&str, &str); 13] = [
     (
         "bench",
         "measures llm-auth beside its peers; names of sections may follow",
@@ -48,6 +49,10 @@ const TASKS: [(&str, &str); 12] = [
     (
         "publish",
         "checks what a package needs before it is published",
+    ),
+    (
+        "release",
+        "makes the archive, the installer and the Debian package",
     ),
     (
         "screenshots",
@@ -88,6 +93,7 @@ fn run(task: &str) -> Result<(), String> {
         "model" => model::run(),
         "packages" => wrappers::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         "publish" => publish::run(),
+        "release" => release::run(),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "tidy" => tidy::run(),
