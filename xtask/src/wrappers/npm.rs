@@ -24,10 +24,10 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn find(sources: &Path) -> Option<Self> {
+    pub(super) fn find(sources: &Path) -> Result<Option<Self>, String> {
         let modules = sources.join("tests/node/node_modules");
         match modules.join(".installed").exists() {
-            true => Some(Self { modules }),
+            true => Ok(Some(Self { modules })),
             false => skipped("the packages for Node", "what its tests use"),
         }
     }

@@ -13,10 +13,10 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn find(sources: &Path) -> Option<Self> {
+    pub(super) fn find(sources: &Path) -> Result<Option<Self>, String> {
         let environment = sources.join("tests/python/.venv");
         match environment.join(".installed").exists() {
-            true => Some(Self { environment }),
+            true => Ok(Some(Self { environment })),
             false => skipped("the package for Python", "its environment with maturin"),
         }
     }
