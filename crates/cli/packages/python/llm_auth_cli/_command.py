@@ -113,7 +113,7 @@ def token(
 ) -> str:
     """A valid access token, refreshed if necessary.
 
-    A valid token takes about 2 ms and no request, so call this for each request.
+    A valid token takes a few milliseconds and no request, so call this for each request.
 
     Args:
         provider: A provider, such as ``"qwen"``, or the name of a server of your own.
