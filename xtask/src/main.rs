@@ -12,16 +12,18 @@ mod measure;
 mod model;
 mod packages;
 mod publish;
+mod release;
 mod run;
 mod screenshots;
 mod test_all;
 mod tidy;
 mod torture;
+mod wrappers;
 
 use std::process::ExitCode;
 
 /// Each task, and what it does in one line.
-const TASKS: [(&str, &str); 11] = [
+const TASKS: [(&str, &str); 13] = [
     (
         "bench",
         "measures llm-auth beside its peers; names of sections may follow",
@@ -41,8 +43,16 @@ const TASKS: [(&str, &str); 11] = [
     ),
     ("model", "tries the interleavings of what callers share"),
     (
+        "packages",
+        "builds the packages for PyPI and npm, and tries them; --release",
+    ),
+    (
         "publish",
         "checks what a package needs before it is published",
+    ),
+    (
+        "release",
+        "makes the archive, the installer and the Debian package",
     ),
     (
         "screenshots",
@@ -81,7 +91,9 @@ fn run(task: &str) -> Result<(), String> {
         }
         "measure" => measure::run(),
         "model" => model::run(),
+        "packages" => wrappers::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         "publish" => publish::run(),
+        "release" => release::run(),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "tidy" => tidy::run(),

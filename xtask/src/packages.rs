@@ -15,6 +15,13 @@ pub(crate) struct Package {
     features: Vec<String>,
 }
 
+/// The version of the command, which all packages of the workspace have.
+pub(crate) fn version() -> Result<String, String> {
+    let url = cargo_output(&["pkgid", "-p", "llm-auth-cli"])?;
+    let version = url.trim_end().rsplit(['@', '#']).next();
+    Ok(version.unwrap_or_default().to_owned())
+}
+
 /// All packages of the workspace, in the order of their names.
 pub(crate) fn all() -> Result<Vec<Package>, String> {
     let text = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])?;

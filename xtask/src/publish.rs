@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::run::{cargo, cargo_output};
+use crate::wrappers;
 
 /// Files that each package holds, besides its code.
 const FILES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
@@ -25,6 +26,7 @@ const MEMBERS: [&str; 9] = [
 ];
 
 pub(crate) fn run() -> Result<(), String> {
+    wrappers::check_versions()?;
     let mut names = Vec::new();
     for directory in published()? {
         let name = check(&directory).map_err(|why| format!("{}: {why}", directory.display()))?;

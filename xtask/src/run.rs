@@ -20,7 +20,19 @@ pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<
     Ok(())
 }
 
-/// The same, in silence; returns what it prints on standard output.
+/// Runs another program, and prints how it was called.
+pub(crate) fn announced(command: &mut Command) -> Result<(), String> {
+    let line = format!("{command:?}");
+    println!("\n=== {line}");
+    let status = command.status();
+    let status = status.map_err(|error| format!("cannot run {line}: {error}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("failed: {line}")),
+    }
+}
+
+/// `cargo` in silence; returns what it prints on standard output.
 pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
     let arguments = locked(arguments);
     let line = format!("cargo {}", arguments.join(" "));

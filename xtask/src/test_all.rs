@@ -2,7 +2,7 @@
 
 use crate::packages::{self, Package};
 use crate::run::cargo;
-use crate::{deny, features, model, publish, tidy};
+use crate::{deny, features, model, publish, tidy, wrappers};
 
 /// Each package is linted and tested alone: a run over the workspace would unify features and hide
 /// one that is missing. The feature `aws-lc-rs` is not built: that takes minutes, and no code
@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<(), String> {
             cargo(&["test", "-p", &package.name, "--features", &features], &[])?;
         }
     }
+    wrappers::run(&[])?;
     model::run()?;
     documentation(&packages)?;
     features::run(&packages)?;
