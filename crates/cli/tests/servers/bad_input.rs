@@ -38,7 +38,7 @@ fn an_unknown_client_is_a_clear_error() {
 fn an_issuer_on_plain_http_is_asked_nothing() {
     let person = Person::new();
     let done = fails(&person, &["--issuer", "http://auth.example"]);
-    done.assert_failed(1, "https");
+    done.assert_failed(2, "https");
     person.assert_nothing_stored();
 }
 
