@@ -17,7 +17,7 @@ use crate::handler::Handler;
 use crate::listener::{Listener, Stream};
 
 /// How long a client may take to send the headers of a request, and to send the next request.
-const HEADERS: Duration = Duration::from_secs(60);
+const HEADERS: Duration = Duration::from_secs(10);
 
 /// How many connections there are at once; further ones wait.
 const MOST: usize = 1024;

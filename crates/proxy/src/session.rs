@@ -19,6 +19,9 @@ use crate::upload::{Attempt, Upload};
 /// How long a fresh token that was refused is not refreshed again.
 const REFUSED: Duration = Duration::from_secs(60);
 
+/// How often the store is read at most.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A session that a proxy serves, below its name.
 ///
 /// # Examples
@@ -51,6 +54,8 @@ struct Seen {
     /// The fresh access token that the API refused last, and when: it may refuse it for the request,
     /// and is not refreshed again for each of those.
     refused: Option<(Secret, Instant)>,
+    /// When the store was read last: another process may sign out, or in again.
+    looked: Option<Instant>,
 }
 
 impl ProxySession {
@@ -233,9 +238,7 @@ impl ProxySession {
 
     async fn token(&self) -> Result<Arc<OAuthToken>, Failure> {
         let failure = |error| self.failure(&error);
-        let is_recent = |(_, at): &(Secret, Instant)| at.elapsed() < REFUSED;
-        if self.seen().refused.as_ref().is_some_and(is_recent) {
-            // Only the store knows of a sign-in by another process.
+        if self.is_time_to_look() {
             self.manager.load().await.map_err(failure)?;
         }
         let token = self.manager.token().await.map_err(failure)?;
@@ -245,6 +248,18 @@ impl ProxySession {
             self.counters.refresh();
         }
         Ok(token)
+    }
+
+    /// Only the store knows of a sign-out or a sign-in by another process.
+    fn is_time_to_look(&self) -> bool {
+        let mut seen = self.seen();
+        let is_refused = seen.refused.as_ref();
+        let is_refused = is_refused.is_some_and(|(_, at)| at.elapsed() < REFUSED);
+        let is_time = is_refused || seen.looked.is_none_or(|at| at.elapsed() >= LOOK);
+        if is_time {
+            seen.looked = Some(Instant::now());
+        }
+        is_time
     }
 
     async fn fresh_after(&self, refused: &OAuthToken) -> Result<Arc<OAuthToken>, Failure> {

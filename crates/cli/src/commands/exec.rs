@@ -11,7 +11,7 @@ use llm_auth_core::Api;
 
 use super::served::KeyArgs;
 use super::token::Wanted;
-use super::tools::Variables;
+use super::tools::{VARIABLE, Variables};
 use crate::error::Failure;
 use crate::providers::ignored_api;
 use crate::system::env::without_secrets;
@@ -52,6 +52,8 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     args.variables.check(args.wanted.session.provider)?;
     let mut command = args.program()?;
     without_secrets(&mut command);
+    // One that this program inherited.
+    command.env_remove(VARIABLE);
     for name in args.variables.unset() {
         command.env_remove(name);
     }

@@ -49,6 +49,10 @@ impl KeyArgs {
             key = key.max_requests(count);
         }
         for prefix in &self.allow_path {
+            if prefix.trim_matches('/').is_empty() {
+                let why = "--allow-path requires a path, such as /chat/completions";
+                return Err(Failure::Usage(why.into()));
+            }
             key = key.allow_path(prefix);
         }
         Ok(key)

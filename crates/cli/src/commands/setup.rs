@@ -24,7 +24,7 @@ pub(crate) fn run(args: &SetupArgs) -> Result<(), Failure> {
     let Named(tool) = args.tool;
     let provider = match (args.undo, args.provider) {
         (true, provider) => {
-            let undone = undo::undo(&tool.name, provider.map(ProviderName::name))?;
+            let undone = undo::undo(tool, provider.map(ProviderName::name))?;
             return report::undone(args, tool, &undone);
         }
         (false, Some(provider)) => provider,

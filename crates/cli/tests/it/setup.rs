@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use llm_auth_testkit::{Approval, StandardProvider, Testkit};
+use serde_json::Value;
 
 use crate::support::done::Done;
 use crate::support::user::User;
@@ -71,4 +72,38 @@ fn names(file: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_record_that_names_other_files_removes_and_changes_nothing() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    assert_eq!(
+        user.run(&["setup", "codex", "qwen", "--write"]).code,
+        Some(0)
+    );
+    let home = user.directory.path();
+    let record = home.join("home/setup.json");
+    let written = fs::read_to_string(&record).unwrap();
+    let victim = home.join("victim");
+    fs::write(&victim, "made-up").unwrap();
+    let of_codex = home.join(".codex/config.toml");
+    let settings = fs::read(&of_codex).unwrap();
+    for (member, place) in [("file", &victim), ("backup", &victim)] {
+        let mut entries: Value = serde_json::from_str(&written).unwrap();
+        let entry = &mut entries["files"][0];
+        match member {
+            "file" => entry["file"] = place.to_str().unwrap().into(),
+            _ => {
+                let digest = "0".repeat(64);
+                entry["original"] =
+                    serde_json::json!({"backup": place, "sha256": digest, "mode": 0o6777});
+            }
+        }
+        fs::write(&record, entries.to_string()).unwrap();
+        user.run(&["setup", "codex", "--undo"])
+            .assert_failed(1, "nothing was changed");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "made-up", "{member}");
+        assert_eq!(fs::read(&of_codex).unwrap(), settings, "{member}");
+    }
 }

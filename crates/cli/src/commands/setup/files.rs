@@ -148,6 +148,18 @@ impl Target {
     }
 }
 
+/// Whether a path is one of a copy of a file.
+pub(super) fn is_backup(file: &Path, backup: &Path) -> bool {
+    let mut begin = file.as_os_str().to_owned();
+    begin.push(BACKUP);
+    let (begin, backup) = (begin.to_string_lossy(), backup.to_string_lossy());
+    let Some(rest) = backup.strip_prefix(&*begin) else {
+        return false;
+    };
+    let number = rest.strip_prefix('-').map(str::parse::<usize>);
+    rest.is_empty() || number.is_some_and(|number| number.is_ok())
+}
+
 /// A file that is complete and durable, and has no name of its own yet.
 fn written(place: &Path, bytes: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
     let mut prefix = OsString::from(".");

@@ -92,6 +92,13 @@ pub(super) struct Meaning {
 impl Recipe {
     /// The file, wherever the tool's variable moves it.
     pub(super) fn file(&self) -> Result<PathBuf, Failure> {
+        let (file, other) = self.places()?;
+        let is_other = |other: &PathBuf| other.exists() && !file.exists();
+        Ok(other.filter(is_other).unwrap_or(file))
+    }
+
+    /// The file, and its other name.
+    pub(super) fn places(&self) -> Result<(PathBuf, Option<PathBuf>), Failure> {
         let place = &self.file;
         let of_system = if cfg!(target_os = "macos") {
             place.macos.as_ref()
@@ -118,8 +125,7 @@ impl Recipe {
             advice: "set HOME to a directory".into(),
         })?;
         let other = place.or.as_ref().map(|name| file.with_file_name(name));
-        let is_other = |other: &PathBuf| other.exists() && !file.exists();
-        Ok(other.filter(is_other).unwrap_or(file))
+        Ok((file, other))
     }
 
     /// Whether a placeholder is in the settings or the line.

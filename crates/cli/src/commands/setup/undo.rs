@@ -7,7 +7,8 @@ use llm_auth_core::files;
 use serde_json::Value;
 
 use super::document::{Document, at};
-use super::files::{Content, LARGEST, Target, digest};
+use super::files::{Content, LARGEST, Target, digest, is_backup};
+use super::recipes::Tool;
 use super::record::{Entry, Original, Record};
 use super::setting::Wrong;
 use super::write::not_written;
@@ -38,16 +39,40 @@ pub(super) enum How {
 }
 
 /// Undoes everything for a tool, or only what was written for one provider.
-pub(super) fn undo(tool: &str, provider: Option<&str>) -> Result<Vec<Undone>, Failure> {
+pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Vec<Undone>, Failure> {
     let mut record = Record::open()?;
     let mut undone = Vec::new();
-    for entry in record.of_tool(tool) {
+    for entry in record.of_tool(&tool.name) {
+        check(tool, &entry)?;
         let is_meant = |name: &str| provider.is_none_or(|provider| provider == name);
         if entry.leaves.iter().any(|ours| is_meant(&ours.provider)) {
             undone.push(undo_file(&mut record, &entry, &is_meant)?);
         }
     }
     Ok(undone)
+}
+
+/// The record may be another's: only the tool's own files are changed, and only copies that are named
+/// as those of `setup` are read and removed.
+fn check(tool: &Tool, entry: &Entry) -> Result<(), Failure> {
+    let mut is_of_tool = false;
+    for recipe in tool.model.iter().chain(&tool.mcp) {
+        let (file, other) = recipe.places()?;
+        is_of_tool |= file == entry.file || other.is_some_and(|other| other == entry.file);
+    }
+    let is_named = |original: &Original| is_backup(&entry.file, &original.backup);
+    if is_of_tool && entry.original.as_ref().is_none_or(is_named) {
+        return Ok(());
+    }
+    Err(Failure::Config {
+        message: format!(
+            "the record of what setup wrote names {}, which is no file of {}: nothing was changed",
+            entry.file.display(),
+            tool.name
+        ),
+        advice: "set the variables of the tool as when it was set up, or restore the file yourself"
+            .into(),
+    })
 }
 
 fn undo_file(
@@ -69,7 +94,8 @@ fn undo_file(
             Some(Attempt::Interrupted) => continue,
             Some(Attempt::Done(how)) => {
                 record.forget(&entry.file)?;
-                let original = entry.original.as_ref();
+                // Another file of that name is not ours.
+                let original = entry.original.as_ref().filter(|it| copy(it).is_some());
                 let removed = original.map(|original| std::fs::remove_file(&original.backup));
                 // The user may have removed it.
                 let _gone = removed.transpose();
@@ -126,7 +152,7 @@ fn whole(target: &Target, entry: &Entry, now: Option<&Content>) -> io::Result<Op
                 return Ok(None);
             };
             Ok(Some(
-                match target.replace(now, &bytes, Some(original.mode))? {
+                match target.replace(now, &bytes, Some(original.mode & 0o777))? {
                     true => Attempt::Done(How::Restored),
                     false => Attempt::Interrupted,
                 },
