@@ -17,13 +17,14 @@ mod run;
 mod screenshots;
 mod test_all;
 mod tidy;
+mod tools;
 mod torture;
 mod wrappers;
 
 use std::process::ExitCode;
 
 /// Each task, and what it does in one line.
-const TASKS: [(&str, &str); 13] = [
+const TASKS: [(&str, &str); 14] = [
     (
         "bench",
         "measures llm-auth beside its peers; names of sections may follow",
@@ -64,6 +65,10 @@ const TASKS: [(&str, &str); 13] = [
     ),
     ("tidy", "checks imports, file sizes, words and examples"),
     (
+        "tools",
+        "runs the recipes of docs/tools with the real programs; NAME..., --binaries DIR",
+    ),
+    (
         "torture",
         "makes faults around the real command; --long, --only F1,F2, --seed N",
     ),
@@ -97,6 +102,7 @@ fn run(task: &str) -> Result<(), String> {
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "tidy" => tidy::run(),
+        "tools" => tools::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         "torture" => torture::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         _ => Err(format!("no task {task:?}; `cargo xtask help` lists them")),
     }

@@ -2,7 +2,7 @@
 
 use crate::packages::{self, Package};
 use crate::run::cargo;
-use crate::{deny, features, model, publish, tidy, wrappers};
+use crate::{deny, features, model, publish, tidy, tools, wrappers};
 
 /// Each package is linted and tested alone: a run over the workspace would unify features and hide
 /// one that is missing. The feature `aws-lc-rs` is not built: that takes minutes, and no code
@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<(), String> {
         }
     }
     wrappers::run(&[])?;
+    tools::quick()?;
     model::run()?;
     documentation(&packages)?;
     features::run(&packages)?;

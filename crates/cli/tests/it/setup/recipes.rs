@@ -153,7 +153,7 @@ fn opencode_gets_a_provider_with_the_model_that_is_named() {
         "default",
     ];
     let printed = check(&user, &args, ".config/opencode/opencode.json", &wanted);
-    let run = "exec qwen --as opencode --account default -- opencode --model qwen/coder";
+    let run = "exec qwen --proxy --as opencode --account default -- opencode --model qwen/coder";
     assert!(printed.err.contains(run), "{printed:?}");
     let nameless = user.run(&["setup", "opencode", "qwen"]);
     nameless.assert_failed(2, "--model");
