@@ -102,7 +102,7 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub error_codes: BTreeMap<String, String>,
     /// The path of the request that shows whether the API accepts a token, as in
-    /// [`OAuthConfig::access_check`].
+    /// [`OAuthConfig::access_check`]; `models` by default if there is an API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_check: Option<String>,
     /// Headers that each API call needs besides `Authorization`.
@@ -407,7 +407,13 @@ impl ProviderSpec for Server {
         config.flows = self.flows();
         config.error_codes.clone_from(&self.error_codes);
         config.api_headers.clone_from(&self.api_headers);
-        config.access_check.clone_from(&self.access_check);
+        // Every API for models has that list; one that has not does not refuse the token.
+        let list = self
+            .endpoints
+            .api_base
+            .as_ref()
+            .map(|_| "models".to_owned());
+        config.access_check = self.access_check.clone().or(list);
         let data = &mut config.session_data;
         data.insert(PLACES.into(), self.places());
         if config.client_auth == ClientAuth::Basic {

@@ -325,3 +325,16 @@ fn a_server_that_is_not_named_as_it_names_itself_is_a_clear_error() {
     login(&["--issuer", "http://sso.example.com"]).assert_failed(2, "https");
     login(&["--preset", "unheard-of"]).assert_failed(2, "unknown preset");
 }
+
+#[test]
+fn a_token_that_the_api_of_a_server_refuses_is_replaced_once() {
+    let user = User::new();
+    sign_in(&user, "company");
+    user.kit.standard().expire_access_tokens();
+    for _ in 0..2 {
+        let done = user.run(&["token", "company", "--verify"]);
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+        assert!(user.kit.standard().is_live_access(done.out.trim_end()));
+    }
+    assert_eq!(user.kit.standard().counters().refreshes, 1);
+}

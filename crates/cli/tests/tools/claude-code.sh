@@ -28,7 +28,7 @@ two_turns() {
 sign_in minimax
 llm-auth setup claude-code minimax --write 2> setup.log > setup.json
 
-# If the API returns 401, Claude Code runs the helper again, which asks the API (once in 15 s). The simulated MiniMax
+# If the API returns 401, Claude Code runs the helper again, which asks the API (once in 3 s). The simulated MiniMax
 # returns 401 once, because the fault says so.
 unauthorized='{"kind":"answer","status":401,"body":"{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"made up\"}}"}'
 PAUSE=16 FAULT="$unauthorized" two_turns minimax env

@@ -5,7 +5,7 @@ llm-auth setup codex qwen --write 2> setup.log > setup.toml
 codex exec --skip-git-repo-check -c model_provider=qwen -c model=simulated 'one turn' > output 2>&1 < /dev/null
 holds output 'heard: one turn'
 
-# codex runs the helper again after a 401, which asks the API once in 15 s.
+# codex runs the helper again after a 401, which asks the API once in 3 s.
 python3 "$RECIPES/codex.py" qwen "sleep 16; $kill_qwen"
 expect qwen refreshes 1
 

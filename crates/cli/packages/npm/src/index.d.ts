@@ -14,7 +14,7 @@ export interface CredentialOptions extends TokenOptions {
    * any number of callers cause one refresh.
    */
   refused?: string;
-  /** Ask the API first whether it accepts the token (once in 15 seconds). */
+  /** Ask the API first whether it accepts the token (once in 3 seconds). */
   verify?: boolean;
 }
 
@@ -62,7 +62,7 @@ export function credentials(
 
 export interface FetchOptions extends TokenOptions {
   /**
-   * Ask the API before a request whether it accepts the token (once in 15 seconds), for APIs that do
+   * Ask the API before a request whether it accepts the token (once in 3 seconds), for APIs that do
    * not report a rejected token with 401, such as MiniMax's.
    */
   verify?: boolean;

@@ -121,7 +121,7 @@ def token(
         min_validity: How long the token must remain valid, in seconds; 60 by default.
         refused: A token that the API rejected with 401. It is refreshed only if it is still the
             stored one, so any number of callers cause one refresh.
-        verify: Ask the API first whether it accepts the token (once in 15 seconds).
+        verify: Ask the API first whether it accepts the token (once in 3 seconds).
         flags: Further flags of ``llm-auth token``, such as ``("--region", "cn")``.
 
     Raises:

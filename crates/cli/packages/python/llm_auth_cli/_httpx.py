@@ -39,7 +39,7 @@ def httpx_auth(
         provider: A provider, such as ``"qwen"``, or the name of a server of your own.
         account: One of several accounts; by default the current one.
         min_validity: How long the token must remain valid, in seconds; 60 by default.
-        verify: Ask the API before a request whether it accepts the token (once in 15 seconds), for
+        verify: Ask the API before a request whether it accepts the token (once in 3 seconds), for
             APIs that do not report a rejected token with 401, such as MiniMax's.
         api_base: The URL of the API, for a server of which the command knows none. If it knows
             one of another origin, requests fail with `LlmAuthError`.

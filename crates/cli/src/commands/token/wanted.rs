@@ -38,7 +38,7 @@ pub(crate) struct Wanted {
     force_refresh: bool,
 
     /// Ask the API whether it accepts the token, and refresh the token if it does not; for callers
-    /// that do not hear of it. The response counts for 15 seconds.
+    /// that do not hear of it. The response counts for 3 seconds.
     #[arg(long, conflicts_with = "force_refresh")]
     verify: bool,
 
