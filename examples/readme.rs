@@ -1,9 +1,5 @@
-//! The examples of the project's README and of the command's pages, compiled.
+//! The examples of the project's README, compiled.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/cli/mcp.md")]
-pub struct McpPage;

@@ -47,7 +47,16 @@ impl Package {
         self.features.iter().any(|feature| feature == "aws-lc-rs")
     }
 
-    /// The sets of features that it is linted, tested and documented with: all that docs.rs shows,
+    /// The sets of features that it is tested and documented with: of the umbrella, none and all.
+    pub(crate) fn extremes(&self) -> Vec<String> {
+        let mut sets = self.sets();
+        if self.name == UMBRELLA {
+            sets.retain(|set| set.is_empty() || set == "full");
+        }
+        sets
+    }
+
+    /// The sets of features that it is linted with: all that docs.rs shows,
     /// but for the back ends; for the umbrella none, each provider's and all.
     pub(crate) fn sets(&self) -> Vec<String> {
         let own = self.features.iter();
@@ -75,6 +84,7 @@ mod tests {
             &["aws-lc-rs", "default", "full", "qwen", "ring"],
         );
         assert_eq!(umbrella.sets(), ["", "full", "qwen"]);
+        assert_eq!(umbrella.extremes(), ["", "full"]);
         assert!(umbrella.has_back_ends());
         let core = package("llm-auth-core", &["default", "loopback", "ring"]);
         assert_eq!(core.sets(), ["loopback"]);

@@ -10,3 +10,8 @@ pub use llm_auth_mcp::*;
 
 pub use self::client::SessionClient;
 pub use self::credentials::SessionStore;
+
+// The example of the page on MCP, which belongs to the repository and not to the package.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/cli/mcp.md")]
+struct PageOnMcp;
