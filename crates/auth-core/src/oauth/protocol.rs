@@ -283,11 +283,7 @@ impl Protocol {
         let headers = self.spec.api_headers(session, config)?;
         headers.iter().try_for_each(check_header)?;
         Ok(Api {
-            base: base.map(|api| match set {
-                None => self.spec.api_base(&api),
-                // As the user wrote it.
-                Some(_) => api.as_str().trim_end_matches('/').to_owned(),
-            }),
+            base: base.map(|api| self.spec.api_base(&api)),
             headers,
             ignored,
         })

@@ -306,10 +306,10 @@ fn a_gateway_that_the_user_trusts_is_the_api_of_the_session() {
     let trusted = ["token", "qwen", "--json", "--trust-endpoint", &gateway.host];
     let done = run(&trusted);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert_eq!(done.json()["api_base"], gateway.url("/x"));
+    assert_eq!(done.json()["api_base"], gateway.url("/x/v1"));
     // It may verify the token too.
     let verified = [&trusted[..], &["--verify"]].concat();
     assert_eq!(run(&verified).code, Some(0));
     let seen = gateway.seen();
-    assert!(seen.starts_with("GET /x/models "), "{seen}");
+    assert!(seen.starts_with("GET /x/v1/models "), "{seen}");
 }
