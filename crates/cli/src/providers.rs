@@ -11,6 +11,7 @@ mod provider;
 pub(crate) mod reader;
 mod recipients;
 pub(crate) mod servers;
+mod stored;
 mod table;
 pub(crate) mod trust;
 
@@ -19,4 +20,5 @@ pub(crate) use self::http::http_client;
 pub(crate) use self::name::ProviderName;
 pub(crate) use self::provider::{Provider, api_base, ignored_api, manager};
 pub(crate) use self::reader::careful_client;
+pub(crate) use self::stored::Stored;
 pub(crate) use self::table::Dialect;

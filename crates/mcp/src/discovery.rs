@@ -215,8 +215,7 @@ impl McpSignIn {
             server.scope.push_str("offline_access");
         }
         server.endpoints.api_base = Some(self.url.clone());
-        // A server that is asked for its stream of events rejects a token as it does in a call.
-        server.access_check = Some(String::new());
+        server.is_mcp = true;
         server
     }
 

@@ -24,9 +24,9 @@ const EMAIL: &str = "email";
 
 /// Where a session records how its client authenticates, if that is in the header.
 const CLIENT_AUTH: &str = "client_auth";
-/// Where a session records the places that get its tokens: a file that says otherwise later must not
-/// lead them elsewhere.
-const PLACES: &str = "places";
+/// Where a session records which servers get its tokens: a file that says otherwise later must not lead
+/// them elsewhere.
+const RECIPIENTS: &str = "recipients";
 const BASIC: &str = "client_secret_basic";
 
 /// An authorization server, and the client that signs in there.
@@ -101,8 +101,12 @@ pub struct Server {
     /// The server's own error codes and the RFCs' codes for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub error_codes: BTreeMap<String, String>,
+    /// Whether its API is an MCP server.
+    #[serde(default, skip_serializing_if = "stored::is_false")]
+    pub is_mcp: bool,
     /// The path of the request that shows whether the API accepts a token, as in
-    /// [`OAuthConfig::access_check`]; `models` by default if there is an API.
+    /// [`OAuthConfig::access_check`]. By default `models`, which every API for models has, and for an MCP
+    /// server the URL itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_check: Option<String>,
     /// Headers that each API call needs besides `Authorization`.
@@ -148,6 +152,7 @@ impl Server {
             requires_issuer: false,
             scope_in_refresh: false,
             error_codes: BTreeMap::new(),
+            is_mcp: false,
             access_check: None,
             api_headers: BTreeMap::new(),
             unknown: BTreeMap::new(),
@@ -211,29 +216,12 @@ impl Server {
         is_same_issuer && is_same_api
     }
 
-    /// Whether its API is an MCP server, which is the resource of its tokens.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use llm_auth_oidc::provider::Endpoints;
-    /// use llm_auth_oidc::{SecureUrl, Server};
-    ///
-    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
-    /// assert!(!Server::new("company", endpoints).is_mcp());
-    /// ```
-    #[must_use]
-    pub fn is_mcp(&self) -> bool {
-        let asks_for_events = self.access_check.as_deref() == Some("");
-        self.endpoints.api_base.is_some() && asks_for_events
-    }
-
-    /// Checks that a session was issued at the token endpoint of this server: a file that says
-    /// otherwise must not lead it elsewhere.
+    /// Checks that a session was issued at the token endpoint of this server, and that its tokens still
+    /// go where they did then: a file that says otherwise must not lead them elsewhere.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming both hosts.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the hosts.
     ///
     /// # Examples
     ///
@@ -250,7 +238,8 @@ impl Server {
     pub fn check_issued(&self, session: &OAuthToken) -> Result<()> {
         let token = &self.endpoints.token;
         let recipients = Recipients::of_provider([token.clone()]);
-        recipients.permit(session, token).map(|_permitted| ())
+        recipients.permit(session, token)?;
+        self.check_recipients(session)
     }
 
     /// Takes over what was remembered of the same server and what it does not say of itself: the
@@ -337,9 +326,9 @@ impl Server {
     }
 
     /// The origins of the endpoints that get tokens, and the API, one audience of which is at a path.
-    fn places(&self) -> String {
+    fn recipients(&self) -> String {
         let endpoints = &self.endpoints;
-        let places = [
+        let recipients = [
             ("token", Some(endpoints.token.base())),
             (
                 "revocation",
@@ -348,9 +337,25 @@ impl Server {
             ("userinfo", endpoints.userinfo.as_ref().map(SecureUrl::base)),
             ("api", endpoints.api_base.as_ref().map(ToString::to_string)),
         ];
-        let places = places.into_iter();
-        let named = places.filter_map(|(role, place)| Some(format!("{role} {}", place?)));
+        let recipients = recipients.into_iter();
+        let named = recipients.filter_map(|(role, url)| Some(format!("{role} {}", url?)));
         named.collect::<Vec<_>>().join(", ")
+    }
+
+    fn check_recipients(&self, session: &OAuthToken) -> Result<()> {
+        let recorded = session.metadata.provider_data.get(RECIPIENTS);
+        if recorded.is_none_or(|recorded| *recorded == self.recipients()) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "{} names other servers than when the session was made ({}): nothing was sent; correct \
+                 its file, or sign in again",
+                self.name,
+                self.recipients()
+            ),
+        ))
     }
 
     fn lists(&self, method: &str) -> bool {
@@ -415,7 +420,7 @@ impl ProviderSpec for Server {
             .map(|_| "models".to_owned());
         config.access_check = self.access_check.clone().or(list);
         let data = &mut config.session_data;
-        data.insert(PLACES.into(), self.places());
+        data.insert(RECIPIENTS.into(), self.recipients());
         if config.client_auth == ClientAuth::Basic {
             data.insert(CLIENT_AUTH.into(), BASIC.into());
         }
@@ -455,21 +460,8 @@ impl ProviderSpec for Server {
 
     /// A session keeps the way in which its client authenticates, as it keeps the client.
     fn config_for(&self, session: &OAuthToken) -> Result<Option<OAuthConfig>> {
+        self.check_recipients(session)?;
         let data = &session.metadata.provider_data;
-        if data
-            .get(PLACES)
-            .is_some_and(|places| *places != self.places())
-        {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "{} is not where it was when the session was made ({}): its tokens were not sent; \
-                     correct that, or sign in again",
-                    self.name,
-                    self.places()
-                ),
-            ));
-        }
         let auth = match data.get(CLIENT_AUTH).map(String::as_str) {
             Some(BASIC) => ClientAuth::Basic,
             _ if data.contains_key("client_id") => ClientAuth::Post,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,6 +19,8 @@ pub(crate) struct ProxyBody {
     rest: Option<ForwardedBody>,
     /// Counted as open until it is dropped.
     _open: Option<OpenStream>,
+    /// What the connection knows an open request by.
+    _held: Option<Arc<()>>,
 }
 
 impl ProxyBody {
@@ -35,6 +38,15 @@ impl ProxyBody {
             read: read.into(),
             rest,
             _open: Some(open),
+            _held: None,
+        }
+    }
+
+    /// The same, with what is to be held until it is dropped.
+    pub(crate) fn holding(self, held: Arc<()>) -> Self {
+        Self {
+            _held: Some(held),
+            ..self
         }
     }
 }

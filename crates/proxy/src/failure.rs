@@ -73,6 +73,14 @@ impl Failure {
         Self::new(StatusCode::BAD_GATEWAY, "unreachable", message)
     }
 
+    /// The client's body did not arrive as a whole.
+    pub(crate) fn broken_body() -> Self {
+        Self::bad_request(
+            "body",
+            "the body of the request ended early or is not valid: correct the request",
+        )
+    }
+
     /// No headers came in time.
     pub(crate) fn too_late(host: &str, limit: Duration) -> Self {
         let message = format!(

@@ -15,6 +15,7 @@ use crate::guard;
 use crate::key::ClientKey;
 use crate::metrics::{self, Counters};
 use crate::route;
+use crate::server::Client;
 use crate::session::ProxySession;
 use crate::upload::{Room, Upload};
 
@@ -35,9 +36,13 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Response<ProxyBody> {
+    pub(crate) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<ProxyBody> {
         let mut counters = &self.refused;
-        let response = match self.respond(request, &mut counters).await {
+        let response = match self.respond(request, client, &mut counters).await {
             Ok(response) => response,
             Err(failure) => {
                 let (status, code) = (failure.status.as_u16(), failure.code);
@@ -52,12 +57,14 @@ impl Handler {
     async fn respond<'a>(
         &'a self,
         request: Request<Incoming>,
+        client: &Client,
         counters: &mut &'a Counters,
     ) -> Result<Response<ProxyBody>, Failure> {
         guard::check(&request)?;
         let (mut parts, body) = request.into_parts();
         let mut credentials = Credentials::take(&mut parts.headers, parts.uri.query());
         let key = self.key(&credentials)?;
+        client.has_shown_a_key();
         credentials.purge(&mut parts.headers, key.secret());
         key.check_end()?;
         let path = parts.uri.path();
@@ -67,7 +74,7 @@ impl Handler {
         let (session, path) = self.session(path)?;
         *counters = &session.counters;
         let path = format!("/{}", path.trim_start_matches('/'));
-        route::check(&path)?;
+        route::check(&path, key.secret())?;
         key.check_path(&path)?;
         key.count()?;
         let upload = Upload::new(body, &self.room);
@@ -101,7 +108,7 @@ impl Handler {
     /// The session that a path names, and the rest of the path.
     fn session<'a>(&self, path: &'a str) -> Result<(&ProxySession, &'a str), Failure> {
         if path.starts_with("//") {
-            route::check(path)?;
+            return Err(route::refused());
         }
         let mut named = self.sessions.iter();
         let named = named.find_map(|session| Some((session, route::below(path, &session.name)?)));

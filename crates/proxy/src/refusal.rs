@@ -1,5 +1,7 @@
 //! Whether the API refuses the token, which the status does not always show.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
@@ -9,9 +11,13 @@ use hyper::{HeaderMap, Response};
 use llm_auth_core::http::ForwardedBody;
 use llm_auth_core::{ApiResponse, ApiStatus, AuthProvider, Result};
 use serde::de::IgnoredAny;
+use tokio::time::{Instant, timeout_at};
 
 /// How much of a body is read before it is passed on: no refusal is longer. 64 KiB.
 const LONGEST: usize = 64 * 1024;
+
+/// How long that may take: an API may send its headers and think on.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A response, as much of its body as was read to understand it, and what it means.
 pub(crate) struct Examined {
@@ -40,10 +46,14 @@ impl Examined {
             parts,
         };
         let what = what_to_read(&examined.parts, body.size_hint().exact());
+        let end = Instant::now() + PATIENCE;
         let mut length = 0;
         let mut is_whole = what == Wanted::Nothing && body.is_end_stream();
         while what != Wanted::Nothing && length < LONGEST {
-            let Some(frame) = body.frame().await.transpose()? else {
+            let Ok(frame) = timeout_at(end, body.frame()).await else {
+                break;
+            };
+            let Some(frame) = frame.transpose()? else {
                 is_whole = true;
                 break;
             };

@@ -1,8 +1,9 @@
 //! From the path of a request to the URL of an API, which no path leads away from.
 
 use hyper::StatusCode;
-use llm_auth_core::SecureUrl;
+use llm_auth_core::{Secret, SecureUrl};
 
+use crate::credentials::contains;
 use crate::failure::Failure;
 
 /// How often an escape may be escaped again; more is no path that an API has.
@@ -19,15 +20,16 @@ pub(crate) fn below<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     }
 }
 
-/// Refuses a path that a server could take for one above or beside where it begins.
-pub(crate) fn check(path: &str) -> Result<(), Failure> {
-    let refused = || {
-        Failure::bad_request(
-            "path",
-            "the path leads out of the base URL of the API: use a path without .., // and \
-             backslashes",
-        )
-    };
+pub(crate) fn refused() -> Failure {
+    Failure::bad_request(
+        "path",
+        "the path leads out of the base URL of the API: use a path without .., // and backslashes",
+    )
+}
+
+/// Refuses a path that a server could take for one above or beside where it begins, and one that
+/// would take the client's key along.
+pub(crate) fn check(path: &str, key: &Secret) -> Result<(), Failure> {
     if path.starts_with("//") {
         return Err(refused());
     }
@@ -41,6 +43,12 @@ pub(crate) fn check(path: &str) -> Result<(), Failure> {
         };
         if path.iter().any(|byte| *byte == b'\\' || *byte < b' ') || segments.any(is_dots) {
             return Err(refused());
+        }
+        if contains(&path, key.expose().as_bytes()) {
+            return Err(Failure::bad_request(
+                "key_in_path",
+                "the path holds the key of this proxy, which is not sent on: set it as the API key only",
+            ));
         }
         let decoded = decoded(&path);
         if decoded == path {
@@ -72,9 +80,8 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The URL below `base` for the path that follows it, which is checked.
+/// The URL below `base` for the path that follows it, which has been [checked](check).
 pub(crate) fn target(base: &str, path: &str, query: Option<&str>) -> Result<SecureUrl, Failure> {
-    check(path)?;
     let base = base.trim_end_matches('/');
     // A slash at the end of a client's base URL is no empty segment.
     let path = path.trim_start_matches('/');
@@ -125,6 +132,7 @@ mod tests {
     #[test]
     fn a_target_is_always_below_its_base() {
         let base = "https://api.example/v1";
+        let key = Secret::from("made-up-key");
         for (path, query, url) in [
             ("/models", None, "https://api.example/v1/models"),
             ("/", None, "https://api.example/v1"),
@@ -142,6 +150,7 @@ mod tests {
             ),
             ("/:80/", None, "https://api.example/v1/:80/"),
         ] {
+            check(path, &key).unwrap();
             let target = target(base, path, query).unwrap();
             assert_eq!(target.as_str(), url);
         }
@@ -161,7 +170,10 @@ mod tests {
             "/./b",
             "/a%0ab",
         ] {
-            assert!(target(base, path, None).is_err(), "{path}");
+            assert!(check(path, &key).is_err(), "{path}");
+        }
+        for path in ["/made-up-key", "/x/made%2dup-key/y", "/made%252Dup-key"] {
+            assert_eq!(check(path, &key).unwrap_err().code, "key_in_path", "{path}");
         }
         // Without a path of its own, a base must not grow into another host.
         let target = target("https://api.example", "/.evil.example", None).unwrap();

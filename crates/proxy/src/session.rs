@@ -1,12 +1,14 @@
 //! One session of a proxy: its token, its API, and requests to it.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
+use llm_auth_core::http::ForwardedBody;
 use llm_auth_core::{Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use crate::body::ProxyBody;
 use crate::failure::Failure;
@@ -129,10 +131,15 @@ impl ProxySession {
             let target = self.target(&api, path, query)?;
             let sent = self.sent(request, &api, body)?;
             let response = self.send(&target, sent, &token);
-            let examined = match timeout(limit, response).await {
-                Ok(examined) => examined?,
-                Err(_elapsed) => return Err(Failure::too_late(&target.host(), limit)),
+            let response = in_time(response, upload, limit)
+                .await
+                .unwrap_or_else(|| Err(Failure::too_late(&target.host(), limit)));
+            let response = match response {
+                Err(_of_the_api) if upload.is_broken() => return Err(Failure::broken_body()),
+                response => response?,
             };
+            let examined = Examined::read(response, self.manager.provider()).await;
+            let examined = examined.map_err(|error| Failure::of_request(&error, &target.host()))?;
             if examined.status != ApiStatus::RefreshNeeded {
                 upload.forget();
                 self.accepted(&token);
@@ -164,14 +171,10 @@ impl ProxySession {
         target: &SecureUrl,
         request: Request<Attempt>,
         token: &OAuthToken,
-    ) -> Result<Examined, Failure> {
+    ) -> Result<Response<ForwardedBody>, Failure> {
         let access = token.bearer().map_err(|error| self.failure(&error))?;
-        let failure = |error| Failure::of_request(&error, &target.host());
         let response = self.http.forward(target, request, access).await;
-        let provider = self.manager.provider();
-        Examined::read(response.map_err(failure)?, provider)
-            .await
-            .map_err(failure)
+        response.map_err(|error| Failure::of_request(&error, &target.host()))
     }
 
     fn target(&self, api: &Api, path: &str, query: Option<&str>) -> Result<SecureUrl, Failure> {
@@ -302,5 +305,48 @@ impl ProxySession {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The response, unless none begins for this time after the client has sent the last of its body;
+/// `None` then.
+async fn in_time<T, B>(
+    response: impl Future<Output = T>,
+    upload: &Upload<B>,
+    limit: Duration,
+) -> Option<T> {
+    let mut response = pin!(response);
+    loop {
+        let moved = upload.moved();
+        match timeout_at(moved + limit, &mut response).await {
+            Ok(response) => return Some(response),
+            Err(_elapsed) if upload.moved() > moved => {}
+            Err(_elapsed) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt as _, Full};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::upload::Room;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_the_api_begins_when_the_client_has_sent_its_body() {
+        const LIMIT: Duration = Duration::from_secs(4);
+        const SHORTER: Duration = Duration::from_secs(3);
+        let upload = Upload::new(Full::new(Bytes::from_static(b"x")), &Room::default());
+        let mut attempt = upload.attempt().unwrap();
+        let slow_upload = async {
+            sleep(SHORTER).await;
+            attempt.frame().await.unwrap().unwrap();
+            sleep(SHORTER).await;
+        };
+        assert_eq!(in_time(slow_upload, &upload, LIMIT).await, Some(()));
+        assert_eq!(in_time(sleep(2 * LIMIT), &upload, LIMIT).await, None);
     }
 }

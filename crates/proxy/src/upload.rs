@@ -1,15 +1,15 @@
 //! The body of a request, which passes piece by piece and, as long as it is small, can be sent once
 //! more.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Instant;
 
 /// The longest body that is kept for a second attempt: 8 MiB.
 pub(crate) const LONGEST: usize = 8 * 1024 * 1024;
@@ -47,21 +47,27 @@ pub(crate) struct Upload<B = Incoming>(Arc<Mutex<Source<B>>>);
 struct Source<B> {
     rest: B,
     /// What has been read so far; `None` if there will be no other attempt.
-    kept: Option<Vec<Bytes>>,
+    kept: Option<BytesMut>,
     bytes: usize,
     room: Room,
     /// The attempt that reads; an earlier one gets nothing more.
     attempt: u32,
+    /// When the client sent something last.
+    moved: Instant,
+    /// Whether the client ended it early, or sent what is no body.
+    is_broken: bool,
 }
 
 impl<B> Upload<B> {
     pub(crate) fn new(body: B, room: &Room) -> Self {
         Self(Arc::new(Mutex::new(Source {
             rest: body,
-            kept: Some(Vec::new()),
+            kept: Some(BytesMut::new()),
             bytes: 0,
             room: room.clone(),
             attempt: 0,
+            moved: Instant::now(),
+            is_broken: false,
         })))
     }
 
@@ -69,7 +75,7 @@ impl<B> Upload<B> {
     /// The attempt before gets nothing more.
     pub(crate) fn attempt(&self) -> Option<Attempt<B>> {
         let mut source = lock(&self.0);
-        let read = source.kept.clone()?.into();
+        let read = Bytes::copy_from_slice(source.kept.as_ref()?);
         source.attempt += 1;
         Some(Attempt {
             source: Arc::clone(&self.0),
@@ -81,6 +87,16 @@ impl<B> Upload<B> {
     /// There will be no other attempt.
     pub(crate) fn forget(&self) {
         lock(&self.0).forget();
+    }
+
+    /// When the client sent a piece of it last.
+    pub(crate) fn moved(&self) -> Instant {
+        lock(&self.0).moved
+    }
+
+    /// Whether it is the client's fault that it did not arrive.
+    pub(crate) fn is_broken(&self) -> bool {
+        lock(&self.0).is_broken
     }
 }
 
@@ -94,7 +110,8 @@ impl<B> Source<B> {
         let Some(kept) = &mut self.kept else { return };
         if self.bytes + piece.len() <= LONGEST && self.room.take(piece.len()) {
             self.bytes += piece.len();
-            kept.push(piece.clone());
+            // Copied, because a piece keeps the whole buffer that it was read into.
+            kept.extend_from_slice(piece);
         } else {
             self.forget();
         }
@@ -115,7 +132,7 @@ fn lock<B>(source: &Mutex<Source<B>>) -> MutexGuard<'_, Source<B>> {
 pub(crate) struct Attempt<B = Incoming> {
     source: Arc<Mutex<Source<B>>>,
     number: u32,
-    read: VecDeque<Bytes>,
+    read: Bytes,
 }
 
 /// The body was needed for another attempt, or its client is gone.
@@ -138,8 +155,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Attempt<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, NoMore>>> {
-        if let Some(piece) = self.read.pop_front() {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        if !self.read.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.read)))));
         }
         let mut source = lock(&self.source);
         if source.attempt != self.number {
@@ -149,7 +166,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Attempt<B> {
             let Some(frame) = ready!(Pin::new(&mut source.rest).poll_frame(context)) else {
                 return Poll::Ready(None);
             };
-            let frame = frame.map_err(|_client_is_gone| NoMore)?;
+            source.moved = Instant::now();
+            let frame = frame.map_err(|_client_is_gone_or_wrong| {
+                source.is_broken = true;
+                NoMore
+            })?;
             // Trailers are for this connection.
             if let Ok(piece) = frame.into_data() {
                 source.keep(&piece);
@@ -163,8 +184,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Attempt<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read: usize = self.read.iter().map(Bytes::len).sum();
-        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        let read = u64::try_from(self.read.len()).unwrap_or(u64::MAX);
         let rest = lock(&self.source).rest.size_hint();
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {

@@ -11,7 +11,7 @@ use llm_auth_core::{Secret, files};
 
 use self::content::Content;
 use super::token::Wanted;
-use super::tools::{Names, Variables};
+use super::tools::{Names, Variables, check_tool};
 use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
 use crate::session::{directories, runtime};
@@ -106,6 +106,10 @@ impl KeepArgs {
     fn check(&self) -> Result<(), Failure> {
         match self.content {
             Content::Env => self.variables().check(self.wanted.session.provider),
+            Content::AnthropicProfile => {
+                check_tool("anthropic", self.wanted.session.provider)?;
+                self.variables().check_unused("--as env")
+            }
             _ => self.variables().check_unused("--as env"),
         }
     }
@@ -163,14 +167,18 @@ fn step(
         file.parent()
             .map_or(Ok(()), files::make_directories)
             .map_err(cannot)?;
-        anthropic::write_profile(args.name(), api_base(&configured, &token).as_deref())?;
+        // Without it, the SDKs would send the token to Anthropic.
+        let base = api_base(&configured, &token).ok_or_else(|| Failure::Config {
+            message: format!("{key}: the API of this session is unknown"),
+            advice: "name the API where you sign in (--api-base), or the file with --file".into(),
+        })?;
+        anthropic::write_profile(args.name(), &base)?;
     }
     files::replace(file, content.expose().as_bytes()).map_err(cannot)?;
-    if last.is_none() {
-        say(&format!(
-            "llm-auth: {} holds the token of {key}",
-            file.display()
-        ));
+    let file = file.display();
+    match last.is_none() {
+        true => say(&format!("llm-auth: {file} holds the token of {key}")),
+        false => tracing::info!("{file} holds another token of {key}"),
     }
     *last = Some(content);
     Ok(())

@@ -7,9 +7,8 @@ use llm_auth::mcp::Bridge;
 
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{self, ProviderArgs, TrustArgs, careful_client, reader, trust};
+use crate::providers::{ProviderArgs, Stored, TrustArgs, careful_client};
 use crate::report::login_command;
-use crate::session::directories;
 use crate::session::runtime;
 
 #[derive(Args, Debug)]
@@ -52,7 +51,7 @@ pub(crate) fn run(args: &McpArgs) -> Result<(), Failure> {
 
 fn bridge(args: &BridgeArgs) -> Result<(), Failure> {
     let SessionArgs { provider, selector } = &args.session;
-    let server = provider.server();
+    let server = provider.server().filter(|server| server.is_mcp);
     let Some(url) = server.and_then(|server| server.endpoints.api_base.clone()) else {
         return Err(Failure::Usage(format!(
             "{} is no MCP server: name one of `llm-auth login mcp URL`",
@@ -63,23 +62,9 @@ fn bridge(args: &BridgeArgs) -> Result<(), Failure> {
         trust: args.trust.clone(),
         ..ProviderArgs::default()
     };
-    let store = directories::open(selector)?;
-    let key = provider.accounts(&store).meant(selector)?;
-    let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
-    let configured =
-        provider.configure_for_stored(&provider_args, stored.as_ref(), args.timeout)?;
-    if let Some(session) = &stored {
-        session.check_owner(&key, || store.path(&key).display().to_string())?;
-        trust::check_session(*provider, &provider_args, &key, session)?;
-        reader::check_refresh(&configured, &provider_args.trust, &key, session)?;
-        // The file of the server may be another one than when the session was made.
-        let issued = server.map_or(Ok(()), |server| server.check_issued(session));
-        issued.map_err(|error| error.with_session(&key))?;
-    }
-    let manager = providers::manager(configured)
-        .store(store)
-        .account(key.account())
-        .build();
+    let stored = Stored::read(*provider, selector, &provider_args, args.timeout)?;
+    let configured = stored.configured(&provider_args)?;
+    let manager = stored.manager(configured).build();
     let sign_in = login_command(Some(*provider), selector, &provider_args);
     let bridge =
         Bridge::new(manager.clone(), url, sign_in).http(careful_client(&args.trust, args.timeout)?);

@@ -9,12 +9,8 @@ use llm_auth_core::{
 use llm_auth_proxy::{ClientKey, ProxySession};
 
 use crate::error::Failure;
-use crate::providers::{
-    self, Provider, ProviderArgs, ProviderName, careful_client, ignored_api, reader, trust,
-};
+use crate::providers::{Provider, ProviderArgs, ProviderName, Stored, careful_client, ignored_api};
 use crate::report::login_command;
-use crate::session::directories;
-use crate::session::runtime;
 use crate::session::selector::SessionSelector;
 use crate::time;
 
@@ -74,42 +70,26 @@ impl Served {
         args: &ProviderArgs,
         timeout: Option<Duration>,
     ) -> Result<Self, Failure> {
-        provider.check_flags(args)?;
         provider.check_hand_out()?;
-        let mut store = directories::open(selector)?;
-        let key = provider.accounts(&store).meant(selector)?;
-        if let Some(timeout) = timeout {
-            store = store.lock_wait(timeout);
-        }
+        let stored = Stored::read(provider, selector, args, timeout)?;
         let sign_in = login_command(Some(provider), selector, args);
-        let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
-        let Some(stored) = stored else {
+        let Ok(session) = stored.session() else {
             return Err(Failure::NotUsable {
-                message: format!("{key}: not signed in"),
+                message: format!("{}: not signed in", stored.key),
                 advice: format!("sign in with `{sign_in}`"),
             });
         };
-        stored.check_owner(&key, || store.path(&key).display().to_string())?;
-        trust::check_session(provider, args, &key, &stored)?;
-        let configured = provider.configure_for_stored(args, Some(&stored), timeout)?;
-        reader::check_refresh(&configured, &args.trust, &key, &stored)?;
-        // The file of the server may be another one than when the session was made.
-        let issued = provider
-            .server()
-            .map_or(Ok(()), |server| server.check_issued(&stored));
-        issued.map_err(|error| error.with_session(&key))?;
-        check_api(provider, &configured, &key, &stored)?;
-        let manager = providers::manager(configured)
+        let configured = stored.configured(args)?;
+        check_api(provider, &configured, &stored.key, session)?;
+        let manager = stored
+            .manager(configured)
             // A proxy lives for long, so that a refresh in the background has its time.
             .early_refresh_window(DEFAULT_EARLY_REFRESH_WINDOW)
-            .store(store)
-            .account(key.account())
-            .call_limit(runtime::call_limit(timeout))
             .build();
         let session = ProxySession::new(provider.name(), manager.clone(), sign_in)
             .http(careful_client(&args.trust, timeout)?);
         Ok(Self {
-            key,
+            key: stored.key,
             manager,
             session,
         })

@@ -208,6 +208,12 @@ impl Variables {
     }
 }
 
+/// Checks that a tool speaks to a provider as its API wants.
+pub(super) fn check_tool(name: &str, provider: ProviderName) -> Result<(), Failure> {
+    let tool = ALL.iter().find(|tool| tool.name == name);
+    tool.map_or(Ok(()), |tool| tool.check(provider))
+}
+
 impl Tool {
     fn check(&self, provider: ProviderName) -> Result<(), Failure> {
         let title = provider.title();

@@ -1,25 +1,36 @@
 //! `keep`: a file that follows the session.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStderr, Command};
 
 use serde_json::Value;
 
 use crate::support::user::User;
 
 /// The process, which ends with the test.
-struct Keeper(Child);
+struct Keeper {
+    process: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+}
 
 impl Keeper {
     fn start(user: &User, args: &[&str]) -> Self {
-        Self(user.start(&[&["keep"], args].concat()))
+        let mut process = user.start(&[&["keep", "-v"], args].concat());
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// Waits until it prints that the file is written.
+    fn wait_for(&mut self, what: &str) {
+        let mut lines = self.lines.by_ref().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(what)), "it has ended");
     }
 
     fn terminate(&self) {
-        let id = self.0.id().to_string();
+        let id = self.process.id().to_string();
         assert!(Command::new("kill").arg(id).status().unwrap().success());
     }
 }
@@ -27,17 +38,8 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         // It may have ended.
-        let _ended = self.0.kill();
-        let _ended = self.0.wait();
-    }
-}
-
-/// Waits until the file holds it.
-fn until(what: &str, is_there: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !is_there() {
-        assert!(Instant::now() < end, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(20));
+        let _ended = self.process.kill();
+        let _ended = self.process.wait();
     }
 }
 
@@ -53,22 +55,24 @@ fn a_kept_file_follows_every_refresh_and_is_for_its_user_alone() {
     let place = file.to_str().unwrap();
     let mut keeper = Keeper::start(&user, &["qwen", "--file", place]);
     let access = || user.stored("qwen")["access"].as_str().unwrap().to_owned();
-    until("the first token", || read(&file) == access());
+    keeper.wait_for("holds the token of");
+    assert_eq!(read(&file), access());
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Another process refreshes.
     let first = access();
     user.run(&["token", "qwen", "--force-refresh"]);
     assert_ne!(access(), first);
-    until("the second token", || read(&file) == access());
+    keeper.wait_for("holds another token of");
+    assert_eq!(read(&file), access());
     let second = access();
     // It expires, and `keep` refreshes it.
     user.expire("qwen");
-    until("the third token", || {
-        access() != second && read(&file) == access()
-    });
+    keeper.wait_for("holds another token of");
+    assert_ne!(access(), second);
+    assert_eq!(user.kit.qwen().counters().refreshes, 2);
     keeper.terminate();
-    let ended = keeper.0.wait().unwrap();
+    let ended = keeper.process.wait().unwrap();
     assert_eq!(ended.code(), Some(143));
     assert_eq!(read(&file), access());
 }
@@ -80,9 +84,9 @@ fn a_kept_file_goes_with_its_session() {
     let file = user.directory.path().join("token");
     let place = file.to_str().unwrap();
     let mut keeper = Keeper::start(&user, &["qwen", "--file", place]);
-    until("the token", || file.exists());
+    keeper.wait_for("holds the token of");
     assert_eq!(user.run(&["logout", "qwen"]).code, Some(0));
-    let ended = keeper.0.wait().unwrap();
+    let ended = keeper.process.wait().unwrap();
     assert_eq!(ended.code(), Some(3));
     assert!(!file.exists());
 }
@@ -127,15 +131,21 @@ fn a_file_that_cannot_be_written_and_flags_that_make_no_sense_are_clear_errors()
         (&["--once"], 2, "--file"),
         (&["--file", "x", "--force-refresh"], 2, "--verify"),
         (&["--file", "x", "--env", "X"], 2, "--as env"),
-        (
-            &["--as", "anthropic-profile", "--name", "../x"],
-            2,
-            "named by",
-        ),
     ] {
         let done = user.run(&[&["keep", "qwen"], args].concat());
         done.assert_failed(code, why);
     }
+    let outside = [
+        "keep",
+        "minimax",
+        "--as",
+        "anthropic-profile",
+        "--name",
+        "../x",
+    ];
+    user.run(&outside).assert_failed(2, "named by");
+    let profile = user.run(&["keep", "qwen", "--as", "anthropic-profile", "--once"]);
+    profile.assert_failed(2, "wants an API like that of Anthropic");
     let signed_out = user.run(&["keep", "minimax", "--file", "x"]);
     signed_out.assert_failed(3, "minimax");
 }

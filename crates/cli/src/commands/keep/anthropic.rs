@@ -21,12 +21,9 @@ pub(super) fn credentials(profile: &str) -> Result<PathBuf, Failure> {
 
 /// Writes the profile, if there is none of that name; a profile that says something else is the
 /// user's.
-pub(super) fn write_profile(profile: &str, api_base: Option<&str>) -> Result<(), Failure> {
+pub(super) fn write_profile(profile: &str, api_base: &str) -> Result<(), Failure> {
     let file = file("configs", profile)?;
-    let mut config = json!({"authentication": {"type": "user_oauth"}});
-    if let Some(base) = api_base {
-        config["base_url"] = base.into();
-    }
+    let config = json!({"authentication": {"type": "user_oauth"}, "base_url": api_base});
     let cannot = |why: String| Failure::Config {
         message: format!("cannot write the profile {}: {why}", file.display()),
         advice: "choose another profile with --name, or remove the file".into(),

@@ -283,7 +283,7 @@ fn check_unused(before: &Server) -> Result<(), Failure> {
 /// the same host, unless the user names it.
 fn check_no_mcp(server: &Server) -> Result<(), Failure> {
     match load(&server.name)? {
-        Some(before) if before.is_mcp() && !server.is_mcp() => Err(Failure::Config {
+        Some(before) if before.is_mcp && !server.is_mcp => Err(Failure::Config {
             message: format!(
                 "the name {} belongs to {}",
                 before.name,

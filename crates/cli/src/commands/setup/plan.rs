@@ -2,15 +2,12 @@
 
 use std::path::PathBuf;
 
-use llm_auth_core::{Error, ErrorKind};
-
 use super::args::SetupArgs;
 use super::program;
 use super::recipes::{Meaning, Recipe, Tool};
 use super::setting::Leaf;
 use crate::error::Failure;
-use crate::providers::{ProviderArgs, ProviderName, api_base, ignored_api, trust};
-use crate::session::directories;
+use crate::providers::{ProviderArgs, ProviderName, Stored, api_base, ignored_api};
 use crate::shell_quote::quoted;
 
 /// What is to be written where.
@@ -82,13 +79,7 @@ fn words(args: &SetupArgs, recipe: &Recipe, meaning: &Meaning) -> Result<Vec<Str
 
 /// The recipe for an MCP server, or for the API of a provider.
 fn recipe(tool: &'static Tool, provider: ProviderName) -> Result<&'static Recipe, Failure> {
-    let is_mcp = provider.server().is_some_and(|server| {
-        // `login mcp` records for which resource the tokens are: the server, or what is above it.
-        let (Some(api), Some(resource)) = (&server.endpoints.api_base, &server.resource) else {
-            return false;
-        };
-        api.to_string().starts_with(resource.trim_end_matches('/'))
-    });
+    let is_mcp = provider.server().is_some_and(|server| server.is_mcp);
     let recipe = if is_mcp { &tool.mcp } else { &tool.model };
     if let Some(recipe) = recipe {
         provider.check_hand_out()?;
@@ -115,16 +106,11 @@ fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, 
         trust: args.trust.clone(),
         ..ProviderArgs::default()
     };
-    let store = directories::open(selector)?;
-    let key = provider.accounts(&store).meant(selector)?;
-    let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
-    let session = stored
-        .ok_or_else(|| Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(&key))?;
-    session.check_owner(&key, || store.path(&key).display().to_string())?;
-    trust::check_session(provider, &provider_args, &key, &session)?;
-    let configured = provider.configure_offline(&provider_args, Some(&session))?;
-    api_base(&configured, &session).ok_or_else(|| {
-        let ignored = ignored_api(provider, &configured, &session);
+    let stored = Stored::read(provider, selector, &provider_args, None)?;
+    let (key, session) = (&stored.key, stored.session()?);
+    let configured = provider.configure_offline(&provider_args, Some(session))?;
+    api_base(&configured, session).ok_or_else(|| {
+        let ignored = ignored_api(provider, &configured, session);
         Failure::Config {
             message: match ignored {
                 Some(ignored) => format!("{key}: {ignored}"),

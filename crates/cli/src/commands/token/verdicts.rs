@@ -17,8 +17,8 @@ const LARGEST: u64 = 64 * 1024;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     Accepted,
-    /// It refuses a token that was refreshed a moment ago: another refresh would not help.
-    RefusesFresh,
+    /// Remembered of a token that was refreshed a moment ago: another refresh would not help.
+    Refused,
     /// Nothing that counts.
     Unknown,
 }
@@ -29,7 +29,7 @@ impl Verdict {
         match self {
             // Callers that are refused come again within seconds.
             Self::Accepted | Self::Unknown => Duration::from_secs(3),
-            Self::RefusesFresh => Duration::from_secs(60),
+            Self::Refused => Duration::from_secs(60),
         }
     }
 }

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    ApiStatus, AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, Error, ErrorKind, FileTokenStore,
+    ApiStatus, AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, ErrorKind, FileTokenStore,
     OAuthToken, Secret, SessionKey, SystemClock,
 };
 
 use super::verdicts::{self, Verdict};
 use crate::args::SessionArgs;
 use crate::error::Failure;
-use crate::providers::{self, ProviderArgs, reader, trust};
+use crate::providers::{ProviderArgs, Stored};
 use crate::report::login_command;
-use crate::session::directories;
 use crate::session::runtime;
 use crate::text;
 use crate::time;
@@ -91,53 +90,28 @@ impl Wanted {
         &self,
         refused: Option<&Secret>,
     ) -> Result<(SessionKey, OAuthToken), Failure> {
-        let provider = self.session.provider;
-        provider.check_flags(&self.provider_args)?;
+        let SessionArgs { provider, selector } = &self.session;
         provider.check_hand_out()?;
-        let mut store = directories::open(&self.session.selector)?;
-        let key = self
-            .session
-            .provider
-            .accounts(&store)
-            .meant(&self.session.selector)?;
-        if let Some(timeout) = self.timeout {
-            store = store.lock_wait(timeout);
-        }
-        let provider = self.session.provider;
-        let stored = store.read(&key).map_err(|error| error.with_session(&key))?;
-        if let Some(session) = &stored {
-            session.check_owner(&key, || store.path(&key).display().to_string())?;
-            trust::check_session(provider, &self.provider_args, &key, session)?;
-        }
-        let is_refused =
-            refused.is_some() && stored.as_ref().map(|session| &session.access) == refused;
+        let stored = Stored::read(*provider, selector, &self.provider_args, self.timeout)?;
+        let session = stored.session()?;
+        let is_refused = refused == Some(&session.access);
         if !self.force_refresh
             && !is_refused
-            && good_enough(stored.as_ref(), &key, self.min_validity)?
-            && let Some(token) = stored.clone()
-            && (!self.verify || verdicts::recent(&token.access).is_some())
+            && self.is_good_enough(session)
+            && (!self.verify || verdicts::recent(&session.access).is_some())
         {
-            tracing::debug!(%key, "the stored token is valid; nothing is sent");
-            self.check(&key, &token)?;
-            self.say_if_short(&token);
-            return fit_to_send(key, token);
+            tracing::debug!(key = %stored.key, "the stored token is valid; nothing is sent");
+            return self.handed_out(stored.key.clone(), session.clone());
         }
-        let configured =
-            provider.configure_for_stored(&self.provider_args, stored.as_ref(), self.timeout)?;
-        if let Some(session) = &stored {
-            reader::check_refresh(&configured, &self.provider_args.trust, &key, session)?;
-        }
-        let manager = providers::manager(configured)
-            .store(store.clone())
-            .account(key.account())
-            .call_limit(runtime::call_limit(self.timeout))
-            .build();
-        let renewed_before = refreshed_at(&store, &key);
+        let configured = stored.configured(&self.provider_args)?;
+        let manager = stored.manager(configured).build();
+        let (store, key) = (&stored.store, &stored.key);
+        let renewed_before = refreshed_at(store, key);
         let interrupted = || {
-            if refreshed_at(&store, &key) == renewed_before {
+            if refreshed_at(store, key) == renewed_before {
                 "interrupted; nothing was changed".to_owned()
             } else {
-                let file = store.path(&key);
+                let file = store.path(key);
                 format!(
                     "interrupted; the refreshed session is stored in {}",
                     file.display()
@@ -146,16 +120,37 @@ impl Wanted {
         };
         let token = runtime::run(
             || vec![manager.clone()],
-            self.obtain(&manager, stored.filter(|_| is_refused)),
+            self.obtain(&manager, is_refused.then_some(session)),
             interrupted,
         )?;
+        self.handed_out(key.clone(), token)
+    }
+
+    /// The token, if a header may hold it: what a file holds may be anything.
+    fn handed_out(
+        &self,
+        key: SessionKey,
+        token: OAuthToken,
+    ) -> Result<(SessionKey, OAuthToken), Failure> {
         self.check(&key, &token)?;
         if time::has_expired(&token) {
             self.say(&time::expired_on_arrival(&token));
         } else {
             self.say_if_short(&token);
         }
-        fit_to_send(key, token)
+        match token.bearer() {
+            Ok(_fit) => Ok((key, token)),
+            Err(error) => Err(error.with_session(&key).into()),
+        }
+    }
+
+    /// Whether nothing needs to be done: no runtime, no HTTP client, no TLS.
+    fn is_good_enough(&self, stored: &OAuthToken) -> bool {
+        let now = SystemClock.now();
+        match self.min_validity {
+            None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
+            Some(minimum) => stored.lasts(minimum, now),
+        }
     }
 
     /// A token of a damaged or strange file is not handed to a terminal, a program or a header.
@@ -194,12 +189,12 @@ impl Wanted {
     async fn obtain(
         &self,
         manager: &AuthManager,
-        refused: Option<OAuthToken>,
+        refused: Option<&OAuthToken>,
     ) -> Result<OAuthToken, Failure> {
         let token = if self.force_refresh {
             manager.refresh().await?
         } else if let Some(refused) = refused {
-            manager.invalidate(&refused).await?
+            manager.invalidate(refused).await?
         } else if let Some(minimum) = self.min_validity {
             manager.token_valid_for(minimum).await?
         } else {
@@ -218,13 +213,13 @@ impl Wanted {
         token: &OAuthToken,
     ) -> Result<OAuthToken, Failure> {
         let (token, verdict) = match self.judged(manager, token).await? {
-            Verdict::RefusesFresh if token.refresh.is_none() => {
+            Verdict::Refused if token.refresh.is_none() => {
                 return Err(self.refused_for_good(manager.key()));
             }
-            Verdict::RefusesFresh => {
+            Verdict::Refused => {
                 let fresh = manager.invalidate(token).await?;
                 let verdict = self.judged(manager, &fresh).await?;
-                if verdict == Verdict::RefusesFresh {
+                if verdict == Verdict::Refused {
                     self.say("the API refuses even a fresh access token");
                 }
                 ((*fresh).clone(), verdict)
@@ -238,7 +233,7 @@ impl Wanted {
     /// What the API says of a token now. A blip must not take a token away that may be good.
     async fn judged(&self, manager: &AuthManager, token: &OAuthToken) -> Result<Verdict, Failure> {
         match manager.provider().check_access(token).await {
-            Ok(Some(ApiStatus::RefreshNeeded)) => return Ok(Verdict::RefusesFresh),
+            Ok(Some(ApiStatus::RefreshNeeded)) => return Ok(Verdict::Refused),
             Ok(Some(ApiStatus::Transient)) => {
                 self.say("the API is not available, so the token was not verified");
             }
@@ -256,29 +251,6 @@ impl Wanted {
         }
         Ok(Verdict::Unknown)
     }
-}
-
-/// The token, if a header may hold it: what a file holds may be anything.
-fn fit_to_send(key: SessionKey, token: OAuthToken) -> Result<(SessionKey, OAuthToken), Failure> {
-    match token.bearer() {
-        Ok(_fit) => Ok((key, token)),
-        Err(error) => Err(error.with_session(&key).into()),
-    }
-}
-
-/// The stored session, if nothing needs to be done: no runtime, no HTTP client, no TLS.
-fn good_enough(
-    stored: Option<&OAuthToken>,
-    key: &SessionKey,
-    minimum: Option<Duration>,
-) -> Result<bool, Failure> {
-    let stored = stored
-        .ok_or_else(|| Error::new(ErrorKind::NotSignedIn, "not signed in").with_session(key))?;
-    let now = SystemClock.now();
-    Ok(match minimum {
-        None => stored.is_fresh_for(DEFAULT_EXPIRY_MARGIN, now),
-        Some(minimum) => stored.lasts(minimum, now),
-    })
 }
 
 fn refreshed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {

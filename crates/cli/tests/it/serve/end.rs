@@ -1,10 +1,10 @@
 //! How a proxy begins and ends.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
 use llm_auth_testkit::{Fault, Operation};
-use rustix::process::Signal;
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 
 use super::client::Open;
 use super::process::{Proxy, chat};
@@ -112,4 +112,30 @@ fn without_json_each_line_has_a_name_and_a_value() {
     assert!(url.starts_with("qwen http://127.0.0.1:"), "{url}");
     assert!(url.ends_with("/qwen"), "{url}");
     assert_eq!(key.strip_prefix("key ").unwrap().len(), 43);
+}
+
+#[test]
+fn half_a_request_holds_up_neither_the_end_nor_those_with_a_key() {
+    let_children_receive_signals();
+    raise_limit_of_files();
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let halves: Vec<TcpStream> = (0..1_100)
+        .map(|_| {
+            let mut half = TcpStream::connect(proxy.address()).unwrap();
+            half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+            half
+        })
+        .collect();
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    let done = proxy.stop();
+    assert_eq!(done.code, Some(143), "{done:?}");
+    drop(halves);
+}
+
+fn raise_limit_of_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
 }

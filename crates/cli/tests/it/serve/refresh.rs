@@ -1,11 +1,14 @@
 //! The session behind a proxy is refreshed when it must be, once.
 
+use std::time::Instant;
+
 use llm_auth_testkit::{Fault, Operation};
 
 use super::client::Request;
 use super::process::{Proxy, chat, message};
 use super::upstream::Upstream;
 use crate::support::user::User;
+use crate::support::wait::PATIENCE;
 
 #[test]
 fn two_hundred_clients_of_an_expired_session_cause_one_refresh() {
@@ -147,4 +150,24 @@ fn a_token_server_in_trouble_is_a_temporary_failure() {
     let response = proxy.send(chat("qwen", false));
     response.assert_refused(503, "temporary", "send the request again");
     assert!(!response.body.contains("made-up"), "{response:?}");
+}
+
+#[test]
+fn a_sign_out_ends_the_session_of_a_running_proxy_and_a_sign_in_brings_it_back() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let proxy = Proxy::start(&user, &["qwen"]);
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    let until = |status: u16| {
+        let end = Instant::now() + PATIENCE;
+        while proxy.send(chat("qwen", false)).status != status {
+            assert!(Instant::now() < end, "the proxy does not look at the store");
+        }
+    };
+    assert_eq!(user.run(&["logout", "qwen"]).code, Some(0));
+    until(401);
+    let refused = proxy.send(chat("qwen", false));
+    refused.assert_refused(401, "sign_in_required", "llm-auth login qwen");
+    user.sign_in(&["qwen"]);
+    until(200);
 }

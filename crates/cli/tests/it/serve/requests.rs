@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use llm_auth_testkit::{Fault, Operation};
 
-use super::client::Request;
+use super::client::{Open, Request};
 use super::process::{Proxy, chat, message};
 use super::upstream::{Upstream, ok};
 use crate::support::user::User;
@@ -261,4 +261,27 @@ fn what_is_no_http_is_refused_and_the_proxy_goes_on() {
         assert!(!response.starts_with(b"HTTP/1.1 2"), "{response:?}");
     }
     assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+}
+
+#[test]
+fn a_body_that_is_none_is_the_fault_of_the_client() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let request = Request::post("/qwen/x", "").header("Transfer-Encoding", "chunked");
+    let text = request.key(proxy.key()).text(proxy.address()) + "zz\r\n";
+    let mut stream = TcpStream::connect(proxy.address()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let response = Open::read(stream).whole();
+    response.assert_refused(400, "body", "correct the request");
+}
+
+#[test]
+fn the_key_in_a_path_is_not_sent_on() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let response = proxy.send(Request::get(&format!("/qwen/{}", proxy.key())));
+    response.assert_refused(400, "key_in_path", "set it as the API key only");
+    assert!(!response.head.contains(proxy.key()));
 }
