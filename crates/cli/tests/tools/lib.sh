@@ -76,3 +76,25 @@ no_token_left() {
     found=$(grep -rlF -- "$token" "$HOME" 2> /dev/null | grep -vF "$LLM_AUTH_HOME" || true)
     [ -z "$found" ] || { echo "a token is in $found" >&2; exit 1; }
 }
+
+# The SDKs of Anthropic with a profile that `keep` keeps fresh, and then with a proxy. Of the program the arguments
+# are what it runs between its two calls; the first token lives $1 seconds.
+anthropic_sdk() {
+    lifetime minimax "$1"
+    between="$2"
+    shift 2
+    sign_in minimax
+    lifetime minimax 3600
+    export ANTHROPIC_BASE_URL="$TESTKIT/anthropic"
+    llm-auth keep minimax --as anthropic-profile 2> keep.log &
+    keep=$!
+    until [ -s .config/anthropic/credentials/minimax.json ]; do sleep 0.1; done
+    ANTHROPIC_PROFILE=minimax "$@" "$between"
+    expect minimax refreshes 1
+    kill "$keep"
+    wait "$keep" || true
+    unset ANTHROPIC_BASE_URL
+
+    llm-auth exec minimax --proxy --as anthropic -- "$@" "curl -sSf -o /dev/null -d '{}' $TESTKIT/testkit/expire"
+    expect minimax refreshes 2
+}
