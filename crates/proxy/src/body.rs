@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -17,6 +17,9 @@ use crate::metrics::OpenStream;
 pub(crate) struct ProxyBody {
     read: VecDeque<Bytes>,
     rest: Option<ForwardedBody>,
+    /// Why the rest ended early, until what came before it had an opportunity to be sent: hyper drops
+    /// what it has not written when a body fails.
+    cut: Option<Error>,
     /// Counted as open until it is dropped.
     _open: Option<OpenStream>,
     /// What the connection knows an open request by.
@@ -38,7 +41,7 @@ impl ProxyBody {
             read: read.into(),
             rest,
             _open: Some(open),
-            _held: None,
+            ..Self::default()
         }
     }
 
@@ -62,18 +65,28 @@ impl Body for ProxyBody {
         if let Some(piece) = self.read.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
+        if let Some(error) = self.cut.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let Some(rest) = &mut self.rest else {
             return Poll::Ready(None);
         };
-        let polled = Pin::new(rest).poll_frame(context);
-        if let Poll::Ready(Some(Err(error))) = &polled {
-            tracing::warn!("a response was cut off: {error:#}");
+        match ready!(Pin::new(rest).poll_frame(context)) {
+            Some(Err(error)) => {
+                tracing::warn!("a response was cut off: {error:#}");
+                self.rest = None;
+                self.cut = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => Poll::Ready(frame),
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.read.is_empty()
+            && self.cut.is_none()
+            && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -61,6 +61,21 @@ fn a_stream_that_its_api_cuts_off_is_cut_off_for_the_client_too() {
     assert_eq!(qwen.counters().streams, 1);
 }
 
+#[test]
+fn what_came_before_the_cut_reaches_the_client() {
+    // The piece and the end of the connection arrive together.
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
+    let upstream = Upstream::start(&format!(
+        "{head}Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+    ));
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    for _ in 0..50 {
+        let mut stream = proxy.open(Request::get("/qwen/x"));
+        assert_eq!(stream.rest(), ("first".to_owned(), false));
+    }
+}
+
 /// Servers that stream objects call that JSON too.
 #[test]
 fn the_first_of_several_objects_is_not_held_back() {
