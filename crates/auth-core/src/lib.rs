@@ -41,7 +41,7 @@ pub use http::builder::HttpClientBuilder;
 pub use http::client::HttpClient;
 pub use manager::{
     AuthManager, AuthManagerBuilder, BlockingAuthManager, DEFAULT_CALL_LIMIT,
-    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Insertion, Logout, PendingLogin,
+    DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Insertion, Logout, PendingLogin, Refusals,
     RefusedSession, SessionChange, SessionKeeper, SessionWatch, StoredSession,
 };
 pub use oauth::{

@@ -12,6 +12,7 @@ mod logout;
 #[cfg(all(test, shuttle))]
 mod model;
 mod refresh;
+mod refusals;
 mod requirement;
 mod retry;
 mod shared;
@@ -32,6 +33,7 @@ pub use self::foreign::DEFAULT_CALL_LIMIT;
 pub use self::insert::{Insertion, RefusedSession, StoredSession};
 pub use self::login::PendingLogin;
 pub use self::logout::Logout;
+pub use self::refusals::Refusals;
 use self::requirement::Requirement;
 use self::shared::Shared;
 use crate::auth_provider::AuthProvider;

@@ -1,20 +1,16 @@
 //! The session of a client: what is put on a request, and what a refusal leads to.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use llm_auth_core::{AuthManager, OAuthToken, Result};
+use llm_auth_core::{AuthManager, OAuthToken, Refusals, Result};
 
 use crate::credential::Credential;
 use crate::origin::named;
 use crate::refusal::refuses;
 use crate::request::HttpRequest;
 use crate::response::HttpResponse;
-
-/// How long a fresh token that was refused is not refreshed again.
-const REFUSED: Duration = Duration::from_secs(60);
 
 /// What the requests of a client share.
 pub(crate) struct Session {
@@ -23,8 +19,7 @@ pub(crate) struct Session {
     passes_others: bool,
     /// The current token, ready for requests.
     known: ArcSwapOption<Known>,
-    /// The fresh token that the API refused last, and when: the API may take it for other requests.
-    refused: Mutex<Option<(Arc<OAuthToken>, Instant)>>,
+    refusals: Refusals,
 }
 
 /// A token, and what is made of it once.
@@ -55,7 +50,7 @@ impl Session {
             manager,
             passes_others: false,
             known: ArcSwapOption::empty(),
-            refused: Mutex::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -115,25 +110,6 @@ impl Session {
         let provider = self.manager.provider();
         refuses(provider, &known.credential.origin, response).await
     }
-
-    /// Whether a refresh is not worth it: the token was fresh and refused a moment ago, and is still
-    /// the stored one.
-    async fn is_hopeless(&self, token: &OAuthToken) -> bool {
-        let recent = self
-            .refused()
-            .as_ref()
-            .is_some_and(|(refused, at)| refused.access == token.access && at.elapsed() < REFUSED);
-        // Only the store knows of a sign-in by another process.
-        recent
-            && match self.manager.load().await {
-                Ok(Some(stored)) => stored.access == token.access,
-                _ => true,
-            }
-    }
-
-    fn refused(&self) -> MutexGuard<'_, Option<(Arc<OAuthToken>, Instant)>> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<R: HttpRequest> Attempt<R> {
@@ -144,17 +120,22 @@ impl<R: HttpRequest> Attempt<R> {
     ) -> Result<Next<R, P::Whole>> {
         let (refused, response) = self.session.look(&self.known, response).await;
         let session = &self.session;
-        let token = &self.known.token;
-        if !refused || session.is_hopeless(token).await {
+        if !refused {
             return Ok(Next::Return(response));
         }
-        let refreshed = session.manager.invalidate(token).await;
+        let refusals = &session.refusals;
+        let fresh = refusals
+            .retry_with(&session.manager, &self.known.token)
+            .await;
         let Some(mut request) = self.copy.take() else {
             // Its failure is reported to the next request.
-            drop(refreshed);
+            drop(fresh);
             return Ok(Next::Return(response));
         };
-        let known = session.known(refreshed?)?;
+        let Some(token) = fresh? else {
+            return Ok(Next::Return(response));
+        };
+        let known = session.known(token)?;
         session.put(&known, &mut request)?;
         self.known = known;
         Ok(Next::Send(request, self))
@@ -164,8 +145,7 @@ impl<R: HttpRequest> Attempt<R> {
     pub(crate) async fn end<P: HttpResponse>(self, response: P) -> P::Whole {
         let (refused, response) = self.session.look(&self.known, response).await;
         if refused {
-            let token = Arc::clone(&self.known.token);
-            *self.session.refused() = Some((token, Instant::now()));
+            self.session.refusals.refused_again(&self.known.token);
         }
         response
     }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use llm_auth_core::http::ForwardedBody;
-use llm_auth_core::{Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
+use llm_auth_core::{
+    Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Refusals, Secret, SecureUrl,
+};
 use tokio::time::timeout_at;
 
 use crate::body::ProxyBody;
@@ -17,9 +19,6 @@ use crate::metrics::Counters;
 use crate::refusal::Examined;
 use crate::route;
 use crate::upload::{Attempt, Upload};
-
-/// How long a fresh token that was refused is not refreshed again.
-const REFUSED: Duration = Duration::from_secs(60);
 
 /// How often the store is read at most.
 const LOOK: Duration = Duration::from_secs(1);
@@ -46,6 +45,7 @@ pub struct ProxySession {
     /// The command that signs in again.
     sign_in: String,
     pub(crate) counters: Counters,
+    refusals: Refusals,
     seen: Mutex<Seen>,
 }
 
@@ -53,9 +53,6 @@ pub struct ProxySession {
 #[derive(Debug, Default)]
 struct Seen {
     last: Option<Secret>,
-    /// The fresh access token that the API refused last, and when: it may refuse it for the request,
-    /// and is not refreshed again for each of those.
-    refused: Option<(Secret, Instant)>,
     /// When the store was read last: another process may sign out, or in again.
     looked: Option<Instant>,
 }
@@ -81,6 +78,7 @@ impl ProxySession {
             http: HttpClient::default(),
             sign_in: sign_in.into(),
             counters: Counters::default(),
+            refusals: Refusals::default(),
             seen: Mutex::default(),
         }
     }
@@ -142,21 +140,22 @@ impl ProxySession {
             let examined = examined.map_err(|error| Failure::of_request(&error, &target.host()))?;
             if examined.status != ApiStatus::RefreshNeeded {
                 upload.forget();
-                self.accepted(&token);
                 return self.passed_on(examined, &token, &target);
             }
             self.counters.refusal();
-            if is_retry || self.is_refused(&token) {
-                self.refused(&token);
+            if is_retry {
+                self.refusals.refused_again(&token);
                 return self.passed_on(examined, &token, &target);
             }
-            let refused = token;
-            token = self.fresh_after(&refused).await?;
-            is_retry = true;
+            let fresh = self.refusals.retry_with(&self.manager, &token).await;
+            let fresh = fresh.map_err(|error| self.failure(&error))?;
+            let fresh = fresh.map(|fresh| self.counted(fresh));
             attempt = upload.attempt();
-            if attempt.is_none() {
-                return self.passed_on(examined, &refused, &target);
-            }
+            let (Some(fresh), true) = (fresh, attempt.is_some()) else {
+                return self.passed_on(examined, &token, &target);
+            };
+            token = fresh;
+            is_retry = true;
             self.counters.retry();
         }
         // The first attempt has always its body.
@@ -245,62 +244,30 @@ impl ProxySession {
             self.manager.load().await.map_err(failure)?;
         }
         let token = self.manager.token().await.map_err(failure)?;
-        let mut seen = self.seen();
-        let before = seen.last.replace(token.access.clone());
+        Ok(self.counted(token))
+    }
+
+    /// The token, which is counted if it is another one than before.
+    fn counted(&self, token: Arc<OAuthToken>) -> Arc<OAuthToken> {
+        let before = self.seen().last.replace(token.access.clone());
         if before.is_some_and(|before| before != token.access) {
             self.counters.refresh();
         }
-        Ok(token)
+        token
     }
 
     /// Only the store knows of a sign-out or a sign-in by another process.
     fn is_time_to_look(&self) -> bool {
         let mut seen = self.seen();
-        let is_refused = seen.refused.as_ref();
-        let is_refused = is_refused.is_some_and(|(_, at)| at.elapsed() < REFUSED);
-        let is_time = is_refused || seen.looked.is_none_or(|at| at.elapsed() >= LOOK);
+        let is_time = seen.looked.is_none_or(|at| at.elapsed() >= LOOK);
         if is_time {
             seen.looked = Some(Instant::now());
         }
         is_time
     }
 
-    async fn fresh_after(&self, refused: &OAuthToken) -> Result<Arc<OAuthToken>, Failure> {
-        let fresh = self.manager.invalidate(refused).await;
-        let fresh = fresh.map_err(|error| self.failure(&error))?;
-        let mut seen = self.seen();
-        let before = seen.last.replace(fresh.access.clone());
-        if before.is_some_and(|before| before != fresh.access) {
-            self.counters.refresh();
-        }
-        Ok(fresh)
-    }
-
     fn failure(&self, error: &llm_auth_core::Error) -> Failure {
         Failure::of_session(error, &self.sign_in)
-    }
-
-    fn accepted(&self, token: &OAuthToken) {
-        let is_other = |(refused, _): &mut (Secret, Instant)| *refused != token.access;
-        self.seen().refused.take_if(is_other);
-    }
-
-    fn refused(&self, token: &OAuthToken) {
-        let mut seen = self.seen();
-        // The time runs from the first refusal, so that one a minute is looked into.
-        if seen
-            .refused
-            .as_ref()
-            .is_none_or(|(known, at)| *known != token.access || at.elapsed() >= REFUSED)
-        {
-            seen.refused = Some((token.access.clone(), Instant::now()));
-        }
-    }
-
-    fn is_refused(&self, token: &OAuthToken) -> bool {
-        let seen = self.seen();
-        let refused = seen.refused.as_ref();
-        refused.is_some_and(|(access, at)| *access == token.access && at.elapsed() < REFUSED)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -4,7 +4,6 @@ mod events;
 mod messages;
 pub(crate) mod origin;
 mod refusal;
-mod refused;
 mod response;
 mod send;
 
@@ -20,8 +19,7 @@ use rmcp::transport::streamable_http_client::{
 };
 use sse_stream::Sse;
 
-use self::refused::Refused;
-use crate::{AuthManager, Error, HttpClient};
+use crate::{AuthManager, Error, HttpClient, Refusals};
 
 /// What rmcp receives in place of a response.
 type Failure = StreamableHttpError<Error>;
@@ -67,7 +65,7 @@ type Failure = StreamableHttpError<Error>;
 pub struct SessionClient {
     manager: AuthManager,
     http: HttpClient,
-    refused: Arc<Refused>,
+    refusals: Arc<Refusals>,
 }
 
 impl SessionClient {
@@ -88,7 +86,7 @@ impl SessionClient {
         Self {
             manager,
             http: HttpClient::default(),
-            refused: Arc::default(),
+            refusals: Arc::default(),
         }
     }
 

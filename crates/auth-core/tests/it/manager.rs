@@ -1,6 +1,7 @@
 //! The life of a session: refreshing, waiting, storing.
 
 mod failures;
+mod refusals;
 mod sign_in;
 
 use std::sync::Arc;

@@ -1,10 +1,9 @@
 //! The way to the server: every request with the session's token.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use crate::http::{StreamRequest, StreamedResponse};
-use crate::{AuthManager, HttpClient, OAuthToken, Secret, SecureUrl};
+use crate::{AuthManager, HttpClient, OAuthToken, Refusals, Secret, SecureUrl};
 
 use super::budget::Budget;
 use super::failure::{Failure, Reason};
@@ -15,9 +14,6 @@ use super::scopes;
 use super::session::{Headers, Session};
 use super::tasks::Tasks;
 use super::tools::Tools;
-
-/// How long a fresh token that was refused is not refreshed again.
-const REFUSED: Duration = Duration::from_secs(60);
 
 /// What all messages of a bridge share.
 #[derive(Debug)]
@@ -34,9 +30,7 @@ pub(super) struct Relay {
     pub(super) budget: Budget,
     /// Held while a session begins again.
     pub(super) replaying: tokio::sync::Mutex<()>,
-    /// The fresh access token that the server refused last, and when: it may take it for other
-    /// requests, and is not refreshed again for each of those that it refuses.
-    refused: Mutex<Option<(Secret, Instant)>>,
+    refusals: Refusals,
     /// The access token that lacked scopes last.
     narrow: Mutex<Option<Secret>>,
 }
@@ -66,7 +60,7 @@ impl Relay {
             tasks: Tasks::default(),
             budget: Budget::default(),
             replaying: tokio::sync::Mutex::default(),
-            refused: Mutex::default(),
+            refusals: Refusals::default(),
             narrow: Mutex::default(),
         }
     }
@@ -136,14 +130,16 @@ impl Relay {
             let response = self.http.stream(request.clone().bearer(access)).await;
             let response = response.map_err(|error| Failure::of_request(&error, &self.host()))?;
             match response.status() {
-                401 if is_retry || self.is_refused(&token) => {
-                    *self.refused() = Some((token.access.clone(), Instant::now()));
+                401 if is_retry => {
+                    self.refusals.refused_again(&token);
                     return Err(self.refuses_the_session());
                 }
                 401 => {
                     mark(false);
                     drop(response);
-                    token = self.manager.invalidate(&token).await.map_err(of_session)?;
+                    let fresh = self.refusals.retry_with(&self.manager, &token).await;
+                    let fresh = fresh.map_err(of_session)?;
+                    token = fresh.ok_or_else(|| self.refuses_the_session())?;
                     is_retry = true;
                 }
                 403 => {
@@ -162,11 +158,7 @@ impl Relay {
                         None => Ok(Sent { response, token }),
                     };
                 }
-                _ => {
-                    self.refused()
-                        .take_if(|(refused, _)| *refused != token.access);
-                    return Ok(Sent { response, token });
-                }
+                _ => return Ok(Sent { response, token }),
             }
         }
     }
@@ -183,7 +175,7 @@ impl Relay {
     }
 
     async fn token(&self) -> crate::Result<Arc<OAuthToken>> {
-        let awaits_sign_in = self.refused().is_some() || self.narrow().is_some();
+        let awaits_sign_in = self.narrow().is_some();
         if awaits_sign_in {
             // Only the store knows of a sign-in by another process.
             self.manager.load().await?;
@@ -224,17 +216,6 @@ impl Relay {
             )
         };
         Failure::new(Reason::InsufficientScope, message).with_status(403)
-    }
-
-    fn is_refused(&self, token: &OAuthToken) -> bool {
-        let refused = self.refused();
-        refused
-            .as_ref()
-            .is_some_and(|(access, at)| *access == token.access && at.elapsed() < REFUSED)
-    }
-
-    fn refused(&self) -> MutexGuard<'_, Option<(Secret, Instant)>> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

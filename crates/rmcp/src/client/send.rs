@@ -39,31 +39,27 @@ impl SessionClient {
     }
 
     async fn send_to(&self, url: &SecureUrl, request: StreamRequest) -> Result<Sent> {
-        let mut token = self.token().await?;
+        let mut token = self.manager.token().await?;
         let mut is_retry = false;
         loop {
             let request = self.with_token(url, request.clone(), &token)?;
             let response = self.http.stream(request).await?;
-            match response.status() {
-                401 if is_retry || self.refused.holds(&token) => {
-                    self.refused.note(&token);
-                    return Err(self.refuses_the_session(url));
-                }
-                401 => {
-                    drop(response);
-                    token = self.manager.invalidate(&token).await?;
-                    is_retry = true;
-                }
-                _ => {
-                    self.refused.accepted(&token);
-                    let url = url.clone();
-                    return Ok(Sent {
-                        response,
-                        token,
-                        url,
-                    });
-                }
+            if response.status() != 401 {
+                let url = url.clone();
+                return Ok(Sent {
+                    response,
+                    token,
+                    url,
+                });
             }
+            if is_retry {
+                self.refusals.refused_again(&token);
+                return Err(self.refuses_the_session(url));
+            }
+            drop(response);
+            let fresh = self.refusals.retry_with(&self.manager, &token).await?;
+            token = fresh.ok_or_else(|| self.refuses_the_session(url))?;
+            is_retry = true;
         }
     }
 
@@ -98,14 +94,6 @@ impl SessionClient {
             request.header(name, value)
         });
         Ok(request.bearer(token.bearer().map_err(of_session)?))
-    }
-
-    async fn token(&self) -> Result<Arc<OAuthToken>> {
-        if self.refused.is_any() {
-            // Only the store knows of a sign-in by another process.
-            self.manager.load().await?;
-        }
-        self.manager.token().await
     }
 
     fn refuses_the_session(&self, url: &SecureUrl) -> Error {
