@@ -164,6 +164,31 @@ impl SecureUrl {
         Self(url)
     }
 
+    /// The URL that a reference on this page leads to (RFC 3986 section 5), such as that of a
+    /// `Location` header.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the reference is not valid, or leads to what is no secure URL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let page = SecureUrl::known("https://api.example/v1/models");
+    /// assert_eq!(page.join("other?a=b")?.as_str(), "https://api.example/v1/other?a=b");
+    /// assert!(page.join("http://api.example/v1").is_err());
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    pub fn join(&self, reference: &str) -> Result<Self> {
+        let joined = self.0.join(reference).map_err(|_quotes_it| {
+            let message = format!("a reference from {} is not a valid URL", self.host());
+            Error::new(ErrorKind::Config, message)
+        })?;
+        Self::new(joined.as_str())
+    }
+
     /// The URL.
     ///
     /// # Examples

@@ -11,6 +11,7 @@ mod key;
 mod listener;
 mod metrics;
 mod proxy;
+mod redirect;
 mod refusal;
 mod route;
 mod server;

@@ -102,12 +102,7 @@ pub(crate) fn target(base: &str, path: &str, query: Option<&str>) -> Result<Secu
         )
     })?;
     // Whatever the parser made of it.
-    let stays = SecureUrl::new(base).is_ok_and(|base| {
-        let [base, target] = [&base, &target].map(|url| url.as_str().trim_end_matches('/'));
-        let rest = target.strip_prefix(base);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-    });
-    if stays {
+    if rest(base, &target).is_some() {
         Ok(target)
     } else {
         Err(Failure::bad_request(
@@ -115,6 +110,14 @@ pub(crate) fn target(base: &str, path: &str, query: Option<&str>) -> Result<Secu
             "the path leads out of the base URL of the API: correct it",
         ))
     }
+}
+
+/// What follows the base URL of an API in the URL of a request; `None` if that is elsewhere.
+pub(crate) fn rest<'a>(base: &str, target: &'a SecureUrl) -> Option<&'a str> {
+    let base = SecureUrl::new(base).ok()?;
+    let target = target.as_str().trim_end_matches('/');
+    let rest = target.strip_prefix(base.as_str().trim_end_matches('/'))?;
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::body::ProxyBody;
 use crate::failure::Failure;
 use crate::headers;
 use crate::metrics::Counters;
+use crate::redirect;
 use crate::refusal::Examined;
 use crate::route;
 use crate::upload::{Attempt, Upload};
@@ -140,19 +141,19 @@ impl ProxySession {
             let examined = examined.map_err(|error| Failure::of_request(&error, &target.host()))?;
             if examined.status != ApiStatus::RefreshNeeded {
                 upload.forget();
-                return self.passed_on(examined, &token, &target);
+                return self.passed_on(examined, &token, &target, &api);
             }
             self.counters.refusal();
             if is_retry {
                 self.refusals.refused_again(&token);
-                return self.passed_on(examined, &token, &target);
+                return self.passed_on(examined, &token, &target, &api);
             }
             let fresh = self.refusals.retry_with(&self.manager, &token).await;
             let fresh = fresh.map_err(|error| self.failure(&error))?;
             let fresh = fresh.map(|fresh| self.counted(fresh));
             attempt = upload.attempt();
             let (Some(fresh), true) = (fresh, attempt.is_some()) else {
-                return self.passed_on(examined, &token, &target);
+                return self.passed_on(examined, &token, &target, &api);
             };
             token = fresh;
             is_retry = true;
@@ -211,6 +212,7 @@ impl ProxySession {
         examined: Examined,
         token: &OAuthToken,
         target: &SecureUrl,
+        api: &Api,
     ) -> Result<Response<ProxyBody>, Failure> {
         let access = token.access.expose();
         if examined.parts.status.is_informational() {
@@ -231,6 +233,8 @@ impl ProxySession {
         }
         let mut parts = examined.parts;
         headers::for_client(&mut parts.headers, access);
+        let base = api.base.as_deref().unwrap_or_default();
+        redirect::keep_here(&mut parts, target, base, &self.name)?;
         let body = ProxyBody::new(examined.read, examined.rest, self.counters.open());
         let mut response = Response::new(body);
         *response.status_mut() = parts.status;

@@ -36,18 +36,12 @@ impl Socket {
             Error::new(ErrorKind::System, message).with_source(source)
         };
         check_directory(path)?;
+        // Before the lock, which leaves a file.
+        is_there(path)?;
         let lock = lock(path)?;
-        match path.symlink_metadata() {
-            Ok(found) if found.file_type().is_socket() => {
-                // Without the lock, what listened there has ended.
-                std::fs::remove_file(path).map_err(failed)?;
-            }
-            Ok(_other) => {
-                let message = format!("{shown} is not a socket");
-                return Err(Error::new(ErrorKind::Config, message));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+        if is_there(path)? {
+            // Without the lock, what listened there has ended.
+            std::fs::remove_file(path).map_err(failed)?;
         }
         let listener = bind(path).map_err(failed)?;
         let own = path.symlink_metadata().map_err(failed)?;
@@ -75,6 +69,23 @@ impl Drop for Socket {
         {
             // A socket that stays is replaced by the next proxy.
             let _stays = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether there is a socket; anything else is an error.
+fn is_there(path: &Path) -> Result<bool> {
+    let shown = path.display();
+    match path.symlink_metadata() {
+        Ok(found) if found.file_type().is_socket() => Ok(true),
+        Ok(_other) => {
+            let message = format!("{shown} is not a socket");
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => {
+            let message = format!("cannot look for the socket {shown}");
+            Err(Error::new(ErrorKind::System, message).with_source(source))
         }
     }
 }

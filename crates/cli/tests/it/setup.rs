@@ -107,3 +107,46 @@ fn a_record_that_names_other_files_removes_and_changes_nothing() {
         assert_eq!(fs::read(&of_codex).unwrap(), settings, "{member}");
     }
 }
+
+#[test]
+fn a_record_of_a_later_version_or_a_damaged_one_changes_nothing() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let record = user.directory.path().join("home/setup.json");
+    for (content, why) in [
+        (
+            r#"{"v": 2, "files": "in a new form"}"#,
+            "a later version of llm-auth",
+        ),
+        (r#"{"v": 1, "files": ["#, "cannot be read: line 1"),
+    ] {
+        fs::write(&record, content).unwrap();
+        for flag in ["--write", "--undo"] {
+            user.run(&["setup", "codex", "qwen", flag])
+                .assert_failed(1, why);
+        }
+        assert_eq!(fs::read_to_string(&record).unwrap(), content);
+    }
+    assert!(!user.directory.path().join(".codex/config.toml").exists());
+}
+
+#[test]
+fn what_is_not_known_in_a_record_stays_in_it() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let write = ["setup", "codex", "qwen", "--write"];
+    assert_eq!(user.run(&write).code, Some(0));
+    let record = user.directory.path().join("home/setup.json");
+    let mut written: Value = serde_json::from_str(&fs::read_to_string(&record).unwrap()).unwrap();
+    written["later"] = 1.into();
+    written["files"][0]["later"] = 2.into();
+    written["files"][0]["leaves"][0]["later"] = 3.into();
+    fs::write(&record, written.to_string()).unwrap();
+    let file = user.directory.path().join(".codex/config.toml");
+    fs::write(&file, "").unwrap();
+    assert_eq!(user.run(&write).code, Some(0));
+    let kept = fs::read_to_string(&record).unwrap();
+    for number in 1..=3 {
+        assert!(kept.contains(&format!("\"later\": {number}")), "{kept}");
+    }
+}

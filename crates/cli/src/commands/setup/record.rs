@@ -33,6 +33,12 @@ struct Written {
     unknown: Map<String, Value>,
 }
 
+/// What every version begins with.
+#[derive(Deserialize)]
+struct Versioned {
+    v: u32,
+}
+
 /// One file of a tool.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Entry {
@@ -45,6 +51,8 @@ pub(super) struct Entry {
     /// the original cannot simply be restored.
     pub(super) sha256: Vec<String>,
     pub(super) leaves: Vec<Ours>,
+    #[serde(flatten)]
+    pub(super) unknown: Map<String, Value>,
 }
 
 /// The file before the first change.
@@ -53,6 +61,8 @@ pub(super) struct Original {
     pub(super) backup: PathBuf,
     pub(super) sha256: String,
     pub(super) mode: u32,
+    #[serde(flatten)]
+    pub(super) unknown: Map<String, Value>,
 }
 
 /// A setting that was written.
@@ -63,6 +73,8 @@ pub(super) struct Ours {
     pub(super) values: Vec<Value>,
     #[serde(rename = "vendor")]
     pub(super) provider: String,
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 impl Record {
@@ -74,10 +86,7 @@ impl Record {
             .and_then(|()| hold(files::open_or_create(&lock)?))
             .map_err(|error| cannot("lock", &lock, &error))?;
         let content = match files::read(&file, LARGEST) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                let place = format!("line {}, column {}", error.line(), error.column());
-                cannot("read", &file, &io::Error::other(place))
-            })?,
+            Ok(bytes) => read(&file, &bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Written::default(),
             Err(error) => return Err(cannot("read", &file, &error)),
         };
@@ -131,19 +140,42 @@ impl Entry {
     pub(super) fn note(&mut self, leaves: &[Leaf], provider: &str) {
         for leaf in leaves {
             let known = self.leaves.iter().position(|ours| ours.path == leaf.path);
-            let mut values = match known {
-                Some(at) => self.leaves.remove(at).values,
-                None => Vec::new(),
+            let mut ours = match known {
+                Some(at) => self.leaves.remove(at),
+                None => Ours {
+                    path: leaf.path.clone(),
+                    values: Vec::new(),
+                    provider: String::new(),
+                    unknown: Map::new(),
+                },
             };
-            values.retain(|value| *value != leaf.value);
-            values.push(leaf.value.clone());
-            self.leaves.push(Ours {
-                path: leaf.path.clone(),
-                values,
-                provider: provider.to_owned(),
-            });
+            ours.values.retain(|value| *value != leaf.value);
+            ours.values.push(leaf.value.clone());
+            provider.clone_into(&mut ours.provider);
+            self.leaves.push(ours);
         }
     }
+}
+
+fn read(file: &Path, bytes: &[u8]) -> Result<Written, Failure> {
+    let shown = file.display();
+    let unreadable = |error: serde_json::Error| Failure::Config {
+        message: format!(
+            "the record of written settings {shown} cannot be read: line {}, column {}",
+            error.line(),
+            error.column()
+        ),
+        advice: "correct it, or move it away; the settings in it then are yours to take back"
+            .into(),
+    };
+    let Versioned { v } = serde_json::from_slice(bytes).map_err(unreadable)?;
+    if v > VERSION {
+        return Err(Failure::Config {
+            message: format!("a later version of llm-auth has written {shown}"),
+            advice: "use that version".into(),
+        });
+    }
+    serde_json::from_slice(bytes).map_err(unreadable)
 }
 
 fn cannot(what: &str, file: &Path, error: &io::Error) -> Failure {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::document::{Document, at, obstacle};
 use super::files::{Content, Target, digest};
@@ -78,6 +78,7 @@ fn attempt(
             original: original(target, before.as_ref()).map_err(cannot)?,
             sha256: Vec::new(),
             leaves: Vec::new(),
+            unknown: Map::new(),
         },
     };
     // The original is restored only if no change of another program lies between.
@@ -116,6 +117,7 @@ fn original(target: &Target, before: Option<&Content>) -> io::Result<Option<Orig
             backup: target.back_up(before)?,
             sha256: digest(&before.bytes),
             mode: before.mode,
+            unknown: Map::new(),
         })
     });
     original.transpose()

@@ -120,19 +120,33 @@ fn no_target_leads_out_of_the_api_of_the_session() {
 }
 
 #[test]
-fn a_redirect_is_passed_on_and_not_followed() {
+fn a_redirect_leads_no_client_and_no_token_out_of_the_api() {
+    let moved = |to: &str| {
+        Upstream::start(&format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n\
+             Connection: close\r\n\r\n"
+        ))
+    };
     let other = Upstream::start(&ok("{}"));
-    let upstream = Upstream::start(&format!(
-        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {}/x\r\nContent-Length: 0\r\n\
-         Connection: close\r\n\r\n",
-        other.base
-    ));
+    let upstream = moved(&format!("{}/v1/y", other.base));
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    let response = proxy.send(Request::get("/qwen/x"));
+    response.assert_refused(502, "redirect", "outside its API");
+    assert!(!response.head.contains(&other.base), "{}", response.head);
+    assert_eq!(other.requests().len(), 0);
+    let upstream = moved("/v1/y?z");
     let user = upstream.user();
     let proxy = Proxy::start(&user, &["qwen"]);
     let response = proxy.send(Request::get("/qwen/x"));
     assert_eq!(response.status, 307);
-    assert!(response.head.contains(&other.base), "{}", response.head);
-    assert_eq!(other.requests().len(), 0);
+    let location = "location: /qwen/y?z";
+    assert!(
+        response.head.to_lowercase().contains(location),
+        "{}",
+        response.head
+    );
+    assert_eq!(upstream.requests().len(), 1);
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn what_is_no_socket_is_not_removed_and_a_shared_directory_is_refused() {
     let why = Proxy::refused(&user, &["qwen", "--socket", &text]);
     assert!(why.contains("is not a socket"), "{why}");
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+    assert!(!path.with_extension("socket.lock").exists());
     let shared = user.directory.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
     let elsewhere = shared.join("proxy.socket");
