@@ -69,6 +69,7 @@ struct Inner {
     refused_by_proxy: bool,
     timed_out: bool,
     foreign_session: bool,
+    other_server: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -156,6 +157,7 @@ impl Error {
                 refused_by_proxy: false,
                 timed_out: false,
                 foreign_session: false,
+                other_server: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -295,6 +297,12 @@ impl Error {
     #[must_use]
     pub(crate) fn with_foreign_session(self) -> Self {
         self.change(|inner| inner.foreign_session = true)
+    }
+
+    /// Marks that the session belongs to another server.
+    #[must_use]
+    pub(crate) fn with_other_server(self) -> Self {
+        self.change(|inner| inner.other_server = true)
     }
 
     /// Adds the host that a redirect led to.
@@ -532,6 +540,26 @@ impl Error {
     #[must_use]
     pub fn is_about_foreign_session(&self) -> bool {
         self.inner.foreign_session
+    }
+
+    /// Whether the session belongs to another server than the one that it would have been sent to.
+    /// Nothing was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, SecureUrl};
+    /// use llm_auth_core::provider::Recipients;
+    ///
+    /// let own = SecureUrl::known("https://auth.example/token");
+    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&own);
+    /// let other = SecureUrl::known("https://other.example/token");
+    /// let error = Recipients::of_provider([own]).permit(&session, &other).unwrap_err();
+    /// assert!(error.is_about_other_server());
+    /// ```
+    #[must_use]
+    pub fn is_about_other_server(&self) -> bool {
+        self.inner.other_server
     }
 
     /// The host, with its port, that a redirect led to. Nothing was sent there.

@@ -228,6 +228,7 @@ impl Recipients {
             ErrorKind::Config,
             format!("the session {home}; it was not sent to {there}"),
         )
+        .with_other_server()
     }
 }
 

@@ -72,6 +72,10 @@ impl SecureUrl {
                 "an endpoint has more than 8,000 characters",
             ));
         }
+        if !url.contains("://") {
+            let message = "an endpoint is not a URL: begin it with https://";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let parsed = Url::parse(url.trim()).map_err(|source| {
             Error::new(ErrorKind::Config, "an endpoint is not a URL").with_source(source)
         })?;

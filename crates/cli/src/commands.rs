@@ -155,12 +155,12 @@ impl Cli {
 impl Command {
     fn reporter(&self) -> Reporter {
         match self {
-            Self::Login(args) => Reporter::for_login(
-                args.json,
-                args.provider.and_then(login::Target::provider),
-                &args.selector,
-            )
-            .with(args.provider_args()),
+            Self::Login(args) => {
+                let provider = args.provider.and_then(login::Target::provider);
+                Reporter::for_login(args.json, provider, &args.selector)
+                    .with(args.provider_args())
+                    .first(args.provider.is_some() && provider.is_none())
+            }
             Self::Token(args) => Reporter::for_answer(
                 args.prints_json(),
                 args.wanted.session.provider,
@@ -179,8 +179,8 @@ impl Command {
                 &args.wanted.session.selector,
             )
             .with(args.wanted.provider_args.clone()),
-            Self::Serve(args) => match args.providers.as_slice() {
-                [provider] => Reporter::for_answer(args.json, *provider, &args.selector)
+            Self::Serve(args) => match (args.providers.as_slice(), args.selectors().as_slice()) {
+                ([provider], [selector]) => Reporter::for_answer(args.json, *provider, selector)
                     .with(args.provider_args.clone()),
                 _several => Reporter::for_answer_about_several(args.json),
             },

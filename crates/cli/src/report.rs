@@ -8,8 +8,8 @@ use std::path::Path;
 
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, printable};
 
+use self::advice::{Settings, config_advice, store_advice};
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
-use self::advice::{config_advice, store_advice};
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::directories;
@@ -32,6 +32,8 @@ pub(crate) struct Reporter {
     args: ProviderArgs,
     /// The command has the flag --timeout for its requests.
     has_timeout: bool,
+    /// The command is the first sign-in to a server of the user's own.
+    is_first: bool,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl Reporter {
             selector: SessionSelector::default(),
             args: ProviderArgs::default(),
             has_timeout: false,
+            is_first: false,
         }
     }
 
@@ -107,6 +110,11 @@ impl Reporter {
     /// The same for a call with these flags.
     pub(crate) fn with(self, args: ProviderArgs) -> Self {
         Self { args, ..self }
+    }
+
+    /// The same for the first sign-in to a server of the user's own, if it is one.
+    pub(crate) fn first(self, is_first: bool) -> Self {
+        Self { is_first, ..self }
     }
 
     /// Prints the failure and returns the exit code.
@@ -174,15 +182,23 @@ impl Reporter {
         }
     }
 
-    /// The command that signs in to the very account that failed.
+    /// The command that signs in to the very account that failed, as a sentence names it.
     fn login(&self, error: &Error) -> String {
+        if self.is_first {
+            return "the same command".into();
+        }
         let mut selector = self.selector.clone();
         if let (None, None, Some(key)) = (&selector.account, &selector.store, error.session())
             && key.account() != DEFAULT_ACCOUNT
         {
             selector.account = Some(printable(key.account()));
         }
-        login_command(self.provider, &selector, &self.args)
+        format!("`{}`", login_command(self.provider, &selector, &self.args))
+    }
+
+    fn is_own_server(&self) -> bool {
+        let server = self.provider.and_then(ProviderName::server);
+        server.is_some()
     }
 
     fn store_advice(&self, error: &Error) -> String {
@@ -196,30 +212,32 @@ impl Reporter {
             .map_or("*", ProviderName::name)
             .to_ascii_uppercase();
         match error.kind() {
-            ErrorKind::NotSignedIn => format!("sign in with `{login}`"),
-            ErrorKind::RefreshRejected => format!("sign in again with `{login}`"),
-            ErrorKind::Denied => format!("if this was a mistake, run `{login}` again"),
+            ErrorKind::NotSignedIn => format!("sign in with {login}"),
+            ErrorKind::RefreshRejected => format!("sign in again with {login}"),
+            ErrorKind::Denied => format!("if this was a mistake, run {login} again"),
             ErrorKind::Expired => {
                 // A provider's code has an end of its own, which no flag moves.
-                let flow = provider.and_then(|provider| provider.flow(&self.args));
-                let longer = match flow.or(self.args.flow) {
+                let first = self.is_first.then_some(FlowKind::Code);
+                let flow = provider.map_or(first, |provider| provider.flow(&self.args));
+                let flow = self.args.flow.or(flow);
+                let longer = match flow {
                     Some(FlowKind::Code) => "; --timeout SECONDS allows more time",
                     Some(_) => {
                         ", before the provider's code expires (or --timeout, if given, ends)"
                     }
                     None => "",
                 };
-                let in_browser = match flow.or(self.args.flow) {
+                let in_browser = match flow {
                     Some(FlowKind::Code) => {
                         ". If the browser showed an error, check the client id and the redirect URI"
                     }
                     _ => "",
                 };
-                format!("run `{login}` again, and approve it in time{longer}{in_browser}")
+                format!("run {login} again, and approve it in time{longer}{in_browser}")
             }
             ErrorKind::Corrupt => {
                 format!(
-                    "inspect the file, or run `{login}`, which keeps a copy of it and signs in \
+                    "inspect the file, or run {login}, which keeps a copy of it and signs in \
                      again"
                 )
             }
@@ -246,9 +264,15 @@ impl Reporter {
                 }
             },
             ErrorKind::Config => {
-                let server = provider.and_then(ProviderName::server).is_some();
-                let variables = (!server).then_some(variables.as_str());
-                config_advice(error, variables, &self.selector)
+                let settings = match self.is_first {
+                    true => Settings::Flags,
+                    false if self.is_own_server() => Settings::File,
+                    false => Settings::Variables(&variables),
+                };
+                config_advice(error, settings, &self.selector, &login)
+            }
+            ErrorKind::Redirected if self.is_first || self.is_own_server() => {
+                "correct the URL of that endpoint, or look for a newer llm-auth".into()
             }
             ErrorKind::Redirected => format!(
                 "set the variable of that endpoint (LLM_AUTH_{variables}_..._ENDPOINT) to the new \
@@ -259,7 +283,7 @@ impl Reporter {
                 .into(),
             ErrorKind::Callback => "allow this program to listen on a loopback port".into(),
             ErrorKind::StateMismatch => format!(
-                "the response belongs to another sign-in: run `{login}` again, and do not trust \
+                "the response belongs to another sign-in: run {login} again, and do not trust \
                  this network if it happens twice"
             ),
             _ => "run again with -vv for details; if it looks like a bug, please report it".into(),

@@ -92,13 +92,18 @@ impl McpDiscovery {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the server wants no sign-in, or names no such issuer as was chosen;
+    /// [`ErrorKind::Config`] if there is no MCP server, or if it wants no sign-in or names no such
+    /// issuer as was chosen;
     /// [`ErrorKind::Protocol`] if it names another server's resource, or if the authorization server
     /// is not who it should be or does not support PKCE; [`ErrorKind::Transient`] if one of them cannot
     /// be reached.
     pub async fn run(&self, http: &HttpClient) -> Result<McpSignIn> {
-        let challenge = self.challenge(http).await?;
+        let (challenge, status) = self.challenge(http).await?;
         let resource = find(http, &self.url, &challenge).await?;
+        // With a resource, the status hides what is there from those who are not signed in.
+        if resource.is_none() && matches!(status, 404 | 405 | 410) {
+            return Err(self.is_no_server(&format!("status {status}")));
+        }
         let metadata = match &resource {
             Some(resource) => Some(self.metadata(http, resource).await?),
             None => self.of_origin(http).await?,
@@ -115,11 +120,22 @@ impl McpDiscovery {
         })
     }
 
-    /// The challenge of the server to a request without a token.
-    async fn challenge(&self, http: &HttpClient) -> Result<Challenge> {
+    fn is_no_server(&self, response: &str) -> Error {
+        let message = format!(
+            "no MCP server is at this URL: {} returned {response}; check the path",
+            self.url.host()
+        );
+        Error::new(ErrorKind::Config, message)
+    }
+
+    /// The challenge of the server to a request without a token, and its status.
+    async fn challenge(&self, http: &HttpClient) -> Result<(Challenge, u16)> {
         let request = INITIALIZE.as_bytes().to_vec();
         let accept = [("accept", "application/json, text/event-stream".to_owned())];
         let response = http.post_json(&self.url, request, &accept, None).await?;
+        if response.is_success() && response.is_web_page() {
+            return Err(self.is_no_server("a web page"));
+        }
         if response.is_success() {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -148,7 +164,7 @@ impl McpDiscovery {
         {
             chosen = better;
         }
-        Ok(chosen)
+        Ok((chosen, response.status()))
     }
 
     /// The metadata of the authorization server that the resource names.

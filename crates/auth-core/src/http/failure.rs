@@ -10,7 +10,11 @@ use crate::secure_url::SecureUrl;
 /// The error for a request to this host that got no whole response.
 pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Error) -> Error {
     let (what, lost) = if source.is_connect() {
-        (format!("cannot connect to {host}"), false)
+        let what = match tls::is_no_tls(&source) {
+            true => format!("cannot connect to {host}: it does not use TLS on this port"),
+            false => format!("cannot connect to {host}"),
+        };
+        (what, false)
     } else if source.is_builder() {
         return Error::new(
             ErrorKind::Config,

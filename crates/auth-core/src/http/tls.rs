@@ -102,6 +102,12 @@ pub(super) fn is_untrusted_issuer(error: &reqwest::Error) -> bool {
     )
 }
 
+/// Whether a request failed because what listens there does not use TLS.
+pub(super) fn is_no_tls(error: &reqwest::Error) -> bool {
+    let cause = error.source().and_then(tls_error);
+    matches!(cause, Some(rustls::Error::InvalidMessage(_)))
+}
+
 /// The TLS library's error among the causes. I/O errors hold theirs inside, and return the cause of
 /// that error as their own.
 fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

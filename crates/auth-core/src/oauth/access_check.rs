@@ -35,7 +35,8 @@ impl Protocol {
         let endpoint = match endpoint(&in_use.config, &api)? {
             Some(endpoint) => endpoint,
             None => match user_info(&in_use.config, session) {
-                Some(endpoint) => endpoint.clone(),
+                // It belongs to the server that issues tokens.
+                Some(endpoint) => in_use.of_access().permit(session, endpoint)?.clone(),
                 None => return Ok(None),
             },
         };

@@ -26,6 +26,9 @@ use crate::token::OAuthToken;
 /// The name under which a session records its client.
 pub(super) const CLIENT_ID: &str = "client_id";
 
+/// The member of the provider data that records the API at another server than the provider's.
+pub(super) const API: &str = "api_base";
+
 /// The time limit for the name of a session, which is not stored before.
 const IDENTITY_TIME: Duration = Duration::from_secs(5);
 
@@ -273,7 +276,10 @@ impl Protocol {
         let permitted = |api: &SecureUrl| recipients.permit_access(session, api).is_ok();
         // A gateway that the user has set goes before what the session names.
         let set = self.settings.overrides.of_role(EndpointRole::ApiBase);
-        let named = self.spec.named_api(session).filter(|_| set.is_none());
+        let recorded = session.metadata.provider_data.get(API);
+        let recorded = || recorded.and_then(|api| SecureUrl::new(api).ok());
+        let named = self.spec.named_api(session).or_else(recorded);
+        let named = named.filter(|_| set.is_none());
         let (believed, ignored) = match named {
             Some(api) if self.spec.serves_api(&api, config) || permitted(&api) => (Some(api), None),
             named => (None, named.map(|api| api.host())),

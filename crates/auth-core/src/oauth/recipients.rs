@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::config::{Client, ClientCredentials, OAuthConfig};
-use super::protocol::CLIENT_ID;
+use super::protocol::{API, CLIENT_ID};
 use crate::error::{Error, ErrorKind, Result};
 use crate::origin::{Recipients, TrustedHost};
 use crate::secure_url::SecureUrl;
@@ -117,7 +117,20 @@ impl InUse<'_> {
         if data.get(CLIENT_ID) == configured.map(|client| &client.id) {
             record(&self.config.client_data, data);
         }
+        if let Some(api) = self.moved_api(&session) {
+            let api = BTreeMap::from([(API.to_owned(), api.as_str().to_owned())]);
+            record(&api, &mut session.metadata.provider_data);
+        }
         session
+    }
+
+    /// The API at the server that issued a session, if that is not the provider's: the session is for
+    /// that one, also when the setting has gone.
+    fn moved_api(&self, session: &OAuthToken) -> Option<&SecureUrl> {
+        let [api, own] = [&self.config, &self.own].map(|config| config.endpoints.api_base.as_ref());
+        let issuer = session.metadata.server.as_deref()?;
+        let issuer = issuer.parse::<TrustedHost>().ok()?;
+        api.filter(|api| Some(*api) != own && issuer.matches(api))
     }
 
     /// A refreshed session with what the next refresh needs. What it recorded before stays.

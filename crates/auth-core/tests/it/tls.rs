@@ -109,6 +109,24 @@ async fn an_unknown_issuer_an_expired_certificate_and_a_wrong_name_are_refused()
 }
 
 #[tokio::test]
+async fn a_server_without_tls_is_named_as_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(refusal).await.unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+    });
+    let endpoint = SecureUrl::new(&format!("https://localhost:{port}/token")).unwrap();
+    let error = ask(&endpoint, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(!error.response_lost(), "nothing was sent");
+    assert!(error.to_string().contains("does not use TLS"), "{error}");
+}
+
+#[tokio::test]
 async fn what_one_client_trusts_no_other_does() {
     let (one, other) = (Authority::new(), Authority::new());
     for _ in 0..2 {

@@ -24,6 +24,10 @@ enum McpCommand {
 }
 
 #[derive(Args, Debug)]
+#[command(mut_arg("provider", |server| {
+    let help = "The server, by the name that `llm-auth login mcp URL` printed";
+    server.value_name("SERVER").help(help).hide_possible_values(true)
+}))]
 pub(crate) struct BridgeArgs {
     #[command(flatten)]
     pub(crate) session: SessionArgs,

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
-use llm_auth_core::{Error, Secret, SessionKey};
+use llm_auth_core::{Error, Secret};
 use llm_auth_proxy::{Listener, Proxy};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use super::served::{KeyArgs, Served};
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::runtime;
-use crate::session::selector::SessionSelector;
+use crate::session::selector::{SessionSelector, account_name};
 use crate::system::files;
 use crate::system::signals::Signals;
 use crate::time;
@@ -32,8 +32,14 @@ pub(crate) struct ServeArgs {
     #[arg(ignore_case = true, required = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
     pub(crate) providers: Vec<ProviderName>,
 
-    #[command(flatten)]
-    pub(crate) selector: SessionSelector,
+    /// The account, by name or by the verified e-mail address of its user [default: the current
+    /// account]. Repeatable for one provider: each then is at the path PROVIDER-ACCOUNT.
+    #[arg(long, value_name = "NAME", value_parser = account_name)]
+    account: Vec<String>,
+
+    /// Store the session in this JSON file, which gochat can share.
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) provider_args: ProviderArgs,
@@ -46,9 +52,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "port", value_hint = ValueHint::FilePath)]
     socket: Option<PathBuf>,
 
-    /// Write the key to this file, for this user only, instead of printing it.
+    /// Write the key to this file, for this user only, instead of printing it. Repeatable: each file
+    /// gets a key of its own, for one client.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    key_file: Option<PathBuf>,
+    key_file: Vec<PathBuf>,
 
     #[command(flatten)]
     key: KeyArgs,
@@ -71,32 +78,78 @@ pub(crate) struct ServeArgs {
     pub(crate) json: bool,
 }
 
-pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    if args.providers.len() > 1
-        && (args.selector.account.is_some() || args.selector.store.is_some())
-    {
-        return Err(Failure::Usage(
-            "--account and --store are for one provider: choose the accounts with `llm-auth switch`, \
-             or start a proxy for each"
-                .into(),
-        ));
+impl ServeArgs {
+    /// The sessions of each provider.
+    pub(crate) fn selectors(&self) -> Vec<SessionSelector> {
+        let of = |account| SessionSelector {
+            account,
+            store: self.store.clone(),
+        };
+        match self.account.as_slice() {
+            [] => vec![of(None)],
+            accounts => accounts.iter().cloned().map(Some).map(of).collect(),
+        }
     }
-    for (flag, path) in [("--socket", &args.socket), ("--key-file", &args.key_file)] {
-        if let Some(path) = path {
+
+    fn check(&self) -> Result<(), Failure> {
+        let usage = |why: &str| Err(Failure::Usage(why.into()));
+        if self.providers.len() > 1 && (!self.account.is_empty() || self.store.is_some()) {
+            return usage(
+                "--account and --store are for one provider: choose the accounts with `llm-auth \
+                 switch`, or start a proxy for each",
+            );
+        }
+        if self.account.len() > 1 && self.store.is_some() {
+            return usage("--store holds one session: name one account, or omit --store");
+        }
+        let socket = self.socket.iter().map(|path| ("--socket", path));
+        let key_files = self.key_file.iter().map(|path| ("--key-file", path));
+        for (flag, path) in socket.chain(key_files) {
             files::check_path(flag, path)?;
         }
-    }
-    let mut sessions = Vec::new();
-    for provider in &args.providers {
-        let (selector, provider_args) = (&args.selector, &args.provider_args);
-        let served = Served::new(*provider, selector, provider_args, args.timeout)?;
-        if sessions
-            .iter()
-            .all(|other: &Served| other.key != served.key)
-        {
-            sessions.push(served);
+        for (at, path) in self.key_file.iter().enumerate() {
+            if self.key_file[..at].contains(path) {
+                return usage("two keys cannot be in one file: name another --key-file");
+            }
         }
+        Ok(())
     }
+
+    fn sessions(&self) -> Result<Vec<Served>, Failure> {
+        let mut sessions: Vec<Served> = Vec::new();
+        let is_one_each = self.account.len() < 2;
+        for provider in &self.providers {
+            for selector in self.selectors() {
+                let path = selector.account.as_deref().filter(|_| !is_one_each);
+                let path = path.map(|account| format!("{}-{}", provider.name(), segment(account)));
+                let path = path.unwrap_or_else(|| provider.name().to_owned());
+                let (args, timeout) = (&self.provider_args, self.timeout);
+                let served = Served::new(*provider, path, &selector, args, timeout)?;
+                if sessions.iter().any(|other| other.key == served.key) {
+                    continue;
+                }
+                if sessions.iter().any(|other| other.path == served.path) {
+                    let path = &served.path;
+                    let why =
+                        format!("two accounts would be at the path /{path}: serve one of them");
+                    return Err(Failure::Usage(why));
+                }
+                sessions.push(served);
+            }
+        }
+        Ok(sessions)
+    }
+}
+
+/// The name of an account as a part of a path.
+fn segment(account: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    account.replace(|letter| !is_plain(letter), "-")
+}
+
+pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    args.check()?;
+    let sessions = args.sessions()?;
     let managers: Vec<_> = sessions
         .iter()
         .map(|served| served.manager.clone())
@@ -112,22 +165,32 @@ async fn serve(
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let listener = listen(args).await?;
-    let key = args.key.key()?;
-    let key_file = args.key_file.as_deref();
-    let _key_file = key_file
-        .map(|path| KeyFile::write(path, key.secret()))
-        .transpose()?;
+    let mut proxy = Proxy::new();
     let mut started = Started {
         v: VERSION,
         sessions: Vec::new(),
         socket: args.socket.as_deref(),
-        key: key_file.is_none().then(|| key.secret().clone()),
-        key_file,
+        key: None,
+        key_files: &args.key_file,
     };
-    let mut proxy = Proxy::new().key(key);
-    for Served { key, session, .. } in sessions {
-        started.sessions.push(StartedSession::new(&key, &listener));
-        proxy = proxy.session(session);
+    let mut key_files = Vec::new();
+    for path in &args.key_file {
+        let key = args.key.key()?;
+        key_files.push(KeyFile::write(path, key.secret())?);
+        proxy = proxy.key(key);
+    }
+    if key_files.is_empty() {
+        let key = args.key.key()?;
+        started.key = Some(key.secret().clone());
+        proxy = proxy.key(key);
+    }
+    for served in sessions {
+        started.sessions.push(StartedSession {
+            provider: served.key.provider().to_owned(),
+            account: served.key.account().to_owned(),
+            base_url: listener.base_url(&served.path),
+        });
+        proxy = proxy.session(served.session);
     }
     if args.metrics {
         proxy = proxy.metrics();
@@ -207,8 +270,8 @@ struct Started<'a> {
     socket: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Secret>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    key_files: &'a [PathBuf],
 }
 
 #[derive(Serialize)]
@@ -217,16 +280,6 @@ struct StartedSession {
     provider: String,
     account: String,
     base_url: String,
-}
-
-impl StartedSession {
-    fn new(key: &SessionKey, listener: &Listener) -> Self {
-        Self {
-            provider: key.provider().to_owned(),
-            account: key.account().to_owned(),
-            base_url: listener.base_url(key.provider()),
-        }
-    }
 }
 
 impl Started<'_> {
@@ -238,10 +291,9 @@ impl Started<'_> {
         let sessions = sessions.map(|session| format!("{} {}", session.provider, session.base_url));
         let socket = self.socket.map(|path| format!("socket {}", path.display()));
         let key = self.key.as_ref().map(|key| format!("key {}", key.expose()));
-        let file = self
-            .key_file
-            .map(|path| format!("key file {}", path.display()));
-        let lines = sessions.chain(socket).chain(key).chain(file);
+        let files = self.key_files.iter();
+        let files = files.map(|path| format!("key file {}", path.display()));
+        let lines = sessions.chain(socket).chain(key).chain(files);
         lines
             .collect::<Vec<_>>()
             .iter()

@@ -58,14 +58,17 @@ impl KeyArgs {
 /// A session that is stored, and that a proxy can serve.
 pub(crate) struct Served {
     pub(crate) key: SessionKey,
+    /// The name of the session in the paths of the proxy.
+    pub(crate) path: String,
     pub(crate) manager: AuthManager,
     pub(crate) session: ProxySession,
 }
 
 impl Served {
-    /// The session that the flags mean, at the path of its provider's name.
+    /// The session that the flags mean.
     pub(crate) fn new(
         provider: ProviderName,
+        path: String,
         selector: &SessionSelector,
         args: &ProviderArgs,
         timeout: Option<Duration>,
@@ -86,10 +89,11 @@ impl Served {
             // A proxy lives for long, so that a refresh in the background has its time.
             .early_refresh_window(DEFAULT_EARLY_REFRESH_WINDOW)
             .build();
-        let session = ProxySession::new(provider.name(), manager.clone(), sign_in)
+        let session = ProxySession::new(path.clone(), manager.clone(), sign_in)
             .http(careful_client(&args.trust, timeout)?);
         Ok(Self {
             key: stored.key,
+            path,
             manager,
             session,
         })

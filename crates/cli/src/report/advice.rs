@@ -16,12 +16,24 @@ pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -
     }
 }
 
+/// Where the settings of a sign-in come from.
+#[derive(Clone, Copy)]
+pub(super) enum Settings<'a> {
+    /// Variables whose names begin so, and the provider itself.
+    Variables(&'a str),
+    /// The file of a server that is remembered.
+    File,
+    /// The flags of its first sign-in.
+    Flags,
+}
+
 /// What to do about the credentials, the settings or the session of a call that is not right;
-/// `variables` begins the names of the provider's variables, if it has any.
+/// `login` is the command that signs in.
 pub(super) fn config_advice(
     error: &Error,
-    variables: Option<&str>,
+    settings: Settings<'_>,
     selector: &SessionSelector,
+    login: &str,
 ) -> String {
     if error.is_about_proxy() {
         return proxy_advice();
@@ -36,12 +48,19 @@ pub(super) fn config_advice(
         }
         .into();
     }
-    match variables {
-        Some(begin) => {
+    match settings {
+        Settings::Variables(begin) if error.is_about_other_server() => format!(
+            "set LLM_AUTH_{begin}_BASE_URL as when you signed in, or sign in again with {login}"
+        ),
+        Settings::Variables(begin) => {
             format!("check the client, the scope and the endpoints (LLM_AUTH_{begin}_...)")
         }
-        None => {
+        Settings::File => {
             "check the file of the server, or sign in again with `llm-auth login oidc` or `mcp`"
+                .into()
+        }
+        Settings::Flags => {
+            "check the flags about the client, the scope and the endpoints, such as --client-id"
                 .into()
         }
     }

@@ -29,6 +29,9 @@ fn section(error: &Error) -> Option<&'static str> {
     if error.is_about_foreign_session() {
         return Some("the-token-file");
     }
+    if error.is_about_other_server() {
+        return Some("the-session-goes-to-another-server");
+    }
     match error.kind() {
         ErrorKind::Denied
         | ErrorKind::Expired

@@ -1,6 +1,6 @@
 //! The report of a call with wrong arguments, and the output of `--help` and `--version`.
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use llm_auth_core::printable;
 
 use crate::error::{Failure, USAGE};
@@ -20,12 +20,25 @@ pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
     }
     // It repeats what stood in the call.
     say(error.to_string().trim_end());
+    if is_about_provider(error) {
+        say(
+            "A server of your own is known by its name after `llm-auth login oidc --issuer URL --name \
+             NAME`, and an MCP server after `llm-auth login mcp URL`.",
+        );
+    }
     let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
     if let Some(reporter) = reporter(command) {
         let what = words(error);
         reporter.tell_program(&Failure::Usage(what.clone()), &what, None);
     }
     code
+}
+
+fn is_about_provider(error: &clap::Error) -> bool {
+    let argument = error.get(ContextKind::InvalidArg);
+    let argument = argument.map(ToString::to_string).unwrap_or_default();
+    let names = ["PROVIDER", "SERVER"];
+    error.kind() == ErrorKind::InvalidValue && names.iter().any(|name| argument.contains(name))
 }
 
 /// `None` without `--json`, as far as the call can be understood.

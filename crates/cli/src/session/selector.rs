@@ -19,7 +19,8 @@ pub(crate) struct SessionSelector {
     pub(crate) store: Option<PathBuf>,
 }
 
-fn account_name(name: &str) -> Result<String, String> {
+/// A name of an account on the command line; the reason why it is none.
+pub(crate) fn account_name(name: &str) -> Result<String, String> {
     match not_a_name(name) {
         Some(why) => Err(format!("the name {why}")),
         None => Ok(name.to_owned()),

@@ -212,6 +212,27 @@ async fn a_server_that_wants_no_sign_in_or_fails_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_url_without_an_mcp_server_is_named_as_one() {
+    let described = METADATA.replace("{ORIGIN}/as", "https://other.example");
+    let missing = [
+        json(404, ""),
+        json(404, ""),
+        json(404, ""),
+        json(200, &described),
+    ];
+    for script in [missing.to_vec(), vec![page()]] {
+        let (missing, _) = found(script).await;
+        let error = missing.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("check the path"), "{error}");
+    }
+    // A server may hide what is there.
+    let hidden = [json(404, ""), json(200, RESOURCE), json(200, METADATA)];
+    let (hidden, _) = found(hidden).await;
+    assert!(hidden.unwrap().metadata.is_some());
+}
+
+#[tokio::test]
 async fn metadata_that_the_challenge_names_and_are_none_are_an_error() {
     let server = ScriptedServer::start([page()]).await.unwrap();
     let header = format!(r#"Bearer resource_metadata="{}/m""#, server.base_url());

@@ -27,7 +27,14 @@ pub(super) fn run(
     // A session that cannot be used is an error now, not one of the program later.
     wanted.get(None)?;
     let (provider, selector) = (wanted.session.provider, &wanted.session.selector);
-    let served = Served::new(provider, selector, &wanted.provider_args, wanted.timeout)?;
+    let path = provider.name().to_owned();
+    let served = Served::new(
+        provider,
+        path,
+        selector,
+        &wanted.provider_args,
+        wanted.timeout,
+    )?;
     let managers = [served.manager.clone()];
     runtime::run_to_the_end(&managers, async {
         let listener = Listener::loopback(0).await?;

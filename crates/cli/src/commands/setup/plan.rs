@@ -117,8 +117,8 @@ fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, 
                 None => format!("{key}: the session names no API, which {} needs", tool.title),
             },
             advice: format!(
-                "sign in again, for a server of your own with --api-base URL, or write the settings of {} \
-                 by hand",
+                "if it is a server of your own, sign in again with --api-base URL; otherwise write the \
+                 settings of {} yourself",
                 tool.title
             ),
         }

@@ -161,3 +161,61 @@ fn neither_the_log_nor_the_output_holds_a_secret_or_a_body() {
         "one two three",
     ]);
 }
+
+#[test]
+fn each_key_file_has_a_key_of_its_own() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let [one, other] = ["one", "other"].map(|name| {
+        let path = user.directory.path().join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    let files = ["--key-file", &one, "--key-file", &other];
+    let args = [&["qwen", "--max-requests", "1"], &files[..]].concat();
+    let mut proxy = Proxy::start(&user, &args);
+    assert_eq!(proxy.started["key_files"].as_array().unwrap().len(), 2);
+    let keys = [&one, &other].map(|path| std::fs::read_to_string(path).unwrap());
+    assert_ne!(keys[0], keys[1]);
+    for key in &keys {
+        proxy.started["key"] = key.trim_end().into();
+        assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+        let response = proxy.send(chat("qwen", false));
+        response.assert_refused(403, "too_many_requests", "all its requests");
+    }
+    proxy.stop();
+    let twice = ["serve", "qwen", "--key-file", &one, "--key-file", &one];
+    assert_eq!(user.run(&twice).code, Some(2));
+}
+
+#[test]
+fn each_account_of_a_provider_is_at_a_path_of_its_own() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    for account in ["home", "work: made up"] {
+        user.sign_in(&["qwen", "--account", account]);
+    }
+    let accounts = ["--account", "home", "--account", "work: made up"];
+    let proxy = Proxy::start(&user, &[&["qwen"], &accounts[..]].concat());
+    let sessions = proxy.started["sessions"].as_array().unwrap();
+    let urls = sessions.iter().map(|session| &session["base_url"]);
+    let paths = urls.map(|url| url.as_str().unwrap().rsplit('/').next().unwrap());
+    let paths: Vec<_> = paths.collect();
+    assert_eq!(paths, ["qwen-home", "qwen-work--made-up"]);
+    for path in paths {
+        assert_eq!(proxy.send(chat(path, false)).status, 200);
+    }
+    let requests = upstream.requests();
+    let tokens = requests.iter().map(|seen| seen.header("authorization"));
+    let stored = ["home", "work: made up"].map(|account| {
+        let done = user.run(&["token", "qwen", "--account", account]);
+        format!("Bearer {}", done.out.trim_end())
+    });
+    let stored = stored.iter().map(|header| Some(header.as_str()));
+    assert!(tokens.eq(stored));
+    assert_eq!(proxy.send(chat("qwen", false)).status, 404);
+    // Two that would be at one path.
+    user.sign_in(&["qwen", "--account", "work- made up"]);
+    let alike = ["--account", "work: made up", "--account", "work- made up"];
+    let done = user.run(&[&["serve", "qwen"], &alike[..]].concat());
+    done.assert_failed(2, "at the path /qwen-work--made-up");
+}

@@ -313,3 +313,48 @@ fn a_gateway_that_the_user_trusts_is_the_api_of_the_session() {
     let seen = gateway.seen();
     assert!(seen.starts_with("GET /x/v1/models "), "{seen}");
 }
+
+#[test]
+fn a_session_of_another_server_stays_with_it_when_the_variable_has_gone() {
+    let user = User::new();
+    for provider in ["qwen", "minimax", "gemini", "huggingface", "github"] {
+        user.sign_in(&[provider]);
+    }
+    for provider in ["openrouter", "poe"] {
+        let done = user.sign_in_with_browser(&["login", provider, "--json"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+    let names = user.kit.env().into_iter().map(|(name, _)| name);
+    let names: Vec<_> = names.filter(|name| name.ends_with("_BASE_URL")).collect();
+    let without = |args: &[&str]| {
+        let mut command = user.command(args);
+        for name in &names {
+            command.env_remove(name);
+        }
+        Done::of(&mut command)
+    };
+    for provider in [
+        "qwen",
+        "minimax",
+        "gemini",
+        "huggingface",
+        "github",
+        "openrouter",
+        "poe",
+    ] {
+        let done = without(&["token", provider, "--json"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let api = done.json()["api_base"].as_str().unwrap().to_owned();
+        assert!(api.starts_with(user.kit.base_url()), "{provider}: {api}");
+        // Nothing but this computer can be reached from here.
+        let done = without(&["token", provider, "--verify", "--timeout", "2"]);
+        if provider == "huggingface" {
+            // It asks the server that issued the session.
+            done.assert_failed(1, "it was not sent to huggingface.co");
+            let advice = "set LLM_AUTH_HUGGINGFACE_BASE_URL as when you signed in";
+            assert!(done.err.contains(advice), "{done:?}");
+            continue;
+        }
+        assert_eq!(done.code, Some(0), "{provider}: {done:?}");
+    }
+}
