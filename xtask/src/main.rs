@@ -53,7 +53,7 @@ const TASKS: [(&str, &str); 14] = [
     ),
     (
         "release",
-        "makes the archive, the installer and the Debian package",
+        "makes the archive, the installer and the Debian package; --merge DIR",
     ),
     (
         "screenshots",
@@ -98,7 +98,7 @@ fn run(task: &str) -> Result<(), String> {
         "model" => model::run(),
         "packages" => wrappers::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         "publish" => publish::run(),
-        "release" => release::run(),
+        "release" => release::run(&std::env::args().skip(2).collect::<Vec<_>>()),
         "screenshots" => screenshots::run(),
         "test-all" => test_all::run(),
         "tidy" => tidy::run(),

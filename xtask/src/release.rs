@@ -14,6 +14,8 @@ use crate::run::{announced, cargo, is_installed};
 /// also if cargo builds elsewhere.
 const ASSETS: &str = "target/assets";
 
+const REPOSITORY: &str = "https://github.com/llm-auth/llm-auth";
+
 /// The shells, and the names that their completions have in the package.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "llm-auth"),
@@ -24,7 +26,41 @@ const COMPLETIONS: [(&str, &str); 3] = [
 /// What is in the archive besides the command, its pages and its completions.
 const TEXTS: [&str; 3] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
-pub(crate) fn run() -> Result<(), String> {
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    match args {
+        [] => release(),
+        [flag, directory] if flag == "--merge" => merge(Path::new(directory)),
+        _ => Err("usage: cargo xtask release [--merge DIR]".into()),
+    }
+}
+
+/// The installer and the sums of the archives of all platforms, which were collected in a directory.
+fn merge(directory: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", directory.display());
+    let entries = fs::read_dir(directory).map_err(failed)?.flatten();
+    let files = entries.map(|entry| entry.path());
+    let is_archive = |path: &PathBuf| text(path).ends_with(".tar.gz");
+    let mut archives: Vec<PathBuf> = files.filter(is_archive).collect();
+    archives.sort();
+    let own = directory.join(archive_name(&host()?));
+    if !archives.contains(&own) {
+        let own = own.display();
+        return Err(format!(
+            "{own} is not there, so the installer cannot be tried here"
+        ));
+    }
+    let installer = installer::written(directory, &archives, &downloads()?)?;
+    let tried = std::env::temp_dir().join(format!("llm-auth-installed-{}", std::process::id()));
+    installer::check(&installer, directory, &tried)?;
+    fs::remove_dir_all(&tried).map_err(|error| error.to_string())?;
+    println!(
+        "=== install.sh and SHA256SUMS are for {} archives",
+        archives.len()
+    );
+    Ok(())
+}
+
+fn release() -> Result<(), String> {
     cargo(&["build", "--release", "-p", "llm-auth-cli"], &[])?;
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_unset| "target".into());
     let target = std::path::absolute(target).map_err(|error| error.to_string())?;
@@ -34,12 +70,7 @@ pub(crate) fn run() -> Result<(), String> {
     let out = target.join("distribution");
     emptied(&out)?;
     let archive = archived(&command, &out)?;
-    let from = format!(
-        "{}/releases/download/v{}",
-        repository(),
-        crate::packages::version()?
-    );
-    let installer = installer::written(&out, &[archive], &from)?;
+    let installer = installer::written(&out, &[archive], &downloads()?)?;
     installer::check(&installer, &out, &target.join("installed"))?;
     match is_installed("deb") {
         true => cargo(
@@ -87,7 +118,7 @@ fn archived(command: &Path, out: &Path) -> Result<PathBuf, String> {
     let files = files.into_iter().chain(texts);
     let files = files.chain([Path::new(ASSETS).join("completions")]);
     announced(Command::new("cp").arg("-R").args(files).arg(&directory))?;
-    let archive = out.join(format!("{name}.tar.gz"));
+    let archive = out.join(archive_name(&host()?));
     announced(
         Command::new("tar")
             .args(["--owner=0", "--group=0", "--numeric-owner", "-czf"])
@@ -109,8 +140,14 @@ fn host() -> Result<String, String> {
         .ok_or_else(|| "rustc names no host".into())
 }
 
-fn repository() -> &'static str {
-    "https://github.com/llm-auth/llm-auth"
+fn archive_name(host: &str) -> String {
+    format!("llm-auth-cli-{host}.tar.gz")
+}
+
+/// Where the installer finds the archives of this version.
+fn downloads() -> Result<String, String> {
+    let version = crate::packages::version()?;
+    Ok(format!("{REPOSITORY}/releases/download/v{version}"))
 }
 
 fn emptied(directory: &Path) -> Result<(), String> {
