@@ -35,8 +35,8 @@ use crate::system::core_dumps;
 
 #[cfg(feature = "demo")]
 const BEGIN: &str = "\
-Start with `llm-auth login`, or with `llm-auth demo` to see everything without an account. If something
-does not work, run `llm-auth doctor`.";
+Start with `llm-auth login`, or with `llm-auth demo` to see everything without an account.
+If something does not work, run `llm-auth doctor`.";
 
 #[cfg(not(feature = "demo"))]
 const BEGIN: &str =

@@ -263,6 +263,12 @@ fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failu
         "Signed in to {}{as_whom}. The session is stored in {file}.",
         provider.title()
     ));
+    if provider.server().is_some() {
+        let name = provider.name();
+        say(&format!(
+            "Other commands know it as {name}: `llm-auth token {name}`."
+        ));
+    }
     let until = expires_at.as_deref().unwrap_or("an out-of-range date");
     say(&match token.refresh {
         _ if token.expires_at.is_none() => "The access token does not expire.".to_owned(),
