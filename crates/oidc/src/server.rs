@@ -325,8 +325,55 @@ impl Server {
         }
     }
 
-    /// The origins of the endpoints that get tokens, and the API, one audience of which is at a path.
+    /// Whether credentials go only to servers that those of `before` go to: then a session that was made
+    /// with `before` can be used with this one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{SecureUrl, Server};
+    ///
+    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
+    /// let before = Server::new("company", endpoints);
+    /// let mut server = before.clone();
+    /// server.endpoints.userinfo = Some(SecureUrl::known("https://auth.example/me"));
+    /// assert!(server.goes_where(&before));
+    /// server.endpoints.userinfo = Some(SecureUrl::known("https://other.example/me"));
+    /// assert!(!server.goes_where(&before));
+    /// ```
+    #[must_use]
+    pub fn goes_where(&self, before: &Self) -> bool {
+        self.is_covered_by(&before.recipients())
+    }
+
+    /// Whether each recipient is one that was recorded and got as much.
+    fn is_covered_by(&self, recorded: &str) -> bool {
+        let recorded: Vec<_> = recorded
+            .split(", ")
+            .filter_map(|entry| entry.split_once(' '))
+            .collect();
+        self.recipient_list().all(|(role, url)| {
+            let former: &[&str] = match role {
+                "token" => &["token"],
+                // It gets refresh tokens.
+                "revocation" => &["token", "revocation"],
+                "userinfo" => &["token", "revocation", "userinfo"],
+                _ => &["api"],
+            };
+            let mut recorded = recorded.iter();
+            recorded.any(|(known, at)| *at == url && former.contains(known))
+        })
+    }
+
     fn recipients(&self) -> String {
+        let named = self.recipient_list();
+        let named = named.map(|(role, url)| format!("{role} {url}"));
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The origins of the endpoints that get tokens, and the API, one audience of which is at a path.
+    fn recipient_list(&self) -> impl Iterator<Item = (&'static str, String)> {
         let endpoints = &self.endpoints;
         let recipients = [
             ("token", Some(endpoints.token.base())),
@@ -338,22 +385,28 @@ impl Server {
             ("api", endpoints.api_base.as_ref().map(ToString::to_string)),
         ];
         let recipients = recipients.into_iter();
-        let named = recipients.filter_map(|(role, url)| Some(format!("{role} {}", url?)));
-        named.collect::<Vec<_>>().join(", ")
+        recipients.filter_map(|(role, url)| Some((role, url?)))
     }
 
     fn check_recipients(&self, session: &OAuthToken) -> Result<()> {
         let recorded = session.metadata.provider_data.get(RECIPIENTS);
-        if recorded.is_none_or(|recorded| *recorded == self.recipients()) {
+        if recorded.is_none_or(|recorded| self.is_covered_by(recorded)) {
             return Ok(());
         }
+        // The API may have a key in its query.
+        let named = self.recipient_list();
+        let named = named.map(|(role, url)| {
+            let url = url.split('?').next().unwrap_or_default();
+            format!("{role} {url}")
+        });
+        let named: Vec<_> = named.collect();
         Err(Error::new(
             ErrorKind::Config,
             format!(
                 "{} names other servers than when the session was made ({}): nothing was sent; correct \
                  its file, or sign in again",
                 self.name,
-                self.recipients()
+                named.join(", ")
             ),
         ))
     }
@@ -413,11 +466,10 @@ impl ProviderSpec for Server {
         config.error_codes.clone_from(&self.error_codes);
         config.api_headers.clone_from(&self.api_headers);
         // Every API for models has that list; one that has not does not refuse the token.
-        let list = self
-            .endpoints
-            .api_base
-            .as_ref()
-            .map(|_| "models".to_owned());
+        let list = self.endpoints.api_base.as_ref().map(|_| match self.is_mcp {
+            true => String::new(),
+            false => "models".to_owned(),
+        });
         config.access_check = self.access_check.clone().or(list);
         let data = &mut config.session_data;
         data.insert(RECIPIENTS.into(), self.recipients());

@@ -2,6 +2,7 @@
 
 mod ask_provider;
 mod client;
+mod commit;
 mod policy;
 mod server;
 mod server_args;
@@ -13,8 +14,7 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, ErrorKind, FileTokenStore, FlowKind, SecureUrl, SessionKey, SystemClock, Timestamp,
-    printable,
+    ErrorKind, FileTokenStore, FlowKind, SecureUrl, SessionKey, Timestamp, printable,
 };
 
 use self::policy::Policy;
@@ -139,14 +139,14 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         store,
         policy: Policy { key, named },
         managers: Mutex::default(),
+        commit: prepared.commit(),
     };
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
     let prompt = LoginPrompt::new(args.json, Location::detect(), wish);
-    let began = SystemClock.now();
     let interrupted = || {
         prompt.end();
-        login.after_interruption(began)
+        login.after_interruption()
     };
     let work = async {
         let pending = login.begin().await?;
@@ -170,10 +170,6 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
-    match signed_in.is_ok() {
-        true => prepared.settle(),
-        false => prepared.give_up(),
-    }
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
         // A server that has lost a client shows that in the browser alone.

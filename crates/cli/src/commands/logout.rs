@@ -139,6 +139,8 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
 fn forget_server(provider: ProviderName) -> Result<String, Failure> {
     let name = provider.name();
     let store = directories::open(&SessionSelector::default())?;
+    // A sign-in must not store a session in between.
+    let _held = servers::hold(name)?;
     let others = provider.accounts(&store).stored()?;
     if let Some(other) = others.first() {
         return Ok(format!(

@@ -14,6 +14,7 @@ use llm_auth_core::files;
 use super::table;
 use crate::error::Failure;
 use crate::session::directories;
+use crate::session::settings::{self, Held};
 use crate::system::files::LARGEST;
 
 /// Words of the command line that are no server.
@@ -128,6 +129,16 @@ pub(crate) fn save(server: &Server) -> Result<PathBuf, Failure> {
         Ok(()) => Ok(file),
         Err(error) => Err(cannot("write", &file, &error)),
     }
+}
+
+/// Locks the name of a server against other sign-ins and sign-outs.
+pub(crate) fn hold(name: &str) -> Result<Held, Failure> {
+    let mut lock = file(name)?.into_os_string();
+    lock.push(".lock");
+    let lock = PathBuf::from(lock);
+    let directories = lock.parent().map_or(Ok(()), files::make_directories);
+    let held = directories.and_then(|()| settings::hold(files::open_or_create(&lock)?));
+    held.map_err(|error| cannot("lock", &lock, &error))
 }
 
 /// Checks that a server can be remembered.

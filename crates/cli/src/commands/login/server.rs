@@ -1,11 +1,14 @@
 //! The server of `login oidc` and `login mcp`: discovered and remembered before the sign-in.
 
+use std::sync::{Arc, Mutex};
+
 use llm_auth::mcp::McpDiscovery;
 use llm_auth::oidc::{Preset, Server, discover_as};
 use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
 use super::client::with_client;
+use super::commit::{Commit, taken_by_another};
 use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderName, servers};
@@ -79,7 +82,7 @@ fn united(first: &str, second: &str) -> String {
     scopes.join(" ")
 }
 
-fn load(name: &str) -> Result<Option<Server>, Failure> {
+pub(super) fn load(name: &str) -> Result<Option<Server>, Failure> {
     servers::load(name).map_err(|why| Failure::Config {
         message: format!("{name}: {why}"),
         advice: "delete that file, or choose another name with --name".into(),
@@ -98,7 +101,8 @@ pub(super) async fn renew(
             before.name
         )));
     }
-    with_flags(before.clone(), Some(before), false, args, None, http).await
+    let server = before.clone();
+    with_flags(server, Some(before.clone()), false, args, None, http).await
 }
 
 /// The server with what is remembered of it, a client, and the flags.
@@ -113,50 +117,55 @@ async fn remembered(
     let same = before.as_ref().filter(|before| server.is_same(before));
     match (&before, same) {
         (_, Some(before)) => server.take_over(before),
-        (Some(before), None) => check_unused(before)?,
+        (Some(before), None) => return Err(taken(before)),
         // Its file is gone, and the sessions of its name may be another server's.
         (None, None) => check_sessions(&server)?,
     }
+    let same = same.cloned();
     with_flags(server, same, takes_documents, args, note, http).await
 }
 
-/// The server as the flags change it. A new one is remembered from now on, and so is a new client;
-/// what else changes is remembered when the sign-in has succeeded ([`Prepared::settle`]).
+/// The server as the flags change it. A client that is registered for it is remembered from now on; all
+/// else when the session is stored ([`Commit`]).
 async fn with_flags(
     mut server: Server,
-    before: Option<&Server>,
+    mut before: Option<Server>,
     takes_documents: bool,
     args: &ServerArgs,
     note: Option<&str>,
     http: &HttpClient,
 ) -> Result<Prepared, Failure> {
     apply(&mut server, args);
-    if let Some(before) = before {
+    if let Some(before) = &before {
         let target = |server: &Server| {
             let api = server.endpoints.api_base.clone();
             (api, server.resource.clone(), server.audience.clone())
         };
-        // The tokens of its sessions are for the API that it had.
-        if target(&server) != target(before) {
+        // The tokens of its sessions are for the API that it had, and go where they went.
+        if target(&server) != target(before) || !server.goes_where(before) {
             check_unused(before)?;
         }
     }
     // What cannot be written would lose a client that is registered first.
     servers::check_writable(&server.name)?;
-    let mut kept = before.cloned().unwrap_or_else(|| server.clone());
-    let redirect = before.map(|before| &before.redirect);
+    let redirect = before.as_ref().map(|before| before.redirect.clone());
+    let redirect = redirect.as_ref();
     let is_registered =
         with_client(&mut server, redirect, takes_documents, args, note, http).await?;
-    if is_registered || before.is_none() {
+    if is_registered {
+        let mut kept = before.clone().unwrap_or_else(|| server.clone());
         kept.client.clone_from(&server.client);
         kept.redirect = server.redirect.clone();
-        servers::save(&kept)?;
+        let _held = servers::hold(&kept.name)?;
+        match load(&kept.name)? {
+            now if now == before => servers::save(&kept)?,
+            now => return Err(taken_by_another(now.as_ref().unwrap_or(&kept))),
+        };
+        before = Some(kept);
     }
-    let provider = ProviderName::of_server(server);
     Ok(Prepared {
-        provider,
-        kept: Some(kept),
-        is_provisional: before.is_none() && !is_registered,
+        provider: ProviderName::of_server(server),
+        before,
     })
 }
 
@@ -164,10 +173,7 @@ async fn with_flags(
 pub(super) struct Prepared {
     pub(super) provider: ProviderName,
     /// The server as it is remembered during the sign-in.
-    kept: Option<Server>,
-    /// Whether it is remembered only in case that the sign-in succeeds: it is what the flags say, and
-    /// they may be wrong.
-    is_provisional: bool,
+    before: Option<Server>,
 }
 
 impl Prepared {
@@ -175,43 +181,17 @@ impl Prepared {
     pub(super) fn known(provider: ProviderName) -> Self {
         Self {
             provider,
-            kept: None,
-            is_provisional: false,
+            before: None,
         }
     }
 
-    /// Forgets a new server whose first sign-in has failed.
-    pub(super) fn give_up(&self) {
-        let Some(kept) = self.kept.as_ref().filter(|_| self.is_provisional) else {
-            return;
-        };
-        if load(&kept.name).is_ok_and(|now| now.as_ref() == Some(kept))
-            && let Err(failure) = servers::forget(&kept.name)
-        {
-            say(&format!("llm-auth: {}", failure.message()));
-        }
-    }
-
-    /// Remembers what a sign-in that has succeeded was made with, unless another sign-in has changed
-    /// the server meanwhile.
-    pub(super) fn settle(&self) {
-        let (Some(server), Some(kept)) = (self.provider.server(), &self.kept) else {
-            return;
-        };
-        if server == kept {
-            return;
-        }
-        let is_as_kept = load(&server.name).is_ok_and(|now| now.as_ref() == Some(kept));
-        // The session is stored; it works with what is remembered.
-        if !is_as_kept {
-            say(&format!(
-                "llm-auth: another sign-in has changed the server {}, so the flags of this one are not \
-                 remembered",
-                server.name
-            ));
-        } else if let Err(failure) = servers::save(server) {
-            say(&format!("llm-auth: {}", failure.message()));
-        }
+    /// What remembers the server when its session is stored.
+    pub(super) fn commit(&self) -> Arc<Commit> {
+        Arc::new(Commit {
+            server: self.provider.server(),
+            before: self.before.clone(),
+            state: Mutex::default(),
+        })
     }
 }
 
@@ -259,7 +239,22 @@ fn unnamed() -> Failure {
     )
 }
 
-/// Refuses to give the name of a server to another one while a session of it is stored.
+/// A name belongs to one server until the user forgets that: sessions of it may be in any file.
+fn taken(before: &Server) -> Failure {
+    Failure::Config {
+        message: format!(
+            "the name {} belongs to {}",
+            before.name,
+            description(before)
+        ),
+        advice: format!(
+            "choose another name with --name, or run `llm-auth logout {} --forget-server` first",
+            before.name
+        ),
+    }
+}
+
+/// Refuses to lead the sessions of a server elsewhere while one is stored.
 fn check_unused(before: &Server) -> Result<(), Failure> {
     let store = directories::open(&SessionSelector::default())?;
     let provider = ProviderName::of_server(before.clone());
@@ -316,7 +311,7 @@ fn check_sessions(server: &Server) -> Result<(), Failure> {
 }
 
 /// Where a server is, and its API, for a message.
-fn description(server: &Server) -> String {
+pub(super) fn description(server: &Server) -> String {
     let at = server.issuer.clone();
     let at = at.unwrap_or_else(|| server.endpoints.token.host());
     match &server.endpoints.api_base {

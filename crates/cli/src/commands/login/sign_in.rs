@@ -2,13 +2,14 @@
 //!
 //! See decision 0027.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use llm_auth_core::{
     AuthManager, FileTokenStore, Insertion, OAuthToken, PendingLogin, RefusedSession, SessionKey,
-    StoredSession, Timestamp, printable,
+    StoredSession, printable,
 };
 
+use super::commit::Commit;
 use super::policy::{Policy, Verdict, may_replace};
 use crate::error::Failure;
 use crate::providers::{self, Provider, ProviderName};
@@ -24,6 +25,7 @@ pub(super) struct Login {
     pub(super) policy: Policy,
     /// Those that may be storing something, one for an account.
     pub(super) managers: Mutex<Vec<AuthManager>>,
+    pub(super) commit: Arc<Commit>,
 }
 
 /// What came of it.
@@ -43,11 +45,13 @@ impl Login {
         pending: PendingLogin,
         prompt: &LoginPrompt,
     ) -> Result<SignedIn, Failure> {
-        let policy = self.policy.clone();
+        let (policy, commit) = (self.policy.clone(), Arc::clone(&self.commit));
         let fits = move |new: &OAuthToken, stored: Option<&OAuthToken>| {
-            policy.judge(new, stored) == Verdict::Fits
+            policy.judge(new, stored) == Verdict::Fits && commit.remember(new)
         };
-        match pending.authenticate(prompt, fits).await? {
+        let inserted = pending.authenticate(prompt, fits).await;
+        self.commit.end()?;
+        match inserted? {
             Insertion::Stored(stored) => Ok(SignedIn {
                 manager: self.manager(&self.policy.key),
                 stored,
@@ -80,7 +84,13 @@ impl Login {
         // Another process may take an account's name at the same moment.
         for _ in 0..MOST_NAMES {
             let manager = self.manager(&key);
-            match manager.insert_session_if(token, may_replace).await? {
+            let commit = Arc::clone(&self.commit);
+            let fits = move |new: &OAuthToken, stored: Option<&OAuthToken>| {
+                may_replace(new, stored) && commit.remember(new)
+            };
+            let inserted = manager.insert_session_if(token, fits).await;
+            self.commit.end()?;
+            match inserted? {
                 Insertion::Stored(stored) => {
                     if self.policy.makes_current(verdict, kept.as_ref()) {
                         self.make_current(&key, prompt);
@@ -136,11 +146,11 @@ impl Login {
         managers.clone()
     }
 
-    pub(super) fn after_interruption(&self, began: Timestamp) -> String {
+    pub(super) fn after_interruption(&self) -> String {
         for manager in self.managers() {
+            // Another sign-in may have stored one.
             let stored = self.store.read(manager.key()).ok().flatten();
-            let signed_in_at = stored.and_then(|session| session.metadata.signed_in_at);
-            if signed_in_at.is_some_and(|at| at >= began) {
+            if stored.is_some_and(|stored| self.commit.has_stored(&stored)) {
                 return format!(
                     "interrupted, but signed in: the session is stored in {}",
                     self.store.path(manager.key()).display()
