@@ -5,6 +5,7 @@ use llm_auth_core::files;
 use super::client::Request;
 use super::process::{Proxy, chat};
 use super::upstream::{Upstream, ok};
+use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
@@ -122,7 +123,12 @@ fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let path = user.directory.path().join("key");
-    std::fs::write(&path, "an older one").unwrap();
+    // One that was killed leaves its file.
+    drop(Proxy::start(
+        &user,
+        &["qwen", "--key-file", path.to_str().unwrap()],
+    ));
+    let older = std::fs::read_to_string(&path).unwrap();
     let mut permissions = std::fs::metadata(&path).unwrap().permissions();
     permissions.set_mode(0o644);
     std::fs::set_permissions(&path, permissions).unwrap();
@@ -132,6 +138,7 @@ fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
     assert_eq!(mode & 0o777, 0o600);
     let key = files::read(&path, 1024).unwrap();
     let key = String::from_utf8(key.to_vec()).unwrap();
+    assert_ne!(key, older);
     assert!(!proxy.started.to_string().contains(key.trim_end()));
     proxy.started["key"] = key.trim_end().into();
     assert_eq!(proxy.send(chat("qwen", false)).status, 200);
@@ -183,8 +190,71 @@ fn each_key_file_has_a_key_of_its_own() {
         response.assert_refused(403, "too_many_requests", "all its requests");
     }
     proxy.stop();
-    let twice = ["serve", "qwen", "--key-file", &one, "--key-file", &one];
-    assert_eq!(user.run(&twice).code, Some(2));
+    let again = user.directory.path().join("./home/../one");
+    for again in [&one, again.to_str().unwrap()] {
+        let twice = ["serve", "qwen", "--key-file", &one, "--key-file", again];
+        user.run(&twice).assert_failed(2, "two keys");
+    }
+}
+
+#[test]
+fn a_key_replaces_no_file_of_another_program_and_no_session() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let directory = user.directory.path();
+    let mine = directory.join("mine");
+    let socket = directory.join("socket");
+    let [free, mine_too, at] = ["free", "mine", "socket"].map(|name| {
+        let path = directory.join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    std::fs::write(&mine, "of the user").unwrap();
+    let args = ["serve", "qwen", "--socket", &at, "--key-file", &free];
+    let done = user.run(&[&args[..], &["--key-file", &mine_too]].concat());
+    done.assert_failed(1, "exists, and llm-auth has not written it");
+    assert_eq!(std::fs::read(&mine).unwrap(), b"of the user");
+    // Nothing was begun.
+    assert!(!socket.exists() && !directory.join("free").exists());
+    let session = user.file("qwen", "default");
+    let before = std::fs::read(&session).unwrap();
+    let done = user.run(&["serve", "qwen", "--key-file", session.to_str().unwrap()]);
+    done.assert_failed(2, "must not be below");
+    assert_eq!(std::fs::read(&session).unwrap(), before);
+    let mut command = user.command(&["serve", "qwen", "--key-file", "-"]);
+    let done = Done::of(command.current_dir(directory));
+    done.assert_failed(2, "the key is printed");
+    assert!(!directory.join("-").exists());
+}
+
+#[test]
+fn a_proxy_does_not_take_the_key_file_of_another() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let path = user.directory.path().join("key");
+    let args = ["qwen", "--key-file", path.to_str().unwrap()];
+    let mut proxy = Proxy::start(&user, &args);
+    let refused = Proxy::refused(&user, &args);
+    assert!(refused.contains("another llm-auth process keeps"));
+    let key = std::fs::read_to_string(&path).unwrap();
+    proxy.started["key"] = key.trim_end().into();
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    proxy.stop();
+    assert!(!path.exists());
+    Proxy::start(&user, &args).stop();
+}
+
+#[test]
+fn a_key_file_that_another_program_has_changed_stays() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let path = user.directory.path().join("key");
+    let args = ["qwen", "--key-file", path.to_str().unwrap()];
+    let proxy = Proxy::start(&user, &args);
+    std::fs::write(&path, "of the user").unwrap();
+    proxy.stop();
+    let refused = Proxy::refused(&user, &args);
+    assert!(refused.contains("has not written it"), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"of the user");
 }
 
 #[test]
