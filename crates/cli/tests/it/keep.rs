@@ -26,8 +26,14 @@ impl Keeper {
 
     /// Waits until it prints that the file is written.
     fn wait_for(&mut self, what: &str) {
+        self.line_with(what);
+    }
+
+    /// The next line with these words.
+    fn line_with(&mut self, what: &str) -> String {
         let mut lines = self.lines.by_ref().map(Result::unwrap);
-        assert!(lines.any(|line| line.contains(what)), "it has ended");
+        let line = lines.find(|line| line.contains(what));
+        line.unwrap_or_else(|| panic!("it has ended"))
     }
 
     fn terminate(&self) {
@@ -163,7 +169,11 @@ fn a_file_that_another_program_takes_is_left_to_it() {
     let mut keeper = Keeper::start(&user, &["qwen", "--file", place]);
     keeper.wait_for("holds the token of");
     fs::write(&file, "of the user").unwrap();
-    keeper.wait_for("has not written it; trying again");
+    let about = keeper.line_with(place);
+    assert!(
+        about.contains("has not written it; trying again"),
+        "{about}"
+    );
     keeper.terminate();
     keeper.wait_for("no longer holds what was written");
     assert_eq!(read(&file), "of the user");
@@ -181,10 +191,11 @@ fn two_processes_do_not_keep_one_file_by_whatever_name() {
     let mut keeper = Keeper::start(&user, &["qwen", "--file", file.to_str().unwrap()]);
     keeper.wait_for("holds the token of");
     for other in [&file, &directory.join("home/../token"), &link.join("token")] {
-        let done = user.run(&["keep", "minimax", "--file", other.to_str().unwrap()]);
+        let place = other.to_str().unwrap();
+        let done = user.run(&["keep", "minimax", "--once", "--file", place]);
         done.assert_failed(1, "another llm-auth process keeps");
     }
-    let mut command = user.command(&["keep", "minimax", "--file", "token"]);
+    let mut command = user.command(&["keep", "minimax", "--once", "--file", "token"]);
     let done = Done::of(command.current_dir(directory));
     done.assert_failed(1, "another llm-auth process keeps token");
     assert_eq!(read(&file), user.stored("qwen")["access"]);

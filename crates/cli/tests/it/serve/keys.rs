@@ -5,7 +5,6 @@ use llm_auth_core::files;
 use super::client::Request;
 use super::process::{Proxy, chat};
 use super::upstream::{Upstream, ok};
-use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
@@ -192,8 +191,9 @@ fn each_key_file_has_a_key_of_its_own() {
     proxy.stop();
     let again = user.directory.path().join("./home/../one");
     for again in [&one, again.to_str().unwrap()] {
-        let twice = ["serve", "qwen", "--key-file", &one, "--key-file", again];
-        user.run(&twice).assert_failed(2, "two keys");
+        let twice = ["qwen", "--key-file", &one, "--key-file", again];
+        let refused = Proxy::refused(&user, &twice);
+        assert!(refused.contains("two keys"), "{refused}");
     }
 }
 
@@ -209,21 +209,20 @@ fn a_key_replaces_no_file_of_another_program_and_no_session() {
         path.to_str().unwrap().to_owned()
     });
     std::fs::write(&mine, "of the user").unwrap();
-    let args = ["serve", "qwen", "--socket", &at, "--key-file", &free];
-    let done = user.run(&[&args[..], &["--key-file", &mine_too]].concat());
-    done.assert_failed(1, "exists, and llm-auth has not written it");
+    let args = ["qwen", "--socket", &at, "--key-file", &free];
+    let refused = Proxy::refused(&user, &[&args[..], &["--key-file", &mine_too]].concat());
+    assert!(refused.contains("exists, and llm-auth has not written it"));
     assert_eq!(std::fs::read(&mine).unwrap(), b"of the user");
     // Nothing was begun.
     assert!(!socket.exists() && !directory.join("free").exists());
     let session = user.file("qwen", "default");
     let before = std::fs::read(&session).unwrap();
-    let done = user.run(&["serve", "qwen", "--key-file", session.to_str().unwrap()]);
-    done.assert_failed(2, "must not be below");
+    let args = ["qwen", "--key-file", session.to_str().unwrap()];
+    let refused = Proxy::refused(&user, &args);
+    assert!(refused.contains("must not be below"), "{refused}");
     assert_eq!(std::fs::read(&session).unwrap(), before);
-    let mut command = user.command(&["serve", "qwen", "--key-file", "-"]);
-    let done = Done::of(command.current_dir(directory));
-    done.assert_failed(2, "the key is printed");
-    assert!(!directory.join("-").exists());
+    let refused = Proxy::refused(&user, &["qwen", "--key-file", "-"]);
+    assert!(refused.contains("the key is printed"), "{refused}");
 }
 
 #[test]
