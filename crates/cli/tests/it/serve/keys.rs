@@ -203,7 +203,6 @@ fn a_key_replaces_no_file_of_another_program_and_no_session() {
     user.sign_in(&["qwen"]);
     let directory = user.directory.path();
     let mine = directory.join("mine");
-    let socket = directory.join("socket");
     let [free, mine_too, at] = ["free", "mine", "socket"].map(|name| {
         let path = directory.join(name);
         path.to_str().unwrap().to_owned()
@@ -213,8 +212,8 @@ fn a_key_replaces_no_file_of_another_program_and_no_session() {
     let refused = Proxy::refused(&user, &[&args[..], &["--key-file", &mine_too]].concat());
     assert!(refused.contains("exists, and llm-auth has not written it"));
     assert_eq!(std::fs::read(&mine).unwrap(), b"of the user");
-    // Nothing was begun.
-    assert!(!socket.exists() && !directory.join("free").exists());
+    // Nothing was begun: the lock of a socket stays.
+    assert!(!directory.join("socket.lock").exists());
     let session = user.file("qwen", "default");
     let before = std::fs::read(&session).unwrap();
     let args = ["qwen", "--key-file", session.to_str().unwrap()];
