@@ -1,5 +1,6 @@
 //! The stored sessions: where they are, and which of them a command is about.
 
+pub(crate) mod claim;
 pub(crate) mod directories;
 pub(crate) mod resolve;
 pub(crate) mod runtime;

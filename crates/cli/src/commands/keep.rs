@@ -3,19 +3,21 @@
 mod anthropic;
 mod content;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
-use llm_auth_core::{Secret, files};
+use llm_auth_core::{Clock as _, Secret, SystemClock, Timestamp, files};
 
 use self::content::Content;
 use super::token::Wanted;
 use super::tools::{Names, Variables, check_tool};
 use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
-use crate::session::{directories, runtime};
-use crate::system::files::check_path;
+use crate::session::claim::Claim;
+use crate::session::runtime;
+use crate::system::files::check_written_path;
+use crate::time::rfc3339;
 use crate::ui::streams::say;
 
 /// How often the session is looked at; another process may have refreshed it.
@@ -28,11 +30,19 @@ const AFTER_FAILURE: Duration = Duration::from_secs(10);
 const MIN_VALIDITY: Duration = Duration::from_secs(300);
 
 #[derive(Args, Debug)]
+#[command(
+    mut_arg("min_validity", |flag| {
+        flag.help("How long the token in the file remains valid at least [default: 300]")
+    }),
+    // It is for one call.
+    mut_arg("force_refresh", |flag| flag.hide(true))
+)]
 pub(crate) struct KeepArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
 
-    /// The file, which is replaced as a whole and readable by its user only.
+    /// The file, which is replaced as a whole and readable by its user only. What another program
+    /// has written there is not replaced.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<PathBuf>,
 
@@ -54,35 +64,43 @@ pub(crate) struct KeepArgs {
 
 pub(crate) fn run(args: &KeepArgs) -> Result<(), Failure> {
     args.check()?;
-    let mut wanted = args.wanted.kept(MIN_VALIDITY)?;
-    let file = args.file()?;
-    let mut last = None;
-    loop {
-        let is_first = last.is_none();
-        let pace = match step(args, &mut wanted, &file, &mut last) {
-            Ok(()) if args.once => return Ok(()),
-            Ok(()) => PACE,
-            // The disk may have room again, say.
-            Err(Stop::Write(failure)) if !is_first => again(&failure),
-            Err(Stop::Write(failure)) => return Err(failure),
-            Err(Stop::Token(failure)) if failure.code() == TEMPORARY && !args.once => {
-                again(&failure)
+    let wanted = args.wanted.kept(MIN_VALIDITY)?;
+    let mut keeper = Keeper {
+        args,
+        wanted,
+        claim: args.claim()?,
+        last: None,
+    };
+    keeper.keep().map_err(|failure| match failure {
+        Failure::Signal { code, message } => Failure::Signal {
+            code,
+            message: format!("{message}; {}", keeper.rest()),
+        },
+        failure if failure.code() == SIGN_IN => {
+            keeper.remove();
+            failure
+        }
+        failure => {
+            if keeper.last.is_some() {
+                say(&format!("llm-auth: {}", keeper.rest()));
             }
-            Err(Stop::Token(failure)) => {
-                if failure.code() == SIGN_IN {
-                    remove(&file, last.as_ref());
-                }
-                return Err(failure);
-            }
-        };
-        let pause = async {
-            tokio::time::sleep(pace).await;
-            Ok(())
-        };
-        runtime::run(Vec::new, pause, || {
-            format!("stopped; {} is not kept any more", file.display())
-        })?;
-    }
+            failure
+        }
+    })
+}
+
+/// A file that is kept.
+struct Keeper<'a> {
+    args: &'a KeepArgs,
+    wanted: Wanted,
+    claim: Claim,
+    last: Option<Kept>,
+}
+
+/// What was written last.
+struct Kept {
+    content: Secret,
+    expires_at: Option<Timestamp>,
 }
 
 /// Why the file was not written.
@@ -123,97 +141,130 @@ impl KeepArgs {
         self.name.as_deref().unwrap_or(provider)
     }
 
-    fn file(&self) -> Result<PathBuf, Failure> {
+    fn claim(&self) -> Result<Claim, Failure> {
         match (&self.file, self.content) {
             (Some(file), _) => {
-                check_path("--file", file)?;
-                check_not_ours(file)?;
-                Ok(file.clone())
+                check_written_path("--file", file, "`llm-auth token` prints the token")?;
+                Claim::take(file, "name another file with --file")
             }
-            (None, Content::AnthropicProfile) => anthropic::credentials(self.name()),
+            (None, Content::AnthropicProfile) => Claim::take(
+                &anthropic::credentials(self.name())?,
+                "choose another profile with --name",
+            ),
             (None, _) => Err(Failure::Usage("name the file with --file".into())),
         }
     }
 }
 
-/// Looks at the session once, and writes the file if it has changed.
-fn step(
-    args: &KeepArgs,
-    wanted: &mut Wanted,
-    file: &Path,
-    last: &mut Option<Secret>,
-) -> Result<(), Stop> {
-    let (key, token) = wanted.get(None)?;
-    // Another account may become the current one.
-    wanted.session.selector.account = Some(key.account().to_owned());
-    let provider = wanted.session.provider;
-    let configured = provider.configure_offline(&wanted.provider_args, Some(&token))?;
-    let content = match args.content {
-        Content::Env => content::variables(&args.variables(), &configured, &token)?,
-        content => content.of(args.name(), &key, &token, &configured)?,
-    };
-    // Another program may have changed or removed it.
-    if last.as_ref() == Some(&content) && holds(file, &content) {
-        return Ok(());
+impl Keeper<'_> {
+    fn keep(&mut self) -> Result<(), Failure> {
+        loop {
+            let is_first = self.last.is_none();
+            let is_once = self.args.once;
+            let pace = match self.step() {
+                Ok(()) if is_once => return Ok(()),
+                Ok(()) => PACE,
+                // The disk may have room again, say.
+                Err(Stop::Write(failure)) if !is_first => again(&failure),
+                Err(Stop::Token(failure)) if failure.code() == TEMPORARY && !is_once => {
+                    again(&failure)
+                }
+                Err(Stop::Write(failure) | Stop::Token(failure)) => return Err(failure),
+            };
+            let pause = async {
+                tokio::time::sleep(pace).await;
+                Ok(())
+            };
+            runtime::run(Vec::new, pause, || "stopped".to_owned())?;
+        }
     }
-    let cannot = |error: std::io::Error| {
-        Stop::Write(Failure::Config {
-            message: format!("cannot write {}: {error}", file.display()),
-            advice: "check the directory and its permissions".into(),
-        })
-    };
-    // A path that is mistyped must not become one.
-    if args.content == Content::AnthropicProfile && args.file.is_none() {
-        file.parent()
-            .map_or(Ok(()), files::make_directories)
-            .map_err(cannot)?;
-        // Without it, the SDKs would send the token to Anthropic.
-        let base = api_base(&configured, &token).ok_or_else(|| Failure::Config {
-            message: format!("{key}: the API of this session is unknown"),
-            advice: "name the API where you sign in (--api-base), or the file with --file".into(),
-        })?;
-        anthropic::write_profile(args.name(), &base)?;
-    }
-    files::replace(file, content.expose().as_bytes()).map_err(cannot)?;
-    let file = file.display();
-    match last.is_none() {
-        true => say(&format!("llm-auth: {file} holds the token of {key}")),
-        false => tracing::info!("{file} holds another token of {key}"),
-    }
-    *last = Some(content);
-    Ok(())
-}
 
-/// The session has ended: its token must not stay where programs find it.
-fn remove(file: &Path, last: Option<&Secret>) {
-    let Some(written) = last else {
-        return;
-    };
-    if holds(file, written) && std::fs::remove_file(file).is_ok() {
-        say(&format!(
-            "llm-auth: the session has ended; removed {}",
-            file.display()
-        ));
+    /// Looks at the session once, and writes the file if it has changed.
+    fn step(&mut self) -> Result<(), Stop> {
+        let args = self.args;
+        let (key, token) = self.wanted.get(None)?;
+        // Another account may become the current one.
+        self.wanted.session.selector.account = Some(key.account().to_owned());
+        let provider = self.wanted.session.provider;
+        let configured = provider.configure_offline(&self.wanted.provider_args, Some(&token))?;
+        let content = match args.content {
+            Content::Env => content::variables(&args.variables(), &configured, &token)?,
+            content => content.of(args.name(), &key, &token, &configured)?,
+        };
+        // Another program may have changed or removed it.
+        let is_last = |kept: &Kept| kept.content == content;
+        if self.last.as_ref().is_some_and(is_last) && self.holds(&content) {
+            return Ok(());
+        }
+        let file = self.claim.file();
+        // A path that is mistyped must not become one.
+        if args.content == Content::AnthropicProfile && args.file.is_none() {
+            let made = file.parent().map_or(Ok(()), files::make_directories);
+            made.map_err(|error| {
+                Stop::Write(Failure::Config {
+                    message: format!("cannot write {}: {error}", file.display()),
+                    advice: "check the directory and its permissions".into(),
+                })
+            })?;
+            // Without it, the SDKs would send the token to Anthropic.
+            let base = api_base(&configured, &token).ok_or_else(|| Failure::Config {
+                message: format!("{key}: the API of this session is unknown"),
+                advice: "name the API where you sign in (--api-base), or the file with --file"
+                    .into(),
+            })?;
+            anthropic::write_profile(args.name(), &base)?;
+        }
+        let written = self.claim.replace(content.expose().as_bytes());
+        written.map_err(Stop::Write)?;
+        let file = self.claim.file().display();
+        match self.last.is_none() {
+            true => say(&format!("llm-auth: {file} holds the token of {key}")),
+            false => tracing::info!("{file} holds another token of {key}"),
+        }
+        self.last = Some(Kept {
+            content,
+            expires_at: token.expires_at,
+        });
+        Ok(())
     }
-}
 
-/// Whether a file has this content, for its user alone.
-fn holds(file: &Path, content: &Secret) -> bool {
-    let limit = content.expose().len() as u64;
-    let read = files::read(file, limit);
-    read.is_ok_and(|found| *found == *content.expose().as_bytes())
-}
+    /// The session has ended: its token must not stay where programs find it.
+    fn remove(&self) {
+        let Some(kept) = &self.last else {
+            return;
+        };
+        let file = self.claim.file().display();
+        match self.claim.remove(kept.content.expose().as_bytes()) {
+            Ok(true) => say(&format!("llm-auth: the session has ended; removed {file}")),
+            // It is another program's.
+            Ok(false) => {}
+            Err(error) => say(&format!(
+                "llm-auth: the session has ended; cannot remove {file}: {error}"
+            )),
+        }
+    }
 
-/// Refuses a file of this program: it would be overwritten.
-fn check_not_ours(file: &Path) -> Result<(), Failure> {
-    let parent = file.parent().filter(|parent| parent != &Path::new(""));
-    let parent = parent.unwrap_or_else(|| Path::new(".")).canonicalize();
-    let home = directories::home()?.canonicalize();
-    match (parent, home) {
-        (Ok(parent), Ok(home)) if parent.starts_with(&home) => Err(Failure::Usage(format!(
-            "--file must not be below {}, where llm-auth keeps its own files",
-            home.display()
-        ))),
-        _ => Ok(()),
+    /// What is left of the file, in words.
+    fn rest(&self) -> String {
+        let file = self.claim.file().display();
+        let Some(kept) = &self.last else {
+            return format!("{file} was not written");
+        };
+        if !self.holds(&kept.content) {
+            return format!("{file} no longer holds what was written");
+        }
+        let validity = match kept.expires_at {
+            None => "does not expire".to_owned(),
+            Some(at) => {
+                let is = if at > SystemClock.now() { "is" } else { "was" };
+                let at = rfc3339(at).unwrap_or_else(|| "an out-of-range date".into());
+                format!("{is} valid until {at}")
+            }
+        };
+        format!("{file} stays, with a token that {validity}")
+    }
+
+    fn holds(&self, content: &Secret) -> bool {
+        self.claim.holds(content.expose().as_bytes())
     }
 }

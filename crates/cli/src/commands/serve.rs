@@ -16,6 +16,7 @@ use self::key_file::KeyFile;
 use super::served::{KeyArgs, Served};
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, ProviderName};
+use crate::session::claim::{self, Claim};
 use crate::session::runtime;
 use crate::session::selector::{SessionSelector, account_name};
 use crate::system::files;
@@ -52,8 +53,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "port", value_hint = ValueHint::FilePath)]
     socket: Option<PathBuf>,
 
-    /// Write the key to this file, for this user only, instead of printing it. Repeatable: each file
-    /// gets a key of its own, for one client.
+    /// Write the key to this file, for this user only, instead of printing it. What another program
+    /// has written there is not replaced. Repeatable: each file gets a key of its own, for one
+    /// client.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key_file: Vec<PathBuf>,
 
@@ -102,17 +104,24 @@ impl ServeArgs {
         if self.account.len() > 1 && self.store.is_some() {
             return usage("--store holds one session: name one account, or omit --store");
         }
-        let socket = self.socket.iter().map(|path| ("--socket", path));
-        let key_files = self.key_file.iter().map(|path| ("--key-file", path));
-        for (flag, path) in socket.chain(key_files) {
-            files::check_path(flag, path)?;
+        if let Some(path) = &self.socket {
+            files::check_path("--socket", path)?;
         }
-        for (at, path) in self.key_file.iter().enumerate() {
-            if self.key_file[..at].contains(path) {
+        let mut seen = Vec::new();
+        for path in &self.key_file {
+            files::check_written_path("--key-file", path, "without the flag, the key is printed")?;
+            let path = claim::identity(path).unwrap_or_else(|_| path.clone());
+            if seen.contains(&path) {
                 return usage("two keys cannot be in one file: name another --key-file");
             }
+            seen.push(path);
         }
         Ok(())
+    }
+
+    fn claim_key_files(&self) -> Result<Vec<Claim>, Failure> {
+        let claim = |path: &PathBuf| Claim::take(path, "name another file with --key-file");
+        self.key_file.iter().map(claim).collect()
     }
 
     fn sessions(&self) -> Result<Vec<Served>, Failure> {
@@ -150,18 +159,20 @@ fn segment(account: &str) -> String {
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     args.check()?;
     let sessions = args.sessions()?;
+    let claims = args.claim_key_files()?;
     let managers: Vec<_> = sessions
         .iter()
         .map(|served| served.manager.clone())
         .collect();
     runtime::run_until_signal(&managers, async |signals| {
-        serve(args, sessions, signals).await
+        serve(args, sessions, claims, signals).await
     })
 }
 
 async fn serve(
     args: &ServeArgs,
     sessions: Vec<Served>,
+    claims: Vec<Claim>,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let listener = listen(args).await?;
@@ -174,9 +185,9 @@ async fn serve(
         key_files: &args.key_file,
     };
     let mut key_files = Vec::new();
-    for path in &args.key_file {
+    for claim in claims {
         let key = args.key.key()?;
-        key_files.push(KeyFile::write(path, key.secret())?);
+        key_files.push(KeyFile::write(claim, key.secret())?);
         proxy = proxy.key(key);
     }
     if key_files.is_empty() {

@@ -204,6 +204,19 @@ impl Drop for Held {
     }
 }
 
+impl Held {
+    /// Whether the file still has a name: what locked it before may have removed it.
+    pub(crate) fn has_name(&self) -> io::Result<bool> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            Ok(self.0.metadata()?.nlink() > 0)
+        }
+        #[cfg(not(unix))]
+        Ok(true)
+    }
+}
+
 fn locked(path: &Path) -> io::Result<Held> {
     hold_within(files::open_or_create(path)?, LOCK_WAIT)
 }
@@ -213,6 +226,13 @@ fn locked(path: &Path) -> io::Result<Held> {
 /// The error is [`io::ErrorKind::WouldBlock`] if they do not.
 pub(crate) fn hold(file: File) -> io::Result<Held> {
     hold_within(file, LONG_LOCK_WAIT)
+}
+
+/// Locks a file if no other process has it locked.
+///
+/// The error is [`io::ErrorKind::WouldBlock`] if one has.
+pub(crate) fn try_hold(file: File) -> io::Result<Held> {
+    hold_within(file, Duration::ZERO)
 }
 
 fn hold_within(file: File, wait: Duration) -> io::Result<Held> {

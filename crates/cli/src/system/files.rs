@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::Failure;
 
 /// The largest file of another program, of an OAuth client or of settings that is read.
@@ -35,6 +37,23 @@ pub(crate) fn check_path(flag: &str, path: &Path) -> Result<(), Failure> {
         }),
         None => Ok(()),
     }
+}
+
+/// Refuses `-` where a flag names a file that is written. `instead` is what prints the same.
+pub(crate) fn check_written_path(flag: &str, path: &Path, instead: &str) -> Result<(), Failure> {
+    check_path(flag, path)?;
+    match path == Path::new("-") {
+        true => Err(Failure::Usage(format!(
+            "{flag} takes a file, and `-` is none: {instead}"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStderr, Command};
 
 use serde_json::Value;
 
+use crate::support::done::Done;
 use crate::support::user::User;
 
 /// The process, which ends with the test.
@@ -25,8 +26,14 @@ impl Keeper {
 
     /// Waits until it prints that the file is written.
     fn wait_for(&mut self, what: &str) {
+        self.line_with(what);
+    }
+
+    /// The next line with these words.
+    fn line_with(&mut self, what: &str) -> String {
         let mut lines = self.lines.by_ref().map(Result::unwrap);
-        assert!(lines.any(|line| line.contains(what)), "it has ended");
+        let line = lines.find(|line| line.contains(what));
+        line.unwrap_or_else(|| panic!("it has ended"))
     }
 
     fn terminate(&self) {
@@ -72,6 +79,11 @@ fn a_kept_file_follows_every_refresh_and_is_for_its_user_alone() {
     assert_ne!(access(), second);
     assert_eq!(user.kit.qwen().counters().refreshes, 2);
     keeper.terminate();
+    // The token is left there, and that is printed.
+    let expires = user.stored("qwen")["expires"].as_i64().unwrap();
+    let expires = jiff::Timestamp::from_second(expires.div_euclid(1000)).unwrap();
+    let rest = format!("stopped; {place} stays, with a token that is valid until {expires}");
+    keeper.wait_for(&rest);
     let ended = keeper.process.wait().unwrap();
     assert_eq!(ended.code(), Some(143));
     assert_eq!(read(&file), access());
@@ -89,6 +101,134 @@ fn a_kept_file_goes_with_its_session() {
     let ended = keeper.process.wait().unwrap();
     assert_eq!(ended.code(), Some(3));
     assert!(!file.exists());
+    // Of a file that is gone nothing is remembered.
+    let mut left = fs::read_dir(user.directory.path().join("home/written")).unwrap();
+    assert!(left.next().is_none());
+}
+
+#[test]
+fn what_llm_auth_has_not_written_is_never_replaced() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["minimax"]);
+    user.expire("qwen");
+    user.expire("minimax");
+    let directory = user.directory.path();
+    let mine = directory.join("mine");
+    let large = directory.join("large");
+    let credentials = directory.join(".config/anthropic/credentials/minimax.json");
+    fs::create_dir_all(credentials.parent().unwrap()).unwrap();
+    for (file, content) in [
+        (&mine, "of the user"),
+        (&large, &"x".repeat(2 * 1024 * 1024)),
+        (&credentials, r#"{"access_token":"made-up-other"}"#),
+    ] {
+        fs::write(file, content).unwrap();
+        let keep = match file == &credentials {
+            true => ["minimax", "--as", "anthropic-profile"],
+            false => ["qwen", "--file", file.to_str().unwrap()],
+        };
+        let done = user.run(&[&["keep", "--once"], &keep[..]].concat());
+        done.assert_failed(1, "exists, and llm-auth has not written it");
+        assert!(done.err.contains("move it away, or "), "{done:?}");
+        assert_eq!(read(file), content);
+    }
+    assert!(!directory.join(".config/anthropic/configs").exists());
+    assert_eq!(user.kit.qwen().counters().refreshes, 0);
+    assert_eq!(user.kit.minimax().counters().refreshes, 0);
+}
+
+#[test]
+fn a_kept_file_is_replaced_after_any_end_unless_another_program_has_changed_it() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let file = user.directory.path().join("token");
+    let place = file.to_str().unwrap();
+    let mut killed = Keeper::start(&user, &["qwen", "--file", place]);
+    killed.wait_for("holds the token of");
+    drop(killed);
+    let keep = ["keep", "qwen", "--once", "--file", place];
+    for _ in 0..2 {
+        user.run(&["token", "qwen", "--force-refresh"]);
+        let done = user.run(&keep);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(read(&file), user.stored("qwen")["access"]);
+    }
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "of the user").unwrap();
+    user.run(&keep).assert_failed(1, "has not written it");
+    assert_eq!(read(&file), "of the user");
+}
+
+#[test]
+fn a_file_that_another_program_takes_is_left_to_it() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let file = user.directory.path().join("token");
+    let place = file.to_str().unwrap();
+    let mut keeper = Keeper::start(&user, &["qwen", "--file", place]);
+    keeper.wait_for("holds the token of");
+    fs::write(&file, "of the user").unwrap();
+    let about = keeper.line_with(place);
+    assert!(
+        about.contains("has not written it; trying again"),
+        "{about}"
+    );
+    keeper.terminate();
+    keeper.wait_for("no longer holds what was written");
+    assert_eq!(read(&file), "of the user");
+}
+
+#[test]
+fn two_processes_do_not_keep_one_file_by_whatever_name() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["minimax"]);
+    let directory = user.directory.path();
+    let link = directory.join("link");
+    std::os::unix::fs::symlink(directory, &link).unwrap();
+    let file = directory.join("token");
+    let mut keeper = Keeper::start(&user, &["qwen", "--file", file.to_str().unwrap()]);
+    keeper.wait_for("holds the token of");
+    for other in [&file, &directory.join("home/../token"), &link.join("token")] {
+        let place = other.to_str().unwrap();
+        let done = user.run(&["keep", "minimax", "--once", "--file", place]);
+        done.assert_failed(1, "another llm-auth process keeps");
+    }
+    let mut command = user.command(&["keep", "minimax", "--once", "--file", "token"]);
+    let done = Done::of(command.current_dir(directory));
+    done.assert_failed(1, "another llm-auth process keeps token");
+    assert_eq!(read(&file), user.stored("qwen")["access"]);
+    drop(keeper);
+    let keep = ["keep", "minimax", "--once", "--file"];
+    let done = user.run(&[&keep[..], &[file.to_str().unwrap()]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+}
+
+#[test]
+fn no_file_among_the_sessions_is_kept_and_none_named_like_standard_output() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let directory = user.directory.path();
+    let link = directory.join("link");
+    std::os::unix::fs::symlink(directory.join("home/sessions"), &link).unwrap();
+    let session = user.file("qwen", "default");
+    let before = read(&session);
+    for place in [
+        session,
+        link.join("qwen/default.json"),
+        directory.join("home/new"),
+        directory.join("home/new/new"),
+    ] {
+        let done = user.run(&["keep", "qwen", "--once", "--file", place.to_str().unwrap()]);
+        done.assert_failed(2, "must not be below");
+    }
+    assert_eq!(read(&user.file("qwen", "default")), before);
+    assert!(!directory.join("home/new").exists());
+    let mut command = user.command(&["keep", "qwen", "--once", "--file", "-"]);
+    let done = Done::of(command.current_dir(directory));
+    done.assert_failed(2, "`llm-auth token` prints the token");
+    assert!(!directory.join("-").exists());
 }
 
 #[test]

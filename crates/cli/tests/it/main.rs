@@ -28,6 +28,7 @@ mod exec;
 #[cfg(target_os = "linux")]
 mod exec_proxy;
 mod exit_codes;
+mod flags;
 mod gochat_files;
 #[cfg(unix)]
 mod golden;

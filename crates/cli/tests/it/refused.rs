@@ -37,6 +37,27 @@ fn a_refused_token_is_refreshed_while_it_is_the_stored_one_and_never_again() {
 }
 
 #[test]
+fn a_refused_token_may_be_the_value_of_a_pasted_header_and_what_is_no_token_is_an_error() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    for (number, scheme) in ["Bearer ", "bearer ", "BEARER  "].into_iter().enumerate() {
+        let old = user.run(&["token", "qwen"]).out;
+        let done = refused(&user, &format!("{scheme}{old}"));
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+        assert_ne!(done.out, old);
+        let refreshes = user.kit.qwen().counters().refreshes;
+        assert_eq!(refreshes, number as u64 + 1);
+    }
+    let before = user.kit.qwen().counters();
+    for wrong in ["Authorization: Bearer made-up-token", "made-up\nmade-up"] {
+        let done = refused(&user, wrong);
+        done.assert_failed(2, "not valid in a token");
+        done.assert_no_secret(&["made-up"]);
+    }
+    assert_eq!(user.kit.qwen().counters(), before);
+}
+
+#[test]
 fn twenty_processes_with_one_refused_token_cause_one_refresh() {
     let user = User::new();
     user.sign_in(&["qwen"]);

@@ -6,7 +6,6 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use llm_auth_core::files;
-use sha2::{Digest as _, Sha256};
 use tempfile::Builder;
 
 use crate::session::settings::{Held, hold};
@@ -171,12 +170,6 @@ fn written(place: &Path, bytes: &[u8], mode: u32) -> io::Result<tempfile::NamedT
     keep(file.as_file(), fs::metadata(place).ok().as_ref(), mode)?;
     file.as_file().sync_all()?;
     Ok(file)
-}
-
-/// SHA-256 in hexadecimal.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(unix)]

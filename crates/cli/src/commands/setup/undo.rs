@@ -7,12 +7,13 @@ use llm_auth_core::files;
 use serde_json::Value;
 
 use super::document::{Document, at};
-use super::files::{Content, LARGEST, Target, digest, is_backup};
+use super::files::{Content, LARGEST, Target, is_backup};
 use super::recipes::Tool;
 use super::record::{Entry, Original, Record};
 use super::setting::Wrong;
 use super::write::not_written;
 use crate::error::Failure;
+use crate::system::files::digest;
 
 /// How often another program may change the file in between.
 const ATTEMPTS: usize = 10;

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::document::{Document, at, obstacle};
-use super::files::{Content, Target, digest};
+use super::files::{Content, Target};
 use super::plan::Plan;
 use super::record::{Entry, Original, Record};
 use super::setting::{Leaf, Wrong};
 use crate::error::Failure;
+use crate::system::files::digest;
 
 /// How often another program may change the file in between.
 const ATTEMPTS: usize = 10;

@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal as _, Read as _};
 use llm_auth_core::Secret;
 
 use crate::error::Failure;
+use crate::text::not_a_token;
 
 /// The longest token; what is longer is no token.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Reads the token; white space around it does not count. The flag names standard input, since other
+/// Reads the token; white space around it and the scheme of a header do not count. The flag names standard input, since other
 /// users see what stands on a command line.
 pub(super) fn read(from: &str) -> Result<Secret, Failure> {
     if from != "-" {
@@ -26,16 +27,31 @@ pub(super) fn read(from: &str) -> Result<Secret, Failure> {
     }
     let mut text = String::new();
     let read = stdin.lock().take(LONGEST).read_to_string(&mut text);
-    let token = Secret::from(text.trim());
+    let token = Secret::from(behind_scheme(text.trim()));
     // The buffer is wiped as a secret.
     drop(Secret::from(text));
     match read {
         Ok(_) if token.expose().is_empty() => Err(Failure::Usage(
             "--refused - found no token on standard input".into(),
         )),
-        Ok(_) => Ok(token),
+        // It is never the stored one, so that the refused token would be printed again.
+        Ok(_) => match not_a_token(token.expose()) {
+            Some(why) => Err(Failure::Usage(format!(
+                "what --refused - found on standard input {why}: write the token alone"
+            ))),
+            None => Ok(token),
+        },
         Err(error) => Err(Failure::Usage(format!(
             "--refused - cannot read standard input: {error}"
         ))),
+    }
+}
+
+/// The token of a pasted header's value, `Bearer TOKEN` (RFC 6750 section 2.1); the scheme is in any
+/// letter case (RFC 9110 section 11.1).
+fn behind_scheme(text: &str) -> &str {
+    match text.split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim_start(),
+        _ => text,
     }
 }

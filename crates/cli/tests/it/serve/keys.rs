@@ -122,7 +122,12 @@ fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let path = user.directory.path().join("key");
-    std::fs::write(&path, "an older one").unwrap();
+    // One that was killed leaves its file.
+    drop(Proxy::start(
+        &user,
+        &["qwen", "--key-file", path.to_str().unwrap()],
+    ));
+    let older = std::fs::read_to_string(&path).unwrap();
     let mut permissions = std::fs::metadata(&path).unwrap().permissions();
     permissions.set_mode(0o644);
     std::fs::set_permissions(&path, permissions).unwrap();
@@ -132,6 +137,7 @@ fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
     assert_eq!(mode & 0o777, 0o600);
     let key = files::read(&path, 1024).unwrap();
     let key = String::from_utf8(key.to_vec()).unwrap();
+    assert_ne!(key, older);
     assert!(!proxy.started.to_string().contains(key.trim_end()));
     proxy.started["key"] = key.trim_end().into();
     assert_eq!(proxy.send(chat("qwen", false)).status, 200);
@@ -183,8 +189,70 @@ fn each_key_file_has_a_key_of_its_own() {
         response.assert_refused(403, "too_many_requests", "all its requests");
     }
     proxy.stop();
-    let twice = ["serve", "qwen", "--key-file", &one, "--key-file", &one];
-    assert_eq!(user.run(&twice).code, Some(2));
+    let again = user.directory.path().join("./home/../one");
+    for again in [&one, again.to_str().unwrap()] {
+        let twice = ["qwen", "--key-file", &one, "--key-file", again];
+        let refused = Proxy::refused(&user, &twice);
+        assert!(refused.contains("two keys"), "{refused}");
+    }
+}
+
+#[test]
+fn a_key_replaces_no_file_of_another_program_and_no_session() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let directory = user.directory.path();
+    let mine = directory.join("mine");
+    let [free, mine_too, at] = ["free", "mine", "socket"].map(|name| {
+        let path = directory.join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    std::fs::write(&mine, "of the user").unwrap();
+    let args = ["qwen", "--socket", &at, "--key-file", &free];
+    let refused = Proxy::refused(&user, &[&args[..], &["--key-file", &mine_too]].concat());
+    assert!(refused.contains("exists, and llm-auth has not written it"));
+    assert_eq!(std::fs::read(&mine).unwrap(), b"of the user");
+    // Nothing was begun: the lock of a socket stays.
+    assert!(!directory.join("socket.lock").exists());
+    let session = user.file("qwen", "default");
+    let before = std::fs::read(&session).unwrap();
+    let args = ["qwen", "--key-file", session.to_str().unwrap()];
+    let refused = Proxy::refused(&user, &args);
+    assert!(refused.contains("must not be below"), "{refused}");
+    assert_eq!(std::fs::read(&session).unwrap(), before);
+    let refused = Proxy::refused(&user, &["qwen", "--key-file", "-"]);
+    assert!(refused.contains("the key is printed"), "{refused}");
+}
+
+#[test]
+fn a_proxy_does_not_take_the_key_file_of_another() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let path = user.directory.path().join("key");
+    let args = ["qwen", "--key-file", path.to_str().unwrap()];
+    let mut proxy = Proxy::start(&user, &args);
+    let refused = Proxy::refused(&user, &args);
+    assert!(refused.contains("another llm-auth process keeps"));
+    let key = std::fs::read_to_string(&path).unwrap();
+    proxy.started["key"] = key.trim_end().into();
+    assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    proxy.stop();
+    assert!(!path.exists());
+    Proxy::start(&user, &args).stop();
+}
+
+#[test]
+fn a_key_file_that_another_program_has_changed_stays() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let path = user.directory.path().join("key");
+    let args = ["qwen", "--key-file", path.to_str().unwrap()];
+    let proxy = Proxy::start(&user, &args);
+    std::fs::write(&path, "of the user").unwrap();
+    proxy.stop();
+    let refused = Proxy::refused(&user, &args);
+    assert!(refused.contains("has not written it"), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"of the user");
 }
 
 #[test]
