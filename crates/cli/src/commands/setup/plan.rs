@@ -59,7 +59,7 @@ pub(super) fn plan(
     if recipe.needs("{api}") {
         let api = api(args, tool, provider)?;
         if let Ok(url) = SecureUrl::new(&api) {
-            recipient = url.host().to_string();
+            recipient = url.host();
         }
         texts.push(("{api}", api));
     }

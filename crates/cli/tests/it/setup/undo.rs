@@ -235,7 +235,7 @@ fn one_changed_file_keeps_the_others_of_the_tool_from_being_undone() {
 }
 
 #[test]
-fn a_file_that_the_user_wrote_anew_comes_back_byte_for_byte_too() {
+fn another_file_of_that_name_comes_back_byte_for_byte_too() {
     let user = signed_in();
     let mine = "{ \"model\" :\t\"opus\" }";
     for before in [None, Some("{\"model\":\"sonnet\"}\n")] {
