@@ -1,11 +1,10 @@
 //! A tool's own settings that go before its environment. Only names are read out of them: a value
 //! may be a secret.
 
-use std::collections::BTreeSet;
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use llm_auth_core::files;
 use serde_json::{Map, Value};
 
 use super::document::{Document, at};
@@ -87,16 +86,29 @@ fn set(tool: &Tool, member: &str, value: &Value, paths: &mut Vec<Vec<String>>) {
 }
 
 /// The user's file, those of the project, and those of the administrator, each once.
-fn places(settings: &OwnSettings) -> Result<BTreeSet<PathBuf>, Failure> {
-    let mut places = BTreeSet::new();
+fn places(settings: &OwnSettings) -> Result<Vec<PathBuf>, Failure> {
+    let mut all = Vec::new();
     if let Some(file) = &settings.file {
-        places.insert(file.file()?);
+        all.push(file.file()?);
     }
     for directory in project() {
-        places.extend(settings.project.iter().map(|name| directory.join(name)));
+        all.extend(settings.project.iter().map(|name| directory.join(name)));
     }
-    places.extend(settings.managed.iter().map(PathBuf::from));
+    all.extend(settings.managed.iter().map(PathBuf::from));
+    let mut places: Vec<PathBuf> = Vec::new();
+    for place in all {
+        if !places.iter().any(|known| is_same(known, &place)) {
+            places.push(place);
+        }
+    }
     Ok(places)
+}
+
+/// Whether two paths lead to one file. The current directory has no links in its path, and the home
+/// directory may.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    one == other || (real(one).is_some() && real(one) == real(other))
 }
 
 /// The current directory, and those above it up to the root of its repository.
@@ -115,7 +127,14 @@ fn read(format: OwnFormat, file: &Path) -> Result<Option<Value>, Failure> {
         message: format!("cannot read the settings {}: {why}", file.display()),
         advice: "correct the file: it may send the token elsewhere".into(),
     };
-    let bytes = match files::read(file, LARGEST) {
+    // The tool reads it, also if another user owns it.
+    let bytes = match file.metadata() {
+        Ok(about) if !about.is_file() => return Err(unreadable("it is no regular file".into())),
+        Ok(about) if about.len() > LARGEST => return Err(unreadable("it is too large".into())),
+        Ok(_readable) => fs::read(file),
+        Err(error) => Err(error),
+    };
+    let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);

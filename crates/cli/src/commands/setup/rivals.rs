@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::document::{Document, at};
-use super::own::{self, Own, is_set};
+use super::own::{self, Own, is_same, is_set};
 use super::plan::Plan;
 use super::recipes;
 use super::setting::Wrong;
@@ -102,7 +102,7 @@ fn of_plan(plan: &Plan) -> Result<Vec<Own>, Failure> {
         None => Vec::new(),
     };
     for own in &mut found {
-        if own.file == plan.file {
+        if is_same(&own.file, &plan.file) {
             own.paths.retain(|path| !plan.has(path));
         }
     }

@@ -118,7 +118,7 @@ impl Tool {
         let providers: Vec<&str> = providers.map(|other| other.name()).collect();
         let tools = others.into_iter();
         let tools: Vec<&str> = tools
-            .filter(|other| other.mismatch(provider).is_none())
+            .filter(|other| other.mismatch(provider).is_none() && provider.check_hand_out().is_ok())
             .map(|other| &*other.name)
             .collect();
         let mut advice = format!("for {}: {}", self.name, providers.join(", "));

@@ -62,6 +62,8 @@ fn the_error_names_providers_for_the_tool_and_tools_for_the_provider() {
     assert!(providers.contains(&"qwen".to_owned()), "{done:?}");
     // It signs in no user of the command.
     assert!(!providers.contains(&"openai".to_owned()), "{done:?}");
+    let done = user.run(&["setup", "claude-code", "openai"]);
+    assert!(advised(&done, "openai").is_empty(), "{done:?}");
     let done = user.run(&["setup", "gemini-cli", "qwen"]);
     assert_eq!(advised(&done, "gemini-cli"), ["gemini"], "{done:?}");
 

@@ -1,6 +1,7 @@
 //! Settings and variables of the user that a tool goes by beside what is written, or before it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::{names, setup, signed_in, text, with_file};
@@ -278,4 +279,18 @@ fn settings_that_cannot_be_read_start_no_tool() {
     let done = exec(&user, "minimax", &flags, user.directory.path());
     done.assert_failed(1, file.to_str().unwrap());
     done.assert_no_secret(&[SECRET]);
+}
+
+#[test]
+fn a_home_directory_behind_a_link_has_one_file_of_settings() {
+    let user = signed_in();
+    let link = user.directory.path().join("link");
+    let home = user.directory.path().join("real");
+    fs::create_dir(&home).unwrap();
+    symlink(&home, &link).unwrap();
+    for changed in [true, false] {
+        let mut command = user.command(&["setup", "claude-code", "minimax", "--write", "--json"]);
+        let done = Done::of(command.env("HOME", &link).current_dir(&home));
+        assert_eq!(done.json()["changed"], changed, "{done:?}");
+    }
 }
