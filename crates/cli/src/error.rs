@@ -33,6 +33,8 @@ pub(crate) enum Failure {
     Signal { code: u8, message: String },
     /// The arguments make no sense.
     Usage(String),
+    /// The arguments do not go with one another; the advice names some that do.
+    Mismatch { message: String, advice: String },
     /// Several accounts match, and none was named.
     AmbiguousAccount(String),
     /// The same if the name is no flag.
@@ -56,7 +58,10 @@ impl Failure {
             }
             #[cfg(feature = "demo")]
             Self::Demo(_) => OTHER,
-            Self::Usage(_) | Self::AmbiguousAccount(_) | Self::AmbiguousSwitch(_) => USAGE,
+            Self::Usage(_)
+            | Self::Mismatch { .. }
+            | Self::AmbiguousAccount(_)
+            | Self::AmbiguousSwitch(_) => USAGE,
             Self::NotUsable { .. } => SIGN_IN,
             Self::Command { code, .. } | Self::Signal { code, .. } => *code,
             Self::Session(error) => match error.kind() {
@@ -81,7 +86,10 @@ impl Failure {
             Self::Output(_) => "output",
             Self::Signal { .. } => "interrupted",
             Self::NotUsable { .. } => kind_name(ErrorKind::NotSignedIn),
-            Self::Usage(_) | Self::AmbiguousAccount(_) | Self::AmbiguousSwitch(_) => "usage",
+            Self::Usage(_)
+            | Self::Mismatch { .. }
+            | Self::AmbiguousAccount(_)
+            | Self::AmbiguousSwitch(_) => "usage",
             Self::Session(error) => kind_name(error.kind()),
         }
     }
@@ -94,6 +102,7 @@ impl Failure {
             Self::Config { message, .. }
             | Self::NotFound { message, .. }
             | Self::NotUsable { message, .. }
+            | Self::Mismatch { message, .. }
             | Self::Signal { message, .. }
             | Self::Usage(message)
             | Self::AmbiguousAccount(message)

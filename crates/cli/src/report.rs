@@ -168,6 +168,7 @@ impl Reporter {
         match failure {
             Failure::Command { .. } => Some("check that the command exists and is in PATH".into()),
             Failure::Config { advice, .. }
+            | Failure::Mismatch { advice, .. }
             | Failure::NotFound { advice, .. }
             | Failure::NotUsable { advice, .. } => Some(advice.clone()),
             Failure::AmbiguousSwitch(_) => Some("name the account after the provider".into()),

@@ -38,4 +38,4 @@ pub(super) const SETUP: &str = "\
 Examples:
   llm-auth setup claude-code minimax            print the settings
   llm-auth setup codex work --write             merge them; the original file is kept
-  llm-auth setup codex --undo                   take them back";
+  llm-auth setup codex work --undo              take them back";

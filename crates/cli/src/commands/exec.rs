@@ -10,6 +10,7 @@ use clap::{Args, ValueHint};
 use llm_auth_core::Api;
 
 use super::served::KeyArgs;
+use super::setup::check_environment;
 use super::token::Wanted;
 use super::tools::{VARIABLE, Variables};
 use crate::error::Failure;
@@ -50,6 +51,7 @@ pub(crate) struct ExecArgs {
 
 pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     args.variables.check(args.wanted.session.provider)?;
+    check_environment(args.variables.tool())?;
     let mut command = args.program()?;
     without_secrets(&mut command);
     // One that this program inherited.

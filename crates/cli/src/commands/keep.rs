@@ -125,7 +125,7 @@ impl KeepArgs {
         match self.content {
             Content::Env => self.variables().check(self.wanted.session.provider),
             Content::AnthropicProfile => {
-                check_tool("anthropic", self.wanted.session.provider)?;
+                check_tool("anthropic", self.wanted.session.provider, [])?;
                 self.variables().check_unused("--as env")
             }
             _ => self.variables().check_unused("--as env"),

@@ -10,6 +10,7 @@ use llm_auth_core::{AuthProvider as _, OAuthToken, SessionKey};
 
 use self::format::{Format, Printed};
 pub(crate) use self::wanted::Wanted;
+use super::setup::check_environment;
 use super::tools::Variables;
 use crate::error::Failure;
 use crate::providers::ignored_api;
@@ -56,7 +57,10 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
         false => args.format,
     };
     match format.has_variables() {
-        true => args.variables.check(args.wanted.session.provider)?,
+        true => {
+            args.variables.check(args.wanted.session.provider)?;
+            check_environment(args.variables.tool())?;
+        }
         false => args
             .variables
             .check_unused("--format env, powershell and fish")?,
@@ -91,7 +95,7 @@ fn print(
         Format::HeadersJson => streams::json(&format::headers(&api, token)),
         Format::Env | Format::Powershell | Format::Fish => {
             let variables = args.variables.values(&api, token.access.expose())?;
-            let lines = format::assignments(format, args.variables.unset(), &variables)?;
+            let lines = format::assignments(format, &args.variables.unset(), &variables)?;
             streams::document(lines.as_bytes())
         }
         _ => streams::json(&Printed::new(key, token, api)),

@@ -1,49 +1,22 @@
 //! The variables that hold a token for other programs: by name, or by the tool that reads them.
 
+mod place;
+mod tool;
 mod variable_name;
-
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use llm_auth_core::{Api, AuthProvider as _, OAuthToken};
-use serde::Deserialize;
 
+pub(super) use self::place::Place;
+pub(super) use self::tool::{OwnFormat, OwnSettings, Tool, named};
 use self::variable_name::variable;
 use crate::error::Failure;
-use crate::providers::{Dialect, Provider, ProviderName, api_base};
+use crate::providers::{Provider, ProviderName, api_base};
 use crate::ui::streams::say;
 
 /// The variable that holds the access token, if no other is named.
 pub(crate) const VARIABLE: &str = "LLM_AUTH_ACCESS_TOKEN";
-
-/// What each tool reads.
-const TOOLS: &str = include_str!("tools/tools.json");
-
-/// A program that takes a token from its environment.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tool {
-    name: String,
-    title: String,
-    /// What it speaks to the base URL.
-    #[serde(default)]
-    dialect: Option<Dialect>,
-    /// The one provider whose tokens it takes, if it sends them to a server of its own choice.
-    #[serde(default)]
-    provider: Option<String>,
-    /// Values with `{token}`, `{api}` (the base URL) and `{headers}` (`name: value, ...`).
-    variables: BTreeMap<String, String>,
-    /// Variables that would go before those, or lead the token elsewhere.
-    #[serde(default)]
-    unset: Vec<String>,
-}
-
-static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
-    // A test reads it too.
-    serde_json::from_str(TOOLS).unwrap_or_default()
-});
 
 /// The variables that are wanted.
 #[derive(Args, Debug)]
@@ -77,12 +50,12 @@ pub(crate) struct Names {
 struct Named(&'static Tool);
 
 fn tool() -> impl TypedValueParser<Value = Named> {
-    let names = ALL.iter().map(|tool| {
+    let names = tool::in_environment().map(|tool| {
         let value = PossibleValue::new(tool.name.as_str());
         value.help(tool.title.as_str())
     });
     PossibleValuesParser::new(names).try_map(|name| {
-        let found = ALL.iter().find(|tool| tool.name == name);
+        let found = named(&name);
         found.map(Named).ok_or("there is no such tool")
     })
 }
@@ -98,7 +71,7 @@ impl Variables {
     /// API wants; and that no variable is to hold two values.
     pub(super) fn check(&self, provider: ProviderName) -> Result<(), Failure> {
         if let Some(Named(tool)) = &self.tool {
-            tool.check(provider)?;
+            tool.check(provider, tool::in_environment())?;
         }
         match &self.names.api_base_env {
             Some(name) if self.names().any(|other| other == name) => Err(Failure::Usage(format!(
@@ -203,38 +176,25 @@ impl Variables {
     }
 
     /// The variables that would go before those.
-    pub(super) fn unset(&self) -> &[String] {
-        self.tool.as_ref().map_or(&[], |Named(tool)| &tool.unset)
+    pub(super) fn unset(&self) -> Vec<&'static str> {
+        let tool = self.tool.map(|Named(tool)| tool);
+        tool.into_iter().flat_map(Tool::others).collect()
+    }
+
+    /// The tool whose variables they are.
+    pub(super) fn tool(&self) -> Option<&'static Tool> {
+        self.tool.map(|Named(tool)| tool)
     }
 }
 
-/// Checks that a tool speaks to a provider as its API wants.
-pub(super) fn check_tool(name: &str, provider: ProviderName) -> Result<(), Failure> {
-    let tool = ALL.iter().find(|tool| tool.name == name);
-    tool.map_or(Ok(()), |tool| tool.check(provider))
-}
-
-impl Tool {
-    fn check(&self, provider: ProviderName) -> Result<(), Failure> {
-        let title = provider.title();
-        if let Some(only) = &self.provider
-            && only != provider.name()
-        {
-            return Err(Failure::Usage(format!(
-                "{} sends its token to {only}, and this one is for {title}",
-                self.name
-            )));
-        }
-        match (self.dialect, provider.dialects()) {
-            (Some(wanted), Some(spoken)) if !spoken.contains(&wanted) => {
-                Err(Failure::Usage(format!(
-                    "{} wants an API like that of {wanted}, and that of {title} is another",
-                    self.name
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
+/// Checks that a tool speaks to a provider as its API wants. The error names others of these tools.
+pub(super) fn check_tool<'a>(
+    name: &str,
+    provider: ProviderName,
+    others: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    let others = others.into_iter().filter_map(named);
+    named(name).map_or(Ok(()), |tool| tool.check(provider, others))
 }
 
 fn filled(name: &str, value: &str, api: &Api, access: &str) -> Option<String> {
@@ -257,24 +217,5 @@ fn filled(name: &str, value: &str, api: &Api, access: &str) -> Option<String> {
             Some(headers.join(", "))
         }
         literal => Some(literal.to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_tool_names_variables_that_may_hold_a_token_and_values_that_are_known() {
-        let tools: Vec<Tool> = serde_json::from_str(TOOLS).unwrap();
-        assert!(!tools.is_empty());
-        for tool in tools {
-            assert!(!tool.title.is_empty(), "{}", tool.name);
-            for (name, value) in &tool.variables {
-                assert_eq!(variable(name).as_ref(), Ok(name), "{}", tool.name);
-                let is_known = ["{token}", "{api}", "{headers}"].contains(&value.as_str());
-                assert!(is_known || !value.contains('{'), "{}: {value}", tool.name);
-            }
-        }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn variables(
 ) -> Result<Secret, Failure> {
     let api = variables.api(provider, token)?;
     let values = variables.values(&api, token.access.expose())?;
-    format::assignments(Format::Env, variables.unset(), &values).map(Secret::from)
+    format::assignments(Format::Env, &variables.unset(), &values).map(Secret::from)
 }
 
 fn line(value: &Value) -> Secret {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use self::json::Json;
 use self::toml::Toml;
-use super::setting::{Format, Leaf, Wrong};
+use super::setting::{Format, Leaf, Lenient, Wrong};
 
 /// What precedes the text of a file that some editors of Windows wrote.
 const BOM: char = '\u{feff}';
@@ -57,6 +57,15 @@ impl Document {
             Format::Json => Json::parse(&self.text)?.value(),
             Format::Toml => Ok(Toml::parse(&self.text)?.value()),
         }
+    }
+
+    /// The first of these that the text has.
+    pub(super) fn first_of(&self, these: &[Lenient]) -> Result<Option<Lenient>, Wrong> {
+        if these.is_empty() || self.format != Format::Json {
+            return Ok(None);
+        }
+        let json = Json::parse(&self.text)?;
+        Ok(these.iter().copied().find(|what| json.has(*what)))
     }
 
     /// The same with these settings.

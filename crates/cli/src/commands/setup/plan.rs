@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use llm_auth_core::SecureUrl;
+
 use super::args::SetupArgs;
 use super::program;
-use super::recipes::{Meaning, Recipe, Tool};
+use super::recipes::{self, Meaning, Recipe, Tool};
 use super::setting::Leaf;
+use crate::commands::tools::check_tool;
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName, Stored, api_base, ignored_api};
 use crate::shell_quote::quoted;
@@ -18,6 +21,12 @@ pub(super) struct Plan {
     pub(super) provider: ProviderName,
     pub(super) file: PathBuf,
     pub(super) leaves: Vec<Leaf>,
+    /// Members beside these that would go to the same API, or lead the token elsewhere.
+    pub(super) rivals: Vec<Vec<String>>,
+    /// Whether they are for the API of a provider.
+    pub(super) is_model: bool,
+    /// Who gets the token: the host of the API, if it is known.
+    pub(super) recipient: String,
     /// The line that starts the tool then.
     pub(super) run: String,
 }
@@ -28,7 +37,8 @@ pub(super) fn plan(
     tool: &'static Tool,
     provider: ProviderName,
 ) -> Result<Plan, Failure> {
-    let recipe = recipe(tool, provider)?;
+    let recipe = recipe(args, tool, provider)?;
+    let mut recipient = provider.title().to_owned();
     let mut texts = vec![
         ("{provider}", provider.name().to_owned()),
         ("{title}", provider.title().to_owned()),
@@ -47,7 +57,11 @@ pub(super) fn plan(
         (None, false) => {}
     }
     if recipe.needs("{api}") {
-        texts.push(("{api}", api(args, tool, provider)?));
+        let api = api(args, tool, provider)?;
+        if let Ok(url) = SecureUrl::new(&api) {
+            recipient = url.host();
+        }
+        texts.push(("{api}", api));
     }
     let mut meaning = Meaning {
         texts,
@@ -60,8 +74,11 @@ pub(super) fn plan(
         tool,
         recipe,
         provider,
-        file: recipe.file()?,
+        file: recipe.file.file()?,
         leaves: recipe.leaves(&meaning),
+        rivals: recipe.rivals(&meaning),
+        is_model: !is_mcp(provider),
+        recipient,
         run: recipe.run(&meaning),
     })
 }
@@ -77,25 +94,63 @@ fn words(args: &SetupArgs, recipe: &Recipe, meaning: &Meaning) -> Result<Vec<Str
     Ok(words)
 }
 
+impl Plan {
+    /// Whether a member is written.
+    pub(super) fn has(&self, path: &[String]) -> bool {
+        self.leaves.iter().any(|leaf| leaf.path == path)
+    }
+
+    /// Whether a variable is among the members.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        let mut leaves = self.leaves.iter();
+        leaves.any(|leaf| leaf.path.last().is_some_and(|last| last == name))
+    }
+}
+
+fn is_mcp(provider: ProviderName) -> bool {
+    provider.server().is_some_and(|server| server.is_mcp)
+}
+
 /// The recipe for an MCP server, or for the API of a provider.
-fn recipe(tool: &'static Tool, provider: ProviderName) -> Result<&'static Recipe, Failure> {
-    let is_mcp = provider.server().is_some_and(|server| server.is_mcp);
-    let recipe = if is_mcp { &tool.mcp } else { &tool.model };
+fn recipe(
+    args: &SetupArgs,
+    tool: &'static Tool,
+    provider: ProviderName,
+) -> Result<&'static Recipe, Failure> {
+    let recipe = match is_mcp(provider) {
+        true => &tool.mcp,
+        false => {
+            check_tool(&tool.name, provider, recipes::for_models())?;
+            &tool.model
+        }
+    };
     if let Some(recipe) = recipe {
         provider.check_hand_out()?;
         return Ok(recipe);
     }
     let (title, name) = (&tool.title, provider.name());
-    let instead = tool.instead.as_ref();
+    let message = format!(
+        "the settings of {title} cannot name a command that prints a token, and {name} is no MCP \
+         server"
+    );
+    let Some(line) = &tool.instead else {
+        return Err(Failure::Config {
+            message,
+            advice: "name an MCP server of `llm-auth login mcp URL`".into(),
+        });
+    };
+    provider.check_hand_out()?;
+    let flags = program::flags(&args.selector)?.into_iter();
+    let flags: String = flags
+        .chain(args.trust.words())
+        .map(|word| format!(" {}", quoted(&word)))
+        .collect();
+    let line = line
+        .replace("{provider}", name)
+        .replacen(" -- ", &format!("{flags} -- "), 1);
     Err(Failure::Config {
-        message: format!(
-            "the settings of {title} cannot name a command that prints a token, and {name} is no MCP \
-             server"
-        ),
-        advice: match instead {
-            Some(line) => format!("run `{}`", line.replace("{provider}", name)),
-            None => "name an MCP server of `llm-auth login mcp URL`".into(),
-        },
+        message,
+        advice: format!("run `{line}`"),
     })
 }
 

@@ -1,16 +1,14 @@
 //! What each tool reads: one data file.
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::setting::{Format, Leaf};
+use super::setting::{Format, Leaf, Lenient};
 use super::tree::Tree;
-use crate::error::Failure;
-use crate::system::env;
+use crate::commands::tools::Place;
 
 /// The settings of each tool.
 const RECIPES: &str = include_str!("recipes.json");
@@ -33,29 +31,20 @@ pub(super) struct Tool {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Recipe {
-    file: Place,
+    pub(super) file: Place,
     pub(super) format: Format,
     /// With placeholders.
     settings: Tree,
+    /// What the tool does not read in the file.
+    #[serde(default)]
+    pub(super) without: Vec<Lenient>,
+    /// Members that hold a credential or a URL beside the settings, with placeholders.
+    #[serde(default)]
+    rivals: Vec<String>,
     /// The arguments of this command.
     pub(super) call: Vec<String>,
     /// The line that starts the tool then.
     run: String,
-}
-
-/// Where a file is.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Place {
-    /// Below the home directory.
-    path: String,
-    macos: Option<String>,
-    windows: Option<String>,
-    /// A variable that names another directory, and the path below that.
-    moved_by: Option<String>,
-    moved: Option<String>,
-    /// Another name of the file, if it exists and the first does not.
-    or: Option<String>,
 }
 
 static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
@@ -78,6 +67,17 @@ pub(super) fn tool() -> impl TypedValueParser<Value = Named> {
     })
 }
 
+/// Those with settings for the API of a provider.
+pub(super) fn for_models() -> impl Iterator<Item = &'static str> {
+    let tools = ALL.iter().filter(|tool| tool.model.is_some());
+    tools.map(|tool| tool.name.as_str())
+}
+
+/// Whether a tool has settings for the API of a provider.
+pub(super) fn writes_model(name: &str) -> bool {
+    for_models().any(|other| other == name)
+}
+
 /// What the placeholders stand for.
 #[derive(Debug, Default)]
 pub(super) struct Meaning {
@@ -90,44 +90,6 @@ pub(super) struct Meaning {
 }
 
 impl Recipe {
-    /// The file, wherever the tool's variable moves it.
-    pub(super) fn file(&self) -> Result<PathBuf, Failure> {
-        let (file, other) = self.places()?;
-        let is_other = |other: &PathBuf| other.exists() && !file.exists();
-        Ok(other.filter(is_other).unwrap_or(file))
-    }
-
-    /// The file, and its other name.
-    pub(super) fn places(&self) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-        let place = &self.file;
-        let of_system = if cfg!(target_os = "macos") {
-            place.macos.as_ref()
-        } else if cfg!(windows) {
-            place.windows.as_ref()
-        } else {
-            None
-        };
-        let moved = match (&place.moved_by, &place.moved, of_system) {
-            (Some(variable), Some(below), None) => {
-                env::path(variable)?.map(|directory| directory.join(below))
-            }
-            _ => None,
-        };
-        let file = match moved {
-            Some(file) => std::path::absolute(file).ok(),
-            None => {
-                let home = etcetera::home_dir().ok();
-                home.map(|home| home.join(of_system.unwrap_or(&place.path)))
-            }
-        };
-        let file = file.ok_or_else(|| Failure::Config {
-            message: "cannot find a home directory for the settings".into(),
-            advice: "set HOME to a directory".into(),
-        })?;
-        let other = place.or.as_ref().map(|name| file.with_file_name(name));
-        Ok((file, other))
-    }
-
     /// Whether a placeholder is in the settings or the line.
     pub(super) fn needs(&self, placeholder: &str) -> bool {
         self.settings.contains(placeholder) || self.run.contains(placeholder)
@@ -138,6 +100,13 @@ impl Recipe {
         let mut leaves = Vec::new();
         meaning.collect(&mut leaves, &mut Vec::new(), &self.settings);
         leaves
+    }
+
+    /// The members that go beside the settings.
+    pub(super) fn rivals(&self, meaning: &Meaning) -> Vec<Vec<String>> {
+        let rivals = self.rivals.iter();
+        let path = |rival: &String| rival.split('.').map(|name| meaning.text(name)).collect();
+        rivals.map(path).collect()
     }
 
     /// The line that starts the tool.
@@ -185,6 +154,7 @@ impl Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::tools::named;
 
     #[test]
     fn every_recipe_is_complete_and_knows_its_placeholders() {
@@ -193,6 +163,12 @@ mod tests {
         assert!(tools.len() > 5);
         for tool in &tools {
             assert!(tool.mcp.is_some(), "{}", tool.name);
+            let is_for_models = tool.model.is_some() || tool.instead.is_some();
+            assert!(
+                !is_for_models || named(&tool.name).is_some(),
+                "{}",
+                tool.name
+            );
             for recipe in [&tool.model, &tool.mcp].into_iter().flatten() {
                 let meaning = Meaning {
                     texts: KNOWN
@@ -209,13 +185,14 @@ mod tests {
                 }
                 let call = recipe.call.iter().map(|word| meaning.text(word));
                 texts.extend(call.chain([recipe.run(&meaning)]));
+                texts.extend(recipe.rivals(&meaning).into_iter().flatten());
                 assert!(texts.iter().all(|text| !text.contains('{')), "{texts:?}");
                 assert!(
                     recipe.call.contains(&"{provider}".to_owned()),
                     "{}",
                     tool.name
                 );
-                assert_eq!(recipe.file.moved_by.is_some(), recipe.file.moved.is_some());
+                assert!(recipe.file.is_complete(), "{}", tool.name);
             }
         }
     }

@@ -8,6 +8,7 @@ use llm_auth_core::files;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::document::at;
 use super::setting::{Format, Leaf};
 use crate::error::Failure;
 use crate::session::directories;
@@ -134,6 +135,12 @@ impl Entry {
     pub(super) fn has_written(&self, path: &[String], value: &Value) -> bool {
         let mut leaves = self.leaves.iter();
         leaves.any(|ours| ours.path == path && ours.values.contains(value))
+    }
+
+    /// Whether any of what was written is in a file.
+    pub(super) fn is_in(&self, value: &Value) -> bool {
+        let mut leaves = self.leaves.iter();
+        leaves.any(|ours| at(value, &ours.path).is_some_and(|it| ours.values.contains(it)))
     }
 
     /// Remembers that these are written.

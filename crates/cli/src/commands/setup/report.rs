@@ -1,5 +1,7 @@
 //! What `setup` prints.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::args::SetupArgs;
@@ -10,6 +12,7 @@ use super::undo::{How, Undone};
 use super::write::Done;
 use crate::error::Failure;
 use crate::session::directories;
+use crate::shell_quote::quoted;
 use crate::system::env;
 use crate::ui::streams::{self, VERSION, say};
 
@@ -50,9 +53,13 @@ pub(super) fn written(args: &SetupArgs, plan: &Plan, done: &Done) -> Result<(), 
         ),
         (true, None) => format!("llm-auth: {file} is new, and lets {title} use {name}"),
     });
+    // The record of what was written is there.
+    let home = directories::named_home().map(|home| format!(" --home {}", shown(home)));
     say(&format!(
-        "run: {}    undo: llm-auth setup {} --undo",
-        plan.run, plan.tool.name
+        "run: {}    undo: llm-auth setup {} {name} --undo{}",
+        plan.run,
+        plan.tool.name,
+        home.unwrap_or_default()
     ));
     say_if_moved();
     Ok(())
@@ -90,6 +97,10 @@ pub(super) fn undone(args: &SetupArgs, tool: &Tool, undone: &[Undone]) -> Result
         say(&text);
     }
     Ok(())
+}
+
+fn shown(home: &Path) -> String {
+    quoted(&home.to_string_lossy())
 }
 
 fn object(plan: &Plan) -> Value {

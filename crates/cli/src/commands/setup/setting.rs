@@ -14,6 +14,23 @@ pub(super) enum Format {
     Toml,
 }
 
+/// What JSON has only in the files of some tools.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Lenient {
+    Comments,
+    TrailingCommas,
+}
+
+impl fmt::Display for Lenient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Comments => "comments",
+            Self::TrailingCommas => "trailing commas",
+        })
+    }
+}
+
 /// One setting: its place, and its value, which is no object.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Leaf {

@@ -42,15 +42,78 @@ pub(super) enum How {
 /// Undoes everything for a tool, or only what was written for one provider.
 pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Vec<Undone>, Failure> {
     let mut record = Record::open()?;
-    let mut undone = Vec::new();
-    for entry in record.of_tool(&tool.name) {
-        check(tool, &entry)?;
-        let is_meant = |name: &str| provider.is_none_or(|provider| provider == name);
-        if entry.leaves.iter().any(|ours| is_meant(&ours.provider)) {
-            undone.push(undo_file(&mut record, &entry, &is_meant)?);
+    let is_meant = |name: &str| provider.is_none_or(|provider| provider == name);
+    let mut entries = record.of_tool(&tool.name);
+    for entry in &entries {
+        check(tool, entry)?;
+    }
+    entries.retain(|entry| entry.leaves.iter().any(|ours| is_meant(&ours.provider)));
+    // All or nothing, of several files too.
+    for entry in &entries {
+        let cannot = |error: io::Error| not_written(&entry.file, &error);
+        let now = Target::of(&entry.file).and_then(|target| target.read());
+        if let Some(now) = now.map_err(cannot)?
+            && !is_original(entry, &now)
+        {
+            ours_in(entry, &document(entry, &now)?, &is_meant)?;
         }
     }
-    Ok(undone)
+    let undone = entries.iter();
+    undone
+        .map(|entry| undo_file(&mut record, entry, &is_meant))
+        .collect()
+}
+
+fn is_original(entry: &Entry, now: &Content) -> bool {
+    let original = entry.original.as_ref();
+    original.is_some_and(|original| original.sha256 == digest(&now.bytes))
+}
+
+fn document(entry: &Entry, now: &Content) -> Result<Document, Failure> {
+    Document::parse(entry.format, &now.bytes).map_err(|wrong| unreadable(entry, &wrong))
+}
+
+fn unreadable(entry: &Entry, wrong: &Wrong) -> Failure {
+    not_written(&entry.file, &io::Error::other(wrong.to_string()))
+}
+
+/// The settings that still have the values that were written.
+///
+/// # Errors
+///
+/// Others of them have another value: what is left would not be what the user had, and a credential
+/// could go to another URL.
+fn ours_in<'a>(
+    entry: &'a Entry,
+    document: &Document,
+    is_meant: &dyn Fn(&str) -> bool,
+) -> Result<Vec<&'a [String]>, Failure> {
+    let value: Value = document
+        .value()
+        .map_err(|wrong| unreadable(entry, &wrong))?;
+    let meant = entry.leaves.iter().filter(|ours| is_meant(&ours.provider));
+    let there = meant.filter_map(|ours| Some((ours.path.as_slice(), at(&value, &ours.path)?)));
+    let (ours, changed): (Vec<_>, Vec<_>) =
+        there.partition(|(path, found)| entry.has_written(path, found));
+    let names = |paths: &[(&[String], &Value)]| {
+        let names: Vec<String> = paths.iter().map(|(path, _)| path.join(".")).collect();
+        names.join(", ")
+    };
+    if !ours.is_empty() && !changed.is_empty() {
+        return Err(Failure::Config {
+            message: format!(
+                "{} now has another value for {}, which would stay without {}; nothing was taken out",
+                entry.file.display(),
+                names(&changed),
+                names(&ours)
+            ),
+            advice: format!(
+                "set {} back to what was written, or remove all of these together; then run it again",
+                names(&changed)
+            ),
+        });
+    }
+    Ok(ours.into_iter().map(|(path, _)| path).collect())
 }
 
 /// The record may be another's: only the tool's own files are changed, and only copies that are named
@@ -58,7 +121,7 @@ pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Vec<Undone>, F
 fn check(tool: &Tool, entry: &Entry) -> Result<(), Failure> {
     let mut is_of_tool = false;
     for recipe in tool.model.iter().chain(&tool.mcp) {
-        let (file, other) = recipe.places()?;
+        let (file, other) = recipe.file.files()?;
         is_of_tool |= file == entry.file || other.is_some_and(|other| other == entry.file);
     }
     let is_named = |original: &Original| is_backup(&entry.file, &original.backup);
@@ -184,21 +247,12 @@ fn single(
     let mut how = How::Nothing;
     let mut bytes = None;
     if let Some(now) = now {
-        let unreadable = |wrong: Wrong| cannot(io::Error::other(wrong.to_string()));
-        let document = Document::parse(entry.format, &now.bytes).map_err(unreadable)?;
-        let value: Value = document.value().map_err(unreadable)?;
-        let meant = entry.leaves.iter().filter(|ours| is_meant(&ours.provider));
-        let is_there = |path: &[String]| {
-            let found = at(&value, path);
-            found.is_some_and(|found| entry.has_written(path, found))
-        };
-        let paths: Vec<&[String]> = meant
-            .map(|ours| ours.path.as_slice())
-            .filter(|path| is_there(path))
-            .collect();
+        let document = document(entry, now)?;
+        let paths = ours_in(entry, &document, is_meant)?;
         if !paths.is_empty() {
             how = How::TakenOut;
-            let without = document.without(&paths).map_err(unreadable)?.bytes();
+            let without = document.without(&paths);
+            let without = without.map_err(|wrong| unreadable(entry, &wrong))?.bytes();
             if entry.sha256.contains(&digest(&now.bytes)) {
                 rest.sha256.push(digest(&without));
             }

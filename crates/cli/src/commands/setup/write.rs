@@ -9,6 +9,7 @@ use super::document::{Document, at, obstacle};
 use super::files::{Content, Target};
 use super::plan::Plan;
 use super::record::{Entry, Original, Record};
+use super::rivals;
 use super::setting::{Leaf, Wrong};
 use crate::error::Failure;
 use crate::system::files::digest;
@@ -55,8 +56,12 @@ fn attempt(
     let cannot = |error: io::Error| not_written(&plan.file, &error);
     let before = target.read().map_err(cannot)?;
     let document = parsed(plan, before.as_ref())?;
+    check_readable(plan, &document)?;
+    rivals::check(plan)?;
     let value = document.value().map_err(|wrong| unreadable(plan, &wrong))?;
-    let known = record.of_file(&plan.file);
+    // Without any of its settings, the file is another: what was recorded is of a former one.
+    let is_still_ours = |entry: &&Entry| entry.is_in(&value);
+    let known = record.of_file(&plan.file).filter(is_still_ours);
     if !replaces {
         check(plan, &value, known)?;
     }
@@ -110,6 +115,31 @@ fn attempt(
         is_changed: true,
         backup,
     }))
+}
+
+/// What keeps the settings from being written, whatever else is in the file.
+pub(super) fn refused(plan: &Plan) -> Result<(), Failure> {
+    let cannot = |error: io::Error| not_written(&plan.file, &error);
+    let before = Target::of(&plan.file).and_then(|target| target.read());
+    let document = parsed(plan, before.map_err(cannot)?.as_ref())?;
+    check_readable(plan, &document)?;
+    rivals::check(plan)
+}
+
+/// Checks that the tool reads the file.
+fn check_readable(plan: &Plan, document: &Document) -> Result<(), Failure> {
+    let found = document.first_of(&plan.recipe.without);
+    let Some(what) = found.map_err(|wrong| unreadable(plan, &wrong))? else {
+        return Ok(());
+    };
+    Err(Failure::Config {
+        message: format!(
+            "{} has {what}, so {} ignores it",
+            plan.file.display(),
+            plan.tool.title
+        ),
+        advice: format!("remove the {what} first"),
+    })
 }
 
 fn original(target: &Target, before: Option<&Content>) -> io::Result<Option<Original>> {

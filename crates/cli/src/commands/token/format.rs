@@ -64,7 +64,7 @@ pub(in crate::commands) fn header_lines(api: &Api, token: &OAuthToken) -> String
 /// A value that no shell line can hold.
 pub(in crate::commands) fn assignments(
     format: Format,
-    unset: &[String],
+    unset: &[&str],
     variables: &[(String, String)],
 ) -> Result<String, Failure> {
     let mut lines = String::new();

@@ -241,11 +241,26 @@ fn a_tool_that_needs_an_api_or_a_command_and_has_none_is_a_clear_error() {
     let signed_out = user.run(&["setup", "claude-code", "minimax", "--write"]);
     signed_out.assert_failed(3, "not signed in");
     assert!(!user.directory.path().join(".claude").exists());
-    for (tool, what) in [("gemini-cli", "exec qwen"), ("cursor", "login mcp")] {
-        let done = user.run(&["setup", tool, "qwen"]);
+    for (tool, provider, what) in [
+        (
+            "gemini-cli",
+            "gemini",
+            "exec gemini --as gemini-cli --account work -- gemini`",
+        ),
+        (
+            "qwen-code",
+            "qwen",
+            "exec qwen --proxy --as qwen-code --account work -- qwen ",
+        ),
+        ("cursor", "qwen", "login mcp"),
+    ] {
+        let done = user.run(&["setup", tool, provider, "--account", "work"]);
         done.assert_failed(1, "cannot name a command");
         assert!(done.err.contains(what), "{done:?}");
     }
+    // What hands out no token is no advice.
+    let done = user.run(&["setup", "qwen-code", "openai"]);
+    done.assert_failed(1, "the application that the user connected");
     let without_name = user.run(&["setup", "codex"]);
     assert_eq!(without_name.code, Some(2), "{without_name:?}");
 }

@@ -4,18 +4,25 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use crate::support::done::Done;
+
 use super::{PROGRAM, at_mcp_server, backup, names, setup, signed_in, text, with_file};
 
 #[test]
 fn two_providers_are_in_one_file_and_each_can_be_taken_out() {
     let user = signed_in();
+    user.sign_in(&["huggingface"]);
     let file = with_file(&user, ".codex/config.toml", "# Mine.\n");
     setup(&user, &["codex", "qwen", "--write"]);
-    setup(&user, &["codex", "minimax", "--write"]);
+    let done = setup(&user, &["codex", "huggingface", "--write"]);
+    assert!(
+        done.err.contains("llm-auth setup codex huggingface --undo"),
+        "{done:?}"
+    );
     let has = |name: &str| text(&file).contains(&format!("[model_providers.{name}]"));
-    assert!(has("qwen") && has("minimax"), "{}", text(&file));
+    assert!(has("qwen") && has("huggingface"), "{}", text(&file));
     setup(&user, &["codex", "qwen", "--undo"]);
-    assert!(!has("qwen") && has("minimax"), "{}", text(&file));
+    assert!(!has("qwen") && has("huggingface"), "{}", text(&file));
     setup(&user, &["codex", "--undo"]);
     assert_eq!(text(&file), "# Mine.\n");
     assert_eq!(names(&file), ["config.toml"]);
@@ -25,7 +32,12 @@ fn two_providers_are_in_one_file_and_each_can_be_taken_out() {
 fn a_tool_with_one_place_changes_from_one_provider_to_another() {
     let user = signed_in();
     let file = with_file(&user, ".claude/settings.json", "{}");
-    setup(&user, &["claude-code", "qwen", "--write"]);
+    // A gateway may speak another dialect than the vendor.
+    let mut command = user.command(&["setup", "claude-code", "qwen", "--write"]);
+    let gateway = format!("{}/gateway", user.kit.base_url());
+    let done = Done::of(command.env("LLM_AUTH_QWEN_API_BASE", gateway));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(text(&file).contains("token qwen") && text(&file).contains("/gateway"));
     setup(&user, &["claude-code", "minimax", "--write"]);
     assert!(text(&file).contains("token minimax") && !text(&file).contains("token qwen"));
     setup(&user, &["claude-code", "--undo"]);

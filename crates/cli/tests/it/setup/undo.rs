@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
+use crate::support::done::Done;
+
 use super::{PROGRAM, at_mcp_server, backup, names, setup, signed_in, text, with_file};
 
 #[test]
@@ -83,17 +85,15 @@ fn of_a_file_that_was_changed_since_only_the_settings_are_taken_out() {
     setup(&user, &["claude-code", "minimax", "--write"]);
     let mut changed: Value = serde_json::from_str(&text(&file)).unwrap();
     changed["model"] = "opus".into();
-    changed["env"]["ANTHROPIC_BASE_URL"] = "https://other.example".into();
     fs::write(&file, changed.to_string()).unwrap();
     let done = setup(&user, &["claude-code", "--undo"]);
     let kept = backup(&file);
     assert!(done.err.contains(kept.to_str().unwrap()), "{done:?}");
     assert_eq!(text(&kept), before);
     let after: Value = serde_json::from_str(&text(&file)).unwrap();
-    let env = json!({"MINE": "1", "ANTHROPIC_BASE_URL": "https://other.example"});
-    assert_eq!(after, json!({"env": env, "model": "opus"}));
+    assert_eq!(after, json!({"env": {"MINE": "1"}, "model": "opus"}));
     // A later run keeps the copy that is there, and makes its own.
-    setup(&user, &["claude-code", "minimax", "--write", "--replace"]);
+    setup(&user, &["claude-code", "minimax", "--write"]);
     assert_eq!(text(&kept), before);
     setup(&user, &["claude-code", "--undo"]);
     assert_eq!(serde_json::from_str::<Value>(&text(&file)).unwrap(), after);
@@ -136,7 +136,8 @@ fn a_change_of_the_user_between_two_runs_is_not_lost() {
     let file = with_file(&user, ".codex/config.toml", "a = 1\n");
     setup(&user, &["codex", "qwen", "--write"]);
     fs::write(&file, format!("b = 2\n{}", text(&file))).unwrap();
-    setup(&user, &["codex", "minimax", "--write"]);
+    user.sign_in(&["huggingface"]);
+    setup(&user, &["codex", "huggingface", "--write"]);
     setup(&user, &["codex", "--undo"]);
     assert_eq!(text(&file).trim_end(), "b = 2\na = 1");
 }
@@ -161,4 +162,112 @@ fn a_file_that_the_user_removed_or_restored_is_left_so() {
     fs::write(&file, "{}").unwrap();
     setup(&user, &["cursor", "--undo"]);
     assert_eq!((text(&file).as_str(), names(&file).len()), ("{}", 1));
+}
+
+#[test]
+fn a_credential_never_stays_without_its_url_nor_the_url_without_it() {
+    let user = signed_in();
+    let undo = ["setup", "claude-code", "--undo"];
+    let wanted = [
+        ("360", "400", "apiKeyHelper", "env.ANTHROPIC_BASE_URL"),
+        ("http:", "https:", "env.ANTHROPIC_BASE_URL", "apiKeyHelper"),
+    ];
+    for before in [None, Some("{\"model\": \"opus\"}")] {
+        for (is, becomes, changed, other) in wanted {
+            let file = user.directory.path().join(".claude/settings.json");
+            match before {
+                Some(before) => fs::write(&file, before).unwrap(),
+                None => assert!(!file.exists()),
+            }
+            setup(&user, &["claude-code", "minimax", "--write"]);
+            let written = text(&file);
+            let mine = written.replace(is, becomes);
+            assert_ne!(mine, written);
+            fs::write(&file, &mine).unwrap();
+            for args in [&undo[..], &["setup", "claude-code", "minimax", "--undo"]] {
+                let done = user.run(args);
+                done.assert_failed(1, &format!("another value for {changed}, which"));
+                assert!(done.err.contains(other), "{done:?}");
+                assert_eq!(text(&file), mine);
+            }
+            fs::write(&file, &written).unwrap();
+            setup(&user, &undo[1..]);
+            assert_eq!(file.exists().then(|| text(&file)).as_deref(), before);
+            let _removed = fs::remove_file(&file);
+        }
+    }
+}
+
+#[test]
+fn settings_that_the_user_replaced_or_removed_together_stay_so() {
+    let user = signed_in();
+    let file = user.directory.path().join(".claude/settings.json");
+    for mine in [
+        r#"{"apiKeyHelper": "mine", "env": {"ANTHROPIC_BASE_URL": "https://mine.example"}}"#,
+        r#"{"apiKeyHelper": "mine"}"#,
+        "{}",
+    ] {
+        setup(&user, &["claude-code", "minimax", "--write"]);
+        fs::write(&file, mine).unwrap();
+        let done = setup(&user, &["claude-code", "--undo"]);
+        assert!(done.err.contains("no longer in"), "{done:?}");
+        assert_eq!(text(&file), mine);
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn one_changed_file_keeps_the_others_of_the_tool_from_being_undone() {
+    let user = at_mcp_server();
+    user.sign_in(&["minimax"]);
+    setup(&user, &["claude-code", "work", "--write"]);
+    setup(&user, &["claude-code", "minimax", "--write"]);
+    let (first, second) = (".claude.json", ".claude/settings.json");
+    let files = [first, second].map(|name| user.directory.path().join(name));
+    let changed = text(&files[1]).replace("360", "400");
+    fs::write(&files[1], changed).unwrap();
+    let before = files.each_ref().map(|file| text(file));
+    let done = user.run(&["setup", "claude-code", "--undo"]);
+    done.assert_failed(1, "nothing was taken out");
+    assert_eq!(files.each_ref().map(|file| text(file)), before);
+    setup(&user, &["claude-code", "work", "--undo"]);
+    assert!(!files[0].exists() && files[1].exists());
+}
+
+#[test]
+fn another_file_of_that_name_comes_back_byte_for_byte_too() {
+    let user = signed_in();
+    let mine = "{ \"model\" :\t\"opus\" }";
+    for before in [None, Some("{\"model\":\"sonnet\"}\n")] {
+        let file = user.directory.path().join(".claude/settings.json");
+        if let Some(before) = before {
+            fs::write(&file, before).unwrap();
+        }
+        setup(&user, &["claude-code", "minimax", "--write"]);
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, mine).unwrap();
+        let done = setup(&user, &["claude-code", "minimax", "--write"]);
+        assert!(done.err.contains("the original is kept in"), "{done:?}");
+        let kept = names(&file).into_iter();
+        let kept = kept.filter(|name| text(&file.with_file_name(name)) == mine);
+        assert_eq!(kept.count(), 1);
+        setup(&user, &["claude-code", "--undo"]);
+        assert_eq!(text(&file), mine);
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn the_undo_that_is_named_takes_back_what_was_written() {
+    let user = signed_in();
+    let home = user.directory.path().join("else where");
+    let from = user.file("minimax", "default");
+    let to = home.join("sessions/minimax/default.json");
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fs::copy(from, to).unwrap();
+    let write = ["claude-code", "minimax", "--write", "--home"];
+    let done = setup(&user, &[&write[..], &[home.to_str().unwrap()]].concat());
+    let (_, undo) = done.err.split_once("undo: llm-auth ").unwrap();
+    let undone = Done::of(&mut user.shell(&format!("\"$0\" {undo}")));
+    assert!(undone.err.contains("is removed"), "{undone:?}");
 }

@@ -1,10 +1,10 @@
 //! JSON, with the comments and trailing commas that many programs accept.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
-use super::super::setting::{Leaf, Wrong};
+use super::super::setting::{Leaf, Lenient, Wrong};
 
 #[derive(Debug)]
 pub(super) struct Json(CstRootNode);
@@ -40,6 +40,11 @@ impl Json {
         let object = root.as_object().ok_or(Wrong::NoObject)?;
         check_names(&object)?;
         root.to_serde_value().ok_or(Wrong::NoObject)
+    }
+
+    /// Whether the text has this anywhere.
+    pub(super) fn has(&self, what: Lenient) -> bool {
+        has(&self.0.clone().into(), what)
     }
 
     pub(super) fn with(self, leaves: &[Leaf]) -> Result<String, Wrong> {
@@ -88,6 +93,19 @@ fn remove(object: &CstObject, path: &[String]) {
             property.remove();
         }
     }
+}
+
+fn has(node: &CstNode, what: Lenient) -> bool {
+    let is_it = match what {
+        Lenient::Comments => node.is_comment(),
+        Lenient::TrailingCommas => {
+            let children = node.children().into_iter();
+            let mut parts = children.filter(|part| !part.is_trivia()).rev();
+            // Before the bracket that closes it.
+            parts.nth(1).is_some_and(|last| last.is_comma())
+        }
+    };
+    is_it || node.children().iter().any(|below| has(below, what))
 }
 
 /// Programs read the last of two members of one name, and a change would go to the first.

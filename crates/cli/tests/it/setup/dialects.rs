@@ -1,0 +1,81 @@
+//! A tool is set up only for an API that it can call.
+
+use super::{setup, signed_in};
+use crate::support::done::Done;
+use crate::support::user::User;
+
+fn files(user: &User) -> Vec<bool> {
+    let names = [".claude", ".codex", ".config", ".gemini", ".qwen"];
+    let places = names.map(|name| user.directory.path().join(name));
+    places.iter().map(|place| place.exists()).collect()
+}
+
+/// The names after `for NAME: `.
+fn advised(done: &Done, name: &str) -> Vec<String> {
+    let begin = format!("for {name}: ");
+    let Some((_, rest)) = done.err.split_once(&begin) else {
+        return Vec::new();
+    };
+    let end = rest.find([';', '\n']).unwrap_or(rest.len());
+    rest[..end].split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn another_dialect_is_refused_before_anything_is_printed_or_written() {
+    let user = signed_in();
+    for (tool, provider, why) in [
+        ("claude-code", "qwen", "that of Anthropic, and that of Qwen"),
+        ("codex", "minimax", "that of OpenAI, and that of MiniMax"),
+        ("opencode", "minimax", "that of OpenAI, and that of MiniMax"),
+        (
+            "qwen-code",
+            "minimax",
+            "that of OpenAI, and that of MiniMax",
+        ),
+        ("gemini-cli", "qwen", "to gemini, and this one is for Qwen"),
+        ("claude-code", "github", "and that of GitHub is another"),
+    ] {
+        for flags in [&[][..], &["--write"], &["--write", "--replace"]] {
+            let model = match tool {
+                "opencode" => &["--model", "m"][..],
+                _ => &[],
+            };
+            let done = user.run(&[&["setup", tool, provider], flags, model].concat());
+            done.assert_failed(2, why);
+            assert_eq!(done.out, "", "{tool} {provider}");
+        }
+    }
+    assert!(!files(&user).contains(&true));
+}
+
+#[test]
+fn the_error_names_providers_for_the_tool_and_tools_for_the_provider() {
+    let user = signed_in();
+    let done = user.run(&["setup", "claude-code", "qwen"]);
+    assert_eq!(advised(&done, "claude-code"), ["minimax"], "{done:?}");
+    assert_eq!(advised(&done, "qwen"), ["codex", "opencode"], "{done:?}");
+    setup(&user, &["codex", "qwen"]);
+    setup(&user, &["claude-code", "minimax"]);
+    let done = user.run(&["setup", "qwen-code", "minimax"]);
+    assert_eq!(advised(&done, "minimax"), ["claude-code"], "{done:?}");
+    let providers = advised(&done, "qwen-code");
+    assert!(providers.contains(&"qwen".to_owned()), "{done:?}");
+    // It signs in no user of the command.
+    assert!(!providers.contains(&"openai".to_owned()), "{done:?}");
+    let done = user.run(&["setup", "claude-code", "openai"]);
+    assert!(advised(&done, "openai").is_empty(), "{done:?}");
+    let done = user.run(&["setup", "gemini-cli", "qwen"]);
+    assert_eq!(advised(&done, "gemini-cli"), ["gemini"], "{done:?}");
+
+    let of_aider = ["token", "minimax", "--format", "env", "--as", "aider"];
+    let done = user.run(&of_aider);
+    done.assert_failed(2, "wants an API like that of OpenAI");
+    assert!(!done.err.contains("llm-auth help"), "{done:?}");
+    let tools = advised(&done, "minimax");
+    assert_eq!(tools, ["anthropic", "claude-code"], "{done:?}");
+    for tool in &tools {
+        let done = user.run(&["token", "minimax", "--format", "env", "--as", tool]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+    assert!(advised(&done, "aider").contains(&"qwen".to_owned()));
+}
