@@ -15,7 +15,7 @@ async fn forward(
     request: Request<String>,
 ) -> Result<Response<ForwardedBody>, Error> {
     let access = Secret::from("made-up");
-    http.forward(endpoint, request, &access).await
+    http.forwarder().forward(endpoint, request, &access).await
 }
 
 async fn read(mut body: ForwardedBody) -> (Vec<u8>, Result<(), Error>) {
