@@ -121,6 +121,7 @@ impl ProxySession {
         limit: Duration,
     ) -> Result<Response<ProxyBody>, Failure> {
         let mut token = self.token().await?;
+        upload.read_ahead().await;
         let mut is_retry = false;
         let mut attempt = upload.attempt();
         while let Some(body) = attempt {
