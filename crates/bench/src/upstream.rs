@@ -21,7 +21,7 @@ pub fn token() -> String {
 /// A session whose API it is.
 pub fn session(address: &str) -> Value {
     let mut session = tokens::our_file(1, Expiry::Valid);
-    session["resource_url"] = format!("http://{address}/v1").into();
+    session["resourceUrl"] = format!("http://{address}/v1").into();
     session
 }
 

@@ -6,7 +6,7 @@ use http::Extensions;
 use llm_auth_bench::peers::ours;
 use llm_auth_bench::stats::median;
 use llm_auth_bench::{Result, upstream};
-use llm_auth_http::SessionClient;
+use llm_auth_http::{SessionClient, same_origin_redirects};
 use llm_auth_qwen::AuthManager;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Request, Response};
@@ -47,7 +47,9 @@ fn main() -> Result<()> {
             bearer,
             keeps_a_copy,
         };
-        let client = reqwest::Client::builder().build()?;
+        // As the session's client has it.
+        let settings = reqwest::Client::builder().redirect(same_origin_redirects());
+        let client = settings.build()?;
         Result::Ok(ClientBuilder::new(client).with(middleware).build())
     };
     let session = SessionClient::new(manager).build(reqwest::Client::builder())?;
