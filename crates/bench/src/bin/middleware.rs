@@ -8,16 +8,16 @@ use llm_auth_bench::stats::median;
 use llm_auth_bench::{Result, upstream};
 use llm_auth_http::{SessionClient, same_origin_redirects};
 use llm_auth_qwen::AuthManager;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use tokio::runtime::{Builder, Runtime};
 
 const CALLS: usize = 1001;
 
-/// A header that never changes, and a copy of the request if a second attempt may need it.
+/// Headers that never change, and a copy of the request if a second attempt may need it.
 struct Constant {
-    bearer: HeaderValue,
+    headers: Vec<(HeaderName, HeaderValue)>,
     keeps_a_copy: bool,
 }
 
@@ -30,8 +30,9 @@ impl Middleware for Constant {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
         let _copy = self.keeps_a_copy.then(|| request.try_clone());
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, self.bearer.clone());
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
         next.run(request, extensions).await
     }
 }
@@ -41,10 +42,17 @@ fn main() -> Result<()> {
     let url = format!("http://{address}/v1/chat/completions");
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let manager = runtime.block_on(manager(&address))?;
+    let token = runtime.block_on(manager.token())?;
+    let mut headers = vec![(
+        AUTHORIZATION,
+        format!("Bearer {}", upstream::token()).parse()?,
+    )];
+    for (name, value) in manager.provider().api(&token)?.headers {
+        headers.push((name.parse()?, value.parse()?));
+    }
     let constant = |keeps_a_copy| {
-        let bearer = HeaderValue::try_from(format!("Bearer {}", upstream::token()))?;
         let middleware = Constant {
-            bearer,
+            headers: headers.clone(),
             keeps_a_copy,
         };
         // As the session's client has it.

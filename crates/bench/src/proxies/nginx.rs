@@ -95,6 +95,8 @@ http {{
             proxy_buffering off;
             proxy_set_header Connection "";
             proxy_set_header Accept-Encoding identity;
+            proxy_set_header X-DashScope-AuthType qwen-oauth;
+            proxy_set_header X-DashScope-CacheControl enable;
             proxy_set_header Authorization "Bearer {token}";
         }}
     }}

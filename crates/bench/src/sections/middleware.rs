@@ -29,7 +29,7 @@ pub fn measure() -> Result<String> {
         &["", "allocations", "bytes", "added", "bytes added"],
     );
     for (name, title) in [
-        ("header", "floor: reqwest-middleware with a constant header"),
+        ("header", "floor: reqwest-middleware with constant headers"),
         ("copy", "the same, with a copy for a second attempt"),
         ("session", "**llm-auth** `SessionClient`"),
     ] {
@@ -44,7 +44,8 @@ pub fn measure() -> Result<String> {
     }
     table.note(
         "Medians of 1,001 requests on one thread, in a process of its own with a counting allocator; \
-         the upstream is another process.",
+         the upstream is another process. The constant headers are those of Qwen's API: the token and \
+         two others.",
     );
     Ok(table.markdown())
 }
