@@ -24,7 +24,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// Without nginx where it is not installed, which the report says.
+    /// Without nginx if it is not installed, which the report says.
     pub fn all() -> Vec<Self> {
         let all = [Self::Bare, Self::Ours, Self::Nginx];
         let is_there = |way: &Self| *way != Self::Nginx || nginx_is_there();
@@ -39,7 +39,7 @@ impl Way {
         }
     }
 
-    /// The peer, to be divided by.
+    /// For a report without it.
     pub const NO_NGINX: &str =
         "nginx was not there (`apt install nginx-light`), so there is nothing to compare with.";
 
