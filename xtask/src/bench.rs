@@ -9,16 +9,27 @@ use std::process::{Command, Stdio};
 use crate::run::cargo;
 
 const MANIFEST: &str = "crates/bench/Cargo.toml";
-const PROGRAMS: [(&str, &str); 1] = [("hyperfine", "section `start`: apt install hyperfine")];
+const PROGRAMS: [(&str, &str); 2] = [
+    ("hyperfine", "section `start`: apt install hyperfine"),
+    (
+        "nginx",
+        "sections `proxy` and `streams`, to compare with: apt install nginx-light",
+    ),
+];
 
 /// Runs the sections that are named, or all of them.
 pub(crate) fn run() -> Result<(), String> {
     for (program, need) in PROGRAMS {
-        let found = Command::new(program)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status();
-        if found.is_err() {
+        // Debian installs servers where not every user's `PATH` leads.
+        let places = [program.to_owned(), format!("/usr/sbin/{program}")];
+        let is_there = |place: &String| {
+            let mut line = Command::new(place);
+            line.arg("--version")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            line.status().is_ok()
+        };
+        if !places.iter().any(is_there) {
             eprintln!("{program} is not there; {need}");
         }
     }

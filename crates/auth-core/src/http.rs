@@ -3,7 +3,7 @@
 //!
 //! All requests of this crate go through one `HttpClient`, and all go to credential endpoints: a
 //! program calls an API with a client of its own. One that stands between an agent and an API takes
-//! [`HttpClient::stream`] or [`HttpClient::forward`], so that a proxy or a CA applies to both.
+//! [`HttpClient::stream`] or [`HttpClient::forwarder`], so that a proxy or a CA applies to both.
 
 pub(crate) mod builder;
 pub(crate) mod client;
@@ -23,7 +23,7 @@ mod retry_after;
 mod stream;
 mod tls;
 
-pub use self::forward::ForwardedBody;
+pub use self::forward::{ForwardedBody, Forwarder};
 pub use self::proxy::ProxyUrl;
 pub use self::stream::{StreamRequest, StreamedResponse};
 

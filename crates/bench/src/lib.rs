@@ -3,14 +3,17 @@
 
 pub mod facts;
 pub mod floors;
+pub mod load;
 pub mod peer;
 pub mod peers;
+pub mod proxies;
 pub mod scratch;
 pub mod sections;
 pub mod server;
 pub mod stats;
 pub mod table;
 pub mod tokens;
+pub mod upstream;
 
 use std::error::Error;
 use std::path::PathBuf;

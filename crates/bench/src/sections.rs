@@ -4,12 +4,15 @@ pub mod dropped;
 pub mod kills;
 pub mod many;
 pub mod memory;
+pub mod middleware;
 pub mod processes;
+pub mod proxy;
 pub mod read;
 pub mod readers;
 pub mod refused;
 pub mod start;
 pub mod storm;
+pub mod streams;
 mod who;
 
 use crate::Result;
@@ -17,7 +20,7 @@ use crate::Result;
 /// Measures, and says it in Markdown.
 pub type Section = fn() -> Result<String>;
 
-pub const ALL: [(&str, Section); 9] = [
+pub const ALL: [(&str, Section); 12] = [
     ("read", read::measure),
     ("storm", storm::measure),
     ("many", many::measure),
@@ -27,4 +30,7 @@ pub const ALL: [(&str, Section); 9] = [
     ("kills", kills::measure),
     ("start", start::measure),
     ("memory", memory::measure),
+    ("proxy", proxy::measure),
+    ("streams", streams::measure),
+    ("middleware", middleware::measure),
 ];

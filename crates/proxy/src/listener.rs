@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use llm_auth_core::{Error, ErrorKind, Result};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 #[cfg(unix)]
 use crate::socket::Socket;
@@ -25,6 +25,10 @@ use crate::socket::Socket;
 /// ```
 #[derive(Debug)]
 pub struct Listener(Kind);
+
+/// How many connections may wait until they are accepted: as many as there may be. A connection that
+/// finds no room is tried again by its client's system after a second; tokio's own number is 128.
+const WAITING: u32 = 1024;
 
 #[derive(Debug)]
 enum Kind {
@@ -60,9 +64,9 @@ impl Listener {
     /// # }
     /// ```
     pub async fn loopback(port: u16) -> Result<Self> {
-        let bound = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        let bound = match listen((Ipv4Addr::LOCALHOST, port).into()) {
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await
+                listen((Ipv6Addr::LOCALHOST, port).into())
             }
             bound => bound,
         };
@@ -142,5 +146,37 @@ impl Listener {
             #[cfg(unix)]
             Kind::Unix(socket) => socket.accept().await.map(Stream::Unix),
         }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As `TcpListener::bind` does. On Windows it would let another program take the port.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpStream as Client;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_clients_connect_before_the_first_is_accepted() {
+        let listener = Listener::loopback(0).await.unwrap();
+        let Kind::Tcp(_, address) = listener.0 else {
+            panic!("it listens on a port");
+        };
+        let connect = |_| Client::connect_timeout(&address, Duration::from_secs(10)).unwrap();
+        let clients: Vec<_> = (0..300).map(connect).collect();
+        assert_eq!(clients.len(), 300);
     }
 }

@@ -128,7 +128,9 @@ async fn connection(
         let (handler, client) = (Arc::clone(&handler), Arc::clone(client));
         async move {
             let open = Arc::clone(&client.open);
-            let response = handler.handle(request, &client).await;
+            // Its memory is free again when the response has begun: hyper keeps that of this future
+            // as long as the connection.
+            let response = Box::pin(handler.handle(request, &client)).await;
             Ok::<_, Infallible>(response.map(|body| body.holding(open)))
         }
     });

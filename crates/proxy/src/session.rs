@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
-use llm_auth_core::http::ForwardedBody;
+use llm_auth_core::http::{ForwardedBody, Forwarder};
 use llm_auth_core::{
     Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Refusals, Secret, SecureUrl,
 };
@@ -42,7 +42,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct ProxySession {
     pub(crate) name: String,
     manager: AuthManager,
-    http: HttpClient,
+    forwarder: Forwarder,
     /// The command that signs in again.
     sign_in: String,
     pub(crate) counters: Counters,
@@ -76,7 +76,7 @@ impl ProxySession {
         Self {
             name: name.into(),
             manager,
-            http: HttpClient::default(),
+            forwarder: Forwarder::default(),
             sign_in: sign_in.into(),
             counters: Counters::default(),
             refusals: Refusals::default(),
@@ -102,7 +102,7 @@ impl ProxySession {
     /// # Ok::<(), llm_auth_proxy::Error>(())
     /// ```
     pub fn http(mut self, http: HttpClient) -> Self {
-        self.http = http;
+        self.forwarder = http.forwarder();
         self
     }
 
@@ -122,6 +122,7 @@ impl ProxySession {
         limit: Duration,
     ) -> Result<Response<ProxyBody>, Failure> {
         let mut token = self.token().await?;
+        upload.read_ahead().await;
         let mut is_retry = false;
         let mut attempt = upload.attempt();
         while let Some(body) = attempt {
@@ -173,7 +174,7 @@ impl ProxySession {
         token: &OAuthToken,
     ) -> Result<Response<ForwardedBody>, Failure> {
         let access = token.bearer().map_err(|error| self.failure(&error))?;
-        let response = self.http.forward(target, request, access).await;
+        let response = self.forwarder.forward(target, request, access).await;
         response.map_err(|error| Failure::of_request(&error, &target.host()))
     }
 

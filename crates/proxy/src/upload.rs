@@ -2,6 +2,7 @@
 //! more.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,8 @@ impl Room {
 pub(crate) struct Upload<B = Incoming>(Arc<Mutex<Source<B>>>);
 
 struct Source<B> {
+    /// What was read before an attempt asked for it.
+    ahead: Option<Result<Bytes, NoMore>>,
     rest: B,
     /// What has been read so far; `None` if there will be no other attempt.
     kept: Option<BytesMut>,
@@ -61,6 +64,7 @@ struct Source<B> {
 impl<B> Upload<B> {
     pub(crate) fn new(body: B, room: &Room) -> Self {
         Self(Arc::new(Mutex::new(Source {
+            ahead: None,
             rest: body,
             kept: Some(BytesMut::new()),
             bytes: 0,
@@ -97,6 +101,56 @@ impl<B> Upload<B> {
     /// Whether it is the client's fault that it did not arrive.
     pub(crate) fn is_broken(&self) -> bool {
         lock(&self.0).is_broken
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Upload<B> {
+    /// Reads the first piece if it has come with the headers, so that the attempt sends both at
+    /// once. Waits for no client.
+    pub(crate) async fn read_ahead(&self) {
+        // What the connection has received it hands on in its next turn.
+        let mut turns = 2;
+        poll_fn(|context| {
+            let mut source = lock(&self.0);
+            turns -= 1;
+            match source.next(context) {
+                Poll::Ready(piece) => source.ahead = piece,
+                Poll::Pending if turns > 0 => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Pending => {}
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Source<B> {
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, NoMore>>> {
+        if let Some(piece) = self.ahead.take() {
+            return Poll::Ready(Some(piece));
+        }
+        if self.is_broken {
+            // It would look like the end.
+            return Poll::Ready(Some(Err(NoMore)));
+        }
+        loop {
+            let Some(frame) = ready!(Pin::new(&mut self.rest).poll_frame(context)) else {
+                return Poll::Ready(None);
+            };
+            self.moved = Instant::now();
+            match frame.map(Frame::into_data) {
+                Ok(Ok(piece)) => return Poll::Ready(Some(Ok(piece))),
+                // Trailers are for this connection.
+                Ok(Err(_trailers)) => {}
+                Err(_client_is_gone_or_wrong) => {
+                    self.is_broken = true;
+                    return Poll::Ready(Some(Err(NoMore)));
+                }
+            }
+        }
     }
 }
 
@@ -162,30 +216,24 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Attempt<B> {
         if source.attempt != self.number {
             return Poll::Ready(Some(Err(NoMore)));
         }
-        loop {
-            let Some(frame) = ready!(Pin::new(&mut source.rest).poll_frame(context)) else {
-                return Poll::Ready(None);
-            };
-            source.moved = Instant::now();
-            let frame = frame.map_err(|_client_is_gone_or_wrong| {
-                source.is_broken = true;
-                NoMore
-            })?;
-            // Trailers are for this connection.
-            if let Ok(piece) = frame.into_data() {
-                source.keep(&piece);
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
+        let piece = ready!(source.next(context));
+        if let Some(Ok(piece)) = &piece {
+            source.keep(piece);
         }
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && lock(&self.source).rest.is_end_stream()
+        let source = lock(&self.source);
+        self.read.is_empty() && source.ahead.is_none() && source.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = u64::try_from(self.read.len()).unwrap_or(u64::MAX);
-        let rest = lock(&self.source).rest.size_hint();
+        let source = lock(&self.source);
+        let ahead = source.ahead.as_ref().and_then(|piece| piece.as_ref().ok());
+        let read = self.read.len() + ahead.map_or(0, Bytes::len);
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        let rest = source.rest.size_hint();
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {
             hint.set_upper(read.saturating_add(upper));
@@ -197,7 +245,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Attempt<B> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt as _, Full};
+    use http_body_util::{BodyExt as _, Channel, Full};
 
     use super::*;
 
@@ -227,6 +275,35 @@ mod tests {
         assert!(first.collect().await.is_err());
         assert_eq!(length(second).await, LONGEST + 1);
         assert!(upload.attempt().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_piece_that_was_read_ahead_is_sent_once_and_counts() {
+        let upload = upload(6, &Room(Arc::new(AtomicUsize::new(0))));
+        upload.read_ahead().await;
+        let attempt = upload.attempt().unwrap();
+        assert_eq!(attempt.size_hint().exact(), Some(6));
+        assert!(!attempt.is_end_stream());
+        assert_eq!(length(attempt).await, 6);
+        assert!(upload.attempt().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_broken_when_it_was_read_ahead_is_no_shorter_body() {
+        let (sender, body) = Channel::<Bytes, NoMore>::new(1);
+        sender.abort(NoMore);
+        let upload = Upload::new(body, &Room::default());
+        upload.read_ahead().await;
+        assert!(upload.is_broken());
+        assert!(upload.attempt().unwrap().collect().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn reading_ahead_does_not_wait_for_a_client() {
+        let (_sender, body) = Channel::<Bytes, NoMore>::new(1);
+        let upload = Upload::new(body, &Room::default());
+        upload.read_ahead().await;
+        assert!(upload.attempt().is_some());
     }
 
     #[tokio::test]

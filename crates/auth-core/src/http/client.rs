@@ -97,6 +97,11 @@ impl HttpClient {
         }
     }
 
+    /// The same settings; no connection is shared.
+    pub(super) fn with_own_connections(&self) -> Self {
+        Self::with_settings(self.inner.settings.clone())
+    }
+
     /// Posts a form (RFC 6749 section 3.2) and reads the whole response, with any status.
     ///
     /// # Errors

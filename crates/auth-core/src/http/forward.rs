@@ -8,16 +8,16 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::{Request, Response};
 use reqwest::header::AUTHORIZATION;
+use tokio::runtime::Handle;
 
 use super::client::HttpClient;
 use super::form::bearer;
 use super::stream::ENDLESS;
-use crate::engine::{self, AbortOnDrop};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 
-/// The body of a response to [`HttpClient::forward`], piece by piece as it arrives; dropping it
+/// The body of a response to [`Forwarder::forward`], piece by piece as it arrives; dropping it
 /// closes the connection unless all of it was read.
 pub struct ForwardedBody {
     http: HttpClient,
@@ -61,18 +61,57 @@ impl fmt::Debug for ForwardedBody {
     }
 }
 
+/// Sends requests of other programs to an API, in the runtime of its caller: on a thread of their
+/// own, each would wait several times for another thread to wake up.
+///
+/// Its connections end with that runtime, so it is for requests that spend no credential.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::HttpClient;
+///
+/// let http = HttpClient::builder().proxy("http://proxy.example:8080", "").build()?;
+/// let forwarder = http.forwarder();
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Forwarder(HttpClient);
+
+impl Default for Forwarder {
+    fn default() -> Self {
+        HttpClient::default().forwarder()
+    }
+}
+
 impl HttpClient {
+    /// A forwarder with the settings of this client, and with connections of its own. Use it in one
+    /// runtime only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let forwarder = llm_auth_core::HttpClient::default().forwarder();
+    /// ```
+    pub fn forwarder(&self) -> Forwarder {
+        Forwarder(self.with_own_connections())
+    }
+}
+
+impl Forwarder {
     /// Sends the request of another program to an API with a bearer token, and returns the response
     /// as soon as its headers are there, with any status: a redirect and a content coding too. Both
     /// bodies pass piece by piece.
     ///
     /// The URI of the request does not count, because the request goes to `endpoint`; its headers
     /// are sent as they are but for `Authorization`, which the token replaces. The way is that of
-    /// every request of this client. Only connecting is limited in time.
+    /// every request of the client. Only connecting is limited in time.
     ///
     /// # Errors
     ///
-    /// As [`post`](Self::post), without [`ErrorKind::Redirected`](crate::ErrorKind::Redirected).
+    /// As [`HttpClient::post`], without [`ErrorKind::Redirected`]; [`ErrorKind::System`] outside a
+    /// runtime of tokio.
     ///
     /// # Examples
     ///
@@ -85,8 +124,8 @@ impl HttpClient {
     /// let session = OAuthToken::new("made-up".into(), None);
     /// let endpoint = SecureUrl::known("https://api.example/v1/chat/completions");
     /// let request = hyper::Request::post("/").body(r#"{"model": "made-up"}"#.to_owned())?;
-    /// let http = HttpClient::default();
-    /// let response = http.forward(&endpoint, request, session.bearer()?).await?;
+    /// let forwarder = HttpClient::default().forwarder();
+    /// let response = forwarder.forward(&endpoint, request, session.bearer()?).await?;
     /// println!("{}", response.status());
     /// # Ok(())
     /// # }
@@ -102,36 +141,31 @@ impl HttpClient {
         B::Data: Into<Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.check_proxy(endpoint)?;
+        let http = &self.0;
+        http.check_proxy(endpoint)?;
+        Handle::try_current().map_err(|source| {
+            let message = "a request is forwarded in a runtime of tokio only: call it in one";
+            Error::new(ErrorKind::System, message).with_source(source)
+        })?;
         let (parts, body) = request.into_parts();
         let mut headers = parts.headers;
         headers.insert(AUTHORIZATION, bearer(access)?);
-        let sent = self
+        let sent = http
             .client(endpoint)?
             .request(parts.method, endpoint.url().clone())
             .timeout(ENDLESS)
             .headers(headers)
-            .body(reqwest::Body::wrap(body));
-        // The connections belong to the engine, because a caller's runtime may block or end.
-        let task = self.clone().pass_on(endpoint.clone(), sent);
-        AbortOnDrop::spawn(&engine::io()?, task).await
-    }
-
-    async fn pass_on(
-        self,
-        endpoint: SecureUrl,
-        request: reqwest::RequestBuilder,
-    ) -> Result<Response<ForwardedBody>> {
-        let response = request
-            .send()
+            .body(reqwest::Body::wrap(body))
+            .send();
+        let response = sent
             .await
-            .map_err(|source| self.no_response(&endpoint, source))?;
+            .map_err(|source| http.no_response(endpoint, source))?;
         let status = response.status().as_u16();
         tracing::debug!(endpoint = %endpoint.host(), status, "received a response to pass on");
         let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
         let body = ForwardedBody {
-            http: self,
-            endpoint,
+            http: http.clone(),
+            endpoint: endpoint.clone(),
             status,
             body,
         };

@@ -1,11 +1,12 @@
 //! Requests of another program that are sent on.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use hyper::body::Body as _;
 use hyper::{Request, Response};
 use llm_auth_core::http::ForwardedBody;
-use llm_auth_core::{Error, HttpClient, Secret, SecureUrl};
+use llm_auth_core::{Error, ErrorKind, HttpClient, Secret, SecureUrl};
 
 use crate::support::socket::{answer, serve};
 
@@ -15,7 +16,7 @@ async fn forward(
     request: Request<String>,
 ) -> Result<Response<ForwardedBody>, Error> {
     let access = Secret::from("made-up");
-    http.forward(endpoint, request, &access).await
+    http.forwarder().forward(endpoint, request, &access).await
 }
 
 async fn read(mut body: ForwardedBody) -> (Vec<u8>, Result<(), Error>) {
@@ -101,4 +102,15 @@ async fn nothing_is_sent_through_a_proxy_that_could_read_the_token() {
     let error = error.unwrap_err();
     assert!(error.to_string().contains("a made-up reason"), "{error}");
     assert!(!error.response_lost());
+}
+
+#[test]
+fn a_request_outside_a_runtime_is_an_error_and_no_panic() {
+    let endpoint = SecureUrl::known("https://api.example/v1");
+    let http = HttpClient::default();
+    let sent = pin!(forward(&http, &endpoint, Request::new(String::new())));
+    let Poll::Ready(Err(error)) = sent.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits for a runtime that is not there");
+    };
+    assert_eq!(error.kind(), ErrorKind::System);
 }
