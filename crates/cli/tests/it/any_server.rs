@@ -1,5 +1,7 @@
 //! A server that the user names, against a simulated one that describes itself.
 
+mod two_sign_ins;
+
 use llm_auth_testkit::Approval;
 
 use crate::support::session_file::read;

@@ -1,0 +1,113 @@
+//! Sign-ins to servers of the user's own at the same time, under one name.
+
+use llm_auth_testkit::{Approval, Testkit};
+use serde_json::Value;
+
+use super::sign_in;
+use crate::support::browser::{browse, with_browser};
+use crate::support::done::Done;
+use crate::support::user::User;
+
+const NAME: &str = "company";
+
+fn words<'a>(issuer: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let client = ["--client-id", "testkit-client", "--name", NAME];
+    let server = ["login", "oidc", "--json", "--issuer", issuer];
+    [&server[..], &client, more].concat()
+}
+
+/// A sign-in in the browser, and what happens while it waits for that.
+fn waiting(user: &User, more: &[&str], meanwhile: impl FnOnce(&str)) -> Done {
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let child = user.start(&words(&issuer, more));
+    with_browser(child, |event: &Value| {
+        meanwhile(event["url"].as_str().unwrap());
+    })
+}
+
+fn another() -> Testkit {
+    let kit = Testkit::builder().approval(Approval::Auto);
+    kit.start_blocking().unwrap()
+}
+
+fn assert_usable(user: &User) {
+    let done = user.run(&["token", NAME]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.out.trim_end(), user.stored(NAME)["access"]);
+}
+
+#[test]
+fn a_sign_in_that_fails_takes_nothing_from_one_that_succeeded_meanwhile() {
+    let user = User::new();
+    let done = waiting(&user, &["--timeout", "1"], |_| sign_in(&user, NAME));
+    assert_eq!(done.code, Some(5), "{done:?}");
+    assert_usable(&user);
+}
+
+#[test]
+fn a_sign_in_to_another_server_stores_nothing_under_a_name_that_was_taken_meanwhile() {
+    let user = User::new();
+    let other = another();
+    let issuer = format!("{}/standard", other.base_url());
+    let mut taken = None;
+    let done = waiting(&user, &[], |url| {
+        let second = user.start(&words(&issuer, &[]));
+        let second = with_browser(second, |event| browse(event["url"].as_str().unwrap()));
+        assert_eq!(second.code, Some(0), "{second:?}");
+        taken = Some(user.stored(NAME));
+        browse(url);
+    });
+    done.assert_failed(1, "another sign-in has meanwhile given the name company");
+    assert_eq!(Some(user.stored(NAME)), taken);
+    assert_usable(&user);
+}
+
+#[test]
+fn a_server_that_is_forgotten_during_a_sign_in_is_remembered_by_it() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let done = waiting(&user, &[], |url| {
+        let forgotten = user.run(&["logout", NAME, "--forget-server"]);
+        assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+        browse(url);
+    });
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_usable(&user);
+}
+
+#[test]
+fn a_name_is_its_server_s_until_the_user_forgets_that() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    assert_eq!(user.run(&["logout", NAME]).code, Some(0));
+    let file = user.directory.path().join("home/servers/company.json");
+    let before = std::fs::read(&file).unwrap();
+    let other = another();
+    let issuer = format!("{}/standard", other.base_url());
+    user.run(&words(&issuer, &[]))
+        .assert_failed(1, "the name company belongs to");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    let forgotten = user.run(&["logout", NAME, "--forget-server"]);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    let second = with_browser(user.start(&words(&issuer, &[])), |event| {
+        browse(event["url"].as_str().unwrap());
+    });
+    assert_eq!(second.code, Some(0), "{second:?}");
+}
+
+#[test]
+fn a_call_that_is_refused_before_the_sign_in_remembers_nothing() {
+    let user = User::new();
+    let issuer = format!("{}/standard", user.kit.base_url());
+    for more in [["--region", "cn"], ["--client-file", "made-up"]] {
+        let done = user.run(&words(&issuer, &more));
+        assert_ne!(done.code, Some(0), "{done:?}");
+    }
+    assert!(
+        !user
+            .directory
+            .path()
+            .join("home/servers/company.json")
+            .exists()
+    );
+}
