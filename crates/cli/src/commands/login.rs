@@ -3,13 +3,14 @@
 mod ask_provider;
 mod client;
 mod commit;
+mod names;
 mod policy;
 mod server;
 mod server_args;
 mod sign_in;
 mod target;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
@@ -17,6 +18,7 @@ use llm_auth_core::{
     ErrorKind, FileTokenStore, FlowKind, SecureUrl, SessionKey, Timestamp, printable,
 };
 
+use self::commit::Commit;
 use self::policy::Policy;
 use self::server::Prepared;
 use self::server_args::ServerArgs;
@@ -139,7 +141,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         store,
         policy: Policy { key, named },
         managers: Mutex::default(),
-        commit: prepared.commit(),
+        commit: Arc::new(Commit::new(provider.server(), prepared.before)),
     };
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
@@ -236,7 +238,9 @@ fn of_naming(failure: Failure) -> Failure {
         }
         Failure::Session(error) if error.kind() == ErrorKind::Protocol => Failure::Config {
             message: chain(&error),
-            advice: "check the issuer, the preset or the URL that names the server".into(),
+            advice: "check the issuer, the preset or the URL that names the server; if it names \
+                     itself otherwise, and you know it, add --accept-issuer NAME"
+                .into(),
         },
         failure => failure,
     }

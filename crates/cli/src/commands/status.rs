@@ -83,7 +83,9 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
 
 /// For scripts: whether everything that was shown can be used.
 fn checked(rows: &[Row]) -> Result<(), Failure> {
-    let lacks = |row: &&Row| !["renewable", "valid"].contains(&row.state);
+    let is_good =
+        |row: &Row| ["renewable", "valid"].contains(&row.state) && row.endpoints_refused.is_none();
+    let lacks = |row: &&Row| !is_good(row);
     if rows.is_empty() {
         return Err(Error::new(ErrorKind::NotSignedIn, "not signed in").into());
     }
@@ -91,13 +93,12 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
         return Ok(());
     };
     let advice = row.advice.clone();
+    let name = row.provider.as_deref().unwrap_or("the session");
     Err(Failure::NotUsable {
-        message: format!(
-            "{} ({}) is {}",
-            row.provider.as_deref().unwrap_or("the session"),
-            row.account,
-            row.state
-        ),
+        message: match &row.endpoints_refused {
+            Some(why) => format!("{name} ({}) is not used: {why}", row.account),
+            None => format!("{name} ({}) is {}", row.account, row.state),
+        },
         advice: advice.unwrap_or_else(|| "sign in with `llm-auth login`".to_owned()),
     })
 }

@@ -41,11 +41,6 @@ impl Stored {
         if let Some(session) = &session {
             session.check_owner(&key, || store.path(&key).display().to_string())?;
             trust::check_session(provider, args, &key, session)?;
-            // The file of the server may be another one than when the session was made.
-            let issued = provider
-                .server()
-                .map_or(Ok(()), |server| server.check_issued(session));
-            issued.map_err(|error| error.with_session(&key))?;
         }
         Ok(Self {
             provider,

@@ -26,6 +26,10 @@ pub(crate) fn check_session(
     key: &SessionKey,
     session: &OAuthToken,
 ) -> Result<(), Failure> {
+    // The file of the server may be another one than when the session was made.
+    let server = provider.server();
+    let issued = server.map_or(Ok(()), |server| server.check_issued(session));
+    issued.map_err(|error| error.with_session(key))?;
     let set = places_set(provider);
     if set.is_empty() {
         return Ok(());
@@ -68,12 +72,16 @@ fn refused_hosts(
     Ok(hosts)
 }
 
-/// Why this session is not used in this environment, if so.
+/// Why this session is not used, if its server names other recipients now or the environment does.
 pub(crate) fn refused(
     provider: ProviderName,
     configured: &Provider,
     session: &OAuthToken,
 ) -> Option<String> {
+    let issued = provider.server().map(|server| server.check_issued(session));
+    if let Some(Err(error)) = issued {
+        return Some(chain(&error));
+    }
     let set = places_set(provider);
     if set.is_empty() {
         return None;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use llm_auth::oidc::Server;
 use llm_auth_core::{OAuthToken, Secret};
 
-use super::server::{description, load};
+use super::names::{load, taken_by_another};
 use crate::error::Failure;
 use crate::providers::servers;
 use crate::session::settings::Held;
@@ -15,14 +15,14 @@ use crate::ui::streams::say;
 /// What one sign-in remembers.
 pub(super) struct Commit {
     /// The server that is signed in to, if it is one of the user's own.
-    pub(super) server: Option<&'static Server>,
+    server: Option<&'static Server>,
     /// The server that was remembered when the sign-in began.
-    pub(super) before: Option<Server>,
-    pub(super) state: Mutex<State>,
+    before: Option<Server>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-pub(super) enum State {
+enum State {
     #[default]
     Waiting,
     /// The session of this access token is being stored; until then the name is locked.
@@ -31,6 +31,14 @@ pub(super) enum State {
 }
 
 impl Commit {
+    pub(super) fn new(server: Option<&'static Server>, before: Option<Server>) -> Self {
+        Self {
+            server,
+            before,
+            state: Mutex::default(),
+        }
+    }
+
     /// Whether the session may be stored. Call it right before that.
     pub(super) fn remember(&self, session: &OAuthToken) -> bool {
         let remembered = match self.server {
@@ -82,17 +90,5 @@ impl Commit {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The error if another sign-in was first.
-pub(super) fn taken_by_another(now: &Server) -> Failure {
-    Failure::Config {
-        message: format!(
-            "another sign-in has meanwhile given the name {} to {}: nothing is stored",
-            now.name,
-            description(now)
-        ),
-        advice: "sign in again with another name: --name".into(),
     }
 }

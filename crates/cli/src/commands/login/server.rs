@@ -1,14 +1,12 @@
 //! The server of `login oidc` and `login mcp`: discovered and remembered before the sign-in.
 
-use std::sync::{Arc, Mutex};
-
 use llm_auth::mcp::McpDiscovery;
 use llm_auth::oidc::{Preset, Server, discover_as};
 use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
 use super::client::with_client;
-use super::commit::{Commit, taken_by_another};
+use super::names::{description, load, taken, taken_by_another};
 use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderName, servers};
@@ -82,13 +80,6 @@ fn united(first: &str, second: &str) -> String {
     scopes.join(" ")
 }
 
-pub(super) fn load(name: &str) -> Result<Option<Server>, Failure> {
-    servers::load(name).map_err(|why| Failure::Config {
-        message: format!("{name}: {why}"),
-        advice: "delete that file, or choose another name with --name".into(),
-    })
-}
-
 /// A server that is remembered, with what the flags change, and a client that still works.
 pub(super) async fn renew(
     before: &Server,
@@ -126,7 +117,7 @@ async fn remembered(
 }
 
 /// The server as the flags change it. A client that is registered for it is remembered from now on; all
-/// else when the session is stored ([`Commit`]).
+/// else when the session is stored (`commit.rs`).
 async fn with_flags(
     mut server: Server,
     mut before: Option<Server>,
@@ -173,7 +164,7 @@ async fn with_flags(
 pub(super) struct Prepared {
     pub(super) provider: ProviderName,
     /// The server as it is remembered during the sign-in.
-    before: Option<Server>,
+    pub(super) before: Option<Server>,
 }
 
 impl Prepared {
@@ -183,15 +174,6 @@ impl Prepared {
             provider,
             before: None,
         }
-    }
-
-    /// What remembers the server when its session is stored.
-    pub(super) fn commit(&self) -> Arc<Commit> {
-        Arc::new(Commit {
-            server: self.provider.server(),
-            before: self.before.clone(),
-            state: Mutex::default(),
-        })
     }
 }
 
@@ -237,21 +219,6 @@ fn unnamed() -> Failure {
     Failure::Usage(
         "name the server with --issuer URL, --preset NAME or --token-endpoint URL".into(),
     )
-}
-
-/// A name belongs to one server until the user forgets that: sessions of it may be in any file.
-fn taken(before: &Server) -> Failure {
-    Failure::Config {
-        message: format!(
-            "the name {} belongs to {}",
-            before.name,
-            description(before)
-        ),
-        advice: format!(
-            "choose another name with --name, or run `llm-auth logout {} --forget-server` first",
-            before.name
-        ),
-    }
 }
 
 /// Refuses to lead the sessions of a server elsewhere while one is stored.
@@ -308,16 +275,6 @@ fn check_sessions(server: &Server) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Where a server is, and its API, for a message.
-pub(super) fn description(server: &Server) -> String {
-    let at = server.issuer.clone();
-    let at = at.unwrap_or_else(|| server.endpoints.token.host());
-    match &server.endpoints.api_base {
-        Some(api) => format!("the server at {at} for {api}"),
-        None => format!("the server at {at}"),
-    }
 }
 
 /// What the flags say.

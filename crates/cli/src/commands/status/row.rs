@@ -33,7 +33,7 @@ pub(super) struct Row {
     scope: Option<String>,
     api_base: Option<String>,
     /// Why the endpoints of the environment are not for this session.
-    endpoints_refused: Option<String>,
+    pub(super) endpoints_refused: Option<String>,
     /// The API that the session names and that must not have its access token.
     api_ignored: Option<String>,
     identity: Option<String>,
@@ -226,7 +226,8 @@ impl Row {
             say("clock", &text);
         }
         if let Some(base) = &self.api_base {
-            say("API", base);
+            // Some MCP servers have a key in it.
+            say("API", base.split('?').next().unwrap_or_default());
         }
         for careful in [&self.endpoints_refused, &self.api_ignored]
             .into_iter()

@@ -60,11 +60,14 @@ fn a_file_of_a_server_that_is_edited_leads_no_token_elsewhere() {
             done.assert_no_secret(&[before.0.as_str().unwrap()]);
         }
         assert_eq!(tokens(read(&session)), before, "{member}");
+        let shown = user.run(&["status", "company"]);
+        assert!(shown.out.contains("warning"), "{shown:?}");
+        assert_eq!(user.run(&["status", "--check"]).code, Some(3));
         let done = user.run(&["logout", "company"]);
-        assert!(
-            done.err.contains("did not confirm the revocation"),
-            "{done:?}"
-        );
+        assert_eq!(done.code, Some(1), "{member}: {done:?}");
+        assert_eq!(tokens(read(&session)), before, "{member}");
+        let done = user.run(&["logout", "company", "--local"]);
+        assert_eq!(done.code, Some(0), "{member}: {done:?}");
         assert_eq!(stranger.seen(), "", "{member}");
     }
 }

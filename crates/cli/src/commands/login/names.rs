@@ -1,0 +1,55 @@
+//! Whose a name is.
+
+use llm_auth::oidc::Server;
+
+use crate::error::Failure;
+use crate::providers::servers;
+
+/// The server that is remembered under a name.
+pub(super) fn load(name: &str) -> Result<Option<Server>, Failure> {
+    servers::load(name).map_err(|why| Failure::Config {
+        message: format!("{name}: {why}"),
+        advice: "delete that file, or choose another name with --name".into(),
+    })
+}
+
+/// A name belongs to one server until the user forgets that: sessions of it may be in any file.
+pub(super) fn taken(before: &Server) -> Failure {
+    Failure::Config {
+        message: format!(
+            "the name {} belongs to {}",
+            before.name,
+            description(before)
+        ),
+        advice: format!(
+            "choose another name with --name, or run `llm-auth logout {} --forget-server` first",
+            before.name
+        ),
+    }
+}
+
+/// The error if another sign-in was first.
+pub(super) fn taken_by_another(now: &Server) -> Failure {
+    Failure::Config {
+        message: format!(
+            "another sign-in has meanwhile given the name {} to {}: nothing is stored",
+            now.name,
+            description(now)
+        ),
+        advice: "sign in again with another name: --name".into(),
+    }
+}
+
+/// Where a server is, and its API, for a message.
+pub(super) fn description(server: &Server) -> String {
+    let at = server.issuer.clone();
+    let at = at.unwrap_or_else(|| server.endpoints.token.host());
+    match &server.endpoints.api_base {
+        // Some MCP servers have a key in its query.
+        Some(api) => {
+            let api = api.as_str().split('?').next().unwrap_or_default();
+            format!("the server at {at} for {api}")
+        }
+        None => format!("the server at {at}"),
+    }
+}
