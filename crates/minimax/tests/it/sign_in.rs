@@ -132,7 +132,9 @@ async fn a_session_remembers_where_it_is_from() -> TestResult {
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     let client = "client_id 659cf4c1-615c-45f6-a5f6-4bf15eb476e5";
-    assert_eq!(data, [client, "dialect mmx", "region cn"]);
+    // The response names no API, so the one at this server is recorded.
+    let api = format!("api_base {}/anthropic", server.base_url());
+    assert_eq!(data, [&api, client, "dialect mmx", "region cn"]);
     assert_eq!(session.notification.as_deref(), Some("Welcome"));
     Ok(())
 }
