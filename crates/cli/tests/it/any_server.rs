@@ -52,7 +52,7 @@ fn a_server_is_a_provider_by_its_name_from_the_first_sign_in_on() {
 fn a_registration_outlives_a_sign_out_until_the_server_is_forgotten() {
     let user = User::new();
     sign_in(&user, "company");
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     assert_eq!(user.run(&["logout", "company"]).code, Some(0));
     assert!(file.exists());
     assert_eq!(user.run(&["login", "company"]).code, Some(0));
@@ -166,7 +166,7 @@ fn a_preset_file_of_the_user_needs_no_release() {
 fn a_sign_in_that_is_declined_changes_nothing_of_what_is_remembered() {
     let user = User::new();
     sign_in(&user, "company");
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     let before = read(&file);
     user.kit.standard().set_approval(Approval::Deny);
     let done = user.run(&["login", "company", "--scope", "made-up"]);
@@ -180,7 +180,7 @@ fn a_sign_in_that_is_declined_changes_nothing_of_what_is_remembered() {
 fn what_a_later_version_remembers_of_a_server_stays() {
     let user = User::new();
     sign_in(&user, "company");
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     let mut server = read(&file);
     server["later"] = "made-up".into();
     server["endpoints"]["later"] = "made-up".into();
@@ -198,7 +198,7 @@ fn what_a_later_version_remembers_of_a_server_stays() {
 fn a_file_that_is_no_server_is_named_by_doctor_and_quoted_by_nothing() {
     let user = User::new();
     sign_in(&user, "company");
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     std::fs::write(&file, r#"{"name":"company","made-up-secret":"#).unwrap();
     let doctor = user.run(&["doctor", "--offline"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
@@ -233,7 +233,7 @@ fn claiming_preset(user: &User, token: &str) -> String {
 fn a_preset_that_claims_an_issuer_does_not_get_the_sessions_of_a_name() {
     let user = User::new();
     sign_in(&user, "company");
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     let before = read(&file);
     // No server listens there.
     let preset = claiming_preset(&user, "http://127.0.0.1:9/token");
@@ -297,24 +297,13 @@ fn a_server_whose_first_sign_in_fails_is_not_remembered() {
     ];
     let done = user.run(&[&["login", "oidc", "--device"], &named[..]].concat());
     assert_eq!(done.code, Some(5), "{done:?}");
-    assert!(
-        !user
-            .directory
-            .path()
-            .join("home/servers/company.json")
-            .exists()
-    );
+    assert!(!user.server_file("company").exists());
     // One that is remembered stays.
     user.kit.standard().set_approval(Approval::Auto);
     sign_in(&user, "company");
     user.kit.standard().set_approval(Approval::Deny);
     assert_eq!(user.run(&["login", "company"]).code, Some(5));
-    assert!(
-        user.directory
-            .path()
-            .join("home/servers/company.json")
-            .exists()
-    );
+    assert!(user.server_file("company").exists());
 }
 
 #[test]

@@ -114,6 +114,12 @@ impl User {
         sessions.join(provider).join(format!("{account}.json"))
     }
 
+    /// The file of a server of the user's own.
+    pub(crate) fn server_file(&self, name: &str) -> PathBuf {
+        let servers = self.directory.path().join("home/servers");
+        servers.join(format!("{name}.json"))
+    }
+
     pub(crate) fn stored(&self, provider: &str) -> Value {
         read(&self.file(provider, "default"))
     }

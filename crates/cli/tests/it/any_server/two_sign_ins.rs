@@ -80,7 +80,7 @@ fn a_name_is_its_server_s_until_the_user_forgets_that() {
     let user = User::new();
     sign_in(&user, NAME);
     assert_eq!(user.run(&["logout", NAME]).code, Some(0));
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     let before = std::fs::read(&file).unwrap();
     let other = another();
     let issuer = format!("{}/standard", other.base_url());
@@ -103,11 +103,5 @@ fn a_call_that_is_refused_before_the_sign_in_remembers_nothing() {
         let done = user.run(&words(&issuer, &more));
         assert_ne!(done.code, Some(0), "{done:?}");
     }
-    assert!(
-        !user
-            .directory
-            .path()
-            .join("home/servers/company.json")
-            .exists()
-    );
+    assert!(!user.server_file("company").exists());
 }

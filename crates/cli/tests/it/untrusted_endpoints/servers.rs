@@ -10,7 +10,7 @@ use crate::support::user::User;
 fn no_variable_leads_the_client_secret_of_a_server_elsewhere() {
     let (user, stranger) = (User::new(), Stranger::new());
     sign_in(&user, "company");
-    let file = user.directory.path().join("home/servers/company.json");
+    let file = user.server_file("company");
     let mut server = read(&file);
     server["client"]["secret"] = "made-up-secret".into();
     std::fs::write(&file, server.to_string()).unwrap();
@@ -33,7 +33,7 @@ fn a_file_of_a_server_that_is_edited_leads_no_token_elsewhere() {
     for member in ["token", "revocation", "userinfo", "api_base"] {
         let (user, stranger) = (User::new(), Stranger::new());
         sign_in(&user, "company");
-        let file = user.directory.path().join("home/servers/company.json");
+        let file = user.server_file("company");
         let mut server = read(&file);
         server["endpoints"][member] = stranger.url("/x").into();
         std::fs::write(&file, server.to_string()).unwrap();
