@@ -17,9 +17,13 @@ pub(crate) fn run() -> Result<(), String> {
         }
     }
     tidy::run()?;
+    let threads = test_threads();
     for package in &packages {
         for features in package.extremes() {
-            cargo(&["test", "-p", &package.name, "--features", &features], &[])?;
+            cargo(
+                &["test", "-p", &package.name, "--features", &features],
+                &[("RUST_TEST_THREADS", &threads)],
+            )?;
         }
     }
     wrappers::run(&[])?;
@@ -29,6 +33,12 @@ pub(crate) fn run() -> Result<(), String> {
     features::run(&packages)?;
     publish::run()?;
     deny::run()
+}
+
+/// Most tests wait for processes and for servers, so more of them fit at once than there are processors.
+fn test_threads() -> String {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (3 * processors).to_string()
 }
 
 /// A link that only one set of features can follow breaks the page that docs.rs makes of another.

@@ -325,8 +325,8 @@ impl Server {
         }
     }
 
-    /// Whether credentials go only to servers that those of `before` go to: then a session that was made
-    /// with `before` can be used with this one.
+    /// Whether credentials go only to servers that those of `before` go to, and tokens are for the same
+    /// API: then a session that was made with `before` can be used with this one.
     ///
     /// # Examples
     ///
@@ -347,23 +347,31 @@ impl Server {
         self.is_covered_by(&before.recipients())
     }
 
-    /// Whether each recipient is one that was recorded and got as much.
+    /// Whether each recipient is one that was recorded and got as much, and the tokens are for the same.
     fn is_covered_by(&self, recorded: &str) -> bool {
         let recorded: Vec<_> = recorded
             .split(", ")
             .filter_map(|entry| entry.split_once(' '))
             .collect();
-        self.recipient_list().all(|(role, url)| {
-            let former: &[&str] = match role {
-                "token" => &["token"],
-                // It gets refresh tokens.
-                "revocation" => &["token", "revocation"],
-                "userinfo" => &["token", "revocation", "userinfo"],
-                _ => &["api"],
-            };
-            let mut recorded = recorded.iter();
-            recorded.any(|(known, at)| *at == url && former.contains(known))
-        })
+        // A refresh names these.
+        let is_same_target = ["resource", "audience", "mcp"].into_iter().all(|role| {
+            let before = recorded.iter().find(|(known, _)| *known == role);
+            let now = self.recipient_list().find(|(known, _)| *known == role);
+            before.map(|(_, text)| *text) == now.as_ref().map(|(_, text)| text.as_str())
+        });
+        is_same_target
+            && self.recipient_list().all(|(role, url)| {
+                let former: &[&str] = match role {
+                    "resource" | "audience" | "mcp" => return true,
+                    "token" => &["token"],
+                    // It gets refresh tokens.
+                    "revocation" => &["token", "revocation"],
+                    "userinfo" => &["token", "revocation", "userinfo"],
+                    _ => &["api"],
+                };
+                let mut recorded = recorded.iter();
+                recorded.any(|(known, at)| *at == url && former.contains(known))
+            })
     }
 
     fn recipients(&self) -> String {
@@ -372,7 +380,8 @@ impl Server {
         named.collect::<Vec<_>>().join(", ")
     }
 
-    /// The origins of the endpoints that get tokens, and the API, one audience of which is at a path.
+    /// The origins of the endpoints that get tokens, the API, one audience of which is at a path, and what
+    /// tokens are requested for.
     fn recipient_list(&self) -> impl Iterator<Item = (&'static str, String)> {
         let endpoints = &self.endpoints;
         let recipients = [
@@ -383,6 +392,9 @@ impl Server {
             ),
             ("userinfo", endpoints.userinfo.as_ref().map(SecureUrl::base)),
             ("api", endpoints.api_base.as_ref().map(ToString::to_string)),
+            ("resource", self.resource.as_deref().map(one_entry)),
+            ("audience", self.audience.as_deref().map(one_entry)),
+            ("mcp", self.is_mcp.then(|| "server".to_owned())),
         ];
         let recipients = recipients.into_iter();
         recipients.filter_map(|(role, url)| Some((role, url?)))
@@ -434,6 +446,11 @@ impl Server {
         flows.sort_by_key(|flow| (flow.kind() == FlowKind::Device) != self.prefers_device);
         flows
     }
+}
+
+/// A text that a list of entries can hold.
+fn one_entry(text: &str) -> String {
+    text.replace(',', "%2C")
 }
 
 impl ProviderSpec for Server {

@@ -141,7 +141,11 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         store,
         policy: Policy { key, named },
         managers: Mutex::default(),
-        commit: Arc::new(Commit::new(provider.server(), prepared.before)),
+        commit: Arc::new(Commit::new(
+            provider.server(),
+            prepared.before,
+            session.selector.store.is_none(),
+        )),
     };
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);
@@ -172,6 +176,16 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     };
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
+    if signed_in.is_err() {
+        let file = login.stored_in();
+        login.commit.settle(file.is_some());
+        if let (Some(file), Err(Failure::Session(_))) = (&file, &signed_in) {
+            say(&format!(
+                "The session could be stored after all: it is in {}.",
+                file.display()
+            ));
+        }
+    }
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
         // A server that has lost a client shows that in the browser alone.

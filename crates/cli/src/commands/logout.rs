@@ -15,6 +15,7 @@ use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
+use crate::shell_quote::quoted;
 use crate::time;
 use crate::ui::events::Event;
 use crate::ui::streams::say;
@@ -143,9 +144,11 @@ fn forget_server(provider: ProviderName) -> Result<String, Failure> {
     let _held = servers::hold(name)?;
     let others = provider.accounts(&store).stored()?;
     if let Some(other) = others.first() {
+        let account = printable(other.account());
         return Ok(format!(
-            "The server {name} is still remembered: its account {} is signed in.",
-            printable(other.account())
+            "The server {name} is still remembered: its account {account} is signed in. To end that \
+             too: `llm-auth logout {name} --account {} --forget-server`",
+            quoted(&account)
         ));
     }
     servers::forget(name)?;

@@ -143,6 +143,11 @@ pub(crate) fn hold(name: &str) -> Result<Held, Failure> {
 
 /// Checks that a server can be remembered.
 pub(crate) fn check_writable(name: &str) -> Result<(), Failure> {
+    let own = file(name)?;
+    if own.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        let error = io::Error::other("it is no regular file; put one in its place");
+        return Err(cannot("write", &own, &error));
+    }
     let mut probe = file(name)?.into_os_string();
     probe.push(format!(".probe-{}", std::process::id()));
     let probe = PathBuf::from(probe);

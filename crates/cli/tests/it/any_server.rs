@@ -268,7 +268,7 @@ fn another_api_needs_another_name_while_a_session_is_stored() {
             flag,
             "https://other.example/v1",
         ]);
-        done.assert_failed(1, "whose sessions are kept");
+        done.assert_failed(1, "could not be used with what this call changes");
     }
 }
 

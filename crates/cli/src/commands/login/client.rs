@@ -83,7 +83,10 @@ async fn registered(
         });
     };
     if args.redirect_port.is_none() {
-        server.redirect.ports = vec![free_port()?];
+        // Those of a preset are what the server accepts.
+        let mut ports = server.redirect.ports.iter().copied();
+        let free = ports.find(|port| !is_taken(&[*port]));
+        server.redirect.ports = vec![free.map_or_else(free_port, Ok)?];
     }
     let redirect = &server.redirect;
     let host = match redirect.host {

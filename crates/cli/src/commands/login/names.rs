@@ -1,9 +1,11 @@
 //! Whose a name is.
 
 use llm_auth::oidc::Server;
+use llm_auth_core::{SessionKey, printable};
 
 use crate::error::Failure;
 use crate::providers::servers;
+use crate::shell_quote::quoted;
 
 /// The server that is remembered under a name.
 pub(super) fn load(name: &str) -> Result<Option<Server>, Failure> {
@@ -38,6 +40,26 @@ pub(super) fn taken_by_another(now: &Server) -> Failure {
         ),
         advice: "sign in again with another name: --name".into(),
     }
+}
+
+/// The error if another sign-in is doing the same.
+pub(super) fn changed_meanwhile(server: &Server) -> Failure {
+    Failure::Config {
+        message: format!(
+            "another sign-in has just changed the server {}: nothing was registered or stored",
+            server.name
+        ),
+        advice: "run the same command again".into(),
+    }
+}
+
+/// The commands that end these sessions.
+pub(super) fn sign_outs(keys: &[SessionKey]) -> Vec<String> {
+    let lines = keys.iter().map(|key| {
+        let account = quoted(&printable(key.account()));
+        format!("`llm-auth logout {} --account {account}`", key.provider())
+    });
+    lines.collect()
 }
 
 /// Where a server is, and its API, for a message.

@@ -6,7 +6,7 @@ use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
 use super::client::with_client;
-use super::names::{description, load, taken, taken_by_another};
+use super::names::{changed_meanwhile, description, load, sign_outs, taken};
 use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderName, servers};
@@ -105,7 +105,8 @@ async fn remembered(
     http: &HttpClient,
 ) -> Result<Prepared, Failure> {
     let before = load(&server.name)?;
-    let same = before.as_ref().filter(|before| server.is_same(before));
+    let is_same = |before: &&Server| server.is_same(before) && server.is_mcp == before.is_mcp;
+    let same = before.as_ref().filter(is_same);
     match (&before, same) {
         (_, Some(before)) => server.take_over(before),
         (Some(before), None) => return Err(taken(before)),
@@ -127,15 +128,16 @@ async fn with_flags(
     http: &HttpClient,
 ) -> Result<Prepared, Failure> {
     apply(&mut server, args);
-    if let Some(before) = &before {
-        let target = |server: &Server| {
-            let api = server.endpoints.api_base.clone();
-            (api, server.resource.clone(), server.audience.clone())
-        };
-        // The tokens of its sessions are for the API that it had, and go where they went.
-        if target(&server) != target(before) || !server.goes_where(before) {
-            check_unused(before)?;
-        }
+    if let Some(before) = &before
+        && !server.goes_where(before)
+    {
+        check_unused(before)?;
+    }
+    // Held until a client that is registered is remembered, so that two sign-ins register one each.
+    let held = servers::hold(&server.name)?;
+    let now = load(&server.name)?;
+    if now != before {
+        return Err(changed_meanwhile(&server));
     }
     // What cannot be written would lose a client that is registered first.
     servers::check_writable(&server.name)?;
@@ -147,13 +149,10 @@ async fn with_flags(
         let mut kept = before.clone().unwrap_or_else(|| server.clone());
         kept.client.clone_from(&server.client);
         kept.redirect = server.redirect.clone();
-        let _held = servers::hold(&kept.name)?;
-        match load(&kept.name)? {
-            now if now == before => servers::save(&kept)?,
-            now => return Err(taken_by_another(now.as_ref().unwrap_or(&kept))),
-        };
+        servers::save(&kept)?;
         before = Some(kept);
     }
+    drop(held);
     Ok(Prepared {
         provider: ProviderName::of_server(server),
         before,
@@ -225,18 +224,19 @@ fn unnamed() -> Failure {
 fn check_unused(before: &Server) -> Result<(), Failure> {
     let store = directories::open(&SessionSelector::default())?;
     let provider = ProviderName::of_server(before.clone());
-    if provider.accounts(&store).stored()?.is_empty() {
+    let stored = provider.accounts(&store).stored()?;
+    if stored.is_empty() {
         return Ok(());
     }
     Err(Failure::Config {
         message: format!(
-            "the name {} belongs to {}, whose sessions are kept",
+            "the sessions of {} are for {}, and could not be used with what this call changes",
             before.name,
             description(before)
         ),
         advice: format!(
-            "choose another name with --name, or run `llm-auth logout {}` first",
-            before.name
+            "sign out of them first: {}; or sign in under another name",
+            sign_outs(&stored).join(", ")
         ),
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! See decision 0027.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use llm_auth_core::{
@@ -46,11 +47,12 @@ impl Login {
         prompt: &LoginPrompt,
     ) -> Result<SignedIn, Failure> {
         let (policy, commit) = (self.policy.clone(), Arc::clone(&self.commit));
+        let key = policy.key.clone();
         let fits = move |new: &OAuthToken, stored: Option<&OAuthToken>| {
-            policy.judge(new, stored) == Verdict::Fits && commit.remember(new)
+            policy.judge(new, stored) == Verdict::Fits && commit.remember(&key, new)
         };
         let inserted = pending.authenticate(prompt, fits).await;
-        self.commit.end()?;
+        self.commit.end(inserted.is_ok())?;
         match inserted? {
             Insertion::Stored(stored) => Ok(SignedIn {
                 manager: self.manager(&self.policy.key),
@@ -84,12 +86,12 @@ impl Login {
         // Another process may take an account's name at the same moment.
         for _ in 0..MOST_NAMES {
             let manager = self.manager(&key);
-            let commit = Arc::clone(&self.commit);
+            let (commit, own) = (Arc::clone(&self.commit), key.clone());
             let fits = move |new: &OAuthToken, stored: Option<&OAuthToken>| {
-                may_replace(new, stored) && commit.remember(new)
+                may_replace(new, stored) && commit.remember(&own, new)
             };
             let inserted = manager.insert_session_if(token, fits).await;
-            self.commit.end()?;
+            self.commit.end(inserted.is_ok())?;
             match inserted? {
                 Insertion::Stored(stored) => {
                     if self.policy.makes_current(verdict, kept.as_ref()) {
@@ -146,16 +148,22 @@ impl Login {
         managers.clone()
     }
 
-    pub(super) fn after_interruption(&self) -> String {
-        for manager in self.managers() {
-            // Another sign-in may have stored one.
+    /// The file that holds the session of this sign-in; another one may have stored its own.
+    pub(super) fn stored_in(&self) -> Option<PathBuf> {
+        let managers = self.managers();
+        let mut files = managers.iter().filter(|manager| {
             let stored = self.store.read(manager.key()).ok().flatten();
-            if stored.is_some_and(|stored| self.commit.has_stored(&stored)) {
-                return format!(
-                    "interrupted, but signed in: the session is stored in {}",
-                    self.store.path(manager.key()).display()
-                );
-            }
+            stored.is_some_and(|stored| self.commit.is_of(&stored))
+        });
+        files.next().map(|manager| self.store.path(manager.key()))
+    }
+
+    pub(super) fn after_interruption(&self) -> String {
+        if let Some(file) = self.stored_in() {
+            return format!(
+                "interrupted, but signed in: the session is stored in {}",
+                file.display()
+            );
         }
         match self.provider.server() {
             None => "interrupted; nothing was changed",

@@ -12,7 +12,9 @@ const NAME: &str = "company";
 
 fn words<'a>(issuer: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let client = ["--client-id", "testkit-client", "--name", NAME];
-    let server = ["login", "oidc", "--json", "--issuer", issuer];
+    let server = [
+        "login", "oidc", "--json", "--flow", "browser", "--issuer", issuer,
+    ];
     [&server[..], &client, more].concat()
 }
 
@@ -104,4 +106,73 @@ fn a_call_that_is_refused_before_the_sign_in_remembers_nothing() {
         assert_ne!(done.code, Some(0), "{done:?}");
     }
     assert!(!user.server_file("company").exists());
+}
+
+#[test]
+fn a_sign_in_for_another_api_or_resource_leaves_a_session_that_came_meanwhile_usable() {
+    for flag in ["--api-base", "--resource", "--audience"] {
+        let user = User::new();
+        sign_in(&user, NAME);
+        assert_eq!(user.run(&["logout", NAME]).code, Some(0));
+        let more = ["--account", "two", flag, "https://other.example/v1"];
+        let done = waiting(&user, &more, |url| {
+            let first = user.run(&["login", NAME]);
+            assert_eq!(first.code, Some(0), "{first:?}");
+            browse(url);
+        });
+        done.assert_failed(1, "could not be used after this one");
+        assert!(
+            done.err
+                .contains("llm-auth logout company --account default")
+        );
+        assert_usable(&user);
+        let refreshed = user.run(&["token", NAME, "--force-refresh"]);
+        assert_eq!(refreshed.code, Some(0), "{flag}: {refreshed:?}");
+        assert!(!user.file(NAME, "two").exists());
+    }
+}
+
+#[test]
+fn a_session_for_one_resource_is_not_refreshed_for_another() {
+    let user = User::new();
+    let done = waiting(&user, &["--resource", "https://one.example"], browse);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let file = user.server_file(NAME);
+    let mut server = crate::support::session_file::read(&file);
+    server["resource"] = "https://other.example".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let refreshes = user.kit.standard().counters().refreshes;
+    user.run(&["token", NAME, "--force-refresh"])
+        .assert_failed(1, "names other servers");
+    assert_eq!(user.kit.standard().counters().refreshes, refreshes);
+}
+
+#[test]
+fn a_sign_in_whose_session_cannot_be_stored_leaves_the_server_as_it_was() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let before = std::fs::read(user.server_file(NAME)).unwrap();
+    let sessions = user.directory.path().join("home/sessions").join(NAME);
+    let more = ["--account", "two", "--scope", "openid email"];
+    let done = waiting(&user, &more, |url| {
+        // The name that a new file has until it is whole.
+        std::fs::create_dir_all(sessions.join(".two.json.tmp/x")).unwrap();
+        browse(url);
+    });
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(!user.file(NAME, "two").exists());
+    assert_eq!(std::fs::read(user.server_file(NAME)).unwrap(), before);
+    assert_usable(&user);
+}
+
+#[test]
+fn a_server_that_is_no_regular_file_is_refused_before_anything_is_asked() {
+    let user = User::new();
+    let file = user.server_file(NAME);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("elsewhere.json", &file).unwrap();
+    let issuer = format!("{}/standard", user.kit.base_url());
+    user.run(&words(&issuer, &[]))
+        .assert_failed(1, "it is no regular file");
+    assert_eq!(user.kit.standard().counters().logins_ok, 0);
 }
