@@ -151,6 +151,17 @@ pub trait AuthProvider: Debug + Send + Sync {
         Ok(())
     }
 
+    /// Checks that a session was made with this provider as it is configured: a manager hands out no
+    /// token of another one, which a sign-in may have stored meanwhile. By default any may be.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it was made for other servers.
+    fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        let _: &OAuthToken = session;
+        Ok(())
+    }
+
     /// Why a general-purpose program, such as a command, must not hand out access tokens of this
     /// provider, if its terms forbid it.
     fn no_hand_out(&self) -> Option<&str> {
@@ -229,6 +240,10 @@ impl<P: AuthProvider + ?Sized> AuthProvider for Arc<P> {
 
     fn check_session(&self, session: &OAuthToken) -> Result<()> {
         (**self).check_session(session)
+    }
+
+    fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        (**self).check_issued(session)
     }
 
     fn no_hand_out(&self) -> Option<&str> {

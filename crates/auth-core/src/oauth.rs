@@ -24,6 +24,7 @@ pub use self::config::{
     OAuthConfig,
 };
 pub use self::endpoints::{EndpointOverrides, Endpoints};
+pub use self::protocol::check_api_header;
 pub use self::provider::OAuthProvider;
 pub use self::requests::RequestRules;
 pub use self::spec::{Call, CallbackOutcome, ProviderSpec, SignInStart};

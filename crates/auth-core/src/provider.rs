@@ -20,7 +20,7 @@ pub use crate::http::response::Response;
 pub use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
 pub use crate::oauth::{
     Call, CallbackOutcome, Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules,
-    OAuthConfig, RequestRules, SignInStart,
+    OAuthConfig, RequestRules, SignInStart, check_api_header,
 };
 pub use crate::origin::Recipients;
 pub use crate::pkce::Pkce;

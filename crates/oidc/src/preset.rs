@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::discovery::discover;
-use crate::provider::{Endpoints, LoopbackRedirect};
+use crate::provider::{Endpoints, LoopbackRedirect, check_api_header};
 use crate::server::{Server, ServerClient};
 use crate::values::{filled, placeholder};
 use crate::{Error, ErrorKind, HttpClient, Result, SecureUrl};
@@ -312,6 +312,9 @@ impl Preset {
     fn check(&self) -> Result<()> {
         if self.issuer.is_none() && self.endpoints.is_none() {
             return Err(no_server(&self.name));
+        }
+        for (name, value) in &self.api_headers {
+            check_api_header(name, value)?;
         }
         let mut used = BTreeSet::new();
         for text in self.clone().templates() {

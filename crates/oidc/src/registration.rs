@@ -135,6 +135,10 @@ pub async fn register(
     }
 }
 
+/// The longest id and the longest secret of a client, in bytes: both are stored, and sent in each
+/// request.
+const LONGEST: usize = 16 * 1024;
+
 fn read(fields: &JsonObject, host: &str) -> Result<ServerClient> {
     let Some(id) = fields.text("client_id") else {
         return Err(Error::new(
@@ -142,9 +146,18 @@ fn read(fields: &JsonObject, host: &str) -> Result<ServerClient> {
             format!("{host} registered a client without a `client_id`"),
         ));
     };
+    let secret = fields.text("client_secret");
+    if id.len().max(secret.map_or(0, str::len)) > LONGEST {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "{host} registered a client with an id or a secret of more than {LONGEST} bytes"
+            ),
+        ));
+    }
     let mut client = ServerClient::new(id);
     client.is_registered = true;
-    client.secret = fields.text("client_secret").map(Secret::from);
+    client.secret = secret.map(Secret::from);
     // The response counts, not what was asked for. A secret without a word on its use is for the
     // default (RFC 7591 section 2).
     client.auth = match fields.text("token_endpoint_auth_method") {
@@ -195,6 +208,18 @@ mod tests {
     fn fields(body: &str) -> JsonObject {
         let at = SecureUrl::known("https://a.example/register");
         Response::for_test(&at, 201, body).json().unwrap()
+    }
+
+    #[test]
+    fn a_client_that_is_too_long_to_be_stored_is_refused() {
+        let long = "x".repeat(LONGEST + 1);
+        for body in [
+            format!(r#"{{"client_id":"{long}"}}"#),
+            format!(r#"{{"client_id":"c","client_secret":"{long}"}}"#),
+        ] {
+            let error = read(&fields(&body), "a.example").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+        }
     }
 
     #[test]

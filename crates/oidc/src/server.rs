@@ -1,6 +1,7 @@
 //! A server as it is remembered: all that a sign-in and a refresh need, without the network.
 
 mod client;
+mod recipients;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -9,14 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::client::ServerClient;
+use self::recipients::RECIPIENTS;
 use crate::metadata::Metadata;
 use crate::provider::{
     Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules, LoopbackRedirect,
-    OAuthConfig, Operation, Recipients,
+    OAuthConfig, Operation,
 };
-use crate::{
-    ClientCredentials, Error, ErrorKind, FlowKind, OAuthToken, ProviderSpec, Result, SecureUrl,
-};
+use crate::{ClientCredentials, FlowKind, OAuthToken, ProviderSpec, Result, SecureUrl};
 
 /// The scopes that let a userinfo endpoint report an e-mail address (OpenID Connect Core section
 /// 5.4).
@@ -24,9 +24,6 @@ const EMAIL: &str = "email";
 
 /// Where a session records how its client authenticates, if that is in the header.
 const CLIENT_AUTH: &str = "client_auth";
-/// Where a session records which servers get its tokens: a file that says otherwise later must not lead
-/// them elsewhere.
-const RECIPIENTS: &str = "recipients";
 const BASIC: &str = "client_secret_basic";
 
 /// An authorization server, and the client that signs in there.
@@ -216,34 +213,8 @@ impl Server {
         is_same_issuer && is_same_api
     }
 
-    /// Checks that a session was issued at the token endpoint of this server, and that its tokens still
-    /// go where they did then: a file that says otherwise must not lead them elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the hosts.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use llm_auth_oidc::provider::Endpoints;
-    /// use llm_auth_oidc::{OAuthToken, SecureUrl, Server};
-    ///
-    /// let token = SecureUrl::known("https://auth.example/token");
-    /// let session = OAuthToken::new("made-up".into(), None).issued_by(&token);
-    /// assert!(Server::new("company", Endpoints::new(token)).check_issued(&session).is_ok());
-    /// let other = Endpoints::new(SecureUrl::known("https://other.example/token"));
-    /// assert!(Server::new("company", other).check_issued(&session).is_err());
-    /// ```
-    pub fn check_issued(&self, session: &OAuthToken) -> Result<()> {
-        let token = &self.endpoints.token;
-        let recipients = Recipients::of_provider([token.clone()]);
-        recipients.permit(session, token)?;
-        self.check_recipients(session)
-    }
-
     /// Takes over what was remembered of the same server and what it does not say of itself: the
-    /// client, how it is redirected to, what it asks for, and the API.
+    /// client, how it is redirected to, what it asks for, the API, and what a preset said.
     ///
     /// # Examples
     ///
@@ -276,6 +247,26 @@ impl Server {
         if self.endpoints.api_base.is_none() {
             let api_base = &before.endpoints.api_base;
             self.endpoints.api_base.clone_from(api_base);
+        }
+        if self.title.is_empty() {
+            self.title.clone_from(&before.title);
+        }
+        if self.access_check.is_none() {
+            self.access_check.clone_from(&before.access_check);
+        }
+        // What a preset said, and a server does not describe.
+        self.scope_in_refresh |= before.scope_in_refresh;
+        for (members, former) in [
+            (
+                &mut self.authorization_parameters,
+                &before.authorization_parameters,
+            ),
+            (&mut self.error_codes, &before.error_codes),
+            (&mut self.api_headers, &before.api_headers),
+        ] {
+            if members.is_empty() {
+                members.clone_from(former);
+            }
         }
         self.unknown.clone_from(&before.unknown);
     }
@@ -325,104 +316,6 @@ impl Server {
         }
     }
 
-    /// Whether credentials go only to servers that those of `before` go to, and tokens are for the same
-    /// API: then a session that was made with `before` can be used with this one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use llm_auth_oidc::provider::Endpoints;
-    /// use llm_auth_oidc::{SecureUrl, Server};
-    ///
-    /// let endpoints = Endpoints::new(SecureUrl::known("https://auth.example/token"));
-    /// let before = Server::new("company", endpoints);
-    /// let mut server = before.clone();
-    /// server.endpoints.userinfo = Some(SecureUrl::known("https://auth.example/me"));
-    /// assert!(server.goes_where(&before));
-    /// server.endpoints.userinfo = Some(SecureUrl::known("https://other.example/me"));
-    /// assert!(!server.goes_where(&before));
-    /// ```
-    #[must_use]
-    pub fn goes_where(&self, before: &Self) -> bool {
-        self.is_covered_by(&before.recipients())
-    }
-
-    /// Whether each recipient is one that was recorded and got as much, and the tokens are for the same.
-    fn is_covered_by(&self, recorded: &str) -> bool {
-        let recorded: Vec<_> = recorded
-            .split(", ")
-            .filter_map(|entry| entry.split_once(' '))
-            .collect();
-        // A refresh names these.
-        let is_same_target = ["resource", "audience", "mcp"].into_iter().all(|role| {
-            let before = recorded.iter().find(|(known, _)| *known == role);
-            let now = self.recipient_list().find(|(known, _)| *known == role);
-            before.map(|(_, text)| *text) == now.as_ref().map(|(_, text)| text.as_str())
-        });
-        is_same_target
-            && self.recipient_list().all(|(role, url)| {
-                let former: &[&str] = match role {
-                    "resource" | "audience" | "mcp" => return true,
-                    "token" => &["token"],
-                    // It gets refresh tokens.
-                    "revocation" => &["token", "revocation"],
-                    "userinfo" => &["token", "revocation", "userinfo"],
-                    _ => &["api"],
-                };
-                let mut recorded = recorded.iter();
-                recorded.any(|(known, at)| *at == url && former.contains(known))
-            })
-    }
-
-    fn recipients(&self) -> String {
-        let named = self.recipient_list();
-        let named = named.map(|(role, url)| format!("{role} {url}"));
-        named.collect::<Vec<_>>().join(", ")
-    }
-
-    /// The origins of the endpoints that get tokens, the API, one audience of which is at a path, and what
-    /// tokens are requested for.
-    fn recipient_list(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let endpoints = &self.endpoints;
-        let recipients = [
-            ("token", Some(endpoints.token.base())),
-            (
-                "revocation",
-                endpoints.revocation.as_ref().map(SecureUrl::base),
-            ),
-            ("userinfo", endpoints.userinfo.as_ref().map(SecureUrl::base)),
-            ("api", endpoints.api_base.as_ref().map(ToString::to_string)),
-            ("resource", self.resource.as_deref().map(one_entry)),
-            ("audience", self.audience.as_deref().map(one_entry)),
-            ("mcp", self.is_mcp.then(|| "server".to_owned())),
-        ];
-        let recipients = recipients.into_iter();
-        recipients.filter_map(|(role, url)| Some((role, url?)))
-    }
-
-    fn check_recipients(&self, session: &OAuthToken) -> Result<()> {
-        let recorded = session.metadata.provider_data.get(RECIPIENTS);
-        if recorded.is_none_or(|recorded| self.is_covered_by(recorded)) {
-            return Ok(());
-        }
-        // The API may have a key in its query.
-        let named = self.recipient_list();
-        let named = named.map(|(role, url)| {
-            let url = url.split('?').next().unwrap_or_default();
-            format!("{role} {url}")
-        });
-        let named: Vec<_> = named.collect();
-        Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "{} names other servers than when the session was made ({}): nothing was sent; correct \
-                 its file, or sign in again",
-                self.name,
-                named.join(", ")
-            ),
-        ))
-    }
-
     fn lists(&self, method: &str) -> bool {
         let mut methods = self.auth_methods.iter().flatten();
         methods.any(|listed| listed == method)
@@ -446,11 +339,6 @@ impl Server {
         flows.sort_by_key(|flow| (flow.kind() == FlowKind::Device) != self.prefers_device);
         flows
     }
-}
-
-/// A text that a list of entries can hold.
-fn one_entry(text: &str) -> String {
-    text.replace(',', "%2C")
 }
 
 impl ProviderSpec for Server {
@@ -527,9 +415,13 @@ impl ProviderSpec for Server {
         config
     }
 
+    fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        self.check_recorded_recipients(session)
+    }
+
     /// A session keeps the way in which its client authenticates, as it keeps the client.
     fn config_for(&self, session: &OAuthToken) -> Result<Option<OAuthConfig>> {
-        self.check_recipients(session)?;
+        self.check_recorded_hosts(session)?;
         let data = &session.metadata.provider_data;
         let auth = match data.get(CLIENT_AUTH).map(String::as_str) {
             Some(BASIC) => ClientAuth::Basic,

@@ -218,7 +218,25 @@ impl PendingLogin {
         self.manager.insert_session_if(token, may_replace).await
     }
 
-    async fn ask(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+    /// Asks the server and the user, and stores nothing: give the session to
+    /// [`AuthManager::insert_session_if`], for a program that needs a moment before it is stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthManager::login`], without those of the store.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use llm_auth_core::Silent;
+    ///
+    /// # async fn run(manager: llm_auth_core::AuthManager) -> llm_auth_core::Result<()> {
+    /// let session = manager.begin_login().await?.ask(&Silent).await?;
+    /// manager.insert_session(session).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ask(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let shared = &self.manager.shared;
         let token = engine::inside(shared.foreign.provider.authenticate(prompt)).await;
         token.map_err(|error| shared.with_session(error))

@@ -105,7 +105,7 @@ impl Refresh<'_> {
         let session = self.session;
         let mut rejected: Option<Rejected> = None;
         loop {
-            let stored = session.check_owner(guard.load().await?)?;
+            let stored = session.check_usable(guard.load().await?)?;
             let stored = session.save_unsaved(guard, stored).await;
             let Some(stored) = stored.map_err(Failed::unsaved)? else {
                 session.snapshot.set(None);

@@ -113,7 +113,7 @@ impl Shared {
     /// The session as it is stored, read without the lock.
     pub(super) async fn read(&self) -> Result<Option<Arc<OAuthToken>>> {
         let seen = self.snapshot.epoch();
-        let stored = self.check_owner(self.foreign.load().await?)?.map(Arc::new);
+        let stored = self.check_usable(self.foreign.load().await?)?.map(Arc::new);
         // A session read without the lock may be outdated.
         self.snapshot
             .set_if_unchanged(seen, stored.clone().filter(is_usable));
@@ -132,6 +132,17 @@ impl Shared {
     pub(super) fn check_owner(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
         if let Some(token) = &stored {
             token.check_owner(self.key(), || self.foreign.store.location(self.key()))?;
+        }
+        Ok(stored)
+    }
+
+    /// Checks that its tokens may be handed out and refreshed: it is this session, and was made with
+    /// this provider.
+    pub(super) fn check_usable(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
+        let stored = self.check_owner(stored)?;
+        if let Some(token) = &stored {
+            let issued = self.foreign.provider.check_issued(token);
+            issued.map_err(|error| self.with_session(error))?;
         }
         Ok(stored)
     }

@@ -120,7 +120,7 @@ impl Shared {
 
     /// Stores the unsaved session, and returns it; `None` without one.
     async fn save_waiting_locked(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
-        let stored = self.check_owner(guard.load().await?)?;
+        let stored = self.check_usable(guard.load().await?)?;
         let before = stored.clone();
         let saved = self.save_unsaved(guard, stored).await?;
         Ok(saved.filter(|saved| before.is_none_or(|before| !before.has_same_tokens(saved))))

@@ -192,6 +192,7 @@ impl Protocol {
         let in_use = self.in_use(current)?;
         let config = &in_use.config;
         let recipients = in_use.of_tokens();
+        self.check_issued(current)?;
         let endpoint = recipients.permit(current, &config.endpoints.token)?;
         let client = in_use.client(current, endpoint)?;
         let form = requests::refresh(config, client.as_ref(), refresh).hiding(&current.access);
@@ -250,7 +251,12 @@ impl Protocol {
         endpoint.map(permit).transpose()
     }
 
+    pub(super) fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        self.spec.check_issued(session)
+    }
+
     pub(super) fn check_session(&self, session: &OAuthToken) -> Result<()> {
+        self.check_issued(session)?;
         for operation in [
             Operation::Refresh,
             Operation::Revocation,
@@ -287,7 +293,9 @@ impl Protocol {
         let default = config.endpoints.api_base.as_ref();
         let base = believed.or_else(|| default.filter(|api| permitted(api)).cloned());
         let headers = self.spec.api_headers(session, config)?;
-        headers.iter().try_for_each(check_header)?;
+        for (name, value) in &headers {
+            check_api_header(name, value)?;
+        }
         Ok(Api {
             base: base.map(|api| self.spec.api_base(&api)),
             headers,
@@ -297,7 +305,21 @@ impl Protocol {
 }
 
 /// A header may come from a file.
-fn check_header((name, value): &(String, String)) -> Result<()> {
+/// Checks that a header can be sent with each API call, besides that of the token.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] if it is no header, or `Authorization`.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::provider::check_api_header;
+///
+/// assert!(check_api_header("x-team", "models").is_ok());
+/// assert!(check_api_header("Authorization", "Bearer made-up").is_err());
+/// ```
+pub fn check_api_header(name: &str, value: &str) -> Result<()> {
     // The token has its own.
     let is_token = name.eq_ignore_ascii_case("authorization");
     if !is_token && HeaderName::from_bytes(name.as_bytes()).is_ok() && is_header_value(value) {

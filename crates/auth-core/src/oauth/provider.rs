@@ -292,6 +292,10 @@ impl<S: ProviderSpec + ?Sized> AuthProvider for OAuthProvider<S> {
         self.protocol.check_session(session)
     }
 
+    fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        self.protocol.check_issued(session)
+    }
+
     fn no_hand_out(&self) -> Option<&str> {
         self.protocol.config.no_hand_out.as_deref()
     }

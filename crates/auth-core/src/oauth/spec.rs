@@ -142,6 +142,18 @@ pub trait ProviderSpec: Debug + Send + Sync + 'static {
         Ok(CallbackOutcome::default())
     }
 
+    /// Checks that a session was made with this provider as it is configured, before a manager hands
+    /// out its tokens: another process may have stored one that was made with other servers. By default
+    /// any may be.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it was made for other servers.
+    fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+        let _: &OAuthToken = session;
+        Ok(())
+    }
+
     /// The API that a session itself names, if it is a URL that may receive a bearer token. None by
     /// default.
     fn named_api(&self, session: &OAuthToken) -> Option<SecureUrl> {

@@ -141,11 +141,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         store,
         policy: Policy { key, named },
         managers: Mutex::default(),
-        commit: Arc::new(Commit::new(
-            provider.server(),
-            prepared.before,
-            session.selector.store.is_none(),
-        )),
+        commit: Arc::new(Commit::new(provider.server(), prepared.before)),
     };
 
     let wish = (args.browser || args.no_browser).then_some(args.browser);

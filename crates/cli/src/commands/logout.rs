@@ -86,7 +86,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         && !args.local
         && sharer.is_none()
     {
-        trust::check_session(provider, &args.provider_args, &key, session)?;
+        trust::check_revocation(provider, &args.provider_args, &key, session)?;
         reader::check_revocation(&configured, &args.provider_args.trust, &key, session)?;
     }
     let manager = providers::manager(configured)
@@ -119,7 +119,8 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         ));
     }
     if args.forget_server {
-        say(&forget_server(provider)?);
+        let after = || "interrupted; signed out, but the server is still remembered".to_owned();
+        say(&runtime::run(Vec::new, forget_server(provider), after)?);
     }
     if !args.json {
         return Ok(());
@@ -137,11 +138,11 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
 }
 
 /// Forgets a server that no session needs any more, and says so.
-fn forget_server(provider: ProviderName) -> Result<String, Failure> {
+async fn forget_server(provider: ProviderName) -> Result<String, Failure> {
     let name = provider.name();
     let store = directories::open(&SessionSelector::default())?;
     // A sign-in must not store a session in between.
-    let _held = servers::hold(name)?;
+    let _held = servers::hold(name).await?;
     let others = provider.accounts(&store).stored()?;
     if let Some(other) = others.first() {
         let account = printable(other.account());

@@ -7,9 +7,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use llm_auth::oidc::Server;
 use llm_auth_core::files;
+use tokio::time::{Instant, sleep};
 
 use super::table;
 use crate::error::Failure;
@@ -19,6 +21,15 @@ use crate::system::files::LARGEST;
 
 /// Words of the command line that are no server.
 const RESERVED: [&str; 2] = ["oidc", "mcp"];
+
+/// How long another sign-in or sign-out may take to write what it has found out.
+const LOCK_WAIT: Duration = Duration::from_secs(20);
+
+/// How long another sign-in may take to register a client: two requests and their connections.
+const REGISTRATION_WAIT: Duration = Duration::from_secs(60);
+
+/// How often a lock is tried.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// The longest name: it is a part of file names.
 const LONGEST: usize = 60;
@@ -122,6 +133,10 @@ pub(crate) fn save(server: &Server) -> Result<PathBuf, Failure> {
     let file = file(&server.name)?;
     let written = serde_json::to_vec_pretty(server).map_err(io::Error::from);
     let written = written.and_then(|content| {
+        if content.len() as u64 > LARGEST {
+            let why = "it describes itself in more than 1 MiB";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         file.parent().map_or(Ok(()), files::make_directories)?;
         files::replace(&file, &content)
     });
@@ -131,14 +146,42 @@ pub(crate) fn save(server: &Server) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Locks the name of a server against other sign-ins and sign-outs.
-pub(crate) fn hold(name: &str) -> Result<Held, Failure> {
+/// Locks the name of a server against other sign-ins and sign-outs, for as long as it takes to write
+/// some files.
+pub(crate) async fn hold(name: &str) -> Result<Held, Failure> {
+    lock(name, ".lock", LOCK_WAIT).await
+}
+
+/// Locks the registration of a client for a name, which takes some requests.
+pub(crate) async fn hold_registration(name: &str) -> Result<Held, Failure> {
+    lock(name, ".registration.lock", REGISTRATION_WAIT).await
+}
+
+async fn lock(name: &str, ending: &str, wait: Duration) -> Result<Held, Failure> {
     let mut lock = file(name)?.into_os_string();
-    lock.push(".lock");
+    lock.push(ending);
     let lock = PathBuf::from(lock);
-    let directories = lock.parent().map_or(Ok(()), files::make_directories);
-    let held = directories.and_then(|()| settings::hold(files::open_or_create(&lock)?));
-    held.map_err(|error| cannot("lock", &lock, &error))
+    let deadline = Instant::now() + wait;
+    loop {
+        let directories = lock.parent().map_or(Ok(()), files::make_directories);
+        let held = directories.and_then(|()| settings::try_hold(files::open_or_create(&lock)?));
+        match held {
+            Ok(held) => return Ok(held),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Err(cannot("lock", &lock, &error));
+            }
+            Err(_held) if Instant::now() < deadline => sleep(LOCK_POLL).await,
+            Err(_held) => {
+                return Err(Failure::Config {
+                    message: format!(
+                        "another sign-in or sign-out of {name} has been running for {} s",
+                        wait.as_secs()
+                    ),
+                    advice: "try again when it has ended".into(),
+                });
+            }
+        }
+    }
 }
 
 /// Checks that a server can be remembered.

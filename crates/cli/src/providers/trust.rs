@@ -7,7 +7,7 @@
 //! See decision 0011.
 
 use llm_auth_core::provider::Recipients;
-use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SessionKey};
+use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SessionKey, printable};
 
 use super::args::ProviderArgs;
 use super::endpoints::{self, Entry};
@@ -16,6 +16,7 @@ use super::provider::Provider;
 use super::reader::Reader;
 use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
+use crate::shell_quote::quoted;
 use crate::ui::events::{Event, ForeignEndpoint};
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
@@ -30,6 +31,36 @@ pub(crate) fn check_session(
     let server = provider.server();
     let issued = server.map_or(Ok(()), |server| server.check_issued(session));
     issued.map_err(|error| error.with_session(key))?;
+    check_places(provider, args, key, session)
+}
+
+/// As [`check_session`], for a revocation: what its tokens are for does not matter then.
+pub(crate) fn check_revocation(
+    provider: ProviderName,
+    args: &ProviderArgs,
+    key: &SessionKey,
+    session: &OAuthToken,
+) -> Result<(), Failure> {
+    let server = provider.server();
+    let issued = server.map_or(Ok(()), |server| server.check_hosts(session));
+    issued.map_err(|error| Failure::Config {
+        message: format!("{key}: {}", chain(&error)),
+        advice: format!(
+            "remove it from this computer without revoking it: `llm-auth logout {} --account {} --local`",
+            key.provider(),
+            quoted(&printable(key.account()))
+        ),
+    })?;
+    check_places(provider, args, key, session)
+}
+
+/// Refuses a session that the environment would take elsewhere.
+fn check_places(
+    provider: ProviderName,
+    args: &ProviderArgs,
+    key: &SessionKey,
+    session: &OAuthToken,
+) -> Result<(), Failure> {
     let set = places_set(provider);
     if set.is_empty() {
         return Ok(());

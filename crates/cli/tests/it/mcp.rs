@@ -142,6 +142,39 @@ fn a_tool_that_wants_more_scopes_works_after_the_command_that_its_error_names() 
 }
 
 #[test]
+fn a_bridge_sends_no_token_of_a_server_that_takes_its_name_later() {
+    let user = user_of(StandardProvider::default());
+    let done = login(&user, &["--client-id", "testkit-client"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let mut agent = Agent::start(&user);
+    assert_eq!(agent.call("read")["result"]["content"][0]["text"], "read");
+
+    let other = Testkit::builder().approval(Approval::Auto);
+    let other = other.start_blocking().unwrap();
+    user.trust(&[user.kit.base_url(), other.base_url()]);
+    let forgotten = user.run(&["logout", NAME, "--forget-server"]);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    let url = format!("{}/standard/mcp", other.base_url());
+    let client = ["--client-id", "testkit-client", "--device"];
+    let done = user.run(&[&["login", "mcp", &url, "--name", NAME], &client[..]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+
+    let before = user.kit.standard().counters().chats_refused;
+    let response = agent.call("read");
+    let message = response["error"]["message"].as_str().unwrap();
+    assert!(message.contains("made for other servers"), "{message}");
+    assert!(message.contains("start this program again"), "{message}");
+    // Its own token, which the sign-out has revoked, and nothing after that.
+    let refused = user.kit.standard().counters().chats_refused;
+    assert_eq!(refused, before + 1);
+    agent.end();
+    // One that is started now goes to the other server.
+    let mut agent = Agent::start(&user);
+    assert_eq!(agent.call("read")["result"]["content"][0]["text"], "read");
+    agent.end();
+}
+
+#[test]
 fn a_document_is_the_client_id_of_every_request_at_a_server_that_takes_documents() {
     // No other client is known there.
     let user = user_of(StandardProvider::new(DOCUMENT).takes_client_documents());

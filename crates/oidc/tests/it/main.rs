@@ -3,8 +3,11 @@
 
 mod discovery;
 
+use llm_auth_core::MemoryTokenStore;
 use llm_auth_oidc::provider::Endpoints;
-use llm_auth_oidc::{ProviderSpec as _, SecureUrl, Server, ServerClient};
+use llm_auth_oidc::{
+    AuthManager, ErrorKind, OAuthToken, ProviderSpec as _, SecureUrl, Server, ServerClient,
+};
 use llm_auth_testkit::{Conformance, Failures};
 
 /// A server with everything that a sign-in can use.
@@ -21,6 +24,49 @@ fn server() -> Server {
     server.client = Some(ServerClient::new("native-cli"));
     server.scope = "openid email".into();
     server
+}
+
+#[tokio::test]
+async fn a_manager_hands_out_no_token_that_was_made_for_another_server() {
+    let store = MemoryTokenStore::new();
+    let manager = |server: Server| {
+        let builder = AuthManager::builder(server.provider());
+        builder.store(store.clone()).build()
+    };
+    let mut other = server();
+    other.resource = Some("https://other.example".into());
+    let (running, other) = (manager(server()), manager(other));
+    // What a sign-in of another process has stored under the same name.
+    let session = OAuthToken::new("made-up".into(), None);
+    let session = other.provider().import_session(session).unwrap();
+    other.insert_session(session).await.unwrap();
+    assert_eq!(other.token().await.unwrap().access.expose(), "made-up");
+    let error = running.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(
+        error.to_string().contains("made for other servers"),
+        "{error}"
+    );
+    assert!(running.refresh().await.is_err());
+    // It can be signed out, or replaced.
+    assert!(running.forget().await.unwrap());
+}
+
+#[test]
+fn a_server_that_describes_itself_again_keeps_what_its_preset_said() {
+    let mut before = server();
+    before.title = "Made-up".into();
+    before.api_headers.insert("x-team".into(), "models".into());
+    before
+        .error_codes
+        .insert("odd".into(), "invalid_grant".into());
+    let prompt = ("prompt".to_owned(), "consent".to_owned());
+    before.authorization_parameters.extend([prompt]);
+    before.scope_in_refresh = true;
+    before.access_check = Some("me".into());
+    let mut described = server();
+    described.take_over(&before);
+    assert_eq!(described, before);
 }
 
 #[tokio::test]

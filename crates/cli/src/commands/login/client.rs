@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use llm_auth::oidc::{Registration, Server, ServerClient, register};
-use llm_auth_core::provider::{LoopbackHost, LoopbackRedirect};
+use llm_auth_core::provider::LoopbackHost;
 use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SystemClock, Timestamp};
 
 use super::server_args::ServerArgs;
@@ -12,15 +12,14 @@ use crate::error::Failure;
 /// The name that a server shows to users for a client that registers itself.
 const CLIENT_NAME: &str = "llm-auth";
 
-/// The client, in this order: the user's own, a document of the user's, the one that is remembered, a
-/// new registration. Returns whether it registered one. A registered client whose secret or port is gone is registered again.
-pub(super) async fn with_client(
+/// Chooses the client, in this order: the user's own, a document of the user's, the one that is
+/// remembered. Returns whether a new one must be registered: there is none, or the secret or the port of
+/// a registered one is gone.
+pub(super) fn needs_client(
     server: &mut Server,
-    registered_for: Option<&LoopbackRedirect>,
+    before: Option<&Server>,
     takes_documents: bool,
     args: &ServerArgs,
-    note: Option<&str>,
-    http: &HttpClient,
 ) -> Result<bool, Failure> {
     let document = args.client_document.as_ref().filter(|_| takes_documents);
     if let Some(client) = own_client(server, args)? {
@@ -35,16 +34,12 @@ pub(super) async fn with_client(
             );
             at <= SystemClock.now()
         });
-        let is_registered = client.is_registered;
         // The flags may name a redirect URI that was not registered.
-        let is_elsewhere = registered_for.is_some_and(|redirect| *redirect != server.redirect);
+        let is_elsewhere = before.is_some_and(|before| before.redirect != server.redirect);
         let is_gone = has_expired || is_elsewhere || is_taken(&server.redirect.ports);
-        args.register || is_registered && is_gone
+        args.register || client.is_registered && is_gone
     };
-    match &server.client {
-        Some(client) if !is_over(client) => Ok(false),
-        _ => registered(server, args, note, http).await.map(|()| true),
-    }
+    Ok(server.client.as_ref().is_none_or(is_over))
 }
 
 /// Whether another program listens on the one port that is registered.
@@ -64,7 +59,7 @@ fn own_client(server: &Server, args: &ServerArgs) -> Result<Option<ServerClient>
 }
 
 /// Registers a client with one fixed port, because some servers compare the whole redirect URI.
-async fn registered(
+pub(super) async fn register_client(
     server: &mut Server,
     args: &ServerArgs,
     note: Option<&str>,

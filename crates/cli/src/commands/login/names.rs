@@ -42,17 +42,6 @@ pub(super) fn taken_by_another(now: &Server) -> Failure {
     }
 }
 
-/// The error if another sign-in is doing the same.
-pub(super) fn changed_meanwhile(server: &Server) -> Failure {
-    Failure::Config {
-        message: format!(
-            "another sign-in has just changed the server {}: nothing was registered or stored",
-            server.name
-        ),
-        advice: "run the same command again".into(),
-    }
-}
-
 /// The commands that end these sessions.
 pub(super) fn sign_outs(keys: &[SessionKey]) -> Vec<String> {
     let lines = keys.iter().map(|key| {

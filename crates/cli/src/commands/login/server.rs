@@ -5,8 +5,8 @@ use llm_auth::oidc::{Preset, Server, discover_as};
 use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
-use super::client::with_client;
-use super::names::{changed_meanwhile, description, load, sign_outs, taken};
+use super::client::{needs_client, register_client};
+use super::names::{description, load, sign_outs, taken, taken_by_another};
 use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderName, servers};
@@ -133,30 +133,48 @@ async fn with_flags(
     {
         check_unused(before)?;
     }
-    // Held until a client that is registered is remembered, so that two sign-ins register one each.
-    let held = servers::hold(&server.name)?;
-    let now = load(&server.name)?;
-    if now != before {
-        return Err(changed_meanwhile(&server));
-    }
     // What cannot be written would lose a client that is registered first.
     servers::check_writable(&server.name)?;
-    let redirect = before.as_ref().map(|before| before.redirect.clone());
-    let redirect = redirect.as_ref();
-    let is_registered =
-        with_client(&mut server, redirect, takes_documents, args, note, http).await?;
-    if is_registered {
-        let mut kept = before.clone().unwrap_or_else(|| server.clone());
-        kept.client.clone_from(&server.client);
-        kept.redirect = server.redirect.clone();
-        servers::save(&kept)?;
-        before = Some(kept);
+    if needs_client(&mut server, before.as_ref(), takes_documents, args)? {
+        before = Some(with_registration(&mut server, before, args, note, http).await?);
     }
-    drop(held);
     Ok(Prepared {
         provider: ProviderName::of_server(server),
         before,
     })
+}
+
+/// Registers a client, and returns the server that is remembered with it. Sign-ins that need one at
+/// the same time register one each only if their user demands that.
+async fn with_registration(
+    server: &mut Server,
+    before: Option<Server>,
+    args: &ServerArgs,
+    note: Option<&str>,
+    http: &HttpClient,
+) -> Result<Server, Failure> {
+    let _registering = servers::hold_registration(&server.name).await?;
+    let is_same = |now: &Server| server.is_same(now) && server.is_mcp == now.is_mcp;
+    let now = load(&server.name)?;
+    if let Some(now) = now.filter(|now| is_same(now) && before.as_ref() != Some(now))
+        && now.client.is_some()
+        && !args.register
+    {
+        server.client.clone_from(&now.client);
+        server.redirect = now.redirect.clone();
+        return Ok(now);
+    }
+    register_client(server, args, note, http).await?;
+    let _held = servers::hold(&server.name).await?;
+    let mut kept = match load(&server.name)? {
+        Some(now) if server.is_same(&now) && server.is_mcp == now.is_mcp => now,
+        Some(now) => return Err(taken_by_another(&now)),
+        None => before.unwrap_or_else(|| server.clone()),
+    };
+    kept.client.clone_from(&server.client);
+    kept.redirect = server.redirect.clone();
+    servers::save(&kept)?;
+    Ok(kept)
 }
 
 /// What is signed in to.

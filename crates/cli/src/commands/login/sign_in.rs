@@ -47,17 +47,17 @@ impl Login {
         prompt: &LoginPrompt,
     ) -> Result<SignedIn, Failure> {
         let (policy, commit) = (self.policy.clone(), Arc::clone(&self.commit));
-        let key = policy.key.clone();
         let fits = move |new: &OAuthToken, stored: Option<&OAuthToken>| {
-            policy.judge(new, stored) == Verdict::Fits && commit.remember(&key, new)
+            policy.judge(new, stored) == Verdict::Fits && commit.remember(new)
         };
-        let inserted = pending.authenticate(prompt, fits).await;
-        self.commit.end(inserted.is_ok())?;
+        let token = pending.ask(prompt).await?;
+        self.commit.lock().await?;
+        let manager = self.manager(&self.policy.key);
+        let inserted = manager.insert_session_if(token, fits).await;
+        let is_stored = matches!(inserted, Ok(Insertion::Stored(_)));
+        self.commit.end(is_stored)?;
         match inserted? {
-            Insertion::Stored(stored) => Ok(SignedIn {
-                manager: self.manager(&self.policy.key),
-                stored,
-            }),
+            Insertion::Stored(stored) => Ok(SignedIn { manager, stored }),
             Insertion::Refused(refused) => self.store_elsewhere(*refused, prompt).await,
         }
     }
@@ -86,12 +86,13 @@ impl Login {
         // Another process may take an account's name at the same moment.
         for _ in 0..MOST_NAMES {
             let manager = self.manager(&key);
-            let (commit, own) = (Arc::clone(&self.commit), key.clone());
+            let commit = Arc::clone(&self.commit);
             let fits = move |new: &OAuthToken, stored: Option<&OAuthToken>| {
-                may_replace(new, stored) && commit.remember(&own, new)
+                may_replace(new, stored) && commit.remember(new)
             };
             let inserted = manager.insert_session_if(token, fits).await;
-            self.commit.end(inserted.is_ok())?;
+            let is_stored = matches!(inserted, Ok(Insertion::Stored(_)));
+            self.commit.end(is_stored)?;
             match inserted? {
                 Insertion::Stored(stored) => {
                     if self.policy.makes_current(verdict, kept.as_ref()) {

@@ -143,8 +143,97 @@ fn a_session_for_one_resource_is_not_refreshed_for_another() {
     std::fs::write(&file, server.to_string()).unwrap();
     let refreshes = user.kit.standard().counters().refreshes;
     user.run(&["token", NAME, "--force-refresh"])
-        .assert_failed(1, "names other servers");
+        .assert_failed(1, "made for other servers");
     assert_eq!(user.kit.standard().counters().refreshes, refreshes);
+}
+
+#[test]
+fn a_sign_in_whose_server_cannot_be_written_stores_no_session() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let done = user.run(&["logout", NAME]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let file = user.server_file(NAME);
+    let done = waiting(&user, &["--resource", "https://one.example"], |url| {
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        browse(url);
+    });
+    done.assert_failed(1, "the server in");
+    assert!(!user.file(NAME, "default").exists());
+}
+
+#[test]
+fn a_session_whose_tokens_are_for_another_api_can_still_be_revoked() {
+    let user = User::new();
+    let done = waiting(&user, &["--resource", "https://one.example"], browse);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let file = user.server_file(NAME);
+    let mut server = crate::support::session_file::read(&file);
+    server["resource"] = "https://other.example".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let done = user.run(&["logout", NAME]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("confirmed the revocation"), "{done:?}");
+}
+
+#[test]
+fn a_session_that_would_be_revoked_at_another_server_is_removed_here_with_a_flag() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let file = user.server_file(NAME);
+    let mut server = crate::support::session_file::read(&file);
+    server["endpoints"]["revocation"] = "https://other.example/revoke".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let done = user.run(&["logout", NAME]);
+    done.assert_failed(1, "made for other servers");
+    assert!(
+        done.err
+            .contains("`llm-auth logout company --account default --local`"),
+        "{done:?}"
+    );
+    let done = user.run(&["logout", NAME, "--account", "default", "--local"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sign_in_that_waits_for_another_one_ends_at_an_interrupt() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let user = User::new();
+    sign_in(&user, NAME);
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let lock = user.server_file(NAME).with_extension("json.lock");
+    let other = std::fs::File::create(&lock).unwrap();
+    other.lock().unwrap();
+    let child = user.start(&words(&issuer, &[]));
+    let process = Pid::from_child(&child);
+    let kit = user.kit.standard();
+    let done = with_browser(child, |event| {
+        let before = kit.counters().logins_ok;
+        browse(event["url"].as_str().unwrap());
+        assert_eq!(kit.counters().logins_ok, before + 1);
+        kill_process(process, Signal::INT).unwrap();
+    });
+    assert_eq!(done.code, Some(130), "{done:?}");
+    assert!(done.err.contains("interrupted"), "{done:?}");
+    other.unlock().unwrap();
+    assert_usable(&user);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sign_in_waits_for_no_registration_of_another_one() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let lock = user
+        .server_file(NAME)
+        .with_extension("json.registration.lock");
+    let other = std::fs::File::create(&lock).unwrap();
+    other.lock().unwrap();
+    let done = waiting(&user, &["--account", "two"], browse);
+    assert_eq!(done.code, Some(0), "{done:?}");
 }
 
 #[test]
