@@ -16,6 +16,25 @@ use crate::session::settings::{Held, try_hold};
 use crate::system::files::{LARGEST, digest};
 use crate::ui::streams::VERSION;
 
+/// What a file is for: one that holds something else is not replaced.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// The token that `keep` writes.
+    Token,
+    /// The key of a proxy.
+    ProxyKey,
+}
+
+impl Purpose {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Token => "the token that `llm-auth keep` wrote",
+            Self::ProxyKey => "the key that `llm-auth serve --key-file` wrote",
+        }
+    }
+}
+
 /// A file that no other process of this command writes, for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -23,6 +42,8 @@ pub(crate) struct Claim {
     file: PathBuf,
     /// How to name another file, in the imperative.
     otherwise: &'static str,
+    /// Whether this process has.
+    has_written: bool,
     record: PathBuf,
     written: Written,
     lock: PathBuf,
@@ -36,13 +57,21 @@ struct Written {
     v: u32,
     /// For the user; it may not be Unicode.
     file: String,
+    /// `None` if an earlier version wrote it.
+    #[serde(default)]
+    purpose: Option<Purpose>,
     /// SHA-256 of what was written last, and of what that replaces: a crash may leave either.
     sha256: Vec<String>,
 }
 
 impl Claim {
-    /// Claims a file before anything is changed. What exists there must be what this command wrote.
-    pub(crate) fn take(file: &Path, otherwise: &'static str) -> Result<Self, Failure> {
+    /// Claims a file before anything is changed. What exists there must be what this command wrote
+    /// for the same purpose.
+    pub(crate) fn take(
+        file: &Path,
+        purpose: Purpose,
+        otherwise: &'static str,
+    ) -> Result<Self, Failure> {
         let path = identity(file).map_err(|error| cannot_write(file, otherwise, &error))?;
         let home = directories::home()?;
         let real_home = absolute(&home).map_or_else(|_| home.clone(), |home| real(&home));
@@ -65,15 +94,23 @@ impl Claim {
             },
             _ => cannot("lock", &lock, &error),
         })?;
-        let claim = Self {
+        let mut claim = Self {
             file: file.to_owned(),
             otherwise,
+            has_written: false,
             written: read(&record, &path)?,
             record,
             lock,
             _held: held,
         };
-        claim.present()?;
+        let is_there = claim.present()?.is_some();
+        let former = claim.written.purpose.replace(purpose);
+        if let Some(former) = former.filter(|former| is_there && *former != purpose) {
+            return Err(Failure::Config {
+                message: format!("{} holds {}", file.display(), former.words()),
+                advice: format!("move it away, or {otherwise}"),
+            });
+        }
         Ok(claim)
     }
 
@@ -92,7 +129,9 @@ impl Claim {
             .and_then(|record| files::replace(&self.record, &record))
             .map_err(|error| cannot("write", &self.record, &error))?;
         files::replace(&self.file, content)
-            .map_err(|error| cannot_write(&self.file, self.otherwise, &error))
+            .map_err(|error| cannot_write(&self.file, self.otherwise, &error))?;
+        self.has_written = true;
+        Ok(())
     }
 
     /// Removes the file, unless it has another content than this.
@@ -119,12 +158,16 @@ impl Claim {
             Err(error) => return Err(cannot_write(&self.file, self.otherwise, &error)),
         };
         let ours = found.filter(|found| self.written.sha256.contains(found));
-        ours.map(Some).ok_or_else(|| Failure::Config {
-            message: format!(
-                "{} exists, and llm-auth has not written it",
-                self.file.display()
-            ),
-            advice: format!("move it away, or {}", self.otherwise),
+        let file = self.file.display();
+        ours.map(Some).ok_or_else(|| match self.has_written {
+            true => Failure::Config {
+                message: format!("another program changed {file}"),
+                advice: "move it away, so that it can be written again".into(),
+            },
+            false => Failure::Config {
+                message: format!("{file} exists, and llm-auth has not written it"),
+                advice: format!("move it away, or {}", self.otherwise),
+            },
         })
     }
 }

@@ -53,6 +53,25 @@ pub(crate) fn run<T>(
     })
 }
 
+/// Listens to the signals that end a command, also between the runtimes of its calls.
+pub(crate) fn listen() -> Result<Signals, Failure> {
+    on_runtime(async { Signals::listen().map_err(|error| system(&error)) })
+}
+
+/// Waits, unless one of these signals has come since they were listened to, or comes.
+pub(crate) fn pause(signals: &mut Signals, time: Duration) -> Result<(), Failure> {
+    on_runtime(async {
+        tokio::select! {
+            biased;
+            code = signals.next() => Err(Failure::Signal {
+                code,
+                message: "stopped".into(),
+            }),
+            () = tokio::time::sleep(time) => Ok(()),
+        }
+    })
+}
+
 /// Runs work that receives the signals itself. What the managers have begun by its end is finished
 /// and stored; another signal ends that at once.
 pub(crate) fn run_until_signal<T>(
