@@ -47,7 +47,7 @@ fn command(tool: &Tool, file: &Path, provider: Option<&str>) -> Result<Option<St
     };
     let home = match directories::named_home() {
         Some(home) => Some(home.to_owned()),
-        // The record must remain where it is.
+        // That of another home directory has no record.
         None if variable == HOME => Some(directories::home()?),
         None => None,
     };
