@@ -55,6 +55,31 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     read_all(&file, limit)
 }
 
+/// As [`read`], for a file of the program's own that may hold a secret: if other users may read or
+/// write it, that ends here, as with a session (mode 0600).
+///
+/// # Errors
+///
+/// As [`read`].
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("client.json");
+/// std::fs::write(&path, "{}")?;
+/// assert_eq!(files::read_own(&path, 1_000)?.as_slice(), b"{}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read_own(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = open(path)?;
+    let content = read_all(&file, limit)?;
+    tighten_file(&file);
+    Ok(content)
+}
+
 /// As [`read`], but accepts a pipe that this process was given, such as `/dev/fd/63` of a shell's
 /// `<(...)`, which has 10 seconds to be written and closed.
 ///

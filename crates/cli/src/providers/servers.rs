@@ -107,7 +107,7 @@ pub(crate) fn load(name: &str) -> Result<Option<Server>, String> {
         )
     };
     let read = file.parent().map_or(Ok(()), files::check_directory);
-    let read = read.and_then(|()| files::read(&file, LARGEST));
+    let read = read.and_then(|()| files::read_own(&file, LARGEST));
     let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) if is_nothing(&error) => return Ok(None),
