@@ -295,7 +295,19 @@ impl OAuthToken {
     }
 
     /// Whether both have the same tokens, regardless of the records.
-    pub(crate) fn has_same_tokens(&self, other: &Self) -> bool {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let token = OAuthToken::new("made-up".into(), None);
+    /// let mut other = token.clone();
+    /// other.metadata.refreshed_at = Some(Timestamp::from_unix_millis(0));
+    /// assert!(token.has_same_tokens(&other));
+    /// ```
+    #[must_use]
+    pub fn has_same_tokens(&self, other: &Self) -> bool {
         self.access == other.access && self.refresh == other.refresh
     }
 

@@ -243,6 +243,9 @@ impl Reporter {
                 )
             }
             ErrorKind::Store => self.store_advice(error),
+            ErrorKind::LeaseLost => {
+                "try again: another computer refreshes this session, or this one slept".into()
+            }
             ErrorKind::StoreBusy => {
                 "another process is refreshing this session: try again; if this persists, \
                  `llm-auth doctor` shows which process holds the lock"
