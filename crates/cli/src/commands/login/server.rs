@@ -6,9 +6,10 @@ use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
 use super::client::with_client;
-use super::names::{changed_meanwhile, description, load, sign_outs, taken};
+use super::names::{changed_meanwhile, load, sign_outs, taken};
 use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
+use crate::providers::servers::description;
 use crate::providers::{ProviderName, servers};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
