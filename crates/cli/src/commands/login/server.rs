@@ -186,7 +186,8 @@ async fn found(
     http: &HttpClient,
 ) -> Result<(Server, bool), Failure> {
     if let Some(preset) = preset {
-        return Ok((preset.server(http, name).await?, false));
+        let server = preset.server(http, name).await;
+        return Ok((server.map_err(|error| args.of_preset(error))?, false));
     }
     if let Some(token) = &args.token_endpoint {
         let mut endpoints = Endpoints::new(token.clone());
