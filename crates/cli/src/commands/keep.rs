@@ -14,6 +14,7 @@ use super::token::Wanted;
 use super::tools::{Names, Variables, check_tool};
 use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
+use crate::report::advice_without_api;
 use crate::session::claim::Claim;
 use crate::session::runtime;
 use crate::system::files::check_written_path;
@@ -209,8 +210,10 @@ impl Keeper<'_> {
             // Without it, the SDKs would send the token to Anthropic.
             let base = api_base(&configured, &token).ok_or_else(|| Failure::Config {
                 message: format!("{key}: the API of this session is unknown"),
-                advice: "name the API where you sign in (--api-base), or the file with --file"
-                    .into(),
+                advice: format!(
+                    "{}; or name the file with --file",
+                    advice_without_api(provider, &key, &self.wanted.session.selector)
+                ),
             })?;
             anthropic::write_profile(args.name(), &base)?;
         }
