@@ -16,7 +16,7 @@ use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
 use crate::report::advice_without_api;
 use crate::session::claim::Claim;
-use crate::session::runtime;
+use crate::session::runtime::Pauses;
 use crate::system::files::check_written_path;
 use crate::time::rfc3339;
 use crate::ui::streams::say;
@@ -159,6 +159,7 @@ impl KeepArgs {
 
 impl Keeper<'_> {
     fn keep(&mut self) -> Result<(), Failure> {
+        let mut pauses = Pauses::listen()?;
         loop {
             let is_first = self.last.is_none();
             let is_once = self.args.once;
@@ -172,11 +173,7 @@ impl Keeper<'_> {
                 }
                 Err(Stop::Write(failure) | Stop::Token(failure)) => return Err(failure),
             };
-            let pause = async {
-                tokio::time::sleep(pace).await;
-                Ok(())
-            };
-            runtime::run(Vec::new, pause, || "stopped".to_owned())?;
+            pauses.pause(pace, "stopped")?;
         }
     }
 
