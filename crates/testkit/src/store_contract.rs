@@ -21,6 +21,7 @@ use crate::conformance::Failures;
 /// behind may have to end first.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
+type Corrupt = Box<dyn Fn(&SessionKey) + Send + Sync>;
 type Check<'a> = Pin<Box<dyn Future<Output = std::result::Result<(), String>> + Send + 'a>>;
 
 /// What every [`TokenStore`] must do, checked in one call from the tests of its crate.
@@ -66,7 +67,7 @@ pub struct StoreContract {
     handles: Handles,
     sessions: usize,
     limit: Duration,
-    corrupt: Option<Box<dyn Fn(&SessionKey) + Send + Sync>>,
+    corrupt: Option<Corrupt>,
 }
 
 impl StoreContract {

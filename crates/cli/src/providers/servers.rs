@@ -217,6 +217,20 @@ pub(crate) fn forget(name: &str) -> Result<(), Failure> {
     }
 }
 
+/// Where a server is, and its API, for a message.
+pub(crate) fn description(server: &Server) -> String {
+    let at = server.issuer.clone();
+    let at = at.unwrap_or_else(|| server.endpoints.token.host());
+    match &server.endpoints.api_base {
+        // Some MCP servers have a key in its query.
+        Some(api) => {
+            let api = api.as_str().split('?').next().unwrap_or_default();
+            format!("the server at {at} for {api}")
+        }
+        None => format!("the server at {at}"),
+    }
+}
+
 fn cannot(what: &str, file: &Path, error: &io::Error) -> Failure {
     Failure::Config {
         message: format!("cannot {what} the server {}: {error}", file.display()),

@@ -41,7 +41,8 @@ struct Written {
 }
 
 impl Claim {
-    /// Claims a file before anything is changed. What exists there must be what this command wrote.
+    /// Claims a file before anything is changed. What exists there must be what this command wrote, or
+    /// an empty file of the user's, such as `mktemp` makes.
     pub(crate) fn take(file: &Path, otherwise: &'static str) -> Result<Self, Failure> {
         let path = identity(file).map_err(|error| cannot_write(file, otherwise, &error))?;
         let home = directories::home()?;
@@ -65,7 +66,7 @@ impl Claim {
             },
             _ => cannot("lock", &lock, &error),
         })?;
-        let claim = Self {
+        let mut claim = Self {
             file: file.to_owned(),
             otherwise,
             written: read(&record, &path)?,
@@ -73,6 +74,10 @@ impl Claim {
             lock,
             _held: held,
         };
+        // Later, one that has become empty is being written by another program.
+        if claim.holds(b"") {
+            claim.written.sha256.push(digest(b""));
+        }
         claim.present()?;
         Ok(claim)
     }

@@ -33,7 +33,10 @@ pub(super) async fn one_holder(handles: &Handles) -> Outcome {
             let count = token.extra.0.get("count").and_then(|count| count.as_u64());
             let next = json!(count.unwrap_or(0) + 1);
             token.extra.0.insert("count".into(), next);
-            tokio::task::yield_now().await;
+            for _ in 0..200 {
+                // Any other holder would come now.
+                tokio::task::yield_now().await;
+            }
             inside.fetch_sub(1, Ordering::SeqCst);
             let saved = guard.save(&token).await;
             guard.release().await;

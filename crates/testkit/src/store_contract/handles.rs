@@ -13,6 +13,9 @@ use crate::random::hex;
 /// The provider of all sessions here.
 pub(super) const PROVIDER: &str = "contract";
 
+/// The store, as one process has it.
+pub(super) type Handle = Arc<dyn TokenStore>;
+
 /// Opens the store, as each process does.
 pub(super) struct Handles(Box<dyn Fn() -> Result<Arc<dyn TokenStore>> + Send + Sync>);
 
@@ -23,13 +26,11 @@ impl Handles {
         Self(Box::new(open))
     }
 
-    pub(super) fn open(&self) -> std::result::Result<Arc<dyn TokenStore>, String> {
+    pub(super) fn open(&self) -> std::result::Result<Handle, String> {
         expect("opening the store", (self.0)())
     }
 
-    pub(super) fn two(
-        &self,
-    ) -> std::result::Result<(Arc<dyn TokenStore>, Arc<dyn TokenStore>), String> {
+    pub(super) fn two(&self) -> std::result::Result<(Handle, Handle), String> {
         Ok((self.open()?, self.open()?))
     }
 }

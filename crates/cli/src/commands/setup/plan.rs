@@ -8,9 +8,10 @@ use super::args::SetupArgs;
 use super::program;
 use super::recipes::{self, Meaning, Recipe, Tool};
 use super::setting::Leaf;
-use crate::commands::tools::check_tool;
+use crate::commands::tools::{check_tool, providers_for};
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName, Stored, api_base, ignored_api};
+use crate::report::advice_without_api;
 use crate::shell_quote::quoted;
 
 /// What is to be written where.
@@ -56,7 +57,9 @@ pub(super) fn plan(
         }
         (None, false) => {}
     }
-    if recipe.needs("{api}") {
+    let is_model = !is_mcp(provider);
+    // What the line starts may need it, too.
+    if is_model && (recipe.needs("{api}") || is_signed_in(args, provider)) {
         let api = api(args, tool, provider)?;
         if let Ok(url) = SecureUrl::new(&api) {
             recipient = url.host();
@@ -77,10 +80,29 @@ pub(super) fn plan(
         file: recipe.file.file()?,
         leaves: recipe.leaves(&meaning),
         rivals: recipe.rivals(&meaning),
-        is_model: !is_mcp(provider),
+        is_model,
         recipient,
         run: recipe.run(&meaning),
     })
+}
+
+/// The error of a call that names no provider: it names those that the tool works with.
+pub(super) fn unnamed(tool: &Tool) -> Failure {
+    let mut ways = Vec::new();
+    if tool.model.is_some() || tool.instead.is_some() {
+        let providers = providers_for(&tool.name).join(", ");
+        ways.push(format!("for the API of a provider: {providers}"));
+    }
+    let servers = ProviderName::all().iter().filter(|name| is_mcp(**name));
+    let servers: Vec<&str> = servers.map(|name| name.name()).collect();
+    ways.push(match servers.is_empty() {
+        true => "for an MCP server: the name of one of `llm-auth login mcp URL`".to_owned(),
+        false => format!("for an MCP server: {}", servers.join(", ")),
+    });
+    Failure::Mismatch {
+        message: format!("name what {} is to use", tool.title),
+        advice: ways.join("; "),
+    }
 }
 
 /// The call of this command, in which flags precede what `exec` starts.
@@ -154,6 +176,11 @@ fn recipe(
     })
 }
 
+fn is_signed_in(args: &SetupArgs, provider: ProviderName) -> bool {
+    let stored = Stored::read(provider, &args.selector, &ProviderArgs::default(), None);
+    stored.is_ok_and(|stored| stored.session().is_ok())
+}
+
 /// The base URL of the session's API.
 fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, Failure> {
     let selector = &args.selector;
@@ -166,16 +193,18 @@ fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, 
     let configured = provider.configure_offline(&provider_args, Some(session))?;
     api_base(&configured, session).ok_or_else(|| {
         let ignored = ignored_api(provider, &configured, session);
-        Failure::Config {
-            message: match ignored {
-                Some(ignored) => format!("{key}: {ignored}"),
-                None => format!("{key}: the session names no API, which {} needs", tool.title),
+        match ignored {
+            Some(ignored) => Failure::Config {
+                message: format!("{key}: {ignored}"),
+                advice: format!("write the settings of {} yourself", tool.title),
             },
-            advice: format!(
-                "if it is a server of your own, sign in again with --api-base URL; otherwise write the \
-                 settings of {} yourself",
-                tool.title
-            ),
+            None => Failure::Config {
+                message: format!(
+                    "{key}: the session names no API, which {} needs",
+                    tool.title
+                ),
+                advice: advice_without_api(provider, key, selector),
+            },
         }
     })
 }
