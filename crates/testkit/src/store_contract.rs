@@ -71,7 +71,7 @@ pub struct StoreContract {
 }
 
 impl StoreContract {
-    /// Of the store that `open` opens, anew at each call.
+    /// Of the store that `open` opens, once more at each call.
     pub fn of(open: impl Fn() -> Result<Arc<dyn TokenStore>> + Send + Sync + 'static) -> Self {
         Self {
             handles: Handles::new(open),

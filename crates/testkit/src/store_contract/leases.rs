@@ -38,7 +38,7 @@ pub(super) async fn change(handles: &Handles) -> Outcome {
     ensure(is_same(found.as_ref(), &session(2)), || {
         "a caller that waited does not see what the holder has saved".into()
     })?;
-    // Nobody changes it now.
+    // No other caller changes it now.
     let guard = two.lock_unless_changed(&key, &session(2)).await;
     let guard = expect("`lock_unless_changed`", guard)?;
     let guard = guard.ok_or("no lock is given for a session that has not changed")?;
