@@ -105,6 +105,9 @@ pub enum ErrorKind {
     Denied,
     /// The device code, the authorization code, or the time to wait for the user, expired.
     Expired,
+    /// This process may not use the lock of the session any more, because another one has taken it
+    /// over, or may: nothing was sent or stored with it.
+    LeaseLost,
     /// There is no session, or it cannot be refreshed.
     NotSignedIn,
     /// The vendor closed this account, plan or client.
@@ -363,7 +366,10 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self.inner.kind,
-            ErrorKind::RateLimited | ErrorKind::StoreBusy | ErrorKind::Transient
+            ErrorKind::LeaseLost
+                | ErrorKind::RateLimited
+                | ErrorKind::StoreBusy
+                | ErrorKind::Transient
         )
     }
 

@@ -6,6 +6,7 @@
 mod directory;
 #[cfg(not(unix))]
 mod other;
+mod temporary;
 #[cfg(unix)]
 mod unix;
 
@@ -15,11 +16,10 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::random::token_32;
-
 pub(crate) use self::directory::Directory;
 #[cfg(not(unix))]
 use self::other as system;
+pub use self::temporary::Temporary;
 #[cfg(unix)]
 use self::unix as system;
 pub(crate) use system::{
@@ -53,6 +53,31 @@ pub(crate) use system::{
 pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open(path)?;
     read_all(&file, limit)
+}
+
+/// As [`read`], for a file of the program's own that may hold a secret: if other users may read or
+/// write it, that ends here, as with a session (mode 0600).
+///
+/// # Errors
+///
+/// As [`read`].
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_core::files;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("client.json");
+/// std::fs::write(&path, "{}")?;
+/// assert_eq!(files::read_own(&path, 1_000)?.as_slice(), b"{}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read_own(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = open(path)?;
+    let content = read_all(&file, limit)?;
+    tighten_file(&file);
+    Ok(content)
 }
 
 /// As [`read`], but accepts a pipe that this process was given, such as `/dev/fd/63` of a shell's
@@ -103,7 +128,8 @@ pub fn check_directory(path: &Path) -> io::Result<()> {
 
 /// Replaces a file as a whole, with mode 0600 and its present owner (or its directory's): a reader
 /// sees the old content or the new, also if several processes replace it at once. `path` is no link,
-/// and its directory exists.
+/// and its directory exists. What a process that was killed in the middle left next to the file is
+/// removed.
 ///
 /// # Errors
 ///
@@ -122,26 +148,13 @@ pub fn check_directory(path: &Path) -> io::Result<()> {
 /// ```
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    // Of this call alone: others may replace the file at the same time.
-    let unique = token_32().map_err(io::Error::other)?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{unique}.tmp"));
-    let parent = parent_of(path);
-    check_directory(parent)?;
-    let directory = Directory::open(parent)?;
-    let mut file = directory.create_new(&temporary)?;
-    let replaced = check_replaceable(&directory, name)
-        .and_then(|like| keep_owner(&file, like.as_ref()))
-        .and_then(|()| file.write_all(content))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| directory.rename(&temporary, name));
-    if let Err(error) = replaced {
-        // The first error is the one to report.
-        let _gone: io::Result<()> = directory.remove(&temporary);
-        return Err(error);
-    }
-    directory.sync()
+    check_directory(parent_of(path))?;
+    let new = Temporary::beside(path)?;
+    let like = check_replaceable(new.directory(), name)?;
+    keep_owner(new.file(), like.as_ref())?;
+    new.file().write_all(content)?;
+    new.file().sync_all()?;
+    new.replace()
 }
 
 /// Opens a regular file for reading, as [`read`] does.

@@ -12,6 +12,7 @@ mod dns;
 mod failure;
 pub(crate) mod form;
 mod forward;
+mod gate;
 pub(crate) mod json_object;
 #[cfg(all(test, target_os = "linux"))]
 mod left_in_memory;

@@ -57,6 +57,15 @@ pub fn is_header_value(text: &str) -> bool {
     text.trim() == text && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
+/// Whether a text may be the token of an `Authorization: Bearer` header: visible ASCII, in one word.
+///
+/// RFC 6749 appendix A.12 allows spaces in an access token (`1*VSCHAR`), and RFC 6750 section 2.1
+/// allows none in the header (`b64token`), where one would end the token. The symbols that only the
+/// second forbids are in the tokens of some servers, and end nothing.
+pub(crate) fn is_bearer_token(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn cut(text: impl Iterator<Item = char>, limit: usize) -> String {
     let mut out = String::new();
     for (count, c) in text.enumerate() {
@@ -170,6 +179,16 @@ mod tests {
         }
         let long = printable(&"ü".repeat(900_000));
         assert_eq!(long.chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn a_bearer_token_is_one_word_of_visible_ascii() {
+        for good in ["a", "made-up.token_~+/=", "1|a:b,c%$"] {
+            assert!(is_bearer_token(good), "{good}");
+        }
+        for bad in ["a b", " a", "a ", "a\n", "a\tb", "\0", "\u{7f}", "\u{fc}"] {
+            assert!(!is_bearer_token(bad), "{bad:?}");
+        }
     }
 
     #[test]

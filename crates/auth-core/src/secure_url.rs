@@ -95,10 +95,16 @@ impl SecureUrl {
         if parsed.host_str().is_none() || (parsed.scheme() != "https" && !plain_loopback) {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!(
-                    "the endpoint at {} is not https (plain http is for loopback hosts only)",
-                    host_of(&parsed)
-                ),
+                match parsed.scheme() {
+                    "http" | "https" => format!(
+                        "the endpoint at {} is not https (plain http is for loopback hosts only)",
+                        host_of(&parsed)
+                    ),
+                    scheme => format!(
+                        "the endpoint at {} begins with {scheme}://: begin it with https://",
+                        host_of(&parsed)
+                    ),
+                },
             ));
         }
         Ok(Self(parsed))

@@ -1,7 +1,8 @@
 //! For authors of stores: what a [`TokenStore`] reads and writes besides sessions.
 //!
 //! [`StoreGuard`] is the lock that a store gives out, and the only way to write. A stored session
-//! carries [`RefreshRecord`]s and [`UnknownMembers`], which a store keeps as they are.
+//! carries [`RefreshRecord`]s and [`UnknownMembers`], which a store keeps as they are. A store that
+//! several computers share has a [`Lease`] for a lock.
 //!
 //! A program that keeps its sessions in a [`FileTokenStore`](crate::FileTokenStore) or a
 //! [`MemoryTokenStore`] needs none of it, except [`LockHolder`] to report which process holds the
@@ -9,6 +10,7 @@
 
 pub(crate) mod contract;
 pub(crate) mod file;
+pub(crate) mod lease;
 pub(crate) mod memory;
 
 pub(crate) use self::contract::TokenStore;
@@ -16,4 +18,5 @@ pub(crate) use self::memory::MemoryTokenStore;
 
 pub use self::contract::StoreGuard;
 pub use self::file::LockHolder;
+pub use self::lease::{Lease, LeaseRequest};
 pub use crate::token::{RefreshRecord, UnknownMembers};

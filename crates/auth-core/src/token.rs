@@ -9,7 +9,7 @@ pub use self::metadata::{RefreshRecord, SessionMetadata, UnknownMembers};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
-use crate::sanitize::{clean, is_header_value};
+use crate::sanitize::{clean, is_bearer_token};
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
 use crate::session::SessionKey;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The message for an access token that cannot be sent.
 pub(crate) const NO_BEARER: &str = "the access token contains a character that is not allowed in \
-                                    an HTTP header (a line break, a control character): sign in \
-                                    again";
+                                    an HTTP header (a space, a line break, a control character): \
+                                    sign in again";
 
 /// One signed-in account: its access token and everything that is needed to refresh it.
 ///
@@ -179,8 +179,8 @@ impl OAuthToken {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`] if it holds a line break or another character that no header may
-    /// hold: another program or a user changed the file.
+    /// [`ErrorKind::Corrupt`] if it holds a space, a line break or another character that no such
+    /// header may hold: another program or a user changed the file.
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl OAuthToken {
     /// # Ok::<(), llm_auth_core::Error>(())
     /// ```
     pub fn bearer(&self) -> Result<&Secret> {
-        if is_header_value(self.access.expose()) {
+        if is_bearer_token(self.access.expose()) {
             Ok(&self.access)
         } else {
             Err(Error::new(ErrorKind::Corrupt, NO_BEARER))
@@ -295,7 +295,19 @@ impl OAuthToken {
     }
 
     /// Whether both have the same tokens, regardless of the records.
-    pub(crate) fn has_same_tokens(&self, other: &Self) -> bool {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::{OAuthToken, Timestamp};
+    ///
+    /// let token = OAuthToken::new("made-up".into(), None);
+    /// let mut other = token.clone();
+    /// other.metadata.refreshed_at = Some(Timestamp::from_unix_millis(0));
+    /// assert!(token.has_same_tokens(&other));
+    /// ```
+    #[must_use]
+    pub fn has_same_tokens(&self, other: &Self) -> bool {
         self.access == other.access && self.refresh == other.refresh
     }
 

@@ -125,7 +125,7 @@ impl Cli {
         if let Some(directory) = self.trusted_settings {
             directories::name_trusted_home(directory);
         }
-        let reporter = self.command.reporter();
+        let reporter = self.command.reporter().of(self.command.name());
         let done = logging::start(self.verbose).and_then(|()| match self.command {
             Command::Login(args) => login::run(&args),
             Command::Token(args) => token::run(&args),
@@ -153,6 +153,29 @@ impl Cli {
 }
 
 impl Command {
+    /// As it is typed.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "login",
+            Self::Token(_) => "token",
+            Self::Exec(_) => "exec",
+            Self::Keep(_) => "keep",
+            Self::Serve(_) => "serve",
+            Self::Status(_) => "status",
+            Self::Accounts(_) => "accounts",
+            Self::Switch(_) => "switch",
+            Self::Logout(_) => "logout",
+            Self::Doctor(_) => "doctor",
+            Self::Import(_) => "import",
+            Self::Mcp(_) => "mcp bridge",
+            Self::Setup(_) => "setup",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => "demo",
+        }
+    }
+
     fn reporter(&self) -> Reporter {
         match self {
             Self::Login(args) => {

@@ -6,7 +6,7 @@ pub(crate) mod usage;
 
 use std::path::Path;
 
-use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, printable};
+use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, SessionKey, printable};
 
 use self::advice::{Settings, config_advice, store_advice};
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
@@ -34,6 +34,8 @@ pub(crate) struct Reporter {
     has_timeout: bool,
     /// The command is the first sign-in to a server of the user's own.
     is_first: bool,
+    /// The subcommand, as it is typed.
+    command: &'static str,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,7 @@ impl Reporter {
             args: ProviderArgs::default(),
             has_timeout: false,
             is_first: false,
+            command: "",
         }
     }
 
@@ -115,6 +118,11 @@ impl Reporter {
     /// The same for the first sign-in to a server of the user's own, if it is one.
     pub(crate) fn first(self, is_first: bool) -> Self {
         Self { is_first, ..self }
+    }
+
+    /// The same for this subcommand, whose help is then named.
+    pub(crate) fn of(self, command: &'static str) -> Self {
+        Self { command, ..self }
     }
 
     /// Prints the failure and returns the exit code.
@@ -172,7 +180,10 @@ impl Reporter {
             | Failure::NotFound { advice, .. }
             | Failure::NotUsable { advice, .. } => Some(advice.clone()),
             Failure::AmbiguousSwitch(_) => Some("name the account after the provider".into()),
-            Failure::Usage(_) => Some("see `llm-auth help`".into()),
+            Failure::Usage(_) => Some(match self.command {
+                "" => "see `llm-auth --help`".into(),
+                command => format!("see `llm-auth {command} --help`"),
+            }),
             Failure::AmbiguousAccount(_) => Some(
                 "add --account NAME, or choose the current account with `llm-auth switch`".into(),
             ),
@@ -243,6 +254,9 @@ impl Reporter {
                 )
             }
             ErrorKind::Store => self.store_advice(error),
+            ErrorKind::LeaseLost => {
+                "try again: another computer refreshes this session, or this one slept".into()
+            }
             ErrorKind::StoreBusy => {
                 "another process is refreshing this session: try again; if this persists, \
                  `llm-auth doctor` shows which process holds the lock"
@@ -250,6 +264,13 @@ impl Reporter {
             }
             ErrorKind::RateLimited | ErrorKind::Transient => match error.retry_after() {
                 Some(wait) => format!("try again in {}", time::length(wait)),
+                // `doctor` knows no server before it is remembered.
+                None if self.is_first && error.status().is_none() => {
+                    "check the host and the port in the URL, and the network connection; then run the \
+                     same command again"
+                        .into()
+                }
+                None if self.is_first => "try again later; nothing is stored".into(),
                 None => {
                     let provider = provider.map(|provider| format!(" {}", provider.name()));
                     format!(
@@ -267,7 +288,7 @@ impl Reporter {
             ErrorKind::Config => {
                 let settings = match self.is_first {
                     true => Settings::Flags,
-                    false if self.is_own_server() => Settings::File,
+                    false if self.is_own_server() => Settings::Remembered,
                     false => Settings::Variables(&variables),
                 };
                 config_advice(error, settings, &self.selector, &login)
@@ -316,6 +337,29 @@ pub(crate) fn login_command(
         command.push_str(&format!(" --home {}", quoted(&path_text(home))));
     }
     command
+}
+
+/// What to do about a session whose API is unknown. A name keeps its API while a session of it is
+/// stored.
+pub(crate) fn advice_without_api(
+    provider: ProviderName,
+    key: &SessionKey,
+    selector: &SessionSelector,
+) -> String {
+    let name = provider.name();
+    if provider.server().is_none() {
+        return format!("use the token itself, with `llm-auth token {name}`");
+    }
+    let login = login_command(Some(provider), selector, &ProviderArgs::default());
+    let login = format!("`{login} --api-base URL`");
+    match selector.store {
+        Some(_) => format!("name the API: sign in again with {login}"),
+        None => format!(
+            "name the API: sign out with `llm-auth logout {name} --account {}`, then sign in with \
+             {login}; or use the token itself, with `llm-auth token {name}`",
+            quoted(&printable(key.account()))
+        ),
+    }
 }
 
 fn path_text(path: &Path) -> String {

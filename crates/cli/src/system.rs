@@ -5,4 +5,5 @@ pub(crate) mod core_dumps;
 pub(crate) mod env;
 pub(crate) mod files;
 pub(crate) mod location;
+pub(crate) mod open_files;
 pub(crate) mod signals;

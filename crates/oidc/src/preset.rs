@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use crate::discovery::discover;
 use crate::provider::{Endpoints, LoopbackRedirect, check_api_header};
@@ -164,7 +165,7 @@ impl Preset {
     /// # Ok::<(), llm_auth_oidc::Error>(())
     /// ```
     pub fn all() -> Result<Vec<Self>> {
-        serde_json::from_str(SHIPPED).map_err(|error| unreadable(&error))
+        serde_json::from_str(SHIPPED).map_err(|error| unreadable("", &error))
     }
 
     /// A preset of this version.
@@ -198,8 +199,9 @@ impl Preset {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if it is no preset: with an unknown member, with neither an issuer nor
-    /// endpoints, or with a placeholder that `values` does not explain.
+    /// [`ErrorKind::Config`] if it is no preset: with an unknown member, or one of another type,
+    /// which the error names; with neither an issuer nor endpoints, or with a placeholder that
+    /// `values` does not explain.
     ///
     /// # Examples
     ///
@@ -212,7 +214,10 @@ impl Preset {
     /// # Ok::<(), llm_auth_oidc::Error>(())
     /// ```
     pub fn from_json(file: &[u8]) -> Result<Self> {
-        let preset: Self = serde_json::from_slice(file).map_err(|error| unreadable(&error))?;
+        let preset: Self = serde_json::from_slice(file).map_err(|error| {
+            let member = wrong_member(file).map(|name| format!("its member `{name}`: "));
+            unreadable(member.as_deref().unwrap_or_default(), &error)
+        })?;
         preset.check()?;
         Ok(preset)
     }
@@ -277,13 +282,19 @@ impl Preset {
     /// # }
     /// ```
     pub async fn server(&self, http: &HttpClient, name: &str) -> Result<Server> {
+        // Before a request is sent.
+        let api_base = self.api_base.as_deref();
+        let api_base = api_base.map(|text| url("api_base", text)).transpose()?;
         let mut server = match (&self.issuer, &self.endpoints) {
             (_, Some(endpoints)) => {
                 let mut server = Server::new(name, endpoints.read()?);
                 server.issuer.clone_from(&self.issuer);
                 server
             }
-            (Some(issuer), None) => Server::discovered(name, &discover(http, issuer).await?),
+            (Some(issuer), None) => {
+                url("issuer", issuer)?;
+                Server::discovered(name, &discover(http, issuer).await?)
+            }
             (None, None) => return Err(no_server(&self.name)),
         };
         server.title.clone_from(&self.title);
@@ -303,8 +314,7 @@ impl Preset {
         }
         server.scope_in_refresh = self.scope_in_refresh;
         server.error_codes.clone_from(&self.error_codes);
-        let api_base = self.api_base.as_deref();
-        server.endpoints.api_base = api_base.map(SecureUrl::new).transpose()?;
+        server.endpoints.api_base = api_base;
         server.api_headers.clone_from(&self.api_headers);
         Ok(server)
     }
@@ -363,12 +373,17 @@ impl Preset {
 
 impl PresetEndpoints {
     fn read(&self) -> Result<Endpoints> {
-        let optional = |url: &Option<String>| url.as_deref().map(SecureUrl::new).transpose();
-        let mut endpoints = Endpoints::new(SecureUrl::new(&self.token)?);
-        endpoints.authorization = optional(&self.authorization)?;
-        endpoints.device_authorization = optional(&self.device_authorization)?;
-        endpoints.revocation = optional(&self.revocation)?;
-        endpoints.userinfo = optional(&self.userinfo)?;
+        let named = |name: &str, text: &str| url(&format!("endpoints.{name}"), text);
+        let optional = |name: &str, text: &Option<String>| {
+            let read = text.as_deref().map(|text| named(name, text));
+            read.transpose()
+        };
+        let mut endpoints = Endpoints::new(named("token", &self.token)?);
+        endpoints.authorization = optional("authorization", &self.authorization)?;
+        endpoints.device_authorization =
+            optional("device_authorization", &self.device_authorization)?;
+        endpoints.revocation = optional("revocation", &self.revocation)?;
+        endpoints.userinfo = optional("userinfo", &self.userinfo)?;
         Ok(endpoints)
     }
 }
@@ -379,11 +394,32 @@ fn no_server(name: &str) -> Error {
 }
 
 /// The message of serde quotes values; a preset holds no secret.
-fn unreadable(error: &serde_json::Error) -> Error {
+fn unreadable(member: &str, error: &serde_json::Error) -> Error {
     Error::new(
         ErrorKind::Config,
-        format!("the preset cannot be read: {error}"),
+        format!("the preset cannot be read: {member}{error}"),
     )
+}
+
+/// The member of a file that a preset cannot have so.
+fn wrong_member(file: &[u8]) -> Option<String> {
+    // All that a preset must have.
+    let least = json!({"name": "x", "title": "x"});
+    let members: Map<String, Value> = serde_json::from_slice(file).ok()?;
+    let is_wrong = |(name, value): &(String, Value)| {
+        let mut preset = least.clone();
+        preset[name.as_str()] = value.clone();
+        Preset::deserialize(preset).is_err()
+    };
+    members.into_iter().find(is_wrong).map(|(name, _)| name)
+}
+
+/// The URL in a member of a preset.
+fn url(member: &str, text: &str) -> Result<SecureUrl> {
+    SecureUrl::new(text).map_err(|error| {
+        let message = format!("the member `{member}` of the preset cannot be used");
+        Error::new(ErrorKind::Config, message).with_source(error)
+    })
 }
 
 #[cfg(test)]
@@ -441,12 +477,52 @@ mod tests {
             ),
             (
                 r#"{"name":"a","title":"A","issuer":"https://a.example","scopes":"x"}"#,
-                "scopes",
+                "its member `scopes`: unknown field",
+            ),
+            (
+                r#"{"name":7,"title":"A"}"#,
+                "its member `name`: invalid type",
+            ),
+            (r#"{"title":"A"}"#, "missing field `name`"),
+            (
+                r#"{"name":"a","title":"A","endpoints":{"token":7}}"#,
+                "its member `endpoints`: invalid type",
+            ),
+            (
+                r#"{"name":"a","title":"A","redirect":{"path":"","host":"x","ports":[]}}"#,
+                "its member `redirect`: unknown variant",
             ),
         ] {
             let error = Preset::from_json(file.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.to_string().contains(why), "{file}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_that_is_no_url_for_credentials_is_named_before_anything_is_sent() {
+        let http = HttpClient::default();
+        for (member, rest) in [
+            ("issuer", r#""issuer":"htp://a.example""#),
+            (
+                "api_base",
+                r#""issuer":"https://a.invalid","api_base":"a.example""#,
+            ),
+            (
+                "endpoints.token",
+                r#""endpoints":{"token":"http://a.example"}"#,
+            ),
+            (
+                "endpoints.userinfo",
+                r#""endpoints":{"token":"https://a.example","userinfo":"x"}"#,
+            ),
+        ] {
+            let file = format!(r#"{{"name":"a","title":"A",{rest}}}"#);
+            let preset = Preset::from_json(file.as_bytes()).unwrap();
+            let error = preset.server(&http, "a").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let named = format!("the member `{member}` of the preset");
+            assert!(error.to_string().contains(&named), "{error}");
         }
     }
 }

@@ -76,11 +76,11 @@ impl Handler {
         let path = format!("/{}", path.trim_start_matches('/'));
         route::check(&path, key.secret())?;
         key.check_path(&path)?;
-        key.count()?;
+        let counted = key.count()?;
         let upload = Upload::new(body, &self.room);
         let query = credentials.query.as_deref();
         session
-            .exchange(&parts, &path, query, &upload, self.limit)
+            .exchange(&parts, &path, query, &upload, self.limit, counted)
             .await
     }
 

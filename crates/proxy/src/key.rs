@@ -150,22 +150,42 @@ impl ClientKey {
         ))
     }
 
-    /// Counts a request, and refuses it if there have been too many.
-    pub(crate) fn count(&self) -> std::result::Result<(), Failure> {
+    /// Counts a request, and refuses it if there have been too many. It does not count if it is not
+    /// [sent](Counted::is_sent).
+    pub(crate) fn count(&self) -> std::result::Result<Counted<'_>, Failure> {
         let Some(left) = &self.left else {
-            return Ok(());
+            return Ok(Counted(None));
         };
         let counted = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
         });
         match counted {
-            Ok(_left) => Ok(()),
+            Ok(_left) => Ok(Counted(Some(left))),
             // Not 429, after which an SDK would try again.
             Err(_none) => Err(Failure::forbidden(
                 "too_many_requests",
                 "the key of this proxy has had all its requests: start the proxy again for a new \
                  one",
             )),
+        }
+    }
+}
+
+/// A request that counts against the limit of its key, unless it is dropped before it is sent.
+#[derive(Debug)]
+pub(crate) struct Counted<'a>(Option<&'a AtomicU64>);
+
+impl Counted<'_> {
+    /// The request is sent to the API.
+    pub(crate) fn is_sent(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        if let Some(left) = self.0 {
+            left.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -205,8 +225,14 @@ mod tests {
     #[test]
     fn a_key_ends_with_its_time_and_its_requests() {
         let key = ClientKey::random().unwrap().max_requests(2);
-        assert!(key.count().is_ok() && key.count().is_ok());
+        // Refused, and so given back.
+        drop(key.count().unwrap());
+        key.count().unwrap().is_sent();
+        let open = key.count().unwrap();
         assert!(key.count().is_err() && key.count().is_err());
+        drop(open);
+        key.count().unwrap().is_sent();
+        assert!(key.count().is_err());
         assert!(key.check_end().is_ok());
         let key = ClientKey::random().unwrap().expires_in(Duration::ZERO);
         assert!(key.check_end().is_err());

@@ -15,6 +15,7 @@ use tokio::time::timeout_at;
 use crate::body::ProxyBody;
 use crate::failure::Failure;
 use crate::headers;
+use crate::key::Counted;
 use crate::metrics::Counters;
 use crate::redirect;
 use crate::refusal::Examined;
@@ -120,6 +121,7 @@ impl ProxySession {
         query: Option<&str>,
         upload: &Upload,
         limit: Duration,
+        mut counted: Counted<'_>,
     ) -> Result<Response<ProxyBody>, Failure> {
         let mut token = self.token().await?;
         upload.read_ahead().await;
@@ -130,6 +132,7 @@ impl ProxySession {
             let api = api.map_err(|error| self.failure(&error))?;
             let target = self.target(&api, path, query)?;
             let sent = self.sent(request, &api, body)?;
+            counted.is_sent();
             let response = self.send(&target, sent, &token);
             let response = in_time(response, upload, limit)
                 .await

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::cases::WireCase;
 pub use failures::Failures;
 use subject::{Make, Subject};
+pub(crate) use subject::{check as ensure, expect};
 
 /// No check takes longer, unless it waits for what never comes.
 const TIME_LIMIT: Duration = Duration::from_secs(60);

@@ -24,6 +24,8 @@ mod server;
 mod settings;
 mod shared;
 mod state;
+#[cfg(feature = "conformance")]
+mod store_contract;
 
 pub use browser::browse;
 pub use cases::{WireCase, wire_cases};
@@ -39,3 +41,5 @@ pub use provider_kit::ProviderKit;
 pub use providers::StandardProvider;
 pub use scripted::{ScriptedRequest, ScriptedResponse, ScriptedServer, parameters};
 pub use settings::{Approval, ExpiryUnit, RejectionForm, Rotation};
+#[cfg(feature = "conformance")]
+pub use store_contract::StoreContract;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::JsonObject;
+use crate::sanitize::is_bearer_token;
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
@@ -76,8 +77,9 @@ impl TokenResponse {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] without an access token, with a token type other than `bearer`
-    /// (RFC 6749 section 7.1), or with a lifetime that is no positive number.
+    /// [`ErrorKind::Protocol`] without an access token, with one that no `Authorization` header can
+    /// carry (RFC 6750 section 2.1), with a token type other than `bearer` (RFC 6749 section 7.1), or
+    /// with a lifetime that is no positive number.
     ///
     /// # Examples
     ///
@@ -205,9 +207,15 @@ impl TokenResponse {
         }
         let refresh = fields.text("refresh_token");
         let refresh = refresh.filter(|text| !text.trim().is_empty());
-        if !is_printable_ascii(access) || refresh.is_some_and(|text| !is_printable_ascii(text)) {
+        if !is_bearer_token(access) {
             return Err(senseless(
-                "the token response contains a token with invalid characters",
+                "the token response has an access token that no Authorization header can carry (a \
+                 space, a control character)",
+            ));
+        }
+        if refresh.is_some_and(|text| !is_printable_ascii(text)) {
+            return Err(senseless(
+                "the token response has a refresh token with invalid characters",
             ));
         }
         let resource_url = fields.shown("resource_url", LONGEST_URL);
@@ -266,8 +274,7 @@ fn senseless(message: impl Into<String>) -> Error {
         .with_unread_response()
 }
 
-/// `VSCHAR` of RFC 6749 appendix A.12 and A.17: nothing that could end a header or steer a
-/// terminal.
+/// `VSCHAR` of RFC 6749 appendix A.17: nothing that could end a header or steer a terminal.
 fn is_printable_ascii(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
@@ -289,6 +296,8 @@ mod tests {
             (r#"{"key":7}"#, false),
             (r#"{"key":{"value":"sk-made-up"}}"#, false),
             (r#"{"key":"sk-made-up\n"}"#, false),
+            (r#"{"key":"sk made-up"}"#, false),
+            (r#"{"key":" sk-made-up"}"#, false),
             (r#"{"key":"sk-made-up","user_id":7,"more":[]}"#, true),
             (r#"{"key":"sk-made-up","refresh_token":" "}"#, true),
         ] {

@@ -12,6 +12,7 @@ use super::builder::HttpClientBuilder;
 use super::coding;
 use super::failure::{no_response, no_response_through, too_long};
 use super::form::{BodyFormat, Form, bearer};
+use super::gate::Gate;
 use super::moved::redirected;
 use super::proxy::ProxyUrl;
 use super::response::Response;
@@ -168,15 +169,23 @@ impl HttpClient {
         if !secrets.is_empty() {
             self.check_proxy(endpoint)?;
         }
+        // Of this task; the one that sends has none.
+        let gate = Gate::current(self.inner.settings.timeout);
+        let body = form.encoded(format)?;
         let mut request = self
             .client(endpoint)?
             .post(endpoint.url().clone())
             .header(CONTENT_TYPE, content_type(format))
-            .body(form.encoded(format)?);
+            .body(match &gate {
+                Some(gate) => gate.before(body),
+                None => body.into(),
+            });
         if let Some(client) = form.authorization()? {
             request = request.header(AUTHORIZATION, client);
         }
-        self.send(endpoint, request, headers, secrets).await
+        let sent = self.send(endpoint, request, headers, secrets).await;
+        let is_shut = gate.and_then(|gate| gate.error(endpoint));
+        sent.map_err(|error| is_shut.unwrap_or(error))
     }
 
     /// Posts a JSON document that holds no secret, such as a registration (RFC 7591 section 3.1),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
-use crate::sanitize::is_header_value;
+use crate::sanitize::is_bearer_token;
 use crate::secret::Secret;
 use crate::token::NO_BEARER;
 
@@ -303,7 +303,7 @@ impl fmt::Debug for Form {
 pub(super) fn bearer(access: &Secret) -> Result<HeaderValue> {
     let access = access.expose();
     // A token from a file may hold anything.
-    if !is_header_value(access) {
+    if !is_bearer_token(access) {
         return Err(Error::new(ErrorKind::Corrupt, NO_BEARER));
     }
     authorization("Bearer ", access)

@@ -14,6 +14,7 @@ use crate::auth_provider::{AuthProvider, Revocation};
 use crate::engine::{Critical, Kinds, bounded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::SessionKey;
+use crate::store::lease::Lease;
 use crate::store::{StoreGuard, TokenStore};
 use crate::token::OAuthToken;
 
@@ -69,16 +70,20 @@ pub(super) struct Guard<'a> {
 }
 
 impl Foreign {
-    /// [`AuthProvider::refresh`]. After a timeout or a panic it is unknown whether the server has
-    /// acted.
-    pub(super) async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+    /// [`AuthProvider::refresh`], under a lease. After a timeout or a panic it is unknown whether the
+    /// server has acted.
+    pub(super) async fn refresh(
+        &self,
+        current: &OAuthToken,
+        lease: Option<Lease>,
+    ) -> Result<OAuthToken> {
         let mut ended = false;
-        let outcome = bounded("the provider's `refresh`", OF_PROVIDER, self.limit, async {
+        let refresh = Lease::scope(lease, async {
             let outcome = self.provider.refresh(current).await;
             ended = true;
             outcome
-        })
-        .await;
+        });
+        let outcome = bounded("the provider's `refresh`", OF_PROVIDER, self.limit, refresh).await;
         outcome.map_err(|error| match ended {
             true => error.with_session(&self.key),
             false => error.with_response_lost(true).with_session(&self.key),
@@ -124,6 +129,35 @@ impl Foreign {
 
     /// [`TokenStore::lock`], when it is this session's turn.
     pub(super) async fn lock(&self) -> Result<Guard<'_>> {
+        let locked = self.guard(async { self.store.lock(&self.key).await.map(Some) });
+        locked.await?.ok_or_else(|| {
+            let message = "the store's `lock` returned no lock";
+            Error::new(ErrorKind::Store, message).with_session(&self.key)
+        })
+    }
+
+    /// [`TokenStore::lock_unless_changed`], when it is this session's turn.
+    pub(super) async fn lock_unless_changed(
+        &self,
+        known: &OAuthToken,
+    ) -> Result<Option<Guard<'_>>> {
+        self.guard(self.store.lock_unless_changed(&self.key, known))
+            .await
+    }
+
+    /// [`TokenStore::seize`], when it is this session's turn.
+    pub(super) async fn seize(&self) -> Result<Guard<'_>> {
+        let locked = self.guard(async { self.store.seize(&self.key).await.map(Some) });
+        locked.await?.ok_or_else(|| {
+            let message = "the store's `seize` returned no lock";
+            Error::new(ErrorKind::Store, message).with_session(&self.key)
+        })
+    }
+
+    async fn guard(
+        &self,
+        locking: impl Future<Output = Result<Option<Box<dyn StoreGuard>>>> + Send,
+    ) -> Result<Option<Guard<'_>>> {
         self.check_place()?;
         let turn = TURNS.acquire().await.map_err(|source| {
             Error::new(ErrorKind::System, "the turns have ended").with_source(source)
@@ -132,17 +166,17 @@ impl Foreign {
             "the store's `lock`",
             OF_LOCK,
             self.limit.saturating_mul(LOCK_FACTOR),
-            async { self.store.lock(&self.key).await },
+            locking,
         );
-        match locked.await {
-            Ok(inner) => Ok(Guard {
-                foreign: self,
-                _turn: turn,
-                critical: None,
-                inner,
-            }),
-            Err(error) => Err(error.with_session(&self.key)),
-        }
+        let inner = locked
+            .await
+            .map_err(|error| error.with_session(&self.key))?;
+        Ok(inner.map(|inner| Guard {
+            foreign: self,
+            _turn: turn,
+            critical: None,
+            inner,
+        }))
     }
 }
 
@@ -178,6 +212,42 @@ impl Guard<'_> {
         })
         .await
         .map_err(|error| error.with_session(&self.foreign.key))
+    }
+
+    /// [`StoreGuard::finish`].
+    pub(super) async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
+        let inner = &mut self.inner;
+        bounded(
+            "the store's `finish`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.finish(token).await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
+    }
+
+    /// [`StoreGuard::extend`].
+    pub(super) async fn extend(&mut self) -> Result<()> {
+        let inner = &mut self.inner;
+        bounded(
+            "the store's `extend`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.extend().await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
+    }
+
+    /// [`AuthProvider::refresh`] under this lock.
+    pub(super) async fn refresh(&mut self, current: &OAuthToken) -> Result<OAuthToken> {
+        self.foreign.refresh(current, self.inner.lease()).await
+    }
+
+    /// Whether the lock ends by itself, so that an earlier holder of it may still live.
+    pub(super) fn is_lease(&self) -> bool {
+        self.inner.lease().is_some()
     }
 
     /// [`StoreGuard::remove`].

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::foreign::Guard;
-use super::refresh::save_with_retries;
+use super::refresh::finish_with_retries;
 use super::{AuthManager, SessionChange, Shared};
 use crate::engine;
 use crate::error::{ErrorKind, Result};
@@ -229,7 +229,9 @@ impl AuthManager {
     pub(super) async fn prepare_store(&self) -> Result<Option<OAuthToken>> {
         let owned = Arc::clone(&self.shared);
         let work = async move {
-            let (mut guard, previous) = owned.lock_to_insert().await?;
+            // The lock of a holder that sleeps is not taken for a check.
+            let mut guard = owned.foreign.lock().await?;
+            let previous = owned.previous(&mut guard).await?;
             let ready = guard.prepare(previous.session.as_ref()).await;
             guard.release().await;
             ready.map(|()| previous.session)
@@ -252,7 +254,7 @@ impl AuthManager {
 impl Shared {
     /// The lock, and what a new session would replace.
     async fn lock_to_insert(&self) -> Result<(Guard<'_>, Previous)> {
-        let mut guard = self.foreign.lock().await?;
+        let mut guard = self.foreign.seize().await?;
         let previous = self.previous(&mut guard).await?;
         Ok((guard, previous))
     }
@@ -284,7 +286,7 @@ impl Shared {
         token.metadata.provider = Some(self.key().provider().to_owned());
         token.metadata.account = Some(self.key().account().to_owned());
         token.metadata.signed_in_at = Some(self.clock.now());
-        let saved = save_with_retries(&mut guard, &token).await;
+        let saved = finish_with_retries(&mut guard, &token).await;
         guard.release().await;
         if let Err(error) = saved {
             self.unsaved.keep(token, previous.session);

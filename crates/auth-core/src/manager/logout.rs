@@ -101,7 +101,7 @@ impl AuthManager {
 
 impl Shared {
     async fn remove_session(&self, revoke: bool) -> Result<Logout> {
-        let mut guard = self.foreign.lock().await?;
+        let mut guard = self.foreign.seize().await?;
         let removed = self.remove_locked(&mut guard, revoke).await;
         guard.release().await;
         removed

@@ -16,7 +16,7 @@ use super::foreign::Guard;
 use super::requirement::Requirement;
 use super::{Shared, retry};
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
 
 /// The pauses before a failed save is tried again.
@@ -26,6 +26,19 @@ const SAVE_PAUSES: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 
+/// How often a waiting caller looks at a session that others change before it only waits.
+const MOST_CHANGES: usize = 3;
+
+/// The remaining lifetime of an access token that gives a holder of an ended lease time to come
+/// back.
+const SLEEPERS_TIME: Duration = Duration::from_secs(60);
+
+/// The end of a wait for the lock.
+enum Locked<'a> {
+    Locked(Guard<'a>),
+    Found(Done),
+}
+
 /// One refresh of one session.
 pub(super) struct Refresh<'a> {
     session: &'a Shared,
@@ -33,9 +46,11 @@ pub(super) struct Refresh<'a> {
     requirement: &'a Requirement,
     /// The session that callers see.
     known: Option<Arc<OAuthToken>>,
+    /// The session that was read without the lock.
+    seen: Option<Arc<OAuthToken>>,
 }
 
-impl Refresh<'_> {
+impl<'a> Refresh<'a> {
     /// A look at the store without the lock, then the transaction. It reports the result to the
     /// watchers.
     pub(super) async fn run(
@@ -46,6 +61,7 @@ impl Refresh<'_> {
             session,
             requirement,
             known: session.snapshot.get(),
+            seen: None,
         };
         let outcome = match refresh.look().await? {
             Some(done) => Ok(done),
@@ -63,7 +79,7 @@ impl Refresh<'_> {
 
     /// The stored session, if it satisfies the requirement; read once, without the lock.
     // See decision 0056.
-    async fn look(&self) -> Result<Option<Done>> {
+    async fn look(&mut self) -> Result<Option<Done>> {
         let session = self.session;
         if session.unsaved.is_waiting() {
             return Ok(None);
@@ -77,7 +93,10 @@ impl Refresh<'_> {
         match session.read().await? {
             None => Err(session.not_signed_in()),
             Some(token) if self.is_satisfied_by(&token) => Ok(Some(self.found(token))),
-            Some(_) => Ok(None),
+            token => {
+                self.seen = token;
+                Ok(None)
+            }
         }
     }
 
@@ -85,18 +104,39 @@ impl Refresh<'_> {
         let session = self.session;
         session.early_refresh.tried(session.clock.now());
         self.known = session.snapshot.get();
-        match session.foreign.lock().await {
-            Ok(mut guard) => {
+        let failed = match self.lock().await {
+            Ok(Locked::Found(done)) => return Ok(done),
+            Ok(Locked::Locked(mut guard)) => {
                 let outcome = self.under_lock(&mut guard).await;
                 guard.release().await;
-                outcome
+                match outcome {
+                    Err(failed) if failed.error.kind() == ErrorKind::LeaseLost => failed,
+                    outcome => return outcome,
+                }
             }
-            // The holder of the lock may have stored a session meanwhile.
-            Err(error) => match session.read().await {
-                Ok(Some(token)) if self.is_satisfied_by(&token) => Ok(self.found(token)),
-                _ => Err(error.into()),
-            },
+            Err(error) => error.into(),
+        };
+        // The holder of the lock may have stored a session meanwhile.
+        match session.read().await {
+            Ok(Some(token)) if self.is_satisfied_by(&token) => Ok(self.found(token)),
+            _ => Err(failed),
         }
+    }
+
+    /// Waits for the lock, or for a session that makes it unnecessary.
+    async fn lock(&mut self) -> Result<Locked<'a>> {
+        let session = self.session;
+        for _ in 0..MOST_CHANGES {
+            let Some(seen) = self.seen.take() else { break };
+            let guard = session.foreign.lock_unless_changed(&seen).await?;
+            if let Some(guard) = guard {
+                return Ok(Locked::Locked(guard));
+            }
+            if let Some(done) = self.look().await? {
+                return Ok(Locked::Found(done));
+            }
+        }
+        session.foreign.lock().await.map(Locked::Locked)
     }
 
     /// Reads again, uses a session that another process stored or prepares the save, records the
@@ -111,7 +151,7 @@ impl Refresh<'_> {
                 session.snapshot.set(None);
                 return Err(session.not_signed_in().into());
             };
-            if self.is_satisfied_by(&stored) {
+            if self.is_satisfied_by(&stored) || self.may_wait_for_sleeper(guard, &stored) {
                 return Ok(self.found(session.publish(stored)));
             }
             // Only the rejected token is over: a program that shares the store without this lock
@@ -133,13 +173,15 @@ impl Refresh<'_> {
 
             // From here until the successor is stored, the process does not end by itself.
             guard.critical = Some(engine::critical()?);
-            let series = retry::refresh(&session.foreign, &stored).await;
+            let series = retry::refresh(guard, &stored).await;
             let may_be_spent = series.response_lost || stored.may_be_spent();
             match series.outcome {
                 Ok(response) => return self.store(guard, response, stored).await,
                 Err(error) if self.is_rejection(&error) => {
                     rejected = Some(Rejected::new(stored, error, may_be_spent));
                 }
+                // Its holder, or the next one, records what happens from now on.
+                Err(error) if error.kind() == ErrorKind::LeaseLost => return Err(error.into()),
                 Err(error) => {
                     self.record_failure(guard, &stored, &error, may_be_spent)
                         .await;
@@ -166,12 +208,59 @@ impl Refresh<'_> {
         metadata.in_progress = None;
         metadata.last_failure = None;
         metadata.rejected = None;
-        if let Err(error) = save_with_retries(guard, &successor).await {
-            session.unsaved.keep(successor, Some(stored));
-            return Err(Failed::unsaved(error));
+        if let Err(error) = finish_with_retries(guard, &successor).await {
+            return self.not_saved(guard, successor, stored, error).await;
         }
         session.refreshed_to_same(successor.access == stored.access);
+        if session.foreign.store.may_lose_saves() {
+            session.unsaved.keep_saved(successor.clone(), stored);
+        }
         Ok(Done::Refreshed(session.publish(successor)))
+    }
+
+    /// What becomes of a successor that the store did not take. After a lost lease that depends on
+    /// what another holder has done.
+    async fn not_saved(
+        &self,
+        guard: &mut Guard<'_>,
+        successor: OAuthToken,
+        stored: OAuthToken,
+        error: Error,
+    ) -> Outcome {
+        let session = self.session;
+        if error.kind() == ErrorKind::LeaseLost
+            && let Ok(now) = guard.load().await
+        {
+            match session.check_owner(now)? {
+                None => {
+                    session.snapshot.set(None);
+                    session.revoke_unstored(&successor).await;
+                    return Err(session.not_signed_in().into());
+                }
+                // A later sign-in or refresh; the server may have ended this one for it.
+                Some(now) if !now.has_same_tokens(&stored) => {
+                    let now = session.publish(now);
+                    return match self.is_satisfied_by(&now) {
+                        true => Ok(self.found(now)),
+                        false => Err(error.into()),
+                    };
+                }
+                Some(_) => {}
+            }
+        }
+        session.unsaved.keep(successor, Some(stored));
+        Err(Failed::unsaved(error))
+    }
+
+    /// Whether another holder may still sleep with a response that it has yet to store, and the
+    /// access token is good enough to give it time: a second use of a refresh token ends the session
+    /// at a strict server.
+    fn may_wait_for_sleeper(&self, guard: &Guard<'_>, stored: &OAuthToken) -> bool {
+        let session = self.session;
+        guard.is_lease()
+            && stored.has_sleeper()
+            && self.requirement.is_of_manager()
+            && stored.is_valid_for(SLEEPERS_TIME, session.clock.now())
     }
 
     fn is_satisfied_by(&self, token: &OAuthToken) -> bool {
@@ -188,16 +277,17 @@ impl Refresh<'_> {
     }
 }
 
-/// Saves, with retries: the old refresh token is spent, and on Windows a virus scanner may hold the
-/// file for a moment.
-pub(super) async fn save_with_retries(guard: &mut Guard<'_>, session: &OAuthToken) -> Result<()> {
-    let mut saved = guard.save(session).await;
+/// Saves as the last thing under this lock, with retries: the old refresh token is spent, and on
+/// Windows a virus scanner may hold the file for a moment.
+pub(super) async fn finish_with_retries(guard: &mut Guard<'_>, session: &OAuthToken) -> Result<()> {
+    let mut saved = guard.finish(session).await;
     for pause in SAVE_PAUSES {
-        if saved.is_ok() {
-            break;
+        match &saved {
+            Err(error) if error.kind() != ErrorKind::LeaseLost => {}
+            _ => break,
         }
         sleep(pause).await;
-        saved = guard.save(session).await;
+        saved = guard.finish(session).await;
     }
     saved
 }

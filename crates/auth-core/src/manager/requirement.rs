@@ -66,6 +66,11 @@ impl Requirement {
         matches!(self.freshness, Freshness::Refreshed)
     }
 
+    /// Whether the session may last for less than is required, because no caller named that length.
+    pub(super) fn is_of_manager(&self) -> bool {
+        matches!(self.freshness, Freshness::Margin(_)) && self.other_than.is_none()
+    }
+
     /// The access token that an API has rejected.
     pub(super) fn rejected(&self) -> Option<&Secret> {
         self.other_than.as_ref()

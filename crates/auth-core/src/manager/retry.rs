@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::foreign::Foreign;
+use super::foreign::Guard;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::random;
@@ -28,16 +28,16 @@ pub(super) struct Series {
     pub(super) response_lost: bool,
 }
 
-/// Sends a refresh request, and retries after temporary errors. After a lost response it retries
+/// Sends a refresh request under a lock that is prepared for it, and retries after temporary errors. After a lost response it retries
 /// once with the same token: a server with a grace period returns the same successor again. After a
 /// 2xx response it never sends the same token again, with any body: the server has spent it, and
 /// treats a second use as theft (RFC 9700 section 4.14.2).
-pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
+pub(super) async fn refresh(guard: &mut Guard<'_>, current: &OAuthToken) -> Series {
     let begun = Instant::now();
     let mut lost = 0;
     let mut attempt = 1;
     loop {
-        let outcome = foreign.refresh(current).await;
+        let outcome = guard.refresh(current).await;
         lost += outcome
             .as_ref()
             .err()
@@ -56,6 +56,13 @@ pub(super) async fn refresh(foreign: &Foreign, current: &OAuthToken) -> Series {
             };
         };
         sleep(next).await;
+        if let Err(error) = guard.extend().await {
+            tracing::debug!(%error, "a refresh is not tried again");
+            return Series {
+                outcome,
+                response_lost: lost > 0,
+            };
+        }
         attempt += 1;
     }
 }
@@ -86,6 +93,7 @@ mod tests {
     use crate::auth_provider::AuthProvider;
     use crate::clock::Timestamp;
     use crate::error::ErrorKind;
+    use crate::manager::foreign::Foreign;
     use crate::prompt::UserPrompt;
     use crate::session::SessionKey;
     use crate::store::MemoryTokenStore;
@@ -119,7 +127,7 @@ mod tests {
             limit: Duration::from_secs(60),
         };
         let token = OAuthToken::new("made-up".into(), Timestamp::default());
-        let series = refresh(&foreign, &token).await;
+        let series = refresh(&mut foreign.lock().await.unwrap(), &token).await;
         (provider.1.load(Ordering::SeqCst), series)
     }
 

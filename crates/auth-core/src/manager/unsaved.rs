@@ -15,11 +15,23 @@ use crate::engine;
 use crate::error::Result;
 use crate::token::OAuthToken;
 
-/// A session that could not be stored, and the one that it replaces.
+/// A session that could not be stored, or may get lost, and the one that it replaces.
 #[derive(Debug)]
 struct Waiting {
     session: OAuthToken,
     previous: Option<OAuthToken>,
+    /// Whether the store had it once.
+    is_saved: bool,
+}
+
+/// What became of a session that waits.
+enum Taken {
+    /// It replaces the stored one.
+    Successor(OAuthToken),
+    /// It was never stored, and the session was signed out meanwhile.
+    SignedOut(OAuthToken),
+    /// There is none, or it is outdated.
+    Nothing,
 }
 
 /// The unsaved session, if any.
@@ -44,24 +56,48 @@ const PAUSES: [Duration; 6] = [
 impl Unsaved {
     /// Keeps a session that replaces `previous`.
     pub(super) fn keep(&self, session: OAuthToken, previous: Option<OAuthToken>) {
-        self.set(Some(Box::new(Waiting { session, previous })));
+        self.set(Some(Box::new(Waiting {
+            session,
+            previous,
+            is_saved: false,
+        })));
+    }
+
+    /// Keeps a session that is stored in a place that may lose it.
+    pub(super) fn keep_saved(&self, session: OAuthToken, previous: OAuthToken) {
+        self.set(Some(Box::new(Waiting {
+            session,
+            previous: Some(previous),
+            is_saved: true,
+        })));
     }
 
     /// Takes out the session if it replaces the stored one, and drops it otherwise.
     pub(super) fn take(&self, stored: Option<&OAuthToken>) -> Option<OAuthToken> {
-        let waiting = self.set(None)?;
-        let is_successor = match (&waiting.previous, stored) {
-            (None, None) => true,
-            (Some(previous), Some(stored)) => previous.has_same_tokens(stored),
-            _ => false,
-        };
-        is_successor.then_some(waiting.session)
+        match self.take_out(stored) {
+            Taken::Successor(session) => Some(session),
+            Taken::SignedOut(_) | Taken::Nothing => None,
+        }
     }
 
-    /// Whether a session waits.
+    fn take_out(&self, stored: Option<&OAuthToken>) -> Taken {
+        let Some(waiting) = self.set(None) else {
+            return Taken::Nothing;
+        };
+        match (&waiting.previous, stored) {
+            (None, None) => Taken::Successor(waiting.session),
+            (Some(previous), Some(stored)) if previous.has_same_tokens(stored) => {
+                Taken::Successor(waiting.session)
+            }
+            (Some(_), None) if !waiting.is_saved => Taken::SignedOut(waiting.session),
+            _ => Taken::Nothing,
+        }
+    }
+
+    /// Whether a session waits to be stored.
     pub(super) fn is_waiting(&self) -> bool {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.is_some()
+        waiting.as_ref().is_some_and(|waiting| !waiting.is_saved)
     }
 
     /// Drops it, because a newer session was stored.
@@ -118,6 +154,13 @@ impl Shared {
         Ok(())
     }
 
+    /// Ends a session at the vendor that was signed out before it could be stored.
+    pub(super) async fn revoke_unstored(&self, session: &OAuthToken) {
+        if let Err(error) = self.foreign.revoke(session).await {
+            tracing::warn!(%error, "a session was signed out here only");
+        }
+    }
+
     /// Stores the unsaved session, and returns it; `None` without one.
     async fn save_waiting_locked(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
         let stored = self.check_usable(guard.load().await?)?;
@@ -133,8 +176,13 @@ impl Shared {
         guard: &mut Guard<'_>,
         stored: Option<OAuthToken>,
     ) -> Result<Option<OAuthToken>> {
-        let Some(waiting) = self.unsaved.take(stored.as_ref()) else {
-            return Ok(stored);
+        let waiting = match self.unsaved.take_out(stored.as_ref()) {
+            Taken::Successor(waiting) => waiting,
+            Taken::SignedOut(waiting) => {
+                self.revoke_unstored(&waiting).await;
+                return Ok(stored);
+            }
+            Taken::Nothing => return Ok(stored),
         };
         if let Err(error) = guard.save(&waiting).await {
             self.unsaved.keep(waiting, stored);

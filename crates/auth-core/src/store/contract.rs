@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::session::SessionKey;
+use crate::store::lease::Lease;
 use crate::token::OAuthToken;
 
 /// A store of sessions: durability and locking, without knowledge of vendors.
@@ -40,7 +41,8 @@ pub trait TokenStore: Debug + Send + Sync {
     async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>>;
 
     /// Locks one session against all other users of the store: tasks, processes, machines. The lock
-    /// ends with its holder, and dropping the guard releases it.
+    /// ends with its holder, or with its [lease](StoreGuard::lease); dropping the guard releases it,
+    /// a lease in the background or at its end.
     ///
     /// # Errors
     ///
@@ -48,6 +50,39 @@ pub trait TokenStore: Debug + Send + Sync {
     /// than the store waits, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store cannot be
     /// written.
     async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>>;
+
+    /// As [`lock`](Self::lock), for a caller that needs the lock no more if another one stores other
+    /// tokens than `known`: then it returns `None`, so that a waiting caller takes a lock only to
+    /// refresh. The default only locks.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    async fn lock_unless_changed(
+        &self,
+        key: &SessionKey,
+        _known: &OAuthToken,
+    ) -> Result<Option<Box<dyn StoreGuard>>> {
+        self.lock(key).await.map(Some)
+    }
+
+    /// As [`lock`](Self::lock), for a sign-in or a sign-out. If the lock is a [lease](Lease), it
+    /// takes the lease from its holder, which may sleep, instead of waiting: from then on the holder
+    /// can store nothing. The default waits, as [`lock`](Self::lock) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        self.lock(key).await
+    }
+
+    /// Whether a session may be read again as it was before the last [`save`](StoreGuard::save):
+    /// after the failover of a replicated store. Then managers keep a successor as long as its access
+    /// token is valid, and store it again. The default is that a saved session stays.
+    fn may_lose_saves(&self) -> bool {
+        false
+    }
 
     /// The location of the session, in words for a message.
     fn location(&self, key: &SessionKey) -> String;
@@ -70,6 +105,22 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         (**self).lock(key).await
     }
 
+    async fn lock_unless_changed(
+        &self,
+        key: &SessionKey,
+        known: &OAuthToken,
+    ) -> Result<Option<Box<dyn StoreGuard>>> {
+        (**self).lock_unless_changed(key, known).await
+    }
+
+    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        (**self).seize(key).await
+    }
+
+    fn may_lose_saves(&self) -> bool {
+        (**self).may_lose_saves()
+    }
+
     fn location(&self, key: &SessionKey) -> String {
         (**self).location(key)
     }
@@ -80,6 +131,10 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 }
 
 /// One session, locked.
+///
+/// A lock that is a [lease](Self::lease) can be lost: then the calls that need it fail with
+/// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) and change nothing. A manager sends nothing
+/// more with that guard, and reads the session again.
 ///
 /// # Examples
 ///
@@ -116,6 +171,9 @@ pub trait StoreGuard: Debug + Send {
     /// survive the death of this process; a power cut may lose it. The session that was stored
     /// before must survive both.
     ///
+    /// If the lock is a lease, it lasts for one request from now on, as after
+    /// [`extend`](Self::extend).
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a save would fail; nothing changes then.
@@ -129,11 +187,41 @@ pub trait StoreGuard: Debug + Send {
     /// successor next to it, and return the successor from the next [`load`](Self::load). Otherwise
     /// the store saves the session as a whole or not at all.
     ///
+    /// A successor whose lease is over is stored nevertheless if the stored session still has the
+    /// [same tokens](OAuthToken::has_same_tokens) as the one that it replaces, and no other caller has
+    /// [seized](TokenStore::seize) the lock: the server may have spent them.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store). The session that was stored before is then
     /// intact, or the new one is in its place but might not survive a power cut.
     async fn save(&mut self, token: &OAuthToken) -> Result<()>;
+
+    /// As [`save`](Self::save), as the last call before [`release`](Self::release): a store may do
+    /// both at once. The default only saves. After a failure it may be called again, or `save`.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save).
+    async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
+        self.save(token).await
+    }
+
+    /// Lets a lease last for one more request: at least 30 s from now on. The default does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost),
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    async fn extend(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Until when the holder may send a refresh token; `None`, and the default, if the lock ends
+    /// with its holder.
+    fn lease(&self) -> Option<Lease> {
+        None
+    }
 
     /// Removes the session. The removal is durable when this returns.
     ///

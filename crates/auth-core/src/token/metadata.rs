@@ -129,7 +129,23 @@ pub struct RefreshRecord {
 }
 
 impl RefreshRecord {
-    pub(crate) fn new(refresh_fingerprint: String, at: Timestamp) -> Self {
+    /// A record of the refresh token of this fingerprint, and nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::store::RefreshRecord;
+    /// use llm_auth_core::{OAuthToken, Secret, Timestamp};
+    ///
+    /// let refresh = Secret::from("made-up-refresh");
+    /// let mut session = OAuthToken::new("made-up".into(), None);
+    /// let record = RefreshRecord::new(refresh.fingerprint(), Timestamp::from_unix_millis(0));
+    /// session.refresh = Some(refresh);
+    /// session.metadata.in_progress = Some(Box::new(record));
+    /// assert!(session.may_be_spent());
+    /// ```
+    #[must_use]
+    pub fn new(refresh_fingerprint: String, at: Timestamp) -> Self {
         Self {
             refresh_fingerprint,
             at,

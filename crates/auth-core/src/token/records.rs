@@ -128,6 +128,15 @@ impl OAuthToken {
         self.is_about_current(self.metadata.in_progress.as_deref())
     }
 
+    /// Whether a refresh of these tokens began, and its end is not recorded: its process may be gone,
+    /// or sleep.
+    pub(crate) fn has_sleeper(&self) -> bool {
+        let metadata = &self.metadata;
+        let begun = metadata.in_progress.as_deref();
+        let ended = metadata.last_failure.as_deref().map(|record| record.at);
+        self.is_about_current(begun) && ended < begun.map(|record| record.at)
+    }
+
     fn is_about_current(&self, record: Option<&RefreshRecord>) -> bool {
         match (record, &self.refresh) {
             (Some(record), Some(refresh)) => record.refresh_fingerprint == refresh.fingerprint(),

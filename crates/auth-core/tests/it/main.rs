@@ -13,6 +13,7 @@ mod file_store;
 mod floods;
 mod foreign_code;
 mod http;
+mod leases;
 mod manager;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -1,5 +1,6 @@
 //! A vendor without a network, and a store that breaks on demand.
 
+pub(crate) mod lease_store;
 pub(crate) mod script;
 pub(crate) mod socket;
 

@@ -6,18 +6,21 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, Command};
 
+use crate::providers::servers;
 use crate::session::directories;
 
 const HOME: &str = "--home";
 
 /// The arguments of this call. `--home` counts from here on, since the names of servers are in that
-/// directory; `token mcp NAME` is `token NAME`.
+/// directory; `token mcp NAME` is `token NAME`, and so is `login mcp NAME` if a server of that name is
+/// remembered.
 pub(crate) fn arguments(command: fn() -> Command) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(home) = home(&arguments, command) {
         directories::name_home(home);
     }
-    if let Some(at) = mcp_before_a_name(&arguments) {
+    let is_remembered = |name: &str| servers::names().contains(&name.to_ascii_lowercase());
+    if let Some(at) = mcp_before_a_name(&arguments, is_remembered) {
         arguments.remove(at);
     }
     arguments
@@ -53,17 +56,26 @@ fn unchecked(command: Command) -> Command {
         .mut_subcommands(unchecked)
 }
 
-/// Where the word `mcp` is between a command about sessions and the name of a server.
-fn mcp_before_a_name(arguments: &[OsString]) -> Option<usize> {
+/// Where the word `mcp` is between a command about sessions and the name of a server. After `login`
+/// a URL may stand there, too.
+fn mcp_before_a_name(
+    arguments: &[OsString],
+    is_remembered: impl Fn(&str) -> bool,
+) -> Option<usize> {
     let is_about_sessions = |word: &OsString| {
         let word = word.to_str();
         matches!(
             word,
-            Some("token" | "exec" | "logout" | "doctor" | "status")
+            Some("token" | "exec" | "login" | "logout" | "doctor" | "status")
         )
     };
     let at = arguments.iter().position(is_about_sessions)? + 1;
-    let has_name = arguments.get(at + 1).is_some_and(|next| !is_flag(next));
+    let is_login = arguments[at - 1] == "login";
+    let is_name = |next: &OsString| match is_login {
+        true => next.to_str().is_some_and(&is_remembered),
+        false => !is_flag(next),
+    };
+    let has_name = arguments.get(at + 1).is_some_and(is_name);
     (arguments.get(at).is_some_and(|word| word == "mcp") && has_name).then_some(at)
 }
 
@@ -112,9 +124,13 @@ mod tests {
             ("llm-auth token mcp", None),
             ("llm-auth token mcp --json", None),
             ("llm-auth login mcp https://a.example", None),
+            ("llm-auth login mcp work", Some(2)),
+            ("llm-auth login mcp other", None),
+            ("llm-auth login mcp --name work", None),
             ("llm-auth exec work -- token mcp x", None),
         ] {
-            assert_eq!(mcp_before_a_name(&words(line)), at, "{line}");
+            let found = mcp_before_a_name(&words(line), |name| name == "work");
+            assert_eq!(found, at, "{line}");
         }
     }
 }

@@ -14,8 +14,9 @@ use super::token::Wanted;
 use super::tools::{Names, Variables, check_tool};
 use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
+use crate::report::advice_without_api;
 use crate::session::claim::{Claim, Purpose};
-use crate::session::runtime;
+use crate::session::runtime::Pauses;
 use crate::system::files::check_written_path;
 use crate::time::rfc3339;
 use crate::ui::streams::say;
@@ -158,7 +159,7 @@ impl KeepArgs {
 
 impl Keeper<'_> {
     fn keep(&mut self) -> Result<(), Failure> {
-        let mut signals = runtime::listen()?;
+        let mut pauses = Pauses::listen()?;
         loop {
             let is_first = self.last.is_none();
             let is_once = self.args.once;
@@ -175,7 +176,7 @@ impl Keeper<'_> {
                 }
                 Err(Stop::Write(failure) | Stop::Token(failure)) => return Err(failure),
             };
-            runtime::pause(&mut signals, pace)?;
+            pauses.pause(pace, "stopped")?;
         }
     }
 
@@ -222,8 +223,10 @@ impl Keeper<'_> {
             // Without it, the SDKs would send the token to Anthropic.
             let base = api_base(&configured, &token).ok_or_else(|| Failure::Config {
                 message: format!("{key}: the API of this session is unknown"),
-                advice: "name the API where you sign in (--api-base), or the file with --file"
-                    .into(),
+                advice: format!(
+                    "{}; or name the file with --file",
+                    advice_without_api(provider, &key, &self.wanted.session.selector)
+                ),
             })?;
             anthropic::write_profile(args.name(), &base)?;
         }

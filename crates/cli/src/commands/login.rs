@@ -45,8 +45,8 @@ pub(crate) struct LoginArgs {
     #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = Target::parser())]
     pub(crate) provider: Option<Target>,
 
-    /// The MCP server (`mcp`).
-    #[arg(value_name = "URL", value_parser = server_args::endpoint)]
+    /// The MCP server (`mcp`), by its URL or the name under which it is remembered.
+    #[arg(value_name = "URL", value_parser = server_args::mcp_server)]
     url: Option<SecureUrl>,
 
     #[command(flatten)]

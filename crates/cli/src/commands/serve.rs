@@ -20,8 +20,8 @@ use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::claim::{self, Claim, Purpose};
 use crate::session::runtime;
 use crate::session::selector::{SessionSelector, account_name};
-use crate::system::files;
 use crate::system::signals::Signals;
+use crate::system::{files, open_files};
 use crate::time;
 use crate::ui::streams::{self, VERSION};
 
@@ -160,6 +160,7 @@ fn segment(account: &str) -> String {
 
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     args.check()?;
+    open_files::allow_most();
     let sessions = args.sessions()?;
     let claims = args.claim_key_files()?;
     let managers: Vec<_> = sessions

@@ -10,7 +10,7 @@ use llm_auth_proxy::{ClientKey, ProxySession};
 
 use crate::error::Failure;
 use crate::providers::{Provider, ProviderArgs, ProviderName, Stored, careful_client, ignored_api};
-use crate::report::login_command;
+use crate::report::{advice_without_api, login_command};
 use crate::session::selector::SessionSelector;
 use crate::time;
 
@@ -99,7 +99,7 @@ impl Served {
             });
         };
         let configured = stored.configured(args)?;
-        check_api(provider, &configured, &stored.key, session)?;
+        check_api(provider, &configured, &stored.key, session, selector)?;
         let manager = stored
             .manager(configured)
             // A proxy lives for long, so that a refresh in the background has its time.
@@ -122,24 +122,22 @@ fn check_api(
     configured: &Provider,
     key: &SessionKey,
     stored: &OAuthToken,
+    selector: &SessionSelector,
 ) -> Result<(), Failure> {
     if configured.api(stored)?.base.is_some() {
         return Ok(());
     }
-    let ignored = ignored_api(provider, configured, stored);
-    let token = format!(
-        "use the token itself, with `llm-auth token {}`",
-        provider.name()
-    );
-    let advice = match &ignored {
-        None if provider.server().is_some() => {
-            format!("name the API where you sign in (--api-base), or {token}")
-        }
-        _ => token,
-    };
-    let why = ignored.unwrap_or_else(|| "the API of this session is unknown".to_owned());
-    Err(Failure::Config {
-        message: format!("{key}: {why}"),
-        advice,
+    Err(match ignored_api(provider, configured, stored) {
+        Some(why) => Failure::Config {
+            message: format!("{key}: {why}"),
+            advice: format!(
+                "use the token itself, with `llm-auth token {}`",
+                provider.name()
+            ),
+        },
+        None => Failure::Config {
+            message: format!("{key}: the API of this session is unknown"),
+            advice: advice_without_api(provider, key, selector),
+        },
     })
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SetupArgs) -> Result<(), Failure> {
             return report::undone(args, tool, &outcome);
         }
         (false, Some(provider)) => provider,
-        (false, None) => return Err(Failure::Usage("name a provider".into())),
+        (false, None) => return Err(plan::unnamed(tool)),
     };
     let plan = plan(args, tool, provider)?;
     rivals::warn_of_variables(&plan);

@@ -1,6 +1,7 @@
 //! `llm-auth status`.
 
 mod providers;
+mod remembered;
 mod row;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use llm_auth_core::{
 use serde::Serialize;
 
 use self::providers::Providers;
+use self::remembered::Remembered;
 use self::row::Row;
 use crate::error::Failure;
 use crate::providers::ProviderName;
@@ -44,24 +46,38 @@ pub(crate) struct StatusArgs {
 struct Report<'a> {
     v: u32,
     sessions: &'a [Row],
+    /// The servers of the user's own without a session.
+    servers: &'a [Remembered],
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
     let store = directories::open(&args.selector)?;
     let rows = rows(args, &store)?;
+    // A file and an account are about sessions alone.
+    let servers = match args.selector.store.is_some() || args.selector.account.is_some() {
+        true => Vec::new(),
+        false => Remembered::all(args.provider, &store),
+    };
     if args.json {
         streams::json(&Report {
             v: VERSION,
             sessions: &rows,
+            servers: &servers,
         })?;
     } else {
-        show(args, &store, &rows)?;
+        show(args, &store, &rows, &servers)?;
     }
     if args.check { checked(&rows) } else { Ok(()) }
 }
 
-fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), Failure> {
-    if rows.is_empty() {
+fn show(
+    args: &StatusArgs,
+    store: &FileTokenStore,
+    rows: &[Row],
+    servers: &[Remembered],
+) -> Result<(), Failure> {
+    // A server says how to sign in.
+    if rows.is_empty() && servers.is_empty() {
         let is_part = args.provider.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
         say(if others {
@@ -70,11 +86,13 @@ fn show(args: &StatusArgs, store: &FileTokenStore, rows: &[Row]) -> Result<(), F
             "not signed in; run `llm-auth login`"
         });
     }
-    for (at, row) in rows.iter().enumerate() {
+    let rows = rows.iter().map(Row::lines);
+    let servers = servers.iter().map(|server| server.lines().to_vec());
+    for (at, lines) in rows.chain(servers).enumerate() {
         if at > 0 {
             streams::answer("")?;
         }
-        for line in row.lines() {
+        for line in lines {
             streams::answer(&printable(&line))?;
         }
     }

@@ -152,8 +152,8 @@ impl Variables {
                     tool.name
                 ),
                 advice:
-                    "name the API where you sign in (--api-base), or use --env and set its base \
-                         URL yourself"
+                    "if it is a server of your own, sign out of it, then sign in with --api-base \
+                         URL; otherwise use --env and set its base URL yourself"
                         .into(),
             });
         }
@@ -195,6 +195,11 @@ pub(super) fn check_tool<'a>(
 ) -> Result<(), Failure> {
     let others = others.into_iter().filter_map(named);
     named(name).map_or(Ok(()), |tool| tool.check(provider, others))
+}
+
+/// The providers that a tool takes a token of, those that are signed in to first.
+pub(super) fn providers_for(name: &str) -> Vec<String> {
+    named(name).map(Tool::providers).unwrap_or_default()
 }
 
 fn filled(name: &str, value: &str, api: &Api, access: &str) -> Option<String> {

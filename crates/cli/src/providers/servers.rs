@@ -107,7 +107,7 @@ pub(crate) fn load(name: &str) -> Result<Option<Server>, String> {
         )
     };
     let read = file.parent().map_or(Ok(()), files::check_directory);
-    let read = read.and_then(|()| files::read(&file, LARGEST));
+    let read = read.and_then(|()| files::read_own(&file, LARGEST));
     let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) if is_nothing(&error) => return Ok(None),
@@ -214,6 +214,20 @@ pub(crate) fn forget(name: &str) -> Result<(), Failure> {
         Ok(()) => Ok(()),
         Err(error) if is_nothing(&error) => Ok(()),
         Err(error) => Err(cannot("remove", &file, &error)),
+    }
+}
+
+/// Where a server is, and its API, for a message.
+pub(crate) fn description(server: &Server) -> String {
+    let at = server.issuer.clone();
+    let at = at.unwrap_or_else(|| server.endpoints.token.host());
+    match &server.endpoints.api_base {
+        // Some MCP servers have a key in its query.
+        Some(api) => {
+            let api = api.as_str().split('?').next().unwrap_or_default();
+            format!("the server at {at} for {api}")
+        }
+        None => format!("the server at {at}"),
     }
 }
 

@@ -21,8 +21,8 @@ pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -
 pub(super) enum Settings<'a> {
     /// Variables whose names begin so, and the provider itself.
     Variables(&'a str),
-    /// The file of a server that is remembered.
-    File,
+    /// What is remembered of a server of the user's own.
+    Remembered,
     /// The flags of its first sign-in.
     Flags,
 }
@@ -55,10 +55,13 @@ pub(super) fn config_advice(
         Settings::Variables(begin) => {
             format!("check the client, the scope and the endpoints (LLM_AUTH_{begin}_...)")
         }
-        Settings::File => {
-            "check the file of the server, or sign in again with `llm-auth login oidc` or `mcp`"
-                .into()
+        Settings::Remembered if error.is_about_other_server() => {
+            format!("check the file of the server, or sign in again with {login}")
         }
+        Settings::Remembered => format!(
+            "check the client and the scope: {login} takes others with --client-id ID and --scope \
+             SCOPES, and remembers them"
+        ),
         Settings::Flags => {
             "check the flags about the client, the scope and the endpoints, such as --client-id"
                 .into()

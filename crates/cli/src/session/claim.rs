@@ -66,7 +66,7 @@ struct Written {
 
 impl Claim {
     /// Claims a file before anything is changed. What exists there must be what this command wrote
-    /// for the same purpose.
+    /// for the same purpose, or an empty file of the user's, such as `mktemp` makes.
     pub(crate) fn take(
         file: &Path,
         purpose: Purpose,
@@ -103,9 +103,14 @@ impl Claim {
             lock,
             _held: held,
         };
-        let is_there = claim.present()?.is_some();
+        // Later, one that has become empty is being written by another program.
+        let is_empty = claim.holds(b"");
+        if is_empty {
+            claim.written.sha256.push(digest(b""));
+        }
+        let is_taken = claim.present()?.is_some() && !is_empty;
         let former = claim.written.purpose.replace(purpose);
-        if let Some(former) = former.filter(|former| is_there && *former != purpose) {
+        if let Some(former) = former.filter(|former| is_taken && *former != purpose) {
             return Err(Failure::Config {
                 message: format!("{} holds {}", file.display(), former.words()),
                 advice: format!("move it away, or {otherwise}"),

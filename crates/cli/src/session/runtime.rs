@@ -53,25 +53,6 @@ pub(crate) fn run<T>(
     })
 }
 
-/// Listens to the signals that end a command, also between the runtimes of its calls.
-pub(crate) fn listen() -> Result<Signals, Failure> {
-    on_runtime(async { Signals::listen().map_err(|error| system(&error)) })
-}
-
-/// Waits, unless one of these signals has come since they were listened to, or comes.
-pub(crate) fn pause(signals: &mut Signals, time: Duration) -> Result<(), Failure> {
-    on_runtime(async {
-        tokio::select! {
-            biased;
-            code = signals.next() => Err(Failure::Signal {
-                code,
-                message: "stopped".into(),
-            }),
-            () = tokio::time::sleep(time) => Ok(()),
-        }
-    })
-}
-
 /// Runs work that receives the signals itself. What the managers have begun by its end is finished
 /// and stored; another signal ends that at once.
 pub(crate) fn run_until_signal<T>(
@@ -100,6 +81,29 @@ pub(crate) fn run_to_the_end<T>(
     })
 }
 
+/// The time between pieces of work that [`run`] runs. A signal that comes in the middle of neither
+/// counts, too: the library's own threads take it from the system, and nothing else would hear it.
+pub(crate) struct Pauses(Signals);
+
+impl Pauses {
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        // The client file may not have been read yet.
+        let listening = runtime()?.block_on(async { Signals::listen() });
+        listening.map(Self).map_err(|error| system(&error))
+    }
+
+    /// Waits, unless a signal has come since these listen.
+    pub(crate) fn pause(&mut self, time: Duration, after: &str) -> Result<(), Failure> {
+        on_runtime(async {
+            tokio::select! {
+                biased;
+                code = self.0.next() => Err(Failure::Signal { code, message: after.to_owned() }),
+                () = tokio::time::sleep(time) => Ok(()),
+            }
+        })
+    }
+}
+
 fn system(source: &io::Error) -> Failure {
     Failure::Config {
         message: format!("the operating system denied a resource: {source}"),
@@ -110,17 +114,21 @@ fn system(source: &io::Error) -> Failure {
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     // The client file and the certificates have been read; from here on there are fresh tokens.
     core_dumps::not_dumpable();
-    let runtime = check_descriptors()
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    // A blocked system call is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    check_descriptors()
         .and_then(|()| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
         })
-        .map_err(|error| system(&error))?;
-    let outcome = runtime.block_on(work);
-    // A blocked system call is not waited for.
-    runtime.shutdown_background();
-    outcome
+        .map_err(|error| system(&error))
 }
 
 /// The runtime panics if there is no descriptor for its handling of signals.
@@ -168,5 +176,34 @@ async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
     tokio::select! {
         end = settle(managers) => end,
         _ = signals.next() => End::InTheMiddle("interrupted twice: stopped immediately"),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::process::{Signal, getpid, kill_process};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::*;
+
+    #[test]
+    fn a_signal_that_another_runtime_took_between_two_pauses_is_heard() {
+        let mut pauses = Pauses::listen().unwrap();
+        pauses.pause(Duration::ZERO, "stopped").unwrap();
+        // As the library's threads do.
+        let other = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        other.block_on(async {
+            let mut heard = signal(SignalKind::hangup()).unwrap();
+            kill_process(getpid(), Signal::HUP).unwrap();
+            heard.recv().await;
+        });
+        let ended = pauses.pause(Duration::ZERO, "stopped");
+        assert!(
+            matches!(ended, Err(Failure::Signal { code: 129, .. })),
+            "{ended:?}"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use crate::shell_quote::quoted;
 use crate::system::env;
 
 /// What is known of the place, and the user's wish.
@@ -153,7 +154,9 @@ impl Ssh {
     pub(crate) fn tunnel(&self, to: SocketAddr) -> String {
         let user = self.user.as_ref().map(|user| format!("{user}@"));
         let user = user.unwrap_or_default();
-        let through = format!("ssh -N -L {}:{to}", to.port());
+        // zsh takes brackets for a pattern.
+        let through = quoted(&format!("{}:{to}", to.port()));
+        let through = format!("ssh -N -L {through}");
         match self.server {
             Some((host, 22)) => format!("{through} {user}{host}"),
             Some((host, at)) => format!("{through} -p {at} {user}{host}"),
@@ -260,7 +263,7 @@ mod tests {
         let ssh = Ssh::of(connection("203.0.113.7 5000 2001:db8::1 2222"), None);
         assert_eq!(
             ssh.tunnel(at("[::1]:4711")),
-            "ssh -N -L 4711:[::1]:4711 -p 2222 2001:db8::1"
+            "ssh -N -L '4711:[::1]:4711' -p 2222 2001:db8::1"
         );
         let ssh = Ssh::of(connection("$(rm) x y z"), connection("$(rm)"));
         assert_eq!(

@@ -1,5 +1,6 @@
 //! A server that the user names, against a simulated one that describes itself.
 
+mod messages;
 mod two_sign_ins;
 
 use llm_auth_testkit::Approval;

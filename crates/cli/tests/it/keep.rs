@@ -161,6 +161,32 @@ fn a_kept_file_is_replaced_after_any_end_unless_another_program_has_changed_it()
 }
 
 #[test]
+fn an_empty_file_is_of_no_other_program_until_it_is_kept() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let file = user.directory.path().join("made-by-mktemp");
+    let place = file.to_str().unwrap();
+    fs::write(&file, "").unwrap();
+    let mut keeper = Keeper::start(&user, &["qwen", "--file", place]);
+    keeper.wait_for("holds the token of");
+    assert_eq!(read(&file), user.stored("qwen")["access"]);
+    // The one that is kept is emptied by a program that is about to write it.
+    user.run(&["token", "qwen", "--force-refresh"]);
+    let fresh = user.stored("qwen")["access"].clone();
+    while read(&file) != fresh {
+        std::thread::yield_now();
+    }
+    fs::write(&file, "").unwrap();
+    keeper.wait_for("another program changed");
+    assert_eq!(read(&file), "");
+    // A link to one is no file of the user's.
+    let link = user.directory.path().join("link");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    let done = user.run(&["keep", "qwen", "--once", "--file", link.to_str().unwrap()]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+}
+
+#[test]
 fn a_file_that_another_program_takes_is_left_to_it() {
     let user = User::new();
     user.sign_in(&["qwen"]);

@@ -155,3 +155,30 @@ fn an_endpoint_that_has_moved_is_named_and_not_followed() {
     user.run(&["login", "minimax"])
         .assert_failed(1, "/elsewhere");
 }
+
+#[test]
+fn an_access_token_that_no_header_carries_is_refused_where_it_arrives_and_no_session_is_lost() {
+    let user = User::new();
+    for access in ["made up", " made-up", "made\u{1}up", "made\nup"] {
+        let patch = Fault::patch(json!({"access_token": access}));
+        user.kit.qwen().fault(Operation::Poll, patch);
+        let done = user.run(&["login", "qwen"]);
+        done.assert_failed(1, "no Authorization header can carry");
+        assert!(!user.file("qwen", "default").exists());
+    }
+    user.sign_in(&["qwen"]);
+    let before = user.stored("qwen");
+    let patch = Fault::patch(json!({"access_token": "made up"}));
+    user.kit.qwen().fault(Operation::Refresh, patch);
+    let done = user.run(&["token", "qwen", "--force-refresh"]);
+    assert_ne!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.err.contains("no Authorization header can carry"),
+        "{done:?}"
+    );
+    let after = user.stored("qwen");
+    assert_eq!(
+        (&after["access"], &after["refresh"]),
+        (&before["access"], &before["refresh"])
+    );
+}

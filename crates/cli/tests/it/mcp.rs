@@ -175,6 +175,32 @@ fn a_bridge_sends_no_token_of_a_server_that_takes_its_name_later() {
 }
 
 #[test]
+fn a_server_that_is_remembered_is_signed_in_to_by_its_name_too() {
+    let user = user_of(StandardProvider::default());
+    let url = format!("{}/standard/mcp", user.kit.base_url());
+    let named = [
+        "--client-id",
+        "testkit-client",
+        "--name",
+        "work",
+        "--device",
+    ];
+    let done = user.run(&[&["login", "mcp", &url], &named[..]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for name in ["work", "WORK"] {
+        let again = user.run(&["login", "mcp", name]);
+        assert_eq!(again.code, Some(0), "{again:?}");
+    }
+    assert_eq!(user.kit.standard().counters().logins_ok, 3);
+    for other in ["wrk", "mcp.example/mcp"] {
+        let done = user.run(&["login", "mcp", other]);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        let why = "neither a URL, which begins with https://, nor the name";
+        assert!(done.err.contains(why), "{done:?}");
+    }
+}
+
+#[test]
 fn a_document_is_the_client_id_of_every_request_at_a_server_that_takes_documents() {
     // No other client is known there.
     let user = user_of(StandardProvider::new(DOCUMENT).takes_client_documents());

@@ -10,7 +10,10 @@ fn status_without_a_session_is_no_error() {
     assert_eq!((done.code, done.out.as_str()), (Some(0), ""));
     assert!(done.err.contains("not signed in"), "{done:?}");
     let json = user.run(&["status", "--json"]).json();
-    assert_eq!(json, serde_json::json!({"v": 1, "sessions": []}));
+    assert_eq!(
+        json,
+        serde_json::json!({"v": 1, "sessions": [], "servers": []})
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    pub(super) fn of(provider: &str) -> Self {
+    pub(crate) fn of(provider: &str) -> Self {
         Self {
             provider: provider.to_owned(),
             lines: Vec::new(),
@@ -22,13 +22,13 @@ impl Failures {
         self.lines.push(format!("{check}: {why}"));
     }
 
-    pub(super) fn record(&mut self, check: &str, result: Result<(), String>) {
+    pub(crate) fn record(&mut self, check: &str, result: Result<(), String>) {
         if let Err(why) = result {
             self.add(check, why);
         }
     }
 
-    pub(super) fn into_result(self) -> Result<(), Self> {
+    pub(crate) fn into_result(self) -> Result<(), Self> {
         match self.lines.is_empty() {
             true => Ok(()),
             false => Err(self),

@@ -228,7 +228,7 @@ pub(super) fn made_up() -> OAuthToken {
 }
 
 /// `Err` with these words if a condition does not hold.
-pub(super) fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+pub(crate) fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     match holds {
         true => Ok(()),
         false => Err(why()),
@@ -236,7 +236,7 @@ pub(super) fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), Str
 }
 
 /// The value, or what failed and how.
-pub(super) fn expect<T, E: Display>(what: &str, result: Result<T, E>) -> Result<T, String> {
+pub(crate) fn expect<T, E: Display>(what: &str, result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| format!("{what} failed: {error}"))
 }
 

@@ -24,3 +24,5 @@ mod provider_apis;
 mod qwen_device_flow;
 mod scripted_faults;
 mod standard_provider;
+#[cfg(feature = "conformance")]
+mod store_contract;

@@ -278,7 +278,6 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
     let words = chain(error) + &certificates::words(error).unwrap_or_default();
     let lower = words.to_ascii_lowercase();
     let proxy = Proxy::find().ok().flatten();
-    let proxy = proxy.filter(|_| !entry.endpoint.is_loopback());
     let advice = if let Some(advice) = certificates::advice(error) {
         advice
     } else if error.is_about_proxy() {
@@ -287,6 +286,15 @@ fn judge_error(entry: &Entry, variable: &str, error: &Error) -> Judgement {
         format!(
             "check the clock. If your company's network inspects TLS, set {CA_FILE} to the \
              certificates of its authority"
+        )
+    } else if entry.endpoint.is_loopback() {
+        // No network and no proxy is on the way.
+        format!(
+            "start the server at this address of this computer, or correct the address{}",
+            match &entry.set_by {
+                Some(variable) => format!(" in {variable}"),
+                None => String::new(),
+            }
         )
     } else if error.kind() == ErrorKind::Transient && error.status().is_some() {
         IN_BETWEEN.to_owned()

@@ -4,7 +4,7 @@ use llm_auth::oidc::Server;
 use llm_auth_core::{SessionKey, printable};
 
 use crate::error::Failure;
-use crate::providers::servers;
+use crate::providers::servers::{self, description};
 use crate::shell_quote::quoted;
 
 /// The server that is remembered under a name.
@@ -49,18 +49,4 @@ pub(super) fn sign_outs(keys: &[SessionKey]) -> Vec<String> {
         format!("`llm-auth logout {} --account {account}`", key.provider())
     });
     lines.collect()
-}
-
-/// Where a server is, and its API, for a message.
-pub(super) fn description(server: &Server) -> String {
-    let at = server.issuer.clone();
-    let at = at.unwrap_or_else(|| server.endpoints.token.host());
-    match &server.endpoints.api_base {
-        // Some MCP servers have a key in its query.
-        Some(api) => {
-            let api = api.as_str().split('?').next().unwrap_or_default();
-            format!("the server at {at} for {api}")
-        }
-        None => format!("the server at {at}"),
-    }
 }

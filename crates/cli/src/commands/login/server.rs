@@ -6,9 +6,10 @@ use llm_auth_core::provider::Endpoints;
 use llm_auth_core::{HttpClient, SecureUrl};
 
 use super::client::{needs_client, register_client};
-use super::names::{description, load, sign_outs, taken, taken_by_another};
+use super::names::{load, sign_outs, taken, taken_by_another};
 use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
+use crate::providers::servers::description;
 use crate::providers::{ProviderName, servers};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
@@ -203,7 +204,8 @@ async fn found(
     http: &HttpClient,
 ) -> Result<(Server, bool), Failure> {
     if let Some(preset) = preset {
-        return Ok((preset.server(http, name).await?, false));
+        let server = preset.server(http, name).await;
+        return Ok((server.map_err(|error| args.of_preset(error))?, false));
     }
     if let Some(token) = &args.token_endpoint {
         let mut endpoints = Endpoints::new(token.clone());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 use llm_auth::oidc::Preset;
 use llm_auth_core::provider::{ClientAuth, LoopbackHost};
-use llm_auth_core::{Secret, SecureUrl, files};
+use llm_auth_core::{Error, ErrorKind, Secret, SecureUrl, files};
 
 use crate::error::{Failure, chain};
 use crate::system::files::{LARGEST, check_path};
@@ -181,14 +181,31 @@ impl ServerArgs {
         }
     }
 
+    /// What is wrong with the preset, if it is a file of the user's.
+    pub(super) fn of_preset(&self, error: Error) -> Failure {
+        match &self.preset {
+            Some(named)
+                if is_file(named)
+                    && error.kind() == ErrorKind::Config
+                    && !error.is_about_proxy() =>
+            {
+                Failure::Config {
+                    message: format!("{named}: {}", chain(&error)),
+                    advice: "correct that file; docs/cli/servers.md lists its members".into(),
+                }
+            }
+            _ => error.into(),
+        }
+    }
+
     /// The preset with its values.
     pub(super) fn preset(&self) -> Result<Option<Preset>, Failure> {
         let Some(named) = &self.preset else {
             return Ok(None);
         };
-        let is_file = named.contains(['/', '\\']) || named.ends_with(".json");
-        let preset = match is_file {
-            true => Preset::from_json(&read("--preset", Path::new(named))?)?,
+        let preset = match is_file(named) {
+            true => Preset::from_json(&read("--preset", Path::new(named))?)
+                .map_err(|error| self.of_preset(error))?,
             false => Preset::shipped(named)?,
         };
         let explained = preset.values.clone();
@@ -236,6 +253,11 @@ impl ServerArgs {
     }
 }
 
+/// Whether a preset is a file of the user's.
+fn is_file(preset: &str) -> bool {
+    preset.contains(['/', '\\']) || preset.ends_with(".json")
+}
+
 fn first(flags: &[(&'static str, bool)]) -> Option<&'static str> {
     let mut flags = flags.iter();
     flags.find_map(|(flag, is_given)| is_given.then_some(*flag))
@@ -270,6 +292,15 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
+}
+
+/// The URL of an MCP server. The name of one has been read before (`arguments.rs`).
+pub(super) fn mcp_server(text: &str) -> Result<SecureUrl, String> {
+    if text.contains("://") {
+        return endpoint(text);
+    }
+    Err("it is neither a URL, which begins with https://, nor the name of a server that is remembered"
+        .to_owned())
 }
 
 pub(super) fn endpoint(text: &str) -> Result<SecureUrl, String> {

@@ -16,8 +16,7 @@ pub(crate) struct SetupArgs {
     #[arg(
         ignore_case = true,
         value_name = "PROVIDER",
-        value_parser = ProviderName::parser(),
-        required_unless_present = "undo"
+        value_parser = ProviderName::parser()
     )]
     pub(crate) provider: Option<ProviderName>,
 

@@ -1,12 +1,10 @@
 //! The files of other programs: read, replaced as a whole, and copied before the first change.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use llm_auth_core::files;
-use tempfile::Builder;
+use llm_auth_core::files::{self, Temporary};
 
 use crate::session::settings::{Held, hold};
 
@@ -57,8 +55,26 @@ impl Target {
         Err(io::Error::other("it is a link that leads nowhere"))
     }
 
-    pub(super) fn make_directory(&self) -> io::Result<()> {
-        files::make_directories(parent_of(&self.file))
+    /// Makes its directory, and returns which directories did not exist, the outermost first.
+    pub(super) fn make_directory(&self) -> io::Result<Vec<PathBuf>> {
+        let directory = parent_of(&self.file);
+        let is_missing = |place: &&Path| !place.as_os_str().is_empty() && !place.exists();
+        let missing = directory.ancestors().take_while(is_missing);
+        let mut missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        missing.reverse();
+        files::make_directories(directory)?;
+        Ok(missing)
+    }
+
+    /// Removes those of these directories that are its own and empty.
+    pub(super) fn remove_directories(&self, made: &[PathBuf]) {
+        for directory in made.iter().rev() {
+            // The record may be another's.
+            if parent_of(&self.file).starts_with(directory) {
+                // One with anything in it stays.
+                let _stays: io::Result<()> = fs::remove_dir(directory);
+            }
+        }
     }
 
     /// Keeps other processes of this command from changing files in its directory.
@@ -107,8 +123,7 @@ impl Target {
         if now.as_ref().map(|now| &now.bytes) != before.map(|before| &before.bytes) {
             return Ok(false);
         }
-        temporary.persist(&self.file).map_err(|error| error.error)?;
-        sync(parent_of(&self.file))?;
+        temporary.replace()?;
         Ok(true)
     }
 
@@ -135,14 +150,10 @@ impl Target {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(_not_ours) => continue,
             }
-            let made = written(&backup, &content.bytes, NEW)?.persist_noclobber(&backup);
-            match made {
-                Ok(_file) => {
-                    sync(parent_of(&backup))?;
-                    return Ok((backup, true));
-                }
-                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error.error),
+            match written(&backup, &content.bytes, NEW)?.make() {
+                Ok(()) => return Ok((backup, true)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
         }
         Err(io::Error::other("there are too many copies of it"))
@@ -171,16 +182,12 @@ pub(super) fn is_backup(file: &Path, backup: &Path) -> bool {
 }
 
 /// A file that is complete and durable, and has no name of its own yet.
-fn written(place: &Path, bytes: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
-    let mut prefix = OsString::from(".");
-    prefix.push(place.file_name().ok_or(ErrorKind::InvalidInput)?);
-    let mut file = Builder::new()
-        .prefix(&prefix)
-        .tempfile_in(parent_of(place))?;
-    file.write_all(bytes)?;
-    keep(file.as_file(), fs::metadata(place).ok().as_ref(), mode)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+fn written(place: &Path, bytes: &[u8], mode: u32) -> io::Result<Temporary> {
+    let new = Temporary::beside(place)?;
+    new.file().write_all(bytes)?;
+    keep(new.file(), fs::metadata(place).ok().as_ref(), mode)?;
+    new.file().sync_all()?;
+    Ok(new)
 }
 
 #[cfg(unix)]

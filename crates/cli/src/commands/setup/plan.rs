@@ -8,9 +8,10 @@ use super::args::SetupArgs;
 use super::program;
 use super::recipes::{self, Meaning, Recipe, Tool};
 use super::setting::Leaf;
-use crate::commands::tools::check_tool;
+use crate::commands::tools::{check_tool, providers_for};
 use crate::error::{Failure, SIGN_IN};
 use crate::providers::{ProviderArgs, ProviderName, Stored, api_base, ignored_api};
+use crate::report::advice_without_api;
 use crate::shell_quote::quoted;
 
 /// What is to be written where.
@@ -56,14 +57,20 @@ pub(super) fn plan(
         }
         (None, false) => {}
     }
-    if recipe.needs("{api}") {
-        let api = api(args, tool, provider)??;
-        if let Ok(url) = SecureUrl::new(&api) {
-            recipient = url.host();
+    let is_model = !is_mcp(provider);
+    if is_model {
+        match api(args, tool, provider) {
+            Ok(api) => {
+                let api = api?;
+                if let Ok(url) = SecureUrl::new(&api) {
+                    recipient = url.host();
+                }
+                texts.push(("{api}", api));
+            }
+            // What the line starts may need it, too. Without a session, there may be one.
+            Err(failure) if failure.code() == SIGN_IN && !recipe.needs("{api}") => {}
+            Err(failure) => return Err(failure),
         }
-        texts.push(("{api}", api));
-    } else if !is_mcp(provider) {
-        check_api(args, tool, provider)?;
     }
     let mut meaning = Meaning {
         texts,
@@ -79,10 +86,29 @@ pub(super) fn plan(
         file: recipe.file.file()?,
         leaves: recipe.leaves(&meaning),
         rivals: recipe.rivals(&meaning),
-        is_model: !is_mcp(provider),
+        is_model,
         recipient,
         run: recipe.run(&meaning),
     })
+}
+
+/// The error of a call that names no provider: it names those that the tool works with.
+pub(super) fn unnamed(tool: &Tool) -> Failure {
+    let mut ways = Vec::new();
+    if tool.model.is_some() {
+        let providers = providers_for(&tool.name).join(", ");
+        ways.push(format!("for the API of a provider: {providers}"));
+    }
+    let servers = ProviderName::all().iter().filter(|name| is_mcp(**name));
+    let servers: Vec<&str> = servers.map(|name| name.name()).collect();
+    ways.push(match servers.is_empty() {
+        true => "for an MCP server: the name of one of `llm-auth login mcp URL`".to_owned(),
+        false => format!("for an MCP server: {}", servers.join(", ")),
+    });
+    Failure::Mismatch {
+        message: format!("name what {} is to use", tool.title),
+        advice: ways.join("; "),
+    }
 }
 
 /// The call of this command, in which flags precede what `exec` starts.
@@ -145,10 +171,9 @@ fn recipe(
 fn instead(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, Failure> {
     let fits = |name: &str| check_tool(name, provider, []).is_ok();
     // Without an API, neither a call nor settings of any tool would do.
-    let begin = match api(args, tool, provider) {
-        Ok(Err(_no_api)) => "sign in again with --api-base URL; then ",
-        _ => "",
-    };
+    if let Ok(Err(Failure::Config { advice, .. })) = api(args, tool, provider) {
+        return Ok(advice);
+    }
     if let Some(line) = tool.instead.as_ref().filter(|_| fits(&tool.name)) {
         let flags = program::flags(&args.selector)?.into_iter();
         let flags: String = flags
@@ -157,27 +182,14 @@ fn instead(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<Stri
             .collect();
         let line = line.replace("{provider}", provider.name());
         let line = line.replacen(" -- ", &format!("{flags} -- "), 1);
-        return Ok(format!("{begin}run `{line}`"));
+        return Ok(format!("run `{line}`"));
     }
     let mcp = "name an MCP server of `llm-auth login mcp URL`";
     let others: Vec<&str> = recipes::for_models().filter(|name| fits(name)).collect();
     Ok(match others.is_empty() {
         true => mcp.into(),
-        false => format!(
-            "{begin}for {}: {}; or {mcp}",
-            provider.name(),
-            others.join(", ")
-        ),
+        false => format!("for {}: {}; or {mcp}", provider.name(), others.join(", ")),
     })
-}
-
-/// Refuses a session without an API. Without a session there may be one.
-fn check_api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<(), Failure> {
-    match api(args, tool, provider) {
-        Ok(api) => api.map(drop),
-        Err(failure) if failure.code() == SIGN_IN => Ok(()),
-        Err(failure) => Err(failure),
-    }
 }
 
 /// The base URL of the session's API, or why the session has none.
@@ -196,16 +208,18 @@ fn api(
     let configured = provider.configure_offline(&provider_args, Some(session))?;
     Ok(api_base(&configured, session).ok_or_else(|| {
         let ignored = ignored_api(provider, &configured, session);
-        Failure::Config {
-            message: match ignored {
-                Some(ignored) => format!("{key}: {ignored}"),
-                None => format!("{key}: the session names no API, which {} needs", tool.title),
+        match ignored {
+            Some(ignored) => Failure::Config {
+                message: format!("{key}: {ignored}"),
+                advice: format!("write the settings of {} yourself", tool.title),
             },
-            advice: format!(
-                "if it is a server of your own, sign in again with --api-base URL; otherwise write the \
-                 settings of {} yourself",
-                tool.title
-            ),
+            None => Failure::Config {
+                message: format!(
+                    "{key}: the session names no API, which {} needs",
+                    tool.title
+                ),
+                advice: advice_without_api(provider, key, selector),
+            },
         }
     }))
 }

@@ -52,6 +52,9 @@ pub(super) struct Entry {
     /// the original cannot simply be restored.
     pub(super) sha256: Vec<String>,
     pub(super) leaves: Vec<Ours>,
+    /// The directories that were made for it, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) directories: Vec<PathBuf>,
     #[serde(flatten)]
     pub(super) unknown: Map<String, Value>,
 }

@@ -179,6 +179,7 @@ fn undo_file(
             Some(Attempt::Interrupted) => continue,
             Some(Attempt::Done(how)) => {
                 record.forget(&entry.file)?;
+                target.remove_directories(&entry.directories);
                 // Another file of that name is not ours.
                 let original = entry.original.as_ref().filter(|it| copy(it).is_some());
                 let removed = original.map(|original| std::fs::remove_file(&original.backup));

@@ -30,10 +30,25 @@ pub(super) fn write(plan: &Plan, replaces: bool) -> Result<Done, Failure> {
     let mut record = Record::open()?;
     let cannot = |error: io::Error| not_written(&plan.file, &error);
     let target = Target::of(&plan.file).map_err(cannot)?;
-    target.make_directory().map_err(cannot)?;
-    let _held = target.lock().map_err(cannot)?;
+    let made = target.make_directory().map_err(cannot)?;
+    let done = attempts(plan, replaces, &target, &made, &mut record);
+    if done.is_err() {
+        target.remove_directories(&made);
+    }
+    done
+}
+
+fn attempts(
+    plan: &Plan,
+    replaces: bool,
+    target: &Target,
+    made: &[PathBuf],
+    record: &mut Record,
+) -> Result<Done, Failure> {
+    let held = target.lock();
+    let _held = held.map_err(|error| not_written(&plan.file, &error))?;
     for _ in 0..ATTEMPTS {
-        if let Some(done) = attempt(plan, replaces, &target, &mut record)? {
+        if let Some(done) = attempt(plan, replaces, target, made, record)? {
             return Ok(done);
         }
     }
@@ -51,6 +66,7 @@ fn attempt(
     plan: &Plan,
     replaces: bool,
     target: &Target,
+    made: &[PathBuf],
     record: &mut Record,
 ) -> Result<Option<Done>, Failure> {
     let cannot = |error: io::Error| not_written(&plan.file, &error);
@@ -85,6 +101,7 @@ fn attempt(
             original: original(target, before.as_ref(), &mut copied).map_err(cannot)?,
             sha256: Vec::new(),
             leaves: Vec::new(),
+            directories: made.to_vec(),
             unknown: Map::new(),
         },
     };

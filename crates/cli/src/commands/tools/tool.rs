@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::place::Place;
 use crate::error::Failure;
-use crate::providers::{Dialect, ProviderName};
+use crate::providers::{Dialect, ProviderArgs, ProviderName, Stored, api_base};
+use crate::session::directories;
+use crate::session::selector::SessionSelector;
 
 /// What each tool reads.
 const TOOLS: &str = include_str!("tools.json");
@@ -110,22 +112,42 @@ impl Tool {
         let Some(message) = self.mismatch(provider) else {
             return Ok(());
         };
-        let fits = |other: &ProviderName| {
-            let is_known = other.dialects().is_some() || other.name() == provider.name();
-            is_known && self.mismatch(*other).is_none() && other.check_hand_out().is_ok()
-        };
-        let providers = ProviderName::all().iter().filter(|other| fits(other));
-        let providers: Vec<&str> = providers.map(|other| other.name()).collect();
         let tools = others.into_iter();
         let tools: Vec<&str> = tools
             .filter(|other| other.mismatch(provider).is_none() && provider.check_hand_out().is_ok())
             .map(|other| &*other.name)
             .collect();
-        let mut advice = format!("for {}: {}", self.name, providers.join(", "));
+        let mut advice = format!("for {}: {}", self.name, self.providers().join(", "));
         if !tools.is_empty() {
             advice += &format!("; for {}: {}", provider.name(), tools.join(", "));
         }
         Err(Failure::Mismatch { message, advice })
+    }
+
+    /// The providers that it takes a token of, those that are signed in to first.
+    pub(super) fn providers(&self) -> Vec<String> {
+        let store = directories::open(&SessionSelector::default()).ok();
+        let is_signed_in = |provider: &ProviderName| {
+            let stored = store
+                .as_ref()
+                .map(|store| provider.accounts(store).stored());
+            stored.is_some_and(|stored| stored.is_ok_and(|keys| !keys.is_empty()))
+        };
+        let fits = |provider: &&ProviderName| {
+            // Whatever the user's own server is for, its API is where the session says.
+            let is_known = provider.dialects().is_some() || names_api(**provider);
+            is_known && self.mismatch(**provider).is_none() && provider.check_hand_out().is_ok()
+        };
+        let fitting = ProviderName::all().iter().filter(fits);
+        let (mut names, mut others) = (Vec::new(), Vec::new());
+        for provider in fitting {
+            match is_signed_in(provider) {
+                true => names.push(format!("{} (signed in)", provider.name())),
+                false => others.push(provider.name().to_owned()),
+            }
+        }
+        names.append(&mut others);
+        names
     }
 
     fn mismatch(&self, provider: ProviderName) -> Option<String> {
@@ -146,6 +168,17 @@ impl Tool {
             _ => None,
         }
     }
+}
+
+/// Whether the API of the current session is known.
+fn names_api(provider: ProviderName) -> bool {
+    let args = ProviderArgs::default();
+    let stored = Stored::read(provider, &SessionSelector::default(), &args, None);
+    let Ok(Some(session)) = stored.map(|stored| stored.session) else {
+        return false;
+    };
+    let configured = provider.configure_offline(&args, Some(&session));
+    configured.is_ok_and(|configured| api_base(&configured, &session).is_some())
 }
 
 #[cfg(test)]

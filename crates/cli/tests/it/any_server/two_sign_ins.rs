@@ -224,6 +224,20 @@ fn a_sign_in_that_waits_for_another_one_ends_at_an_interrupt() {
 
 #[cfg(unix)]
 #[test]
+fn the_file_of_a_server_is_for_its_owner_alone_again_once_it_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let user = User::new();
+    sign_in(&user, NAME);
+    let file = user.server_file(NAME);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+    assert_usable(&user);
+    let mode = file.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_sign_in_waits_for_no_registration_of_another_one() {
     let user = User::new();
     sign_in(&user, NAME);

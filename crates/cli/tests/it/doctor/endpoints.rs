@@ -229,3 +229,28 @@ fn the_region_of_a_stored_session_is_checked_too() {
         }
     }
 }
+
+#[test]
+fn an_endpoint_of_this_computer_needs_its_server_and_no_network_or_proxy() {
+    let user = User::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    for proxy in [None, Some("http://proxy.example:8080")] {
+        let mut command = user.command(&["doctor", "qwen", "--json"]);
+        command.env("LLM_AUTH_QWEN_BASE_URL", &nowhere);
+        command.envs(proxy.map(|proxy| ("HTTPS_PROXY", proxy)));
+        let done = Done::of(&mut command);
+        let check = endpoint(&done, "qwen", "token endpoint");
+        let advice = check["advice"].as_str().unwrap();
+        assert!(
+            advice.contains("start the server at this address"),
+            "{advice}"
+        );
+        assert!(advice.contains("LLM_AUTH_QWEN_BASE_URL"), "{advice}");
+        assert!(
+            !advice.contains("PROXY") && !advice.contains("proxy"),
+            "{advice}"
+        );
+    }
+}

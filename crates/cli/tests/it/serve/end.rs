@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
 use llm_auth_testkit::{Fault, Operation};
 use rustix::process::{Resource, Signal, getrlimit, setrlimit};
@@ -138,4 +139,30 @@ fn raise_limit_of_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_proxy_may_have_as_many_files_open_as_the_hard_limit_allows() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", "ulimit -Sn 64 && ulimit -Hn 512 && exec \"$@\"", "sh"])
+        .args(user.words(&["serve", "--json", "qwen"]))
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in user.command(&[]).get_envs() {
+        shell.envs(value.map(|value| (name, value)));
+    }
+    let proxy = Proxy::of(&mut shell);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", proxy.child.id())).unwrap();
+    let open_files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<&str> = open_files.unwrap().split_whitespace().skip(3).collect();
+    assert_eq!(numbers[..2], ["512", "512"]);
+    proxy.stop();
 }

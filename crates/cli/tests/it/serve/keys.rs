@@ -116,6 +116,24 @@ fn a_key_ends_with_its_requests_its_time_and_its_paths() {
 }
 
 #[test]
+fn only_requests_that_are_sent_count_against_a_key() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let proxy = Proxy::start(&user, &["qwen", "--max-requests", "1"]);
+    // One that no URL holds, and one that no HTTP server reads.
+    let long = format!("/qwen/{}", "x".repeat(9_000));
+    for _ in 0..2 {
+        assert_eq!(proxy.send(Request::get(&long)).status, 414);
+        let headers = Request::get("/qwen/x").header("x-made-up", &"x".repeat(600_000));
+        assert_eq!(headers.send(proxy.address()).status, 431);
+    }
+    for status in [200, 403] {
+        assert_eq!(proxy.send(chat("qwen", false)).status, status);
+    }
+    assert_eq!(user.kit.qwen().counters().chats_ok, 1);
+}
+
+#[test]
 fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -17,7 +17,9 @@ fn advised(done: &Done, name: &str) -> Vec<String> {
         return Vec::new();
     };
     let end = rest.find([';', '\n']).unwrap_or(rest.len());
-    rest[..end].split(", ").map(str::to_owned).collect()
+    let names = rest[..end].split(", ");
+    let names = names.map(|name| name.trim_end_matches(" (signed in)"));
+    names.map(str::to_owned).collect()
 }
 
 #[test]
@@ -72,4 +74,25 @@ fn the_error_names_providers_for_the_tool_and_tools_for_the_provider() {
         assert_eq!(done.code, Some(0), "{done:?}");
     }
     assert!(advised(&done, "aider").contains(&"qwen".to_owned()));
+}
+
+#[test]
+fn a_call_without_a_provider_names_those_that_would_do_and_first_those_signed_in() {
+    let user = signed_in();
+    let done = user.run(&["setup", "codex"]);
+    done.assert_failed(2, "name what codex is to use");
+    assert!(
+        done.err
+            .contains("for the API of a provider: qwen (signed in), "),
+        "{done:?}"
+    );
+    assert!(!done.err.contains("minimax"), "{done:?}");
+    let done = user.run(&["setup", "codex", "minimax"]);
+    assert!(
+        done.err.contains("for codex: qwen (signed in), "),
+        "{done:?}"
+    );
+    let done = user.run(&["setup", "cursor"]);
+    done.assert_failed(2, "name what Cursor is to use");
+    assert!(done.err.contains("llm-auth login mcp URL"), "{done:?}");
 }

@@ -60,8 +60,9 @@ fn a_file_that_did_not_exist_goes_again_and_a_link_to_it_stays() {
     let link = user.directory.path().join(".cursor/mcp.json");
     setup(&user, &["cursor", "work", "--write"]);
     setup(&user, &["cursor", "--undo"]);
-    assert!(names(&link).is_empty());
+    assert!(!link.parent().unwrap().exists());
 
+    fs::create_dir(link.parent().unwrap()).unwrap();
     let real = user.directory.path().join("dotfiles/cursor.json");
     symlink(&real, &link).unwrap();
     setup(&user, &["cursor", "work", "--write"]);
@@ -69,12 +70,48 @@ fn a_file_that_did_not_exist_goes_again_and_a_link_to_it_stays() {
     setup(&user, &["cursor", "--undo"]);
     assert!(!real.exists() && fs::symlink_metadata(&link).unwrap().is_symlink());
 
-    fs::write(&real, "{}\n").unwrap();
+    with_file(&user, "dotfiles/cursor.json", "{}\n");
     setup(&user, &["cursor", "work", "--write"]);
     setup(&user, &["cursor", "--undo"]);
     assert_eq!(text(&real), "{}\n");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(names(&link), ["mcp.json"]);
+}
+
+#[test]
+fn directories_that_were_made_go_again_unless_another_program_uses_them() {
+    let user = at_mcp_server();
+    let directory = user.directory.path().join(".config");
+    let (zed, code) = (directory.join("zed"), directory.join("Code"));
+    setup(&user, &["zed", "work", "--write"]);
+    setup(&user, &["vscode", "work", "--write"]);
+    fs::write(code.join("of-the-user"), "x").unwrap();
+    setup(&user, &["vscode", "--undo"]);
+    assert!(!code.join("User").exists() && code.join("of-the-user").exists());
+    assert!(zed.exists());
+    // The outermost was made for this one.
+    setup(&user, &["zed", "--undo"]);
+    assert!(!zed.exists() && directory.exists());
+    // One that the user made stays, empty as it is.
+    fs::create_dir(&zed).unwrap();
+    setup(&user, &["zed", "work", "--write"]);
+    setup(&user, &["zed", "--undo"]);
+    assert!(zed.exists());
+}
+
+#[test]
+fn a_call_that_is_refused_leaves_no_directory() {
+    let user = signed_in();
+    let project = user.directory.path().join("project");
+    let settings = with_file(
+        &user,
+        "project/.claude/settings.json",
+        r#"{"env": {"ANTHROPIC_API_KEY": "sk-made-up"}}"#,
+    );
+    let mut command = user.command(&["setup", "claude-code", "minimax", "--write"]);
+    let done = Done::of(command.current_dir(&project));
+    done.assert_failed(1, settings.to_str().unwrap());
+    assert!(!user.directory.path().join(".claude").exists());
 }
 
 #[test]
@@ -176,7 +213,7 @@ fn a_credential_never_stays_without_its_url_nor_the_url_without_it() {
         for (is, becomes, changed, other) in wanted {
             let file = user.directory.path().join(".claude/settings.json");
             match before {
-                Some(before) => fs::write(&file, before).unwrap(),
+                Some(before) => drop(with_file(&user, ".claude/settings.json", before)),
                 None => assert!(!file.exists()),
             }
             setup(&user, &["claude-code", "minimax", "--write"]);

@@ -203,3 +203,24 @@ fn the_permissions_of_the_file_stay_and_the_copy_is_for_its_user_alone() {
         assert_eq!(mode(&file), wanted);
     }
 }
+
+#[test]
+fn what_a_killed_process_left_beside_a_file_is_removed_and_no_other_file() {
+    let user = at_mcp_server();
+    let file = with_file(&user, ".cursor/mcp.json", "{}");
+    // As `Temporary` names them; a process that lives would hold a lock.
+    let left = [
+        ".cursor/.mcp.json.made-up.llm-auth.tmp",
+        ".cursor/.mcp.json.before-llm-auth.made-up.llm-auth.tmp",
+    ];
+    for path in left {
+        with_file(&user, path, "made-up");
+    }
+    let other = with_file(&user, ".cursor/.mcp.json.made-up.tmp", "of the user");
+    setup(&user, &["cursor", "work", "--write"]);
+    for path in left {
+        assert!(!user.directory.path().join(path).exists(), "{path}");
+    }
+    assert!(other.exists());
+    assert_eq!(text(&backup(&file)), "{}");
+}

@@ -1,0 +1,251 @@
+//! A store of one session whose lock is a lease, with a clock that tests set.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
+use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey, TokenStore, async_trait};
+use tokio::sync::watch;
+
+/// What all hosts share.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    pub session: Option<OAuthToken>,
+    revision: u64,
+    fence: u64,
+    /// The fence of the holder; released leases have none.
+    holder: Option<u64>,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+pub struct LeaseStore {
+    row: watch::Sender<Row>,
+    /// What a holder may do with its lease, by its own clock.
+    granted: Mutex<Duration>,
+    refuse_extend: Mutex<bool>,
+}
+
+#[derive(Debug)]
+struct LeaseGuard {
+    store: Arc<LeaseStore>,
+    fence: u64,
+    revision: u64,
+    before: Option<OAuthToken>,
+    lease: Lease,
+}
+
+/// A host's connection to the store.
+#[derive(Clone, Debug)]
+pub struct Host(pub Arc<LeaseStore>);
+
+impl Host {
+    pub fn holding(token: OAuthToken) -> Self {
+        Self(Arc::new(LeaseStore {
+            row: watch::Sender::new(Row {
+                session: Some(token),
+                ..Row::default()
+            }),
+            granted: Mutex::new(Duration::from_secs(30)),
+            refuse_extend: Mutex::new(false),
+        }))
+    }
+
+    pub fn row(&self) -> Row {
+        self.0.row.borrow().clone()
+    }
+
+    /// After a failover.
+    pub fn restore(&self, row: Row) {
+        self.0.row.send_replace(row);
+    }
+
+    /// As if the holder slept for longer than its lease.
+    pub fn end_lease(&self) {
+        self.0.row.send_modify(|row| row.is_over = true);
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.row().holder.is_some()
+    }
+
+    /// How often the lock was taken.
+    pub fn takes(&self) -> u64 {
+        self.row().fence
+    }
+
+    pub fn grant(&self, length: Duration) {
+        *self.0.granted.lock().unwrap() = length;
+    }
+
+    pub fn refuse_extend(&self) {
+        *self.0.refuse_extend.lock().unwrap() = true;
+    }
+
+    fn take(&self, by_force: bool) -> Option<Box<dyn StoreGuard>> {
+        let request = LeaseRequest::now();
+        let mut taken = None;
+        self.0.row.send_modify(|row| {
+            if row.holder.is_some() && !row.is_over && !by_force {
+                return;
+            }
+            row.fence += 1;
+            row.revision += u64::from(by_force);
+            row.holder = Some(row.fence);
+            row.is_over = false;
+            taken = Some(row.clone());
+        });
+        let row = taken?;
+        let granted = *self.0.granted.lock().unwrap();
+        Some(Box::new(LeaseGuard {
+            store: Arc::clone(&self.0),
+            fence: row.fence,
+            revision: row.revision,
+            before: row.session,
+            lease: request.granted(granted),
+        }))
+    }
+}
+
+#[async_trait]
+impl TokenStore for Host {
+    async fn load(&self, _key: &SessionKey) -> Result<Option<OAuthToken>> {
+        Ok(self.row().session)
+    }
+
+    async fn lock(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        let mut changes = self.0.row.subscribe();
+        loop {
+            if let Some(guard) = self.take(false) {
+                return Ok(guard);
+            }
+            changes.changed().await.unwrap();
+        }
+    }
+
+    async fn lock_unless_changed(
+        &self,
+        _key: &SessionKey,
+        known: &OAuthToken,
+    ) -> Result<Option<Box<dyn StoreGuard>>> {
+        let mut changes = self.0.row.subscribe();
+        loop {
+            let stored = self.row().session;
+            if stored.is_none_or(|stored| !stored.has_same_tokens(known)) {
+                return Ok(None);
+            }
+            if let Some(guard) = self.take(false) {
+                return Ok(Some(guard));
+            }
+            changes.changed().await.unwrap();
+        }
+    }
+
+    async fn seize(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        Ok(self.take(true).unwrap())
+    }
+
+    fn may_lose_saves(&self) -> bool {
+        true
+    }
+
+    fn location(&self, _key: &SessionKey) -> String {
+        "a shared store".into()
+    }
+}
+
+impl LeaseGuard {
+    fn change(&self, is_successor: bool, change: impl FnOnce(&mut Row)) -> Result<()> {
+        let mut is_done = false;
+        self.store.row.send_modify(|row| {
+            let is_mine = row.holder == Some(self.fence) && !row.is_over;
+            is_done = is_mine || is_successor && row.revision == self.revision;
+            if is_done {
+                change(row);
+            }
+        });
+        match is_done {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::LeaseLost, "another host took over")),
+        }
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        let request = LeaseRequest::now();
+        self.change(false, |_| {})?;
+        self.lease = request.granted(*self.store.granted.lock().unwrap());
+        Ok(())
+    }
+
+    fn is_successor(&self, token: &OAuthToken) -> bool {
+        let before = self.before.as_ref();
+        before.is_none_or(|before| !before.has_same_tokens(token))
+    }
+
+    fn set(&mut self, token: &OAuthToken, is_last: bool) -> Result<()> {
+        let (is_new, fence) = (self.is_successor(token), self.fence);
+        self.change(is_new, |row| {
+            row.session = Some(token.clone());
+            row.revision += u64::from(is_new);
+            if is_last && row.holder == Some(fence) {
+                row.holder = None;
+            }
+        })?;
+        self.revision += u64::from(is_new);
+        self.before = Some(token.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl StoreGuard for LeaseGuard {
+    async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        Ok(self.store.row.borrow().session.clone())
+    }
+
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        match stored {
+            Some(stored) => self.set(stored, false)?,
+            None => self.change(false, |_| {})?,
+        }
+        self.renew()
+    }
+
+    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        self.set(token, false)
+    }
+
+    async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
+        self.set(token, true)
+    }
+
+    async fn extend(&mut self) -> Result<()> {
+        let is_refused = *self.store.refuse_extend.lock().unwrap();
+        match is_refused {
+            true => Err(Error::new(ErrorKind::Store, "no connection")),
+            false => self.renew(),
+        }
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        Some(self.lease)
+    }
+
+    async fn remove(&mut self) -> Result<()> {
+        self.change(false, |row| {
+            row.session = None;
+            row.revision += 1;
+        })
+    }
+}
+
+impl Drop for LeaseGuard {
+    fn drop(&mut self) {
+        let fence = self.fence;
+        self.store.row.send_modify(|row| {
+            if row.holder == Some(fence) {
+                row.holder = None;
+            }
+        });
+    }
+}
