@@ -185,7 +185,8 @@ impl Reporter {
                 command => format!("see `llm-auth {command} --help`"),
             }),
             Failure::AmbiguousAccount(_) => Some(
-                "add --account NAME, or choose the current account with `llm-auth switch`".into(),
+                "add --account NAME, or choose the current account with `llm-auth switch PROVIDER NAME`"
+                    .into(),
             ),
             Failure::Checks(_) | Failure::Output(_) | Failure::Signal { .. } => None,
             #[cfg(feature = "demo")]
@@ -303,7 +304,10 @@ impl Reporter {
             ErrorKind::PolicyDenied => "the provider closed this account, plan or client: contact \
                                         the provider"
                 .into(),
-            ErrorKind::Callback => "allow this program to listen on a loopback port".into(),
+            ErrorKind::Callback => "allow this program to listen on a loopback port; if another program uses the one \
+                 that is required, end it, or register another one with --redirect-port at a server of \
+                 your own"
+                    .into(),
             ErrorKind::StateMismatch => format!(
                 "the response belongs to another sign-in: run {login} again, and do not trust \
                  this network if it happens twice"

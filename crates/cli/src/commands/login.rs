@@ -31,6 +31,7 @@ use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
+use crate::shell_quote::quoted;
 use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
@@ -209,9 +210,19 @@ fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
         (Some(provider), None) => {
             return match args.server.given() {
                 None => Ok(Prepared::known(provider)),
-                Some(flag) => Err(Failure::Usage(format!(
-                    "{flag} is for servers of your own: `llm-auth login oidc` or `mcp`"
-                ))),
+                Some(flag) => {
+                    let variables = match flag {
+                        "--client-id" | "--client-secret-file" => format!(
+                            "; that of {} is set with {}, if it takes one",
+                            provider.title(),
+                            provider.variables().name("CLIENT_ID")
+                        ),
+                        _ => String::new(),
+                    };
+                    Err(Failure::Usage(format!(
+                        "{flag} is for servers of your own: `llm-auth login oidc` or `mcp`{variables}"
+                    )))
+                }
             };
         }
         _ => {}
@@ -236,11 +247,12 @@ fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
             _ => server::prepare(&args.server, &http).await,
         }
     };
-    runtime::run(Vec::new, work, interrupted).map_err(of_naming)
+    let is_mcp = matches!(args.provider, Some(Target::Mcp));
+    runtime::run(Vec::new, work, interrupted).map_err(|failure| of_naming(failure, is_mcp))
 }
 
 /// A server that was not found is one that was not named as it should be.
-fn of_naming(failure: Failure) -> Failure {
+fn of_naming(failure: Failure, is_mcp: bool) -> Failure {
     match failure {
         Failure::Session(error) if error.is_about_proxy() => Failure::Session(error),
         Failure::Session(error) if error.kind() == ErrorKind::Config => {
@@ -248,9 +260,18 @@ fn of_naming(failure: Failure) -> Failure {
         }
         Failure::Session(error) if error.kind() == ErrorKind::Protocol => Failure::Config {
             message: chain(&error),
-            advice: "check the issuer, the preset or the URL that names the server; if it names \
-                     itself otherwise, and you know it, add --accept-issuer NAME"
-                .into(),
+            advice: match is_mcp {
+                true => {
+                    "check the URL, and use the one that the server names if it names another; if only \
+                     its issuer differs, and you know it, add --accept-issuer NAME"
+                }
+                false => {
+                    "check the issuer, the preset or the URL that names the server; if it does not \
+                     describe itself, name its endpoints with --token-endpoint and those beside it; if \
+                     it names itself otherwise, and you know it, add --accept-issuer NAME"
+                }
+            }
+            .into(),
         },
         failure => failure,
     }
@@ -275,8 +296,14 @@ fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failu
     ));
     if provider.server().is_some() {
         let name = provider.name();
+        // Which account a call without one means.
+        let current = provider.accounts(store).current();
+        let account = match current.is_ok_and(|current| current == *key) {
+            true => String::new(),
+            false => format!(" --account {}", quoted(&printable(key.account()))),
+        };
         say(&format!(
-            "Other commands know it as {name}: `llm-auth token {name}`."
+            "Other commands know it as {name}: `llm-auth token {name}{account}`."
         ));
     }
     let until = expires_at.as_deref().unwrap_or("an out-of-range date");
