@@ -27,11 +27,11 @@ pub(crate) use self::target::Target;
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, careful_client, trust};
+use crate::session::command_line::command_line;
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
-use crate::shell_quote::quoted;
 use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
@@ -186,12 +186,13 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
         // A server that has lost a client shows that in the browser alone.
+        let selector = &args.selector;
         say(&format!(
-            "If the server no longer knows this client: llm-auth login {} --register",
-            provider.name()
+            "If the server no longer knows this client: {}",
+            command_line("login", Some(provider.name()), selector, &["--register"])
         ));
     }
-    conclude(args.json, &login, &signed_in?)
+    conclude(args.json, &args.selector, &login, &signed_in?)
 }
 
 /// The provider that is signed in to; a server is found, and remembered, before anything else.
@@ -278,7 +279,12 @@ fn of_naming(failure: Failure, is_mcp: bool) -> Failure {
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.
-fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failure> {
+fn conclude(
+    json: bool,
+    selector: &SessionSelector,
+    login: &Login,
+    signed_in: &SignedIn,
+) -> Result<(), Failure> {
     let (provider, store) = (login.provider, &login.store);
     let SignedIn { manager, stored } = signed_in;
     let token = &stored.token;
@@ -298,12 +304,14 @@ fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failu
         let name = provider.name();
         // Which account a call without one means.
         let current = provider.accounts(store).current();
-        let account = match current.is_ok_and(|current| current == *key) {
-            true => String::new(),
-            false => format!(" --account {}", quoted(&printable(key.account()))),
+        let is_meant = selector.store.is_some() || current.is_ok_and(|current| current == *key);
+        let selector = SessionSelector {
+            account: (!is_meant).then(|| key.account().to_owned()),
+            store: selector.store.clone(),
         };
         say(&format!(
-            "Other commands know it as {name}: `llm-auth token {name}{account}`."
+            "Other commands know it as {name}: `{}`.",
+            command_line("token", Some(name), &selector, &[])
         ));
     }
     let until = expires_at.as_deref().unwrap_or("an out-of-range date");

@@ -7,7 +7,7 @@
 //! See decision 0011.
 
 use llm_auth_core::provider::Recipients;
-use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SessionKey, printable};
+use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SessionKey};
 
 use super::args::ProviderArgs;
 use super::endpoints::{self, Entry};
@@ -16,7 +16,8 @@ use super::provider::Provider;
 use super::reader::Reader;
 use super::recipients::{advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
-use crate::shell_quote::quoted;
+use crate::session::command_line::command_line;
+use crate::session::selector::SessionSelector;
 use crate::ui::events::{Event, ForeignEndpoint};
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
@@ -38,17 +39,24 @@ pub(crate) fn check_session(
 pub(crate) fn check_revocation(
     provider: ProviderName,
     args: &ProviderArgs,
+    selector: &SessionSelector,
     key: &SessionKey,
     session: &OAuthToken,
 ) -> Result<(), Failure> {
     let server = provider.server();
     let issued = server.map_or(Ok(()), |server| server.check_hosts(session));
+    let selector = match selector.store {
+        Some(_) => selector.clone(),
+        None => SessionSelector {
+            account: Some(key.account().to_owned()),
+            store: None,
+        },
+    };
     issued.map_err(|error| Failure::Config {
         message: format!("{key}: {}", chain(&error)),
         advice: format!(
-            "remove it from this computer without revoking it: `llm-auth logout {} --account {} --local`",
-            key.provider(),
-            quoted(&printable(key.account()))
+            "remove it from this computer without revoking it: `{}`",
+            command_line("logout", Some(key.provider()), &selector, &["--local"])
         ),
     })?;
     check_places(provider, args, key, session)
