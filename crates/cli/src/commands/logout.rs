@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, printable,
+    AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, TokenStore as _,
+    printable,
 };
 
 use super::import::{Source, shares_its_grant};
@@ -151,6 +152,13 @@ async fn forget_server(provider: ProviderName) -> Result<String, Failure> {
             printable(other.account()),
             command_about("logout", other, &["--forget-server"])
         ));
+    }
+    // What a killed process left holds the tokens of this server.
+    for key in store.unfinished_of(name)? {
+        let mut guard = store.lock(&key).await?;
+        let removed = guard.remove().await;
+        guard.release().await;
+        removed?;
     }
     servers::forget(name)?;
     Ok(format!("The server {name} and its client are forgotten."))
