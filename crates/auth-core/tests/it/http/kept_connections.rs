@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{Channel, Empty};
@@ -11,7 +12,12 @@ use llm_auth_core::http::{ForwardedBody, Forwarder};
 use llm_auth_core::{HttpClient, Secret, SecureUrl};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
+use tokio::time::timeout;
+
+/// Until a test that waits in vain fails.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const SHORT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody";
 
@@ -161,18 +167,23 @@ async fn a_response_that_is_not_read_to_its_end_closes_its_connection() {
 #[tokio::test]
 async fn a_connection_that_the_server_has_closed_is_closed_here_too() {
     let (listener, endpoint) = listen().await;
+    let (read, is_read) = oneshot::channel();
     let server = tokio::spawn(async move {
         let mut stream = accept(&listener).await;
         head(&mut stream).await;
         stream.write_all(SHORT).await.unwrap();
+        is_read.await.unwrap();
         stream.shutdown().await.unwrap();
         stream.read(&mut [0]).await
     });
     let forwarder = HttpClient::default().forwarder();
     assert_eq!(text(get(&forwarder, &endpoint).await).await, b"body");
+    read.send(()).unwrap();
     // Time passes as soon as nothing else happens.
     tokio::time::pause();
-    assert_eq!(server.await.unwrap().unwrap(), 0);
+    let closed = timeout(100 * PATIENCE, server).await;
+    let closed = closed.expect("it is closed");
+    assert_eq!(closed.unwrap().unwrap(), 0);
 }
 
 #[tokio::test]
@@ -194,11 +205,15 @@ async fn a_server_that_responds_early_gets_the_rest_of_the_request_before_its_re
     let access = Secret::from("made-up");
     let response = forwarder.forward(&endpoint, request, &access).await;
     let response = response.unwrap();
-    for piece in ["made ", "up"] {
-        let piece = Frame::data(Bytes::from_static(piece.as_bytes()));
-        sender.send(piece).await.unwrap();
-    }
-    drop(sender);
-    assert_eq!(server.await.unwrap(), "5\r\nmade \r\n2\r\nup\r\n0\r\n\r\n");
+    let sent = async {
+        for piece in ["made ", "up"] {
+            let piece = Frame::data(Bytes::from_static(piece.as_bytes()));
+            sender.send(piece).await.unwrap();
+        }
+        drop(sender);
+        server.await.unwrap()
+    };
+    let sent = timeout(PATIENCE, sent).await.expect("all of it arrives");
+    assert_eq!(sent, "5\r\nmade \r\n2\r\nup\r\n0\r\n\r\n");
     assert_eq!(text(response).await, b"body");
 }
