@@ -91,12 +91,16 @@ impl Foreign {
         })
     }
 
-    /// Whether the session may be sent to the revocation endpoint.
+    /// Whether the session is this provider's to revoke: it was made with it, or at least goes to the
+    /// same server.
     pub(super) fn check_revocable(&self, token: &OAuthToken) -> Result<()> {
-        let endpoint = self.provider.recipient(Operation::Revocation, token);
-        endpoint
-            .map(drop)
-            .map_err(|error| error.with_session(&self.key))
+        let issued = self.provider.check_issued(token);
+        issued.or_else(|error| {
+            let endpoint = self.provider.recipient(Operation::Revocation, token);
+            endpoint
+                .map(drop)
+                .map_err(|_elsewhere| error.with_session(&self.key))
+        })
     }
 
     /// [`AuthProvider::revoke`].

@@ -45,8 +45,8 @@ impl AuthManager {
     ///
     /// # Errors
     ///
-    /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if the session may not be
-    /// sent to the revocation endpoint, because another server issued it: then it stays, and
+    /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if another process has stored
+    /// a session of [another server](crate::AuthProvider::check_issued): then it stays, and
     /// [`forget`](Self::forget) removes it. A revocation that the vendor did not confirm is no error; it
     /// is in [`Logout`].
     ///

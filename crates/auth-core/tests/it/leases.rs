@@ -114,22 +114,6 @@ async fn a_response_that_comes_during_a_sign_out_is_revoked_after_it() {
 }
 
 #[tokio::test]
-async fn a_session_that_may_not_be_revoked_here_stays() {
-    let known = SecureUrl::known("https://auth.example/token");
-    let mut config = OAuthConfig::new("fake", known);
-    config.endpoints.revocation = Some(SecureUrl::known("https://auth.example/revoke"));
-    let other = SecureUrl::known("https://other.example/token");
-    let host = Host::holding(session("a1", "r1", 3600).issued_by(&other));
-    let manager = AuthManager::builder(config.provider())
-        .store(host.clone())
-        .build();
-    let error = manager.logout().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-    assert!(host.row().session.is_some() && !host.is_held());
-    assert!(manager.forget().await.unwrap());
-}
-
-#[tokio::test]
 async fn a_lock_that_was_seized_for_nothing_costs_no_session() {
     let provider = FakeProvider::default();
     let host = Host::holding(expired_session("a1", "r1"));
