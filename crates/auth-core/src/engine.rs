@@ -23,8 +23,8 @@ use arc_swap::ArcSwapOption;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 pub(crate) use block_on::block_on;
-pub use exit::skip_exit_wait;
-pub(crate) use exit::{Critical, critical, is_ending};
+pub(crate) use exit::{Critical, critical, is_ending, unless_given_up};
+pub use exit::{give_up_waiting, skip_exit_wait};
 pub(crate) use foreign::{Kinds, bounded};
 pub(crate) use inside::inside;
 pub(crate) use tasks::{AbortOnDrop, Tasks};

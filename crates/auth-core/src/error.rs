@@ -185,6 +185,10 @@ impl Error {
         self.change(|inner| inner.source = Some(Arc::new(source)))
     }
 
+    pub(crate) fn with_boxed_source(self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.change(|inner| inner.source = Some(source.into()))
+    }
+
     /// Adds the session.
     ///
     /// # Examples

@@ -8,7 +8,9 @@
 pub(crate) mod builder;
 pub(crate) mod client;
 mod coding;
+mod connect;
 mod dns;
+mod exchange;
 mod failure;
 pub(crate) mod form;
 mod forward;
@@ -18,11 +20,14 @@ pub(crate) mod json_object;
 mod left_in_memory;
 mod moved;
 mod no_proxy;
+mod origin;
+mod pool;
 mod proxy;
 pub(crate) mod response;
 mod retry_after;
 mod stream;
 mod tls;
+mod wire;
 
 pub use self::forward::{ForwardedBody, Forwarder};
 pub use self::proxy::ProxyUrl;

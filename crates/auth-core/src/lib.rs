@@ -35,7 +35,7 @@ pub use async_trait::async_trait;
 pub use auth_provider::{Api, AuthProvider, EndpointRole, Revocation};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use device::PollSchedule;
-pub use engine::skip_exit_wait;
+pub use engine::{give_up_waiting, skip_exit_wait};
 pub use error::{Error, ErrorKind, Result};
 pub use http::builder::HttpClientBuilder;
 pub use http::client::HttpClient;

@@ -67,10 +67,7 @@ impl SecureUrl {
     /// ```
     pub fn new(url: &str) -> Result<Self> {
         if url.len() > LONGEST {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "an endpoint has more than 8,000 characters",
-            ));
+            return Err(too_long());
         }
         if !url.contains("://") {
             let message = "an endpoint is not a URL: begin it with https://";
@@ -172,6 +169,38 @@ impl SecureUrl {
         url.set_path(self.0.path());
         url.set_query(self.0.query());
         Self(url)
+    }
+
+    /// The URL whose path continues that of this one, with this query in place of its own. The
+    /// slashes between the two parts of the path count as one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it has more than 8,000 characters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::SecureUrl;
+    ///
+    /// let base = SecureUrl::known("https://api.example/v1");
+    /// let models = base.below("/models", Some("limit=1"))?;
+    /// assert_eq!(models.as_str(), "https://api.example/v1/models?limit=1");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    pub fn below(&self, path: &str, query: Option<&str>) -> Result<Self> {
+        let (above, path) = (self.0.path(), path.trim_start_matches('/'));
+        let mut url = self.0.clone();
+        if path.is_empty() {
+            url.set_path(above.trim_end_matches('/'));
+        } else {
+            url.set_path(&format!("{}/{path}", above.trim_end_matches('/')));
+        }
+        url.set_query(query);
+        if url.as_str().len() > LONGEST {
+            return Err(too_long());
+        }
+        Ok(Self(url))
     }
 
     /// The URL that a reference on this page leads to (RFC 3986 section 5), such as that of a
@@ -323,6 +352,13 @@ impl fmt::Debug for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecureUrl({})", self.as_str())
     }
+}
+
+fn too_long() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "an endpoint has more than 8,000 characters",
+    )
 }
 
 pub(crate) fn host_of(url: &Url) -> String {

@@ -4,17 +4,14 @@ mod advice;
 mod page;
 pub(crate) mod usage;
 
-use std::path::Path;
-
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, SessionKey, printable};
 
 use self::advice::{Settings, config_advice, store_advice};
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName};
-use crate::session::directories;
+use crate::session::command_line::{command_about, command_line};
 use crate::session::selector::SessionSelector;
-use crate::shell_quote::quoted;
 use crate::system::certificates;
 use crate::time;
 use crate::ui::events::{ErrorReport, Event};
@@ -185,7 +182,8 @@ impl Reporter {
                 command => format!("see `llm-auth {command} --help`"),
             }),
             Failure::AmbiguousAccount(_) => Some(
-                "add --account NAME, or choose the current account with `llm-auth switch`".into(),
+                "add --account NAME, or choose the current account with `llm-auth switch PROVIDER NAME`"
+                    .into(),
             ),
             Failure::Checks(_) | Failure::Output(_) | Failure::Signal { .. } => None,
             #[cfg(feature = "demo")]
@@ -303,7 +301,10 @@ impl Reporter {
             ErrorKind::PolicyDenied => "the provider closed this account, plan or client: contact \
                                         the provider"
                 .into(),
-            ErrorKind::Callback => "allow this program to listen on a loopback port".into(),
+            ErrorKind::Callback => "allow this program to listen on a loopback port; if another program uses the one \
+                 that is required, end it, or register another one with --redirect-port at a server of \
+                 your own"
+                    .into(),
             ErrorKind::StateMismatch => format!(
                 "the response belongs to another sign-in: run {login} again, and do not trust \
                  this network if it happens twice"
@@ -319,24 +320,9 @@ pub(crate) fn login_command(
     selector: &SessionSelector,
     args: &ProviderArgs,
 ) -> String {
-    let mut command = "llm-auth login".to_owned();
-    if let Some(provider) = provider {
-        command.push_str(&format!(" {}", provider.name()));
-    }
-    let SessionSelector { account, store } = selector;
-    if let Some(account) = account {
-        command.push_str(&format!(" --account {}", quoted(account)));
-    }
-    if let Some(store) = store {
-        command.push_str(&format!(" --store {}", quoted(&path_text(store))));
-    }
-    for flag in args.flags() {
-        command.push_str(&format!(" {flag}"));
-    }
-    if let Some(home) = directories::named_home() {
-        command.push_str(&format!(" --home {}", quoted(&path_text(home))));
-    }
-    command
+    let flags = args.flags();
+    let flags: Vec<&str> = flags.iter().map(AsRef::as_ref).collect();
+    command_line("login", provider.map(ProviderName::name), selector, &flags)
 }
 
 /// What to do about a session whose API is unknown. A name keeps its API while a session of it is
@@ -346,24 +332,20 @@ pub(crate) fn advice_without_api(
     key: &SessionKey,
     selector: &SessionSelector,
 ) -> String {
-    let name = provider.name();
+    let token = command_line("token", Some(provider.name()), selector, &[]);
     if provider.server().is_none() {
-        return format!("use the token itself, with `llm-auth token {name}`");
+        return format!("use the token itself, with `{token}`");
     }
     let login = login_command(Some(provider), selector, &ProviderArgs::default());
     let login = format!("`{login} --api-base URL`");
     match selector.store {
         Some(_) => format!("name the API: sign in again with {login}"),
         None => format!(
-            "name the API: sign out with `llm-auth logout {name} --account {}`, then sign in with \
-             {login}; or use the token itself, with `llm-auth token {name}`",
-            quoted(&printable(key.account()))
+            "name the API: sign out with `{}`, then sign in with {login}; or use the token itself, \
+             with `{token}`",
+            command_about("logout", key, &[])
         ),
     }
-}
-
-fn path_text(path: &Path) -> String {
-    path.display().to_string()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The stored sessions: where they are, and which of them a command is about.
 
 pub(crate) mod claim;
+pub(crate) mod command_line;
 pub(crate) mod directories;
 pub(crate) mod resolve;
 pub(crate) mod runtime;

@@ -3,6 +3,9 @@
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use llm_auth_core::Secret;
+use memchr::memchr_iter;
+
+use crate::headers::remove;
 
 /// The headers of the APIs of Anthropic, Google and Azure that hold a key.
 const HEADERS: [HeaderName; 3] = [
@@ -63,13 +66,9 @@ impl Credentials {
     /// Takes out what still holds the key in another place.
     pub(crate) fn purge(&mut self, headers: &mut HeaderMap, key: &Secret) {
         let key = key.expose();
-        let holds = |value: &HeaderValue| contains(value.as_bytes(), key.as_bytes());
-        let names: Vec<_> = headers.keys().cloned().collect();
-        for name in names {
-            if headers.get_all(&name).iter().any(holds) {
-                headers.remove(name);
-            }
-        }
+        remove(headers, |_, value| {
+            contains(value.as_bytes(), key.as_bytes())
+        });
         if let Some(query) = &self.query {
             let clean = query.split('&').filter(|pair| {
                 let mut decoded = form_urlencoded::parse(pair.as_bytes());
@@ -89,7 +88,12 @@ fn bearer(value: &HeaderValue) -> Option<Secret> {
 }
 
 pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+    let Some((first, _)) = part.split_first() else {
+        return false;
+    };
+    // Where it could begin and still end in the text.
+    let last = (text.len() + 1).saturating_sub(part.len());
+    memchr_iter(*first, &text[..last]).any(|at| text[at..].starts_with(part))
 }
 
 #[cfg(test)]

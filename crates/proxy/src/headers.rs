@@ -3,8 +3,8 @@
 
 use hyper::HeaderMap;
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, HeaderValue,
-    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName,
+    HeaderValue, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use llm_auth_core::printable;
 
@@ -33,39 +33,50 @@ pub(crate) fn for_api(headers: &mut HeaderMap) {
     headers.insert(ACCEPT_ENCODING, identity);
 }
 
-/// Sets the headers that the API wants of each request, in place of the client's own.
+/// The headers that an API wants of each request.
 ///
 /// # Errors
 ///
-/// The message if a header cannot be sent.
-pub(crate) fn set(headers: &mut HeaderMap, wanted: &[(String, String)]) -> Result<(), String> {
-    for (name, value) in wanted {
+/// The message if one of them cannot be sent.
+pub(crate) fn wanted(headers: &[(String, String)]) -> Result<HeaderMap, String> {
+    let headers = headers.iter().map(|(name, value)| {
         let header = name.parse::<HeaderName>().ok();
         let value = HeaderValue::from_str(value).ok();
-        let (Some(header), Some(value)) = (header, value) else {
-            return Err(format!(
+        header.zip(value).ok_or_else(|| {
+            format!(
                 "the header {} of this API cannot be sent: sign in again",
                 printable(name)
-            ));
-        };
-        headers.insert(header, value);
+            )
+        })
+    });
+    headers.collect()
+}
+
+/// Sets the headers that the API wants, in place of the client's own.
+pub(crate) fn set(headers: &mut HeaderMap, wanted: &HeaderMap) {
+    for (name, value) in wanted {
+        headers.insert(name, value.clone());
     }
-    Ok(())
 }
 
 /// Leaves the headers of a response that are for a program on this computer: nothing that lets a
 /// web page read it or leads past the proxy, and no token.
 pub(crate) fn for_client(headers: &mut HeaderMap, token: &str) {
     remove_of_connection(headers);
-    let names: Vec<_> = headers.keys().cloned().collect();
-    for name in names {
+    remove(headers, |name, value| {
         let is_for_pages = name.as_str().starts_with("access-control-");
-        let is_of_api = [SET_COOKIE, HeaderName::from_static("alt-svc")].contains(&name);
-        let values = headers.get_all(&name);
-        let mut values = values.iter().map(HeaderValue::as_bytes);
-        if is_for_pages || is_of_api || values.any(|value| contains(value, token.as_bytes())) {
-            headers.remove(name);
-        }
+        let is_of_api = [SET_COOKIE, ALT_SVC].contains(name);
+        is_for_pages || is_of_api || contains(value.as_bytes(), token.as_bytes())
+    });
+}
+
+/// Removes the headers of which one value is such.
+pub(crate) fn remove(headers: &mut HeaderMap, is_such: impl Fn(&HeaderName, &HeaderValue) -> bool) {
+    let found = headers.iter().filter(|(name, value)| is_such(name, value));
+    // None of a usual message, and no memory for them then.
+    let found: Vec<_> = found.map(|(name, _)| name.clone()).collect();
+    for name in found {
+        headers.remove(name);
     }
 }
 
@@ -79,12 +90,7 @@ fn remove_of_connection(headers: &mut HeaderMap) {
     for name in OF_CONNECTION.into_iter().chain(listed) {
         headers.remove(name);
     }
-    let names: Vec<_> = headers.keys().cloned().collect();
-    for name in names {
-        if name.as_str().starts_with("proxy-") {
-            headers.remove(name);
-        }
-    }
+    remove(headers, |name, _| name.as_str().starts_with("proxy-"));
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use hyper::http::response::Parts;
 use llm_auth_core::SecureUrl;
 
 use crate::failure::Failure;
-use crate::route;
+use crate::route::Base;
 
 /// Rewrites the location of a redirect within the API to the path of the session.
 ///
@@ -17,7 +17,7 @@ use crate::route;
 pub(crate) fn keep_here(
     parts: &mut Parts,
     target: &SecureUrl,
-    base: &str,
+    base: &Base,
     name: &str,
 ) -> Result<(), Failure> {
     let Some(location) = parts.headers.get(LOCATION) else {
@@ -28,7 +28,7 @@ pub(crate) fn keep_here(
     }
     let there = location.to_str().ok();
     let there = there.and_then(|reference| target.join(reference).ok());
-    let here = there.as_ref().and_then(|there| route::rest(base, there));
+    let here = there.as_ref().and_then(|there| base.rest(there));
     let here = here.map(|rest| HeaderValue::try_from(format!("/{name}{rest}")));
     if let Some(Ok(here)) = here {
         parts.headers.insert(LOCATION, here);
@@ -56,7 +56,7 @@ mod tests {
         let response = Response::builder().status(status);
         let response = response.header(LOCATION, location).body(()).unwrap();
         let mut parts = response.into_parts().0;
-        keep_here(&mut parts, &target, BASE, "qwen")?;
+        keep_here(&mut parts, &target, &Base::new(BASE)?, "qwen")?;
         Ok(parts.headers[LOCATION].to_str().unwrap().to_owned())
     }
 

@@ -1,5 +1,6 @@
 //! Whether the API refuses the token, which the status does not always show.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,8 @@ use llm_auth_core::http::ForwardedBody;
 use llm_auth_core::{ApiResponse, ApiStatus, AuthProvider, Result};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, timeout_at};
+
+use crate::credentials::contains;
 
 /// How much of a body is read before it is passed on: no refusal is longer. 64 KiB.
 const LONGEST: usize = 64 * 1024;
@@ -62,21 +65,34 @@ impl Examined {
             };
             length += piece.len();
             examined.read.push(piece);
+            if body.is_end_stream() {
+                is_whole = true;
+                break;
+            }
             // An array is a stream of parts (Google without `alt=sse`), and so are several objects.
-            if what == Wanted::Object && !is_unfinished_object(&examined.read.concat()) {
+            if what == Wanted::Object && !is_unfinished_object(&examined.beginning()) {
                 break;
             }
         }
-        let beginning = examined.read.concat();
         let status = examined.parts.status.as_u16();
-        examined.status = provider.classify_api_response(&ApiResponse::new(status, &beginning));
+        let response = examined.beginning();
+        let status = provider.classify_api_response(&ApiResponse::new(status, &response));
+        examined.status = status;
         examined.rest = (!is_whole).then_some(body);
         Ok(examined)
     }
 
     /// Whether what was read repeats this text.
     pub(crate) fn repeats(&self, text: &str) -> bool {
-        crate::credentials::contains(&self.read.concat(), text.as_bytes())
+        contains(&self.beginning(), text.as_bytes())
+    }
+
+    /// What was read.
+    fn beginning(&self) -> Cow<'_, [u8]> {
+        match self.read.as_slice() {
+            [only] => Cow::Borrowed(only),
+            pieces => Cow::Owned(pieces.concat()),
+        }
     }
 }
 

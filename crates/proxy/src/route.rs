@@ -80,44 +80,48 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The URL below `base` for the path that follows it, which has been [checked](check).
-pub(crate) fn target(base: &str, path: &str, query: Option<&str>) -> Result<SecureUrl, Failure> {
-    let base = base.trim_end_matches('/');
-    // A slash at the end of a client's base URL is no empty segment.
-    let path = path.trim_start_matches('/');
-    let mut url = if path.is_empty() {
-        base.to_owned()
-    } else {
-        format!("{base}/{path}")
-    };
-    if let Some(query) = query {
-        url.push('?');
-        url.push_str(query);
+/// The base URL of an API.
+#[derive(Clone, Debug)]
+pub(crate) struct Base(SecureUrl);
+
+impl Base {
+    /// # Errors
+    ///
+    /// If it is no URL for a token.
+    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+        let url = SecureUrl::new(url.trim_end_matches('/'));
+        url.map(Self).map_err(|_quotes_it| too_long())
     }
-    let target = SecureUrl::new(&url).map_err(|_quotes_it| {
-        Failure::new(
-            StatusCode::URI_TOO_LONG,
-            "path",
-            "the path and the query are too long, or not valid in a URL: correct the request",
-        )
-    })?;
-    // Whatever the parser made of it.
-    if rest(base, &target).is_some() {
-        Ok(target)
-    } else {
-        Err(Failure::bad_request(
-            "path",
-            "the path leads out of the base URL of the API: correct it",
-        ))
+
+    /// The URL below it for the path that follows it, which has been [checked](check).
+    pub(crate) fn target(&self, path: &str, query: Option<&str>) -> Result<SecureUrl, Failure> {
+        let target = self.0.below(path, query);
+        let target = target.map_err(|_quotes_it| too_long())?;
+        // Whatever the parser made of it.
+        if self.rest(&target).is_some() {
+            Ok(target)
+        } else {
+            Err(Failure::bad_request(
+                "path",
+                "the path leads out of the base URL of the API: correct it",
+            ))
+        }
+    }
+
+    /// What follows it in the URL of a request; `None` if that is elsewhere.
+    pub(crate) fn rest<'a>(&self, target: &'a SecureUrl) -> Option<&'a str> {
+        let target = target.as_str().trim_end_matches('/');
+        let rest = target.strip_prefix(self.0.as_str().trim_end_matches('/'))?;
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
     }
 }
 
-/// What follows the base URL of an API in the URL of a request; `None` if that is elsewhere.
-pub(crate) fn rest<'a>(base: &str, target: &'a SecureUrl) -> Option<&'a str> {
-    let base = SecureUrl::new(base).ok()?;
-    let target = target.as_str().trim_end_matches('/');
-    let rest = target.strip_prefix(base.as_str().trim_end_matches('/'))?;
-    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
+fn too_long() -> Failure {
+    Failure::new(
+        StatusCode::URI_TOO_LONG,
+        "path",
+        "the path and the query are too long, or not valid in a URL: correct the request",
+    )
 }
 
 #[cfg(test)]
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_target_is_always_below_its_base() {
-        let base = "https://api.example/v1";
+        let base = Base::new("https://api.example/v1/").unwrap();
         let key = Secret::from("made-up-key");
         for (path, query, url) in [
             ("/models", None, "https://api.example/v1/models"),
@@ -154,7 +158,7 @@ mod tests {
             ("/:80/", None, "https://api.example/v1/:80/"),
         ] {
             check(path, &key).unwrap();
-            let target = target(base, path, query).unwrap();
+            let target = base.target(path, query).unwrap();
             assert_eq!(target.as_str(), url);
         }
         for path in [
@@ -179,7 +183,8 @@ mod tests {
             assert_eq!(check(path, &key).unwrap_err().code, "key_in_path", "{path}");
         }
         // Without a path of its own, a base must not grow into another host.
-        let target = target("https://api.example", "/.evil.example", None).unwrap();
+        let base = Base::new("https://api.example").unwrap();
+        let target = base.target("/.evil.example", None).unwrap();
         assert_eq!(target.host(), "api.example");
     }
 }

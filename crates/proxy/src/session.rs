@@ -1,15 +1,14 @@
 //! One session of a proxy: its token, its API, and requests to it.
 
 use std::pin::pin;
+use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use llm_auth_core::http::{ForwardedBody, Forwarder};
-use llm_auth_core::{
-    Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Refusals, Secret, SecureUrl,
-};
+use llm_auth_core::{Api, ApiStatus, AuthManager, HttpClient, OAuthToken, Refusals, SecureUrl};
 use tokio::time::timeout_at;
 
 use crate::body::ProxyBody;
@@ -19,7 +18,7 @@ use crate::key::Counted;
 use crate::metrics::Counters;
 use crate::redirect;
 use crate::refusal::Examined;
-use crate::route;
+use crate::route::Base;
 use crate::upload::{Attempt, Upload};
 
 /// How often the store is read at most.
@@ -51,10 +50,19 @@ pub struct ProxySession {
     seen: Mutex<Seen>,
 }
 
+/// A token, and what each request with it needs to know.
+#[derive(Debug)]
+struct Current {
+    token: Arc<OAuthToken>,
+    base: Base,
+    /// Those that the API wants of each request.
+    headers: HeaderMap,
+}
+
 /// What has been seen of the session's tokens.
 #[derive(Debug, Default)]
 struct Seen {
-    last: Option<Secret>,
+    last: Option<Arc<Current>>,
     /// When the store was read last: another process may sign out, or in again.
     looked: Option<Instant>,
 }
@@ -123,17 +131,16 @@ impl ProxySession {
         limit: Duration,
         mut counted: Counted<'_>,
     ) -> Result<Response<ProxyBody>, Failure> {
-        let mut token = self.token().await?;
+        let mut current = self.current().await?;
         upload.read_ahead().await;
         let mut is_retry = false;
         let mut attempt = upload.attempt();
         while let Some(body) = attempt {
-            let api = self.manager.provider().api(&token);
-            let api = api.map_err(|error| self.failure(&error))?;
-            let target = self.target(&api, path, query)?;
-            let sent = self.sent(request, &api, body)?;
+            let base = &current.base;
+            let target = base.target(path, query)?;
+            let sent = sent(request, &current.headers, body);
             counted.is_sent();
-            let response = self.send(&target, sent, &token);
+            let response = self.send(&target, sent, &current.token);
             let response = in_time(response, upload, limit)
                 .await
                 .unwrap_or_else(|| Err(Failure::too_late(&target.host(), limit)));
@@ -145,21 +152,22 @@ impl ProxySession {
             let examined = examined.map_err(|error| Failure::of_request(&error, &target.host()))?;
             if examined.status != ApiStatus::RefreshNeeded {
                 upload.forget();
-                return self.passed_on(examined, &token, &target, &api);
+                return self.passed_on(examined, &current.token, &target, base);
             }
             self.counters.refusal();
+            let token = &current.token;
             if is_retry {
-                self.refusals.refused_again(&token);
-                return self.passed_on(examined, &token, &target, &api);
+                self.refusals.refused_again(token);
+                return self.passed_on(examined, token, &target, base);
             }
-            let fresh = self.refusals.retry_with(&self.manager, &token).await;
+            let fresh = Box::pin(self.refusals.retry_with(&self.manager, token)).await;
             let fresh = fresh.map_err(|error| self.failure(&error))?;
-            let fresh = fresh.map(|fresh| self.counted(fresh));
+            let fresh = fresh.map(|fresh| self.with(fresh)).transpose()?;
             attempt = upload.attempt();
             let (Some(fresh), true) = (fresh, attempt.is_some()) else {
-                return self.passed_on(examined, &token, &target, &api);
+                return self.passed_on(examined, token, &target, base);
             };
-            token = fresh;
+            current = fresh;
             is_retry = true;
             self.counters.retry();
         }
@@ -181,42 +189,12 @@ impl ProxySession {
         response.map_err(|error| Failure::of_request(&error, &target.host()))
     }
 
-    fn target(&self, api: &Api, path: &str, query: Option<&str>) -> Result<SecureUrl, Failure> {
-        let Some(base) = &api.base else {
-            let name = &self.name;
-            let message = match &api.ignored {
-                Some(host) => format!(
-                    "the session {name} names {host} as its API, which may not have its token: \
-                     start the proxy with --trust-endpoint {host} to use it"
-                ),
-                None => format!(
-                    "the API of the session {name} is unknown: sign in again with `{}`",
-                    self.sign_in
-                ),
-            };
-            return Err(Failure::new(StatusCode::BAD_GATEWAY, "no_api", message));
-        };
-        route::target(base, path, query)
-    }
-
-    /// The request as the API gets it, but for the token.
-    fn sent(&self, request: &Parts, api: &Api, body: Attempt) -> Result<Request<Attempt>, Failure> {
-        let mut sent = Request::new(body);
-        *sent.method_mut() = request.method.clone();
-        *sent.headers_mut() = request.headers.clone();
-        headers::for_api(sent.headers_mut());
-        headers::set(sent.headers_mut(), &api.headers).map_err(|message| {
-            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "session", message)
-        })?;
-        Ok(sent)
-    }
-
     fn passed_on(
         &self,
         examined: Examined,
         token: &OAuthToken,
         target: &SecureUrl,
-        api: &Api,
+        base: &Base,
     ) -> Result<Response<ProxyBody>, Failure> {
         let access = token.access.expose();
         if examined.parts.status.is_informational() {
@@ -237,7 +215,6 @@ impl ProxySession {
         }
         let mut parts = examined.parts;
         headers::for_client(&mut parts.headers, access);
-        let base = api.base.as_deref().unwrap_or_default();
         redirect::keep_here(&mut parts, target, base, &self.name)?;
         let body = ProxyBody::new(examined.read, examined.rest, self.counters.open());
         let mut response = Response::new(body);
@@ -246,22 +223,59 @@ impl ProxySession {
         Ok(response)
     }
 
-    async fn token(&self) -> Result<Arc<OAuthToken>, Failure> {
+    // What is rarely needed has memory of its own: each request would move the memory for it.
+    async fn current(&self) -> Result<Arc<Current>, Failure> {
         let failure = |error| self.failure(&error);
         if self.is_time_to_look() {
-            self.manager.load().await.map_err(failure)?;
+            Box::pin(self.manager.load()).await.map_err(failure)?;
         }
-        let token = self.manager.token().await.map_err(failure)?;
-        Ok(self.counted(token))
+        let last = self.seen().last.clone();
+        let is_fresh = |last: &Arc<Current>| {
+            let is_same = |token: &OAuthToken| ptr::eq(token, &raw const *last.token);
+            self.manager.with_fresh(is_same) == Some(true)
+        };
+        if let Some(last) = last.filter(is_fresh) {
+            return Ok(last);
+        }
+        let token = Box::pin(self.manager.token()).await.map_err(failure)?;
+        self.with(token)
     }
 
-    /// The token, which is counted if it is another one than before.
-    fn counted(&self, token: Arc<OAuthToken>) -> Arc<OAuthToken> {
-        let before = self.seen().last.replace(token.access.clone());
-        if before.is_some_and(|before| before != token.access) {
+    /// What follows from a token, which is counted if it is another one than before.
+    fn with(&self, token: Arc<OAuthToken>) -> Result<Arc<Current>, Failure> {
+        let api = self.manager.provider().api(&token);
+        let api = api.map_err(|error| self.failure(&error))?;
+        let headers = headers::wanted(&api.headers).map_err(|message| {
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "session", message)
+        })?;
+        let current = Arc::new(Current {
+            base: self.base(&api)?,
+            headers,
+            token,
+        });
+        let before = self.seen().last.replace(Arc::clone(&current));
+        if before.is_some_and(|before| before.token.access != current.token.access) {
             self.counters.refresh();
         }
-        token
+        Ok(current)
+    }
+
+    fn base(&self, api: &Api) -> Result<Base, Failure> {
+        if let Some(base) = &api.base {
+            return Base::new(base);
+        }
+        let name = &self.name;
+        let message = match &api.ignored {
+            Some(host) => format!(
+                "the session {name} names {host} as its API, which may not have its token: \
+                 start the proxy with --trust-endpoint {host} to use it"
+            ),
+            None => format!(
+                "the API of the session {name} is unknown: sign in again with `{}`",
+                self.sign_in
+            ),
+        };
+        Err(Failure::new(StatusCode::BAD_GATEWAY, "no_api", message))
     }
 
     /// Only the store knows of a sign-out or a sign-in by another process.
@@ -281,6 +295,16 @@ impl ProxySession {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The request as the API gets it, but for the token.
+fn sent(request: &Parts, wanted: &HeaderMap, body: Attempt) -> Request<Attempt> {
+    let mut sent = Request::new(body);
+    *sent.method_mut() = request.method.clone();
+    *sent.headers_mut() = request.headers.clone();
+    headers::for_api(sent.headers_mut());
+    headers::set(sent.headers_mut(), wanted);
+    sent
 }
 
 /// The response, unless none begins for this time after the client has sent the last of its body;

@@ -81,7 +81,7 @@ fn explain(kit: &Testkit) {
     eprintln!(
         "\nTo approve a login, open the page that the login shows, or:\n\n  \
          curl -s -X POST {url}/testkit/approve\n\n\
-         or start with --approve auto. Without a browser, `curl -sL PAGE` opens the page of a sign-in\n\
+         or start with --approve auto. Without a browser, `curl -sL 'PAGE'` opens the page of a sign-in\n\
          that waits for one. `llm-auth login gemini` takes --trust-endpoint {url},\n\
          since the secret of an OAuth client goes to no other server unasked.\n\n\
          A standard server is at {url}/standard (--client-id testkit-client --api-base {url}/standard/v1).\n\

@@ -3,8 +3,13 @@
 //!
 //! See decision 0054.
 
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, Once, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,6 +33,9 @@ static STATE: Mutex<State> = Mutex::new(State {
     waits: true,
 });
 static LESS: Condvar = Condvar::new();
+
+/// The process that gives up waiting: a forked child does not.
+static GIVEN_UP: LazyLock<watch::Sender<u32>> = LazyLock::new(|| watch::Sender::new(0));
 
 /// Work that the end of the process waits for, for as long as this value lives: from before a
 /// credential is spent until its successor is stored.
@@ -74,6 +82,41 @@ pub(crate) fn critical() -> Result<Critical> {
 /// ```
 pub fn skip_exit_wait() {
     state().waits = false;
+}
+
+/// Ends every wait for the lock of a session with an error, now and later, for a program that is asked
+/// to end: what has begun is finished and stored, and nothing new begins.
+///
+/// # Examples
+///
+/// ```
+/// // In the handler of the first Ctrl-C:
+/// llm_auth_core::give_up_waiting();
+/// ```
+pub fn give_up_waiting() {
+    GIVEN_UP.send_replace(std::process::id());
+}
+
+/// Waits for this, or until the process gives up waiting.
+///
+/// # Errors
+///
+/// Its own; [`ErrorKind::System`] if the process gives up.
+pub(crate) async fn unless_given_up<T>(waiting: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut state = GIVEN_UP.subscribe();
+    // The sender is static, so this ends for no other reason.
+    let mut given_up = pin!(state.wait_for(|process| *process == std::process::id()));
+    let mut waiting = pin!(waiting);
+    poll_fn(|context| {
+        if let Poll::Ready(done) = waiting.as_mut().poll(context) {
+            return Poll::Ready(done);
+        }
+        given_up.as_mut().poll(context).map(|_ending| {
+            let message = "the process is ending; nothing was sent or changed";
+            Err(Error::new(ErrorKind::System, message))
+        })
+    })
+    .await
 }
 
 /// Whether the process is ending, so that nothing new should be tried.

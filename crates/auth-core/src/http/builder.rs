@@ -35,9 +35,9 @@ use crate::secure_url::SecureUrl;
 /// ```
 #[derive(Clone)]
 pub struct HttpClientBuilder {
-    user_agent: String,
+    pub(super) user_agent: String,
     pub(super) timeout: Duration,
-    connect_timeout: Duration,
+    pub(super) connect_timeout: Duration,
     proxy: Option<(String, String)>,
     /// The reason for not sending secrets through the proxy.
     pub(super) secrets_refused: Option<String>,
@@ -265,7 +265,7 @@ impl HttpClientBuilder {
         Ok(Some(proxy))
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>> {
+    pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>> {
         let mut found = Vec::new();
         for pem in &self.ca_pem {
             found.extend(tls::certificates(pem)?);

@@ -10,7 +10,7 @@ use reqwest::header::{
 
 use super::builder::HttpClientBuilder;
 use super::coding;
-use super::failure::{no_response, no_response_through, too_long};
+use super::failure::{Cause, no_response, no_response_through, too_long};
 use super::form::{BodyFormat, Form, bearer};
 use super::gate::Gate;
 use super::moved::redirected;
@@ -96,6 +96,10 @@ impl HttpClient {
                 direct: OnceLock::new(),
             }),
         }
+    }
+
+    pub(super) fn settings(&self) -> &HttpClientBuilder {
+        &self.inner.settings
     }
 
     /// The same settings; no connection is shared.
@@ -496,11 +500,11 @@ impl HttpClient {
     }
 
     /// The error for a request without a whole response.
-    pub(super) fn no_response(&self, endpoint: &SecureUrl, source: reqwest::Error) -> Error {
-        let timeout = self.inner.settings.timeout;
+    pub(super) fn no_response(&self, endpoint: &SecureUrl, cause: impl Into<Cause>) -> Error {
+        let (timeout, cause) = (self.inner.settings.timeout, cause.into());
         match self.inner.settings.proxy_for(endpoint) {
-            Some(proxy) => no_response_through(&proxy.host(), endpoint, timeout, source),
-            None => no_response(endpoint.host(), timeout, source),
+            Some(proxy) => no_response_through(&proxy.host(), endpoint, timeout, cause),
+            None => no_response(endpoint.host(), timeout, cause),
         }
     }
 }

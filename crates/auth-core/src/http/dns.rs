@@ -4,13 +4,18 @@
 //! See decision 0053.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::vec;
 
+use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tower_service::Service;
 
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolver;
 
 impl Resolve for Resolver {
@@ -19,6 +24,23 @@ impl Resolve for Resolver {
             let found = engine::names().run(move || look_up(name.as_str())).await?;
             let addresses: Addrs = Box::new(found.into_iter());
             Ok(addresses)
+        })
+    }
+}
+
+impl Service<dns::Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        Box::pin(async move {
+            let found = engine::names().run(move || look_up(name.as_str())).await?;
+            Ok(found.into_iter())
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The errors of a request whose response did not come, or not whole.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::proxy::wants_a_password;
@@ -7,36 +8,90 @@ use super::tls;
 use crate::error::{Error, ErrorKind};
 use crate::secure_url::SecureUrl;
 
-/// The error for a request to this host that got no whole response.
-pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Error) -> Error {
-    let (what, lost) = if source.is_connect() {
-        let what = match tls::is_no_tls(&source) {
-            true => format!("cannot connect to {host}: it does not use TLS on this port"),
-            false => format!("cannot connect to {host}"),
+/// When a request failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum When {
+    Building,
+    /// Nothing has been sent.
+    Connecting,
+    TimedOut,
+    Interrupted,
+}
+
+/// Why no whole response came. The cause holds no URL.
+#[derive(Debug)]
+pub(super) struct Cause {
+    when: When,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl Cause {
+    pub(super) fn building(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            when: When::Building,
+            source: source.into(),
+        }
+    }
+
+    pub(super) fn connecting(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            when: When::Connecting,
+            source: source.into(),
+        }
+    }
+}
+
+impl From<reqwest::Error> for Cause {
+    fn from(source: reqwest::Error) -> Self {
+        let when = if source.is_connect() {
+            When::Connecting
+        } else if source.is_builder() {
+            When::Building
+        } else if source.is_timeout() {
+            When::TimedOut
+        } else {
+            When::Interrupted
         };
-        (what, false)
-    } else if source.is_builder() {
-        return Error::new(
-            ErrorKind::Config,
-            format!("cannot make a request to {host}"),
-        )
-        .with_source(source.without_url());
-    } else if source.is_timeout() {
-        let seconds = timeout.as_secs_f64();
-        (
-            format!("{host} did not respond in time ({seconds} s)"),
-            true,
-        )
-    } else {
-        (format!("the connection to {host} was interrupted"), true)
+        Self {
+            when,
+            source: source.without_url().into(),
+        }
+    }
+}
+
+impl From<hyper::Error> for Cause {
+    fn from(source: hyper::Error) -> Self {
+        Self {
+            when: When::Interrupted,
+            source: source.into(),
+        }
+    }
+}
+
+/// The error for a request to this host that got no whole response.
+pub(super) fn no_response(host: String, timeout: Duration, cause: Cause) -> Error {
+    let Cause { when, source } = cause;
+    let what = match when {
+        When::Building => {
+            let message = format!("cannot make a request to {host}");
+            return Error::new(ErrorKind::Config, message).with_boxed_source(source);
+        }
+        When::Connecting if tls::is_no_tls(&*source) => {
+            format!("cannot connect to {host}: it does not use TLS on this port")
+        }
+        When::Connecting => format!("cannot connect to {host}"),
+        When::TimedOut => {
+            let seconds = timeout.as_secs_f64();
+            format!("{host} did not respond in time ({seconds} s)")
+        }
+        When::Interrupted => format!("the connection to {host} was interrupted"),
     };
-    let untrusted = tls::is_untrusted_issuer(&source);
-    let responded = is_no_http(&source);
-    let timed_out = source.is_timeout() && !source.is_connect();
+    let untrusted = tls::is_untrusted_issuer(&*source);
+    let responded = is_no_http(&*source);
     let error = Error::new(ErrorKind::Transient, what)
-        .with_source(source.without_url())
-        .with_response_lost(lost);
-    if timed_out {
+        .with_boxed_source(source)
+        .with_response_lost(when != When::Connecting);
+    if when == When::TimedOut {
         error.with_timeout()
     } else if untrusted {
         error.with_untrusted_system()
@@ -48,8 +103,8 @@ pub(super) fn no_response(host: String, timeout: Duration, source: reqwest::Erro
 }
 
 /// Whether a response came that is not HTTP.
-fn is_no_http(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
+fn is_no_http(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
             return error.is_parse();
@@ -64,9 +119,9 @@ pub(super) fn no_response_through(
     proxy: &str,
     endpoint: &SecureUrl,
     timeout: Duration,
-    source: reqwest::Error,
+    cause: Cause,
 ) -> Error {
-    if wants_a_password(&source) {
+    if wants_a_password(&*cause.source) {
         return Error::new(
             ErrorKind::Config,
             format!(
@@ -75,12 +130,12 @@ pub(super) fn no_response_through(
             ),
         )
         .with_refusal_by_proxy()
-        .with_source(source.without_url());
+        .with_boxed_source(cause.source);
     }
     no_response(
         format!("{} through the proxy {proxy}", endpoint.host()),
         timeout,
-        source,
+        cause,
     )
 }
 

@@ -11,8 +11,12 @@ use reqwest::header::AUTHORIZATION;
 use tokio::runtime::Handle;
 
 use super::client::HttpClient;
+use super::exchange::ReceivedBody;
+use super::failure::Cause;
 use super::form::bearer;
+use super::pool::Pool;
 use super::stream::ENDLESS;
+use super::wire::Upload;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
@@ -23,7 +27,12 @@ pub struct ForwardedBody {
     http: HttpClient,
     endpoint: SecureUrl,
     status: u16,
-    body: reqwest::Body,
+    body: Received,
+}
+
+enum Received {
+    Directly(ReceivedBody),
+    ThroughProxy(reqwest::Body),
 }
 
 impl Body for ForwardedBody {
@@ -34,21 +43,33 @@ impl Body for ForwardedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        polled.map_err(|source| {
+        let polled = match &mut self.body {
+            Received::Directly(body) => body.poll_frame(context).map_err(Cause::from),
+            Received::ThroughProxy(body) => {
+                let polled = Pin::new(body).poll_frame(context);
+                polled.map_err(Cause::from)
+            }
+        };
+        polled.map_err(|cause| {
             self.http
-                .no_response(&self.endpoint, source)
+                .no_response(&self.endpoint, cause)
                 .with_status(self.status)
                 .with_cut_off_response()
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.body {
+            Received::Directly(body) => body.is_end_stream(),
+            Received::ThroughProxy(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.body {
+            Received::Directly(body) => body.size_hint(),
+            Received::ThroughProxy(body) => body.size_hint(),
+        }
     }
 }
 
@@ -77,7 +98,10 @@ impl fmt::Debug for ForwardedBody {
 /// ```
 #[derive(Debug)]
 #[must_use]
-pub struct Forwarder(HttpClient);
+pub struct Forwarder {
+    http: HttpClient,
+    pool: Pool,
+}
 
 impl Default for Forwarder {
     fn default() -> Self {
@@ -95,7 +119,10 @@ impl HttpClient {
     /// let forwarder = llm_auth_core::HttpClient::default().forwarder();
     /// ```
     pub fn forwarder(&self) -> Forwarder {
-        Forwarder(self.with_own_connections())
+        Forwarder {
+            http: self.with_own_connections(),
+            pool: Pool::default(),
+        }
     }
 }
 
@@ -141,28 +168,41 @@ impl Forwarder {
         B::Data: Into<Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let http = &self.0;
+        let http = &self.http;
         http.check_proxy(endpoint)?;
         Handle::try_current().map_err(|source| {
             let message = "a request is forwarded in a runtime of tokio only: call it in one";
             Error::new(ErrorKind::System, message).with_source(source)
         })?;
-        let (parts, body) = request.into_parts();
-        let mut headers = parts.headers;
-        headers.insert(AUTHORIZATION, bearer(access)?);
-        let sent = http
-            .client(endpoint)?
-            .request(parts.method, endpoint.url().clone())
-            .timeout(ENDLESS)
-            .headers(headers)
-            .body(reqwest::Body::wrap(body))
-            .send();
-        let response = sent
-            .await
-            .map_err(|source| http.no_response(endpoint, source))?;
-        let status = response.status().as_u16();
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert(AUTHORIZATION, bearer(access)?);
+        let (parts, body) = match http.proxy_for(endpoint) {
+            None => {
+                let request = Request::from_parts(parts, Upload::new(body));
+                let response = self.pool.exchange(http.settings(), endpoint, request);
+                let response = response
+                    .await?
+                    .map_err(|cause| http.no_response(endpoint, cause))?;
+                let (parts, body) = response.into_parts();
+                (parts, Received::Directly(body))
+            }
+            Some(_) => {
+                let sent = http
+                    .client(endpoint)?
+                    .request(parts.method, endpoint.url().clone())
+                    .timeout(ENDLESS)
+                    .headers(parts.headers)
+                    .body(reqwest::Body::wrap(body))
+                    .send();
+                let response = Box::pin(sent)
+                    .await
+                    .map_err(|source| http.no_response(endpoint, source))?;
+                let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
+                (parts, Received::ThroughProxy(body))
+            }
+        };
+        let status = parts.status.as_u16();
         tracing::debug!(endpoint = %endpoint.host(), status, "received a response to pass on");
-        let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
         let body = ForwardedBody {
             http: http.clone(),
             endpoint: endpoint.clone(),

@@ -2,6 +2,7 @@
 //!
 //! See decision 0059.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use reqwest::Url;
@@ -151,8 +152,8 @@ impl fmt::Debug for ProxyUrl {
 }
 
 /// Whether the proxy refused the tunnel with 407, which the library reports in its message only.
-pub(super) fn wants_a_password(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
+pub(super) fn wants_a_password(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = error.source();
     while let Some(next) = cause {
         if next.to_string().contains("proxy authorization required") {
             return true;

@@ -91,10 +91,9 @@ fn make(extra: &[CertificateDer<'static>]) -> Result<ClientConfig> {
 }
 
 /// Whether a request failed because no trusted authority has signed the server's certificate.
-pub(super) fn is_untrusted_issuer(error: &reqwest::Error) -> bool {
-    let cause = error.source().and_then(tls_error);
+pub(super) fn is_untrusted_issuer(error: &(dyn StdError + 'static)) -> bool {
     matches!(
-        cause,
+        tls_error(error),
         Some(rustls::Error::InvalidCertificate(
             // The second: an issuer with that name is trusted, but has another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature
@@ -103,9 +102,8 @@ pub(super) fn is_untrusted_issuer(error: &reqwest::Error) -> bool {
 }
 
 /// Whether a request failed because what listens there does not use TLS.
-pub(super) fn is_no_tls(error: &reqwest::Error) -> bool {
-    let cause = error.source().and_then(tls_error);
-    matches!(cause, Some(rustls::Error::InvalidMessage(_)))
+pub(super) fn is_no_tls(error: &(dyn StdError + 'static)) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// The TLS library's error among the causes. I/O errors hold theirs inside, and return the cause of

@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth_provider::{AuthProvider, Revocation};
-use crate::engine::{Critical, Kinds, bounded};
+use crate::engine::{self, Critical, Kinds, bounded};
 use crate::error::{Error, ErrorKind, Result};
+use crate::grant::Operation;
 use crate::session::SessionKey;
 use crate::store::lease::Lease;
 use crate::store::{StoreGuard, TokenStore};
@@ -90,6 +91,18 @@ impl Foreign {
         })
     }
 
+    /// Whether the session is this provider's to revoke: it was made with it, or at least goes to the
+    /// same server.
+    pub(super) fn check_revocable(&self, token: &OAuthToken) -> Result<()> {
+        let issued = self.provider.check_issued(token);
+        issued.or_else(|error| {
+            let endpoint = self.provider.recipient(Operation::Revocation, token);
+            endpoint
+                .map(drop)
+                .map_err(|_elsewhere| error.with_session(&self.key))
+        })
+    }
+
     /// [`AuthProvider::revoke`].
     pub(super) async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
         bounded("the provider's `revoke`", OF_PROVIDER, self.limit, async {
@@ -127,31 +140,35 @@ impl Foreign {
         .map_err(|error| error.with_session(&self.key))
     }
 
-    /// [`TokenStore::lock`], when it is this session's turn.
+    /// [`TokenStore::lock`], when it is this session's turn, unless the process is to end.
     pub(super) async fn lock(&self) -> Result<Guard<'_>> {
-        let locked = self.guard(async { self.store.lock(&self.key).await.map(Some) });
-        locked.await?.ok_or_else(|| {
-            let message = "the store's `lock` returned no lock";
-            Error::new(ErrorKind::Store, message).with_session(&self.key)
-        })
+        engine::unless_given_up(self.lock_patiently()).await
     }
 
-    /// [`TokenStore::lock_unless_changed`], when it is this session's turn.
+    /// The same for what must be stored, whenever the process ends.
+    pub(super) async fn lock_patiently(&self) -> Result<Guard<'_>> {
+        let locked = self.guard(async { self.store.lock(&self.key).await.map(Some) });
+        locked.await?.ok_or_else(|| self.no_lock())
+    }
+
+    /// [`TokenStore::lock_unless_changed`], when it is this session's turn, unless the process is to
+    /// end.
     pub(super) async fn lock_unless_changed(
         &self,
         known: &OAuthToken,
     ) -> Result<Option<Guard<'_>>> {
-        self.guard(self.store.lock_unless_changed(&self.key, known))
-            .await
+        let locked = self.guard(self.store.lock_unless_changed(&self.key, known));
+        engine::unless_given_up(locked).await
     }
 
     /// [`TokenStore::seize`], when it is this session's turn.
     pub(super) async fn seize(&self) -> Result<Guard<'_>> {
         let locked = self.guard(async { self.store.seize(&self.key).await.map(Some) });
-        locked.await?.ok_or_else(|| {
-            let message = "the store's `seize` returned no lock";
-            Error::new(ErrorKind::Store, message).with_session(&self.key)
-        })
+        locked.await?.ok_or_else(|| self.no_lock())
+    }
+
+    fn no_lock(&self) -> Error {
+        Error::new(ErrorKind::Store, "the store returned no lock").with_session(&self.key)
     }
 
     async fn guard(

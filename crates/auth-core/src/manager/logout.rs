@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
 use crate::auth_provider::Revocation;
+use crate::engine;
 use crate::error::Result;
 
 /// The result of a [`logout`](AuthManager::logout).
@@ -44,8 +45,10 @@ impl AuthManager {
     ///
     /// # Errors
     ///
-    /// The store's error. A revocation that the vendor did not confirm is no error; it is in
-    /// [`Logout`].
+    /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if another process has stored
+    /// a session of [another server](crate::AuthProvider::check_issued): then it stays, and
+    /// [`forget`](Self::forget) removes it. A revocation that the vendor did not confirm is no error; it
+    /// is in [`Logout`].
     ///
     /// # Examples
     ///
@@ -101,7 +104,7 @@ impl AuthManager {
 
 impl Shared {
     async fn remove_session(&self, revoke: bool) -> Result<Logout> {
-        let mut guard = self.foreign.seize().await?;
+        let mut guard = engine::unless_given_up(self.foreign.seize()).await?;
         let removed = self.remove_locked(&mut guard, revoke).await;
         guard.release().await;
         removed
@@ -113,6 +116,15 @@ impl Shared {
         let unsaved = self.unsaved.take(stored.as_ref());
         let newest = unsaved.as_ref().or(stored.as_ref());
         let was_signed_in = newest.is_some();
+        if let Some(token) = newest.filter(|token| revoke && !token.is_rejected())
+            && let Err(error) = self.foreign.check_revocable(token)
+        {
+            // Another process may have stored a session of another server meanwhile.
+            if let Some(unsaved) = unsaved {
+                self.unsaved.keep(unsaved, stored);
+            }
+            return Err(error);
+        }
         let revocation = match newest {
             Some(token) if revoke && !token.is_rejected() => Some(self.foreign.revoke(token).await),
             _ => None,

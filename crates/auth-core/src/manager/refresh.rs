@@ -136,7 +136,11 @@ impl<'a> Refresh<'a> {
                 return Ok(Locked::Found(done));
             }
         }
-        session.foreign.lock().await.map(Locked::Locked)
+        let guard = match session.unsaved.is_waiting() {
+            true => session.foreign.lock_patiently().await,
+            false => session.foreign.lock().await,
+        };
+        guard.map(Locked::Locked)
     }
 
     /// Reads again, uses a session that another process stored or prepares the save, records the

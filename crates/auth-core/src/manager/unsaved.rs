@@ -144,7 +144,7 @@ impl Shared {
     }
 
     async fn save_waiting(&self) -> Result<()> {
-        let mut guard = self.foreign.lock().await?;
+        let mut guard = self.foreign.lock_patiently().await?;
         let saved = self.save_waiting_locked(&mut guard).await;
         guard.release().await;
         if let Some(token) = saved? {

@@ -280,6 +280,42 @@ impl FileTokenStore {
         Ok(found)
     }
 
+    /// The accounts of one provider next to whose place a process that was killed left an unfinished
+    /// session, sorted. Removing the session removes that too.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] if the provider's directory cannot be listed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::FileTokenStore;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # std::fs::create_dir_all(directory.path().join("qwen")).unwrap();
+    /// # std::fs::write(directory.path().join("qwen/.work.json.tmp"), "{").unwrap();
+    /// let store = FileTokenStore::directory(directory.path());
+    /// assert_eq!(store.unfinished_of("qwen")?[0].account(), "work");
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    pub fn unfinished_of(&self, provider: &str) -> Result<Vec<SessionKey>> {
+        self.check_usable()?;
+        let Layout::Directory(directory) = &self.layout else {
+            return Ok(Vec::new());
+        };
+        let mut found: Vec<SessionKey> = names(&directory.join(name::encode(provider)))?
+            .iter()
+            .filter_map(|file| {
+                let stem = file.strip_prefix('.')?.strip_suffix(".json.tmp")?;
+                let account = name::decode(stem).filter(|account| !account.is_empty())?;
+                Some(SessionKey::new(provider, account))
+            })
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
     /// The current holder of a session's lock; this does not take it.
     ///
     /// # Errors

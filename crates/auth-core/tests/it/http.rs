@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 mod bodies;
 mod forwarding;
+mod kept_connections;
 mod proxies;
 mod streams;
 

@@ -3,8 +3,9 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
+use hyper::Request;
 use llm_auth_core::provider::Form;
-use llm_auth_core::{Error, ErrorKind, HttpClient, Result, SecureUrl};
+use llm_auth_core::{Error, ErrorKind, HttpClient, Result, Secret, SecureUrl};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -63,13 +64,30 @@ impl Authority {
     }
 }
 
-async fn ask(endpoint: &SecureUrl, ca: Option<String>) -> Result<u16> {
+/// The ways that a request takes: two HTTP libraries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Way {
+    Form,
+    Forwarded,
+}
+
+const WAYS: [Way; 2] = [Way::Form, Way::Forwarded];
+
+async fn ask(way: Way, endpoint: &SecureUrl, ca: Option<String>) -> Result<u16> {
     let mut http = HttpClient::builder();
     if let Some(pem) = ca {
         http = http.ca_certificates(pem);
     }
-    let answer = http.build()?.post_form(endpoint, &Form::new(), &[]).await?;
-    Ok(answer.status())
+    let http = http.build()?;
+    if way == Way::Form {
+        let answer = http.post_form(endpoint, &Form::new(), &[]).await?;
+        return Ok(answer.status());
+    }
+    let request = Request::post("/").body(String::new()).unwrap();
+    let access = Secret::from("made-up");
+    let forwarder = http.forwarder();
+    let answer = forwarder.forward(endpoint, request, &access).await?;
+    Ok(answer.status().as_u16())
 }
 
 fn reason(error: &Error) -> String {
@@ -85,20 +103,25 @@ fn reason(error: &Error) -> String {
 #[tokio::test]
 async fn a_certificate_of_an_extra_ca_is_believed() {
     let authority = Authority::new();
-    let endpoint = authority.serve("localhost", false).await;
-    assert_eq!(ask(&endpoint, Some(authority.pem())).await.unwrap(), 200);
+    for way in WAYS {
+        let endpoint = authority.serve("localhost", false).await;
+        let status = ask(way, &endpoint, Some(authority.pem())).await;
+        assert_eq!(status.unwrap(), 200, "{way:?}");
+    }
 }
 
 #[tokio::test]
 async fn an_unknown_issuer_an_expired_certificate_and_a_wrong_name_are_refused() {
     let authority = Authority::new();
-    for (name, expired, trusted, hint) in [
+    let cases = [
         ("localhost", false, false, "UnknownIssuer"),
         ("localhost", true, true, "expired"),
         ("other.example", false, true, "not valid for"),
-    ] {
+    ];
+    let cases = cases.iter().flat_map(|case| WAYS.map(|way| (way, *case)));
+    for (way, (name, expired, trusted, hint)) in cases {
         let endpoint = authority.serve(name, expired).await;
-        let error = ask(&endpoint, trusted.then(|| authority.pem()))
+        let error = ask(way, &endpoint, trusted.then(|| authority.pem()))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
@@ -110,20 +133,22 @@ async fn an_unknown_issuer_an_expired_certificate_and_a_wrong_name_are_refused()
 
 #[tokio::test]
 async fn a_server_without_tls_is_named_as_one() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-        stream.write_all(refusal).await.unwrap();
-        let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).await.unwrap();
-    });
-    let endpoint = SecureUrl::new(&format!("https://localhost:{port}/token")).unwrap();
-    let error = ask(&endpoint, None).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transient);
-    assert!(!error.response_lost(), "nothing was sent");
-    assert!(error.to_string().contains("does not use TLS"), "{error}");
+    for way in WAYS {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(refusal).await.unwrap();
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.unwrap();
+        });
+        let endpoint = SecureUrl::new(&format!("https://localhost:{port}/token")).unwrap();
+        let error = ask(way, &endpoint, None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert!(!error.response_lost(), "nothing was sent");
+        assert!(error.to_string().contains("does not use TLS"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -139,7 +164,7 @@ async fn what_one_client_trusts_no_other_does() {
             (&other, Some(format!("{}{}", one.pem(), other.pem())), true),
         ] {
             let endpoint = authority.serve("localhost", false).await;
-            assert_eq!(ask(&endpoint, trusted).await.is_ok(), good);
+            assert_eq!(ask(Way::Form, &endpoint, trusted).await.is_ok(), good);
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::Failure;
 use crate::providers::ProviderName;
+use crate::session::command_line::command_line;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
@@ -85,9 +86,14 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
         let others = args.provider.is_some() && store.providers().is_ok_and(|all| !all.is_empty());
         say(&match args.provider {
             Some(provider) => format!(
-                "no {} account is signed in; run `llm-auth login {}`{}",
+                "no {} account is signed in; run `{}`{}",
                 provider.title(),
-                provider.name(),
+                command_line(
+                    "login",
+                    Some(provider.name()),
+                    &SessionSelector::default(),
+                    &[]
+                ),
                 if others {
                     ", or `llm-auth accounts` to list the others"
                 } else {

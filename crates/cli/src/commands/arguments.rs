@@ -19,7 +19,10 @@ pub(crate) fn arguments(command: fn() -> Command) -> Vec<OsString> {
     if let Some(home) = home(&arguments, command) {
         directories::name_home(home);
     }
-    let is_remembered = |name: &str| servers::names().contains(&name.to_ascii_lowercase());
+    let is_remembered = |name: &str| {
+        let server = servers::load(&name.to_ascii_lowercase());
+        server.ok().flatten().is_some_and(|server| server.is_mcp)
+    };
     if let Some(at) = mcp_before_a_name(&arguments, is_remembered) {
         arguments.remove(at);
     }

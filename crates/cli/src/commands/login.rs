@@ -27,6 +27,7 @@ pub(crate) use self::target::Target;
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, careful_client, trust};
+use crate::session::command_line::command_line;
 use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
@@ -185,12 +186,13 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
         // A server that has lost a client shows that in the browser alone.
+        let selector = &args.selector;
         say(&format!(
-            "If the server no longer knows this client: llm-auth login {} --register",
-            provider.name()
+            "If the server no longer knows this client: {}",
+            command_line("login", Some(provider.name()), selector, &["--register"])
         ));
     }
-    conclude(args.json, &login, &signed_in?)
+    conclude(args.json, &args.selector, &login, &signed_in?)
 }
 
 /// The provider that is signed in to; a server is found, and remembered, before anything else.
@@ -209,9 +211,19 @@ fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
         (Some(provider), None) => {
             return match args.server.given() {
                 None => Ok(Prepared::known(provider)),
-                Some(flag) => Err(Failure::Usage(format!(
-                    "{flag} is for servers of your own: `llm-auth login oidc` or `mcp`"
-                ))),
+                Some(flag) => {
+                    let variables = match flag {
+                        "--client-id" | "--client-secret-file" => format!(
+                            "; that of {} is set with {}, if it takes one",
+                            provider.title(),
+                            provider.variables().name("CLIENT_ID")
+                        ),
+                        _ => String::new(),
+                    };
+                    Err(Failure::Usage(format!(
+                        "{flag} is for servers of your own: `llm-auth login oidc` or `mcp`{variables}"
+                    )))
+                }
             };
         }
         _ => {}
@@ -236,11 +248,12 @@ fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
             _ => server::prepare(&args.server, &http).await,
         }
     };
-    runtime::run(Vec::new, work, interrupted).map_err(of_naming)
+    let is_mcp = matches!(args.provider, Some(Target::Mcp));
+    runtime::run(Vec::new, work, interrupted).map_err(|failure| of_naming(failure, is_mcp))
 }
 
 /// A server that was not found is one that was not named as it should be.
-fn of_naming(failure: Failure) -> Failure {
+fn of_naming(failure: Failure, is_mcp: bool) -> Failure {
     match failure {
         Failure::Session(error) if error.is_about_proxy() => Failure::Session(error),
         Failure::Session(error) if error.kind() == ErrorKind::Config => {
@@ -248,16 +261,30 @@ fn of_naming(failure: Failure) -> Failure {
         }
         Failure::Session(error) if error.kind() == ErrorKind::Protocol => Failure::Config {
             message: chain(&error),
-            advice: "check the issuer, the preset or the URL that names the server; if it names \
-                     itself otherwise, and you know it, add --accept-issuer NAME"
-                .into(),
+            advice: match is_mcp {
+                true => {
+                    "check the URL, and use the one that the server names if it names another; if only \
+                     its issuer differs, and you know it, add --accept-issuer NAME"
+                }
+                false => {
+                    "check the issuer, the preset or the URL that names the server; if it does not \
+                     describe itself, name its endpoints with --token-endpoint and those beside it; if \
+                     it names itself otherwise, and you know it, add --accept-issuer NAME"
+                }
+            }
+            .into(),
         },
         failure => failure,
     }
 }
 
 /// Prints who is signed in, the file of the session and its expiry; never a token.
-fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failure> {
+fn conclude(
+    json: bool,
+    selector: &SessionSelector,
+    login: &Login,
+    signed_in: &SignedIn,
+) -> Result<(), Failure> {
     let (provider, store) = (login.provider, &login.store);
     let SignedIn { manager, stored } = signed_in;
     let token = &stored.token;
@@ -275,8 +302,16 @@ fn conclude(json: bool, login: &Login, signed_in: &SignedIn) -> Result<(), Failu
     ));
     if provider.server().is_some() {
         let name = provider.name();
+        // Which account a call without one means.
+        let current = provider.accounts(store).current();
+        let is_meant = selector.store.is_some() || current.is_ok_and(|current| current == *key);
+        let selector = SessionSelector {
+            account: (!is_meant).then(|| key.account().to_owned()),
+            store: selector.store.clone(),
+        };
         say(&format!(
-            "Other commands know it as {name}: `llm-auth token {name}`."
+            "Other commands know it as {name}: `{}`.",
+            command_line("token", Some(name), &selector, &[])
         ));
     }
     let until = expires_at.as_deref().unwrap_or("an out-of-range date");

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, printable,
+    AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, TokenStore as _,
+    printable,
 };
 
 use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{self, ProviderArgs, ProviderName, reader, servers, trust};
+use crate::session::command_line::command_about;
 use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
-use crate::shell_quote::quoted;
 use crate::time;
 use crate::ui::events::Event;
 use crate::ui::streams::say;
@@ -86,7 +87,8 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         && !args.local
         && sharer.is_none()
     {
-        trust::check_revocation(provider, &args.provider_args, &key, session)?;
+        let selector = &args.session.selector;
+        trust::check_revocation(provider, &args.provider_args, selector, &key, session)?;
         reader::check_revocation(&configured, &args.provider_args.trust, &key, session)?;
     }
     let manager = providers::manager(configured)
@@ -145,12 +147,18 @@ async fn forget_server(provider: ProviderName) -> Result<String, Failure> {
     let _held = servers::hold(name).await?;
     let others = provider.accounts(&store).stored()?;
     if let Some(other) = others.first() {
-        let account = printable(other.account());
         return Ok(format!(
-            "The server {name} is still remembered: its account {account} is signed in. To end that \
-             too: `llm-auth logout {name} --account {} --forget-server`",
-            quoted(&account)
+            "The server {name} is still remembered: its account {} is signed in. To end that too: `{}`",
+            printable(other.account()),
+            command_about("logout", other, &["--forget-server"])
         ));
+    }
+    // What a killed process left holds the tokens of this server.
+    for key in store.unfinished_of(name)? {
+        let mut guard = store.lock(&key).await?;
+        let removed = guard.remove().await;
+        guard.release().await;
+        removed?;
     }
     servers::forget(name)?;
     Ok(format!("The server {name} and its client are forgotten."))

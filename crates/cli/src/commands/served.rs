@@ -11,6 +11,7 @@ use llm_auth_proxy::{ClientKey, ProxySession};
 use crate::error::Failure;
 use crate::providers::{Provider, ProviderArgs, ProviderName, Stored, careful_client, ignored_api};
 use crate::report::{advice_without_api, login_command};
+use crate::session::command_line::command_line;
 use crate::session::selector::SessionSelector;
 use crate::time;
 
@@ -131,8 +132,8 @@ fn check_api(
         Some(why) => Failure::Config {
             message: format!("{key}: {why}"),
             advice: format!(
-                "use the token itself, with `llm-auth token {}`",
-                provider.name()
+                "use the token itself, with `{}`",
+                command_line("token", Some(provider.name()), selector, &[])
             ),
         },
         None => Failure::Config {

@@ -260,7 +260,7 @@ impl ProviderName {
                 _ => "in the browser",
             };
             let message = format!(
-                "{} does not support sign-in {way}: omit --flow",
+                "{} does not support sign-in {way}: omit --flow or --device",
                 self.title()
             );
             return Err(Failure::Usage(message));

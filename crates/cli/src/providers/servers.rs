@@ -4,7 +4,7 @@
 //! A file may hold a client secret, so it is written as a session is: whole or not at all, for its
 //! owner alone.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,8 +22,9 @@ use crate::system::files::LARGEST;
 /// Words of the command line that are no server.
 const RESERVED: [&str; 2] = ["oidc", "mcp"];
 
-/// How long another sign-in or sign-out may take to write what it has found out.
-const LOCK_WAIT: Duration = Duration::from_secs(20);
+/// How long another sign-in or sign-out may take to write what it has found out. It may wait for the
+/// lock of its session, which takes at most a minute.
+const LOCK_WAIT: Duration = Duration::from_secs(90);
 
 /// How long another sign-in may take to register a client: two requests and their connections.
 const REGISTRATION_WAIT: Duration = Duration::from_secs(60);
@@ -191,15 +192,13 @@ pub(crate) fn check_writable(name: &str) -> Result<(), Failure> {
         let error = io::Error::other("it is no regular file; put one in its place");
         return Err(cannot("write", &own, &error));
     }
-    let mut probe = file(name)?.into_os_string();
-    probe.push(format!(".probe-{}", std::process::id()));
-    let probe = PathBuf::from(probe);
-    // As much as a server has.
-    let content = [b' '; 4096];
-    let directories = probe.parent().map_or(Ok(()), files::make_directories);
-    let written = directories.and_then(|()| files::replace(&probe, &content));
-    let written = written.and_then(|()| std::fs::remove_file(&probe));
-    written.map_err(|error| cannot("remember", &probe, &error))
+    let probe = || {
+        own.parent().map_or(Ok(()), files::make_directories)?;
+        let new = files::Temporary::beside(&own)?;
+        // As much as a server has.
+        new.file().write_all(&[b' '; 4096])
+    };
+    probe().map_err(|error| cannot("remember", &own, &error))
 }
 
 /// Forgets a server; it is no error if there is none.
@@ -210,6 +209,8 @@ pub(crate) fn forget(name: &str) -> Result<(), Failure> {
     if file != link {
         std::fs::remove_file(&link).map_err(|error| cannot("remove", &link, &error))?;
     }
+    // It removes what a killed process left, which may hold a secret, and then itself.
+    drop(files::Temporary::beside(&file));
     match std::fs::remove_file(&file) {
         Ok(()) => Ok(()),
         Err(error) if is_nothing(&error) => Ok(()),

@@ -8,7 +8,7 @@
 
 use llm_auth_core::provider::Recipients;
 use llm_auth_core::{
-    AuthProvider as _, EndpointRole, Error, OAuthToken, SecureUrl, SessionKey, printable,
+    AuthProvider as _, DEFAULT_ACCOUNT, EndpointRole, Error, OAuthToken, SecureUrl, SessionKey,
 };
 
 use super::args::ProviderArgs;
@@ -18,7 +18,8 @@ use super::provider::Provider;
 use super::reader::Reader;
 use super::recipients::{BASE_URL, advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
-use crate::shell_quote::quoted;
+use crate::session::command_line::command_line;
+use crate::session::selector::SessionSelector;
 use crate::ui::events::{Event, ForeignEndpoint};
 
 /// Refuses to use a stored session if the environment would take it to another server than the one
@@ -40,17 +41,24 @@ pub(crate) fn check_session(
 pub(crate) fn check_revocation(
     provider: ProviderName,
     args: &ProviderArgs,
+    selector: &SessionSelector,
     key: &SessionKey,
     session: &OAuthToken,
 ) -> Result<(), Failure> {
     let server = provider.server();
     let issued = server.map_or(Ok(()), |server| server.check_hosts(session));
+    let selector = match selector.store {
+        Some(_) => selector.clone(),
+        None => SessionSelector {
+            account: Some(key.account().to_owned()),
+            store: None,
+        },
+    };
     issued.map_err(|error| Failure::Config {
         message: format!("{key}: {}", chain(&error)),
         advice: format!(
-            "remove it from this computer without revoking it: `llm-auth logout {} --account {} --local`",
-            key.provider(),
-            quoted(&printable(key.account()))
+            "remove it from this computer without revoking it: `{}`",
+            command_line("logout", Some(key.provider()), &selector, &["--local"])
         ),
     })?;
     check_places(provider, args, key, session)
@@ -75,11 +83,18 @@ fn check_places(
     Err(Failure::Config {
         message: format!("{key}: {}", why(provider, &error, &faults)),
         advice: match faults.is_empty() {
-            true => format!(
-                "set {} as when you signed in, or sign in again with `llm-auth login {}`",
-                provider.variables().name(BASE_URL),
-                provider.name()
-            ),
+            true => {
+                let account = key.account();
+                let selector = SessionSelector {
+                    account: (account != DEFAULT_ACCOUNT).then(|| account.to_owned()),
+                    store: None,
+                };
+                format!(
+                    "set {} as when you signed in, or sign in again with `{}`",
+                    provider.variables().name(BASE_URL),
+                    command_line("login", Some(provider.name()), &selector, &[])
+                )
+            }
             false => {
                 let variables: Vec<String> = set
                     .into_iter()

@@ -59,11 +59,13 @@ pub(super) fn config_advice(
             format!("check the file of the server, or sign in again with {login}")
         }
         Settings::Remembered => format!(
-            "check the client and the scope: {login} takes others with --client-id ID and --scope \
-             SCOPES, and remembers them"
+            "check the client and the scope: {login} takes others with --client-id ID \
+             (--client-secret-file, --client-auth) and --scope SCOPES, registers a new client with \
+             --register, and remembers them"
         ),
         Settings::Flags => {
-            "check the flags about the client, the scope and the endpoints, such as --client-id"
+            "check the flags about the client, the scope and the endpoints, such as --client-id, \
+             --client-secret-file and --authorization-endpoint"
                 .into()
         }
     }

@@ -36,10 +36,7 @@ pub(crate) fn run<T>(
         let code = tokio::select! {
             biased;
             code = signals.next() => code,
-            done = &mut work => {
-                let _end = settle(&managers()).await;
-                return done;
-            }
+            done = &mut work => return ended(done, &managers(), &mut signals).await,
         };
         drop(work);
         let message = match wind_down(&managers(), &mut signals).await {
@@ -164,7 +161,28 @@ async fn idle(managers: &[AuthManager]) {
     }
 }
 
+/// The outcome of work whose managers may still have something to store, unless a signal ends that.
+async fn ended<T>(
+    done: Result<T, Failure>,
+    managers: &[AuthManager],
+    signals: &mut Signals,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        _end = settle(managers) => done,
+        code = signals.next() => match wind_down(managers, signals).await {
+            End::Stored => done,
+            End::InTheMiddle(why) => {
+                llm_auth_core::skip_exit_wait();
+                Err(Failure::Signal { code, message: why.into() })
+            }
+        }
+    }
+}
+
 async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
+    // What waits for another process has not begun.
+    llm_auth_core::give_up_waiting();
     // Most often nothing has begun, and then there is nothing to say.
     if timeout(Duration::from_millis(100), idle(managers))
         .await
@@ -172,7 +190,9 @@ async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
     {
         return End::Stored;
     }
-    streams::say("llm-auth: finishing a refresh in progress; a second signal stops it immediately");
+    streams::say(
+        "llm-auth: finishing what a server was asked for; a second signal stops it immediately",
+    );
     tokio::select! {
         end = settle(managers) => end,
         _ = signals.next() => End::InTheMiddle("interrupted twice: stopped immediately"),

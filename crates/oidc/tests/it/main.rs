@@ -48,8 +48,28 @@ async fn a_manager_hands_out_no_token_that_was_made_for_another_server() {
         "{error}"
     );
     assert!(running.refresh().await.is_err());
-    // It can be signed out, or replaced.
+    // It can be removed, or replaced.
     assert!(running.forget().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_sign_out_leaves_a_session_that_goes_to_another_server() {
+    let store = MemoryTokenStore::new();
+    let manager = |server: Server| {
+        let builder = AuthManager::builder(server.provider());
+        builder.store(store.clone()).build()
+    };
+    let mut other = server();
+    let known = |path| SecureUrl::known(&format!("https://other.example/{path}"));
+    other.endpoints.token = known("token");
+    other.endpoints.revocation = Some(known("revoke"));
+    let (waiting, other) = (manager(server()), manager(other));
+    let session = OAuthToken::new("made-up".into(), None);
+    let session = other.provider().import_session(session).unwrap();
+    other.insert_session(session).await.unwrap();
+    let error = waiting.logout().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(other.load().await.unwrap().is_some());
 }
 
 #[test]

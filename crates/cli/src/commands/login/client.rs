@@ -66,11 +66,12 @@ pub(super) async fn register_client(
     http: &HttpClient,
 ) -> Result<(), Failure> {
     let Some(endpoint) = server.registration.clone() else {
+        let why = match args.register {
+            true => "the server registers no clients",
+            false => "the client id is not set, and the server registers no clients",
+        };
         return Err(Failure::Config {
-            message: format!(
-                "{}: the client id is not set, and the server registers no clients",
-                server.name
-            ),
+            message: format!("{}: {why}", server.name),
             advice: match note {
                 None => "register a client there and name it with --client-id".to_owned(),
                 Some(note) => format!("name your client with --client-id. {note}"),

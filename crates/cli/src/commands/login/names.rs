@@ -1,11 +1,12 @@
 //! Whose a name is.
 
 use llm_auth::oidc::Server;
-use llm_auth_core::{SessionKey, printable};
+use llm_auth_core::SessionKey;
 
 use crate::error::Failure;
 use crate::providers::servers::{self, description};
-use crate::shell_quote::quoted;
+use crate::session::command_line::{command_about, command_line};
+use crate::session::selector::SessionSelector;
 
 /// The server that is remembered under a name.
 pub(super) fn load(name: &str) -> Result<Option<Server>, Failure> {
@@ -24,8 +25,13 @@ pub(super) fn taken(before: &Server) -> Failure {
             description(before)
         ),
         advice: format!(
-            "choose another name with --name, or run `llm-auth logout {} --forget-server` first",
-            before.name
+            "choose another name with --name, or run `{}` first",
+            command_line(
+                "logout",
+                Some(&before.name),
+                &SessionSelector::default(),
+                &["--forget-server"]
+            )
         ),
     }
 }
@@ -44,9 +50,8 @@ pub(super) fn taken_by_another(now: &Server) -> Failure {
 
 /// The commands that end these sessions.
 pub(super) fn sign_outs(keys: &[SessionKey]) -> Vec<String> {
-    let lines = keys.iter().map(|key| {
-        let account = quoted(&printable(key.account()));
-        format!("`llm-auth logout {} --account {account}`", key.provider())
-    });
-    lines.collect()
+    let lines = keys.iter();
+    lines
+        .map(|key| format!("`{}`", command_about("logout", key, &[])))
+        .collect()
 }

@@ -161,9 +161,12 @@ async fn with_registration(
         && now.client.is_some()
         && !args.register
     {
-        server.client.clone_from(&now.client);
-        server.redirect = now.redirect.clone();
-        return Ok(now);
+        server.take_over(&now);
+        apply(server, args);
+        // Its port may be in use by the sign-in that registered it.
+        if !needs_client(server, Some(&now), false, args)? {
+            return Ok(now);
+        }
     }
     register_client(server, args, note, http).await?;
     let _held = servers::hold(&server.name).await?;

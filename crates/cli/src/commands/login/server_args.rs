@@ -299,8 +299,11 @@ pub(super) fn mcp_server(text: &str) -> Result<SecureUrl, String> {
     if text.contains("://") {
         return endpoint(text);
     }
-    Err("it is neither a URL, which begins with https://, nor the name of a server that is remembered"
-        .to_owned())
+    Err(
+        "it is neither a URL, which begins with https://, nor the name of an MCP server that is \
+         remembered; `llm-auth login NAME` signs in to any server that is"
+            .to_owned(),
+    )
 }
 
 pub(super) fn endpoint(text: &str) -> Result<SecureUrl, String> {

@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
-use crate::providers::trust;
 use crate::providers::{ProviderArgs, ProviderName, api_base, ignored_api};
+use crate::providers::{servers, trust};
 
 /// All providers; nothing is looked up before it is asked for.
 pub(super) struct Providers<'a> {
@@ -55,7 +55,16 @@ impl<'a> Providers<'a> {
     /// makes no provider, which `token` and `login` report.
     pub(super) fn api(&self, name: &str, token: &OAuthToken) -> Api {
         let Some(known) = self.find(name) else {
-            return Api::default();
+            let unknown = || {
+                format!(
+                    "{name} is neither a provider of this version nor a server that is remembered"
+                )
+            };
+            let why = servers::load(name).map_or_else(|why| why, |_none| unknown());
+            return Api {
+                refused: Some(why),
+                ..Api::default()
+            };
         };
         let args = ProviderArgs {
             trust: self.trust.clone(),

@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use crate::providers::ProviderName;
 use crate::providers::servers::description;
+use crate::session::command_line::command_line;
+use crate::session::selector::SessionSelector;
 use crate::text::shown;
 use crate::ui::symbols::arrow;
 
@@ -50,7 +52,11 @@ impl Remembered {
         [
             self.name.to_owned(),
             format!("  {:<13} {}", "not signed in", self.what),
-            format!("  {} sign in with `llm-auth login {}`", arrow(), self.name),
+            format!(
+                "  {} sign in with `{}`",
+                arrow(),
+                command_line("login", Some(self.name), &SessionSelector::default(), &[])
+            ),
         ]
     }
 }

@@ -222,6 +222,120 @@ fn a_sign_in_that_waits_for_another_one_ends_at_an_interrupt() {
     assert_usable(&user);
 }
 
+#[test]
+fn the_advice_of_a_call_names_its_own_store_and_home() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let store = user.directory.path().join("one.json");
+    let store = store.to_str().unwrap();
+    let home = user.directory.path().join("home");
+    let home = home.to_str().unwrap();
+    let done = user.run(&["login", NAME, "--store", store]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let file = user.server_file(NAME);
+    let mut server = crate::support::session_file::read(&file);
+    server["endpoints"]["revocation"] = "https://other.example/revoke".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let done = user.run(&["logout", NAME, "--store", store, "--home", home]);
+    let advised = format!("`llm-auth logout {NAME} --store {store} --local --home {home}`");
+    assert!(done.err.contains(&advised), "{done:?}");
+    let words = ["logout", NAME, "--store", store, "--local", "--home", home];
+    assert_eq!(user.run(&words).code, Some(0));
+    assert!(user.file(NAME, "default").exists());
+    let done = user.run(&[
+        "login",
+        NAME,
+        "--resource",
+        "https://a.example",
+        "--home",
+        home,
+    ]);
+    let advised = format!("`llm-auth logout {NAME} --account default --home {home}`");
+    assert!(done.err.contains(&advised), "{done:?}");
+}
+
+#[test]
+fn a_session_whose_server_is_gone_or_cannot_be_read_is_not_good() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    assert_eq!(user.run(&["status", "--check"]).code, Some(0));
+    let file = user.server_file(NAME);
+    for content in [None, Some("{")] {
+        match content {
+            None => std::fs::remove_file(&file).unwrap(),
+            Some(content) => std::fs::write(&file, content).unwrap(),
+        }
+        let done = user.run(&["status", "--check"]);
+        done.assert_failed(3, "company (default) is not used");
+    }
+}
+
+#[test]
+fn what_killed_processes_left_is_forgotten_with_the_server() {
+    let user = User::new();
+    sign_in(&user, NAME);
+    let file = user.server_file(NAME);
+    let servers = file.parent().unwrap();
+    let sessions = user.directory.path().join("home/sessions").join(NAME);
+    for left in [
+        servers.join(".company.json.made-up.llm-auth.tmp"),
+        sessions.join(".two.json.tmp"),
+    ] {
+        std::fs::write(left, "{\"client_secret\":\"made-up-secret\"").unwrap();
+    }
+    let done = user.run(&["logout", NAME, "--forget-server"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for directory in [servers, &sessions] {
+        let left = std::fs::read_dir(directory).unwrap();
+        let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let left: Vec<_> = left.filter(|name| name.ends_with(".tmp")).collect();
+        assert_eq!(left, [""; 0]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_that_waits_for_the_lock_of_a_session_ends_at_a_signal_and_does_nothing_later() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    for words in [
+        &["token", NAME, "--force-refresh"][..],
+        &["logout", NAME],
+        &["exec", NAME, "--", "true"],
+    ] {
+        let user = User::new();
+        sign_in(&user, NAME);
+        user.expire(NAME);
+        let stored = user.stored(NAME);
+        let file = user.file(NAME, "default");
+        let lock = file.with_extension("json.lock");
+        let other = std::fs::File::create(&lock).unwrap();
+        other.lock().unwrap();
+        let mut child = user.start(words);
+        wait_until_open(&child, &lock);
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(143), "{words:?}");
+        other.unlock().unwrap();
+        assert_eq!(user.stored(NAME), stored);
+        assert_eq!(user.kit.standard().counters().refreshes, 0);
+    }
+}
+
+/// Waits until the process has this file open.
+#[cfg(unix)]
+fn wait_until_open(child: &std::process::Child, file: &std::path::Path) {
+    let descriptors = format!("/proc/{}/fd", child.id());
+    loop {
+        let open = std::fs::read_dir(&descriptors).into_iter().flatten();
+        let mut open = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        if open.any(|open| open == file) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_of_a_server_is_for_its_owner_alone_again_once_it_is_read() {
