@@ -146,7 +146,8 @@ fn lock(path: &Path) -> Result<File> {
         Ok(Some(file)) => Ok(file),
         Ok(None) => {
             let message = format!("another proxy listens on the socket {}", path.display());
-            Err(Error::new(ErrorKind::Config, message))
+            let source = io::Error::from(io::ErrorKind::AddrInUse);
+            Err(Error::new(ErrorKind::Config, message).with_source(source))
         }
         Err(source) => {
             let message = format!("cannot lock {}", name.display());

@@ -15,11 +15,12 @@ use super::tools::{Names, Variables, check_tool};
 use crate::error::{Failure, SIGN_IN, TEMPORARY};
 use crate::providers::api_base;
 use crate::report::advice_without_api;
-use crate::session::claim::Claim;
+use crate::session::claim::{Claim, Purpose};
 use crate::session::runtime::Pauses;
 use crate::system::files::check_written_path;
 use crate::time::rfc3339;
 use crate::ui::streams::say;
+use crate::ui::symbols::arrow;
 
 /// How often the session is looked at; another process may have refreshed it.
 const PACE: Duration = Duration::from_secs(1);
@@ -71,6 +72,7 @@ pub(crate) fn run(args: &KeepArgs) -> Result<(), Failure> {
         wanted,
         claim: args.claim()?,
         last: None,
+        trouble: None,
     };
     keeper.keep().map_err(|failure| match failure {
         Failure::Signal { code, message } => Failure::Signal {
@@ -96,6 +98,8 @@ struct Keeper<'a> {
     wanted: Wanted,
     claim: Claim,
     last: Option<Kept>,
+    /// What failed last, and was printed.
+    trouble: Option<String>,
 }
 
 /// What was written last.
@@ -114,11 +118,6 @@ impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Token(failure)
     }
-}
-
-fn again(failure: &Failure) -> Duration {
-    say(&format!("llm-auth: {}; trying again", failure.message()));
-    AFTER_FAILURE
 }
 
 impl KeepArgs {
@@ -146,10 +145,11 @@ impl KeepArgs {
         match (&self.file, self.content) {
             (Some(file), _) => {
                 check_written_path("--file", file, "`llm-auth token` prints the token")?;
-                Claim::take(file, "name another file with --file")
+                Claim::take(file, Purpose::Token, "name another file with --file")
             }
             (None, Content::AnthropicProfile) => Claim::take(
                 &anthropic::credentials(self.name())?,
+                Purpose::Token,
                 "choose another profile with --name",
             ),
             (None, _) => Err(Failure::Usage("name the file with --file".into())),
@@ -165,16 +165,32 @@ impl Keeper<'_> {
             let is_once = self.args.once;
             let pace = match self.step() {
                 Ok(()) if is_once => return Ok(()),
-                Ok(()) => PACE,
+                Ok(()) => {
+                    self.trouble = None;
+                    PACE
+                }
                 // The disk may have room again, say.
-                Err(Stop::Write(failure)) if !is_first => again(&failure),
+                Err(Stop::Write(failure)) if !is_first => self.again(&failure),
                 Err(Stop::Token(failure)) if failure.code() == TEMPORARY && !is_once => {
-                    again(&failure)
+                    self.again(&failure)
                 }
                 Err(Stop::Write(failure) | Stop::Token(failure)) => return Err(failure),
             };
             pauses.pause(pace, "stopped")?;
         }
+    }
+
+    /// Prints why the file is not written, once until that changes, and how long to wait.
+    fn again(&mut self, failure: &Failure) -> Duration {
+        let message = failure.message();
+        if self.trouble.as_ref() != Some(&message) {
+            say(&format!("llm-auth: {message}; trying again"));
+            if let Failure::Config { advice, .. } = failure {
+                say(&format!("  {} {advice}", arrow()));
+            }
+            self.trouble = Some(message);
+        }
+        AFTER_FAILURE
     }
 
     /// Looks at the session once, and writes the file if it has changed.

@@ -2,6 +2,7 @@
 
 mod key_file;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use self::key_file::KeyFile;
 use super::served::{KeyArgs, Served};
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, ProviderName};
-use crate::session::claim::{self, Claim};
+use crate::session::claim::{self, Claim, Purpose};
 use crate::session::runtime;
 use crate::session::selector::{SessionSelector, account_name};
 use crate::system::signals::Signals;
@@ -120,7 +121,8 @@ impl ServeArgs {
     }
 
     fn claim_key_files(&self) -> Result<Vec<Claim>, Failure> {
-        let claim = |path: &PathBuf| Claim::take(path, "name another file with --key-file");
+        let otherwise = "name another file with --key-file";
+        let claim = |path: &PathBuf| Claim::take(path, Purpose::ProxyKey, otherwise);
         self.key_file.iter().map(claim).collect()
     }
 
@@ -227,8 +229,16 @@ async fn listen(args: &ServeArgs) -> Result<Listener, Failure> {
     };
     listener.map_err(|error| Failure::Config {
         message: chain(&error),
-        advice: advice.into(),
+        advice: match args.socket.is_some() && is_in_use(&error) {
+            true => "end that proxy, or name another socket with --socket".into(),
+            false => advice.into(),
+        },
     })
+}
+
+fn is_in_use(error: &Error) -> bool {
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    said.is_some_and(|said: &io::Error| said.kind() == io::ErrorKind::AddrInUse)
 }
 
 #[cfg(unix)]

@@ -19,16 +19,32 @@ use crate::time;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct KeyArgs {
     /// End the key of the proxy after this time.
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
     expires: Option<Duration>,
 
     /// End the key of the proxy after this number of requests.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = requests)]
     max_requests: Option<u64>,
 
     /// Allow only paths of the API that begin with this one, such as /chat/completions. Repeatable.
     #[arg(long, value_name = "PREFIX")]
     allow_path: Vec<String>,
+}
+
+/// Seconds after which a key ends: none is made that could never be used.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match time::seconds(text)? {
+        Duration::ZERO => Err("a key that ends at once cannot be used".to_owned()),
+        lifetime => Ok(lifetime),
+    }
+}
+
+fn requests(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("a key for no request cannot be used".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("not a number of requests".to_owned()),
+    }
 }
 
 impl KeyArgs {

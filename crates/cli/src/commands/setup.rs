@@ -2,6 +2,7 @@
 
 mod args;
 mod document;
+mod elsewhere;
 mod files;
 mod own;
 mod plan;
@@ -29,8 +30,8 @@ pub(crate) fn run(args: &SetupArgs) -> Result<(), Failure> {
     let Named(tool) = args.tool;
     let provider = match (args.undo, args.provider) {
         (true, provider) => {
-            let undone = undo::undo(tool, provider.map(ProviderName::name))?;
-            return report::undone(args, tool, &undone);
+            let outcome = undo::undo(tool, provider.map(ProviderName::name))?;
+            return report::undone(args, tool, &outcome);
         }
         (false, Some(provider)) => provider,
         (false, None) => return Err(plan::unnamed(tool)),

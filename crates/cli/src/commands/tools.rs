@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use llm_auth_core::{Api, AuthProvider as _, OAuthToken};
 
-pub(super) use self::place::Place;
+pub(super) use self::place::{HOME, Place};
 pub(super) use self::tool::{OwnFormat, OwnSettings, Tool, named};
 use self::variable_name::variable;
 use crate::error::Failure;

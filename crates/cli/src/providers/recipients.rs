@@ -14,9 +14,12 @@ use crate::session::directories;
 use crate::shell_quote::quoted;
 use crate::system::env::API_BASE;
 
+/// The end of the variable that moves all endpoints of a provider.
+pub(super) const BASE_URL: &str = "BASE_URL";
+
 /// The variables of a provider that say where its servers are.
 const PLACES: [&str; 7] = [
-    "BASE_URL",
+    BASE_URL,
     "AUTHORIZATION_ENDPOINT",
     "DEVICE_AUTHORIZATION_ENDPOINT",
     "TOKEN_ENDPOINT",

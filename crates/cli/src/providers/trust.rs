@@ -7,14 +7,14 @@
 //! See decision 0011.
 
 use llm_auth_core::provider::Recipients;
-use llm_auth_core::{AuthProvider as _, EndpointRole, OAuthToken, SessionKey};
+use llm_auth_core::{AuthProvider as _, EndpointRole, Error, OAuthToken, SecureUrl, SessionKey};
 
 use super::args::ProviderArgs;
 use super::endpoints::{self, Entry};
 use super::name::ProviderName;
 use super::provider::Provider;
 use super::reader::Reader;
-use super::recipients::{advice, places_set, recipients, serving};
+use super::recipients::{BASE_URL, advice, places_set, recipients, serving};
 use crate::error::{Failure, chain};
 use crate::session::command_line::command_line;
 use crate::session::selector::SessionSelector;
@@ -74,46 +74,106 @@ fn check_places(
         return Ok(());
     }
     let configured = provider.configure_offline(args, Some(session))?;
-    let Some(why) = refused(provider, &configured, session) else {
+    let Err(error) = configured.check_session(session) else {
         return Ok(());
     };
+    let faults = faults(provider, args, session)?;
     Err(Failure::Config {
-        message: format!("{key}: {why}"),
-        advice: advice(&set, &refused_hosts(provider, args, session)?),
+        message: format!("{key}: {}", why(provider, &error, &faults)),
+        advice: match faults.is_empty() {
+            true => format!(
+                "set {} as when you signed in, or sign in again with `llm-auth login {}`",
+                provider.variables().name(BASE_URL),
+                provider.name()
+            ),
+            false => {
+                let variables: Vec<String> = set
+                    .into_iter()
+                    .filter(|name| faults.iter().any(|fault| fault.set_by.contains(name)))
+                    .collect();
+                let hosts: Vec<String> = faults.iter().map(|fault| fault.endpoint.host()).collect();
+                advice(&variables, &hosts)
+            }
+        },
     })
 }
 
-/// The servers of the environment that this session must not be sent to.
-fn refused_hosts(
+/// A server that variables name, and that must not get this session.
+struct Fault {
+    endpoint: SecureUrl,
+    error: Error,
+    set_by: Vec<String>,
+}
+
+/// The servers of the environment that this session must not be sent to, each once.
+fn faults(
     provider: ProviderName,
     args: &ProviderArgs,
     session: &OAuthToken,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<Fault>, Failure> {
     let recipients = recipients(provider, args)?;
-    let entries = endpoints::of(provider, args, std::slice::from_ref(session))?;
-    let is_refused = |entry: &&Entry| match entry.role {
-        EndpointRole::Token | EndpointRole::Revocation => {
-            recipients.permit(session, &entry.endpoint).is_err()
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut judge = |endpoint: SecureUrl, permitted: llm_auth_core::Result<()>, set_by: String| {
+        let Err(error) = permitted else { return };
+        let known = faults
+            .iter_mut()
+            .find(|fault| fault.endpoint.base() == endpoint.base());
+        match known {
+            Some(fault) if fault.set_by.contains(&set_by) => {}
+            Some(fault) => fault.set_by.push(set_by),
+            None => faults.push(Fault {
+                endpoint,
+                error,
+                set_by: vec![set_by],
+            }),
         }
-        EndpointRole::Userinfo | EndpointRole::ApiBase => {
-            recipients.permit_access(session, &entry.endpoint).is_err()
-        }
-        // Only a sign-in asks the others.
-        _ => false,
     };
-    let set = entries.iter().filter(|entry| entry.set_by.is_some());
-    let refused = set.filter(is_refused);
-    let mut hosts: Vec<String> = refused.map(|entry| entry.endpoint.host()).collect();
     // The API is there too, wherever the endpoints are.
-    let base = provider.variables().endpoint("BASE_URL")?;
-    let base = base.filter(|base| recipients.permit_access(session, base).is_err());
-    hosts.extend(base.map(|base| base.host()));
-    Ok(hosts)
+    if let Some(base) = provider.variables().endpoint(BASE_URL)? {
+        let permitted = recipients.permit_access(session, &base).map(drop);
+        judge(base, permitted, provider.variables().name(BASE_URL));
+    }
+    for entry in endpoints::of(provider, args, std::slice::from_ref(session))? {
+        let permitted = match entry.role {
+            EndpointRole::Token | EndpointRole::Revocation => {
+                recipients.permit(session, &entry.endpoint).map(drop)
+            }
+            EndpointRole::Userinfo | EndpointRole::ApiBase => {
+                recipients.permit_access(session, &entry.endpoint).map(drop)
+            }
+            // Only a sign-in asks the others.
+            _ => Ok(()),
+        };
+        if let Some(set_by) = entry.set_by {
+            judge(entry.endpoint, permitted, set_by);
+        }
+    }
+    Ok(faults)
+}
+
+/// Why a session is not used, with the variables that are at fault: a default is, if none of those
+/// that are set is.
+fn why(provider: ProviderName, error: &Error, faults: &[Fault]) -> String {
+    let [first, others @ ..] = faults else {
+        let base = provider.variables().name(BASE_URL);
+        return format!("{} (the default, since {base} is not set)", chain(error));
+    };
+    let mut why = format!(
+        "{} (set by {})",
+        chain(&first.error),
+        first.set_by.join(", ")
+    );
+    for fault in others {
+        let (host, set_by) = (fault.endpoint.host(), fault.set_by.join(", "));
+        why.push_str(&format!(", nor to {host} (set by {set_by})"));
+    }
+    why
 }
 
 /// Why this session is not used, if its server names other recipients now or the environment does.
 pub(crate) fn refused(
     provider: ProviderName,
+    args: &ProviderArgs,
     configured: &Provider,
     session: &OAuthToken,
 ) -> Option<String> {
@@ -121,12 +181,15 @@ pub(crate) fn refused(
     if let Some(Err(error)) = issued {
         return Some(chain(&error));
     }
-    let set = places_set(provider);
-    if set.is_empty() {
+    if places_set(provider).is_empty() {
         return None;
     }
     let error = configured.check_session(session).err()?;
-    Some(format!("{} (set by {})", chain(&error), set.join(", ")))
+    Some(match faults(provider, args, session) {
+        Ok(faults) => why(provider, &error, &faults),
+        // Other commands report it.
+        Err(_) => chain(&error),
+    })
 }
 
 /// What a sign-in sends, and to whom, judged before it begins.

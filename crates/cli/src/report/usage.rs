@@ -27,9 +27,10 @@ pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
         );
     }
     let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
-    if let Some(reporter) = reporter(command) {
+    if let Some((reporter, command)) = reporter(command) {
         let what = words(error);
-        reporter.tell_program(&Failure::Usage(what.clone()), &what, None);
+        let advice = format!("see `llm-auth {command} --help`");
+        reporter.tell_program(&Failure::Usage(what.clone()), &what, Some(&advice));
     }
     code
 }
@@ -41,8 +42,8 @@ fn is_about_provider(error: &clap::Error) -> bool {
     error.kind() == ErrorKind::InvalidValue && names.iter().any(|name| argument.contains(name))
 }
 
-/// `None` without `--json`, as far as the call can be understood.
-fn reporter(command: clap::Command) -> Option<Reporter> {
+/// With the name of the command; `None` without `--json`, as far as the call can be understood.
+fn reporter(command: clap::Command) -> Option<(Reporter, String)> {
     let call = command.ignore_errors(true);
     let call = call.try_get_matches_from(std::env::args_os()).ok()?;
     let (command, call) = call.subcommand()?;
@@ -53,7 +54,7 @@ fn reporter(command: clap::Command) -> Option<Reporter> {
         asks |= words.any(|word| word == "--json");
     }
     let is_answer = ["exec", "serve", "token"].contains(&command);
-    asks.then(|| Reporter::for_usage(is_answer))
+    asks.then(|| (Reporter::for_usage(is_answer), command.to_owned()))
 }
 
 /// The error without the usage and the hints that follow it, on one line.

@@ -16,6 +16,25 @@ use crate::session::settings::{Held, try_hold};
 use crate::system::files::{LARGEST, digest};
 use crate::ui::streams::VERSION;
 
+/// What a file is for: one that holds something else is not replaced.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// The token that `keep` writes.
+    Token,
+    /// The key of a proxy.
+    ProxyKey,
+}
+
+impl Purpose {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Token => "the token that `llm-auth keep` wrote",
+            Self::ProxyKey => "the key that `llm-auth serve --key-file` wrote",
+        }
+    }
+}
+
 /// A file that no other process of this command writes, for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -23,6 +42,8 @@ pub(crate) struct Claim {
     file: PathBuf,
     /// How to name another file, in the imperative.
     otherwise: &'static str,
+    /// Whether this process has.
+    has_written: bool,
     record: PathBuf,
     written: Written,
     lock: PathBuf,
@@ -36,14 +57,21 @@ struct Written {
     v: u32,
     /// For the user; it may not be Unicode.
     file: String,
+    /// `None` if an earlier version wrote it.
+    #[serde(default)]
+    purpose: Option<Purpose>,
     /// SHA-256 of what was written last, and of what that replaces: a crash may leave either.
     sha256: Vec<String>,
 }
 
 impl Claim {
-    /// Claims a file before anything is changed. What exists there must be what this command wrote, or
-    /// an empty file of the user's, such as `mktemp` makes.
-    pub(crate) fn take(file: &Path, otherwise: &'static str) -> Result<Self, Failure> {
+    /// Claims a file before anything is changed. What exists there must be what this command wrote
+    /// for the same purpose, or an empty file of the user's, such as `mktemp` makes.
+    pub(crate) fn take(
+        file: &Path,
+        purpose: Purpose,
+        otherwise: &'static str,
+    ) -> Result<Self, Failure> {
         let path = identity(file).map_err(|error| cannot_write(file, otherwise, &error))?;
         let home = directories::home()?;
         let real_home = absolute(&home).map_or_else(|_| home.clone(), |home| real(&home));
@@ -69,16 +97,25 @@ impl Claim {
         let mut claim = Self {
             file: file.to_owned(),
             otherwise,
+            has_written: false,
             written: read(&record, &path)?,
             record,
             lock,
             _held: held,
         };
         // Later, one that has become empty is being written by another program.
-        if claim.holds(b"") {
+        let is_empty = claim.holds(b"");
+        if is_empty {
             claim.written.sha256.push(digest(b""));
         }
-        claim.present()?;
+        let is_taken = claim.present()?.is_some() && !is_empty;
+        let former = claim.written.purpose.replace(purpose);
+        if let Some(former) = former.filter(|former| is_taken && *former != purpose) {
+            return Err(Failure::Config {
+                message: format!("{} holds {}", file.display(), former.words()),
+                advice: format!("move it away, or {otherwise}"),
+            });
+        }
         Ok(claim)
     }
 
@@ -97,7 +134,9 @@ impl Claim {
             .and_then(|record| files::replace(&self.record, &record))
             .map_err(|error| cannot("write", &self.record, &error))?;
         files::replace(&self.file, content)
-            .map_err(|error| cannot_write(&self.file, self.otherwise, &error))
+            .map_err(|error| cannot_write(&self.file, self.otherwise, &error))?;
+        self.has_written = true;
+        Ok(())
     }
 
     /// Removes the file, unless it has another content than this.
@@ -124,12 +163,16 @@ impl Claim {
             Err(error) => return Err(cannot_write(&self.file, self.otherwise, &error)),
         };
         let ours = found.filter(|found| self.written.sha256.contains(found));
-        ours.map(Some).ok_or_else(|| Failure::Config {
-            message: format!(
-                "{} exists, and llm-auth has not written it",
-                self.file.display()
-            ),
-            advice: format!("move it away, or {}", self.otherwise),
+        let file = self.file.display();
+        ours.map(Some).ok_or_else(|| match self.has_written {
+            true => Failure::Config {
+                message: format!("another program changed {file}"),
+                advice: "move it away, so that it can be written again".into(),
+            },
+            false => Failure::Config {
+                message: format!("{file} exists, and llm-auth has not written it"),
+                advice: format!("move it away, or {}", self.otherwise),
+            },
         })
     }
 }

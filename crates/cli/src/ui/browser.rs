@@ -16,8 +16,8 @@ pub(crate) use self::redirect::RedirectFile;
 use self::words::{programs, words};
 use crate::system::env::without_secrets;
 
-/// Asks for it in a thread of its own, because a launcher may hang; `failed` is called there if
-/// none takes the page. `wanted` is the text of the variable `BROWSER`: programs with their
+/// Asks for it in a thread of its own, because a launcher may hang; `failed` is called there with
+/// the reason if none takes the page. `wanted` is the text of the variable `BROWSER`: programs with their
 /// arguments, separated by colons, the best first. `file` leads to the page; if it is given,
 /// launchers get it in place of the page, since other users can read their arguments.
 ///
@@ -26,26 +26,45 @@ pub(crate) fn open(
     url: &str,
     wanted: Option<&str>,
     file: Option<&RedirectFile>,
-    failed: impl FnOnce() + Send + 'static,
+    failed: impl FnOnce(&str) + Send + 'static,
 ) {
     let bare = url.split('#').next().unwrap_or_default();
     if SecureUrl::new(bare).is_err() {
-        return failed();
+        return failed("the page is neither https nor on this computer");
     }
     let page = plain(&file.map_or_else(|| url.to_owned(), RedirectFile::url));
+    let mut reason = "there is no program for it".to_owned();
     let launchers = match wanted {
-        Some(wanted) => programs(wanted, is_file)
-            .iter()
-            .filter(|program| !is_text_browser(program) && !is_script_of(program, &page))
-            .map(|program| command(program, &page))
-            .collect(),
+        Some(wanted) => {
+            let mut launchers = Vec::new();
+            for program in programs(wanted, is_file) {
+                match refused(&program, &page) {
+                    Some(why) => reason = why,
+                    None => launchers.push(command(&program, &page)),
+                }
+            }
+            launchers
+        }
         None => open::commands(&page),
     };
     std::thread::spawn(move || {
-        if !launchers.into_iter().any(has_taken_it) {
-            failed();
+        for launcher in launchers {
+            match try_it(launcher) {
+                Ok(()) => return,
+                Err(why) => reason = why,
+            }
         }
+        failed(&reason);
     });
+}
+
+/// Why a program is not started.
+fn refused(program: &str, page: &str) -> Option<String> {
+    if is_text_browser(program) {
+        return Some(format!("{program} cannot display the sign-in page"));
+    }
+    let why = "the address of the page, which has an &, cannot be a part of its script";
+    is_script_of(program, page).then(|| why.to_owned())
 }
 
 /// The address without a character that a shell would read as its own, since a launcher may be one
@@ -86,7 +105,7 @@ fn command(program: &str, url: &str) -> Command {
 }
 
 /// It gets nothing of this terminal: neither its input nor its Ctrl-C, and it writes nothing.
-fn has_taken_it(mut launcher: Command) -> bool {
+fn try_it(mut launcher: Command) -> Result<(), String> {
     launcher
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -94,10 +113,14 @@ fn has_taken_it(mut launcher: Command) -> bool {
     without_secrets(&mut launcher);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut launcher, 0);
-    // Windows' Explorer ends with a failure when all is well.
-    launcher
-        .status()
-        .is_ok_and(|status| status.success() || cfg!(windows))
+    let ended = launcher.status();
+    let program = launcher.get_program().to_string_lossy();
+    match ended {
+        // Windows' Explorer ends with a failure when all is well.
+        Ok(status) if status.success() || cfg!(windows) => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {status}")),
+        Err(error) => Err(format!("cannot start {program}: {error}")),
+    }
 }
 
 #[cfg(test)]

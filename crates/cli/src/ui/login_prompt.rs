@@ -221,11 +221,12 @@ impl LoginPrompt {
         self.say("Opening it in your browser...");
         let (screen, width) = (self.screen, Size::of(self.screen).width);
         let wanted = self.location.browser.as_deref();
-        let cause = wanted.map(|wanted| format!(" (BROWSER is {})", printable(wanted)));
-        browser::open(url, wanted, file.as_ref(), move || {
+        let cause = wanted.map(|wanted| format!("BROWSER is {}: ", printable(wanted)));
+        browser::open(url, wanted, file.as_ref(), move |why| {
             let text = format!(
-                "No browser could be opened{}: open the page yourself.",
-                cause.unwrap_or_default()
+                "No browser could be opened ({}{}): open the page yourself.",
+                cause.unwrap_or_default(),
+                printable(why)
             );
             for line in wrapped(&text, width) {
                 screen.line(&line);

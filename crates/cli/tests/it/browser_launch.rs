@@ -259,6 +259,37 @@ fn a_missing_browser_does_not_end_the_sign_in() {
 }
 
 #[test]
+fn a_browser_that_does_not_open_has_a_reason() {
+    let user = User::new();
+    for (browser, why) in [
+        ("curl -sL", "curl -sL cannot display the sign-in page"),
+        (
+            "/nowhere/made-up-browser",
+            "cannot start /nowhere/made-up-browser: ",
+        ),
+        ("/bin/sh -c 'exit 1'", "/bin/sh ended with exit status: 1"),
+    ] {
+        let mut child = user
+            .command(&["login", "gemini", "--browser"])
+            .env("BROWSER", browser)
+            .spawn()
+            .unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut printed = String::new();
+        while !printed.contains("open the page yourself") {
+            assert!(err.read_line(&mut printed).unwrap() > 0, "{printed}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let on_one_line = printed.replace('\n', " ");
+        assert!(
+            on_one_line.contains(&format!("(BROWSER is {browser}: {why}")),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn a_text_browser_is_not_started_on_the_terminal() {
     let user = User::with(Approval::AutoAfterPolls(1));
     let done = Done::from(

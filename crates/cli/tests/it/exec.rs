@@ -67,12 +67,14 @@ fn an_api_header_that_cannot_be_sent_stops_no_program() {
     session["llm_auth"]["context"]["quota_project"] = "two words".into();
     std::fs::write(&file, session.to_string()).unwrap();
     let exec = ["exec", "gemini", "--api-base-env", "BASE", "--"];
-    let done = user.run(&[&exec[..], &[SH, "-c", "echo \"$BASE.\""]].concat());
+    let mut exec = user.command(&[&exec[..], &[SH, "-c", "echo \"$BASE.\""]].concat());
+    let done = Done::of(exec.env_remove("LLM_AUTH_GEMINI_QUOTA_PROJECT"));
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.out, ".\n");
     assert!(done.err.contains("BASE is not set"), "{done:?}");
     // Here the header is asked for.
-    let done = user.run(&["token", "gemini", "--json"]);
+    let mut token = user.command(&["token", "gemini", "--json"]);
+    let done = Done::of(token.env_remove("LLM_AUTH_GEMINI_QUOTA_PROJECT"));
     done.assert_failed(1, "quota project");
 }
 

@@ -69,6 +69,23 @@ fn a_usage_error_is_json_if_requested_and_names_the_mistake() {
 }
 
 #[test]
+fn a_call_with_wrong_arguments_advises_the_help_of_its_command() {
+    let user = User::new();
+    for (args, command) in [
+        (&["token", "qwen", "--unknown"][..], "token"),
+        (&["login", "unknown"], "login"),
+        (&["serve"], "serve"),
+    ] {
+        let done = user.run(&[args, &["--json"]].concat());
+        assert_eq!(done.code, Some(2), "{done:?}");
+        let printed: Value = serde_json::from_str(done.out.trim_end()).unwrap();
+        let error = printed.get("error").unwrap_or(&printed);
+        let advice = format!("see `llm-auth {command} --help`");
+        assert_eq!(error["advice"], advice, "{done:?}");
+    }
+}
+
+#[test]
 fn a_token_that_never_expires_has_no_time() {
     let user = User::new();
     let file = user.directory.path().join("key.json");

@@ -177,7 +177,7 @@ fn an_empty_file_is_of_no_other_program_until_it_is_kept() {
         std::thread::yield_now();
     }
     fs::write(&file, "").unwrap();
-    keeper.wait_for("has not written it; trying again");
+    keeper.wait_for("another program changed");
     assert_eq!(read(&file), "");
     // A link to one is no file of the user's.
     let link = user.directory.path().join("link");
@@ -196,10 +196,10 @@ fn a_file_that_another_program_takes_is_left_to_it() {
     keeper.wait_for("holds the token of");
     fs::write(&file, "of the user").unwrap();
     let about = keeper.line_with(place);
-    assert!(
-        about.contains("has not written it; trying again"),
-        "{about}"
-    );
+    let changed = format!("another program changed {place}; trying again");
+    assert!(about.contains(&changed), "{about}");
+    let advice = keeper.line_with("");
+    assert!(advice.contains("move it away"), "{advice}");
     keeper.terminate();
     keeper.wait_for("no longer holds what was written");
     assert_eq!(read(&file), "of the user");

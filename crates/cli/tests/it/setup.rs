@@ -1,6 +1,7 @@
 //! `setup`: settings of other programs, written and taken back.
 
 mod dialects;
+mod elsewhere;
 mod recipes;
 mod rivals;
 mod together;
@@ -103,8 +104,17 @@ fn a_record_that_names_other_files_removes_and_changes_nothing() {
             }
         }
         fs::write(&record, entries.to_string()).unwrap();
-        user.run(&["setup", "codex", "--undo"])
-            .assert_failed(1, "nothing was changed");
+        let done = user.run(&["setup", "codex", "--undo"]);
+        match member {
+            "file" => {
+                assert!(done.err.contains("is no file of codex"), "{done:?}");
+                let json = setup(&user, &["codex", "--undo", "--json"]).json();
+                let skipped = serde_json::json!([{"file": place, "command": null}]);
+                assert_eq!(json["skipped"], skipped);
+                assert_eq!(json["files"], serde_json::json!([]));
+            }
+            _ => done.assert_failed(1, "nothing was changed"),
+        }
         assert_eq!(fs::read_to_string(&victim).unwrap(), "made-up", "{member}");
         assert_eq!(fs::read(&of_codex).unwrap(), settings, "{member}");
     }

@@ -97,6 +97,14 @@ fn json_holds_what_an_api_call_needs() {
 }
 
 #[test]
+fn the_simulated_google_has_a_quota_project_so_that_its_api_accepts_the_headers() {
+    let user = User::new();
+    user.sign_in(&["gemini"]);
+    let done = user.run(&["token", "gemini", "--format", "header"]);
+    assert!(done.out.contains("\nx-goog-user-project: "), "{done:?}");
+}
+
+#[test]
 fn twenty_processes_on_an_expired_session_cause_one_refresh() {
     for provider in ["qwen", "gemini"] {
         let user = User::with_expired_session(provider);

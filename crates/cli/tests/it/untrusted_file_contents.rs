@@ -67,7 +67,8 @@ fn a_quota_project_of_a_file_is_a_valid_header_or_left_out() {
         let user = with_session("gemini", |session| {
             session["llm_auth"]["context"]["quota_project"] = odd.into();
         });
-        let done = user.run(&["token", "gemini", "--json"]);
+        let mut command = user.command(&["token", "gemini", "--json"]);
+        let done = Done::of(command.env_remove("LLM_AUTH_GEMINI_QUOTA_PROJECT"));
         if odd.is_empty() {
             assert_eq!(done.json()["headers"], json!({}));
         } else {

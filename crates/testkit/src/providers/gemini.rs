@@ -83,6 +83,11 @@ impl SimulatedProvider for Gemini {
             ("LLM_AUTH_GEMINI_BASE_URL", base_url.to_owned()),
             ("LLM_AUTH_GEMINI_CLIENT_ID", self.client.id.clone()),
             ("LLM_AUTH_GEMINI_CLIENT_SECRET", self.client.secret.clone()),
+            // The API requires one of a client of the user's own.
+            (
+                "LLM_AUTH_GEMINI_QUOTA_PROJECT",
+                "testkit-project".to_owned(),
+            ),
         ]
     }
 

@@ -50,7 +50,12 @@ def binary() -> str:
     Raises:
         BinaryNotFound: if the package was installed without the command.
     """
-    for file in importlib.metadata.files("llm-auth-cli") or ():
+    try:
+        files = importlib.metadata.files("llm-auth-cli") or ()
+    except importlib.metadata.PackageNotFoundError:
+        # A copy of the package without its metadata.
+        files = ()
+    for file in files:
         if file.name == _NAME and (path := Path(file.locate())).is_file():
             return str(path.resolve())
     # `pip install --target DIR` moves the command to DIR/bin after it has recorded another place.

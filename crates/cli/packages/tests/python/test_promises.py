@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import importlib.metadata
 import os
 import signal
 import stat
@@ -190,6 +191,24 @@ class Command(unittest.TestCase):
         with mock.patch.dict(os.environ, PATH=directory.name, LLM_AUTH_BINARY=str(other)):
             with self.assertRaises(llm_auth_cli.NotSignedIn):
                 llm_auth_cli.token("qwen")
+
+    def test_a_copy_without_metadata_has_no_command_unless_one_lies_beside_it(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.addCleanup(_command.binary.cache_clear)
+        missing = importlib.metadata.PackageNotFoundError("llm-auth-cli")
+        module = Path(directory.name) / "llm_auth_cli" / "_command.py"
+        with (
+            mock.patch.object(importlib.metadata, "files", side_effect=missing),
+            mock.patch.object(_command, "__file__", str(module)),
+        ):
+            _command.binary.cache_clear()
+            with self.assertRaises(llm_auth_cli.BinaryNotFound):
+                llm_auth_cli.token("qwen")
+            beside = Path(directory.name).resolve() / "bin" / "llm-auth"
+            beside.parent.mkdir()
+            beside.write_text("#!/bin/sh\n")
+            self.assertEqual(llm_auth_cli.binary(), str(beside))
 
     def test_a_token_is_in_no_message_and_no_argument(self) -> None:
         directory = self.stand_in('cat >"$0.in"; echo "$@" >"$0.arguments"; echo made-up-output')

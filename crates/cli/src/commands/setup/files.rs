@@ -96,10 +96,14 @@ impl Target {
     /// `None` if it does not exist.
     pub(super) fn read(&self) -> io::Result<Option<Content>> {
         match files::read(&self.file, LARGEST) {
-            Ok(bytes) => Ok(Some(Content {
-                bytes: bytes.to_vec(),
-                mode: mode_of(&fs::metadata(&self.file)?),
-            })),
+            Ok(bytes) => {
+                let about = fs::metadata(&self.file)?;
+                check_single(&about)?;
+                Ok(Some(Content {
+                    bytes: bytes.to_vec(),
+                    mode: mode_of(&about),
+                }))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -123,24 +127,31 @@ impl Target {
         Ok(true)
     }
 
+    /// Whether the file still is what was read.
+    pub(super) fn holds(&self, before: Option<&Content>) -> bool {
+        let now = self.read();
+        now.is_ok_and(|now| now.map(|now| now.bytes).as_ref() == before.map(|it| &it.bytes))
+    }
+
     pub(super) fn remove(&self) -> io::Result<()> {
         fs::remove_file(&self.file)?;
         sync(parent_of(&self.file))
     }
 
-    /// Copies what was read beside the file, for its user alone. No copy is overwritten.
-    pub(super) fn back_up(&self, content: &Content) -> io::Result<PathBuf> {
+    /// Copies what was read beside the file, for its user alone, and returns whether the copy is new.
+    /// No copy is overwritten.
+    pub(super) fn back_up(&self, content: &Content) -> io::Result<(PathBuf, bool)> {
         for number in 1..MOST_BACKUPS {
             let backup = self.backup(number);
             match files::read(&backup, LARGEST) {
                 // A run that was killed made it.
-                Ok(bytes) if *bytes == content.bytes => return Ok(backup),
+                Ok(bytes) if *bytes == content.bytes => return Ok((backup, false)),
                 Ok(_of_another_content) => continue,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(_not_ours) => continue,
             }
             match written(&backup, &content.bytes, NEW)?.make() {
-                Ok(()) => return Ok(backup),
+                Ok(()) => return Ok((backup, true)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -196,6 +207,23 @@ fn keep(file: &File, like: Option<&Metadata>, mode: u32) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn keep(_file: &File, _like: Option<&Metadata>, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// A second name would keep the old settings when the first is replaced.
+#[cfg(unix)]
+fn check_single(metadata: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    match metadata.nlink() > 1 {
+        true => Err(io::Error::other(
+            "it has a second name (a hard link), which would keep the old settings; remove that name",
+        )),
+        false => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_single(_metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }
 

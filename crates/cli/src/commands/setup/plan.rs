@@ -9,7 +9,7 @@ use super::program;
 use super::recipes::{self, Meaning, Recipe, Tool};
 use super::setting::Leaf;
 use crate::commands::tools::{check_tool, providers_for};
-use crate::error::Failure;
+use crate::error::{Failure, SIGN_IN};
 use crate::providers::{ProviderArgs, ProviderName, Stored, api_base, ignored_api};
 use crate::report::advice_without_api;
 use crate::shell_quote::quoted;
@@ -58,13 +58,19 @@ pub(super) fn plan(
         (None, false) => {}
     }
     let is_model = !is_mcp(provider);
-    // What the line starts may need it, too.
-    if is_model && (recipe.needs("{api}") || is_signed_in(args, provider)) {
-        let api = api(args, tool, provider)?;
-        if let Ok(url) = SecureUrl::new(&api) {
-            recipient = url.host();
+    if is_model {
+        match api(args, tool, provider) {
+            Ok(api) => {
+                let api = api?;
+                if let Ok(url) = SecureUrl::new(&api) {
+                    recipient = url.host();
+                }
+                texts.push(("{api}", api));
+            }
+            // What the line starts may need it, too. Without a session, there may be one.
+            Err(failure) if failure.code() == SIGN_IN && !recipe.needs("{api}") => {}
+            Err(failure) => return Err(failure),
         }
-        texts.push(("{api}", api));
     }
     let mut meaning = Meaning {
         texts,
@@ -89,7 +95,7 @@ pub(super) fn plan(
 /// The error of a call that names no provider: it names those that the tool works with.
 pub(super) fn unnamed(tool: &Tool) -> Failure {
     let mut ways = Vec::new();
-    if tool.model.is_some() || tool.instead.is_some() {
+    if tool.model.is_some() {
         let providers = providers_for(&tool.name).join(", ");
         ways.push(format!("for the API of a provider: {providers}"));
     }
@@ -139,50 +145,59 @@ fn recipe(
     tool: &'static Tool,
     provider: ProviderName,
 ) -> Result<&'static Recipe, Failure> {
+    provider.check_hand_out()?;
     let recipe = match is_mcp(provider) {
         true => &tool.mcp,
-        false => {
-            check_tool(&tool.name, provider, recipes::for_models())?;
-            &tool.model
-        }
+        false => &tool.model,
     };
-    if let Some(recipe) = recipe {
-        provider.check_hand_out()?;
-        return Ok(recipe);
-    }
-    let (title, name) = (&tool.title, provider.name());
-    let message = format!(
-        "the settings of {title} cannot name a command that prints a token, and {name} is no MCP \
-         server"
-    );
-    let Some(line) = &tool.instead else {
+    let Some(recipe) = recipe else {
         return Err(Failure::Config {
-            message,
-            advice: "name an MCP server of `llm-auth login mcp URL`".into(),
+            message: format!(
+                "the settings of {} cannot name a command that prints a token, and {} is no MCP \
+                 server",
+                tool.title,
+                provider.name()
+            ),
+            advice: instead(args, tool, provider)?,
         });
     };
-    provider.check_hand_out()?;
-    let flags = program::flags(&args.selector)?.into_iter();
-    let flags: String = flags
-        .chain(args.trust.words())
-        .map(|word| format!(" {}", quoted(&word)))
-        .collect();
-    let line = line
-        .replace("{provider}", name)
-        .replacen(" -- ", &format!("{flags} -- "), 1);
-    Err(Failure::Config {
-        message,
-        advice: format!("run `{line}`"),
+    if !is_mcp(provider) {
+        check_tool(&tool.name, provider, recipes::for_models())?;
+    }
+    Ok(recipe)
+}
+
+/// What does work with the provider, if the settings of the tool cannot.
+fn instead(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, Failure> {
+    let fits = |name: &str| check_tool(name, provider, []).is_ok();
+    // Without an API, neither a call nor settings of any tool would do.
+    if let Ok(Err(Failure::Config { advice, .. })) = api(args, tool, provider) {
+        return Ok(advice);
+    }
+    if let Some(line) = tool.instead.as_ref().filter(|_| fits(&tool.name)) {
+        let flags = program::flags(&args.selector)?.into_iter();
+        let flags: String = flags
+            .chain(args.trust.words())
+            .map(|word| format!(" {}", quoted(&word)))
+            .collect();
+        let line = line.replace("{provider}", provider.name());
+        let line = line.replacen(" -- ", &format!("{flags} -- "), 1);
+        return Ok(format!("run `{line}`"));
+    }
+    let mcp = "name an MCP server of `llm-auth login mcp URL`";
+    let others: Vec<&str> = recipes::for_models().filter(|name| fits(name)).collect();
+    Ok(match others.is_empty() {
+        true => mcp.into(),
+        false => format!("for {}: {}; or {mcp}", provider.name(), others.join(", ")),
     })
 }
 
-fn is_signed_in(args: &SetupArgs, provider: ProviderName) -> bool {
-    let stored = Stored::read(provider, &args.selector, &ProviderArgs::default(), None);
-    stored.is_ok_and(|stored| stored.session().is_ok())
-}
-
-/// The base URL of the session's API.
-fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, Failure> {
+/// The base URL of the session's API, or why the session has none.
+fn api(
+    args: &SetupArgs,
+    tool: &Tool,
+    provider: ProviderName,
+) -> Result<Result<String, Failure>, Failure> {
     let selector = &args.selector;
     let provider_args = ProviderArgs {
         trust: args.trust.clone(),
@@ -191,7 +206,7 @@ fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, 
     let stored = Stored::read(provider, selector, &provider_args, None)?;
     let (key, session) = (&stored.key, stored.session()?);
     let configured = provider.configure_offline(&provider_args, Some(session))?;
-    api_base(&configured, session).ok_or_else(|| {
+    Ok(api_base(&configured, session).ok_or_else(|| {
         let ignored = ignored_api(provider, &configured, session);
         match ignored {
             Some(ignored) => Failure::Config {
@@ -206,5 +221,5 @@ fn api(args: &SetupArgs, tool: &Tool, provider: ProviderName) -> Result<String, 
                 advice: advice_without_api(provider, key, selector),
             },
         }
-    })
+    }))
 }

@@ -125,6 +125,14 @@ impl Record {
         self.save()
     }
 
+    /// The entry of a file as it was, after a change that did not come about.
+    pub(super) fn put_back(&mut self, file: &Path, former: Option<Entry>) -> Result<(), Failure> {
+        match former {
+            Some(entry) => self.put(entry),
+            None => self.forget(file),
+        }
+    }
+
     fn save(&mut self) -> Result<(), Failure> {
         self.content.v = VERSION;
         let written = serde_json::to_vec_pretty(&self.content).map_err(io::Error::from);

@@ -8,13 +8,14 @@ use super::args::SetupArgs;
 use super::document::Document;
 use super::plan::Plan;
 use super::recipes::Tool;
-use super::undo::{How, Undone};
+use super::undo::{How, Outcome};
 use super::write::Done;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::shell_quote::quoted;
 use crate::system::env;
 use crate::ui::streams::{self, VERSION, say};
+use crate::ui::symbols::arrow;
 
 /// The settings as they would be merged.
 pub(super) fn printed(args: &SetupArgs, plan: &Plan, settings: &Document) -> Result<(), Failure> {
@@ -66,17 +67,23 @@ pub(super) fn written(args: &SetupArgs, plan: &Plan, done: &Done) -> Result<(), 
 }
 
 /// What was taken back.
-pub(super) fn undone(args: &SetupArgs, tool: &Tool, undone: &[Undone]) -> Result<(), Failure> {
+pub(super) fn undone(args: &SetupArgs, tool: &Tool, outcome: &Outcome) -> Result<(), Failure> {
+    let Outcome { undone, skipped } = outcome;
     if args.json {
+        let skipped: Vec<Value> = skipped
+            .iter()
+            .map(|one| json!({"file": one.file, "command": one.command}))
+            .collect();
         let files: Vec<Value> = undone
             .iter()
             .map(|one| json!({"file": one.file, "undone": word(one.how), "backup": one.backup}))
             .collect();
         return streams::json(&json!({
             "v": VERSION, "event": "setup_undone", "tool": tool.name, "files": files,
+            "skipped": skipped,
         }));
     }
-    if undone.is_empty() {
+    if undone.is_empty() && skipped.is_empty() {
         say(&format!(
             "llm-auth: nothing to undo: no settings of {} were written",
             tool.title
@@ -95,6 +102,21 @@ pub(super) fn undone(args: &SetupArgs, tool: &Tool, undone: &[Undone]) -> Result
             text.push_str(&format!("; the original is kept in {backup}"));
         }
         say(&text);
+    }
+    for one in skipped {
+        let (file, title) = (one.file.display(), &tool.title);
+        let (why, advice) = match &one.command {
+            Some(command) => (
+                format!("is in another directory than the settings of {title} are now"),
+                format!("undo it with `{command}`"),
+            ),
+            None => (
+                format!("is recorded as changed, and is no file of {title}"),
+                "restore it yourself, and remove its entry from setup.json".into(),
+            ),
+        };
+        say(&format!("llm-auth: {file} {why}: it stays as it is"));
+        say(&format!("  {} {advice}", arrow()));
     }
     Ok(())
 }

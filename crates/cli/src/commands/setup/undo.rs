@@ -7,6 +7,7 @@ use llm_auth_core::files;
 use serde_json::Value;
 
 use super::document::{Document, at};
+use super::elsewhere::{self, Skipped};
 use super::files::{Content, LARGEST, Target, is_backup};
 use super::recipes::Tool;
 use super::record::{Entry, Original, Record};
@@ -39,15 +40,33 @@ pub(super) enum How {
     Nothing,
 }
 
-/// Undoes everything for a tool, or only what was written for one provider.
-pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Vec<Undone>, Failure> {
+/// What was done to the files of a tool.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) undone: Vec<Undone>,
+    /// Those in other directories.
+    pub(super) skipped: Vec<Skipped>,
+}
+
+/// Undoes everything for a tool, or only what was written for one provider: in the files that are
+/// the tool's now, so that a record of another process changes no file of its choice.
+pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Outcome, Failure> {
     let mut record = Record::open()?;
     let is_meant = |name: &str| provider.is_none_or(|provider| provider == name);
-    let mut entries = record.of_tool(&tool.name);
-    for entry in &entries {
-        check(tool, entry)?;
+    let (mut entries, mut gone, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in record.of_tool(&tool.name) {
+        if !entry.leaves.iter().any(|ours| is_meant(&ours.provider)) {
+            continue;
+        }
+        if elsewhere::is_of_call(tool, &entry.file)? {
+            check(&entry)?;
+            entries.push(entry);
+        } else if matches!(entry.file.try_exists(), Ok(false)) {
+            gone.push(entry);
+        } else {
+            skipped.push(elsewhere::skipped(tool, &entry, provider)?);
+        }
     }
-    entries.retain(|entry| entry.leaves.iter().any(|ours| is_meant(&ours.provider)));
     // All or nothing, of several files too.
     for entry in &entries {
         let cannot = |error: io::Error| not_written(&entry.file, &error);
@@ -58,10 +77,19 @@ pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Vec<Undone>, F
             ours_in(entry, &document(entry, &now)?, &is_meant)?;
         }
     }
-    let undone = entries.iter();
-    undone
-        .map(|entry| undo_file(&mut record, entry, &is_meant))
-        .collect()
+    let mut undone = Vec::new();
+    for entry in &entries {
+        undone.push(undo_file(&mut record, entry, &is_meant)?);
+    }
+    for entry in gone {
+        record.forget(&entry.file)?;
+        undone.push(Undone {
+            file: entry.file,
+            how: How::Nothing,
+            backup: entry.original.map(|original| original.backup),
+        });
+    }
+    Ok(Outcome { undone, skipped })
 }
 
 fn is_original(entry: &Entry, now: &Content) -> bool {
@@ -116,26 +144,19 @@ fn ours_in<'a>(
     Ok(ours.into_iter().map(|(path, _)| path).collect())
 }
 
-/// The record may be another's: only the tool's own files are changed, and only copies that are named
-/// as those of `setup` are read and removed.
-fn check(tool: &Tool, entry: &Entry) -> Result<(), Failure> {
-    let mut is_of_tool = false;
-    for recipe in tool.model.iter().chain(&tool.mcp) {
-        let (file, other) = recipe.file.files()?;
-        is_of_tool |= file == entry.file || other.is_some_and(|other| other == entry.file);
-    }
+/// The record may be another's: only copies that are named as those of `setup` are read and removed.
+fn check(entry: &Entry) -> Result<(), Failure> {
     let is_named = |original: &Original| is_backup(&entry.file, &original.backup);
-    if is_of_tool && entry.original.as_ref().is_none_or(is_named) {
+    if entry.original.as_ref().is_none_or(is_named) {
         return Ok(());
     }
     Err(Failure::Config {
         message: format!(
-            "the record of what setup wrote names {}, which is no file of {}: nothing was changed",
-            entry.file.display(),
-            tool.name
+            "the record of what setup wrote names a copy of {} that setup has not made: nothing was \
+             changed",
+            entry.file.display()
         ),
-        advice: "set the variables of the tool as when it was set up, or restore the file yourself"
-            .into(),
+        advice: "restore the file yourself, and remove its entry from setup.json".into(),
     })
 }
 

@@ -91,13 +91,14 @@ fn attempt(
     }
     let merged = document.with(&plan.leaves);
     let bytes = merged.map_err(|wrong| unreadable(plan, &wrong))?.bytes();
+    let mut copied = None;
     let mut entry = match known {
         Some(known) => known.clone(),
         None => Entry {
             tool: plan.tool.name.clone(),
             file: plan.file.clone(),
             format: plan.recipe.format,
-            original: original(target, before.as_ref()).map_err(cannot)?,
+            original: original(target, before.as_ref(), &mut copied).map_err(cannot)?,
             sha256: Vec::new(),
             leaves: Vec::new(),
             directories: made.to_vec(),
@@ -123,12 +124,21 @@ fn attempt(
         .original
         .as_ref()
         .map(|original| original.backup.clone());
+    let former = record.of_file(&plan.file).cloned();
     // Before the file: what this command wrote is known as such even after a crash.
     record.put(entry)?;
-    let is_replaced = target
-        .replace(before.as_ref(), &bytes, None)
-        .map_err(cannot)?;
-    Ok(is_replaced.then_some(Done {
+    let replaced = target.replace(before.as_ref(), &bytes, None);
+    let is_written = match &replaced {
+        Ok(is_replaced) => *is_replaced,
+        // It may have failed after the file was replaced.
+        Err(_) => !target.holds(before.as_ref()),
+    };
+    if !is_written {
+        record.put_back(&plan.file, former)?;
+        // Of a file that was not changed.
+        let _stays = copied.map(std::fs::remove_file).transpose();
+    }
+    Ok(replaced.map_err(cannot)?.then_some(Done {
         is_changed: true,
         backup,
     }))
@@ -159,10 +169,17 @@ fn check_readable(plan: &Plan, document: &Document) -> Result<(), Failure> {
     })
 }
 
-fn original(target: &Target, before: Option<&Content>) -> io::Result<Option<Original>> {
+/// The original with its copy, and the copy again if it was not there before.
+fn original(
+    target: &Target,
+    before: Option<&Content>,
+    copied: &mut Option<PathBuf>,
+) -> io::Result<Option<Original>> {
     let original = before.map(|before| {
+        let (backup, is_new) = target.back_up(before)?;
+        *copied = is_new.then(|| backup.clone());
         Ok(Original {
-            backup: target.back_up(before)?,
+            backup,
             sha256: digest(&before.bytes),
             mode: before.mode,
             unknown: Map::new(),

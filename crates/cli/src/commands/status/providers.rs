@@ -75,7 +75,7 @@ impl<'a> Providers<'a> {
         };
         Api {
             base: api_base(&configured, token),
-            refused: trust::refused(known.name, &configured, token),
+            refused: trust::refused(known.name, &args, &configured, token),
             ignored: ignored_api(known.name, &configured, token),
         }
     }

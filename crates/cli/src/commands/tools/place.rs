@@ -1,11 +1,14 @@
 //! Where the settings of a tool are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::system::env;
+
+/// The variable of the home directory.
+pub(in crate::commands) const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// A file of the user.
 #[derive(Debug, Deserialize)]
@@ -25,13 +28,7 @@ pub(in crate::commands) struct Place {
 impl Place {
     /// The file, wherever the tool's variable moves it, and its other name.
     pub(in crate::commands) fn files(&self) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-        let of_system = if cfg!(target_os = "macos") {
-            self.macos.as_ref()
-        } else if cfg!(windows) {
-            self.windows.as_ref()
-        } else {
-            None
-        };
+        let of_system = self.of_system();
         let moved = match (&self.moved_by, &self.moved, of_system) {
             (Some(variable), Some(below), None) => {
                 env::path(variable)?.map(|directory| directory.join(below))
@@ -51,6 +48,34 @@ impl Place {
         })?;
         let other = self.or.as_ref().map(|name| file.with_file_name(name));
         Ok((file, other))
+    }
+
+    /// The path that only this system has.
+    fn of_system(&self) -> Option<&String> {
+        if cfg!(target_os = "macos") {
+            self.macos.as_ref()
+        } else if cfg!(windows) {
+            self.windows.as_ref()
+        } else {
+            None
+        }
+    }
+
+    /// The variable, and the directory in it, with which a file is this one.
+    pub(in crate::commands) fn moved_to<'a>(
+        &'a self,
+        file: &'a Path,
+    ) -> Option<(&'a str, &'a Path)> {
+        let of_system = self.of_system();
+        let (variable, below) = match (&self.moved_by, &self.moved, of_system) {
+            (Some(variable), Some(below), None) => (variable.as_str(), below),
+            _ => (HOME, of_system.unwrap_or(&self.path)),
+        };
+        let below = Path::new(below);
+        let other = self.or.as_ref().map(|name| below.with_file_name(name));
+        let is_it = file.ends_with(below) || other.is_some_and(|other| file.ends_with(other));
+        let directory = file.ancestors().nth(below.components().count())?;
+        (is_it && directory.is_absolute()).then_some((variable, directory))
     }
 
     /// The one that the tool reads.

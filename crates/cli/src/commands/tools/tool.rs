@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::place::Place;
 use crate::error::Failure;
-use crate::providers::{Dialect, ProviderName};
+use crate::providers::{Dialect, ProviderArgs, ProviderName, Stored, api_base};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 
@@ -134,7 +134,8 @@ impl Tool {
             stored.is_some_and(|stored| stored.is_ok_and(|keys| !keys.is_empty()))
         };
         let fits = |provider: &&ProviderName| {
-            let is_known = provider.dialects().is_some() || is_signed_in(provider);
+            // Whatever the user's own server is for, its API is where the session says.
+            let is_known = provider.dialects().is_some() || names_api(**provider);
             is_known && self.mismatch(**provider).is_none() && provider.check_hand_out().is_ok()
         };
         let fitting = ProviderName::all().iter().filter(fits);
@@ -167,6 +168,17 @@ impl Tool {
             _ => None,
         }
     }
+}
+
+/// Whether the API of the current session is known.
+fn names_api(provider: ProviderName) -> bool {
+    let args = ProviderArgs::default();
+    let stored = Stored::read(provider, &SessionSelector::default(), &args, None);
+    let Ok(Some(session)) = stored.map(|stored| stored.session) else {
+        return false;
+    };
+    let configured = provider.configure_offline(&args, Some(&session));
+    configured.is_ok_and(|configured| api_base(&configured, &session).is_some())
 }
 
 #[cfg(test)]

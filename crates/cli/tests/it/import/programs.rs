@@ -152,7 +152,8 @@ fn gclouds_credentials_are_refreshed_at_the_first_use_and_may_be_shared() {
         // The client is the file's, not the environment's.
         command
             .env_remove("LLM_AUTH_GEMINI_CLIENT_ID")
-            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET");
+            .env_remove("LLM_AUTH_GEMINI_CLIENT_SECRET")
+            .env_remove("LLM_AUTH_GEMINI_QUOTA_PROJECT");
         Done::of(&mut command)
     };
     let done = run(&["import", "gcloud", "--take-over"]);

@@ -109,7 +109,7 @@ fn a_key_ends_with_its_requests_its_time_and_its_paths() {
         assert_eq!(proxy.send(chat("qwen", false)).status, status);
     }
     assert_eq!(user.kit.qwen().counters().chats_ok, 2);
-    let proxy = Proxy::start(&user, &["qwen", "--expires", "0"]);
+    let proxy = Proxy::start(&user, &["qwen", "--expires", "0.000001"]);
     let response = proxy.send(chat("qwen", false));
     response.assert_refused(401, "key_expired", "start the proxy again");
     assert_eq!(user.kit.qwen().counters().chats_ok, 2);
@@ -304,4 +304,53 @@ fn each_account_of_a_provider_is_at_a_path_of_its_own() {
     let alike = ["--account", "work: made up", "--account", "work- made up"];
     let done = user.run(&[&["serve", "qwen"], &alike[..]].concat());
     done.assert_failed(2, "at the path /qwen-work--made-up");
+}
+
+#[test]
+fn a_key_that_could_never_be_used_is_not_made() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    for (flag, value) in [
+        ("--max-requests", "0"),
+        ("--expires", "0"),
+        ("--expires", "0.0"),
+    ] {
+        let why = Proxy::refused(&user, &["qwen", flag, value]);
+        assert!(why.contains("cannot be used"), "{why}");
+        let program = ["--api-base-env", "BASE", "--", "/bin/true"];
+        let done = user.run(&[&["exec", "qwen", "--proxy", flag, value], &program[..]].concat());
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(done.err.contains("cannot be used"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_file_with_a_token_never_becomes_one_with_a_key_nor_the_other_way_round() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let [token, key] = ["token", "key"].map(|name| user.directory.path().join(name));
+    let [token_path, key_path] = [&token, &key].map(|path| path.to_str().unwrap());
+    let keep = |file| user.run(&["keep", "qwen", "--once", "--file", file]);
+    assert_eq!(keep(token_path).code, Some(0));
+    let kept = std::fs::read(&token).unwrap();
+    let serve = ["qwen", "--key-file", token_path];
+    let why = Proxy::refused(&user, &serve);
+    assert!(
+        why.contains("holds the token that `llm-auth keep` wrote"),
+        "{why}"
+    );
+    assert_eq!(std::fs::read(&token).unwrap(), kept);
+    assert_eq!(keep(token_path).code, Some(0));
+
+    let mut killed = Proxy::start(&user, &["qwen", "--key-file", key_path]);
+    killed.child.kill().unwrap();
+    drop(killed);
+    let written = std::fs::read(&key).unwrap();
+    keep(key_path).assert_failed(1, "holds the key that `llm-auth serve --key-file` wrote");
+    assert_eq!(std::fs::read(&key).unwrap(), written);
+    // A file of the same name is another one.
+    std::fs::remove_file(&token).unwrap();
+    Proxy::start(&user, &serve).stop();
+    assert!(!token.exists());
+    drop(Proxy::start(&user, &["qwen", "--key-file", key_path]));
 }

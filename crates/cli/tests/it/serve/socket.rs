@@ -53,6 +53,11 @@ fn two_proxies_do_not_share_a_socket_and_one_that_was_left_behind_is_replaced() 
     let first = Proxy::start(&user, &["qwen", "--socket", &text]);
     let why = Proxy::refused(&user, &["qwen", "--socket", &text]);
     assert!(why.contains("another proxy listens on the socket"), "{why}");
+    let refused = user.run(&["serve", "qwen", "--socket", &text]);
+    assert!(
+        refused.err.contains("end that proxy, or name another"),
+        "{refused:?}"
+    );
     assert!(send(&first, &path).starts_with("HTTP/1.1 200"));
     first.signal(Signal::KILL);
     first.wait();

@@ -259,8 +259,10 @@ fn a_tool_that_needs_an_api_or_a_command_and_has_none_is_a_clear_error() {
         assert!(done.err.contains(what), "{done:?}");
     }
     // What hands out no token is no advice.
-    let done = user.run(&["setup", "qwen-code", "openai"]);
-    done.assert_failed(1, "the application that the user connected");
+    for tool in ["qwen-code", "claude-code"] {
+        let done = user.run(&["setup", tool, "openai"]);
+        done.assert_failed(1, "the application that the user connected");
+    }
     let without_name = user.run(&["setup", "codex"]);
     assert_eq!(without_name.code, Some(2), "{without_name:?}");
 }
@@ -288,5 +290,56 @@ fn json_output_has_the_settings_and_what_was_done() {
             let known = [format!("`{name}`"), format!("\"{name}\"")];
             assert!(known.iter().any(|name| page.contains(name)), "{name}");
         }
+    }
+}
+
+#[test]
+fn the_first_refusal_is_the_last_and_what_it_names_works() {
+    let user = signed_in();
+    for (tool, provider, what) in [
+        ("qwen-code", "minimax", "for minimax: claude-code; or"),
+        ("gemini-cli", "qwen", "for qwen: codex, opencode; or"),
+        ("cursor", "qwen", "for qwen: codex, opencode; or"),
+    ] {
+        let done = user.run(&["setup", tool, provider]);
+        done.assert_failed(1, "cannot name a command");
+        assert!(done.err.contains(what), "{done:?}");
+        assert!(!done.err.contains(&format!("for {tool}:")), "{done:?}");
+    }
+    for (tool, provider) in [("claude-code", "minimax"), ("codex", "qwen")] {
+        setup(&user, &[tool, provider]);
+    }
+    setup(&user, &["opencode", "qwen", "--model", "m"]);
+    let alone = user.run(&["setup", "cursor", "gemini"]);
+    assert!(alone.err.contains("→ name an MCP server"), "{alone:?}");
+}
+
+#[test]
+fn a_server_of_the_user_that_names_no_api_is_refused_with_the_flag_that_names_one() {
+    let user = User::new();
+    let issuer = format!("{}/standard", user.kit.base_url());
+    let login = [
+        "login", "oidc", "--issuer", &issuer, "--name", "mine", "--device",
+    ];
+    let done = user.run(&[&login[..], &["--client-id", "testkit-client"]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for (tool, why) in [
+        ("claude-code", "names no API"),
+        ("codex", "names no API"),
+        ("opencode", "names no API"),
+        ("qwen-code", "cannot name a command"),
+        ("gemini-cli", "cannot name a command"),
+    ] {
+        let model = ["--model", "m"].into_iter().filter(|_| tool == "opencode");
+        let words: Vec<&str> = ["setup", tool, "mine"].into_iter().chain(model).collect();
+        let done = user.run(&words);
+        done.assert_failed(1, why);
+        assert!(done.err.contains("--api-base URL`"), "{done:?}");
+    }
+    // What does not work is named nowhere.
+    for args in [&["setup", "claude-code", "qwen"][..], &["setup", "codex"]] {
+        let done = user.run(args);
+        done.assert_failed(2, "");
+        assert!(!done.err.contains("mine"), "{done:?}");
     }
 }

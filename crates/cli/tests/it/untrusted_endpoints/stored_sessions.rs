@@ -77,6 +77,51 @@ fn a_stored_session_goes_to_no_server_that_the_environment_names() {
 }
 
 #[test]
+fn the_server_and_the_variable_that_are_at_fault_are_named_and_no_others() {
+    let (user, stranger) = (User::new(), Stranger::new());
+    user.sign_in(&["minimax"]);
+    let base = variable("minimax", "BASE_URL");
+    for is_base_set in [true, false] {
+        let mut command = user.command(&["token", "minimax"]);
+        set(&mut command, "minimax", &["API_BASE"], &stranger);
+        if !is_base_set {
+            command.env_remove(&base);
+        }
+        let done = Done::of(&mut command);
+        let fault = format!(
+            "it was not sent to http://{} (set by LLM_AUTH_MINIMAX_API_BASE)",
+            stranger.host
+        );
+        done.assert_failed(1, &fault);
+        assert!(!done.err.contains(&base), "{done:?}");
+        assert!(!done.err.contains("account.minimax.io"), "{done:?}");
+        assert!(
+            done.err.contains("unset LLM_AUTH_MINIMAX_API_BASE; or"),
+            "{done:?}"
+        );
+    }
+    // The default is at fault.
+    let mut command = user.command(&["token", "minimax"]);
+    set(
+        &mut command,
+        "minimax",
+        &["AUTHORIZATION_ENDPOINT"],
+        &stranger,
+    );
+    let done = Done::of(command.env_remove(&base));
+    done.assert_failed(
+        1,
+        "it was not sent to account.minimax.io (the default, since",
+    );
+    assert!(
+        done.err
+            .contains(&format!("set {base} as when you signed in"))
+    );
+    assert!(!done.err.contains(&stranger.host), "{done:?}");
+    assert_eq!(stranger.seen(), "");
+}
+
+#[test]
 fn endpoints_of_sign_ins_alone_do_not_stop_a_session() {
     for provider in PROVIDERS {
         let (user, stranger) = (User::new(), Stranger::new());
