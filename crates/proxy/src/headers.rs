@@ -62,12 +62,41 @@ pub(crate) fn set(headers: &mut HeaderMap, wanted: &HeaderMap) {
 /// Leaves the headers of a response that are for a program on this computer: nothing that lets a
 /// web page read it or leads past the proxy, and no token.
 pub(crate) fn for_client(headers: &mut HeaderMap, token: &str) {
+    keep_true_length(headers);
     remove_of_connection(headers);
     remove(headers, |name, value| {
         let is_for_pages = name.as_str().starts_with("access-control-");
         let is_of_api = [SET_COOKIE, ALT_SVC].contains(name);
-        is_for_pages || is_of_api || contains(value.as_bytes(), token.as_bytes())
+        is_for_pages
+            || is_of_api
+            || contains(value.as_bytes(), token.as_bytes())
+            || is_in_name(name, token)
     });
+}
+
+/// Whether a name repeats the token, in the lower case that names have.
+fn is_in_name(name: &HeaderName, token: &str) -> bool {
+    // Most names are shorter than a token.
+    !token.is_empty()
+        && name.as_str().len() >= token.len()
+        && name.as_str().contains(&token.to_ascii_lowercase())
+}
+
+/// A transfer coding goes before a length (RFC 9112 section 6.3), and of a repeated length one
+/// remains: a client would cut the body off, or refuse it.
+fn keep_true_length(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+        return;
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next().and_then(|line| line.to_str().ok());
+    let is_repeated = lengths.next().is_some() || first.is_some_and(|line| line.contains(','));
+    let one = first.and_then(|line| line.split(',').next());
+    let one = one.and_then(|length| HeaderValue::from_str(length.trim()).ok());
+    if let Some(one) = one.filter(|_| is_repeated) {
+        headers.insert(CONTENT_LENGTH, one);
+    }
 }
 
 /// Removes the headers of which one value is such.
@@ -135,7 +164,30 @@ mod tests {
             ("x-request-id", "1"),
             ("content-length", "1"),
         ]);
-        for_client(&mut response, "made-up");
-        assert_eq!(names(&response), ["content-length", "x-request-id"]);
+        response.insert("x-made-up-1", HeaderValue::from_static("1"));
+        for_client(&mut response, "Made-up-1");
+        let mut repeated = headers(&[("x-echo", "Bearer made-up")]);
+        for_client(&mut repeated, "made-up");
+        assert_eq!(names(&repeated), [""; 0]);
+        assert_eq!(
+            names(&response),
+            ["content-length", "x-echo", "x-request-id"]
+        );
+    }
+
+    #[test]
+    fn a_length_that_is_not_the_body_s_does_not_reach_the_client() {
+        let mut chunked = headers(&[("content-length", "12"), ("transfer-encoding", "chunked")]);
+        for_client(&mut chunked, "made-up");
+        assert_eq!(names(&chunked), [""; 0]);
+        for lines in [
+            &[("content-length", "2, 2")][..],
+            &[("content-length", "2"), ("content-length", "2")],
+        ] {
+            let mut repeated = headers(lines);
+            for_client(&mut repeated, "made-up");
+            let lengths: Vec<_> = repeated.get_all(CONTENT_LENGTH).iter().collect();
+            assert_eq!(lengths, ["2"]);
+        }
     }
 }

@@ -26,10 +26,15 @@ pub(crate) fn keep_here(
     if !parts.status.is_redirection() {
         return Ok(());
     }
-    let there = location.to_str().ok();
-    let there = there.and_then(|reference| target.join(reference).ok());
+    let location = location.to_str().unwrap_or_default();
+    // The client keeps a fragment to itself.
+    let (reference, fragment) = match location.find('#') {
+        Some(at) => location.split_at(at),
+        None => (location, ""),
+    };
+    let there = target.join(reference).ok().filter(|_| !location.is_empty());
     let here = there.as_ref().and_then(|there| base.rest(there));
-    let here = here.map(|rest| HeaderValue::try_from(format!("/{name}{rest}")));
+    let here = here.map(|rest| HeaderValue::try_from(format!("/{name}{rest}{fragment}")));
     if let Some(Ok(here)) = here {
         parts.headers.insert(LOCATION, here);
         return Ok(());
@@ -68,6 +73,9 @@ mod tests {
             ("other", "/qwen/chat/other"),
             ("?y=2", "/qwen/chat/completions?y=2"),
             ("//API.example:443/v1", "/qwen"),
+            ("/v1/models/", "/qwen/models/"),
+            ("/v1/models?next=/", "/qwen/models?next=/"),
+            ("/v1/models#part", "/qwen/models#part"),
         ] {
             assert_eq!(kept(307, location).unwrap(), here, "{location}");
         }

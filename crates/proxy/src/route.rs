@@ -110,8 +110,8 @@ impl Base {
 
     /// What follows it in the URL of a request; `None` if that is elsewhere.
     pub(crate) fn rest<'a>(&self, target: &'a SecureUrl) -> Option<&'a str> {
-        let target = target.as_str().trim_end_matches('/');
-        let rest = target.strip_prefix(self.0.as_str().trim_end_matches('/'))?;
+        let base = self.0.as_str().trim_end_matches('/');
+        let rest = target.as_str().strip_prefix(base)?;
         (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
     }
 }

@@ -24,10 +24,10 @@ pub(crate) fn command_line(
     }
     let SessionSelector { account, store } = selector;
     if let Some(account) = account {
-        let account = quoted(&printable(account));
+        let account = printable(account);
         // A name may begin as a flag does.
         let between = if account.starts_with('-') { "=" } else { " " };
-        command.push_str(&format!(" --account{between}{account}"));
+        command.push_str(&format!(" --account{between}{}", quoted(&account)));
     }
     if let Some(store) = store {
         command.push_str(&format!(" --store {}", quoted_path(store)));

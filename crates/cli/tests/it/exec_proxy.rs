@@ -92,6 +92,22 @@ fn the_program_calls_the_api_with_a_key_that_ends_with_it_and_never_has_the_toke
 }
 
 #[test]
+fn the_program_reaches_the_proxy_without_the_http_proxy_of_its_environment() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let words = exec(&[], "echo $NO_PROXY; echo $no_proxy");
+    let mut command = user.command(&words);
+    command
+        .env_remove("no_proxy")
+        .env("NO_PROXY", "models.example");
+    let done = Done::of(&mut command);
+    assert_eq!(
+        done.out, "models.example,127.0.0.1,localhost,::1\n127.0.0.1,localhost,::1\n",
+        "{done:?}"
+    );
+}
+
+#[test]
 fn signals_are_the_program_s_and_its_end_by_one_is_the_exit_code() {
     let_children_receive_signals();
     let user = User::new();

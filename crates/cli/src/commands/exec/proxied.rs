@@ -1,5 +1,6 @@
 //! `llm-auth exec --proxy`: a program with a key of its own for a proxy that ends with it.
 
+use std::ffi::OsString;
 use std::io;
 use std::pin::pin;
 use std::process::{Command, ExitStatus};
@@ -43,6 +44,9 @@ pub(super) fn run(
         let mut api = Api::default();
         api.base = Some(listener.base_url(provider.name()));
         command.envs(variables.values(&api, key.secret().expose())?);
+        for name in ["NO_PROXY", "no_proxy"] {
+            command.env(name, without_proxy(std::env::var_os(name)));
+        }
         let proxy = Proxy::new().session(served.session).key(key);
         // Before the program is there, so that no signal is lost.
         let mut signals = Passed::listen();
@@ -59,6 +63,20 @@ pub(super) fn run(
             }
         }
     })
+}
+
+/// The hosts that the program reaches without its HTTP proxy, and this computer: that proxy would get
+/// the key and the requests in clear, and could not reach this one.
+fn without_proxy(set: Option<OsString>) -> OsString {
+    let mut hosts = set.filter(|set| !set.is_empty()).unwrap_or_default();
+    if hosts == "*" {
+        return hosts;
+    }
+    if !hosts.is_empty() {
+        hosts.push(",");
+    }
+    hosts.push("127.0.0.1,localhost,::1");
+    hosts
 }
 
 fn lost(error: io::Error) -> Failure {
