@@ -41,7 +41,7 @@ pub(crate) fn response_on_its_way(round: &mut Round) -> Check {
     if signal_first {
         running.signal(signal);
         if round.random.happens(50) {
-            running.wait_for_words("finishing a refresh")?;
+            running.wait_for_words("finishing what a server was asked for")?;
         }
         proxy.release();
     } else {
