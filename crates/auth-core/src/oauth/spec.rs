@@ -148,7 +148,7 @@ pub trait ProviderSpec: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if it was made for other servers.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it was made for other servers.
     fn check_issued(&self, session: &OAuthToken) -> Result<()> {
         let _: &OAuthToken = session;
         Ok(())
