@@ -38,6 +38,25 @@ fn assert_usable(user: &User) {
     assert_eq!(done.out.trim_end(), user.stored(NAME)["access"]);
 }
 
+/// Edits the file of the server.
+fn change_server(user: &User, change: impl FnOnce(&mut Value)) {
+    let file = user.server_file(NAME);
+    let mut server = crate::support::session_file::read(&file);
+    change(&mut server);
+    std::fs::write(&file, server.to_string()).unwrap();
+}
+
+/// A user whose session is for one API, and whose server is for another one now.
+fn with_another_resource() -> User {
+    let user = User::new();
+    let done = waiting(&user, &["--resource", "https://one.example"], browse);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    change_server(&user, |server| {
+        server["resource"] = "https://other.example".into()
+    });
+    user
+}
+
 #[test]
 fn a_sign_in_that_fails_takes_nothing_from_one_that_succeeded_meanwhile() {
     let user = User::new();
@@ -134,13 +153,7 @@ fn a_sign_in_for_another_api_or_resource_leaves_a_session_that_came_meanwhile_us
 
 #[test]
 fn a_session_for_one_resource_is_not_refreshed_for_another() {
-    let user = User::new();
-    let done = waiting(&user, &["--resource", "https://one.example"], browse);
-    assert_eq!(done.code, Some(0), "{done:?}");
-    let file = user.server_file(NAME);
-    let mut server = crate::support::session_file::read(&file);
-    server["resource"] = "https://other.example".into();
-    std::fs::write(&file, server.to_string()).unwrap();
+    let user = with_another_resource();
     let refreshes = user.kit.standard().counters().refreshes;
     user.run(&["token", NAME, "--force-refresh"])
         .assert_failed(1, "made for other servers");
@@ -165,13 +178,7 @@ fn a_sign_in_whose_server_cannot_be_written_stores_no_session() {
 
 #[test]
 fn a_session_whose_tokens_are_for_another_api_can_still_be_revoked() {
-    let user = User::new();
-    let done = waiting(&user, &["--resource", "https://one.example"], browse);
-    assert_eq!(done.code, Some(0), "{done:?}");
-    let file = user.server_file(NAME);
-    let mut server = crate::support::session_file::read(&file);
-    server["resource"] = "https://other.example".into();
-    std::fs::write(&file, server.to_string()).unwrap();
+    let user = with_another_resource();
     let done = user.run(&["logout", NAME]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("confirmed the revocation"), "{done:?}");
@@ -181,10 +188,9 @@ fn a_session_whose_tokens_are_for_another_api_can_still_be_revoked() {
 fn a_session_that_would_be_revoked_at_another_server_is_removed_here_with_a_flag() {
     let user = User::new();
     sign_in(&user, NAME);
-    let file = user.server_file(NAME);
-    let mut server = crate::support::session_file::read(&file);
-    server["endpoints"]["revocation"] = "https://other.example/revoke".into();
-    std::fs::write(&file, server.to_string()).unwrap();
+    change_server(&user, |server| {
+        server["endpoints"]["revocation"] = "https://other.example/revoke".into();
+    });
     let done = user.run(&["logout", NAME]);
     done.assert_failed(1, "made for other servers");
     assert!(
@@ -232,10 +238,9 @@ fn the_advice_of_a_call_names_its_own_store_and_home() {
     let home = home.to_str().unwrap();
     let done = user.run(&["login", NAME, "--store", store]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    let file = user.server_file(NAME);
-    let mut server = crate::support::session_file::read(&file);
-    server["endpoints"]["revocation"] = "https://other.example/revoke".into();
-    std::fs::write(&file, server.to_string()).unwrap();
+    change_server(&user, |server| {
+        server["endpoints"]["revocation"] = "https://other.example/revoke".into();
+    });
     let done = user.run(&["logout", NAME, "--store", store, "--home", home]);
     let advised = format!("`llm-auth logout {NAME} --store {store} --local --home {home}`");
     assert!(done.err.contains(&advised), "{done:?}");
