@@ -133,18 +133,11 @@ impl Foreign {
     /// [`TokenStore::load`].
     pub(super) async fn load(&self) -> Result<Option<OAuthToken>> {
         self.check_place()?;
-        let call = async { self.store.load(&self.key).await };
-        self.of_store("the store's `load`", call).await
-    }
-
-    /// One call of the store.
-    async fn of_store<T>(
-        &self,
-        what: &str,
-        call: impl Future<Output = Result<T>> + Send,
-    ) -> Result<T> {
-        let done = bounded(what, OF_STORE, self.limit, call).await;
-        done.map_err(|error| error.with_session(&self.key))
+        bounded("the store's `load`", OF_STORE, self.limit, async {
+            self.store.load(&self.key).await
+        })
+        .await
+        .map_err(|error| error.with_session(&self.key))
     }
 
     /// [`TokenStore::lock`], when it is this session's turn, unless the process is to end.
@@ -207,44 +200,61 @@ impl Foreign {
 impl Guard<'_> {
     /// [`StoreGuard::load`].
     pub(super) async fn load(&mut self) -> Result<Option<OAuthToken>> {
-        let Self { foreign, inner, .. } = self;
-        let call = async { inner.load().await };
-        foreign.of_store("the store's `load`", call).await
+        let inner = &mut self.inner;
+        bounded("the store's `load`", OF_STORE, self.foreign.limit, async {
+            inner.load().await
+        })
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::prepare`].
     pub(super) async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
-        let Self { foreign, inner, .. } = self;
-        let call = async { inner.prepare(stored).await };
-        foreign.of_store("the store's `prepare`", call).await
+        let inner = &mut self.inner;
+        bounded(
+            "the store's `prepare`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.prepare(stored).await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::save`].
     pub(super) async fn save(&mut self, token: &OAuthToken) -> Result<()> {
-        let Self { foreign, inner, .. } = self;
-        let call = async { inner.save(token).await };
-        foreign.of_store("the store's `save`", call).await
+        let inner = &mut self.inner;
+        bounded("the store's `save`", OF_STORE, self.foreign.limit, async {
+            inner.save(token).await
+        })
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::finish`].
     pub(super) async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
-        let Self { foreign, inner, .. } = self;
-        let call = async { inner.finish(token).await };
-        foreign.of_store("the store's `finish`", call).await
+        let inner = &mut self.inner;
+        bounded(
+            "the store's `finish`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.finish(token).await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`StoreGuard::extend`].
     pub(super) async fn extend(&mut self) -> Result<()> {
-        let Self { foreign, inner, .. } = self;
-        let call = async { inner.extend().await };
-        foreign.of_store("the store's `extend`", call).await
-    }
-
-    /// [`StoreGuard::remove`].
-    pub(super) async fn remove(&mut self) -> Result<()> {
-        let Self { foreign, inner, .. } = self;
-        let call = async { inner.remove().await };
-        foreign.of_store("the store's `remove`", call).await
+        let inner = &mut self.inner;
+        bounded(
+            "the store's `extend`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.extend().await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 
     /// [`AuthProvider::refresh`] under this lock.
@@ -255,6 +265,19 @@ impl Guard<'_> {
     /// Whether the lock ends by itself, so that an earlier holder of it may still live.
     pub(super) fn is_lease(&self) -> bool {
         self.inner.lease().is_some()
+    }
+
+    /// [`StoreGuard::remove`].
+    pub(super) async fn remove(&mut self) -> Result<()> {
+        let inner = &mut self.inner;
+        bounded(
+            "the store's `remove`",
+            OF_STORE,
+            self.foreign.limit,
+            async { inner.remove().await },
+        )
+        .await
+        .map_err(|error| error.with_session(&self.foreign.key))
     }
 }
 
