@@ -216,7 +216,7 @@ impl Command {
                 Reporter::for_events(false, *provider, selector)
             }
             Self::Setup(args) => Reporter::for_login(args.json, args.provider, &args.selector),
-            Self::Status(args) => Reporter::without_session(args.json),
+            Self::Status(args) => Reporter::for_login(args.json, args.provider, &args.selector),
             Self::Import(args) => Reporter::without_session(args.json),
             Self::Accounts(args) => Reporter::without_session(args.json),
             Self::Switch(args) => {

@@ -3,7 +3,9 @@
 /// Fit for a POSIX shell.
 pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    // At the beginning, some shells expand these.
+    let is_plain = !text.starts_with(['=', '~']) && text.chars().all(plain);
+    if !text.is_empty() && is_plain {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
@@ -17,6 +19,7 @@ mod tests {
     #[test]
     fn a_command_to_copy_is_quoted_for_the_shell() {
         assert_eq!(quoted("a/b.json"), "a/b.json");
+        assert_eq!(quoted("=x"), "'=x'");
         assert_eq!(quoted("it's $(x)"), r"'it'\''s $(x)'");
     }
 }

@@ -6,7 +6,8 @@ use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
 use crate::auth_provider::Revocation;
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::token::OAuthToken;
 
 /// The result of a [`logout`](AuthManager::logout).
 ///
@@ -46,8 +47,9 @@ impl AuthManager {
     /// # Errors
     ///
     /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if another process has stored
-    /// a session of [another server](crate::AuthProvider::check_issued): then it stays, and
-    /// [`forget`](Self::forget) removes it. A revocation that the vendor did not confirm is no error; it
+    /// a session of [another server](crate::AuthProvider::check_issued), and
+    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if it did so while this call waited: then
+    /// it stays. A revocation that the vendor did not confirm is no error; it
     /// is in [`Logout`].
     ///
     /// # Examples
@@ -102,16 +104,52 @@ impl AuthManager {
     }
 }
 
+/// The session that a caller means who signs out: one of this server, however often it is refreshed
+/// meanwhile.
+struct Meant {
+    is_there: bool,
+    server: Option<String>,
+}
+
+impl Meant {
+    fn of(stored: Option<OAuthToken>) -> Self {
+        Self {
+            is_there: stored.is_some(),
+            server: stored.and_then(|stored| stored.metadata.server),
+        }
+    }
+
+    fn is(&self, stored: &OAuthToken) -> bool {
+        self.is_there && self.server == stored.metadata.server
+    }
+}
+
 impl Shared {
     async fn remove_session(&self, revoke: bool) -> Result<Logout> {
+        // What cannot be read now is judged under the lock.
+        let meant = self.foreign.load().await.ok().map(Meant::of);
         let mut guard = engine::unless_given_up(self.foreign.seize()).await?;
-        let removed = self.remove_locked(&mut guard, revoke).await;
+        let removed = self.remove_locked(&mut guard, revoke, meant).await;
         guard.release().await;
         removed
     }
 
-    async fn remove_locked(&self, guard: &mut Guard<'_>, revoke: bool) -> Result<Logout> {
+    async fn remove_locked(
+        &self,
+        guard: &mut Guard<'_>,
+        revoke: bool,
+        meant: Option<Meant>,
+    ) -> Result<Logout> {
         let stored = self.previous(guard).await?.session;
+        if let (Some(meant), Some(stored)) = (meant, &stored)
+            && !meant.is(stored)
+        {
+            return Err(self.with_session(Error::new(
+                ErrorKind::StoreBusy,
+                "another process has stored a session of another server meanwhile: it was left as it \
+                 is; sign out again to end that one",
+            )));
+        }
         // The newest session must be revoked, even if it is not stored yet.
         let unsaved = self.unsaved.take(stored.as_ref());
         let newest = unsaved.as_ref().or(stored.as_ref());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::foreign::Guard;
-use super::{SessionChange, Shared};
+use super::{AuthManager, SessionChange, Shared};
 use crate::engine;
 use crate::error::Result;
 use crate::token::OAuthToken;
@@ -108,6 +108,24 @@ impl Unsaved {
     fn set(&self, waiting: Option<Box<Waiting>>) -> Option<Box<Waiting>> {
         let mut place = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut place, waiting)
+    }
+}
+
+impl AuthManager {
+    /// Whether a session that could not be stored waits in memory: it is lost with this process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use llm_auth_core::{AuthManager, ProviderSpec as _, SecureUrl};
+    /// # use llm_auth_core::provider::OAuthConfig;
+    /// # let server = SecureUrl::known("https://auth.example/token");
+    /// # let manager = AuthManager::builder(OAuthConfig::new("example", server).provider()).build();
+    /// assert!(!manager.has_unsaved());
+    /// ```
+    #[must_use]
+    pub fn has_unsaved(&self) -> bool {
+        self.shared.unsaved.is_waiting()
     }
 }
 

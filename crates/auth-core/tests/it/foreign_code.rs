@@ -131,8 +131,10 @@ async fn a_store_that_recovers_gets_what_waits_though_nothing_is_called() {
     manager.refresh().await.unwrap_err();
     // The old access token is still valid, so that no call reaches the store.
     assert_eq!(manager.token().await.unwrap().access.expose(), "a1");
+    assert!(manager.has_unsaved());
     store.refuse_save.store(false, Ordering::SeqCst);
     manager.wait_idle().await;
+    assert!(!manager.has_unsaved());
     assert_eq!(store.held().unwrap().refresh.unwrap().expose(), "r2");
     assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::Failure;
 use crate::providers::ProviderName;
-use crate::session::command_line::command_line;
+use crate::session::command_line::{command_about_all, command_line};
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &AccountsArgs) -> Result<(), Failure> {
                     ""
                 }
             ),
-            None => "not signed in; run `llm-auth login`".to_owned(),
+            None => format!("not signed in; run `{}`", command_about_all("login")),
         });
     }
     let width = accounts.iter().map(|account| columns(&account.account));

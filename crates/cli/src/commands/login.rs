@@ -174,14 +174,7 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     let signed_in = runtime::run(|| login.managers(), work, interrupted);
     prompt.end();
     if signed_in.is_err() {
-        let file = login.stored_in();
-        login.commit.settle(file.is_some());
-        if let (Some(file), Err(Failure::Session(_))) = (&file, &signed_in) {
-            say(&format!(
-                "The session could be stored after all: it is in {}.",
-                file.display()
-            ));
-        }
+        login.commit.settle(login.stored_in().is_some());
     }
     let client = provider.server().and_then(|server| server.client.as_ref());
     if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {

@@ -12,7 +12,7 @@ use super::import::{Source, shares_its_grant};
 use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{self, ProviderArgs, ProviderName, reader, servers, trust};
-use crate::session::command_line::command_about;
+use crate::session::command_line::{command_about, command_about_all};
 use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .account(key.account())
         .call_limit(runtime::call_limit(args.timeout))
         .build();
-    let interrupted = || "interrupted; check `llm-auth status`".to_owned();
+    let interrupted = || format!("interrupted; check `{}`", command_about_all("status"));
     let work = async { Ok(forget(&manager, provider, args.local, sharer).await?) };
     let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt

@@ -16,6 +16,7 @@ use self::row::Row;
 use crate::error::Failure;
 use crate::providers::ProviderName;
 use crate::providers::TrustArgs;
+use crate::session::command_line::{command_about_all, command_line};
 use crate::session::directories;
 use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
@@ -25,10 +26,10 @@ use crate::ui::streams::{self, VERSION, say};
 pub(crate) struct StatusArgs {
     /// Show only sessions of this provider.
     #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = ProviderName::parser())]
-    provider: Option<ProviderName>,
+    pub(crate) provider: Option<ProviderName>,
 
     #[command(flatten)]
-    selector: SessionSelector,
+    pub(crate) selector: SessionSelector,
 
     #[command(flatten)]
     trust: TrustArgs,
@@ -67,7 +68,11 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
     } else {
         show(args, &store, &rows, &servers)?;
     }
-    if args.check { checked(&rows) } else { Ok(()) }
+    if args.check {
+        checked(args, &rows)
+    } else {
+        Ok(())
+    }
 }
 
 fn show(
@@ -80,10 +85,13 @@ fn show(
     if rows.is_empty() && servers.is_empty() {
         let is_part = args.provider.is_some() || args.selector.account.is_some();
         let others = is_part && store.providers().is_ok_and(|found| !found.is_empty());
-        say(if others {
-            "not signed in; run `llm-auth status` to list all sessions"
+        say(&if others {
+            format!(
+                "not signed in; run `{}` to list all sessions",
+                command_about_all("status")
+            )
         } else {
-            "not signed in; run `llm-auth login`"
+            format!("not signed in; run `{}`", command_about_all("login"))
         });
     }
     let rows = rows.iter().map(Row::lines);
@@ -100,9 +108,9 @@ fn show(
 }
 
 /// For scripts: whether everything that was shown can be used.
-fn checked(rows: &[Row]) -> Result<(), Failure> {
+fn checked(args: &StatusArgs, rows: &[Row]) -> Result<(), Failure> {
     let is_good =
-        |row: &Row| ["renewable", "valid"].contains(&row.state) && row.endpoints_refused.is_none();
+        |row: &Row| ["renewable", "valid"].contains(&row.state) && row.why_unusable().is_none();
     let lacks = |row: &&Row| !is_good(row);
     if rows.is_empty() {
         return Err(Error::new(ErrorKind::NotSignedIn, "not signed in").into());
@@ -113,11 +121,18 @@ fn checked(rows: &[Row]) -> Result<(), Failure> {
     let advice = row.advice.clone();
     let name = row.provider.as_deref().unwrap_or("the session");
     Err(Failure::NotUsable {
-        message: match &row.endpoints_refused {
+        message: match row.why_unusable() {
             Some(why) => format!("{name} ({}) is not used: {why}", row.account),
             None => format!("{name} ({}) is {}", row.account, row.state),
         },
-        advice: advice.unwrap_or_else(|| "sign in with `llm-auth login`".to_owned()),
+        advice: advice.unwrap_or_else(|| {
+            let provider = args
+                .provider
+                .map(ProviderName::name)
+                .or(row.provider.as_deref());
+            let login = command_line("login", provider, &args.selector, &[]);
+            format!("correct that, or sign in with `{login}`")
+        }),
     })
 }
 

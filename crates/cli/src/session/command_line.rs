@@ -3,8 +3,6 @@
 //! Messages take commands from here alone. One without `--store` or `--home` is about other sessions
 //! than the message, and a user who follows it loses those.
 
-use std::path::Path;
-
 use llm_auth_core::{SessionKey, printable};
 
 use super::directories;
@@ -24,20 +22,15 @@ pub(crate) fn command_line(
     }
     let SessionSelector { account, store } = selector;
     if let Some(account) = account {
-        let account = printable(account);
-        // A name may begin as a flag does.
-        let between = if account.starts_with('-') { "=" } else { " " };
-        command.push_str(&format!(" --account{between}{}", quoted(&account)));
+        command.push_str(&flag("--account", &printable(account)));
     }
     if let Some(store) = store {
-        command.push_str(&format!(" --store {}", quoted_path(store)));
+        command.push_str(&flag("--store", &store.display().to_string()));
     }
     for flag in flags {
         command.push_str(&format!(" {flag}"));
     }
-    if let Some(home) = directories::named_home() {
-        command.push_str(&format!(" --home {}", quoted_path(home)));
-    }
+    command.push_str(&home_flag());
     command
 }
 
@@ -50,8 +43,42 @@ pub(crate) fn command_about(verb: &str, key: &SessionKey, flags: &[&str]) -> Str
     command_line(verb, Some(key.provider()), &selector, flags)
 }
 
-fn quoted_path(path: &Path) -> String {
-    quoted(&path.display().to_string())
+/// The same for a command that names no session.
+pub(crate) fn command_about_all(verb: &str) -> String {
+    command_line(verb, None, &SessionSelector::default(), &[])
+}
+
+/// The command that makes an account the current one.
+pub(crate) fn switch_line(key: &SessionKey) -> String {
+    let provider = key.provider();
+    let account = printable(key.account());
+    // A name may begin as a flag does, and a flag cannot follow it then.
+    let (home, between) = match account.starts_with('-') {
+        true => (home_flag(), " -- "),
+        false => (String::new(), " "),
+    };
+    let after = if home.is_empty() {
+        home_flag()
+    } else {
+        String::new()
+    };
+    format!(
+        "llm-auth switch{home}{between}{provider} {}{after}",
+        quoted(&account)
+    )
+}
+
+fn home_flag() -> String {
+    let home = directories::named_home();
+    home.map_or_else(String::new, |home| {
+        flag("--home", &home.display().to_string())
+    })
+}
+
+/// A flag with its value, which may begin as a flag does.
+fn flag(name: &str, value: &str) -> String {
+    let between = if value.starts_with('-') { "=" } else { " " };
+    format!(" {name}{between}{}", quoted(value))
 }
 
 #[cfg(test)]
@@ -72,5 +99,15 @@ mod tests {
             command_about("token", &SessionKey::new("qwen", "-x"), &[]),
             "llm-auth token qwen --account=-x"
         );
+        let file = SessionSelector {
+            account: None,
+            store: Some("-s.json".into()),
+        };
+        assert_eq!(
+            command_line("token", None, &file, &[]),
+            "llm-auth token --store=-s.json"
+        );
+        let key = SessionKey::new("qwen", "-x");
+        assert_eq!(switch_line(&key), "llm-auth switch -- qwen -x");
     }
 }

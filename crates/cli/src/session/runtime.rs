@@ -148,9 +148,21 @@ enum End {
     InTheMiddle(&'static str),
 }
 
+impl End {
+    /// After everything has come to its end.
+    fn of(managers: &[AuthManager]) -> Self {
+        match managers.iter().any(AuthManager::has_unsaved) {
+            true => Self::InTheMiddle(
+                "interrupted; the new session could not be stored: if the next call fails, sign in again",
+            ),
+            false => Self::Stored,
+        }
+    }
+}
+
 async fn settle(managers: &[AuthManager]) -> End {
     match timeout(WIND_DOWN, idle(managers)).await {
-        Ok(()) => End::Stored,
+        Ok(()) => End::of(managers),
         Err(_elapsed) => End::InTheMiddle("interrupted; the server did not respond in time"),
     }
 }
@@ -167,9 +179,16 @@ async fn ended<T>(
     managers: &[AuthManager],
     signals: &mut Signals,
 ) -> Result<T, Failure> {
+    let is_unsaved = || managers.iter().any(AuthManager::has_unsaved);
+    let was_unsaved = is_unsaved();
     tokio::select! {
         biased;
-        _end = settle(managers) => done,
+        _end = settle(managers) => {
+            if was_unsaved && !is_unsaved() {
+                streams::say("The new session could be stored after all.");
+            }
+            done
+        }
         code = signals.next() => match wind_down(managers, signals).await {
             End::Stored => done,
             End::InTheMiddle(why) => {
@@ -188,7 +207,7 @@ async fn wind_down(managers: &[AuthManager], signals: &mut Signals) -> End {
         .await
         .is_ok()
     {
-        return End::Stored;
+        return End::of(managers);
     }
     streams::say(
         "llm-auth: finishing what a server was asked for; a second signal stops it immediately",

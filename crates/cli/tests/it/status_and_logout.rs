@@ -185,3 +185,17 @@ fn offline_a_logout_removes_the_session_here_and_reports_that_it_is_not_confirme
     );
     assert!(!user.file("gemini", "default").exists());
 }
+
+#[test]
+fn a_file_that_another_provider_wrote_does_not_pass_a_check() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let file = user.file("qwen", "default");
+    let file = file.to_str().unwrap();
+    let check = |provider| user.run(&["status", provider, "--check", "--store", file]);
+    assert_eq!(check("qwen").code, Some(0));
+    let done = check("gemini");
+    done.assert_failed(3, "is not used");
+    let advised = format!("`llm-auth login gemini --store {file}`");
+    assert!(done.err.contains(&advised), "{done:?}");
+}

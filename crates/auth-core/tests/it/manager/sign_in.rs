@@ -273,6 +273,43 @@ async fn a_sign_out_during_a_refresh_wins_and_the_session_does_not_return() {
 }
 
 #[tokio::test]
+async fn a_sign_out_that_waited_leaves_the_session_of_another_server_that_came_meanwhile() {
+    let of_server = |access: &str, server: &str| {
+        let mut of_server = session(access, "r1", 3600);
+        of_server.metadata.server = Some(server.into());
+        of_server
+    };
+    let provider = FakeProvider::default();
+    for (before, came) in [
+        (
+            Some(of_server("a1", "https://one.example")),
+            "https://two.example",
+        ),
+        (Some(session("a1", "r1", 3600)), "https://two.example"),
+        (None, "https://two.example"),
+    ] {
+        let store = Arc::new(Brittle::default());
+        if let Some(before) = before {
+            store.hold(before);
+        }
+        let manager = AuthManager::builder(provider.clone())
+            .store(Arc::clone(&store))
+            .build();
+        let guard = store.lock(&key()).await.unwrap();
+        let signing_out = tokio::spawn(async move { manager.logout().await });
+        while store.loads.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        store.hold(of_server("a7", came));
+        drop(guard);
+        let refused = signing_out.await.unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::StoreBusy);
+        assert_eq!(store.held().unwrap().access.expose(), "a7");
+    }
+    assert!(provider.revoked().is_empty());
+}
+
+#[tokio::test]
 async fn a_sign_in_during_a_refresh_wins() {
     let provider = FakeProvider::default();
     let (manager, store) = manager_of(&provider, expired_session("a1", "r1")).await;

@@ -12,6 +12,7 @@ use super::source::Source;
 use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::{self, Provider, ignored_api};
+use crate::session::command_line::command_about_all;
 use crate::session::resolve::{self, IMPORTED_FROM};
 use crate::session::{directories, runtime};
 use crate::shell_quote::quoted;
@@ -74,7 +75,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
         .store(store.clone())
         .account(key.account())
         .build();
-    let interrupted = || "interrupted; check `llm-auth status`".to_owned();
+    let interrupted = || format!("interrupted; check `{}`", command_about_all("status"));
     let work = async {
         manager.check_store().await?;
         // Another process may sign in there at the same moment.

@@ -130,11 +130,17 @@ impl Commit {
                 if now.is_mcp != server.is_mcp || now.check_issued(session).is_err() {
                     return Err(taken_by_another(&now));
                 }
-                say(&format!(
-                    "llm-auth: another sign-in has changed the server {}, so the flags of this one are \
-                     not remembered",
-                    server.name
-                ));
+                // Each may have registered a client of its own.
+                let mut as_now = server.clone();
+                as_now.client.clone_from(&now.client);
+                as_now.redirect = now.redirect.clone();
+                if as_now != now {
+                    say(&format!(
+                        "llm-auth: another sign-in has changed the server {}, so the flags of this one \
+                         are not remembered",
+                        server.name
+                    ));
+                }
                 Ok(None)
             }
             former => {

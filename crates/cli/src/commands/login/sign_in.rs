@@ -14,9 +14,9 @@ use super::commit::Commit;
 use super::policy::{Policy, Verdict, may_replace};
 use crate::error::Failure;
 use crate::providers::{self, Provider, ProviderName};
+use crate::session::command_line::switch_line;
 use crate::session::resolve::MOST_NAMES;
 use crate::session::settings::Settings;
-use crate::shell_quote::quoted;
 use crate::ui::login_prompt::LoginPrompt;
 
 pub(super) struct Login {
@@ -120,9 +120,8 @@ impl Login {
                     format!("The current account is now {account}.")
                 }
                 Ok(()) => format!(
-                    "The current account is now {account}; run `llm-auth switch {} {}` to go back.",
-                    self.provider.name(),
-                    quoted(&printable(before.account()))
+                    "The current account is now {account}; run `{}` to go back.",
+                    switch_line(before)
                 ),
                 Err(failure) => format!(
                     "{}; select it with --account {account}.",

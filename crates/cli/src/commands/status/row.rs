@@ -177,6 +177,15 @@ impl Row {
         }
     }
 
+    /// Why no command uses it, although it can be read.
+    pub(super) fn why_unusable(&self) -> Option<&str> {
+        let is_elsewhere = self.error.as_ref().filter(|_| self.state != "unreadable");
+        self.endpoints_refused
+            .as_ref()
+            .or(is_elsewhere)
+            .map(String::as_str)
+    }
+
     /// The row for a user.
     pub(super) fn lines(&self) -> Vec<String> {
         let provider = self

@@ -52,7 +52,7 @@ fn with_another_resource() -> User {
     let done = waiting(&user, &["--resource", "https://one.example"], browse);
     assert_eq!(done.code, Some(0), "{done:?}");
     change_server(&user, |server| {
-        server["resource"] = "https://other.example".into()
+        server["resource"] = "https://other.example".into();
     });
     user
 }
