@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
 use crate::auth_provider::Revocation;
+use crate::clock::Timestamp;
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
@@ -109,18 +110,25 @@ impl AuthManager {
 struct Meant {
     is_there: bool,
     server: Option<String>,
+    signed_in_at: Option<Timestamp>,
 }
 
 impl Meant {
     fn of(stored: Option<OAuthToken>) -> Self {
+        let is_there = stored.is_some();
+        let metadata = stored.map(|stored| stored.metadata).unwrap_or_default();
         Self {
-            is_there: stored.is_some(),
-            server: stored.and_then(|stored| stored.metadata.server),
+            is_there,
+            server: metadata.server,
+            signed_in_at: metadata.signed_in_at,
         }
     }
 
     fn is(&self, stored: &OAuthToken) -> bool {
-        self.is_there && self.server == stored.metadata.server
+        let now = &stored.metadata;
+        // A refresh records the server of a session that had none, and keeps the time of the sign-in.
+        let is_refreshed = self.server.is_none() && self.signed_in_at == now.signed_in_at;
+        self.is_there && (self.server == now.server || is_refreshed)
     }
 }
 

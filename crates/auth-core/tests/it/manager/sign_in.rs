@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use llm_auth_core::{
-    AuthManager, ErrorKind, FileTokenStore, Insertion, OAuthToken, Revocation, Silent,
+    AuthManager, ErrorKind, FileTokenStore, Insertion, OAuthToken, Revocation, Silent, Timestamp,
     TokenStore as _,
 };
 use tokio::time::timeout;
@@ -277,6 +277,7 @@ async fn a_sign_out_that_waited_leaves_the_session_of_another_server_that_came_m
     let of_server = |access: &str, server: &str| {
         let mut of_server = session(access, "r1", 3600);
         of_server.metadata.server = Some(server.into());
+        of_server.metadata.signed_in_at = Some(Timestamp::from_unix_millis(1_000));
         of_server
     };
     let provider = FakeProvider::default();
