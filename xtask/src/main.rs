@@ -24,11 +24,12 @@ mod wrappers;
 use std::process::ExitCode;
 
 /// Each task, and what it does in one line.
-const TASKS: [(&str, &str); 14] = [
+const TASKS: [(&str, &str); 15] = [
     (
         "bench",
         "measures llm-auth beside its peers; names of sections may follow",
     ),
+    ("build", "builds the tests that test-all runs"),
     (
         "deny",
         "checks the dependencies: advisories, licences, sources",
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
 fn run(task: &str) -> Result<(), String> {
     match task {
         "bench" => bench::run(),
+        "build" => packages::build_all(),
         "deny" => deny::run(),
         "features" => features::run(&packages::all()?),
         "help" | "--help" | "-h" => {

@@ -1,14 +1,16 @@
 //! The packages of this workspace, as their manifests have them.
+//!
+//! [`test_all`]: crate::test_all
 
 use serde_json::Value;
 
-use crate::run::cargo_output;
+use crate::run::{cargo, cargo_output};
 
 /// The TLS back ends, and the default that chooses one: features that no set is made of here.
 const BACK_ENDS: [&str; 3] = ["aws-lc-rs", "default", "ring"];
 
 /// The package that has a feature for each provider.
-const UMBRELLA: &str = "llm-auth";
+pub(crate) const UMBRELLA: &str = "llm-auth";
 
 pub(crate) struct Package {
     pub(crate) name: String,
@@ -33,7 +35,28 @@ pub(crate) fn all() -> Result<Vec<Package>, String> {
     Ok(packages)
 }
 
+/// Builds all tests with all features, and the programs beside them: what [`test_all`] runs.
+pub(crate) fn build_all() -> Result<(), String> {
+    let flags = together(&all()?);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    cargo(&[&["test", "--no-run"], &*flags].concat(), &[])
+}
+
+/// The flags for all packages at once, each with all features but for the back ends.
+pub(crate) fn together(packages: &[Package]) -> [String; 3] {
+    let features = packages.iter().flat_map(Package::qualified);
+    let features: Vec<_> = features.collect();
+    ["--workspace", "--features", &features.join(",")].map(str::to_owned)
+}
+
 impl Package {
+    /// Its features, as a call for several packages names them.
+    fn qualified(&self) -> impl Iterator<Item = String> {
+        let own = self.features.iter();
+        let own = own.filter(|feature| !BACK_ENDS.contains(&feature.as_str()));
+        own.map(|feature| format!("{}/{feature}", self.name))
+    }
+
     fn read(package: &Value) -> Self {
         let features = package["features"].as_object().into_iter().flatten();
         Self {
@@ -47,7 +70,7 @@ impl Package {
         self.features.iter().any(|feature| feature == "aws-lc-rs")
     }
 
-    /// The sets of features that it is tested and documented with: of the umbrella, none and all.
+    /// The sets of features that it is documented with: of the umbrella, none and all.
     pub(crate) fn extremes(&self) -> Vec<String> {
         let mut sets = self.sets();
         if self.name == UMBRELLA {
@@ -88,6 +111,10 @@ mod tests {
         assert!(umbrella.has_back_ends());
         let core = package("llm-auth-core", &["default", "loopback", "ring"]);
         assert_eq!(core.sets(), ["loopback"]);
+        assert_eq!(
+            together(&[core, package("xtask", &[])]),
+            ["--workspace", "--features", "llm-auth-core/loopback"]
+        );
         assert!(!package("xtask", &[]).has_back_ends());
         assert_eq!(package("xtask", &[]).sets(), [""]);
     }

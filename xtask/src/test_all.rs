@@ -4,8 +4,8 @@ use crate::packages::{self, Package};
 use crate::run::cargo;
 use crate::{deny, features, model, publish, tidy, tools, wrappers};
 
-/// Each package is linted and tested alone: a run over the workspace would unify features and hide
-/// one that is missing. The feature `aws-lc-rs` is not built: that takes minutes, and no code
+/// Each package is linted alone: a run over the workspace would unify features and hide one that is
+/// missing. The tests run together, so that what they depend on is built once. The feature `aws-lc-rs` is not built: that takes minutes, and no code
 /// depends on it but the choice of the back end; [`crate::features`] looks at what it brings.
 pub(crate) fn run() -> Result<(), String> {
     let packages = packages::all()?;
@@ -18,14 +18,13 @@ pub(crate) fn run() -> Result<(), String> {
     }
     tidy::run()?;
     let threads = test_threads();
-    for package in &packages {
-        for features in package.extremes() {
-            cargo(
-                &["test", "-p", &package.name, "--features", &features],
-                &[("RUST_TEST_THREADS", &threads)],
-            )?;
-        }
-    }
+    let tests = |flags: &[&str]| {
+        let line = [&["test"], flags].concat();
+        cargo(&line, &[("RUST_TEST_THREADS", &threads)])
+    };
+    tests(&packages::together(&packages).each_ref().map(String::as_str))?;
+    // Without a provider.
+    tests(&["-p", packages::UMBRELLA])?;
     wrappers::run(&[])?;
     tools::quick()?;
     model::run()?;

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::packages;
 use crate::run::cargo;
 
 use install::Installed;
@@ -58,7 +59,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 pub(crate) fn quick() -> Result<(), String> {
     let recipes = recipe::all(Path::new(RECIPES))?;
     let is_quick = |recipe: &&Recipe| QUICK.contains(&recipe.name.as_str());
-    let skipped = Bench::new(None, "20")?.try_all(recipes.iter().filter(is_quick), false)?;
+    packages::build_all()?;
+    let bench = Bench::new(Some(built()?), "20")?;
+    let skipped = bench.try_all(recipes.iter().filter(is_quick), false)?;
     if skipped.is_empty() || std::env::var_os("CI").is_none() {
         return Ok(());
     }
@@ -84,20 +87,18 @@ fn read(arguments: &[String]) -> Result<(Vec<String>, Option<PathBuf>), String> 
 
 impl Bench {
     fn new(binaries: Option<PathBuf>, clients: &'static str) -> Result<Self, String> {
-        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_unset| "target".into());
-        let target = absolute(Path::new(&target))?;
         let binaries = match binaries {
             Some(directory) => absolute(&directory)?,
             None => {
                 let build = ["build", "-p", "llm-auth-cli", "-p", "llm-auth-testkit"];
                 cargo(&build, &[])?;
-                target.join("debug")
+                built()?
             }
         };
         Ok(Self {
             recipes: absolute(Path::new(RECIPES))?,
             binaries,
-            out: target.join("tools"),
+            out: target()?.join("tools"),
             clients,
         })
     }
@@ -163,6 +164,16 @@ impl Bench {
         }
         recipe.judge(&kit.state()?)
     }
+}
+
+fn target() -> Result<PathBuf, String> {
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_unset| "target".into());
+    absolute(Path::new(&target))
+}
+
+/// Where the programs are that a build without `--release` makes.
+fn built() -> Result<PathBuf, String> {
+    Ok(target()?.join("debug"))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, String> {

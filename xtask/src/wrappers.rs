@@ -51,9 +51,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 impl Built {
     fn new(sources: PathBuf, release: bool) -> Result<Self, String> {
         check_versions()?;
-        let flag: &[&str] = if release { &["--release"] } else { &[] };
-        let build = ["build", "-p", "llm-auth-cli", "-p", "llm-auth-testkit"];
-        cargo(&[&build, flag].concat(), &[])?;
+        if release {
+            let programs = ["-p", "llm-auth-cli", "-p", "llm-auth-testkit"];
+            cargo(&[&["build", "--release"], &programs[..]].concat(), &[])?;
+        } else {
+            packages::build_all()?;
+        }
         let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_unset| "target".into());
         let target = absolute(Path::new(&target))?;
         let binaries = target.join(if release { "release" } else { "debug" });
