@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::{Request, Response};
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, HeaderValue, TRANSFER_ENCODING};
 use tokio::runtime::Handle;
 
 use super::client::HttpClient;
@@ -176,6 +176,11 @@ impl Forwarder {
         })?;
         let (mut parts, body) = request.into_parts();
         parts.headers.insert(AUTHORIZATION, bearer(access)?);
+        if !body.is_end_stream() && body.size_hint().exact().is_none() {
+            // hyper drops such a body of a GET otherwise.
+            let chunked = HeaderValue::from_static("chunked");
+            parts.headers.insert(TRANSFER_ENCODING, chunked);
+        }
         let (parts, body) = match http.proxy_for(endpoint) {
             None => {
                 let request = Request::from_parts(parts, Upload::new(body));

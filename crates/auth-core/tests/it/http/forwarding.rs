@@ -3,18 +3,23 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use hyper::body::Body as _;
+use http_body_util::{Channel, Full};
+use hyper::body::{Body, Bytes};
 use hyper::{Request, Response};
 use llm_auth_core::http::ForwardedBody;
 use llm_auth_core::{Error, ErrorKind, HttpClient, Secret, SecureUrl};
 
 use crate::support::socket::{answer, serve};
 
-async fn forward(
+async fn forward<B>(
     http: &HttpClient,
     endpoint: &SecureUrl,
-    request: Request<String>,
-) -> Result<Response<ForwardedBody>, Error> {
+    request: Request<B>,
+) -> Result<Response<ForwardedBody>, Error>
+where
+    B: Body<Data = Bytes> + Send + Sync + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let access = Secret::from("made-up");
     http.forwarder().forward(endpoint, request, &access).await
 }
@@ -37,7 +42,7 @@ async fn a_request_goes_to_the_endpoint_as_it_is_but_for_its_authorization() {
     let request = Request::put("https://elsewhere.example/other?key=made-up-key")
         .header("authorization", "Bearer made-up-key")
         .header("x-b", "3")
-        .body("made-up body".to_owned());
+        .body(Full::from("made-up body"));
     let http = HttpClient::default();
     let response = forward(&http, &endpoint, request.unwrap());
     let response = response.await.unwrap();
@@ -60,13 +65,30 @@ async fn a_request_goes_to_the_endpoint_as_it_is_but_for_its_authorization() {
 }
 
 #[tokio::test]
+async fn a_body_without_a_length_is_sent_with_each_method() {
+    for method in ["GET", "HEAD", "POST", "DELETE"] {
+        let (endpoint, seen) = serve(answer("200 OK", "", "")).await;
+        let (sender, body) = Channel::<Bytes>::new(1);
+        let request = Request::builder().method(method).body(body).unwrap();
+        let http = HttpClient::default();
+        forward(&http, &endpoint, request).await.unwrap();
+        let seen = seen.await.unwrap().to_ascii_lowercase();
+        assert!(
+            seen.contains("\r\ntransfer-encoding: chunked\r\n"),
+            "{seen}"
+        );
+        drop(sender);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_and_a_coding_are_returned_as_they_are() {
     for (status, header) in [
         ("302 Found", "Location: /x\r\n"),
         ("200 OK", "Content-Encoding: gzip\r\n"),
     ] {
         let (endpoint, _seen) = serve(answer(status, header, "x")).await;
-        let request = Request::new(String::new());
+        let request = Request::new(Full::default());
         let http = HttpClient::default();
         let response = forward(&http, &endpoint, request);
         let response = response.await.unwrap();
@@ -80,7 +102,7 @@ async fn a_body_that_is_cut_off_is_an_error_after_what_came() {
     let cut_off = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody".to_vec();
     let (endpoint, _seen) = serve(cut_off).await;
     let http = HttpClient::default();
-    let response = forward(&http, &endpoint, Request::new(String::new()));
+    let response = forward(&http, &endpoint, Request::new(Full::default()));
     let (body, ended) = read(response.await.unwrap().into_body()).await;
     let error = ended.unwrap_err();
     assert_eq!(body, b"body");
@@ -97,7 +119,7 @@ async fn nothing_is_sent_through_a_proxy_that_could_read_the_token() {
         .build()
         .unwrap();
     let endpoint = SecureUrl::known("https://api.example/v1");
-    let request = Request::new(String::new());
+    let request = Request::new(Full::default());
     let error = forward(&http, &endpoint, request).await;
     let error = error.unwrap_err();
     assert!(error.to_string().contains("a made-up reason"), "{error}");
@@ -108,7 +130,7 @@ async fn nothing_is_sent_through_a_proxy_that_could_read_the_token() {
 fn a_request_outside_a_runtime_is_an_error_and_no_panic() {
     let endpoint = SecureUrl::known("https://api.example/v1");
     let http = HttpClient::default();
-    let sent = pin!(forward(&http, &endpoint, Request::new(String::new())));
+    let sent = pin!(forward(&http, &endpoint, Request::new(Full::default())));
     let Poll::Ready(Err(error)) = sent.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("it waits for a runtime that is not there");
     };
