@@ -239,7 +239,8 @@ fn an_api_that_hangs_is_a_timeout_and_one_that_is_not_there_a_bad_gateway() {
     let response = proxy.send(chat("qwen", false));
     response.assert_refused(504, "timeout", "may have carried out the request");
     user.kit.qwen().fault(Operation::Chat, Fault::reset());
-    let response = proxy.send(chat("qwen", false));
+    let patient = Proxy::start(&user, &["qwen"]);
+    let response = patient.send(chat("qwen", false));
     response.assert_refused(502, "response_lost", "check that before you send it again");
     // Neither was sent twice.
     assert_eq!(user.kit.qwen().counters().faults, 2);
