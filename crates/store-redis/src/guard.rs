@@ -1,0 +1,216 @@
+//! One session under its lease.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
+use llm_auth_core::{OAuthToken, Result, SessionKey};
+use tokio::runtime::Handle;
+
+use crate::random;
+use crate::row;
+use crate::scripts::{self, Call, Claim, Next, Outcome, Reply};
+use crate::store::Inner;
+
+/// A lease that may be held, and is released when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    store: Arc<Inner>,
+    name: String,
+    /// Random: after a failover, the server may give out a fencing number again.
+    holder: String,
+    may_hold: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct RedisGuard {
+    hold: Hold,
+    session: SessionKey,
+    claim: Claim,
+    /// What the lease was taken with, for the first `load`.
+    first: Option<Result<Option<OAuthToken>>>,
+    /// The session of the claim's revision; `None` without a readable one.
+    before: Option<OAuthToken>,
+    lease: Lease,
+    /// A save whose reply did not come: it is tried again as the same revision.
+    tried: Option<(String, OAuthToken)>,
+}
+
+impl Hold {
+    pub(crate) fn new(store: &Arc<Inner>, name: &str) -> Result<Self> {
+        Ok(Self {
+            store: Arc::clone(store),
+            name: name.to_owned(),
+            holder: random::id()?,
+            may_hold: false,
+        })
+    }
+
+    pub(crate) fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    /// From now on it may be held, although no reply says so.
+    pub(crate) fn asks(&mut self) {
+        self.may_hold = true;
+    }
+
+    pub(crate) fn has_nothing(&mut self) {
+        self.may_hold = false;
+    }
+
+    pub(crate) async fn release(mut self) {
+        self.may_hold = false;
+        release(&self.store, &self.name, &self.holder).await;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !self.may_hold {
+            return;
+        }
+        // Without a runtime, the lease ends by itself.
+        if let Ok(runtime) = Handle::try_current() {
+            let (store, name) = (Arc::clone(&self.store), self.name.clone());
+            let holder = self.holder.clone();
+            runtime.spawn(async move { release(&store, &name, &holder).await });
+        }
+    }
+}
+
+async fn release(store: &Inner, name: &str, holder: &str) {
+    if let Err(error) = store.call(name, &scripts::release(name, holder)).await {
+        tracing::debug!(%error, "a lease is not released, and ends by itself");
+    }
+}
+
+impl RedisGuard {
+    /// Under a lease that was just taken.
+    pub(crate) fn new(hold: Hold, session: &SessionKey, reply: Reply, lease: Lease) -> Self {
+        let first = hold.store.session(&reply.row, session, &hold.name);
+        Self {
+            session: session.clone(),
+            claim: Claim {
+                holder: hold.holder.clone(),
+                fence: reply.fence,
+                revision: reply.row.revision,
+            },
+            before: first.as_ref().ok().cloned().flatten(),
+            first: Some(first),
+            lease,
+            tried: None,
+            hold,
+        }
+    }
+
+    async fn call(&self, call: &Call) -> Result<()> {
+        let (store, name) = (&self.hold.store, &self.hold.name);
+        let replied = store.call(name, call).await;
+        let reply = replied.map_err(|error| error.with_session(&self.session))?;
+        match reply.outcome {
+            Outcome::Done => Ok(()),
+            _ => Err(store
+                .connections
+                .site
+                .lost(name)
+                .with_session(&self.session)),
+        }
+    }
+
+    /// Extends the lease, and stores the same tokens with other records.
+    async fn note(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        let (store, name) = (&self.hold.store, &self.hold.name);
+        let data = stored.map(|stored| row::data(stored, store.keys.as_ref(), name));
+        let call = scripts::note(name, &self.claim, store.lease, data.transpose()?);
+        let (request, length) = (LeaseRequest::now(), store.lease);
+        self.call(&call).await?;
+        self.lease = request.granted(length);
+        if stored.is_some() {
+            self.first = None;
+            self.before = stored.cloned();
+        }
+        Ok(())
+    }
+
+    async fn set(&mut self, token: &OAuthToken, is_last: bool) -> Result<()> {
+        let before = self.before.as_ref();
+        let is_new = before.is_none_or(|before| !before.has_same_tokens(token));
+        let next = match self.tried.take() {
+            Some((next, tried)) if tried == *token => next,
+            _ => random::id()?,
+        };
+        let (store, name) = (&self.hold.store, &self.hold.name);
+        let data = row::data(token, store.keys.as_ref(), name)?;
+        let to = match is_new {
+            true => Next::Revision(&next),
+            false => Next::Same,
+        };
+        let call = scripts::save(name, &self.claim, to, is_last, Some(data));
+        if let Err(error) = self.call(&call).await {
+            self.tried = is_new.then(|| (next, token.clone()));
+            return Err(error);
+        }
+        if is_new {
+            self.claim.revision = next;
+        }
+        self.before = Some(token.clone());
+        self.first = None;
+        if is_last {
+            self.hold.has_nothing();
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl StoreGuard for RedisGuard {
+    async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        if let Some(first) = self.first.take() {
+            return first;
+        }
+        let (store, name) = (&self.hold.store, &self.hold.name);
+        let row = store.row(name).await?;
+        let loaded = store.session(&row, &self.session, name);
+        // What is written from now on follows what the caller sees now.
+        self.before = loaded.as_ref().ok().cloned().flatten();
+        self.claim.revision = row.revision;
+        loaded
+    }
+
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        self.note(stored).await
+    }
+
+    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        self.set(token, false).await
+    }
+
+    async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
+        self.set(token, true).await
+    }
+
+    async fn extend(&mut self) -> Result<()> {
+        self.note(None).await
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        Some(self.lease)
+    }
+
+    async fn remove(&mut self) -> Result<()> {
+        let next = random::id()?;
+        let name = &self.hold.name;
+        let call = scripts::save(name, &self.claim, Next::Revision(&next), false, None);
+        self.call(&call).await?;
+        self.claim.revision = next;
+        (self.before, self.first) = (None, None);
+        Ok(())
+    }
+
+    async fn release(self: Box<Self>) {
+        if self.hold.may_hold {
+            self.hold.release().await;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+-- ARGV: holder.
+if holder == ARGV[1] then release() end
+return reply('done')

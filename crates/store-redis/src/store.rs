@@ -1,0 +1,256 @@
+//! The store: reads, takes leases, and lists.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use llm_auth_core::store::{LeaseRequest, StoreGuard};
+use llm_auth_core::{OAuthToken, Result, SessionKey, TokenStore};
+
+use crate::builder::RedisStoreBuilder;
+use crate::connection::Connections;
+use crate::guard::{Hold, RedisGuard};
+use crate::names;
+use crate::queue::{Pauses, Queue};
+use crate::random;
+use crate::row::Row;
+use crate::scripts::{self, Call, Outcome, Reply};
+use crate::seal::SealingKeys;
+use crate::server::ServerReport;
+
+/// Sessions in Redis, for many hosts: a refresh is sent once for all of them.
+///
+/// Clones share their connections. See the [crate](crate) for what Redis can promise.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run() -> llm_auth_store_redis::Result<()> {
+/// use llm_auth_store_redis::{RedisStore, SessionKey, TokenStore as _};
+///
+/// let store = RedisStore::builder("redis://127.0.0.1:6379").connect().await?;
+/// let session = store.load(&SessionKey::new("qwen", "work")).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RedisStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) connections: Connections,
+    pub(crate) prefix: String,
+    pub(crate) keys: Option<SealingKeys>,
+    /// From the lock to `prepare`.
+    pub(crate) first_lease: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) wait: Duration,
+    pub(crate) queue: Queue,
+}
+
+/// How a lease is asked for.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Wait,
+    /// Until other tokens are stored.
+    WaitFor(&'a OAuthToken),
+    Seize,
+}
+
+impl RedisStore {
+    /// Of the server at this address: `redis://[user:password@]host[:port][/database]`, or `rediss://`
+    /// for TLS. More addresses make it a [cluster](RedisStoreBuilder::cluster) or are
+    /// [sentinels](RedisStoreBuilder::sentinel).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_redis::RedisStore;
+    ///
+    /// let store = RedisStore::builder("rediss://agents:made-up@redis.example:6379/2").build()?;
+    /// assert_eq!(store.describe(), "the Redis server redis.example:6379 (database 2)");
+    /// # Ok::<(), llm_auth_store_redis::Error>(())
+    /// ```
+    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url.into())
+    }
+
+    /// The server in words, without the user and the password.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_redis::RedisStore;
+    ///
+    /// let store = RedisStore::builder("redis://:made-up@localhost:7000").build()?;
+    /// assert_eq!(store.describe(), "the Redis server localhost:7000");
+    /// # Ok::<(), llm_auth_store_redis::Error>(())
+    /// ```
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.inner.connections.site.to_string()
+    }
+
+    /// What the server reports of itself now.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it cannot be reached, or is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run() -> llm_auth_store_redis::Result<()> {
+    /// use llm_auth_store_redis::{Durability, RedisStore};
+    ///
+    /// let store = RedisStore::builder("redis://127.0.0.1:6379").connect().await?;
+    /// assert_eq!(store.server().await?.durability, Durability::PowerCut);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn server(&self) -> Result<ServerReport> {
+        self.inner.connections.report().await
+    }
+}
+
+impl Inner {
+    pub(crate) fn name(&self, session: &SessionKey) -> String {
+        names::key(&self.prefix, session)
+    }
+
+    pub(crate) async fn call(&self, name: &str, call: &Call) -> Result<Reply> {
+        let value = self.connections.call(name, call).await?;
+        Reply::read(value, &self.connections.site, name)
+    }
+
+    /// The row, without its lease.
+    pub(crate) async fn row(&self, name: &str) -> Result<Row> {
+        let value = self.connections.command(name, &Row::command(name)).await?;
+        Row::read(value, &self.connections.site, name)
+    }
+
+    pub(crate) fn session(
+        &self,
+        row: &Row,
+        session: &SessionKey,
+        name: &str,
+    ) -> Result<Option<OAuthToken>> {
+        row.session(self.keys.as_ref(), session, &self.connections.site, name)
+    }
+
+    async fn lease(
+        self: &Arc<Self>,
+        session: &SessionKey,
+        way: Way<'_>,
+    ) -> Result<Option<RedisGuard>> {
+        let (name, began) = (self.name(session), Instant::now());
+        let site = &self.connections.site;
+        let busy = |left| site.busy(&name, self.wait, left);
+        // A seizure waits for no one.
+        let _turn = match way {
+            Way::Seize => None,
+            _ => {
+                let turn = tokio::time::timeout(self.wait, self.queue.turn(&name)).await;
+                Some(turn.map_err(|_elapsed| busy(Duration::ZERO).with_session(session))?)
+            }
+        };
+        let (mut hold, mut pauses) = (Hold::new(self, &name)?, Pauses::default());
+        let seized = match way {
+            Way::Seize => Some(random::id()?),
+            _ => None,
+        };
+        let mut known: Option<String> = None;
+        loop {
+            let call = match &seized {
+                Some(revision) => scripts::seize(&name, hold.holder(), self.first_lease, revision),
+                None => scripts::take(&name, hold.holder(), self.first_lease, known.as_deref()),
+            };
+            let request = LeaseRequest::now();
+            hold.asks();
+            let reply = self.call(&name, &call).await?;
+            let is_other = || match way {
+                Way::WaitFor(seen) => match self.session(&reply.row, session, &name) {
+                    Ok(stored) => stored.is_none_or(|stored| !stored.has_same_tokens(seen)),
+                    // The caller sees it under the lock.
+                    Err(_unreadable) => false,
+                },
+                _ => false,
+            };
+            match reply.outcome {
+                Outcome::Taken if is_other() => {
+                    hold.release().await;
+                    return Ok(None);
+                }
+                Outcome::Taken => {
+                    let lease = request.granted(self.first_lease);
+                    return Ok(Some(RedisGuard::new(hold, session, reply, lease)));
+                }
+                Outcome::Changed => {
+                    hold.has_nothing();
+                    return Ok(None);
+                }
+                _ => hold.has_nothing(),
+            }
+            if is_other() {
+                return Ok(None);
+            }
+            if let Way::WaitFor(_) = way {
+                known = Some(reply.row.revision.clone());
+            }
+            if began.elapsed() >= self.wait {
+                return Err(busy(reply.left).with_session(session));
+            }
+            tokio::time::sleep(pauses.next(reply.left)).await;
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for RedisStore {
+    async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+        let name = self.inner.name(key);
+        let row = self.inner.row(&name).await?;
+        self.inner.session(&row, key, &name)
+    }
+
+    async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        given(self.inner.lease(key, Way::Wait).await, self, key)
+    }
+
+    async fn lock_unless_changed(
+        &self,
+        key: &SessionKey,
+        known: &OAuthToken,
+    ) -> Result<Option<Box<dyn StoreGuard>>> {
+        let leased = self.inner.lease(key, Way::WaitFor(known)).await?;
+        Ok(leased.map(|guard| Box::new(guard) as Box<dyn StoreGuard>))
+    }
+
+    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        given(self.inner.lease(key, Way::Seize).await, self, key)
+    }
+
+    /// True: a replica that is promoted may not have the last writes.
+    fn may_lose_saves(&self) -> bool {
+        true
+    }
+
+    fn location(&self, key: &SessionKey) -> String {
+        let name = self.inner.name(key);
+        format!("{} ({name})", self.inner.connections.site)
+    }
+}
+
+fn given(
+    leased: Result<Option<RedisGuard>>,
+    store: &RedisStore,
+    key: &SessionKey,
+) -> Result<Box<dyn StoreGuard>> {
+    match leased? {
+        Some(guard) => Ok(Box::new(guard)),
+        // Only a caller that waits for other tokens gets nothing.
+        None => Err(store.inner.connections.site.lost(&store.inner.name(key))),
+    }
+}
