@@ -1,0 +1,14 @@
+//! The store over real servers: Postgres, and PgBouncer in front of it.
+#![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests; one that is skipped prints its name"
+)]
+
+mod cable;
+mod cluster;
+mod contract;
+mod pooler;
+mod support;
