@@ -66,7 +66,6 @@ impl PostgresStore {
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
     pub fn builder(url: &str) -> PostgresStoreBuilder {
         PostgresStoreBuilder::new(url)
     }
@@ -104,14 +103,24 @@ impl PostgresStore {
     ) -> Result<Option<Box<dyn StoreGuard>>> {
         let until = Instant::now() + self.shared.patience;
         let turn = self.shared.turn(key);
-        let left = until.saturating_duration_since(Instant::now());
-        let Some(_turn) = runtime::within(left, turn.lock_owned()).await? else {
-            return Err(self.busy());
+        let (_turn, mut seen) = match Arc::clone(&turn).try_lock_owned() {
+            Ok(turn) => (turn, None),
+            Err(_taken) => {
+                let Some(turn) = runtime::within(self.shared.patience, turn.lock_owned()).await?
+                else {
+                    return Err(self.busy());
+                };
+                // What those before have waited for may be enough.
+                (turn, Some(self.read(key).await?))
+            }
         };
         loop {
-            let mut stored = match self.take(key, false).await? {
-                Ok(guard) => return Ok(Some(guard)),
-                Err(stored) => stored,
+            let mut stored = match seen.take() {
+                Some(stored) => stored,
+                None => match self.take(key, false).await? {
+                    Ok(guard) => return Ok(Some(guard)),
+                    Err(stored) => stored,
+                },
             };
             let mut pause = PAUSES.0;
             loop {

@@ -1,10 +1,11 @@
 //! A server of Postgres of its own, on a free port.
 
-use std::os::unix::fs::chown;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use llm_auth_store_postgres::{PostgresStore, PostgresStoreBuilder};
 use tempfile::TempDir;
@@ -26,6 +27,16 @@ pub(crate) struct Place {
     pub(crate) port: u16,
     pub(crate) schema: String,
 }
+
+/// The certificate of all servers here, for `localhost`, and its key.
+static CERTIFICATE: LazyLock<(String, String)> = LazyLock::new(|| {
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+});
+
+/// What clients trust.
+pub(crate) static CA: LazyLock<String> = LazyLock::new(|| CERTIFICATE.0.clone());
 
 /// The server that tests share which do not stop it; `None` if it is not installed.
 pub(crate) fn shared() -> Option<Place> {
@@ -71,6 +82,17 @@ impl Cluster {
             "{}",
             String::from_utf8_lossy(&made.stderr)
         );
+        for (name, text) in [
+            ("server.crt", &CERTIFICATE.0),
+            ("server.key", &CERTIFICATE.1),
+        ] {
+            let path = directory.path().join("data").join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = user() {
+                chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
         let mut cluster = Self {
             port: 0,
             pg_ctl,
@@ -99,7 +121,7 @@ impl Cluster {
         start.arg("-D").arg(&data).arg("-l").arg(&log);
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-             -c wal_writer_delay=10s -c autovacuum=off",
+             -c wal_writer_delay=10s -c autovacuum=off -c ssl=on -c max_connections=300",
             self.port
         );
         start

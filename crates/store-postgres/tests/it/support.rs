@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use llm_auth_core::store::RefreshRecord;
 use llm_auth_core::{OAuthToken, SessionKey, Timestamp};
 
 /// A test that cannot run here prints its name; with `CI` set it fails.
@@ -97,4 +98,13 @@ pub(crate) fn session(number: usize) -> OAuthToken {
     );
     token.refresh = Some(format!("made-up-refresh-{number}").into());
     token
+}
+
+/// The same session with the record of a refresh that has begun.
+pub(crate) fn noted(session: &OAuthToken) -> OAuthToken {
+    let mut noted = session.clone();
+    let refresh = session.refresh.as_ref().unwrap().fingerprint();
+    let record = RefreshRecord::new(refresh, Timestamp::from_unix_millis(1_790_000_000_000));
+    noted.metadata.in_progress = Some(Box::new(record));
+    noted
 }
