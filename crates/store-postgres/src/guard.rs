@@ -1,6 +1,7 @@
 //! The lease of one session. See decision 0061.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
@@ -10,6 +11,9 @@ use crate::row::{Sealed, Stored};
 use crate::runtime;
 use crate::shared::{FOR_A_REQUEST, Shared};
 use crate::statements::Save;
+
+/// Between two tries to release a lease.
+const RELEASE_PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) struct PostgresGuard {
     shared: Arc<Shared>,
@@ -121,17 +125,35 @@ impl PostgresGuard {
         }
     }
 
-    /// Lets the lease go, in the background if the result is dropped.
+    /// Lets the lease go. If the database is away just now, it is tried again in the background until
+    /// the lease has ended, so that no one waits for it longer than for the database.
     fn let_go(&mut self) -> impl Future<Output = Result<()>> + Send + 'static {
         let is_held = std::mem::replace(&mut self.is_held, false);
         let (shared, key) = (Arc::clone(&self.shared), self.key.clone());
-        let (fence, holder) = (self.fence, self.holder);
+        let (fence, holder, lease) = (self.fence, self.holder, self.lease);
         async move {
-            if is_held {
-                let target = shared.target(&key, (fence, &holder));
-                shared.statements.release(target).await?;
-                shared.released.notify_waiters();
+            if !is_held {
+                return Ok(());
             }
+            let release = async move || {
+                let target = shared.target(&key, (fence, &holder));
+                let released = shared.statements.release(target).await;
+                shared.released.notify_waiters();
+                released
+            };
+            let Err(error) = release().await else {
+                return Ok(());
+            };
+            tracing::debug!(%error, "a lease could not be released");
+            let again = async move {
+                while !lease.remaining().is_zero() {
+                    tokio::time::sleep(RELEASE_PAUSE).await;
+                    if release().await.is_ok() {
+                        break;
+                    }
+                }
+            };
+            drop(tokio::spawn(again));
             Ok(())
         }
     }

@@ -121,7 +121,8 @@ impl Cluster {
         start.arg("-D").arg(&data).arg("-l").arg(&log);
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-             -c wal_writer_delay=10s -c autovacuum=off -c ssl=on -c max_connections=300",
+             -c wal_writer_delay=10s -c autovacuum=off -c ssl=on -c max_connections=300 \
+             -c recovery_init_sync_method=syncfs",
             self.port
         );
         start

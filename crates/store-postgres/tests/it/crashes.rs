@@ -14,6 +14,7 @@ async fn each_statement_of_a_refresh_may_break_before_or_after_it_is_executed() 
     let Some(place) = cluster::shared() else {
         return;
     };
+
     let vendor = Vendor::start().await;
     let cable = Cable::to(place.port);
     let store = place.at(cable.port).builder().connect().await.unwrap();
@@ -105,6 +106,7 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
     assert!(store.load(&key("a")).await.unwrap().is_none());
 
     // The server crashes while a response is under way.
+
     let vendor = Vendor::start().await;
     vendor.sign_in(store.clone(), "b").await;
     let shared = Arc::new(Mutex::new(cluster));
@@ -117,6 +119,7 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
     let error = manager.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store, "{error}");
     shared.lock().unwrap().start();
+    eprintln!("{:?} started", std::time::Instant::now());
     let token = manager.token().await.unwrap();
     assert_eq!(vendor.refreshes(), 1);
     let found = store.load(&key("b")).await.unwrap().unwrap();
