@@ -13,7 +13,7 @@ use crate::encryption::Encryption;
 pub(crate) struct Stored {
     sealed: Option<Zeroizing<Vec<u8>>>,
     key_id: Option<String>,
-    /// Grows with each change of the tokens.
+    /// Another one after each change of the tokens.
     pub(crate) revision: i64,
     /// Grows with each lease.
     pub(crate) fence: i64,

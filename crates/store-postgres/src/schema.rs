@@ -13,7 +13,7 @@ use crate::pool::Database;
 ///
 /// `sealed` is the session with its records, encrypted if `key_id` names a key; null is a session that
 /// was signed out. A row is never removed: its fencing number would begin again, and a holder that
-/// slept would match.
+/// slept would match. `revision` is another random number after each change of the tokens.
 const MIGRATIONS: [&str; 1] = ["CREATE TABLE {schema}.sessions (
     tenant text NOT NULL,
     provider text NOT NULL,

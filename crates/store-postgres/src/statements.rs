@@ -24,6 +24,10 @@ const THIS: &str = "s.tenant = $1 AND s.provider = $2 AND s.account = $3";
 /// twice, so the holder's own number is compared too.
 const MINE: &str = "s.fence = $4 AND s.holder = $5";
 
+/// The name of other tokens than those before. Random, because a server that lost writes in a failover
+/// would count them again.
+const ANOTHER: &str = "('x' || md5(random()::text || clock_timestamp()::text))::bit(64)::bigint";
+
 const LEASE_LEFT: &str =
     "coalesce(greatest(extract(epoch FROM s.lease_until - now()), 0), 0)::float8";
 
@@ -65,8 +69,8 @@ impl Statements {
         let take = |revision: &str, condition: &str| {
             format!(
                 "WITH taken AS (INSERT INTO {table} AS s \
-                 (tenant, provider, account, fence, holder, lease_until) \
-                 VALUES ($1, $2, $3, 1, $4, now() + $5 * interval '1 second') \
+                 (tenant, provider, account, revision, fence, holder, lease_until) \
+                 VALUES ($1, $2, $3, {ANOTHER}, 1, $4, now() + $5 * interval '1 second') \
                  ON CONFLICT (tenant, provider, account) DO UPDATE SET fence = s.fence + 1, \
                  holder = $4, lease_until = now() + $5 * interval '1 second'{revision} \
                  {condition} RETURNING {columns}) \
@@ -89,21 +93,21 @@ impl Statements {
                 "",
                 "WHERE s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4",
             ),
-            seize: take(", revision = s.revision + 1", ""),
+            seize: take(&format!(", revision = {ANOTHER}"), ""),
             extend: update(lasts, &still_mine),
             prepare: update(&format!("{lasts}, sealed = $8, key_id = $9"), &still_mine),
             // A successor whose lease is over is stored if no other one is; a record is not.
             save: update(
                 &format!(
                     "sealed = $8, key_id = $9, changed_at = now(), \
-                     revision = s.revision + CASE WHEN $6 THEN 1 ELSE 0 END, \
+                     revision = CASE WHEN $6 THEN {ANOTHER} ELSE s.revision END, \
                      holder = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.holder END, \
                      lease_until = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.lease_until END"
                 ),
                 &format!("(({still_mine}) OR ($6 AND (({MINE}) OR s.revision = $7)))"),
             ),
             remove: update(
-                "sealed = NULL, key_id = NULL, revision = s.revision + 1, changed_at = now()",
+                &format!("sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now()"),
                 MINE,
             ),
             release: format!(

@@ -111,6 +111,27 @@ async fn a_fencing_number_that_a_failover_gives_out_twice_opens_nothing() {
 }
 
 #[tokio::test]
+async fn a_change_that_a_failover_has_lost_opens_nothing_when_it_is_made_again() {
+    let Some(place) = cluster::shared() else {
+        return;
+    };
+    let (store, _) = sleeper(&place).await;
+    let change = async |number: usize| {
+        let mut guard = store.seize(&key("a")).await.unwrap();
+        guard.finish(&session(number)).await.unwrap();
+    };
+    place.sql("CREATE TABLE {}.before AS SELECT * FROM {}.sessions");
+    change(5).await;
+    let mut sleeper = store.lock(&key("a")).await.unwrap();
+    // A server without those writes takes over, and others write as much.
+    place.sql("DELETE FROM {}.sessions; INSERT INTO {}.sessions SELECT * FROM {}.before");
+    change(7).await;
+    let error = sleeper.finish(&session(6)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LeaseLost, "{error}");
+    assert!(stored(&store).await.has_same_tokens(&session(7)));
+}
+
+#[tokio::test]
 async fn a_lease_lasts_for_ten_seconds_and_for_thirty_once_a_request_is_prepared() {
     let Some(place) = cluster::shared() else {
         return;
