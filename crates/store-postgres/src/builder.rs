@@ -80,7 +80,7 @@ impl PostgresStoreBuilder {
     }
 
     /// Encrypts the sessions. The provider, the account and the times stay in clear. Default: sessions
-    /// are stored as JSON, and whoever reads the database, its backups or its replication reads them.
+    /// are stored as JSON, which the database, its backups and its replication then contain.
     #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);

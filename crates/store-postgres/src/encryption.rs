@@ -184,7 +184,8 @@ impl Key {
         }
         let unusable = |_source| Error::new(ErrorKind::System, "cannot use the key");
         let unbound = aead::UnboundKey::new(&aead::AES_256_GCM, key).map_err(unusable)?;
-        // Tells another key of the same name from a session that was changed.
+        // By it another key of the same name differs from a session that was changed.
+        // See decision 0062.
         let tag = hmac::sign(
             &hmac::Key::new(hmac::HMAC_SHA256, key),
             b"llm-auth-store-postgres: fingerprint of a key",
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_of_the_same_name_is_told_from_a_changed_session() {
+    fn another_key_of_the_same_name_is_not_taken_for_a_changed_session() {
         let (right, wrong) = ([1; 32], [2; 32]);
         let encryption = Encryption::new("k", &right).unwrap();
         let sealed = encryption.seal("", &key("a"), b"made-up".to_vec()).unwrap();

@@ -1,4 +1,4 @@
-//! The lease of one session. See decision 0061.
+//! The lease of one session. See decisions 0061 and 0062.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The statements on the table of the sessions. Each is one transaction and one round trip, decides
 //! alone by the clock of the database, and may be executed again if its response was lost.
+//!
+//! See decision 0062.
 
 use std::time::Duration;
 
