@@ -66,11 +66,8 @@ pub(crate) fn of_database(error: &tokio_postgres::Error, place: &str) -> Failure
         "53300" => "the server accepts no more connections: lower `max_connections` of the \
                     programs, or use a pooler"
             .to_owned(),
-        // The text of a trigger, or of a value that was refused, may quote the value.
-        code if code.starts_with("22") || code.starts_with("23") || code.starts_with("P0") => {
-            format!("the database refused the statement (SQLSTATE {code})")
-        }
-        code => format!("{} (SQLSTATE {code})", shown(database.message())),
+        // The text of any other error may quote a value.
+        code => format!("the server refuses the statement (SQLSTATE {code}): see its log"),
     };
     Failure {
         error: Error::new(ErrorKind::Store, format!("{place}: {what}")),

@@ -133,17 +133,25 @@ async fn a_trigger_that_quotes_the_row_is_not_quoted() {
     };
     let store = place.store();
     save(&store, "a", &session(1)).await;
-    place.sql(
-        "CREATE FUNCTION {}.quote() RETURNS trigger LANGUAGE plpgsql AS \
-         $$ BEGIN RAISE EXCEPTION '%', convert_from(NEW.sealed, 'UTF8'); END $$; \
-         CREATE TRIGGER quote BEFORE UPDATE ON {}.sessions FOR EACH ROW EXECUTE FUNCTION {}.quote()",
-    );
-    let error = store.seize(&key("a")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(
-        !format!("{error:?} {error:#}").contains("made-up"),
-        "{error:?}"
-    );
+    for body in [
+        "RAISE EXCEPTION '%', convert_from(NEW.sealed, 'UTF8')",
+        "RAISE EXCEPTION '%', convert_from(NEW.sealed, 'UTF8') USING ERRCODE = 'XX123'",
+        "RETURN convert_from(NEW.sealed, 'UTF8')::int",
+    ] {
+        place.sql(&format!(
+            "CREATE OR REPLACE FUNCTION {{}}.quote() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN {body}; END $$; \
+             CREATE OR REPLACE TRIGGER quote BEFORE UPDATE ON {{}}.sessions \
+             FOR EACH ROW EXECUTE FUNCTION {{}}.quote()"
+        ));
+        let error = store.seize(&key("a")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        let text = format!("{error:?} {error:#}");
+        assert!(
+            text.contains("SQLSTATE") && !text.contains("made-up"),
+            "{text}"
+        );
+    }
     place.sql(
         "DROP TRIGGER quote ON {}.sessions; \
          ALTER TABLE {}.sessions ADD CONSTRAINT small CHECK (length(sealed) < 5) NOT VALID",
