@@ -1,0 +1,269 @@
+//! The lease of one session. See decisions 0061 and 0062.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
+use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
+
+use crate::row::{Sealed, Stored};
+use crate::runtime;
+use crate::shared::{FOR_A_REQUEST, Shared};
+use crate::statements::Save;
+
+/// Between two tries to release a lease.
+const RELEASE_PAUSE: Duration = Duration::from_millis(500);
+
+pub(crate) struct PostgresGuard {
+    shared: Arc<Shared>,
+    key: SessionKey,
+    /// Random for each lease.
+    holder: [u8; 16],
+    fence: i64,
+    /// As it was last read or stored here: if it is another one, another holder has stored a session.
+    revision: i64,
+    /// The session with that revision; `None` if there is none that can be read.
+    before: Option<OAuthToken>,
+    /// What was read when the lease was taken, for the first `load`.
+    taken: Option<Stored>,
+    lease: Lease,
+    is_held: bool,
+}
+
+impl PostgresGuard {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        key: SessionKey,
+        holder: [u8; 16],
+        stored: Stored,
+        lease: Lease,
+    ) -> Self {
+        Self {
+            before: shared.session(&key, &stored).ok().flatten(),
+            fence: stored.fence,
+            revision: stored.revision,
+            taken: Some(stored),
+            shared,
+            key,
+            holder,
+            lease,
+            is_held: true,
+        }
+    }
+
+    fn lost(&self) -> Error {
+        let message = format!(
+            "{}: another process has taken the session over: nothing was changed, try again",
+            self.shared.database.place
+        );
+        Error::new(ErrorKind::LeaseLost, message)
+    }
+
+    fn seal(&self, session: &OAuthToken) -> Result<Sealed> {
+        let shared = &self.shared;
+        Sealed::of(
+            session,
+            shared.encryption.as_ref(),
+            &shared.tenant,
+            &self.key,
+        )
+    }
+
+    /// Runs a statement to its end, even if the caller is dropped.
+    async fn run<T: Send + 'static, F>(
+        &self,
+        statement: impl FnOnce(Arc<Shared>, SessionKey, i64, [u8; 16]) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (shared, key) = (Arc::clone(&self.shared), self.key.clone());
+        runtime::run(statement(shared, key, self.fence, self.holder)).await
+    }
+
+    async fn read(&self) -> Result<Stored> {
+        self.run(|shared, key, _, _| async move { shared.read(&key).await })
+            .await
+    }
+
+    async fn store(&mut self, session: &OAuthToken, is_last: bool) -> Result<()> {
+        let before = self.before.as_ref();
+        let is_new = before.is_none_or(|before| !before.has_same_tokens(session));
+        let save = Save { is_new, is_last };
+        let (sealed, revision) = (self.seal(session)?, self.revision);
+        let saved = self
+            .run(move |shared, key, fence, holder| async move {
+                let target = shared.target(&key, (fence, &holder));
+                shared
+                    .statements
+                    .save(target, revision, &sealed, save)
+                    .await
+            })
+            .await?;
+        self.revision = match saved {
+            Some(revision) => revision,
+            // The response to an earlier try may have been lost.
+            None if is_new => self.find_stored(session).await?,
+            None => return Err(self.lost()),
+        };
+        self.taken = None;
+        self.before = Some(session.clone());
+        if is_last {
+            self.is_held = false;
+            self.shared.released.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// The revision of the session if it is stored already.
+    async fn find_stored(&self, session: &OAuthToken) -> Result<i64> {
+        let stored = self.read().await?;
+        match self.shared.session(&self.key, &stored) {
+            Ok(Some(found)) if found.has_same_tokens(session) => Ok(stored.revision),
+            _ => Err(self.lost()),
+        }
+    }
+
+    /// Lets the lease go. If the database is away just now, it is tried again in the background until
+    /// the lease has ended, so that no one waits for it longer than for the database.
+    fn let_go(&mut self) -> impl Future<Output = Result<()>> + Send + 'static {
+        let is_held = std::mem::replace(&mut self.is_held, false);
+        let (shared, key) = (Arc::clone(&self.shared), self.key.clone());
+        let (fence, holder, lease) = (self.fence, self.holder, self.lease);
+        async move {
+            if !is_held {
+                return Ok(());
+            }
+            let release = async move || {
+                let target = shared.target(&key, (fence, &holder));
+                let released = shared.statements.release(target).await;
+                shared.released.notify_waiters();
+                released
+            };
+            let Err(error) = release().await else {
+                return Ok(());
+            };
+            tracing::debug!(%error, "a lease could not be released");
+            let again = async move {
+                while !lease.remaining().is_zero() {
+                    tokio::time::sleep(RELEASE_PAUSE).await;
+                    if release().await.is_ok() {
+                        break;
+                    }
+                }
+            };
+            drop(tokio::spawn(again));
+            Ok(())
+        }
+    }
+}
+
+#[async_trait]
+impl StoreGuard for PostgresGuard {
+    async fn load(&mut self) -> Result<Option<OAuthToken>> {
+        let stored = match self.taken.take() {
+            Some(stored) => stored,
+            None => self.read().await?,
+        };
+        self.revision = stored.revision;
+        let session = self.shared.session(&self.key, &stored);
+        self.before = session.as_ref().ok().cloned().flatten();
+        session
+    }
+
+    async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+        let Some(session) = stored else {
+            return self.extend().await;
+        };
+        let request = LeaseRequest::now();
+        let (sealed, revision) = (self.seal(session)?, self.revision);
+        let is_mine = self
+            .run(move |shared, key, fence, holder| async move {
+                let target = shared.target(&key, (fence, &holder));
+                let statements = &shared.statements;
+                statements
+                    .prepare(target, revision, FOR_A_REQUEST, &sealed)
+                    .await
+            })
+            .await?;
+        if !is_mine {
+            return Err(self.lost());
+        }
+        self.lease = request.granted(FOR_A_REQUEST);
+        self.taken = None;
+        Ok(())
+    }
+
+    async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+        self.store(token, false).await
+    }
+
+    async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
+        self.store(token, true).await
+    }
+
+    async fn extend(&mut self) -> Result<()> {
+        let (request, revision) = (LeaseRequest::now(), self.revision);
+        let is_mine = self
+            .run(move |shared, key, fence, holder| async move {
+                let target = shared.target(&key, (fence, &holder));
+                shared
+                    .statements
+                    .extend(target, revision, FOR_A_REQUEST)
+                    .await
+            })
+            .await?;
+        if !is_mine {
+            return Err(self.lost());
+        }
+        self.lease = request.granted(FOR_A_REQUEST);
+        Ok(())
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        Some(self.lease)
+    }
+
+    async fn remove(&mut self) -> Result<()> {
+        let removed = self
+            .run(|shared, key, fence, holder| async move {
+                let target = shared.target(&key, (fence, &holder));
+                shared.statements.remove(target).await
+            })
+            .await?;
+        self.revision = removed.ok_or_else(|| self.lost())?;
+        self.taken = None;
+        self.before = None;
+        Ok(())
+    }
+
+    async fn release(mut self: Box<Self>) {
+        let letting_go = self.let_go();
+        if let Err(error) = runtime::run(letting_go).await {
+            tracing::debug!(%error, "a lease is not released and ends by itself");
+        }
+    }
+}
+
+impl Drop for PostgresGuard {
+    /// In the background; if that fails, the lease ends by itself.
+    fn drop(&mut self) {
+        if self.is_held
+            && let Ok(handle) = runtime::handle()
+        {
+            drop(handle.spawn(self.let_go()));
+        }
+    }
+}
+
+impl std::fmt::Debug for PostgresGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresGuard")
+            .field("key", &self.key)
+            .field("fence", &self.fence)
+            .field("revision", &self.revision)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}

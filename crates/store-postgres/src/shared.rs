@@ -1,0 +1,203 @@
+//! What the handles and the guards of one store share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use llm_auth_core::store::LeaseRequest;
+use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
+use tokio::sync::{Notify, OnceCell};
+
+use crate::encryption::Encryption;
+use crate::guard::PostgresGuard;
+use crate::pool::Database;
+use crate::row::Stored;
+use crate::schema::{self, Server};
+use crate::statements::{Statements, Target};
+
+/// A holder begins its request within that time after it has taken the lease.
+const TO_BEGIN: Duration = Duration::from_secs(10);
+
+/// From `prepare` or `extend` to the end of a request, which the HTTP client gives 20 s.
+pub(crate) const FOR_A_REQUEST: Duration = Duration::from_secs(30);
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+pub(crate) struct Shared {
+    pub(crate) database: Arc<Database>,
+    pub(crate) statements: Statements,
+    pub(crate) encryption: Option<Encryption>,
+    pub(crate) tenant: String,
+    /// The name of the schema, and the same quoted.
+    pub(crate) schema_name: String,
+    pub(crate) schema: String,
+    pub(crate) migrates: bool,
+    pub(crate) accepts_fsync_off: bool,
+    /// How long a caller waits for the lease of another holder.
+    pub(crate) patience: Duration,
+    /// The server and its tables, once they were found good.
+    pub(crate) checked: OnceCell<Server>,
+    /// Whether the server confirms a save only once a standby has it too.
+    pub(crate) survives_failover: AtomicBool,
+    /// One waiter for each session reads the table.
+    turns: Mutex<HashMap<SessionKey, Turn>>,
+    /// A lease of this store has ended.
+    pub(crate) released: Arc<Notify>,
+}
+
+impl Shared {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the builder's settings, one each"
+    )]
+    pub(crate) fn new(
+        database: Arc<Database>,
+        encryption: Option<Encryption>,
+        tenant: String,
+        schema_name: String,
+        schema: String,
+        migrates: bool,
+        accepts_fsync_off: bool,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            database,
+            statements: Statements::new(&schema),
+            encryption,
+            tenant,
+            schema_name,
+            schema,
+            migrates,
+            accepts_fsync_off,
+            patience,
+            checked: OnceCell::new(),
+            survives_failover: AtomicBool::new(false),
+            turns: Mutex::default(),
+            released: Arc::default(),
+        }
+    }
+
+    /// Looks once at the server and its tables; a failure is not kept.
+    pub(crate) async fn check(&self) -> Result<&Server> {
+        self.checked.get_or_try_init(|| self.examine()).await
+    }
+
+    async fn examine(&self) -> Result<Server> {
+        let database = &self.database;
+        let server = schema::server(database).await?;
+        if !server.fsync && !self.accepts_fsync_off {
+            let message = format!(
+                "{}: `fsync` is off, so that a power cut may lose every session: turn it on, or \
+                 call `accept_fsync_off`",
+                database.place
+            );
+            return Err(Error::new(ErrorKind::Store, message));
+        }
+        let mut version = schema::version(database, &self.schema).await?;
+        if version < schema::VERSION && self.migrates {
+            self.migrate().await?;
+            version = schema::version(database, &self.schema).await?;
+        }
+        schema::check_version(database, version)?;
+        schema::check_table(database, &self.schema).await?;
+        let has_standby = !server.standbys.trim().is_empty();
+        self.survives_failover.store(has_standby, Ordering::Release);
+        Ok(server)
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        schema::migrate(&self.database, &self.schema_name, &self.schema).await
+    }
+
+    pub(crate) fn target<'a>(&'a self, key: &'a SessionKey, lease: (i64, &'a [u8])) -> Target<'a> {
+        Target {
+            database: &self.database,
+            tenant: &self.tenant,
+            provider: key.provider(),
+            account: key.account(),
+            fence: lease.0,
+            holder: lease.1,
+        }
+    }
+
+    pub(crate) async fn read(&self, key: &SessionKey) -> Result<Stored> {
+        check_names(key)?;
+        self.check().await?;
+        self.statements.read(self.target(key, (0, &[]))).await
+    }
+
+    pub(crate) fn session(&self, key: &SessionKey, stored: &Stored) -> Result<Option<OAuthToken>> {
+        let encryption = self.encryption.as_ref();
+        stored
+            .session(encryption, &self.tenant, key)
+            .map_err(|error| self.at_place(&error))
+    }
+
+    /// Takes the lease, if it is free or by force; otherwise returns what is stored.
+    pub(crate) async fn take(
+        self: &Arc<Self>,
+        key: &SessionKey,
+        by_force: bool,
+    ) -> Result<std::result::Result<PostgresGuard, Stored>> {
+        check_names(key)?;
+        self.check().await?;
+        let mut holder = [0; 16];
+        getrandom::fill(&mut holder).map_err(|_source| {
+            Error::new(ErrorKind::System, "the system provides no random numbers")
+        })?;
+        // A caller who signs in or out may ask the vendor something before it stores the outcome.
+        let length = if by_force { FOR_A_REQUEST } else { TO_BEGIN };
+        let request = LeaseRequest::now();
+        let target = self.target(key, (0, &holder));
+        let (stored, is_taken) = self.statements.take(target, length, by_force).await?;
+        if !is_taken {
+            return Ok(Err(stored));
+        }
+        let lease = request.granted(length);
+        let shared = Arc::clone(self);
+        Ok(Ok(PostgresGuard::new(
+            shared,
+            key.clone(),
+            holder,
+            stored,
+            lease,
+        )))
+    }
+
+    /// The place in the queue of those who wait for this session.
+    pub(crate) fn turn(&self, key: &SessionKey) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(key.clone()).or_default())
+    }
+
+    pub(crate) fn at_place(&self, error: &Error) -> Error {
+        let message = format!("{}: {}", self.database.place, error.message());
+        Error::new(error.kind(), message)
+    }
+}
+
+/// Postgres has no text with that character.
+fn check_names(key: &SessionKey) -> Result<()> {
+    if [key.provider(), key.account()]
+        .iter()
+        .any(|name| name.contains('\0'))
+    {
+        let message = "the name of the account has a character that Postgres cannot store (NUL): \
+                       use another name";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(())
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("database", &self.database)
+            .field("encryption", &self.encryption)
+            .field("tenant", &self.tenant)
+            .field("schema", &self.schema_name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,264 @@
+//! The statements on the table of the sessions. Each is one transaction and one round trip, decides
+//! alone by the clock of the database, and may be executed again if its response was lost.
+//!
+//! See decision 0062.
+
+use std::time::Duration;
+
+use llm_auth_core::Result;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use crate::errors::Failure;
+use crate::pool::{Database, Value};
+use crate::row::{Sealed, Stored};
+
+/// A commit waits for the disk, and for a synchronous standby if there is one, whatever the role or
+/// the database is set to. A setting of the statement passes any pooler.
+const DURABLE: &str = "WITH durable AS MATERIALIZED (SELECT set_config('synchronous_commit', \
+     CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' \
+     ELSE 'on' END, true) AS setting)";
+
+/// Names the session, as the first three values.
+const THIS: &str = "s.tenant = $1 AND s.provider = $2 AND s.account = $3";
+
+/// Whether the lease is that of this holder. After a failover a fencing number may be given out
+/// twice, so the holder's own number is compared too.
+const MINE: &str = "s.fence = $4 AND s.holder = $5";
+
+/// The name of other tokens than those before. Random, because a server that lost writes in a failover
+/// would count them again.
+const ANOTHER: &str = "('x' || md5(random()::text || clock_timestamp()::text))::bit(64)::bigint";
+
+const LEASE_LEFT: &str =
+    "coalesce(greatest(extract(epoch FROM s.lease_until - now()), 0), 0)::float8";
+
+pub(crate) struct Statements {
+    read: String,
+    take: String,
+    seize: String,
+    extend: String,
+    prepare: String,
+    save: String,
+    remove: String,
+    release: String,
+}
+
+/// Which session, and whose lease.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) tenant: &'a str,
+    pub(crate) provider: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) fence: i64,
+    pub(crate) holder: &'a [u8],
+}
+
+/// What a save does besides storing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Save {
+    /// The tokens are others than those that they replace.
+    pub(crate) is_new: bool,
+    /// The lease is given back.
+    pub(crate) is_last: bool,
+}
+
+impl Statements {
+    pub(crate) fn new(schema: &str) -> Self {
+        let table = format!("{schema}.sessions");
+        let columns = "s.sealed, s.key_id, s.revision, s.fence";
+        let take = |revision: &str, condition: &str| {
+            format!(
+                "WITH taken AS (INSERT INTO {table} AS s \
+                 (tenant, provider, account, revision, fence, holder, lease_until) \
+                 VALUES ($1, $2, $3, {ANOTHER}, 1, $4, now() + $5 * interval '1 second') \
+                 ON CONFLICT (tenant, provider, account) DO UPDATE SET fence = s.fence + 1, \
+                 holder = $4, lease_until = now() + $5 * interval '1 second'{revision} \
+                 {condition} RETURNING {columns}) \
+                 SELECT sealed, key_id, revision, fence, 0::float8, true FROM taken \
+                 UNION ALL SELECT {columns}, {LEASE_LEFT}, false FROM {table} AS s \
+                 WHERE {THIS} AND NOT EXISTS (SELECT FROM taken)"
+            )
+        };
+        let update = |set: &str, condition: &str| {
+            format!(
+                "{DURABLE} UPDATE {table} AS s SET {set} FROM durable \
+                 WHERE durable.setting IS NOT NULL AND {THIS} AND {condition} RETURNING s.revision"
+            )
+        };
+        let lasts = "lease_until = now() + $6 * interval '1 second', changed_at = now()";
+        let still_mine = format!("{MINE} AND s.lease_until > now() AND s.revision = $7");
+        Self {
+            read: format!("SELECT {columns}, {LEASE_LEFT} FROM {table} AS s WHERE {THIS}"),
+            take: take(
+                "",
+                "WHERE s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4",
+            ),
+            seize: take(&format!(", revision = {ANOTHER}"), ""),
+            extend: update(lasts, &still_mine),
+            prepare: update(&format!("{lasts}, sealed = $8, key_id = $9"), &still_mine),
+            // A successor whose lease is over is stored if no other one is; a record is not.
+            save: update(
+                &format!(
+                    "sealed = $8, key_id = $9, changed_at = now(), \
+                     revision = CASE WHEN $6 THEN {ANOTHER} ELSE s.revision END, \
+                     holder = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.holder END, \
+                     lease_until = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.lease_until END"
+                ),
+                &format!("(({still_mine}) OR ($6 AND (({MINE}) OR s.revision = $7)))"),
+            ),
+            remove: update(
+                &format!("sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now()"),
+                MINE,
+            ),
+            release: format!(
+                "UPDATE {table} AS s SET holder = NULL, lease_until = NULL WHERE {THIS} AND {MINE}"
+            ),
+        }
+    }
+
+    pub(crate) async fn read(&self, target: Target<'_>) -> Result<Stored> {
+        let rows = target.database.query(&self.read, &target.name()).await?;
+        rows.first()
+            .map_or_else(|| Ok(Stored::default()), Stored::read)
+    }
+
+    /// Takes the lease if it is free, or by force. Returns what is stored, and whether it was taken.
+    pub(crate) async fn take(
+        &self,
+        target: Target<'_>,
+        length: Duration,
+        by_force: bool,
+    ) -> Result<(Stored, bool)> {
+        let [tenant, provider, account] = target.name();
+        let seconds = length.as_secs_f64();
+        let values = [
+            tenant,
+            provider,
+            account,
+            (&target.holder, Type::BYTEA),
+            (&seconds, Type::FLOAT8),
+        ];
+        let sql = match by_force {
+            true => &self.seize,
+            false => &self.take,
+        };
+        let rows = target.database.query(sql, &values).await?;
+        let Some(row) = rows.first() else {
+            // Another process has made the row, and taken it, since this statement began.
+            return Ok((Stored::default(), false));
+        };
+        Ok((Stored::read(row)?, row.try_get(5).unwrap_or(false)))
+    }
+
+    /// Whether the lease now lasts for `length`.
+    pub(crate) async fn extend(
+        &self,
+        target: Target<'_>,
+        revision: i64,
+        length: Duration,
+    ) -> Result<bool> {
+        let seconds = length.as_secs_f64();
+        let [tenant, provider, account] = target.name();
+        let [fence, holder] = target.lease();
+        let values = [
+            tenant,
+            provider,
+            account,
+            fence,
+            holder,
+            (&seconds, Type::FLOAT8),
+            (&revision, Type::INT8),
+        ];
+        let rows = target.database.query(&self.extend, &values).await?;
+        Ok(!rows.is_empty())
+    }
+
+    /// As [`extend`](Self::extend), with a record in the session.
+    pub(crate) async fn prepare(
+        &self,
+        target: Target<'_>,
+        revision: i64,
+        length: Duration,
+        session: &Sealed,
+    ) -> Result<bool> {
+        let seconds = length.as_secs_f64();
+        let [tenant, provider, account] = target.name();
+        let [fence, holder] = target.lease();
+        let bytes = session.bytes.as_slice();
+        let values = [
+            tenant,
+            provider,
+            account,
+            fence,
+            holder,
+            (&seconds, Type::FLOAT8),
+            (&revision, Type::INT8),
+            (&bytes, Type::BYTEA),
+            (&session.key_id, Type::TEXT),
+        ];
+        let rows = target.database.query(&self.prepare, &values).await?;
+        Ok(!rows.is_empty())
+    }
+
+    /// The revision that is stored now; `None` if the session may not be replaced any more.
+    pub(crate) async fn save(
+        &self,
+        target: Target<'_>,
+        revision: i64,
+        session: &Sealed,
+        save: Save,
+    ) -> Result<Option<i64>> {
+        let [tenant, provider, account] = target.name();
+        let [fence, holder] = target.lease();
+        let bytes = session.bytes.as_slice();
+        let values = [
+            tenant,
+            provider,
+            account,
+            fence,
+            holder,
+            (&save.is_new, Type::BOOL),
+            (&revision, Type::INT8),
+            (&bytes, Type::BYTEA),
+            (&session.key_id, Type::TEXT),
+            (&save.is_last, Type::BOOL),
+        ];
+        revision_of(target.database.query(&self.save, &values).await)
+    }
+
+    /// The revision that is stored now; `None` if the lease is another holder's.
+    pub(crate) async fn remove(&self, target: Target<'_>) -> Result<Option<i64>> {
+        let [tenant, provider, account] = target.name();
+        let [fence, holder] = target.lease();
+        let values = [tenant, provider, account, fence, holder];
+        revision_of(target.database.query(&self.remove, &values).await)
+    }
+
+    pub(crate) async fn release(&self, target: Target<'_>) -> Result<()> {
+        let [tenant, provider, account] = target.name();
+        let [fence, holder] = target.lease();
+        let values = [tenant, provider, account, fence, holder];
+        let released = target.database.query(&self.release, &values).await;
+        released.map(drop).map_err(Into::into)
+    }
+}
+
+fn revision_of(rows: std::result::Result<Vec<Row>, Failure>) -> Result<Option<i64>> {
+    Ok(rows?.first().and_then(|row| row.try_get(0).ok()))
+}
+
+impl Target<'_> {
+    fn name(&self) -> [Value<'_>; 3] {
+        [
+            (&self.tenant, Type::TEXT),
+            (&self.provider, Type::TEXT),
+            (&self.account, Type::TEXT),
+        ]
+    }
+
+    fn lease(&self) -> [Value<'_>; 2] {
+        [(&self.fence, Type::INT8), (&self.holder, Type::BYTEA)]
+    }
+}

@@ -1,0 +1,229 @@
+//! A server of Postgres of its own, on a free port.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
+
+use llm_auth_store_postgres::{PostgresStore, PostgresStoreBuilder};
+use tempfile::TempDir;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use crate::support::{Watchdog, command, free_port, program, skip, test_name, user};
+
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) port: u16,
+    pg_ctl: PathBuf,
+    directory: TempDir,
+    watchdog: Option<Watchdog>,
+}
+
+/// A schema of one test in a cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) port: u16,
+    pub(crate) schema: String,
+}
+
+/// The certificate of all servers here, for `localhost`, and its key.
+static CERTIFICATE: LazyLock<(String, String)> = LazyLock::new(|| {
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+});
+
+/// What clients trust.
+pub(crate) static CA: LazyLock<String> = LazyLock::new(|| CERTIFICATE.0.clone());
+
+/// The server that tests share which do not stop it; `None` if it is not installed.
+pub(crate) fn shared() -> Option<Place> {
+    static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+    let cluster = SHARED.get_or_init(Cluster::new);
+    if cluster.is_none() {
+        skip(&test_name(), "Postgres is not installed (postgresql)");
+    }
+    Some(cluster.as_ref()?.place())
+}
+
+/// A server of the calling test alone; `None` if it is not installed.
+pub(crate) fn own() -> Option<Cluster> {
+    let cluster = Cluster::new();
+    if cluster.is_none() {
+        skip(&test_name(), "Postgres is not installed (postgresql)");
+    }
+    cluster
+}
+
+impl Cluster {
+    fn new() -> Option<Self> {
+        let (initdb, pg_ctl) = (program("initdb")?, program("pg_ctl")?);
+        let directory = tempfile::tempdir().unwrap();
+        if let Some((user, group)) = user() {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        let mut make = command(initdb);
+        make.args([
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "--no-sync",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]);
+        make.arg("-D").arg(directory.path().join("data"));
+        let made = make.output().unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        for (name, text) in [
+            ("server.crt", &CERTIFICATE.0),
+            ("server.key", &CERTIFICATE.1),
+        ] {
+            let path = directory.path().join("data").join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = user() {
+                chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
+        let mut cluster = Self {
+            port: 0,
+            pg_ctl,
+            directory,
+            watchdog: None,
+        };
+        // Another program may have taken the port that was free.
+        let started = (0..5).any(|_| {
+            cluster.port = free_port();
+            cluster.try_start()
+        });
+        assert!(started, "{}", cluster.log());
+        Some(cluster)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    fn try_start(&mut self) -> bool {
+        let (data, log) = (
+            self.directory.path().join("data"),
+            self.directory.path().join("log"),
+        );
+        let mut start = command(&self.pg_ctl);
+        start.arg("-D").arg(&data).arg("-l").arg(&log);
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
+             -c wal_writer_delay=10s -c autovacuum=off -c ssl=on -c max_connections=300 \
+             -c recovery_init_sync_method=syncfs",
+            self.port
+        );
+        start
+            .args(["-o", &options, "-w", "start"])
+            .stdin(Stdio::null());
+        // The server inherits them, and would keep a pipe open.
+        start.stdout(Stdio::null()).stderr(Stdio::null());
+        let started = start.status().unwrap().success();
+        if started && self.watchdog.is_none() {
+            let (pg_ctl, data) = (self.pg_ctl.display(), data.display());
+            let script = format!("read line; exec '{pg_ctl}' -D '{data}' stop -m immediate");
+            self.watchdog = Some(Watchdog::new(&script));
+        }
+        started
+    }
+
+    /// As after a crash of the server.
+    pub(crate) fn crash(&mut self) {
+        let data = self.directory.path().join("data");
+        let mut stop = command(&self.pg_ctl);
+        stop.arg("-D").arg(data).args(["stop", "-m", "immediate"]);
+        let stopped = stop.output().unwrap();
+        assert!(
+            stopped.status.success(),
+            "{}",
+            String::from_utf8_lossy(&stopped.stderr)
+        );
+    }
+
+    pub(crate) fn start(&mut self) {
+        assert!(self.try_start(), "{}", self.log());
+    }
+
+    /// A schema that no other test uses.
+    pub(crate) fn place(&self) -> Place {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Place {
+            port: self.port,
+            schema: format!("test_{number}"),
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub(crate) fn builder(&self) -> PostgresStoreBuilder {
+        PostgresStore::builder(&self.url()).schema(&self.schema)
+    }
+
+    pub(crate) fn store(&self) -> PostgresStore {
+        self.builder().build().unwrap()
+    }
+
+    /// The same tables by another way.
+    pub(crate) fn at(&self, port: u16) -> Self {
+        Self {
+            port,
+            schema: self.schema.clone(),
+        }
+    }
+
+    /// Executes SQL in which `{}` stands for the schema, and returns the values of its rows.
+    pub(crate) fn sql(&self, sql: &str) -> Vec<String> {
+        let (url, sql) = (self.url(), sql.replace("{}", &self.schema));
+        let work = async move {
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let found = client.simple_query(&sql).await;
+            drop(client);
+            drop(connection.await);
+            let rows = found
+                .unwrap()
+                .into_iter()
+                .filter_map(|message| match message {
+                    SimpleQueryMessage::Row(row) => Some(row),
+                    _ => None,
+                });
+            rows.flat_map(|row| {
+                let column = |number| row.get(number).unwrap_or("null").to_owned();
+                (0..row.len()).map(column).collect::<Vec<_>>()
+            })
+            .collect()
+        };
+        // Of its own, because tests call this inside of theirs.
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_all().build().unwrap();
+            runtime.block_on(work)
+        });
+        thread.join().unwrap()
+    }
+
+    /// The lease of each session ends, as if its holder had slept for that long.
+    pub(crate) fn end_leases(&self) {
+        self.sql(
+            "UPDATE {}.sessions SET lease_until = now() - interval '1 second' \
+                  WHERE lease_until IS NOT NULL",
+        );
+    }
+}

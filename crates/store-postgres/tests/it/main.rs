@@ -1,0 +1,21 @@
+//! The store over real servers: Postgres, and PgBouncer in front of it.
+#![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests; one that is skipped prints its name"
+)]
+
+mod cable;
+mod cluster;
+mod connections;
+mod contract;
+mod crashes;
+mod damage;
+mod leases;
+mod pooler;
+mod processes;
+mod support;
+mod vendor;
