@@ -142,6 +142,17 @@ impl Shared {
     }
 }
 
+#[cfg(test)]
+impl Shared {
+    /// As if the store had refused this session.
+    pub(crate) fn keep_unsaved(&self, token: Option<OAuthToken>) {
+        match token {
+            Some(token) => self.unsaved.keep(token, None),
+            None => self.unsaved.clear(),
+        }
+    }
+}
+
 impl AuthManager {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared

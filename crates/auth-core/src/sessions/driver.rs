@@ -34,6 +34,9 @@ const BATCH: usize = 1000;
 const SHORTEST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
+/// A token that is due again so soon after its refresh is none to keep fresh.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
 /// The time before another attempt for a session whose access token has expired meanwhile.
 const EXPIRED_RETRY: Duration = Duration::from_secs(300);
 
@@ -42,7 +45,8 @@ const OPERATORS_TIME: Duration = Duration::from_secs(3600);
 
 /// What to do with a session that is due.
 enum Next {
-    Do(Work),
+    /// And since when.
+    Do(Work, i64),
     At(Timestamp),
     /// Only a sign-in helps, or it never expires.
     Leave,
@@ -123,7 +127,11 @@ impl Inner {
             return;
         }
         match self.decide(&shared, now) {
-            Next::Do(work) => self.schedule().wait_for(work, due),
+            Next::Do(work, since) => {
+                // The time of a first look says nothing about a refresh.
+                let at = due.at.max(since);
+                self.schedule().wait_for(work, Due { at, ..due });
+            }
             Next::At(at) => self.put_back(&shared, Some(at)),
             Next::Leave => self.put_back(&shared, None),
         }
@@ -131,19 +139,16 @@ impl Inner {
 
     fn decide(&self, shared: &Shared, now: Timestamp) -> Next {
         let Some(token) = shared.known_token() else {
-            return Next::Do(Work::Look);
+            return Next::Do(Work::Look, i64::MIN);
         };
         let Some(due) = self.next_due(&token, now) else {
             return Next::Leave;
         };
-        let is_stale = token
-            .stale_at(self.times.ahead)
-            .is_some_and(|(stale, _)| stale <= now);
-        match shared.lane(&token) {
-            Some(lane) if is_stale && token.asked_to_wait(now).is_none() => {
-                Next::Do(Work::Refresh(lane))
-            }
-            _ => Next::At(due),
+        let stale = token.stale_at(self.times.ahead).map(|(stale, _)| stale);
+        let stale = stale.filter(|stale| *stale <= now && token.asked_to_wait(now).is_none());
+        match shared.lane(&token).zip(stale) {
+            Some((lane, stale)) => Next::Do(Work::Refresh(lane), stale.as_unix_millis()),
+            None => Next::At(due),
         }
     }
 
@@ -205,7 +210,7 @@ impl Inner {
         };
         let now = self.clock.now();
         let next = match &outcome {
-            Ok(Some(token)) => self.after_refresh(token, now),
+            Ok(Some(token)) => self.after_refresh(token, known.as_deref(), now),
             Ok(None) => shared
                 .known_token()
                 .and_then(|token| self.next_due(&token, now)),
@@ -222,14 +227,24 @@ impl Inner {
         }
     }
 
-    /// A token that is stale already, or a holder of an ended lease may still replace, is tried later.
-    fn after_refresh(&self, token: &OAuthToken, now: Timestamp) -> Option<Timestamp> {
+    /// If no token came that lives for a while, it is tried later: the server issues none, or a holder of
+    /// an ended lease may still bring one.
+    fn after_refresh(
+        &self,
+        token: &OAuthToken,
+        known: Option<&OAuthToken>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let due = self.next_due(token, now)?;
-        Some(if due > now {
-            due
-        } else {
-            now.after(retry_in(token, now))
-        })
+        let is_new = known.is_none_or(|known| !known.has_same_tokens(token));
+        let obtained_at = token.metadata.refreshed_at.unwrap_or(now);
+        Some(
+            if due > now || is_new && due > obtained_at.after(SHORTEST_LIFE) {
+                due
+            } else {
+                now.after(retry_in(token, now))
+            },
+        )
     }
 
     fn after_failure(
@@ -264,16 +279,20 @@ impl Inner {
         let Some(cutoff) = second.checked_sub(idle) else {
             return;
         };
-        let mut evicted = 0;
+        let mut has_evicted = false;
         for home in &self.homes {
             for shard in 0..SHARDS {
-                evicted += home.live.evict(shard, cutoff, second);
+                let evicted = home.live.evict(shard, cutoff, second);
+                if !evicted.is_empty() {
+                    has_evicted = true;
+                    self.evicted(evicted.len());
+                }
+                drop(evicted);
                 tokio::task::yield_now().await;
             }
         }
-        if evicted > 0 {
+        if has_evicted {
             self.schedule().purge();
-            self.evicted(evicted);
         }
     }
 
@@ -327,5 +346,87 @@ async fn drive(inner: Weak<Inner>, wake: Arc<Notify>) {
         drop(inner);
         // Woken or not, the next turn looks at everything.
         let _woken: Result<(), _> = timeout(wait, wake.notified()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::Sessions;
+    use super::*;
+    use crate::oauth::OAuthConfig;
+    use crate::{ProviderSpec as _, SecureUrl};
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_800_000_000_000);
+
+    fn sessions(jitter: u64) -> Sessions {
+        let server = SecureUrl::known("https://auth.example/token");
+        let provider = OAuthConfig::new("example", server).provider();
+        let builder = Sessions::builder().provider(provider);
+        let builder = builder.jitter(Duration::from_secs(jitter));
+        builder.build().unwrap()
+    }
+
+    fn token(life: u64) -> OAuthToken {
+        let end = NOW.after(Duration::from_secs(life));
+        let mut token = OAuthToken::new("made-up".into(), end);
+        token.refresh = Some("made-up-refresh".into());
+        token.metadata.refreshed_at = Some(NOW);
+        token
+    }
+
+    fn due_times(jitter: u64, life: u64) -> BTreeSet<i64> {
+        let sessions = sessions(jitter);
+        let due = |_| sessions.inner.next_due(&token(life), NOW);
+        let due = (0..200).filter_map(due).map(|at| at.as_unix_millis());
+        due.map(|at| at - NOW.as_unix_millis()).collect()
+    }
+
+    #[test]
+    fn sessions_that_began_together_are_refreshed_at_different_times() {
+        let due = due_times(60, 3600);
+        assert!(due.len() > 100, "{} times", due.len());
+        assert!(*due.first().unwrap() >= 3_300_000);
+        assert!(*due.last().unwrap() < 3_360_000);
+        assert_eq!(due_times(0, 3600), BTreeSet::from([3_300_000]));
+    }
+
+    #[test]
+    fn short_lived_tokens_are_refreshed_after_half_of_their_life_and_before_its_end() {
+        let due = due_times(600, 100);
+        assert!(*due.first().unwrap() >= 50_000);
+        assert!(*due.last().unwrap() < 75_000);
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_refreshed_is_never_due_and_one_that_was_asked_to_wait_is_later() {
+        let sessions = sessions(0);
+        let due = |token: &OAuthToken| sessions.inner.next_due(token, NOW);
+        let mut without = token(3600);
+        without.refresh = None;
+        assert_eq!(due(&without), None);
+        let mut endless = token(3600);
+        endless.expires_at = None;
+        assert_eq!(due(&endless), None);
+        let mut rejected = token(3600);
+        rejected.metadata.rejected = rejected.record(NOW, None);
+        assert_eq!(due(&rejected), None);
+        let mut waiting = token(3600);
+        waiting.metadata.last_failure = waiting.record(NOW, None).map(|mut record| {
+            record.until = Some(NOW.after(Duration::from_secs(5000)));
+            record
+        });
+        assert_eq!(due(&waiting), Some(NOW.after(Duration::from_secs(5000))));
+    }
+
+    #[test]
+    fn a_server_whose_tokens_are_dead_on_arrival_is_not_asked_again_at_once() {
+        let sessions = sessions(0);
+        let due = sessions.inner.after_refresh(&token(0), None, NOW);
+        assert_eq!(due, Some(NOW.after(EXPIRED_RETRY)));
+        let late = NOW.after(Duration::from_secs(80));
+        let due = sessions.inner.after_refresh(&token(100), None, late);
+        assert_eq!(due, Some(NOW.after(Duration::from_secs(50))), "it was late");
     }
 }

@@ -62,10 +62,6 @@ pub(super) struct Live {
     count: AtomicUsize,
 }
 
-#[expect(
-    clippy::mutable_key_type,
-    reason = "neither the time of the last use nor the due time is part of the key"
-)]
 impl Live {
     pub(super) fn new() -> Self {
         Self {
@@ -121,11 +117,10 @@ impl Live {
         removed.is_some()
     }
 
-    /// Removes from one part the sessions that were last used before `cutoff` and may leave, and
-    /// returns how many.
-    pub(super) fn evict(&self, shard: usize, cutoff: u32, now: u32) -> usize {
+    /// Removes from one part the sessions that were last used before `cutoff` and may leave.
+    pub(super) fn evict(&self, shard: usize, cutoff: u32, now: u32) -> Vec<Member> {
         let Some(shard) = self.shards.get(shard) else {
-            return 0;
+            return Vec::new();
         };
         let removed: Vec<Member> = {
             let mut members = write(shard);
@@ -138,7 +133,7 @@ impl Live {
             leaving.collect()
         };
         self.count.fetch_sub(removed.len(), Ordering::Relaxed);
-        removed.len()
+        removed
     }
 
     /// Removes the session that was unused for the longest time, of those in the part of `account`
@@ -209,4 +204,35 @@ fn read(shard: &Shard) -> RwLockReadGuard<'_, HashSet<Member>> {
 
 fn write(shard: &Shard) -> RwLockWriteGuard<'_, HashSet<Member>> {
     shard.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Sessions;
+    use crate::oauth::OAuthConfig;
+    use crate::session::SessionKey;
+    use crate::token::OAuthToken;
+    use crate::{ProviderSpec as _, SecureUrl};
+
+    #[test]
+    fn a_session_that_the_store_does_not_have_never_leaves() {
+        let server = SecureUrl::known("https://auth.example/token");
+        let provider = OAuthConfig::new("example", server).provider();
+        let sessions = Sessions::builder().provider(provider).build().unwrap();
+        let key = SessionKey::new("example", "one");
+        let manager = sessions.get(&key).unwrap();
+        let token = OAuthToken::new("made-up".into(), None);
+        manager.shared().keep_unsaved(Some(token));
+        drop(manager);
+        let live = &sessions.inner.homes[0].live;
+        for shard in 0..super::SHARDS {
+            assert!(live.evict(shard, u32::MAX, 0).is_empty());
+        }
+        assert!(!live.evict_one("one"));
+        assert!(!live.remove("one"));
+        let manager = sessions.get(&key).unwrap();
+        manager.shared().keep_unsaved(None);
+        drop(manager);
+        assert!(live.remove("one"));
+    }
 }
