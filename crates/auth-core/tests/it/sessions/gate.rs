@@ -194,3 +194,28 @@ async fn the_sessions_of_a_server_in_trouble_wait_while_their_tokens_are_handed_
         ErrorKind::RateLimited | ErrorKind::Transient
     ));
 }
+
+#[tokio::test]
+async fn an_account_that_keeps_failing_does_not_close_the_server_for_the_others() {
+    let (vendor, clock) = vendor();
+    let sessions = builder(&vendor, &clock).build().unwrap();
+    sign_in(&sessions, &vendor, 2).await;
+    let (bad, good) = (
+        sessions.get(&key(0)).unwrap(),
+        sessions.get(&key(1)).unwrap(),
+    );
+    vendor.answer_to("0", Answer::Limited(60));
+    for round in 0..5 {
+        bad.refresh().await.unwrap_err();
+        let token = good.token().await.unwrap();
+        let held = good.invalidate(&token).await.is_err();
+        assert_eq!(
+            held,
+            round == 0,
+            "only the first failure may be the server's"
+        );
+        clock.advance(Duration::from_secs(70));
+        good.refresh().await.unwrap();
+        clock.advance(Duration::from_secs(1));
+    }
+}

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{
-    ManualClock, MemoryTokenStore, OAuthToken, SessionChange, Sessions, TokenStore as _,
-};
+use llm_auth_core::{MemoryTokenStore, OAuthToken, SessionChange, TokenStore as _};
 
 use super::vendor::Answer;
 use super::{builder, key, let_all_fall_due, refreshed, sign_in, vendor};
@@ -91,41 +89,4 @@ async fn an_account_that_is_over_is_asked_once_and_slows_no_other() {
     ));
     let_all_fall_due(&sessions, &clock);
     refreshed(&mut watches[0]).await;
-}
-
-#[tokio::test]
-async fn an_account_that_keeps_failing_slows_no_other() {
-    let (vendor, clock) = vendor();
-    let sessions = builder(&vendor, &clock)
-        .host_concurrency(1)
-        .build()
-        .unwrap();
-    let mut watches = sign_in(&sessions, &vendor, 5).await;
-    vendor.answer_to("0", Answer::Limited(600));
-    let_all_fall_due(&sessions, &clock);
-    for _ in 0..5 {
-        // Each of its failures is the last thing that the server does.
-        let failed = tokio::select! {
-            failed = watches[0].changed() => failed,
-            () = let_time_pass(&sessions, &clock) => None,
-        };
-        assert!(
-            matches!(failed, Some(SessionChange::RefreshFailed(_))),
-            "{failed:?}"
-        );
-    }
-    for account in 1..5 {
-        let manager = sessions.get(&key(account)).unwrap();
-        let token = manager.token().await.unwrap();
-        manager.invalidate(&token).await.unwrap();
-    }
-}
-
-/// Never ends.
-async fn let_time_pass(sessions: &Sessions, clock: &ManualClock) {
-    loop {
-        clock.advance(Duration::from_secs(10));
-        sessions.check_clock();
-        tokio::task::yield_now().await;
-    }
 }
