@@ -3,7 +3,7 @@
 //!
 //! This module does not know what a session is, and sends nothing.
 //!
-//! See decision 0062.
+//! See decision 0066.
 
 mod gate;
 mod host;

@@ -1,6 +1,6 @@
 //! Many sessions in one process.
 //!
-//! See decision 0062.
+//! See decision 0066.
 
 mod builder;
 mod driver;
