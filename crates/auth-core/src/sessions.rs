@@ -199,7 +199,7 @@ impl Sessions {
     /// use llm_auth_core::{LoginEvent, SessionKey};
     ///
     /// let key = SessionKey::new("example", "customer-1");
-    /// sessions.login(&key, &|event: LoginEvent<'_>| println!("{event}")).await?;
+    /// sessions.login(&key, &|event: &LoginEvent<'_>| println!("{event}")).await?;
     /// # Ok(())
     /// # }
     /// ```
