@@ -98,6 +98,12 @@ impl Gate {
         self.none_left.notify_waiters();
     }
 
+    /// How many refreshes wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        let inner = self.lock();
+        inner.waiting.iter().map(|(_, callers)| callers.len()).sum()
+    }
+
     pub(crate) fn running(&self) -> u32 {
         self.lock().state.running()
     }
@@ -223,20 +229,15 @@ mod tests {
 
     /// A caller that waits, once it does.
     async fn waiting(gate: &Arc<Gate>, lane: Lane) -> tokio::task::JoinHandle<Result<Pass>> {
-        let before = callers(gate);
+        let before = gate.waiting();
         let caller = tokio::spawn({
             let gate = Arc::clone(gate);
             async move { gate.enter(lane, false).await }
         });
-        while callers(gate) == before {
+        while gate.waiting() == before {
             tokio::task::yield_now().await;
         }
         caller
-    }
-
-    fn callers(gate: &Gate) -> usize {
-        let inner = gate.lock();
-        inner.waiting.iter().map(|(_, callers)| callers.len()).sum()
     }
 
     #[tokio::test]

@@ -429,4 +429,27 @@ mod tests {
         let due = sessions.inner.after_refresh(&token(100), None, late);
         assert_eq!(due, Some(NOW.after(Duration::from_secs(50))), "it was late");
     }
+
+    #[test]
+    fn only_a_session_that_a_sign_in_must_bring_back_leaves_the_queue() {
+        let sessions = sessions(0);
+        let after = |kind, verdict| {
+            let error = Error::new(kind, "made-up trouble").with_verdict(verdict);
+            let at = sessions
+                .inner
+                .after_failure(&error, Some(&token(3600)), NOW);
+            at.map(|at| at.since(NOW))
+        };
+        assert_eq!(after(ErrorKind::RefreshRejected, true), None);
+        assert_eq!(after(ErrorKind::NotSignedIn, true), None);
+        for (kind, least) in [
+            (ErrorKind::RefreshRejected, OPERATORS_TIME),
+            (ErrorKind::Config, OPERATORS_TIME),
+            (ErrorKind::Transient, LONGEST_RETRY),
+            (ErrorKind::Store, LONGEST_RETRY),
+        ] {
+            let wait = after(kind, false).unwrap();
+            assert!(wait >= least && wait <= least * 5 / 4, "{kind:?}: {wait:?}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ use super::inner::Inner;
 pub struct SessionsStats {
     /// Sessions in memory.
     pub live: usize,
-    /// Sessions that are due, and wait for their turn or for their server.
+    /// Refreshes that wait for their turn or for their server: of the schedule, and of callers.
     pub waiting: usize,
     /// Refreshes in progress.
     pub in_progress: usize,
@@ -41,7 +41,7 @@ impl SessionsStats {
     pub(super) fn of(inner: &Inner) -> Self {
         let counts = &inner.counts;
         let latest = counts.latest_ms.load(Ordering::Relaxed);
-        let waiting = inner.schedule().waiting();
+        let waiting = inner.schedule().waiting() + inner.gate.waiting();
         Self {
             live: inner.len(),
             waiting,

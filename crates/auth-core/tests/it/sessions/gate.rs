@@ -27,6 +27,10 @@ async fn refreshes_are_bounded_whether_or_not_callers_wait_for_them() {
             tokio::spawn(async move { manager.token().await })
         })
         .collect();
+    // Four are in progress, and all others wait, for the schedule and for a caller.
+    while sessions.stats().waiting < 2 * 56 && vendor.received().running == 4 {
+        tokio::task::yield_now().await;
+    }
     vendor.release();
     for caller in callers {
         caller.await.unwrap().unwrap();
