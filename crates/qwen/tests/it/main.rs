@@ -5,3 +5,4 @@ mod api;
 mod conformance;
 mod responses;
 mod second_step;
+mod sessions;
