@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod encryption;
+mod envelope;
+mod key;
+
+pub use self::encryption::Encryption;
+pub use self::key::WrongKey;
