@@ -8,3 +8,4 @@ pub(crate) mod runtime;
 pub(crate) mod selector;
 pub(crate) mod settings;
 pub(crate) mod state;
+pub(crate) mod stores;

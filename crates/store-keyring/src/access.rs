@@ -164,7 +164,7 @@ impl Access {
         });
         match asked
             .ok()
-            .and_then(|_thread| outcome.recv_timeout(DIAGNOSIS).ok())
+            .and_then(|_thread| outcome.recv_timeout(DIAGNOSIS.min(self.wait)).ok())
         {
             Some(Some(true)) => KeyringError::Locked,
             _ => KeyringError::NoResponse,

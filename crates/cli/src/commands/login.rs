@@ -32,6 +32,7 @@ use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
@@ -116,7 +117,8 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         provider,
         selector: args.selector.clone(),
     };
-    let store = directories::open(&session.selector)?;
+    let store = stores::open(&session.selector)?;
+    stores::check(&session.selector)?;
     let key = session
         .provider
         .accounts(&store)

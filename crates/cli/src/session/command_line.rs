@@ -9,6 +9,7 @@ use llm_auth_core::{SessionKey, printable};
 
 use super::directories;
 use super::selector::SessionSelector;
+use super::stores;
 use crate::shell_quote::quoted;
 
 /// `llm-auth VERB PROVIDER`, with the flags of the selector and these, fit for a shell.
@@ -31,6 +32,9 @@ pub(crate) fn command_line(
     }
     if let Some(store) = store {
         command.push_str(&format!(" --store {}", quoted_path(store)));
+    }
+    for (flag, value) in stores::named() {
+        command.push_str(&format!(" {flag} {}", quoted(&printable(&value))));
     }
     for flag in flags {
         command.push_str(&format!(" {flag}"));

@@ -1,4 +1,5 @@
 //! Encrypted sessions on a real disk.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod damage;
 mod disk;

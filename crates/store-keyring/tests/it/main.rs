@@ -1,4 +1,5 @@
 //! Sessions in keyrings: a real Secret Service, and one of the tests that fails where it is told to.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod fake;
 mod faults;

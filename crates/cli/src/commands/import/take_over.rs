@@ -13,7 +13,7 @@ use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::{self, Provider, ignored_api};
 use crate::session::resolve::{self, IMPORTED_FROM};
-use crate::session::{directories, runtime};
+use crate::session::{runtime, stores};
 use crate::shell_quote::quoted;
 use crate::text::{self, shown};
 use crate::time::{self, rfc3339};
@@ -52,7 +52,7 @@ pub(super) fn taken_over(
 pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
     let title = source.title();
     let session = session(args, &found);
-    let store = directories::open(&session.selector)?;
+    let store = stores::open(&session.selector)?;
     let key = session
         .provider
         .accounts(&store)

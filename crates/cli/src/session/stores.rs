@@ -1,0 +1,170 @@
+//! The stores of all sessions: the one place that opens them.
+//!
+//! A store is named by `--store`, `LLM_AUTH_STORE` or the settings, in this order; without any of
+//! them, sessions are plain files. There is no fallback: a store that cannot be opened is an error.
+
+mod key;
+#[cfg(feature = "keyring")]
+mod keyring;
+mod name;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use llm_auth::encrypted::Encryption;
+use llm_auth_core::FileTokenStore;
+
+pub(crate) use self::key::KeySource;
+pub(crate) use self::name::{StoreFlag, StoreName};
+use crate::error::Failure;
+use crate::session::directories;
+use crate::session::selector::SessionSelector;
+use crate::session::settings::Settings;
+use crate::system::env;
+use crate::system::files;
+
+/// The variable that names the store.
+pub(crate) const STORE: &str = "LLM_AUTH_STORE";
+
+/// What the call names.
+static NAMED: OnceLock<(Option<StoreName>, KeySource)> = OnceLock::new();
+
+/// A passphrase is asked for, and stretched, once.
+static OPENED: Mutex<Vec<(StoreName, FileTokenStore)>> = Mutex::new(Vec::new());
+
+/// Takes all sessions from this store, which the call itself names.
+pub(crate) fn name(store: Option<StoreName>, key: KeySource) {
+    // The one call is read once.
+    let _named_before = NAMED.set((store, key));
+}
+
+/// The flags about the store of all sessions that this call has, for another call about the same.
+pub(crate) fn named() -> Vec<(&'static str, String)> {
+    let Some((store, key)) = NAMED.get() else {
+        return Vec::new();
+    };
+    let path = |path: &PathBuf| absolute(path).display().to_string();
+    let store = store.clone().map(StoreName::absolute);
+    [
+        ("--store", store.map(|name| name.to_string())),
+        ("--key-file", key.file.as_ref().map(path)),
+        ("--key-command", key.command.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(flag, value)| Some((flag, value?)))
+    .collect()
+}
+
+fn absolute(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The store that was asked for: one file, or the store of all sessions.
+pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
+    match &selector.store {
+        Some(file) if file.as_os_str().is_empty() => {
+            Err(Failure::Usage("--store requires a file name".into()))
+        }
+        Some(file) => {
+            files::check_path("--store", file)?;
+            Ok(FileTokenStore::file(file))
+        }
+        None => open_named(&current()?),
+    }
+}
+
+/// The store of all sessions that this call is about.
+pub(crate) fn current() -> Result<StoreName, Failure> {
+    if let Some((Some(named), _)) = NAMED.get() {
+        return Ok(named.clone());
+    }
+    if let Some(text) = env::text(STORE)? {
+        let parsed = StoreName::of(&text).map_err(|why| env::not_valid(STORE, &why))?;
+        return Ok(parsed);
+    }
+    Ok(Settings::load()?.store()?.unwrap_or(StoreName::Files))
+}
+
+/// What holds the sessions of a call, in a word.
+pub(crate) fn kind(selector: &SessionSelector) -> &'static str {
+    match (&selector.store, current()) {
+        (None, Ok(StoreName::Keyring)) => "keyring",
+        (None, Ok(StoreName::Encrypted(_))) => "encrypted",
+        _ => "file",
+    }
+}
+
+/// Opens a store of all sessions.
+pub(crate) fn open_named(name: &StoreName) -> Result<FileTokenStore, Failure> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, store)) = opened.iter().find(|(known, _)| known == name) {
+        return Ok(store.clone());
+    }
+    let store = match name {
+        StoreName::Files => FileTokenStore::directory(directories::sessions()?),
+        StoreName::Keyring => keyring()?,
+        StoreName::Encrypted(_) => encrypted(name.directory()?)?.store(),
+    };
+    opened.push((name.clone(), store.clone()));
+    Ok(store)
+}
+
+/// Checks before a sign-in that a session can be stored. The other stores find that out by themselves
+/// as the sign-in begins.
+pub(crate) fn check(selector: &SessionSelector) -> Result<(), Failure> {
+    match selector.store.is_none() {
+        true => check_named(&current()?),
+        false => Ok(()),
+    }
+}
+
+/// The same for a store by its name.
+pub(crate) fn check_named(name: &StoreName) -> Result<(), Failure> {
+    match name {
+        StoreName::Keyring => check_keyring(),
+        _ => Ok(()),
+    }
+}
+
+/// The names of sessions, without their content: no key is asked for.
+pub(crate) fn names() -> Result<FileTokenStore, Failure> {
+    Ok(FileTokenStore::directory(current()?.directory()?))
+}
+
+#[cfg(feature = "keyring")]
+fn keyring() -> Result<FileTokenStore, Failure> {
+    Ok(keyring::system()?.store(StoreName::Keyring.directory()?))
+}
+
+#[cfg(not(feature = "keyring"))]
+fn keyring() -> Result<FileTokenStore, Failure> {
+    Err(Failure::Config {
+        message: "this llm-auth was built without keyrings".into(),
+        advice: "use one with the feature `keyring`, or another store".into(),
+    })
+}
+
+#[cfg(feature = "keyring")]
+fn check_keyring() -> Result<(), Failure> {
+    Ok(keyring::system()?.probe()?)
+}
+
+#[cfg(not(feature = "keyring"))]
+fn check_keyring() -> Result<(), Failure> {
+    keyring().map(drop)
+}
+
+fn encrypted(directory: PathBuf) -> Result<Encryption, Failure> {
+    let named = NAMED.get().map(|(_, key)| key.clone());
+    let source = match named.filter(KeySource::is_some) {
+        Some(named) => named,
+        None => Settings::load()?.key()?,
+    };
+    Ok(match source.read()? {
+        Some(key) => Encryption::with_key(directory, key)?,
+        None => {
+            let passphrase = key::ask(&directory)?;
+            Encryption::with_passphrase(directory, passphrase)?
+        }
+    })
+}
