@@ -162,11 +162,7 @@ impl Inner {
             return Ok(Arc::clone(known));
         }
         let key = self.source.key_of(header)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Store,
-                "the key is wrong for this session: use the key that it was stored with",
-            )
-            .with_source(WrongKey)
+            Error::new(ErrorKind::Store, "the key is wrong for this session").with_source(WrongKey)
         })?;
         let key = Arc::new(key);
         others.push(Arc::clone(&key));
@@ -199,8 +195,7 @@ fn key_of(source: &Source, header: &Header, directory: &Path) -> Result<Key> {
         Error::new(ErrorKind::Store, message).with_source(error)
     })?;
     key.ok_or_else(|| {
-        let message =
-            format!("the key is wrong: the sessions in {path} were encrypted with another one");
+        let message = format!("the key is wrong for the sessions in {path}");
         Error::new(ErrorKind::Store, message).with_source(WrongKey)
     })
 }

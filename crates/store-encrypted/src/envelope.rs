@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use llm_auth_core::{Error, ErrorKind, Result};
-use ring::aead::{Aad, NONCE_LEN, Nonce};
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::crypto::aead::{Aad, NONCE_LEN, Nonce};
 use crate::key::{Header, Key, failed, random};
 
 /// The version of the format.
@@ -103,7 +103,7 @@ impl Envelope {
     fn computed_sum(&self) -> String {
         let header = serde_json::to_string(&self.header).unwrap_or_default();
         let all = format!("{}\n{header}\n{}\n{}", self.v, self.nonce, self.content);
-        BASE64.encode(&digest(&SHA256, all.as_bytes()).as_ref()[..8])
+        BASE64.encode(&Sha256::digest(all.as_bytes())[..8])
     }
 }
 

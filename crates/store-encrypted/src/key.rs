@@ -6,11 +6,11 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use llm_auth_core::{Error, ErrorKind, Result};
-use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
-use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::crypto::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use crate::crypto::hkdf::{HKDF_SHA256, KeyType, Salt};
 
 /// How long a key must be that no function makes harder to guess.
 const SHORTEST_KEY: usize = 32;
@@ -45,7 +45,7 @@ pub struct WrongKey;
 
 impl fmt::Display for WrongKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it was encrypted with another key")
+        f.write_str("it is not the one that they were encrypted with")
     }
 }
 
@@ -203,9 +203,9 @@ impl KeyType for Bytes {
 
 pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_unspecified| failed("get random bytes from the operating system"))?;
+    getrandom::fill(&mut bytes).map_err(|source| {
+        failed("get random bytes from the operating system").with_source(source)
+    })?;
     Ok(bytes)
 }
 

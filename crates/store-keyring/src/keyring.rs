@@ -64,11 +64,17 @@ impl Keyring {
     /// # Examples
     ///
     /// ```
-    /// use llm_auth_store_keyring::Keyring;
+    /// use std::sync::Arc;
     ///
-    /// let store = llm_auth_store_keyring::keyring_core::mock::Store::new().unwrap();
-    /// Keyring::with_store(store).probe()?;
-    /// # Ok::<(), llm_auth_core::Error>(())
+    /// use llm_auth_core::FileTokenStore;
+    /// use llm_auth_store_keyring::Keyring;
+    /// use llm_auth_store_keyring::keyring_core::CredentialStore;
+    ///
+    /// fn store(of: Arc<CredentialStore>) -> llm_auth_core::Result<FileTokenStore> {
+    ///     let keyring = Keyring::with_store(of);
+    ///     keyring.probe()?;
+    ///     Ok(keyring.store("/home/me/.local/share/my-agent/keyring"))
+    /// }
     /// ```
     #[must_use]
     pub fn with_store(store: Arc<CredentialStore>) -> Self {

@@ -298,8 +298,13 @@ fn conclude(
         .as_ref()
         .map(|who| format!(" as {who}"))
         .unwrap_or_default();
+    let (before, after) = match stores::kind(selector) {
+        "keyring" => ("the keyring, by ", ""),
+        "encrypted" => ("", ", encrypted"),
+        _ => ("", ""),
+    };
     say(&format!(
-        "Signed in to {}{as_whom}. The session is stored in {file}.",
+        "Signed in to {}{as_whom}. The session is stored in {before}{file}{after}.",
         provider.title()
     ));
     if provider.server().is_some() {

@@ -133,7 +133,7 @@ fn remember(to: &StoreName, key: KeySource) -> Result<(), Failure> {
         (StoreName::Encrypted(_), false) => Settings::load()?.key().unwrap_or_default(),
         _ => KeySource::default(),
     };
-    Settings::set_store(to, &key)
+    stores::choose(to, &key)
 }
 
 fn conclude(

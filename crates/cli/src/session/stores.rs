@@ -82,7 +82,35 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
         let parsed = StoreName::of(&text).map_err(|why| env::not_valid(STORE, &why))?;
         return Ok(parsed);
     }
-    Ok(Settings::load()?.store()?.unwrap_or(StoreName::Files))
+    match Settings::load() {
+        Ok(settings) => Ok(settings.store()?.unwrap_or(StoreName::Files)),
+        // They cannot have chosen another store where there is none.
+        Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Remembers a store of all sessions, and where its key is.
+pub(crate) fn choose(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
+    if let StoreName::Encrypted(Some(_elsewhere)) = name {
+        // What shows that another store was chosen, also once the settings are damaged.
+        let directory = StoreName::Encrypted(None).directory()?;
+        llm_auth_core::files::make_directories(&directory).map_err(|error| Failure::Config {
+            message: format!("cannot create {}: {error}", directory.display()),
+            advice: "check the directory and its permissions".into(),
+        })?;
+    }
+    Settings::set_store(name, key)
+}
+
+/// Whether another store than plain files has ever been used.
+fn has_protected() -> Result<bool, Failure> {
+    for name in [StoreName::Keyring, StoreName::Encrypted(None)] {
+        if name.directory()?.exists() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What holds the sessions of a call, in a word.

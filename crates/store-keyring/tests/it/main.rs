@@ -1,5 +1,10 @@
 //! Sessions in keyrings: a real Secret Service, and one of the tests that fails where it is told to.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod fake;
 mod faults;

@@ -239,7 +239,11 @@ impl Row {
         {
             say("warning", careful);
         }
-        say("stored in", &self.store);
+        match self.kind {
+            "keyring" => say("stored in", &format!("the keyring, by {}", self.store)),
+            "encrypted" => say("stored in", &format!("{} (encrypted)", self.store)),
+            _ => say("stored in", &self.store),
+        }
         if let Some(advice) = &self.advice {
             lines.push(format!("  {} {advice}", arrow()));
         }
