@@ -11,7 +11,8 @@ use self::transfer::Transfer;
 use crate::error::{Failure, chain};
 use crate::session::runtime;
 use crate::session::settings::Settings;
-use crate::session::stores::{self, KeySource, StoreName};
+use crate::session::store_name::{self, KeySource, StoreName};
+use crate::session::stores;
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
         command: args.key_command.clone(),
     };
     let used = stores::current()?.absolute();
-    stores::name(None, key.clone());
+    store_name::name(None, key.clone());
     let from = args
         .from
         .clone()

@@ -21,7 +21,7 @@ use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::claim::{self, Claim, Purpose};
 use crate::session::runtime;
 use crate::session::selector::{SessionSelector, account_name};
-use crate::session::stores::{self, KeySource, StoreFlag};
+use crate::session::store_name::{self, KeySource, StoreFlag};
 use crate::system::signals::Signals;
 use crate::system::{files, open_files};
 use crate::time;
@@ -88,7 +88,7 @@ impl ServeArgs {
     /// The sessions of each provider.
     pub(crate) fn selectors(&self) -> Vec<SessionSelector> {
         if let Some(StoreFlag::All(name)) = &self.store {
-            stores::name(Some(name.clone()), KeySource::default());
+            store_name::name(Some(name.clone()), KeySource::default());
         }
         let of = |account| SessionSelector {
             account,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
-use crate::session::stores::{self, KeySource, StoreFlag};
+use crate::session::store_name::{self, KeySource, StoreFlag};
 use crate::text::not_a_name;
 
 /// Where sessions are kept, and which of them is meant.
@@ -14,7 +14,7 @@ use crate::text::not_a_name;
 pub(crate) struct SessionSelector {
     pub(crate) account: Option<String>,
     /// One session in this file. A store of all sessions is one of the whole call, see
-    /// [`stores::named`].
+    /// [`store_name::named`].
     pub(crate) store: Option<PathBuf>,
 }
 
@@ -51,7 +51,7 @@ impl From<Flags> for SessionSelector {
             file: flags.key_file,
             command: flags.key_command,
         };
-        stores::name(all, key);
+        store_name::name(all, key);
         Self {
             account: flags.account,
             store: file,

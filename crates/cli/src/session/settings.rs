@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Failure, chain};
 use crate::session::directories;
-use crate::session::stores::{KeySource, StoreName};
+use crate::session::store_name::{KeySource, StoreName};
 use crate::system::files::LARGEST;
 use crate::ui::streams::VERSION;
 

@@ -6,58 +6,26 @@
 mod key;
 #[cfg(feature = "keyring")]
 mod keyring;
-mod name;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use llm_auth::encrypted::Encryption;
 use llm_auth_core::FileTokenStore;
 
-pub(crate) use self::key::KeySource;
-pub(crate) use self::name::{StoreFlag, StoreName};
 use crate::error::Failure;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
+use crate::session::store_name::{self, KeySource, StoreName};
 use crate::system::env;
 use crate::system::files;
 
 /// The variable that names the store.
 pub(crate) const STORE: &str = "LLM_AUTH_STORE";
 
-/// What the call names.
-static NAMED: OnceLock<(Option<StoreName>, KeySource)> = OnceLock::new();
-
 /// A passphrase is asked for, and stretched, once.
 static OPENED: Mutex<Vec<(StoreName, FileTokenStore)>> = Mutex::new(Vec::new());
-
-/// Takes all sessions from this store, which the call itself names.
-pub(crate) fn name(store: Option<StoreName>, key: KeySource) {
-    // The one call is read once.
-    let _named_before = NAMED.set((store, key));
-}
-
-/// The flags about the store of all sessions that this call has, for another call about the same.
-pub(crate) fn named() -> Vec<(&'static str, String)> {
-    let Some((store, key)) = NAMED.get() else {
-        return Vec::new();
-    };
-    let path = |path: &PathBuf| absolute(path).display().to_string();
-    let store = store.clone().map(StoreName::absolute);
-    [
-        ("--store", store.map(|name| name.to_string())),
-        ("--key-file", key.file.as_ref().map(path)),
-        ("--key-command", key.command.clone()),
-    ]
-    .into_iter()
-    .filter_map(|(flag, value)| Some((flag, value?)))
-    .collect()
-}
-
-fn absolute(path: &std::path::Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
 
 /// The store that was asked for: one file, or the store of all sessions.
 pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
@@ -75,8 +43,8 @@ pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure
 
 /// The store of all sessions that this call is about.
 pub(crate) fn current() -> Result<StoreName, Failure> {
-    if let Some((Some(named), _)) = NAMED.get() {
-        return Ok(named.clone());
+    if let Some(named) = store_name::store() {
+        return Ok(named);
     }
     if let Some(text) = env::text(STORE)? {
         let parsed = StoreName::of(&text).map_err(|why| env::not_valid(STORE, &why))?;
@@ -84,7 +52,7 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
     }
     match Settings::load() {
         Ok(settings) => Ok(settings.store()?.unwrap_or(StoreName::Files)),
-        // They cannot have chosen another store where there is none.
+        // They cannot have chosen another store if there is none.
         Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
         Err(failure) => Err(failure),
     }
@@ -183,12 +151,11 @@ fn check_keyring() -> Result<(), Failure> {
 }
 
 fn encrypted(directory: PathBuf) -> Result<Encryption, Failure> {
-    let named = NAMED.get().map(|(_, key)| key.clone());
-    let source = match named.filter(KeySource::is_some) {
+    let source = match store_name::key() {
         Some(named) => named,
         None => Settings::load()?.key()?,
     };
-    Ok(match source.read()? {
+    Ok(match key::read(&source)? {
         Some(key) => Encryption::with_key(directory, key)?,
         None => {
             let passphrase = key::ask(&directory)?;

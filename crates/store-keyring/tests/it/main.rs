@@ -1,4 +1,4 @@
-//! Sessions in keyrings: a real Secret Service, and one of the tests that fails where it is told to.
+//! Sessions in keyrings: a real Secret Service, and one in memory that fails at a chosen call.
 #![allow(
     clippy::expect_used,
     clippy::print_stderr,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Failure;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
-use crate::session::stores;
+use crate::session::store_name;
 
 const NAME: &str = "llm-auth";
 
@@ -58,7 +58,7 @@ pub(super) fn flags(selector: &SessionSelector) -> Result<Vec<String>, Failure> 
         let path = std::path::absolute(&path).unwrap_or(path);
         flags.extend([flag.to_owned(), text(flag, &path)?]);
     }
-    for (flag, value) in stores::named() {
+    for (flag, value) in store_name::named() {
         flags.extend([flag.to_owned(), value]);
     }
     Ok(flags)

@@ -1,42 +1,30 @@
 //! Where the key of encrypted sessions is.
 
 use std::io::{IsTerminal as _, Read as _, stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use llm_auth_core::files;
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
+use crate::session::store_name::KeySource;
 use crate::ui::streams::say;
 use crate::ui::tty::HiddenInput;
 
 /// No key is longer.
 const LONGEST: u64 = 64 * 1024;
 
-/// At most one of the two; a passphrase is asked for without any.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct KeySource {
-    pub(crate) file: Option<PathBuf>,
-    pub(crate) command: Option<String>,
-}
-
-impl KeySource {
-    pub(crate) fn is_some(&self) -> bool {
-        self.file.is_some() || self.command.is_some()
+/// The key; `None` if it is a passphrase.
+pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    if let Some(file) = &source.file {
+        let key = files::read_or_pipe(file, LONGEST).map_err(|error| Failure::Config {
+            message: format!("cannot read the key file {}: {error}", file.display()),
+            advice: "name the file that the sessions were encrypted with".into(),
+        })?;
+        return Ok(Some(key));
     }
-
-    /// The key; `None` if it is a passphrase.
-    pub(crate) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
-        if let Some(file) = &self.file {
-            let key = files::read_or_pipe(file, LONGEST).map_err(|error| Failure::Config {
-                message: format!("cannot read the key file {}: {error}", file.display()),
-                advice: "name the file that the sessions were encrypted with".into(),
-            })?;
-            return Ok(Some(key));
-        }
-        self.command.as_deref().map(printed_by).transpose()
-    }
+    source.command.as_deref().map(printed_by).transpose()
 }
 
 /// What a command of the user's prints, such as `systemd-creds decrypt FILE -`.

@@ -1,8 +1,9 @@
-//! How a store is named.
+//! How a store of all sessions is named, and which one this call names.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use crate::error::Failure;
 use crate::session::directories;
@@ -25,6 +26,60 @@ pub(crate) enum StoreFlag {
     /// One session in one plain file.
     File(PathBuf),
     All(StoreName),
+}
+
+/// Where the key of encrypted sessions is: at most one of the two. A passphrase is asked for without any.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeySource {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) command: Option<String>,
+}
+
+impl KeySource {
+    pub(crate) fn is_some(&self) -> bool {
+        self.file.is_some() || self.command.is_some()
+    }
+}
+
+/// What the call names.
+static NAMED: OnceLock<(Option<StoreName>, KeySource)> = OnceLock::new();
+
+/// Takes all sessions from this store, which the call itself names.
+pub(crate) fn name(store: Option<StoreName>, key: KeySource) {
+    // The one call is read once.
+    let _named_before = NAMED.set((store, key));
+}
+
+/// The store that the call has named, if it has.
+pub(crate) fn store() -> Option<StoreName> {
+    NAMED.get().and_then(|(store, _)| store.clone())
+}
+
+/// Where the call has said that the key is.
+pub(crate) fn key() -> Option<KeySource> {
+    let (_, key) = NAMED.get()?;
+    key.is_some().then(|| key.clone())
+}
+
+/// The flags about the store of all sessions that this call has, for another call about the same.
+pub(crate) fn named() -> Vec<(&'static str, String)> {
+    let Some((store, key)) = NAMED.get() else {
+        return Vec::new();
+    };
+    let path = |path: &PathBuf| absolute(path).display().to_string();
+    let store = store.clone().map(StoreName::absolute);
+    [
+        ("--store", store.map(|name| name.to_string())),
+        ("--key-file", key.file.as_ref().map(path)),
+        ("--key-command", key.command.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(flag, value)| Some((flag, value?)))
+    .collect()
+}
+
+fn absolute(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 const ENCRYPTED: &str = "encrypted";
