@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use llm_auth_store_keyring::keyring_core::api::{
@@ -25,6 +26,12 @@ struct State {
     writes_left: Option<usize>,
     /// Whether calls wait.
     hangs: bool,
+    /// Whether only the next one does.
+    hangs_once: bool,
+    hangs_alone: bool,
+    /// The file that must not name an entry any more when that is removed.
+    manifest: Option<PathBuf>,
+    too_early: Vec<String>,
     waiting: usize,
 }
 
@@ -56,8 +63,24 @@ impl Fake {
         self.state().writes_left = None;
     }
 
+    /// The next call waits, and no other.
+    pub(super) fn hang_once(&self) {
+        self.state().hangs_once = true;
+    }
+
+    /// Watches that entries are removed only after this file has been replaced.
+    pub(super) fn watch(&self, manifest: PathBuf) {
+        self.state().manifest = Some(manifest);
+    }
+
+    /// The entries that were removed while the file still named them.
+    pub(super) fn too_early(&self) -> Vec<String> {
+        self.state().too_early.clone()
+    }
+
     pub(super) fn hang(&self, hangs: bool) {
         self.state().hangs = hangs;
+        self.state().hangs_alone = false;
         self.0.changed.notify_all();
     }
 
@@ -76,9 +99,11 @@ impl Fake {
     /// The state once nothing hangs.
     fn ready(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
-        if state.hangs {
+        if state.hangs || state.hangs_once {
             state.waiting += 1;
-            while state.hangs {
+            let is_one = std::mem::take(&mut state.hangs_once);
+            state.hangs_alone |= is_one;
+            while state.hangs || (is_one && state.hangs_alone) {
                 state = self.0.changed.wait(state).unwrap();
             }
             state.waiting -= 1;
@@ -128,7 +153,23 @@ impl CredentialApi for Item {
     }
 
     fn delete_credential(&self) -> Result<()> {
-        let removed = self.fake.ready().entries.remove(&self.name);
+        let mut state = self.fake.ready();
+        let id = self
+            .name
+            .rsplit(' ')
+            .next()
+            .and_then(|name| name.split('.').next());
+        let manifest = state.manifest.as_ref().map(std::fs::read);
+        let manifest = manifest.and_then(std::result::Result::ok);
+        let named = manifest.and_then(|content| {
+            let form: serde_json::Value = serde_json::from_slice(content.trim_ascii()).ok()?;
+            form["id"].as_str().map(str::to_owned)
+        });
+        if named.is_some() && named.as_deref() == id {
+            let name = self.name.clone();
+            state.too_early.push(name);
+        }
+        let removed = state.entries.remove(&self.name);
         removed.map(drop).ok_or(Error::NoEntry)
     }
 

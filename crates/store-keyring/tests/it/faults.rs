@@ -37,6 +37,17 @@ fn place() -> Place {
     }
 }
 
+/// Waits for what another thread does.
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("{what}");
+}
+
 async fn stored(place: &Place) -> OAuthToken {
     place.store.load(&place.key).await.unwrap().unwrap()
 }
@@ -168,6 +179,7 @@ async fn a_process_that_is_killed_after_the_replacement_leaves_entries_to_the_ne
 async fn a_keyring_that_answers_late_is_an_error_in_time_and_its_late_write_does_no_harm() {
     let place = place();
     save(&place.store, &place.key, &long(1)).await.unwrap();
+    let before = place.fake.entries();
     let mut guard = place.store.lock(&place.key).await.unwrap();
     guard.prepare(Some(&noted(1))).await.unwrap();
     place.fake.hang(true);
@@ -175,7 +187,7 @@ async fn a_keyring_that_answers_late_is_an_error_in_time_and_its_late_write_does
     assert_eq!(why(&error), Some(KeyringError::NoResponse));
     assert_eq!(error.kind(), ErrorKind::Store);
     place.fake.hang(false);
-    place.fake.settle();
+    eventually("the late write stays", || place.fake.entries() == before);
     assert!(stored(&place).await.has_same_tokens(&session(1)));
     guard.save(&long(2)).await.unwrap();
     guard.release().await;
@@ -189,6 +201,42 @@ async fn a_keyring_that_answers_late_is_an_error_in_time_and_its_late_write_does
         "{:?}",
         place.fake.entries().keys()
     );
+}
+
+#[tokio::test]
+async fn a_write_that_ends_after_its_repetition_does_not_disturb_it() {
+    let place = place();
+    save(&place.store, &place.key, &long(1)).await.unwrap();
+    let mut guard = place.store.lock(&place.key).await.unwrap();
+    guard.prepare(Some(&noted(1))).await.unwrap();
+    place.fake.hang_once();
+    let error = guard.save(&long(2)).await.unwrap_err();
+    assert_eq!(why(&error), Some(KeyringError::NoResponse));
+    guard.save(&long(2)).await.unwrap();
+    guard.release().await;
+    assert!(stored(&place).await.has_same_tokens(&session(2)));
+    place.fake.hang(false);
+    place.fake.settle();
+    // Its attempt has the number 0, that of the repetition 1.
+    eventually("the first write stays", || {
+        let entries = place.fake.entries();
+        !entries.keys().any(|name| name.contains(".0."))
+    });
+    assert!(stored(&place).await.has_same_tokens(&session(2)));
+}
+
+#[tokio::test]
+async fn entries_are_removed_only_after_the_file_that_names_them_is_replaced() {
+    let place = place();
+    place.fake.watch(place.store.path(&place.key));
+    for number in 1..4 {
+        save(&place.store, &place.key, &long(number)).await.unwrap();
+    }
+    let mut guard = place.store.lock(&place.key).await.unwrap();
+    guard.remove().await.unwrap();
+    guard.release().await;
+    assert!(place.fake.entries().is_empty());
+    assert_eq!(place.fake.too_early(), Vec::<String>::new());
 }
 
 #[tokio::test]
