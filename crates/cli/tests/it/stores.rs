@@ -153,6 +153,22 @@ fn the_store_is_that_of_the_flag_then_of_the_variable_then_of_the_settings() {
 }
 
 #[test]
+fn a_command_for_the_key_is_not_run_from_settings_that_a_variable_brings() {
+    let user = User::new();
+    let mark = user.directory.path().join("it-ran");
+    let command = format!("touch '{}'; printf {KEY}", mark.display());
+    let settings = json!({"store": "encrypted", "key_command": command});
+    std::fs::create_dir_all(home(&user)).unwrap();
+    std::fs::write(home(&user).join("settings.json"), settings.to_string()).unwrap();
+    for args in [&["login", "qwen"][..], &["token", "qwen"], &["status"]] {
+        user.run(args).assert_failed(1, "`key_command` is not run");
+    }
+    assert!(!mark.exists());
+    let named = user.run(&["status", "--key-command", &command]);
+    assert_eq!((named.code, mark.exists()), (Some(0), true), "{named:?}");
+}
+
+#[test]
 fn a_keyring_that_is_absent_is_an_error_before_the_sign_in_and_never_a_plain_file() {
     let user = User::new();
     user.sign_in(&["minimax"]);

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use llm_auth_store_keyring::keyring_core::api::{
     Credential, CredentialApi, CredentialStore, CredentialStoreApi,
@@ -84,6 +85,18 @@ impl Fake {
         self.0.changed.notify_all();
     }
 
+    /// Waits for what another thread does to the entries.
+    pub(super) fn wait_until(&self, is_so: impl Fn(&BTreeMap<String, Vec<u8>>) -> bool) {
+        let patience = Duration::from_secs(30);
+        let waiting = |state: &mut State| !is_so(&state.entries);
+        let waited = self
+            .0
+            .changed
+            .wait_timeout_while(self.state(), patience, waiting);
+        let (state, end) = waited.unwrap();
+        assert!(!end.timed_out(), "{:?}", state.entries.keys());
+    }
+
     /// Waits until no call hangs any more.
     pub(super) fn settle(&self) {
         let mut state = self.state();
@@ -144,6 +157,7 @@ impl CredentialApi for Item {
             None => {}
         }
         state.entries.insert(self.name.clone(), secret.to_vec());
+        self.fake.0.changed.notify_all();
         Ok(())
     }
 
@@ -170,6 +184,7 @@ impl CredentialApi for Item {
             state.too_early.push(name);
         }
         let removed = state.entries.remove(&self.name);
+        self.fake.0.changed.notify_all();
         removed.map(drop).ok_or(Error::NoEntry)
     }
 

@@ -37,17 +37,6 @@ fn place() -> Place {
     }
 }
 
-/// Waits for what another thread does.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..10_000 {
-        if is_so() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("{what}");
-}
-
 async fn stored(place: &Place) -> OAuthToken {
     place.store.load(&place.key).await.unwrap().unwrap()
 }
@@ -187,7 +176,7 @@ async fn a_keyring_that_answers_late_is_an_error_in_time_and_its_late_write_does
     assert_eq!(why(&error), Some(KeyringError::NoResponse));
     assert_eq!(error.kind(), ErrorKind::Store);
     place.fake.hang(false);
-    eventually("the late write stays", || place.fake.entries() == before);
+    place.fake.wait_until(|entries| *entries == before);
     assert!(stored(&place).await.has_same_tokens(&session(1)));
     guard.save(&long(2)).await.unwrap();
     guard.release().await;
@@ -218,10 +207,10 @@ async fn a_write_that_ends_after_its_repetition_does_not_disturb_it() {
     place.fake.hang(false);
     place.fake.settle();
     // Its attempt has the number 0, that of the repetition 1.
-    eventually("the first write stays", || {
-        let entries = place.fake.entries();
-        !entries.keys().any(|name| name.contains(".0."))
-    });
+    let is_first = |name: &String| name.contains(".0.");
+    place
+        .fake
+        .wait_until(|entries| !entries.keys().any(is_first));
     assert!(stored(&place).await.has_same_tokens(&session(2)));
 }
 
