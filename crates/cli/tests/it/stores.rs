@@ -290,6 +290,54 @@ fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
     }
 }
 
+#[test]
+fn a_migration_that_is_killed_anywhere_keeps_every_session_in_one_of_the_stores() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let accounts = ["a", "b", "c"];
+    for account in accounts {
+        user.sign_in(&["qwen", "--account", account]);
+    }
+    let tokens = || accounts.map(|account| user.run(&["token", "qwen", "--account", account]));
+    let before = tokens().map(|done| done.out);
+    let there = home(&user).join("encrypted");
+    let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
+    for written in 0..12 {
+        let mut child = user.start(&migrate);
+        // It may end before.
+        while files(&there).len() < written && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        drop(child.kill());
+        child.wait().unwrap();
+        for account in accounts {
+            let in_store = |store: &[&str]| {
+                let args = ["token", "qwen", "--account", account];
+                user.run(&[&args[..], &["--key-file", &key, "--store"], store].concat())
+                    .out
+            };
+            let found = [in_store(&["files"]), in_store(&["encrypted"])];
+            assert!(
+                found.iter().any(|token| before.contains(token)),
+                "{written}: {found:?}"
+            );
+        }
+        let again = user.run(&[&migrate[..], &["--from", "files"]].concat());
+        // The first may have ended.
+        assert!(matches!(again.code, Some(0)), "{written}: {again:?}");
+        let settings = home(&user).join("settings.json");
+        if !settings.exists() {
+            assert_eq!(user.run(&migrate).code, Some(0));
+        }
+        assert_eq!(tokens().map(|done| done.out), before, "{written}");
+        let back = user.run(&["migrate", "--to", "files"]);
+        assert_eq!(back.code, Some(0), "{written}: {back:?}");
+        assert_eq!(tokens().map(|done| done.out), before, "{written}");
+        std::fs::remove_file(settings).unwrap();
+        std::fs::remove_dir_all(&there).unwrap();
+    }
+}
+
 fn fingerprint(session: &Value) -> String {
     let access = session["access"].as_str().unwrap();
     llm_auth_core::Secret::from(access).fingerprint()
