@@ -189,6 +189,8 @@ fn a_keyring_that_is_absent_is_an_error_before_the_sign_in_and_never_a_plain_fil
         done.assert_failed(1, "keyring");
         let done = run(&["migrate", "--to", "keyring"]);
         done.assert_failed(1, "keyring");
+        let is_refused = done.err.contains("names no local socket");
+        assert_eq!(is_refused, !bus.starts_with("unix:"), "{bus}: {done:?}");
     }
     assert_eq!(user.kit.qwen().counters().device_requests, 0);
     assert!(!user.file("qwen", "default").exists());
