@@ -1,6 +1,6 @@
 //! What keeps the content of session files from readers of the disk: [`Seal`].
 //!
-//! See decision 0062.
+//! See decision 0064.
 
 use std::fmt::Debug;
 
