@@ -2,7 +2,8 @@
 //!
 //! [`StoreGuard`] is the lock that a store gives out, and the only way to write. A stored session
 //! carries [`RefreshRecord`]s and [`UnknownMembers`], which a store keeps as they are. A store that
-//! several computers share has a [`Lease`] for a lock.
+//! several computers share has a [`Lease`] for a lock. One that keeps secrets from readers of the disk
+//! is a file store with a [`Seal`].
 //!
 //! A program that keeps its sessions in a [`FileTokenStore`](crate::FileTokenStore) or a
 //! [`MemoryTokenStore`] needs none of it, except [`LockHolder`] to report which process holds the
@@ -12,6 +13,7 @@ pub(crate) mod contract;
 pub(crate) mod file;
 pub(crate) mod lease;
 pub(crate) mod memory;
+pub(crate) mod seal;
 
 pub(crate) use self::contract::TokenStore;
 pub(crate) use self::memory::MemoryTokenStore;
@@ -19,4 +21,5 @@ pub(crate) use self::memory::MemoryTokenStore;
 pub use self::contract::StoreGuard;
 pub use self::file::LockHolder;
 pub use self::lease::{Lease, LeaseRequest};
+pub use self::seal::Seal;
 pub use crate::token::{RefreshRecord, UnknownMembers};

@@ -12,6 +12,7 @@ mod keep;
 mod login;
 mod logout;
 mod mcp;
+mod migrate;
 mod serve;
 mod served;
 mod setup;
@@ -47,7 +48,8 @@ Exit codes: 0 success, 1 other failure, 2 usage, 3 sign in (again), 4 temporary,
 5 denied or the code expired, 126/127 exec cannot run or find the command,
 129/130/131/143 hung up, interrupted, quit, terminated.
 
-Only results go to standard output. LLM_AUTH_HOME sets the directory of the sessions.";
+Only results go to standard output. LLM_AUTH_HOME sets the directory of the sessions,
+LLM_AUTH_STORE their store (files, keyring, encrypted).";
 
 /// Sign in to AI providers, and print access tokens for scripts.
 #[derive(Debug, Parser)]
@@ -99,6 +101,8 @@ enum Command {
     Switch(accounts::SwitchArgs),
     /// Revoke the session, if the provider supports that, and remove it.
     Logout(logout::LogoutArgs),
+    /// Move all sessions to another store, and use that from then on.
+    Migrate(migrate::MigrateArgs),
     /// Check the network, the endpoints, the clock and the store. Uses no credential.
     Doctor(doctor::DoctorArgs),
     /// Inspect the session of another program, and start a new one or import it.
@@ -133,6 +137,7 @@ impl Cli {
             Command::Accounts(args) => accounts::run(&args),
             Command::Switch(args) => accounts::switch(&args),
             Command::Logout(args) => logout::run(&args),
+            Command::Migrate(args) => migrate::run(&args),
             Command::Exec(args) => exec::run(&args),
             Command::Keep(args) => keep::run(&args),
             Command::Serve(args) => serve::run(&args),
@@ -165,6 +170,7 @@ impl Command {
             Self::Accounts(_) => "accounts",
             Self::Switch(_) => "switch",
             Self::Logout(_) => "logout",
+            Self::Migrate(_) => "migrate",
             Self::Doctor(_) => "doctor",
             Self::Import(_) => "import",
             Self::Mcp(_) => "mcp bridge",
@@ -223,6 +229,7 @@ impl Command {
                 Reporter::for_events(args.json, args.provider, &SessionSelector::default())
             }
             Self::Completions(_) | Self::Man(_) => Reporter::without_session(false),
+            Self::Migrate(args) => Reporter::without_session(args.json),
             Self::Doctor(args) => Reporter::without_session(args.json),
             #[cfg(feature = "demo")]
             Self::Demo(args) => Reporter::without_session(args.json),

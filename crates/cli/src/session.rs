@@ -8,3 +8,5 @@ pub(crate) mod runtime;
 pub(crate) mod selector;
 pub(crate) mod settings;
 pub(crate) mod state;
+pub(crate) mod store_name;
+pub(crate) mod stores;

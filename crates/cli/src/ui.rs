@@ -5,5 +5,5 @@ pub(crate) mod events;
 pub(crate) mod login_prompt;
 pub(crate) mod streams;
 pub(crate) mod symbols;
-mod tty;
+pub(crate) mod tty;
 pub(crate) mod width;

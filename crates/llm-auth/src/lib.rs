@@ -3,6 +3,10 @@
 
 pub use llm_auth_core::*;
 
+#[cfg(feature = "encrypted")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encrypted")))]
+pub use llm_auth_store_encrypted as encrypted;
+
 #[cfg(feature = "gemini")]
 #[cfg_attr(docsrs, doc(cfg(feature = "gemini")))]
 pub use llm_auth_gemini as gemini;
@@ -14,6 +18,10 @@ pub use llm_auth_github as github;
 #[cfg(feature = "huggingface")]
 #[cfg_attr(docsrs, doc(cfg(feature = "huggingface")))]
 pub use llm_auth_huggingface as huggingface;
+
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
+pub use llm_auth_store_keyring as keyring;
 
 #[cfg(feature = "mcp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]

@@ -4,6 +4,7 @@ mod atomic;
 mod lock;
 mod name;
 mod ready;
+mod sealing;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,9 @@ use self::atomic::{LockedFile, SessionFile};
 use self::lock::FileLock;
 pub use self::lock::LockHolder;
 use self::ready::Ready;
+use self::sealing::Sealing;
 use self::target::Target;
+use super::seal::Seal;
 use super::{StoreGuard, TokenStore};
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +59,7 @@ pub struct FileTokenStore {
     /// Why a relative path cannot be resolved.
     unusable: Option<Arc<str>>,
     lock_wait: Duration,
+    seal: Option<Arc<dyn Seal>>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +124,7 @@ impl FileTokenStore {
             layout: layout(path),
             unusable,
             lock_wait: Duration::from_secs(60),
+            seal: None,
         }
     }
 
@@ -138,6 +143,20 @@ impl FileTokenStore {
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
+        self
+    }
+
+    /// Keeps no session on disk as it is, but as the seal makes it: encrypted, or elsewhere.
+    ///
+    /// A plain file in its place, or one of another seal, is an error and stays. A store without a
+    /// seal reports a sealed file likewise.
+    ///
+    /// # Examples
+    ///
+    /// See [`Seal`].
+    #[must_use]
+    pub fn sealed_with(mut self, seal: Arc<dyn Seal>) -> Self {
+        self.seal = Some(seal);
         self
     }
 
@@ -272,7 +291,7 @@ impl FileTokenStore {
         let directory = directory.join(name::encode(provider));
         let mut found: Vec<SessionKey> = names(&directory)?
             .iter()
-            .filter_map(|file| account_of(&directory, file))
+            .filter_map(|file| self.account_of(&directory, file))
             .filter(|account| !account.is_empty())
             .map(|account| SessionKey::new(provider, account))
             .collect();
@@ -349,7 +368,36 @@ impl FileTokenStore {
                 (Some(directory.clone()), account)
             }
         };
-        Ok(SessionFile::new(self.path(key), own_directory, account))
+        let path = self.path(key);
+        let sealing = self.sealing(&path);
+        Ok(SessionFile::new(path, own_directory, account, sealing))
+    }
+
+    /// The seal of a file, which holds there alone: by its name, as an account may be read from it.
+    fn sealing(&self, path: &Path) -> Sealing {
+        let name = match &self.layout {
+            Layout::File(_) => String::new(),
+            Layout::Directory(directory) => {
+                let inside = path.strip_prefix(directory).unwrap_or(path);
+                let parts = inside.with_extension("");
+                let parts = parts.iter().map(std::ffi::OsStr::to_string_lossy);
+                parts.collect::<Vec<_>>().join("/")
+            }
+        };
+        Sealing::new(self.seal.clone(), name)
+    }
+
+    /// The account of a session file. If its name was too long for a file name, the session itself
+    /// holds it; an unreadable session has none.
+    fn account_of(&self, directory: &Path, file: &str) -> Option<String> {
+        let stem = file.strip_suffix(".json")?;
+        if !name::is_shortened(stem) {
+            return name::decode(stem);
+        }
+        let path = directory.join(file);
+        let target = Target::of(&path, self.sealing(&path)).ok()?;
+        let account = target.read().ok()??.metadata.account?;
+        (name::encode(&account) == stem).then_some(account)
     }
 
     fn check_usable(&self) -> Result<()> {
@@ -467,18 +515,6 @@ async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     engine::files().run(work).await
-}
-
-/// The account of a session file. If its name was too long for a file name, the session itself
-/// holds it; an unreadable session has none.
-fn account_of(directory: &Path, file: &str) -> Option<String> {
-    let stem = file.strip_suffix(".json")?;
-    if !name::is_shortened(stem) {
-        return name::decode(stem);
-    }
-    let target = Target::of(&directory.join(file)).ok()?;
-    let account = target.read().ok()??.metadata.account?;
-    (name::encode(&account) == stem).then_some(account)
 }
 
 /// The names in a directory that are text; empty if it does not exist or is no directory.

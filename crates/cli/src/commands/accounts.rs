@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::error::Failure;
 use crate::providers::ProviderName;
 use crate::session::command_line::{command_about_all, command_line};
-use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
+use crate::session::stores;
 use crate::text::shown;
 use crate::ui::events::Event;
 use crate::ui::streams::{self, VERSION, say};
@@ -187,7 +187,7 @@ fn the_other(
 }
 
 fn all() -> Result<FileTokenStore, Failure> {
-    directories::open(&SessionSelector::default())
+    stores::open(&SessionSelector::default())
 }
 
 impl Account {

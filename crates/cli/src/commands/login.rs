@@ -32,6 +32,7 @@ use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
@@ -116,7 +117,8 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
         provider,
         selector: args.selector.clone(),
     };
-    let store = directories::open(&session.selector)?;
+    let store = stores::open(&session.selector)?;
+    stores::check(&session.selector)?;
     let key = session
         .provider
         .accounts(&store)
@@ -289,8 +291,13 @@ fn conclude(
         .as_ref()
         .map(|who| format!(" as {who}"))
         .unwrap_or_default();
+    let (before, after) = match stores::kind(selector) {
+        "keyring" => ("the keyring, by ", ""),
+        "encrypted" => ("", ", encrypted"),
+        _ => ("", ""),
+    };
     say(&format!(
-        "Signed in to {}{as_whom}. The session is stored in {file}.",
+        "Signed in to {}{as_whom}. The session is stored in {before}{file}{after}.",
         provider.title()
     ));
     if provider.server().is_some() {

@@ -17,6 +17,7 @@ use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
+use crate::session::stores;
 use crate::time;
 use crate::ui::events::Event;
 use crate::ui::streams::say;
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         );
         return Err(Failure::Usage(why));
     }
-    let mut store = directories::open(&args.session.selector)?;
+    let mut store = stores::open(&args.session.selector)?;
     if let Some(timeout) = args.timeout {
         store = store.lock_wait(timeout);
     }
@@ -142,7 +143,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
 /// Forgets a server that no session needs any more, and says so.
 async fn forget_server(provider: ProviderName) -> Result<String, Failure> {
     let name = provider.name();
-    let store = directories::open(&SessionSelector::default())?;
+    let store = stores::open(&SessionSelector::default())?;
     // A sign-in must not store a session in between.
     let _held = servers::hold(name).await?;
     let others = provider.accounts(&store).stored()?;

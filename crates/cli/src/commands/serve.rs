@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
 use llm_auth_core::{Error, Secret};
 use llm_auth_proxy::{Listener, Proxy};
@@ -20,6 +21,7 @@ use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::claim::{self, Claim, Purpose};
 use crate::session::runtime;
 use crate::session::selector::{SessionSelector, account_name};
+use crate::session::store_name::{self, KeySource, StoreFlag};
 use crate::system::signals::Signals;
 use crate::system::{files, open_files};
 use crate::time;
@@ -39,9 +41,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     account: Vec<String>,
 
-    /// Store the session in this JSON file, which gochat can share.
-    #[arg(long, value_name = "FILE")]
-    store: Option<PathBuf>,
+    /// Where sessions are kept: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`; or one
+    /// session in this JSON file, which gochat can share.
+    #[arg(long, value_name = "STORE", value_parser = OsStringValueParser::new().map(StoreFlag::from))]
+    store: Option<StoreFlag>,
 
     #[command(flatten)]
     pub(crate) provider_args: ProviderArgs,
@@ -84,9 +87,12 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// The sessions of each provider.
     pub(crate) fn selectors(&self) -> Vec<SessionSelector> {
+        if let Some(StoreFlag::All(name)) = &self.store {
+            store_name::name(Some(name.clone()), KeySource::default());
+        }
         let of = |account| SessionSelector {
             account,
-            store: self.store.clone(),
+            store: self.file(),
         };
         match self.account.as_slice() {
             [] => vec![of(None)],
@@ -94,15 +100,23 @@ impl ServeArgs {
         }
     }
 
+    /// The one session's file.
+    fn file(&self) -> Option<PathBuf> {
+        match &self.store {
+            Some(StoreFlag::File(file)) => Some(file.clone()),
+            _ => None,
+        }
+    }
+
     fn check(&self) -> Result<(), Failure> {
         let usage = |why: &str| Err(Failure::Usage(why.into()));
-        if self.providers.len() > 1 && (!self.account.is_empty() || self.store.is_some()) {
+        if self.providers.len() > 1 && (!self.account.is_empty() || self.file().is_some()) {
             return usage(
                 "--account and --store are for one provider: choose the accounts with `llm-auth \
                  switch`, or start a proxy for each",
             );
         }
-        if self.account.len() > 1 && self.store.is_some() {
+        if self.account.len() > 1 && self.file().is_some() {
             return usage("--store holds one session: name one account, or omit --store");
         }
         if let Some(path) = &self.socket {

@@ -17,8 +17,7 @@ mod manual;
 
 use crate::error::Failure;
 use crate::providers::ProviderName;
-use crate::session::directories;
-use crate::session::selector::SessionSelector;
+use crate::session::stores;
 use crate::system::files;
 use crate::ui::streams;
 
@@ -125,7 +124,7 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
         // The others quote what they insert, bash by our script.
         _ => str::to_owned,
     };
-    let Ok(store) = directories::open(&SessionSelector::default()) else {
+    let Ok(store) = stores::names() else {
         return Vec::new();
     };
     let of = |provider: &ProviderName| {

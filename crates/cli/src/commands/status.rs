@@ -17,9 +17,9 @@ use crate::error::Failure;
 use crate::providers::ProviderName;
 use crate::providers::TrustArgs;
 use crate::session::command_line::{command_about_all, command_line};
-use crate::session::directories;
 use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
@@ -52,7 +52,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
-    let store = directories::open(&args.selector)?;
+    let store = stores::open(&args.selector)?;
     let rows = rows(args, &store)?;
     // A file and an account are about sessions alone.
     let servers = match args.selector.store.is_some() || args.selector.account.is_some() {

@@ -9,9 +9,9 @@ use super::name::ProviderName;
 use super::provider::{Provider, manager};
 use super::{reader, trust};
 use crate::error::Failure;
-use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 
 /// A stored session that may be used in this environment, or the place for one.
 pub(crate) struct Stored {
@@ -32,7 +32,7 @@ impl Stored {
         timeout: Option<Duration>,
     ) -> Result<Self, Failure> {
         provider.check_flags(args)?;
-        let mut store = directories::open(selector)?;
+        let mut store = stores::open(selector)?;
         let key = provider.accounts(&store).meant(selector)?;
         if let Some(timeout) = timeout {
             store = store.lock_wait(timeout);

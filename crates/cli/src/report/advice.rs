@@ -3,6 +3,9 @@
 use std::error::Error as _;
 use std::io;
 
+use llm_auth::encrypted::WrongKey;
+#[cfg(feature = "keyring")]
+use llm_auth::keyring::KeyringError;
 use llm_auth_core::{Error, ErrorKind};
 
 use crate::session::selector::SessionSelector;
@@ -92,9 +95,38 @@ fn said_of_files(error: &Error) -> Option<&io::Error> {
     None
 }
 
+/// What to do about a keyring, or a key.
+fn protection_advice(error: &Error) -> Option<&'static str> {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if next.is::<WrongKey>() {
+            return Some(
+                "use the passphrase, --key-file or --key-command that the sessions were stored with",
+            );
+        }
+        #[cfg(feature = "keyring")]
+        if let Some(why) = next.downcast_ref::<KeyringError>() {
+            return Some(match why {
+                KeyringError::Absent => {
+                    "start a keyring in this session, or name another store with --store, such as \
+                     `encrypted`"
+                }
+                KeyringError::Locked => "unlock the keyring, then try again",
+                KeyringError::NoResponse => "look for a prompt of the keyring, then try again",
+                _ => "check the keyring, then try again",
+            });
+        }
+        cause = next.source();
+    }
+    None
+}
+
 /// What to do about a store that cannot be used, by what the system said; `takes_file` if the
 /// command has the flag --store.
 pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
+    if let Some(advice) = protection_advice(error) {
+        return advice;
+    }
     let said = said_of_files(error);
     // The system did not refuse it: this program did, and its message says what to change.
     let is_our_own = said.is_some_and(|said| said.get_ref().is_some());

@@ -7,6 +7,7 @@ use llm_auth_core::{SessionKey, printable};
 
 use super::directories;
 use super::selector::SessionSelector;
+use super::store_name;
 use crate::shell_quote::quoted;
 
 /// `llm-auth VERB PROVIDER`, with the flags of the selector and these, fit for a shell.
@@ -26,6 +27,9 @@ pub(crate) fn command_line(
     }
     if let Some(store) = store {
         command.push_str(&flag("--store", &store.display().to_string()));
+    }
+    for (flag, value) in store_name::named() {
+        command.push_str(&format!(" {flag} {}", quoted(&printable(&value))));
     }
     for flag in flags {
         command.push_str(&format!(" {flag}"));

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use etcetera::BaseStrategy as _;
-use llm_auth_core::FileTokenStore;
 
 use crate::error::Failure;
-use crate::session::selector::SessionSelector;
 use crate::system::env;
 use crate::system::files;
 
@@ -29,20 +27,6 @@ pub(crate) fn name_home(directory: PathBuf) {
 /// The directory that the call has named, if it has.
 pub(crate) fn named_home() -> Option<&'static Path> {
     NAMED_HOME.get().map(PathBuf::as_path)
-}
-
-/// The store that was asked for: one file, or the directory of all sessions.
-pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
-    match &selector.store {
-        Some(file) if file.as_os_str().is_empty() => {
-            Err(Failure::Usage("--store requires a file name".into()))
-        }
-        Some(file) => {
-            files::check_path("--store", file)?;
-            Ok(FileTokenStore::file(file))
-        }
-        None => Ok(FileTokenStore::directory(sessions()?)),
-    }
 }
 
 /// The directory of all sessions.

@@ -1,22 +1,87 @@
 //! The session that the flags name.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
+use crate::session::store_name::{self, KeySource, StoreFlag};
 use crate::text::not_a_name;
 
 /// Where sessions are kept, and which of them is meant.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SessionSelector {
+    pub(crate) account: Option<String>,
+    /// One session in this file. A store of all sessions is one of the whole call, see
+    /// [`store_name::named`].
+    pub(crate) store: Option<PathBuf>,
+}
+
+/// The flags.
+#[derive(Args, Clone, Debug)]
+struct Flags {
     /// The account, by name or by the verified e-mail address of its user [default: the current
     /// account].
     #[arg(long, value_name = "NAME", value_parser = account_name)]
-    pub(crate) account: Option<String>,
+    account: Option<String>,
 
-    /// Store the session in this JSON file, which gochat can share.
+    /// Where sessions are kept: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`; or one
+    /// session in this JSON file, which gochat can share.
+    #[arg(long, value_name = "STORE", value_parser = OsStringValueParser::new().map(store_flag))]
+    store: Option<StoreFlag>,
+
+    /// The file with the key of encrypted sessions, of 32 random bytes or more.
     #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+
+    /// A command that prints that key.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
+    key_command: Option<String>,
+}
+
+impl From<Flags> for SessionSelector {
+    fn from(flags: Flags) -> Self {
+        let (file, all) = match flags.store {
+            Some(StoreFlag::File(file)) => (Some(file), None),
+            Some(StoreFlag::All(name)) => (None, Some(name)),
+            None => (None, None),
+        };
+        let key = KeySource {
+            file: flags.key_file,
+            command: flags.key_command,
+        };
+        store_name::name(all, key);
+        Self {
+            account: flags.account,
+            store: file,
+        }
+    }
+}
+
+impl FromArgMatches for SessionSelector {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        Flags::from_arg_matches(matches).map(Self::from)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for SessionSelector {
+    fn augment_args(command: Command) -> Command {
+        Flags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Flags::augment_args_for_update(command)
+    }
+}
+
+fn store_flag(value: OsString) -> StoreFlag {
+    value.into()
 }
 
 /// A name of an account on the command line; the reason why it is none.

@@ -11,11 +11,15 @@ use serde_json::{Map, Value};
 
 use crate::error::{Failure, chain};
 use crate::session::directories;
+use crate::session::store_name::{KeySource, StoreName};
 use crate::system::files::LARGEST;
 use crate::ui::streams::VERSION;
 
 const CURRENT: &str = "current";
 const TRUSTED: &str = "trusted_endpoints";
+const STORE: &str = "store";
+const KEY_FILE: &str = "key_file";
+const KEY_COMMAND: &str = "key_command";
 
 /// How long another command may take to write the file.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -107,6 +111,61 @@ impl Settings {
         listed.iter().map(host).collect()
     }
 
+    /// The store of all sessions, if one was chosen.
+    pub(crate) fn store(&self) -> Result<Option<StoreName>, Failure> {
+        let Some(name) = self.text(STORE)? else {
+            return Ok(None);
+        };
+        let wrong = |why: String| unreadable(&self.file, &format!("`{STORE}`: {why}"), OF_STORE);
+        StoreName::of(name).map(Some).map_err(wrong)
+    }
+
+    /// Where the key of encrypted sessions is. A command is run only if these settings are the user's
+    /// own, wherever a project moves the rest.
+    pub(crate) fn key(&self) -> Result<KeySource, Failure> {
+        let command = self.text(KEY_COMMAND)?.map(str::to_owned);
+        if command.is_some() && self.file.parent() != own_home().as_deref() {
+            let why = format!(
+                "`{KEY_COMMAND}` is not run from settings outside of the user's home directory"
+            );
+            return Err(unreadable(&self.file, &why, "name it with --key-command"));
+        }
+        Ok(KeySource {
+            file: self.text(KEY_FILE)?.map(PathBuf::from),
+            command,
+        })
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
+        match self.members.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => {
+                let why = format!("`{name}` is not a string");
+                Err(unreadable(&self.file, &why, OF_STORE))
+            }
+        }
+    }
+
+    /// Remembers the store of all sessions, and where its key is.
+    pub(crate) fn set_store(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
+        let file = key.file.as_ref().map(|file| file.display().to_string());
+        let members = [
+            (STORE, Some(name.to_string())),
+            (KEY_FILE, file),
+            (KEY_COMMAND, key.command.clone()),
+        ];
+        change_all(|settings| {
+            for (member, value) in members {
+                match value {
+                    Some(value) => settings.insert(member.to_owned(), value.into()),
+                    None => settings.remove(member),
+                };
+            }
+            true
+        })
+    }
+
     /// Remembers which account of a provider is the current one.
     pub(crate) fn set_current(provider: &str, account: &str) -> Result<(), Failure> {
         change(|current| {
@@ -157,9 +216,35 @@ fn in_bad_place(directory: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Reads, changes and writes under a lock: of two commands at once neither undoes the other.
-/// `edit` says whether it changed anything.
+/// Changes the current accounts; `edit` says whether it changed anything.
 fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Failure> {
+    let mut is_object = true;
+    let file = change_file(|settings| {
+        let current = settings.entry(CURRENT).or_insert_with(|| Map::new().into());
+        match current {
+            Value::Object(current) => edit(current),
+            _ => {
+                is_object = false;
+                false
+            }
+        }
+    })?;
+    match is_object {
+        true => Ok(()),
+        false => {
+            let advice = "correct or delete that file";
+            Err(unreadable(&file, "`current` is not an object", advice))
+        }
+    }
+}
+
+fn change_all(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Failure> {
+    change_file(edit).map(drop)
+}
+
+/// Reads, changes and writes under a lock: of two commands at once neither undoes the other.
+/// `edit` says whether it changed anything. Returns the file.
+fn change_file(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<PathBuf, Failure> {
     let home = directories::home()?;
     let cannot = |file: &Path, error: io::Error| Failure::Config {
         message: format!("cannot write the settings {}: {error}", file.display()),
@@ -174,24 +259,18 @@ fn change(edit: impl FnOnce(&mut Map<String, Value>) -> bool) -> Result<(), Fail
         .members
         .entry("v")
         .or_insert_with(|| VERSION.into());
-    let current = settings
-        .members
-        .entry(CURRENT)
-        .or_insert_with(|| Map::new().into());
-    let Value::Object(current) = current else {
-        let advice = "correct or delete that file";
-        return Err(unreadable(
-            &settings.file,
-            "`current` is not an object",
-            advice,
-        ));
-    };
-    if edit(current) {
+    if edit(&mut settings.members) {
         settings
             .save()
             .map_err(|error| cannot(&settings.file, error))?;
     }
-    Ok(())
+    Ok(settings.file)
+}
+
+/// The directory whose settings are the user's own word, without links.
+fn own_home() -> Option<PathBuf> {
+    let home = directories::trusted_home()?;
+    Some(home.canonicalize().unwrap_or(home))
 }
 
 /// A lock. It is given back explicitly, for a child may have the file open too.
@@ -251,6 +330,9 @@ fn hold_within(file: File, wait: Duration) -> io::Result<Held> {
         }
     }
 }
+
+/// What to do where the file says which store is meant.
+const OF_STORE: &str = "correct or delete that file, or name the store with --store";
 
 /// What to do where the file says which account is meant.
 const OF_ACCOUNTS: &str = "correct or delete that file, or name the account with --account";

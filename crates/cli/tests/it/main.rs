@@ -57,6 +57,7 @@ mod setup;
 #[cfg(unix)]
 mod signals;
 mod status_and_logout;
+mod stores;
 mod token;
 mod untrusted_endpoints;
 mod untrusted_file_contents;

@@ -20,6 +20,7 @@ mod browser_pages;
 mod job_control;
 mod login_screen;
 mod output_modes;
+mod passphrases;
 mod pasted_addresses;
 #[cfg(target_os = "linux")]
 mod pid_namespaces;

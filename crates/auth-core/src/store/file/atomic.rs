@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::lock::FileLock;
 use super::ready::{FOLLOWS, Ready, token_fingerprint};
+use super::sealing::Sealing;
 use super::target::{SIZE_LIMIT, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
@@ -25,6 +26,7 @@ pub(super) struct SessionFile {
     own_directory: Option<PathBuf>,
     /// The account's name, if the file name does not hold it.
     account: Option<String>,
+    sealing: Sealing,
 }
 
 /// A session file with its links resolved, for the holder of its lock.
@@ -39,11 +41,13 @@ impl SessionFile {
         path: PathBuf,
         own_directory: Option<PathBuf>,
         account: Option<String>,
+        sealing: Sealing,
     ) -> Self {
         Self {
             path,
             own_directory,
             account,
+            sealing,
         }
     }
 
@@ -96,7 +100,7 @@ impl SessionFile {
     }
 
     fn target(&self) -> Result<Target> {
-        Target::of(&self.path)
+        Target::of(&self.path, self.sealing.clone())
     }
 }
 
@@ -237,7 +241,7 @@ impl LockedFile {
 
     /// A session that could not be read back is not written.
     fn check_size(&self, size: usize) -> Result<()> {
-        if size as u64 > SIZE_LIMIT {
+        if self.target.sealing.room(size) as u64 > SIZE_LIMIT {
             return Err(store_error(
                 "write the token file",
                 &self.target.path,

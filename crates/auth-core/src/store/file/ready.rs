@@ -33,6 +33,8 @@ pub(super) struct Ready {
     keeps_old_aside: bool,
     /// The session that the next one succeeds, if that comes from a refresh.
     follows: Option<String>,
+    /// What is in the file until a session is, if the files are sealed.
+    begun: Vec<u8>,
     state: State,
     _lock: Arc<FileLock>,
 }
@@ -41,7 +43,8 @@ pub(super) struct Ready {
 #[derive(Debug)]
 enum State {
     Nothing,
-    Complete(String),
+    /// With the bytes: a second seal of the session might break the first.
+    Complete(String, Zeroizing<Vec<u8>>),
     /// It has become the token file.
     Placed(String),
 }
@@ -69,14 +72,18 @@ impl Ready {
             length: 0,
             keeps_old_aside: false,
             follows,
+            begun: Vec::new(),
             state: State::Nothing,
             _lock: lock,
         };
         files::keep_owner(&ready.file, like.as_ref())
             .map_err(|source| replace_error(&target.path, source))?;
         ready
-            .reserve(size)
+            .reserve(target.sealing.room(size))
             .map_err(|source| store_error("reserve space next to", &target.path, source))?;
+        ready.begun = target.sealing.begin()?;
+        files::write_at(&ready.file, &ready.begun, 0)
+            .map_err(|source| store_error("write next to the token file", &path, source))?;
         Ok(ready)
     }
 
@@ -98,7 +105,7 @@ impl Ready {
 
     /// Whether it holds a session that belongs into the token file.
     pub(super) fn waits(&self) -> bool {
-        self.follows.is_some() && matches!(self.state, State::Complete(_))
+        self.follows.is_some() && matches!(self.state, State::Complete(..))
     }
 
     /// If the file system cannot reserve space, writing spaces proves that there is some. In JSON,
@@ -125,22 +132,29 @@ impl Ready {
         let fingerprint = fingerprint(content);
         let is_placed = matches!(&self.state, State::Placed(placed) if *placed == fingerprint);
         if !is_placed {
+            let replaced = self.replaced();
+            let sealed = match &self.state {
+                // Writing the same bytes again does no harm.
+                State::Complete(written, sealed) if *written == fingerprint => sealed.clone(),
+                _ => {
+                    self.state = State::Nothing;
+                    let sealing = &self.target.sealing;
+                    let replaced = replaced.as_deref().map(Vec::as_slice);
+                    sealing.seal(&self.begun, content, replaced)?
+                }
+            };
             if self.keeps_old_aside {
                 self.target.move_aside()?;
                 self.keeps_old_aside = false;
             }
-            // Writing the same bytes again does no harm.
-            if !matches!(&self.state, State::Complete(written) if *written == fingerprint) {
-                self.state = State::Nothing;
-            }
-            self.fill(content).map_err(failed)?;
-            self.state = State::Complete(fingerprint.clone());
+            self.fill(&sealed).map_err(failed)?;
+            self.state = State::Complete(fingerprint.clone(), sealed.clone());
             self.file.sync_all().map_err(failed)?;
             let (from, to) = (self.target.temporary(), self.target.name());
             let mut renamed = self.directory.rename(&from, to);
             if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
                 // Another program has removed the file.
-                renamed = self.again(content);
+                renamed = self.again(&sealed);
             }
             if let Err(source) = renamed {
                 // It waits under its present name, which must be durable too.
@@ -148,8 +162,16 @@ impl Ready {
                 return Err(replace_error(&path, source));
             }
             self.state = State::Placed(fingerprint);
+            self.directory.sync().map_err(failed)?;
+            self.target.discard(replaced.as_deref().map(Vec::as_slice));
         }
         self.directory.sync().map_err(failed)
+    }
+
+    /// The sealed form that is about to be replaced.
+    fn replaced(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let is_sealed = self.target.sealing.is_some() && !self.keeps_old_aside;
+        is_sealed.then(|| self.target.raw(&self.target.path))?
     }
 
     /// Releases unneeded space first, so that a process that is killed in between leaves a whole
@@ -191,6 +213,10 @@ impl Drop for Ready {
     /// A complete successor stays, for the next process to find.
     fn drop(&mut self) {
         if !matches!(self.state, State::Placed(_)) && !self.waits() {
+            // If that fails, the file stays, for a later holder of the lock.
+            if self.target.sealing.discard(&self.begun).is_err() {
+                return;
+            }
             let _gone: io::Result<()> = self.directory.remove(&self.target.temporary());
         }
     }
@@ -212,12 +238,13 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
+    use super::super::sealing::Sealing;
     use super::*;
 
     #[tokio::test]
     async fn where_space_is_kept_by_writing_a_shorter_session_leaves_no_rest_of_a_longer_one() {
         let directory = tempfile::tempdir().unwrap();
-        let target = Target::of(&directory.path().join("t.json")).unwrap();
+        let target = Target::of(&directory.path().join("t.json"), Sealing::default()).unwrap();
         let lock = FileLock::acquire(target.lock_path(), Duration::ZERO);
         let lock = Arc::new(lock.await.unwrap());
         let mut ready = Ready::new(&target, 0, None, lock).unwrap();

@@ -8,9 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::atomic::store_error;
 use super::lock::{self, FileLock};
 use super::ready::{FOLLOWS, token_fingerprint};
+use super::sealing::{Sealing, Unopened, seal_of};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Directory};
@@ -28,6 +31,7 @@ const LONGEST_NAME: usize = 255;
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
+    pub(super) sealing: Sealing,
 }
 
 /// The content of a file that is no session.
@@ -43,6 +47,9 @@ struct Written {
     follows: Option<String>,
 }
 
+/// What a file was read as.
+type Found = std::result::Result<Written, Unreadable>;
+
 /// A complete successor next to the file, from a process that died before its rename.
 pub(super) struct Successor {
     pub(super) token: OAuthToken,
@@ -51,7 +58,7 @@ pub(super) struct Successor {
 
 impl Target {
     /// The file at the end of a chain of links, even if it does not exist.
-    pub(super) fn of(path: &Path) -> Result<Self> {
+    pub(super) fn of(path: &Path, sealing: Sealing) -> Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..40 {
             match fs::read_link(&path) {
@@ -61,7 +68,7 @@ impl Target {
                         .map_err(|source| store_error("follow the link", &path, source))?;
                     path = directory.join(next);
                 }
-                Err(source) if is_no_link(&source) => return Ok(Self { path }),
+                Err(source) if is_no_link(&source) => return Ok(Self { path, sealing }),
                 Err(source) => return Err(store_error("follow the links of", &path, source)),
             }
         }
@@ -119,26 +126,88 @@ impl Target {
         Ok(written.map(|written| written.token))
     }
 
-    fn read_once(&self) -> Result<Option<std::result::Result<Written, Unreadable>>> {
+    fn read_once(&self) -> Result<Option<Found>> {
+        let mut before = None;
+        loop {
+            let Some((found, bytes)) = self.read_now()? else {
+                return Ok(None);
+            };
+            // What a sealed file refers to is gone as soon as the file is replaced: then it is read
+            // again.
+            if found.is_ok() || !self.sealing.is_some() || before == Some(bytes.to_vec()) {
+                return Ok(Some(found));
+            }
+            before = Some(bytes.to_vec());
+        }
+    }
+
+    fn read_now(&self) -> Result<Option<(Found, Zeroizing<Vec<u8>>)>> {
         let failed = |source| store_error("read the token file", &self.path, source);
         let file = match files::open(&self.path) {
             Ok(file) => file,
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(failed(source)),
         };
-        let parsed = match files::read_all(&file, SIZE_LIMIT) {
-            Ok(bytes) => parse(&bytes),
-            Err(source) if source.kind() == io::ErrorKind::FileTooLarge => Err(Unreadable {
-                why: "is larger than 1 MiB".into(),
-                unfinished: false,
-            }),
+        let (parsed, bytes) = match files::read_all(&file, SIZE_LIMIT) {
+            Ok(bytes) => (self.parsed(&bytes, &self.path)?, bytes),
+            Err(source) if source.kind() == io::ErrorKind::FileTooLarge => {
+                let too_large = Unreadable {
+                    why: "is larger than 1 MiB".into(),
+                    unfinished: false,
+                };
+                (Err(too_large), Zeroizing::default())
+            }
             Err(source) => return Err(failed(source)),
         };
         if parsed.is_ok() {
             // Only now, since it may be any file that the user named by mistake.
             files::tighten_file(&file);
         }
-        Ok(Some(parsed))
+        Ok(Some((parsed, bytes)))
+    }
+
+    /// The content of a file, opened if it is sealed. A seal that cannot be opened now, and one of
+    /// another store, are errors: such a file is not to be replaced.
+    fn parsed(&self, bytes: &[u8], path: &Path) -> Result<Found> {
+        match self.sealing.open(bytes) {
+            Ok(Some(content)) => Ok(parse(&content)),
+            Ok(None) => {
+                let parsed = parse(bytes);
+                // Looked for only now, for the parser leaves parts of what it reads in memory.
+                let seal = parsed.is_err().then(|| seal_of(bytes)).flatten();
+                seal.map_or(Ok(parsed), |seal| {
+                    Err(Error::new(
+                        ErrorKind::Store,
+                        format!(
+                            "the token file {} is protected ({seal}): open it with that kind of store",
+                            path.display()
+                        ),
+                    ))
+                })
+            }
+            Err(Unopened::Corrupt(why)) => Ok(Err(Unreadable {
+                why,
+                unfinished: bytes.is_empty(),
+            })),
+            Err(Unopened::Failed(error)) => Err(Error::new(
+                error.kind(),
+                format!("cannot read the session in {}", path.display()),
+            )
+            .with_source(error)),
+        }
+    }
+
+    /// The content of the file as it is; `None` without one.
+    pub(super) fn raw(&self, path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+        files::read_all(&files::open_strictly(path).ok()??, SIZE_LIMIT).ok()
+    }
+
+    /// Removes what a file that is gone referred to. What remains is removed by a later holder.
+    pub(super) fn discard(&self, sealed: Option<&[u8]>) {
+        let discarded = sealed.map_or(Ok(()), |sealed| self.sealing.discard(sealed));
+        if let Err(error) = discarded {
+            tracing::warn!(%error, "a session that was replaced is not yet removed");
+        }
     }
 
     /// The successor that waits next to the file. Its name proves nothing: it counts if it is
@@ -157,7 +226,7 @@ impl Target {
             Err(source) if source.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
             Err(source) => return Err(failed(source)),
         };
-        let written = parse(&bytes).ok();
+        let written = self.parsed(&bytes, &path)?.ok();
         let fingerprint = token_fingerprint(stored);
         let written = written.filter(|written| written.follows.as_ref() == Some(&fingerprint));
         Ok(written.map(|written| Successor {
@@ -190,12 +259,20 @@ impl Target {
     pub(super) fn place_successor(&self) -> Result<()> {
         let failed = |source| replace_error(&self.path, source);
         let directory = Directory::open(self.directory()).map_err(failed)?;
+        let replaced = self.sealing.is_some().then(|| self.raw(&self.path));
         let moved = directory.rename(&self.temporary(), self.name());
-        moved.and_then(|()| directory.sync()).map_err(failed)
+        moved.and_then(|()| directory.sync()).map_err(failed)?;
+        self.discard(replaced.flatten().as_deref().map(Vec::as_slice));
+        Ok(())
     }
 
     fn remove_leftover(&self) -> Result<()> {
         let path = self.temporary_path();
+        if self.sealing.is_some()
+            && let Some(leftover) = self.raw(&path)
+        {
+            self.sealing.discard(&leftover)?;
+        }
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(store_error("remove", &path, source))
@@ -261,7 +338,19 @@ impl Target {
         }
         let failed = |source| store_error("remove the token file", &self.path, source);
         let directory = Directory::open(self.directory()).map_err(failed)?;
-        directory.remove(self.name()).map_err(failed)?;
+        if self.sealing.is_some() {
+            // Under its other name, the file tells a later holder what is still to be removed.
+            self.remove_leftover()?;
+            let moved = directory.rename(self.name(), &self.temporary());
+            match moved {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed(source));
+                }
+                _ => directory.sync().map_err(failed)?,
+            }
+        } else {
+            directory.remove(self.name()).map_err(failed)?;
+        }
         self.remove_leftover()?;
         directory.sync().map_err(failed)
     }
@@ -282,7 +371,7 @@ impl Successor {
     }
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<Written, Unreadable> {
+fn parse(bytes: &[u8]) -> Found {
     let senseless = |why: String, unfinished| Unreadable { why, unfinished };
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {

@@ -3,12 +3,12 @@
 use llm_auth_core::{DEFAULT_ACCOUNT, FileTokenStore, OAuthToken};
 
 use crate::providers::ProviderName;
-use crate::session::directories;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 
 /// Whether the provider has a session, even one that cannot be read.
 pub(super) fn any(selector: &SessionSelector, provider: ProviderName) -> bool {
-    let Ok(store) = directories::open(selector) else {
+    let Ok(store) = stores::open(selector) else {
         return false;
     };
     match &selector.store {
@@ -25,7 +25,7 @@ pub(super) fn any(selector: &SessionSelector, provider: ProviderName) -> bool {
 
 /// Those that can be read, and that may be the provider's.
 pub(super) fn of(selector: &SessionSelector, provider: ProviderName) -> Vec<OAuthToken> {
-    let Ok(store) = directories::open(selector) else {
+    let Ok(store) = stores::open(selector) else {
         return Vec::new();
     };
     if selector.store.is_some() {

@@ -17,6 +17,7 @@ use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
+use crate::session::stores;
 use crate::shell_quote::quoted;
 
 pub(super) fn checks(selector: &SessionSelector, provider: Option<ProviderName>) -> Vec<Check> {
@@ -30,7 +31,7 @@ fn looked_at(
     selector: &SessionSelector,
     provider: Option<ProviderName>,
 ) -> Result<Vec<Check>, Failure> {
-    let store = directories::open(selector)?;
+    let store = stores::open(selector)?;
     let directory = match &selector.store {
         Some(file) => directory_of(file),
         None => directories::sessions()?,

@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::providers::{self, Provider, ignored_api};
 use crate::session::command_line::command_about_all;
 use crate::session::resolve::{self, IMPORTED_FROM};
-use crate::session::{directories, runtime};
+use crate::session::{runtime, stores};
 use crate::shell_quote::quoted;
 use crate::text::{self, shown};
 use crate::time::{self, rfc3339};
@@ -53,7 +53,7 @@ pub(super) fn taken_over(
 pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Result<(), Failure> {
     let title = source.title();
     let session = session(args, &found);
-    let store = directories::open(&session.selector)?;
+    let store = stores::open(&session.selector)?;
     let key = session
         .provider
         .accounts(&store)

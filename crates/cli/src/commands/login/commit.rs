@@ -13,9 +13,9 @@ use llm_auth_core::{OAuthToken, Secret};
 use super::names::{load, sign_outs, taken_by_another};
 use crate::error::Failure;
 use crate::providers::{ProviderName, servers};
-use crate::session::directories;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Held;
+use crate::session::stores;
 use crate::ui::streams::say;
 
 /// What one sign-in remembers.
@@ -158,7 +158,7 @@ impl Commit {
 
 /// All stored sessions of the name must be good with the server as it will be remembered.
 fn check_sessions(server: &Server) -> Result<(), Failure> {
-    let store = directories::open(&SessionSelector::default())?;
+    let store = stores::open(&SessionSelector::default())?;
     let mut others = ProviderName::of_server(server.clone())
         .accounts(&store)
         .stored()?;

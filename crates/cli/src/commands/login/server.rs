@@ -11,8 +11,8 @@ use super::server_args::ServerArgs;
 use crate::error::{Failure, chain};
 use crate::providers::servers::description;
 use crate::providers::{ProviderName, servers};
-use crate::session::directories;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 use crate::ui::streams::say;
 
 /// The scopes of a sign-in that names none, as far as the server lists them: who the user is, and a
@@ -245,7 +245,7 @@ fn unnamed() -> Failure {
 
 /// Refuses to lead the sessions of a server elsewhere while one is stored.
 fn check_unused(before: &Server) -> Result<(), Failure> {
-    let store = directories::open(&SessionSelector::default())?;
+    let store = stores::open(&SessionSelector::default())?;
     let provider = ProviderName::of_server(before.clone());
     let stored = provider.accounts(&store).stored()?;
     if stored.is_empty() {
@@ -282,7 +282,7 @@ fn check_no_mcp(server: &Server) -> Result<(), Failure> {
 
 /// Refuses to give a name to a server while a session of another one is stored under it.
 fn check_sessions(server: &Server) -> Result<(), Failure> {
-    let store = directories::open(&SessionSelector::default())?;
+    let store = stores::open(&SessionSelector::default())?;
     let name = ProviderName::of_server(server.clone());
     for key in name.accounts(&store).stored()? {
         let session = store.read(&key).ok().flatten();

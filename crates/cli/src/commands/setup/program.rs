@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Failure;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
+use crate::session::store_name;
 
 const NAME: &str = "llm-auth";
 
@@ -56,6 +57,9 @@ pub(super) fn flags(selector: &SessionSelector) -> Result<Vec<String>, Failure> 
         let Some(path) = path else { continue };
         let path = std::path::absolute(&path).unwrap_or(path);
         flags.extend([flag.to_owned(), text(flag, &path)?]);
+    }
+    for (flag, value) in store_name::named() {
+        flags.extend([flag.to_owned(), value]);
     }
     Ok(flags)
 }

@@ -13,6 +13,7 @@ use crate::report::{advice_for_unreadable, login_command};
 use crate::session::resolve::IMPORTED_FROM;
 use crate::session::selector::SessionSelector;
 use crate::session::state::state_of;
+use crate::session::stores;
 use crate::text::shown;
 use crate::time::{length, rfc3339};
 use crate::ui::symbols::arrow;
@@ -24,6 +25,8 @@ pub(super) struct Row {
     pub(super) provider: Option<String>,
     pub(super) account: String,
     store: String,
+    /// `file`, `keyring` or `encrypted`.
+    kind: &'static str,
     pub(super) state: &'static str,
     expires_at: Option<String>,
     expires_at_ms: Option<i64>,
@@ -78,6 +81,7 @@ impl Row {
             account: shown(key.account()),
             current: selector.store.is_none() && providers.is_current(key),
             store: store.path(key).display().to_string(),
+            kind: stores::kind(selector),
             ..Self::default()
         };
         match store.read(key) {
@@ -244,7 +248,11 @@ impl Row {
         {
             say("warning", careful);
         }
-        say("stored in", &self.store);
+        match self.kind {
+            "keyring" => say("stored in", &format!("the keyring, by {}", self.store)),
+            "encrypted" => say("stored in", &format!("{} (encrypted)", self.store)),
+            _ => say("stored in", &self.store),
+        }
         if let Some(advice) = &self.advice {
             lines.push(format!("  {} {advice}", arrow()));
         }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::place::Place;
 use crate::error::Failure;
 use crate::providers::{Dialect, ProviderArgs, ProviderName, Stored, api_base};
-use crate::session::directories;
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 
 /// What each tool reads.
 const TOOLS: &str = include_str!("tools.json");
@@ -126,7 +126,7 @@ impl Tool {
 
     /// The providers that it takes a token of, those that are signed in to first.
     pub(super) fn providers(&self) -> Vec<String> {
-        let store = directories::open(&SessionSelector::default()).ok();
+        let store = stores::open(&SessionSelector::default()).ok();
         let is_signed_in = |provider: &ProviderName| {
             let stored = store
                 .as_ref()

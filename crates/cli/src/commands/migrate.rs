@@ -1,0 +1,174 @@
+//! `llm-auth migrate`.
+
+mod transfer;
+
+use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser as _};
+use llm_auth_core::{FileTokenStore, SessionKey, printable};
+use serde::Serialize;
+
+use self::transfer::Transfer;
+use crate::error::{Failure, chain};
+use crate::session::runtime;
+use crate::session::settings::Settings;
+use crate::session::store_name::{self, KeySource, StoreName};
+use crate::session::stores;
+use crate::ui::streams::{self, VERSION, say};
+
+#[derive(Args, Debug)]
+pub(crate) struct MigrateArgs {
+    /// The store to move from [default: the one that is used now].
+    #[arg(long, value_name = "STORE", value_parser = StringValueParser::new().try_map(store_name))]
+    from: Option<StoreName>,
+
+    /// The store to move to: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`.
+    #[arg(long, value_name = "STORE", value_parser = StringValueParser::new().try_map(store_name))]
+    to: StoreName,
+
+    /// The file with the key of encrypted sessions, of 32 random bytes or more. It is remembered.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<std::path::PathBuf>,
+
+    /// A command that prints that key. It is remembered.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
+    key_command: Option<String>,
+
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    v: u32,
+    store: String,
+    moved: Vec<Session>,
+    failed: Vec<Session>,
+}
+
+#[derive(Serialize)]
+struct Session {
+    vendor: String,
+    account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+fn store_name(text: String) -> Result<StoreName, String> {
+    StoreName::of(&text)
+}
+
+pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
+    let file = args.key_file.as_ref();
+    let key = KeySource {
+        file: file.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())),
+        command: args.key_command.clone(),
+    };
+    let used = stores::current()?.absolute();
+    store_name::name(None, key.clone());
+    let from = args
+        .from
+        .clone()
+        .map_or_else(|| used.clone(), StoreName::absolute);
+    let to = args.to.clone().absolute();
+    if from.directory()? == to.directory()? {
+        return Err(Failure::Usage(format!(
+            "the sessions are in {} already: name another store with --to",
+            to.title()
+        )));
+    }
+    let source = stores::open_named(&from)?;
+    let target = stores::open_named(&to)?;
+    stores::check_named(&to)?;
+    let (moved, failed) = transferred(&source, &target, &from)?;
+    let report = Report {
+        v: VERSION,
+        store: to.to_string(),
+        moved,
+        failed,
+    };
+    if report.failed.is_empty() && used == from {
+        remember(&to, key)?;
+    }
+    conclude(args, &report, &from, &to)
+}
+
+/// What was moved, and what was not.
+fn transferred(
+    source: &FileTokenStore,
+    target: &FileTokenStore,
+    from: &StoreName,
+) -> Result<(Vec<Session>, Vec<Session>), Failure> {
+    let (mut moved, mut failed) = (Vec::new(), Vec::new());
+    let from = from.to_string();
+    let transfer = Transfer::new(source, target, &from);
+    let interrupted =
+        || "interrupted; every session is in one of the stores: run the same again".to_owned();
+    let work = async {
+        for key in transfer.keys()? {
+            match transfer.of(&key).await {
+                Ok(true) => moved.push(session(&key, None)),
+                Ok(false) => {}
+                Err(failure) => failed.push(session(&key, Some(&failure))),
+            }
+        }
+        Ok(())
+    };
+    runtime::run(Vec::new, work, interrupted)?;
+    Ok((moved, failed))
+}
+
+fn session(key: &SessionKey, error: Option<&llm_auth_core::Error>) -> Session {
+    Session {
+        vendor: printable(key.provider()),
+        account: printable(key.account()),
+        error: error.map(|error| printable(&chain(error))),
+    }
+}
+
+/// Other commands find the sessions there without a flag.
+fn remember(to: &StoreName, key: KeySource) -> Result<(), Failure> {
+    let key = match (to, key.is_some()) {
+        (StoreName::Encrypted(_), true) => key,
+        // Where it was before.
+        (StoreName::Encrypted(_), false) => Settings::load()?.key().unwrap_or_default(),
+        _ => KeySource::default(),
+    };
+    stores::choose(to, &key)
+}
+
+fn conclude(
+    args: &MigrateArgs,
+    report: &Report,
+    from: &StoreName,
+    to: &StoreName,
+) -> Result<(), Failure> {
+    for session in &report.moved {
+        say(&format!(
+            "Moved {} ({}) to {}.",
+            session.vendor,
+            session.account,
+            to.title()
+        ));
+    }
+    for session in &report.failed {
+        let why = session.error.as_deref().unwrap_or_default();
+        say(&format!(
+            "{} ({}) is still in {}: {why}",
+            session.vendor,
+            session.account,
+            from.title()
+        ));
+    }
+    if args.json {
+        streams::json(report)?;
+    }
+    if report.failed.is_empty() {
+        say(&format!("Sessions are now kept in {}.", to.title()));
+        return Ok(());
+    }
+    Err(Failure::NotFound {
+        message: format!("{} of the sessions could not be moved", report.failed.len()),
+        advice: "see to each as its line demands, then run the same again".into(),
+    })
+}

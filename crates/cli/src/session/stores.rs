@@ -1,0 +1,165 @@
+//! The stores of all sessions: the one place that opens them.
+//!
+//! A store is named by `--store`, `LLM_AUTH_STORE` or the settings, in this order; without any of
+//! them, sessions are plain files. There is no fallback: a store that cannot be opened is an error.
+
+mod key;
+#[cfg(feature = "keyring")]
+mod keyring;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use llm_auth::encrypted::Encryption;
+use llm_auth_core::FileTokenStore;
+
+use crate::error::Failure;
+use crate::session::directories;
+use crate::session::selector::SessionSelector;
+use crate::session::settings::Settings;
+use crate::session::store_name::{self, KeySource, StoreName};
+use crate::system::env;
+use crate::system::files;
+
+/// The variable that names the store.
+pub(crate) const STORE: &str = "LLM_AUTH_STORE";
+
+/// A passphrase is asked for, and stretched, once.
+static OPENED: Mutex<Vec<(StoreName, FileTokenStore)>> = Mutex::new(Vec::new());
+
+/// The store that was asked for: one file, or the store of all sessions.
+pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
+    match &selector.store {
+        Some(file) if file.as_os_str().is_empty() => {
+            Err(Failure::Usage("--store requires a file name".into()))
+        }
+        Some(file) => {
+            files::check_path("--store", file)?;
+            Ok(FileTokenStore::file(file))
+        }
+        None => open_named(&current()?),
+    }
+}
+
+/// The store of all sessions that this call is about.
+pub(crate) fn current() -> Result<StoreName, Failure> {
+    if let Some(named) = store_name::store() {
+        return Ok(named);
+    }
+    if let Some(text) = env::text(STORE)? {
+        let parsed = StoreName::of(&text).map_err(|why| env::not_valid(STORE, &why))?;
+        return Ok(parsed);
+    }
+    match Settings::load() {
+        Ok(settings) => Ok(settings.store()?.unwrap_or(StoreName::Files)),
+        // They cannot have chosen another store if there is none.
+        Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Remembers a store of all sessions, and where its key is.
+pub(crate) fn choose(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
+    if let StoreName::Encrypted(Some(_elsewhere)) = name {
+        // What shows that another store was chosen, also once the settings are damaged.
+        let directory = StoreName::Encrypted(None).directory()?;
+        llm_auth_core::files::make_directories(&directory).map_err(|error| Failure::Config {
+            message: format!("cannot create {}: {error}", directory.display()),
+            advice: "check the directory and its permissions".into(),
+        })?;
+    }
+    Settings::set_store(name, key)
+}
+
+/// Whether another store than plain files has ever been used.
+fn has_protected() -> Result<bool, Failure> {
+    for name in [StoreName::Keyring, StoreName::Encrypted(None)] {
+        if name.directory()?.exists() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What holds the sessions of a call, in a word.
+pub(crate) fn kind(selector: &SessionSelector) -> &'static str {
+    match (&selector.store, current()) {
+        (None, Ok(StoreName::Keyring)) => "keyring",
+        (None, Ok(StoreName::Encrypted(_))) => "encrypted",
+        _ => "file",
+    }
+}
+
+/// Opens a store of all sessions.
+pub(crate) fn open_named(name: &StoreName) -> Result<FileTokenStore, Failure> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, store)) = opened.iter().find(|(known, _)| known == name) {
+        return Ok(store.clone());
+    }
+    let store = match name {
+        StoreName::Files => FileTokenStore::directory(directories::sessions()?),
+        StoreName::Keyring => keyring()?,
+        StoreName::Encrypted(_) => encrypted(name.directory()?)?.store(),
+    };
+    opened.push((name.clone(), store.clone()));
+    Ok(store)
+}
+
+/// Checks before a sign-in that a session can be stored. The other stores find that out by themselves
+/// as the sign-in begins.
+pub(crate) fn check(selector: &SessionSelector) -> Result<(), Failure> {
+    match selector.store.is_none() {
+        true => check_named(&current()?),
+        false => Ok(()),
+    }
+}
+
+/// The same for a store by its name.
+pub(crate) fn check_named(name: &StoreName) -> Result<(), Failure> {
+    match name {
+        StoreName::Keyring => check_keyring(),
+        _ => Ok(()),
+    }
+}
+
+/// The names of sessions, without their content: no key is asked for.
+pub(crate) fn names() -> Result<FileTokenStore, Failure> {
+    Ok(FileTokenStore::directory(current()?.directory()?))
+}
+
+#[cfg(feature = "keyring")]
+fn keyring() -> Result<FileTokenStore, Failure> {
+    Ok(keyring::system()?.store(StoreName::Keyring.directory()?))
+}
+
+#[cfg(not(feature = "keyring"))]
+fn keyring() -> Result<FileTokenStore, Failure> {
+    Err(Failure::Config {
+        message: "this llm-auth was built without keyrings".into(),
+        advice: "use one with the feature `keyring`, or another store".into(),
+    })
+}
+
+#[cfg(feature = "keyring")]
+fn check_keyring() -> Result<(), Failure> {
+    Ok(keyring::system()?.probe()?)
+}
+
+#[cfg(not(feature = "keyring"))]
+fn check_keyring() -> Result<(), Failure> {
+    keyring().map(drop)
+}
+
+fn encrypted(directory: PathBuf) -> Result<Encryption, Failure> {
+    let source = match store_name::key() {
+        Some(named) => named,
+        None => Settings::load()?.key()?,
+    };
+    Ok(match key::read(&source)? {
+        Some(key) => Encryption::with_key(directory, key)?,
+        None => {
+            let passphrase = key::ask(&directory)?;
+            Encryption::with_passphrase(directory, passphrase)?
+        }
+    })
+}

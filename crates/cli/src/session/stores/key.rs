@@ -1,0 +1,105 @@
+//! Where the key of encrypted sessions is.
+
+use std::io::{IsTerminal as _, Read as _, stdin};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use llm_auth_core::files;
+use zeroize::Zeroizing;
+
+use crate::error::Failure;
+use crate::session::store_name::KeySource;
+use crate::ui::streams::say;
+use crate::ui::tty::HiddenInput;
+
+/// No key is longer.
+const LONGEST: u64 = 64 * 1024;
+
+/// The key; `None` if it is a passphrase.
+pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    if let Some(file) = &source.file {
+        let key = files::read_or_pipe(file, LONGEST).map_err(|error| Failure::Config {
+            message: format!("cannot read the key file {}: {error}", file.display()),
+            advice: "name the file that the sessions were encrypted with".into(),
+        })?;
+        return Ok(Some(key));
+    }
+    source.command.as_deref().map(printed_by).transpose()
+}
+
+/// What a command of the user's prints, such as `systemd-creds decrypt FILE -`.
+fn printed_by(command: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |why: String| Failure::Config {
+        message: format!("the command for the key {why}"),
+        advice: format!("run it to see what it does: {command}"),
+    };
+    let (shell, flag) = match cfg!(windows) {
+        true => ("cmd", "/C"),
+        false => ("sh", "-c"),
+    };
+    let mut child = Command::new(shell)
+        .args([flag, command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    // Its room is enough, so that it does not grow and leave a copy.
+    let mut key = Zeroizing::new(Vec::with_capacity(8 * 1024));
+    if let Some(output) = child.stdout.take() {
+        let read = output.take(LONGEST).read_to_end(&mut key);
+        read.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    }
+    let status = child.wait();
+    let status = status.map_err(|error| failed(format!("does not end: {error}")))?;
+    match status.success() {
+        true => Ok(key),
+        false => Err(failed(format!("failed ({status})"))),
+    }
+}
+
+/// Asks for the passphrase of a directory at the terminal; twice if it is a new one.
+pub(crate) fn ask(directory: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let place = directory.display();
+    let unable = || Failure::Config {
+        message: format!(
+            "the sessions in {place} are encrypted, and there is no terminal to ask for the passphrase"
+        ),
+        advice: "name the key with --key-file FILE or --key-command COMMAND".into(),
+    };
+    if !stdin().is_terminal() {
+        return Err(unable());
+    }
+    let hidden = HiddenInput::begin().ok_or_else(unable)?;
+    say(&format!(
+        "Passphrase of the sessions in {place} (it is not shown):"
+    ));
+    let passphrase = line()?;
+    if !directory.join(".encryption.json").exists() {
+        say("The same again, since it is new; without it, the sessions are lost:");
+        if *line()? != *passphrase {
+            return Err(Failure::Usage(
+                "the two passphrases differ; nothing was changed".into(),
+            ));
+        }
+    }
+    drop(hidden);
+    Ok(passphrase)
+}
+
+/// A line of a terminal that does not edit lines.
+fn line() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut line = Zeroizing::new(Vec::with_capacity(1024));
+    for byte in stdin().lock().bytes() {
+        match byte.map_err(Failure::Output)? {
+            b'\n' | b'\r' => return Ok(line),
+            0x08 | 0x7f => drop(line.pop()),
+            // The end of the input.
+            0x04 => break,
+            byte if line.len() < line.capacity() => line.push(byte),
+            _ => {}
+        }
+    }
+    Err(Failure::Usage(
+        "no passphrase was entered; nothing was changed".into(),
+    ))
+}

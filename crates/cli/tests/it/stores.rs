@@ -1,0 +1,389 @@
+//! Stores of all sessions other than plain files.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::skip::skip;
+use crate::support::user::User;
+
+const KEY: &str = "made-up-key-of-thirty-two-bytes!";
+
+fn key_file(user: &User, name: &str, key: &str) -> String {
+    let file = user.directory.path().join(name);
+    std::fs::write(&file, key).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn home(user: &User) -> PathBuf {
+    let sessions = user.file("qwen", "default");
+    sessions.ancestors().nth(3).unwrap().to_owned()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => files(&path),
+            path => vec![path],
+        })
+        .collect()
+}
+
+/// The files below a directory that hold the text.
+fn holders(directory: &Path, text: &str) -> Vec<PathBuf> {
+    let holds = |file: &PathBuf| {
+        let content = std::fs::read(file).unwrap();
+        content
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    files(directory).into_iter().filter(holds).collect()
+}
+
+#[test]
+fn an_encrypted_store_signs_in_refreshes_and_signs_out_and_no_file_has_a_token() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let store = ["--store", "encrypted", "--key-file", &key];
+    user.sign_in(&[&["qwen"][..], &store].concat());
+    let first = user.run(&[&["token", "qwen"][..], &store].concat());
+    let second = user.run(&[&["token", "qwen", "--force-refresh"][..], &store].concat());
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{second:?}");
+    assert_ne!(first.out, second.out);
+    for token in [first.out.trim(), second.out.trim()] {
+        assert_eq!(holders(user.directory.path(), token), Vec::<PathBuf>::new());
+    }
+    let status = user
+        .run(&[&["status", "--json"][..], &store].concat())
+        .json();
+    assert_eq!(status["sessions"][0]["kind"], "encrypted");
+    // Plain files have nothing of it.
+    assert_eq!(user.run(&["token", "qwen"]).code, Some(3));
+    let command = format!("cat '{key}'");
+    let by_command = [
+        "logout",
+        "qwen",
+        "--store",
+        "encrypted",
+        "--key-command",
+        &command,
+    ];
+    assert_eq!(user.run(&by_command).code, Some(0));
+    assert_eq!(
+        user.run(&[&["token", "qwen"][..], &store].concat()).code,
+        Some(3)
+    );
+}
+
+#[test]
+fn a_wrong_key_a_missing_key_and_a_short_one_are_named_and_change_nothing() {
+    let user = User::new();
+    user.sign_in(&["minimax"]);
+    let key = key_file(&user, "key", KEY);
+    let wrong = key_file(&user, "wrong", "another-key-of-thirty-two-bytes!");
+    let short = key_file(&user, "short", "made-up");
+    let args = |key: &'static str| ["--store", "encrypted", key];
+    let with = |verb: &[&str], key: &str| user.run(&[verb, &args("--key-file"), &[key]].concat());
+    user.sign_in(&["qwen", "--store", "encrypted", "--key-file", &key]);
+    let before = holders(&home(&user).join("encrypted"), "sealed_by");
+    let content = std::fs::read(&before[0]).unwrap();
+    for verb in [
+        &["token", "qwen"][..],
+        &["login", "qwen"],
+        &["logout", "qwen"],
+        &["status"],
+    ] {
+        let done = with(verb, &wrong);
+        done.assert_failed(1, "the key is wrong for the sessions");
+        assert!(
+            done.err.contains("use the passphrase, --key-file"),
+            "{done:?}"
+        );
+        with(verb, &short).assert_failed(1, "32 random bytes");
+        with(verb, "/made-up/key").assert_failed(1, "/made-up/key");
+        // There is no terminal for a passphrase.
+        let done = user.run(&[verb, &["--store", "encrypted"]].concat());
+        assert!(done.err.contains("--key-command COMMAND"), "{done:?}");
+        let failing = [verb, &args("--key-command"), &["exit 7"]].concat();
+        user.run(&failing)
+            .assert_failed(1, "the command for the key failed");
+    }
+    assert_eq!(std::fs::read(&before[0]).unwrap(), content);
+    assert_eq!(with(&["token", "qwen"], &key).code, Some(0));
+    assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
+}
+
+#[test]
+fn the_store_is_that_of_the_flag_then_of_the_variable_then_of_the_settings() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let chosen = json!({"store": "encrypted", "key_file": key});
+    std::fs::create_dir_all(home(&user)).unwrap();
+    std::fs::write(home(&user).join("settings.json"), chosen.to_string()).unwrap();
+    let kind = |done: crate::support::done::Done| done.json()["sessions"][0]["kind"].clone();
+    user.sign_in(&["qwen"]);
+    assert_eq!(kind(user.run(&["status", "--json"])), "encrypted");
+    let with = |store: &str, args: &[&str]| {
+        let mut command = user.command(args);
+        command
+            .env("LLM_AUTH_STORE", store)
+            .output()
+            .unwrap()
+            .into()
+    };
+    let by_variable: crate::support::done::Done = with("files", &["token", "qwen"]);
+    assert_eq!(by_variable.code, Some(3));
+    let by_flag = with("files", &["status", "--json", "--store", "encrypted"]);
+    assert_eq!(kind(by_flag), "encrypted");
+    for wrong in ["made-up", "redis://made-up:secret@host", "./a.json"] {
+        let done: crate::support::done::Done = with(wrong, &["token", "qwen"]);
+        done.assert_failed(1, "LLM_AUTH_STORE");
+        done.assert_no_secret(&["secret"]);
+    }
+    // Damaged settings do not lead to plain files.
+    let settings = home(&user).join("settings.json");
+    std::fs::write(&settings, "{").unwrap();
+    user.run(&["login", "qwen"])
+        .assert_failed(1, "settings.json");
+    assert!(!user.file("qwen", "default").exists());
+    std::fs::write(&settings, chosen.to_string()).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    assert_eq!(user.run(&["status"]).code, Some(1));
+}
+
+#[test]
+fn a_command_for_the_key_is_not_run_from_settings_that_a_variable_brings() {
+    let user = User::new();
+    let mark = user.directory.path().join("it-ran");
+    let command = format!("touch '{}'; printf {KEY}", mark.display());
+    let settings = json!({"store": "encrypted", "key_command": command});
+    std::fs::create_dir_all(home(&user)).unwrap();
+    std::fs::write(home(&user).join("settings.json"), settings.to_string()).unwrap();
+    for args in [&["login", "qwen"][..], &["token", "qwen"], &["status"]] {
+        user.run(args).assert_failed(1, "`key_command` is not run");
+    }
+    assert!(!mark.exists());
+    let named = user.run(&["status", "--key-command", &command]);
+    assert_eq!((named.code, mark.exists()), (Some(0), true), "{named:?}");
+}
+
+#[test]
+fn a_keyring_that_is_absent_is_an_error_before_the_sign_in_and_never_a_plain_file() {
+    let user = User::new();
+    user.sign_in(&["minimax"]);
+    for bus in [
+        "unix:path=/made-up/bus",
+        "tcp:host=127.0.0.1,port=9",
+        "unixexec:path=/bin/false",
+    ] {
+        let run = |args: &[&str]| -> crate::support::done::Done {
+            let mut command = user.command(args);
+            command
+                .env("DBUS_SESSION_BUS_ADDRESS", bus)
+                .output()
+                .unwrap()
+                .into()
+        };
+        let done = run(&["login", "qwen", "--store", "keyring"]);
+        done.assert_failed(1, "keyring");
+        let done = run(&["migrate", "--to", "keyring"]);
+        done.assert_failed(1, "keyring");
+        let is_refused = done.err.contains("names no local socket");
+        assert_eq!(is_refused, !bus.starts_with("unix:"), "{bus}: {done:?}");
+    }
+    assert_eq!(user.kit.qwen().counters().device_requests, 0);
+    assert!(!user.file("qwen", "default").exists());
+    assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
+}
+
+#[test]
+fn a_migration_moves_every_session_proves_it_and_is_remembered() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["qwen", "--account", "work"]);
+    user.sign_in(&["minimax"]);
+    let before = user.stored("qwen");
+    let key = key_file(&user, "key", KEY);
+    let done = user.run(&["migrate", "--to", "encrypted", "--key-file", &key, "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let report = done.json();
+    assert_eq!(
+        report["moved"].as_array().map(Vec::len),
+        Some(3),
+        "{report}"
+    );
+    assert!(!user.file("qwen", "default").exists());
+    for account in [
+        &["token", "qwen"][..],
+        &["token", "qwen", "--account", "work"],
+        &["token", "minimax"],
+    ] {
+        assert_eq!(user.run(account).code, Some(0), "{account:?}");
+    }
+    assert_eq!(user.run(&["migrate", "--to", "encrypted"]).code, Some(2));
+    let back = user.run(&["migrate", "--to", "files"]);
+    assert_eq!(back.code, Some(0), "{back:?}");
+    assert_eq!(user.stored("qwen"), before);
+    let settings = std::fs::read(home(&user).join("settings.json")).unwrap();
+    let settings: Value = serde_json::from_slice(&settings).unwrap();
+    assert_eq!(
+        (&settings["store"], &settings["key_file"]),
+        (&json!("files"), &Value::Null)
+    );
+    assert!(holders(&home(&user).join("encrypted"), "sealed_by").is_empty());
+}
+
+/// The states in which a kill may leave two stores.
+#[test]
+fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
+    user.sign_in(&["qwen"]);
+    let file = user.file("qwen", "default");
+    let original = std::fs::read(&file).unwrap();
+    let session = user.stored("qwen");
+    let moved = |place: &str| {
+        let store = ["--store", "encrypted", "--key-file", &key];
+        let done = user.run(&[&["token", "qwen"][..], &store].concat());
+        assert_eq!(done.code, Some(0), "{place}: {done:?}");
+        assert!(!file.exists(), "{place}");
+        done.out.trim().to_owned()
+    };
+    // The copy was stored, and the original not removed.
+    assert_eq!(user.run(&migrate).code, Some(0));
+    std::fs::write(&file, &original).unwrap();
+    assert_eq!(
+        user.run(&["migrate", "--from", "files", "--to", "encrypted"])
+            .code,
+        Some(0)
+    );
+    assert_eq!(moved("copied"), session["access"].as_str().unwrap());
+    // The original went on, while a copy was left.
+    for marked in [true, false] {
+        let home = home(&user);
+        std::fs::remove_dir_all(home.join("encrypted")).unwrap();
+        std::fs::remove_file(home.join("settings.json")).unwrap();
+        std::fs::write(&file, &original).unwrap();
+        let mut copy = session.clone();
+        if marked {
+            // As it is before the original is removed.
+            copy["moving"] = json!({"from": "files", "access": fingerprint(&session)});
+        }
+        std::fs::write(&file, copy.to_string()).unwrap();
+        assert_eq!(
+            user.run(&[&migrate[..], &["--from", "files"]].concat())
+                .code,
+            Some(0)
+        );
+        let store = ["--store", "encrypted", "--key-file", &key];
+        if marked {
+            continue;
+        }
+        // Both stores have another session: neither is touched.
+        let refreshed = user.run(&[&["token", "qwen", "--force-refresh"][..], &store].concat());
+        std::fs::write(&file, &original).unwrap();
+        let done = user.run(&["migrate", "--from", "files", "--to", "encrypted"]);
+        done.assert_failed(1, "could not be moved");
+        assert_eq!(std::fs::read(&file).unwrap(), original);
+        let there = user.run(&[&["token", "qwen"][..], &store].concat());
+        assert_eq!(there.out, refreshed.out);
+    }
+}
+
+#[test]
+fn a_migration_that_is_killed_anywhere_keeps_every_session_in_one_of_the_stores() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let accounts = ["a", "b", "c"];
+    for account in accounts {
+        user.sign_in(&["qwen", "--account", account]);
+    }
+    let tokens = || accounts.map(|account| user.run(&["token", "qwen", "--account", account]));
+    let before = tokens().map(|done| done.out);
+    let there = home(&user).join("encrypted");
+    let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
+    for written in 0..12 {
+        let mut child = user.start(&migrate);
+        // It may end before.
+        while files(&there).len() < written && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        drop(child.kill());
+        child.wait().unwrap();
+        for account in accounts {
+            let in_store = |store: &[&str]| {
+                let args = ["token", "qwen", "--account", account];
+                user.run(&[&args[..], &["--key-file", &key, "--store"], store].concat())
+                    .out
+            };
+            let found = [in_store(&["files"]), in_store(&["encrypted"])];
+            assert!(
+                found.iter().any(|token| before.contains(token)),
+                "{written}: {found:?}"
+            );
+        }
+        let again = user.run(&[&migrate[..], &["--from", "files"]].concat());
+        // The first may have ended.
+        assert!(matches!(again.code, Some(0)), "{written}: {again:?}");
+        let settings = home(&user).join("settings.json");
+        if !settings.exists() {
+            assert_eq!(user.run(&migrate).code, Some(0));
+        }
+        assert_eq!(tokens().map(|done| done.out), before, "{written}");
+        let back = user.run(&["migrate", "--to", "files"]);
+        assert_eq!(back.code, Some(0), "{written}: {back:?}");
+        assert_eq!(tokens().map(|done| done.out), before, "{written}");
+        std::fs::remove_file(settings).unwrap();
+        std::fs::remove_dir_all(&there).unwrap();
+    }
+}
+
+fn fingerprint(session: &Value) -> String {
+    let access = session["access"].as_str().unwrap();
+    llm_auth_core::Secret::from(access).fingerprint()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_keyring_of_the_system_keeps_the_sessions_of_the_command() {
+    let test = "the_keyring_of_the_system_keeps_the_sessions_of_the_command";
+    for program in ["dbus-run-session", "gnome-keyring-daemon"] {
+        let found = std::process::Command::new(program)
+            .arg("--version")
+            .output();
+        if !found.is_ok_and(|output| output.status.success()) {
+            return skip(test, &format!("{program} is not installed"));
+        }
+    }
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let before = user.run(&["token", "qwen"]).out;
+    let script = r#"exec dbus-run-session -- sh -c '
+        printf made-up | gnome-keyring-daemon --unlock --components=secrets >&2 &&
+        "$0" migrate --to keyring &&
+        "$0" status --json &&
+        "$0" token qwen &&
+        "$0" token qwen --force-refresh &&
+        "$0" token qwen' "$0""#;
+    let mut shell = user.shell(script);
+    let runtime = user.directory.path().join("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    shell
+        .env("XDG_RUNTIME_DIR", &runtime)
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    let done = crate::support::done::Done::of(&mut shell);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let lines: Vec<&str> = done.out.lines().collect();
+    let status: Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!(status["sessions"][0]["kind"], "keyring");
+    assert_eq!(lines[1], before.trim());
+    assert_ne!(lines[2], lines[1]);
+    assert_eq!(lines[3], lines[2]);
+    assert!(!user.file("qwen", "default").exists());
+    for token in [lines[1], lines[2]] {
+        let plain = holders(&home(&user), token);
+        assert_eq!(plain, Vec::<PathBuf>::new());
+    }
+}

@@ -1,0 +1,256 @@
+//! The seal of a directory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use llm_auth_core::store::Seal;
+use llm_auth_core::{Error, ErrorKind, FileTokenStore, Result, files};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::envelope::Envelope;
+use crate::key::{Header, Kdf, Key, PASSPHRASE, Source, WrongKey};
+
+/// The salt for new files. Its name is that of no provider.
+const HEADER: &str = ".encryption.json";
+const LOCK: &str = ".encryption.lock";
+
+/// No header is this large.
+const LARGEST: u64 = 16 * 1024;
+
+/// The encryption of all sessions in one directory, with one key.
+///
+/// # Examples
+///
+/// ```
+/// use llm_auth_store_encrypted::Encryption;
+///
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let directory = directory.path().join("encrypted");
+/// let key = b"made-up-key-of-thirty-two-bytes!".to_vec();
+/// let store = Encryption::with_key(&directory, key.into())?.store();
+/// assert!(store.sessions()?.is_empty());
+/// # Ok::<(), llm_auth_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Encryption {
+    directory: PathBuf,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    /// The key for new files.
+    own: Key,
+    /// Keys of files that came from elsewhere, with another salt.
+    others: Mutex<Vec<Arc<Key>>>,
+}
+
+impl Encryption {
+    /// With a passphrase. It is stretched now, which takes a fraction of a second and 64 MiB of memory,
+    /// in the calling thread. The directory is created with mode 0700.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`], with the source [`WrongKey`] if the directory is encrypted with another
+    /// key; [`ErrorKind::Config`] if the passphrase is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_encrypted::Encryption;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let passphrase = "made-up correct horse".to_owned().into_bytes();
+    /// let encryption = Encryption::with_passphrase(directory.path(), passphrase.into())?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    pub fn with_passphrase(
+        directory: impl Into<PathBuf>,
+        passphrase: Zeroizing<Vec<u8>>,
+    ) -> Result<Self> {
+        Self::open(
+            directory.into(),
+            Source::passphrase(passphrase)?,
+            PASSPHRASE,
+        )
+    }
+
+    /// With a key of 32 random bytes or more, binary or as text. Line ends after it do not count. In a
+    /// directory that was encrypted with a passphrase, it is that passphrase.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`], with the source [`WrongKey`] if the directory is encrypted with another
+    /// key; [`ErrorKind::Config`] if the key is too short.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_encrypted::Encryption;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let key = b"made-up-key-of-thirty-two-bytes!\n".to_vec();
+    /// let encryption = Encryption::with_key(directory.path(), key.into())?;
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    pub fn with_key(directory: impl Into<PathBuf>, key: Zeroizing<Vec<u8>>) -> Result<Self> {
+        Self::open(directory.into(), Source::key(key)?, PASSPHRASE)
+    }
+
+    /// The store of the directory.
+    ///
+    /// # Examples
+    ///
+    /// See [`Encryption`].
+    #[must_use]
+    pub fn store(&self) -> FileTokenStore {
+        let seal = Arc::clone(&self.inner);
+        FileTokenStore::directory(&self.directory).sealed_with(seal)
+    }
+
+    fn open(directory: PathBuf, source: Source, passphrase: Kdf) -> Result<Self> {
+        let directory = std::path::absolute(&directory)
+            .map_err(|error| cannot("find the directory", &directory, error))?;
+        let own = match header(&directory)? {
+            Some(header) => key_of(&source, &header, &directory)?,
+            None => first_key(&source, &directory, passphrase)?,
+        };
+        Ok(Self {
+            directory,
+            inner: Arc::new(Inner {
+                source,
+                own,
+                others: Mutex::default(),
+            }),
+        })
+    }
+}
+
+impl Seal for Inner {
+    fn name(&self) -> &str {
+        "encrypted"
+    }
+
+    fn seal(
+        &self,
+        place: &str,
+        _begun: &Map<String, Value>,
+        content: &[u8],
+        _replaced: Option<&Map<String, Value>>,
+    ) -> Result<Map<String, Value>> {
+        Ok(Envelope::seal(&self.own, place, content)?.into_form())
+    }
+
+    fn open(&self, place: &str, sealed: &Map<String, Value>) -> Result<Zeroizing<Vec<u8>>> {
+        let envelope = Envelope::of(sealed)?;
+        if envelope.header == self.own.header {
+            return envelope.open(&self.own, place);
+        }
+        let key = self.other(&envelope.header)?;
+        envelope.open(&key, place)
+    }
+}
+
+impl Inner {
+    /// The key of a file with a salt of its own, derived once.
+    fn other(&self, header: &Header) -> Result<Arc<Key>> {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = others.iter().find(|key| key.header == *header) {
+            return Ok(Arc::clone(known));
+        }
+        let key = self.source.key_of(header)?.ok_or_else(|| {
+            Error::new(ErrorKind::Store, "the key is wrong for this session").with_source(WrongKey)
+        })?;
+        let key = Arc::new(key);
+        others.push(Arc::clone(&key));
+        Ok(key)
+    }
+}
+
+/// The header of a directory, if it has one.
+fn header(directory: &Path) -> Result<Option<Header>> {
+    let path = directory.join(HEADER);
+    let bytes = match files::read_own(&path, LARGEST) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot("read", &path, error)),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        let advice = "restore that file, or remove it: every session has a copy of what it holds";
+        Error::new(
+            ErrorKind::Store,
+            format!("{} is not valid: {advice}", path.display()),
+        )
+        .with_source(error)
+    })
+}
+
+fn key_of(source: &Source, header: &Header, directory: &Path) -> Result<Key> {
+    let path = directory.display();
+    let key = source.key_of(header).map_err(|error| {
+        let message = format!("{path}/{HEADER} is not valid: restore or remove that file");
+        Error::new(ErrorKind::Store, message).with_source(error)
+    })?;
+    key.ok_or_else(|| {
+        let message = format!("the key is wrong for the sessions in {path}");
+        Error::new(ErrorKind::Store, message).with_source(WrongKey)
+    })
+}
+
+/// Chooses the salt of a directory, once for all processes.
+fn first_key(source: &Source, directory: &Path, passphrase: Kdf) -> Result<Key> {
+    let (path, lock) = (directory.join(HEADER), directory.join(LOCK));
+    let held = files::make_directories(directory)
+        .and_then(|()| files::open_or_create(&lock))
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|error| cannot("lock", &lock, error))?;
+    if let Some(header) = header(directory)? {
+        drop(held);
+        return key_of(source, &header, directory);
+    }
+    let key = source.new_key(passphrase)?;
+    let content = serde_json::to_vec(&key.header)
+        .map_err(|error| cannot("write", &path, io::Error::from(error)))?;
+    files::replace(&path, &content).map_err(|error| cannot("write", &path, error))?;
+    Ok(key)
+}
+
+fn cannot(what: &str, path: &Path, source: io::Error) -> Error {
+    let message = format!("cannot {what} {}", path.display());
+    Error::new(ErrorKind::Store, message).with_source(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAST: Kdf = Kdf::Argon2id {
+        memory_kib: 64,
+        passes: 1,
+        lanes: 1,
+    };
+
+    #[test]
+    fn a_passphrase_opens_what_it_encrypted_and_no_other_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |passphrase: &str| {
+            let source = Source::passphrase(passphrase.as_bytes().to_vec().into()).unwrap();
+            Encryption::open(directory.path().to_owned(), source, FAST)
+        };
+        let sealed = open("made-up one").unwrap();
+        let sealed = sealed
+            .inner
+            .seal("a/b", &Map::new(), b"made-up", None)
+            .unwrap();
+        let again = open("made-up one").unwrap();
+        assert_eq!(*again.inner.open("a/b", &sealed).unwrap(), b"made-up");
+        assert_eq!(open("made-up two").unwrap_err().kind(), ErrorKind::Store);
+        // A passphrase may come from a file.
+        let key = Source::Key(b"made-up one".to_vec().into());
+        let by_file = Encryption::open(directory.path().to_owned(), key, FAST).unwrap();
+        assert_eq!(*by_file.inner.open("a/b", &sealed).unwrap(), b"made-up");
+    }
+}
