@@ -1,6 +1,7 @@
 //! Connections that break and servers that crash: nothing is lost, and nothing is sent twice.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use llm_auth_core::{ErrorKind, TokenStore as _};
 
@@ -9,6 +10,9 @@ use crate::cluster;
 use crate::support::{key, noted, session};
 use crate::vendor::{Interrupted, Vendor, manager};
 
+/// Less than a lease lasts: a wait for one to end fails.
+const HURRIED: Duration = Duration::from_secs(8);
+
 #[tokio::test]
 async fn each_statement_of_a_refresh_may_break_before_or_after_it_is_executed() {
     let Some(place) = cluster::shared() else {
@@ -16,7 +20,8 @@ async fn each_statement_of_a_refresh_may_break_before_or_after_it_is_executed() 
     };
     let vendor = Vendor::start().await;
     let cable = Cable::to(place.port);
-    let store = place.at(cable.port).builder().connect().await.unwrap();
+    let builder = place.at(cable.port).builder().patience(HURRIED);
+    let store = builder.connect().await.unwrap();
     let mut refreshes = 0;
     for number in 0..4 {
         for how in [Break::Before, Break::After] {
@@ -63,7 +68,7 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
     };
     let place = cluster.place();
     place.sql("ALTER ROLE postgres SET synchronous_commit = off");
-    let store = place.builder().connect().await.unwrap();
+    let store = place.builder().patience(HURRIED).connect().await.unwrap();
 
     store
         .lock(&key("a"))

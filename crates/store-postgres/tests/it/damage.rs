@@ -112,6 +112,7 @@ async fn a_row_that_was_edited_is_an_error_of_that_session_alone_and_quotes_noth
     for edited in [
         "{\"access_token\": [\"made-up-secret\"]}",
         "made-up-secret",
+        "\"made-up-secret\"",
         "",
     ] {
         place.sql(&format!(
