@@ -4,16 +4,20 @@ use crate::packages::{self, Package};
 use crate::run::cargo;
 use crate::{deny, features, model, publish, tidy, tools, wrappers};
 
-/// Each package is linted alone: a run over the workspace would unify features and hide one that is
-/// missing. The tests run together, so that what they depend on is built once. The feature `aws-lc-rs` is not built: that takes minutes, and no code
+/// Each library and program is linted alone: a run over the workspace unifies features and hides one
+/// that is missing. All tests are linted, built and run together, so that what they depend on is built
+/// once. The feature `aws-lc-rs` is not built: that takes minutes, and no code
 /// depends on it but the choice of the back end; [`crate::features`] looks at what it brings.
 pub(crate) fn run() -> Result<(), String> {
     let packages = packages::all()?;
     cargo(&["fmt", "--all", "--check"], &[])?;
+    let together = packages::together(&packages);
+    let together = together.each_ref().map(String::as_str);
+    lint(&[&together[..], &["--all-targets"]].concat())?;
     for package in &packages {
         // What builds without a back end is seen by the documentation below.
         for features in package.sets() {
-            lint(&package.name, &["--all-targets", "--features", &features])?;
+            lint(&["-p", &package.name, "--features", &features])?;
         }
     }
     tidy::run()?;
@@ -22,7 +26,7 @@ pub(crate) fn run() -> Result<(), String> {
         let line = [&["test"], flags].concat();
         cargo(&line, &[("RUST_TEST_THREADS", &threads)])
     };
-    tests(&packages::together(&packages).each_ref().map(String::as_str))?;
+    tests(&together)?;
     // Without a provider.
     tests(&["-p", packages::UMBRELLA])?;
     wrappers::run(&[])?;
@@ -58,7 +62,7 @@ fn documentation(packages: &[Package]) -> Result<(), String> {
     Ok(())
 }
 
-fn lint(package: &str, flags: &[&str]) -> Result<(), String> {
-    let line = [&["clippy", "-p", package], flags, &["--", "-D", "warnings"]].concat();
+fn lint(flags: &[&str]) -> Result<(), String> {
+    let line = [&["clippy"], flags, &["--", "-D", "warnings"]].concat();
     cargo(&line, &[])
 }
