@@ -167,7 +167,7 @@ fn a_killed_process_that_was_asking_the_api_stops_no_other() {
     let qwen = user.kit.qwen();
     qwen.fault(Operation::Chat, Fault::hang());
     let mut first = user.start(&["token", "qwen", "--verify"]);
-    wait_for(&qwen, |seen| seen.faults == 1);
+    wait_for(qwen, |seen| seen.faults == 1);
     let mut second = user.start(&["token", "qwen", "--verify", "-v"]);
     let mut log = BufReader::new(second.stderr.take().unwrap()).lines();
     assert!(log.any(|line| line.unwrap().contains("another process asks the API")));

@@ -103,7 +103,7 @@ fn a_key_ends_with_its_requests_its_time_and_its_paths() {
     let elsewhere = Request::get("/qwen/models");
     proxy
         .send(elsewhere)
-        .assert_refused(403, "path_not_allowed", "/chat/completions");
+        .assert_refused(403, "path_not_allowed", "--allow-path");
     // A refused request does not count.
     for status in [200, 200, 403] {
         assert_eq!(proxy.send(chat("qwen", false)).status, status);
