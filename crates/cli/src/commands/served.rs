@@ -19,11 +19,11 @@ use crate::time;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct KeyArgs {
     /// End the key of the proxy after this time.
-    #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
+    #[arg(long, value_name = "SECONDS", value_parser = lifetime, allow_negative_numbers = true)]
     expires: Option<Duration>,
 
     /// End the key of the proxy after this number of requests.
-    #[arg(long, value_name = "COUNT", value_parser = requests)]
+    #[arg(long, value_name = "COUNT", value_parser = requests, allow_negative_numbers = true)]
     max_requests: Option<u64>,
 
     /// Allow only paths of the API that begin with this one, such as /chat/completions. Repeatable.

@@ -301,7 +301,7 @@ fn exec_sets_the_variables_of_a_tool_and_no_others() {
     assert!(!done.out.contains("ANTHROPIC_API_KEY"), "{done:?}");
     assert!(!done.out.contains("LLM_AUTH_ACCESS_TOKEN"), "{done:?}");
     for (provider, tool, why) in [
-        ("minimax", "aider", "wants an API like that of OpenAI"),
+        ("minimax", "aider", "needs an OpenAI-style API"),
         ("minimax", "copilot", "sends its token to github"),
         ("minimax", "huggingface", "sends its token to huggingface"),
     ] {

@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
     pub(crate) provider_args: ProviderArgs,
 
     /// How long the token must remain valid [default: 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     min_validity: Option<Duration>,
 
     /// Refresh the token now, because the API rejected the stored one. A caller that knows the
@@ -44,7 +44,7 @@ pub(crate) struct Wanted {
 
     /// The limit for each request to the provider, and for the refresh of another process
     /// [default: 20 and 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
 
     /// Whether the same is wanted again and again, so that nothing is printed about it.
