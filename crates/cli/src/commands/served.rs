@@ -26,7 +26,8 @@ pub(crate) struct KeyArgs {
     #[arg(long, value_name = "COUNT", value_parser = requests, allow_negative_numbers = true)]
     max_requests: Option<u64>,
 
-    /// Allow only paths of the API that begin with this one, such as /chat/completions. Repeatable.
+    /// Allow only this path of the API and those below it, such as /chat/completions: /models allows
+    /// /models/x and not /modelsx. Repeatable.
     #[arg(long, value_name = "PREFIX")]
     allow_path: Vec<String>,
 }

@@ -97,12 +97,17 @@ fn a_key_ends_with_its_requests_its_time_and_its_paths() {
             "--max-requests",
             "2",
             "--allow-path",
-            "/chat/completions",
+            "chat/completions",
         ],
     );
     let elsewhere = Request::get("/qwen/models");
     proxy
         .send(elsewhere)
+        .assert_refused(403, "path_not_allowed", "--allow-path");
+    // A path is compared by whole segments.
+    let longer = Request::get("/qwen/chat/completionsx");
+    proxy
+        .send(longer)
         .assert_refused(403, "path_not_allowed", "--allow-path");
     // A refused request does not count.
     for status in [200, 200, 403] {
