@@ -32,6 +32,6 @@ fn main() -> ExitCode {
     system::core_dumps::no_core_dumps();
     match Cli::try_parse_from(commands::arguments(Cli::command)) {
         Ok(cli) => ExitCode::from(cli.run()),
-        Err(error) => ExitCode::from(report::usage::report(&error, Cli::command())),
+        Err(error) => ExitCode::from(report::usage::report(error, Cli::command())),
     }
 }

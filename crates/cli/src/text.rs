@@ -30,6 +30,12 @@ pub(crate) fn not_a_word(text: &str) -> Option<&'static str> {
     }
 }
 
+/// Reads a flag's port.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse();
+    port.map_err(|_not_one| "a port is a number from 0 to 65535".to_owned())
+}
+
 /// What speaks against the name of an account.
 pub(crate) fn not_a_name(text: &str) -> Option<&'static str> {
     if text.chars().count() > LONGEST_NAME {

@@ -44,7 +44,10 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_not_a_number| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_negative| "not a duration".to_owned())
+    Duration::try_from_secs_f64(seconds).map_err(|_no_time| match seconds < 0.0 {
+        true => "a time is not negative".to_owned(),
+        false => "not a duration".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 
 /// Refuses a request before its key is looked at.
 pub(crate) fn check(request: &Request<Incoming>) -> Result<(), Failure> {
+    // First, for the Host of what is sent to an HTTP proxy is that of the server behind it.
+    check_target(request)?;
     let headers = request.headers();
     check_host(headers)?;
     // A browser sends it with every request of a page that could read the response or change
@@ -32,6 +34,11 @@ pub(crate) fn check(request: &Request<Incoming>) -> Result<(), Failure> {
             "this proxy passes on HTTP requests only, no WebSocket: use the HTTP API",
         ));
     }
+    Ok(())
+}
+
+/// Refuses what a client sends to an HTTP proxy.
+fn check_target(request: &Request<Incoming>) -> Result<(), Failure> {
     // The first would send the token back, the other is for proxies of another kind.
     if [Method::TRACE, Method::CONNECT].contains(request.method()) {
         return Err(Failure::new(

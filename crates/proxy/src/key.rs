@@ -144,7 +144,8 @@ impl ClientKey {
         Err(Failure::forbidden(
             "path_not_allowed",
             format!(
-                "the key of this proxy is only for {}: use another path, or start the proxy with it",
+                "the key of this proxy is only for {}: use another path, or start the proxy with \
+                 --allow-path for this one",
                 self.paths.join(" and ")
             ),
         ))

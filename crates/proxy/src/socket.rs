@@ -36,6 +36,7 @@ impl Socket {
             Error::new(ErrorKind::System, message).with_source(source)
         };
         check_directory(path)?;
+        let address = SocketAddrUnix::new(path).map_err(|error| failed(error.into()))?;
         // Before the lock, which leaves a file.
         is_there(path)?;
         let lock = lock(path)?;
@@ -43,7 +44,7 @@ impl Socket {
             // Without the lock, what listened there has ended.
             std::fs::remove_file(path).map_err(failed)?;
         }
-        let listener = bind(path).map_err(failed)?;
+        let listener = bind(path, &address).map_err(failed)?;
         let own = path.symlink_metadata().map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         Ok(Self {
@@ -95,15 +96,14 @@ fn number(metadata: &Metadata) -> (u64, u64) {
 }
 
 /// No program can connect before it listens, and by then only those of its user may.
-fn bind(path: &Path) -> io::Result<StdListener> {
-    let address = SocketAddrUnix::new(path)?;
+fn bind(path: &Path, address: &SocketAddrUnix) -> io::Result<StdListener> {
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
         SocketFlags::CLOEXEC,
         None,
     )?;
-    rustix::net::bind(&socket, &address)?;
+    rustix::net::bind(&socket, address)?;
     rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket.into())
@@ -117,7 +117,12 @@ fn check_directory(path: &Path) -> Result<()> {
     };
     let shown = directory.display();
     files::check_directory(directory).map_err(|source| {
-        let message = format!("the directory {shown} is not safe for a socket");
+        let message = match source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                format!("the directory {shown} is not safe for a socket")
+            }
+            _ => format!("cannot use the directory {shown} for a socket"),
+        };
         Error::new(ErrorKind::Config, message).with_source(source)
     })?;
     let is_own = |found: &Metadata| {

@@ -26,9 +26,13 @@ pub(super) struct Tools {
 impl Tools {
     pub(super) fn find(sources: &Path) -> Result<Option<Self>, String> {
         let modules = sources.join("tests/node/node_modules");
-        match modules.join(".installed").exists() {
+        // npm writes it last.
+        match modules.join(".package-lock.json").exists() {
             true => Ok(Some(Self { modules })),
-            false => skipped("the packages for Node", "what its tests use"),
+            false => skipped(
+                "the packages for Node",
+                &format!("what `npm ci --ignore-scripts` installs in {SOURCES}/tests/node"),
+            ),
         }
     }
 

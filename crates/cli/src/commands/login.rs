@@ -75,7 +75,7 @@ pub(crate) struct LoginArgs {
 
     /// Give up after this time [default: 300 in the browser; with a device code, its lifetime,
     /// which this can only shorten].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 
     #[command(flatten)]

@@ -44,7 +44,7 @@ pub(crate) struct LogoutArgs {
 
     /// The limit for the request to the provider, and for the refresh of another process [default:
     /// 20 and 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct BridgeArgs {
     trust: TrustArgs,
 
     /// The limit for connecting to a server [default: 20].
-    #[arg(long, value_name = "SECONDS", value_parser = crate::time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::time::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 }
 

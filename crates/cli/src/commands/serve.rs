@@ -24,6 +24,7 @@ use crate::session::selector::{SessionSelector, account_name};
 use crate::session::store_name::{self, KeySource, StoreFlag};
 use crate::system::signals::Signals;
 use crate::system::{files, open_files};
+use crate::text;
 use crate::time;
 use crate::ui::streams::{self, VERSION};
 
@@ -50,7 +51,7 @@ pub(crate) struct ServeArgs {
     pub(crate) provider_args: ProviderArgs,
 
     /// Listen on this port of 127.0.0.1 [default: a free one].
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = text::port, allow_negative_numbers = true)]
     port: Option<u16>,
 
     /// Listen on this unix socket, which only this user may connect to.
@@ -72,11 +73,11 @@ pub(crate) struct ServeArgs {
 
     /// The limit for each request to the provider, and for the refresh of another process
     /// [default: 20 and 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 
     /// The limit for the API to begin its response, which then may take any time [default: 900].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     response_timeout: Option<Duration>,
 
     /// Print one line of JSON.
@@ -231,28 +232,34 @@ async fn serve(
 }
 
 async fn listen(args: &ServeArgs) -> Result<Listener, Failure> {
-    let (listener, advice) = match &args.socket {
-        Some(path) => (
-            socket(path)?,
-            "name a socket in a directory of your own with --socket",
-        ),
-        None => (
-            Listener::loopback(args.port.unwrap_or_default()).await,
-            "omit --port for a free one",
-        ),
+    let listener = match &args.socket {
+        Some(path) => socket(path)?,
+        None => Listener::loopback(args.port.unwrap_or_default()).await,
     };
     listener.map_err(|error| Failure::Config {
         message: chain(&error),
-        advice: match args.socket.is_some() && is_in_use(&error) {
-            true => "end that proxy, or name another socket with --socket".into(),
-            false => advice.into(),
-        },
+        advice: match &args.socket {
+            Some(path) => advice_on_socket(path, &error),
+            None => "omit --port for a free one",
+        }
+        .into(),
     })
 }
 
-fn is_in_use(error: &Error) -> bool {
+fn advice_on_socket(path: &Path, error: &Error) -> &'static str {
     let said = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    said.is_some_and(|said: &io::Error| said.kind() == io::ErrorKind::AddrInUse)
+    match said.map(|said: &io::Error| said.kind()) {
+        Some(io::ErrorKind::AddrInUse) => "end that proxy, or name another socket with --socket",
+        Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            "create that directory, or name a socket in another one with --socket"
+        }
+        // `sun_path` has 108 bytes on Linux and 104 on macOS.
+        Some(io::ErrorKind::InvalidFilename) => {
+            "name a socket with a path of at most 100 bytes with --socket"
+        }
+        None if path.is_file() => "move it away, or name another path with --socket",
+        _ => "name a socket in a directory of your own with --socket",
+    }
 }
 
 #[cfg(unix)]
@@ -281,13 +288,13 @@ async fn serve_until_signal(
     // It listens until it has ended.
     let _has_ended = stop.send(());
     let message = if tokio::time::timeout(SOON, &mut serving).await.is_ok() {
-        "interrupted; no request was open"
+        "stopped; no request was open"
     } else {
         streams::say(
             "llm-auth: finishing the open requests; a second signal stops them immediately",
         );
         tokio::select! {
-            _ended = &mut serving => "interrupted; the open requests have ended",
+            _ended = &mut serving => "stopped; the open requests have ended",
             _ = signals.next() => "interrupted twice: stopped immediately",
         }
     };

@@ -19,14 +19,15 @@ use crate::time;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct KeyArgs {
     /// End the key of the proxy after this time.
-    #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
+    #[arg(long, value_name = "SECONDS", value_parser = lifetime, allow_negative_numbers = true)]
     expires: Option<Duration>,
 
     /// End the key of the proxy after this number of requests.
-    #[arg(long, value_name = "COUNT", value_parser = requests)]
+    #[arg(long, value_name = "COUNT", value_parser = requests, allow_negative_numbers = true)]
     max_requests: Option<u64>,
 
-    /// Allow only paths of the API that begin with this one, such as /chat/completions. Repeatable.
+    /// Allow only this path of the API and those below it, such as /chat/completions: /models allows
+    /// /models/x and not /modelsx. Repeatable.
     #[arg(long, value_name = "PREFIX")]
     allow_path: Vec<String>,
 }

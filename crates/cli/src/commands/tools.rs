@@ -175,7 +175,7 @@ impl Variables {
         Ok(filled.collect())
     }
 
-    /// The variables that would go before those.
+    /// The variables that would take precedence over those.
     pub(super) fn unset(&self) -> Vec<&'static str> {
         let tool = self.tool.map(|Named(tool)| tool);
         tool.into_iter().flat_map(Tool::others).collect()

@@ -1,15 +1,16 @@
 //! The report of a call with wrong arguments, and the output of `--help` and `--version`.
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use llm_auth_core::printable;
 
 use crate::error::{Failure, USAGE};
+use crate::providers::ProviderName;
 use crate::report::Reporter;
 use crate::ui::streams::{self, say};
 
 /// Prints the error and returns the exit code; `command` is what was called. With `--json` it
 /// prints JSON too, since programs read it.
-pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
+pub(crate) fn report(mut error: clap::Error, command: clap::Command) -> u8 {
     if !error.use_stderr() {
         // Help or a version, for a reader that may have gone away.
         return u8::from(
@@ -18,9 +19,10 @@ pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
                 .is_err_and(|error| !streams::is_closed(&error)),
         );
     }
+    drop_useless_tips(&mut error);
     // It repeats what stood in the call.
     say(error.to_string().trim_end());
-    if is_about_provider(error) {
+    if is_about_provider(&error) {
         say(
             "A server of your own is known by its name after `llm-auth login oidc --issuer URL --name \
              NAME`, and an MCP server after `llm-auth login mcp URL`.",
@@ -28,11 +30,32 @@ pub(crate) fn report(error: &clap::Error, command: clap::Command) -> u8 {
     }
     let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
     if let Some((reporter, command)) = reporter(command) {
-        let what = words(error);
+        let what = words(&error);
         let advice = format!("see `llm-auth {command} --help`");
         reporter.tell_program(&Failure::Usage(what.clone()), &what, Some(&advice));
     }
     code
+}
+
+/// Drops the tips that lead to the next error.
+fn drop_useless_tips(error: &mut clap::Error) {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        // A flag that does not exist is seldom meant as a value.
+        tips.retain(|tip| !tip.to_string().starts_with("to pass "));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    // What is like a typing error, and no command accepts.
+    let refused = |name: &String| {
+        let provider = ProviderName::from_name(name);
+        provider.is_some_and(|provider| provider.check_hand_out().is_err())
+    };
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::SuggestedValue)
+        && refused(name)
+    {
+        error.remove(ContextKind::SuggestedValue);
+    }
 }
 
 fn is_about_provider(error: &clap::Error) -> bool {
@@ -63,10 +86,10 @@ fn words(error: &clap::Error) -> String {
         return "no command given".to_owned();
     }
     let text = error.to_string();
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let lines = text.lines().map(str::trim).take_while(|line| {
+        let ends = ["Usage:", "For more", "tip:"];
+        !ends.iter().any(|end| line.starts_with(end))
+    });
     let words: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     printable(words.join(" ").trim_start_matches("error: "))
 }

@@ -170,7 +170,12 @@ impl Claim {
                 advice: "move it away, so that it can be written again".into(),
             },
             false => Failure::Config {
-                message: format!("{file} exists, and llm-auth has not written it"),
+                message: match self.written.sha256.is_empty() {
+                    true => format!("{file} exists, and llm-auth has not written it"),
+                    false => {
+                        format!("another program changed {file} after llm-auth had written it")
+                    }
+                },
                 advice: format!("move it away, or {}", self.otherwise),
             },
         })

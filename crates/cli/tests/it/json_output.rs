@@ -36,6 +36,38 @@ fn is_documented(value: &Value) {
 }
 
 #[test]
+fn a_tip_that_leads_to_the_next_error_is_not_printed() {
+    let user = User::new();
+    for (args, what) in [
+        (&["token", "nope"][..], "invalid value 'nope'"),
+        (&["keep", "qwen", "--json"], "unexpected argument '--json'"),
+        (
+            &["token", "qwen", "--bogus"],
+            "unexpected argument '--bogus'",
+        ),
+        (&["token", "qwen", "--min-validity", "-1"], "not negative"),
+        (&["serve", "qwen", "--port", "99999"], "from 0 to 65535"),
+        (
+            &["serve", "qwen", "--max-requests", "-1"],
+            "not a number of requests",
+        ),
+    ] {
+        let done = user.run(args);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(done.err.contains(what), "{what}: {done:?}");
+        assert!(!done.err.contains("tip:"), "{done:?}");
+    }
+    // One that helps is printed, and is no part of the sentence in JSON.
+    let done = user.run(&["token", "qwne", "--json"]);
+    assert!(
+        done.err.contains("tip:") && done.err.contains("'qwen'"),
+        "{done:?}"
+    );
+    let message = done.json()["error"]["message"].to_string();
+    assert!(!message.contains("tip:"), "{message}");
+}
+
+#[test]
 fn a_usage_error_is_json_if_requested_and_names_the_mistake() {
     let user = User::new();
     for (args, is_response, what) in [

@@ -156,7 +156,8 @@ fn a_kept_file_is_replaced_after_any_end_unless_another_program_has_changed_it()
     }
     fs::remove_file(&file).unwrap();
     fs::write(&file, "of the user").unwrap();
-    user.run(&keep).assert_failed(1, "has not written it");
+    let changed = format!("another program changed {place} after llm-auth had written it");
+    user.run(&keep).assert_failed(1, &changed);
     assert_eq!(read(&file), "of the user");
 }
 
@@ -311,7 +312,10 @@ fn a_file_that_cannot_be_written_and_flags_that_make_no_sense_are_clear_errors()
     ];
     user.run(&outside).assert_failed(2, "named by");
     let profile = user.run(&["keep", "qwen", "--as", "anthropic-profile", "--once"]);
-    profile.assert_failed(2, "wants an API like that of Anthropic");
+    profile.assert_failed(
+        2,
+        "needs an Anthropic-style API, and Qwen's is OpenAI-style",
+    );
     let signed_out = user.run(&["keep", "minimax", "--file", "x"]);
     signed_out.assert_failed(3, "minimax");
 }

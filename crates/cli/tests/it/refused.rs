@@ -1,13 +1,15 @@
 //! A token that is valid by its expiry and that the API refuses.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
+use std::time::Instant;
 
 use llm_auth_testkit::{Fault, Operation, Provider};
 use serde_json::Value;
 
 use crate::support::done::Done;
 use crate::support::user::User;
+use crate::support::wait::wait_for;
 
 fn start_with(user: &User, token: &str, args: &[&str]) -> Child {
     let mut command = user.command(args);
@@ -53,6 +55,18 @@ fn a_refused_token_may_be_the_value_of_a_pasted_header_and_what_is_no_token_is_a
         let done = refused(&user, wrong);
         done.assert_failed(2, "not valid in a token");
         done.assert_no_secret(&["made-up"]);
+    }
+    let old = user.run(&["token", "qwen"]).out;
+    let old = old.trim_end();
+    for quoted in [
+        format!("\"{old}\"\n"),
+        format!("'{old}'"),
+        format!("Bearer \"{old}\""),
+        format!("{{\"access_token\":\"{old}\"}}"),
+    ] {
+        let done = refused(&user, &quoted);
+        done.assert_failed(2, "contains quotes");
+        done.assert_no_secret(&[old]);
     }
     assert_eq!(user.kit.qwen().counters(), before);
 }
@@ -122,6 +136,51 @@ fn verify_replaces_a_token_that_the_api_refuses_and_asks_once_in_a_while() {
         // Without a project, Google's API denies a request whose token it accepts.
         let denied = |violation: &String| violation.contains("x-goog-user-project");
         assert!(kit.violations().iter().all(denied), "{provider}");
+    }
+}
+
+#[test]
+fn twenty_processes_that_verify_ask_the_api_once_about_each_token() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.kit.qwen().expire_access_tokens();
+    let args = ["token", "qwen", "--verify"];
+    let started = Instant::now();
+    let children: Vec<Child> = (0..20).map(|_| user.start(&args)).collect();
+    for child in children {
+        let done = Done::from(child.wait_with_output().unwrap());
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+        assert!(user.kit.qwen().is_live_access(done.out.trim_end()));
+    }
+    let counters = user.kit.qwen().counters();
+    assert_eq!(counters.refreshes, 1);
+    // A response counts for 3 seconds, and a slow computer takes longer for all of them.
+    let most = 1 + started.elapsed().as_secs() / 3;
+    let asked = (counters.chats_refused, counters.chats_ok);
+    assert!(asked.0 <= most && asked.1 <= most, "{asked:?}");
+}
+
+#[test]
+fn a_killed_process_that_was_asking_the_api_stops_no_other() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let qwen = user.kit.qwen();
+    qwen.fault(Operation::Chat, Fault::hang());
+    let mut first = user.start(&["token", "qwen", "--verify"]);
+    wait_for(qwen, |seen| seen.faults == 1);
+    let mut second = user.start(&["token", "qwen", "--verify", "-v"]);
+    let mut log = BufReader::new(second.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("another process asks the API")));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let done = Done::from(second.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let access = user.stored("qwen")["access"].as_str().unwrap().to_owned();
+    assert_eq!(done.out.trim_end(), access);
+    assert_eq!(qwen.counters().chats_ok, 1);
+    for entry in std::fs::read_dir(user.directory.path().join("home/verified")).unwrap() {
+        let content = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!content.contains(&access), "{content}");
     }
 }
 
@@ -242,7 +301,7 @@ fn exec_sets_the_variables_of_a_tool_and_no_others() {
     assert!(!done.out.contains("ANTHROPIC_API_KEY"), "{done:?}");
     assert!(!done.out.contains("LLM_AUTH_ACCESS_TOKEN"), "{done:?}");
     for (provider, tool, why) in [
-        ("minimax", "aider", "wants an API like that of OpenAI"),
+        ("minimax", "aider", "needs an OpenAI-style API"),
         ("minimax", "copilot", "sends its token to github"),
         ("minimax", "huggingface", "sends its token to huggingface"),
     ] {

@@ -8,14 +8,20 @@ export interface TokenOptions {
   flags?: readonly string[];
 }
 
-export interface CredentialOptions extends TokenOptions {
+export interface KeyOptions extends TokenOptions {
+  /**
+   * Ask the API first whether it accepts the token (once in 3 seconds), for callers that no 401
+   * reaches, and for APIs that do not report a rejected token with 401, such as MiniMax's.
+   */
+  verify?: boolean;
+}
+
+export interface CredentialOptions extends KeyOptions {
   /**
    * A token that the API rejected with 401. It is refreshed only if it is still the stored one, so
    * any number of callers cause one refresh.
    */
   refused?: string;
-  /** Ask the API first whether it accepts the token (once in 3 seconds). */
-  verify?: boolean;
 }
 
 /** A valid access token, and what a call of the API needs besides it. */
@@ -47,25 +53,22 @@ export function credential(provider: string, options?: CredentialOptions): Promi
 
 /**
  * A function for `new OpenAI({ apiKey })`, which calls it before each request. The SDK does not
- * report a rejected token to it: pass `authFetch` as well, so that a 401 leads to a refresh.
+ * report a rejected token to it: pass `verify`, or `authFetch` as well, so that a 401 leads to a
+ * refresh.
  */
-export function apiKey(provider: string, options?: TokenOptions): () => Promise<string>;
+export function apiKey(provider: string, options?: KeyOptions): () => Promise<string>;
 
 /**
  * A function for `new Anthropic({ credentials })`. The SDK calls it again after a 401; the token
- * that it handed out last is then refreshed, unless another process has refreshed it already.
+ * that it handed out last is then refreshed, unless another process has refreshed it already. For
+ * MiniMax, which reports a rejected token with status 200, pass `authFetch` with `verify` instead.
  */
 export function credentials(
   provider: string,
   options?: TokenOptions,
 ): (options?: { forceRefresh?: boolean }) => Promise<{ token: string; expiresAt: number | null }>;
 
-export interface FetchOptions extends TokenOptions {
-  /**
-   * Ask the API before a request whether it accepts the token (once in 3 seconds), for APIs that do
-   * not report a rejected token with 401, such as MiniMax's.
-   */
-  verify?: boolean;
+export interface FetchOptions extends KeyOptions {
   /** What sends the requests; by default the global `fetch`. */
   fetch?: typeof globalThis.fetch;
   /**

@@ -10,23 +10,33 @@ from ._command import credential, token
 
 
 def openai_key(
-    provider: str, *, account: str | None = None, flags: Sequence[str] = ()
+    provider: str,
+    *,
+    account: str | None = None,
+    verify: bool = False,
+    flags: Sequence[str] = (),
 ) -> Callable[[], str]:
     """A function for ``OpenAI(api_key=...)``, which calls it before each request.
 
-    The SDK does not report a rejected token to it: pass `httpx_auth` as well, so that a 401 leads
-    to a refresh.
+    The SDK does not report a rejected token to it: pass `verify`, or `httpx_auth` as well, so that
+    a 401 leads to a refresh. The arguments are those of `token`.
     """
-    return lambda: token(provider, account=account, flags=flags)
+    return lambda: token(provider, account=account, verify=verify, flags=flags)
 
 
 def async_openai_key(
-    provider: str, *, account: str | None = None, flags: Sequence[str] = ()
+    provider: str,
+    *,
+    account: str | None = None,
+    verify: bool = False,
+    flags: Sequence[str] = (),
 ) -> Callable[[], Awaitable[str]]:
     """The same for ``AsyncOpenAI(api_key=...)``; the event loop does not wait for the command."""
 
     async def key() -> str:
-        return await asyncio.to_thread(token, provider, account=account, flags=flags)
+        return await asyncio.to_thread(
+            token, provider, account=account, verify=verify, flags=flags
+        )
 
     return key
 
@@ -37,7 +47,8 @@ def anthropic_credentials(
     """A function for the ``credentials`` of ``Anthropic`` and ``AsyncAnthropic``.
 
     The SDK calls it again with ``force_refresh=True`` after a 401; the token that it handed out
-    last is then refreshed, unless another process has refreshed it already.
+    last is then refreshed, unless another process has refreshed it already. For MiniMax, which
+    reports a rejected token with status 200, use `httpx_auth` with `verify` instead.
     """
     last: str | None = None
 

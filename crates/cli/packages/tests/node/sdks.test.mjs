@@ -6,15 +6,22 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import Anthropic from "@anthropic-ai/sdk";
-import { apiKey, authFetch, credential, token } from "llm-auth-cli";
+import { apiKey, authFetch, credential } from "llm-auth-cli";
 import OpenAI from "openai";
 
 import { simulated, snippets } from "./simulated.mjs";
 
 const messages = [{ role: "user", content: "hello" }];
 
+/** For the clients of docs/tools/node.md, which shows no call. */
+const callOfAnthropic = `
+const messages = [{ role: "user", content: "hello" }];
+const message = await client.messages.create({ model: "MiniMax-M2", max_tokens: 100, messages });
+console.log(message.content[0].text);
+`;
+
 /** Runs an example, with its call once more after the token was killed. */
-async function runAndKill(kit, name, example, call) {
+async function runAndKill(kit, name, example, call, kill = kit.killTokens) {
   const again = example.slice(example.indexOf(call)).replace(/const /g, "var ");
   const imports = example.match(/^import .*\n/gm).join("");
   const body = example.replace(/^import .*\n/gm, "");
@@ -27,7 +34,7 @@ export async function run(console, kill) {
   await writeFile(`${name}.mjs`, script);
   const { run } = await import(pathToFileURL(`${name}.mjs`).href);
   const lines = [];
-  await run({ log: (line) => lines.push(line) }, kit.killTokens);
+  await run({ log: (line) => lines.push(line) }, kill);
   return lines;
 }
 
@@ -45,12 +52,36 @@ test("the example for openai goes on with a new token when the old one is killed
   await assertRefreshedOnce(kit, "qwen");
 });
 
-test("the example for anthropic goes on with a new token when the old one is killed", async (t) => {
+/** Kills the tokens once what the API said of them does not count any more. */
+async function killVerified(kit) {
+  await kit.killTokens();
+  await kit.forgetVerdicts();
+}
+
+test("the example for anthropic goes on with a new token when minimax kills the old one", async (t) => {
   const kit = await simulated(t);
   // MiniMax reports a killed token with status 200, which no SDK takes for a 401.
+  await kit.signIn("minimax");
+  const example = (await snippets("npm/README.md", "js"))[1];
+  const kill = () => killVerified(kit);
+  const lines = await runAndKill(kit, "anthropic-example", example, "const messages", kill);
+  assert.deepEqual(lines, Array(2).fill("The simulated minimax heard: hello"));
+  await assertRefreshedOnce(kit, "minimax");
+});
+
+test("the clients of the page go on with a new token when the old one is killed", async (t) => {
+  const kit = await simulated(t);
+  await kit.signIn("minimax");
+  const found = await snippets("../../../docs/tools/node.md", "js");
+  const [verifying, asking] = found.filter((example) => example.includes("@anthropic-ai/sdk"));
+  const kill = () => killVerified(kit);
+  const client = verifying + callOfAnthropic;
+  let lines = await runAndKill(kit, "anthropic-verifying", client, "const messages", kill);
+  assert.deepEqual(lines, Array(2).fill("The simulated minimax heard: hello"));
+  await assertRefreshedOnce(kit, "minimax");
   await kit.signInToAnthropicLike();
-  const example = (await snippets("npm/README.md", "js"))[1].replaceAll("minimax", "mine");
-  const lines = await runAndKill(kit, "anthropic-example", example, "const messages");
+  const other = asking + callOfAnthropic;
+  lines = await runAndKill(kit, "anthropic-asking", other, "const messages");
   assert.deepEqual(lines, Array(2).fill("The simulated standard heard: hello"));
   await assertRefreshedOnce(kit, "standard");
 });
@@ -110,8 +141,8 @@ test("a key function is called before each request", async (t) => {
   const client = new OpenAI({ baseURL, apiKey: apiKey("qwen") });
   await client.chat.completions.create({ model: "coder-model", messages });
   await kit.killTokens();
-  await token("qwen", { verify: true });
-  await client.chat.completions.create({ model: "coder-model", messages });
+  const verified = new OpenAI({ baseURL, apiKey: apiKey("qwen", { verify: true }) });
+  await verified.chat.completions.create({ model: "coder-model", messages });
   assert.equal((await kit.counters("qwen")).chats_refused, 1);
   await assertRefreshedOnce(kit, "qwen");
 });

@@ -33,6 +33,8 @@ export async function simulated(test) {
     url,
     /** Every access token is valid by its expiry, and rejected by its API. */
     killTokens: () => post("/testkit/expire"),
+    /** As if the 3 seconds had passed for which a response to `verify` counts. */
+    forgetVerdicts: () => rm(join(home, "verified"), { recursive: true }),
     revoke: () => post("/testkit/revoke"),
     async counters(provider) {
       return (await (await fetch(`${url}/testkit/state`)).json())[provider].counters;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 PACKAGES = Path(os.environ["LLM_AUTH_PACKAGES"])
+DOCS = PACKAGES.parent.parent.parent / "docs"
 
 
 class Simulated:
@@ -53,6 +55,10 @@ class Simulated:
         """Every access token is valid by its expiry, and rejected by its API."""
         self._post("/testkit/expire", {})
 
+    def forget_verdicts(self) -> None:
+        """As if the 3 seconds had passed for which a response to `verify` counts."""
+        shutil.rmtree(Path(self._home.name, "verified"))
+
     def revoke(self) -> None:
         self._post("/testkit/revoke", {})
 
@@ -74,7 +80,7 @@ class Simulated:
         urllib.request.urlopen(request).close()
 
 
-def snippets(page: str, language: str) -> list[str]:
+def snippets(page: str | Path, language: str) -> list[str]:
     """The code blocks of a page of the repository."""
     text = (PACKAGES / page).read_text(encoding="utf-8")
     return [rest.split("```", 1)[0] for rest in text.split(f"```{language}\n")[1:]]

@@ -11,9 +11,16 @@ import unittest
 import anthropic
 import llm_auth_cli
 import openai
-from simulated import Simulated, snippets
+from simulated import DOCS, Simulated, snippets
 
 MESSAGES = [{"role": "user", "content": "hello"}]
+
+#: For the clients of docs/tools/python.md, which shows no call.
+CALL_OF_ANTHROPIC = """
+messages = [{"role": "user", "content": "hello"}]
+message = client.messages.create(model="MiniMax-M2", max_tokens=100, messages=messages)
+print(message.content[0].text)
+"""
 
 
 class SDKs(unittest.TestCase):
@@ -29,13 +36,15 @@ class SDKs(unittest.TestCase):
         self.assertEqual((counters["refreshes"], counters["reuse"]), (1, 0))
         self.assertEqual(counters["violations"], [])
 
-    def run_and_kill(self, example: str, reply: str) -> None:
+    def run_and_kill(self, example: str, reply: str, verifies: bool = False) -> None:
         """Runs an example, and its call once more after the token was killed."""
         names: dict[str, object] = {}
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             exec(compile(example, "README.md", "exec"), names)
             self.kit.kill_tokens()
+            if verifies:
+                self.kit.forget_verdicts()
             call = example[example.rindex("\n", 0, example.rindex("client.")) :]
             exec(compile(call, "README.md", "exec"), names)
         self.assertEqual(out.getvalue().splitlines(), [reply, reply])
@@ -46,34 +55,24 @@ class SDKs(unittest.TestCase):
         self.run_and_kill(example, "The simulated qwen heard: hello")
         self.assert_refreshed_once("qwen")
 
-    def test_the_example_for_anthropic_goes_on_with_a_new_token_when_the_old_one_is_killed(self):
+    def test_the_example_for_anthropic_goes_on_with_a_new_token_when_minimax_kills_the_old_one(self):
         # MiniMax reports a killed token with status 200, which no SDK takes for a 401.
+        self.sign_in("minimax")
+        example = snippets("python/README.md", "python")[1]
+        self.run_and_kill(example, "The simulated minimax heard: hello", verifies=True)
+        self.assert_refreshed_once("minimax")
+
+    def test_the_client_of_the_page_goes_on_with_a_new_token_when_minimax_kills_the_old_one(self):
+        self.sign_in("minimax")
+        example = snippets(DOCS / "tools/python.md", "python")[1] + CALL_OF_ANTHROPIC
+        self.run_and_kill(example, "The simulated minimax heard: hello", verifies=True)
+        self.assert_refreshed_once("minimax")
+
+    def test_the_credentials_for_anthropic_go_on_when_an_api_like_its_own_kills_the_token(self):
         self.kit.sign_in_to_anthropic_like(llm_auth_cli.binary())
-        example = snippets("python/README.md", "python")[1].replace("minimax", "mine")
+        example = snippets(DOCS / "tools/python.md", "python")[2] + CALL_OF_ANTHROPIC
         self.run_and_kill(example, "The simulated standard heard: hello")
         self.assert_refreshed_once("standard")
-
-    def test_the_example_for_anthropic_works_with_minimax(self):
-        self.sign_in("minimax")
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(compile(snippets("python/README.md", "python")[1], "README.md", "exec"), {})
-        self.assertEqual(out.getvalue(), "The simulated minimax heard: hello\n")
-
-    def test_verify_replaces_a_token_that_minimax_reports_with_status_200(self):
-        self.sign_in("minimax")
-        found = llm_auth_cli.credential("minimax")
-        self.kit.kill_tokens()
-        client = anthropic.Anthropic(
-            base_url=found.api_base,
-            api_key="llm-auth",
-            http_client=anthropic.DefaultHttpxClient(
-                auth=llm_auth_cli.httpx_auth("minimax", verify=True)
-            ),
-        )
-        message = client.messages.create(model="MiniMax-M2", max_tokens=100, messages=MESSAGES)
-        self.assertEqual(message.content[0].text, "The simulated minimax heard: hello")
-        self.assert_refreshed_once("minimax")
 
     def test_the_example_for_google_goes_on_with_a_new_token_when_the_old_one_is_killed(self):
         trusted = ("--trust-endpoint", self.kit.url.removeprefix("http://"))
@@ -126,11 +125,12 @@ class SDKs(unittest.TestCase):
         client = openai.OpenAI(base_url=base_url, api_key=llm_auth_cli.openai_key("qwen"))
         client.chat.completions.create(model="coder-model", messages=MESSAGES)
         self.kit.kill_tokens()
-        llm_auth_cli.token("qwen", verify=True)
+        verified = llm_auth_cli.openai_key("qwen", verify=True)
+        client = openai.OpenAI(base_url=base_url, api_key=verified)
         client.chat.completions.create(model="coder-model", messages=MESSAGES)
 
         async def asynchronous() -> str:
-            key = llm_auth_cli.async_openai_key("qwen")
+            key = llm_auth_cli.async_openai_key("qwen", verify=True)
             async with openai.AsyncOpenAI(base_url=base_url, api_key=key) as client:
                 return await client.chat.completions.create(
                     model="coder-model", messages=MESSAGES

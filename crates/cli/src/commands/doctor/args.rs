@@ -25,7 +25,7 @@ pub(crate) struct DoctorArgs {
     pub(super) offline: bool,
 
     /// The limit for the response of an endpoint [default: 10].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     pub(super) timeout: Option<Duration>,
 
     /// Print a JSON object.

@@ -10,6 +10,7 @@ use llm_auth_core::{Error, ErrorKind, Secret, SecureUrl, files};
 
 use crate::error::{Failure, chain};
 use crate::system::files::{LARGEST, check_path};
+use crate::text;
 
 /// A server that the call names, and the client there.
 #[derive(Args, Clone, Debug, Default)]
@@ -105,7 +106,7 @@ pub(crate) struct ServerArgs {
     redirect_host: Option<RedirectHost>,
 
     /// The port of the redirect URI [default: any].
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = redirect_port, allow_negative_numbers = true)]
     pub(super) redirect_port: Option<u16>,
 
     /// The path of the redirect URI [default: /callback].
@@ -304,6 +305,14 @@ pub(super) fn mcp_server(text: &str) -> Result<SecureUrl, String> {
          remembered; `llm-auth login NAME` signs in to any server that is"
             .to_owned(),
     )
+}
+
+/// One that a page can be sent to.
+fn redirect_port(text: &str) -> Result<u16, String> {
+    match text::port(text) {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err("the port of a redirect URI is a number from 1 to 65535".to_owned()),
+    }
 }
 
 pub(super) fn endpoint(text: &str) -> Result<SecureUrl, String> {

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::plan::Plan;
 use super::recipes::{Recipe, Tool};
 use super::record::Entry;
 use crate::commands::tools::HOME;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::shell_quote::quoted;
+use crate::system::env;
 
 /// A file that stays as it is.
 #[derive(Debug)]
@@ -51,20 +53,40 @@ fn command(tool: &Tool, file: &Path, provider: Option<&str>) -> Result<Option<St
         None if variable == HOME => Some(directories::home()?),
         None => None,
     };
+    let moved = Some((variable, directory));
+    Ok(Some(line(tool, moved, provider, home.as_deref())))
+}
+
+/// The command that takes back what this call has written, also in a shell without the variable that
+/// moves the settings.
+pub(super) fn undo_line(plan: &Plan) -> String {
+    let moved = plan.recipe.file.moved_to(&plan.file);
+    let moved = moved.filter(|(variable, _)| *variable != HOME && env::value(variable).is_some());
+    let provider = Some(plan.provider.name());
+    // The record of what was written is there.
+    line(plan.tool, moved, provider, directories::named_home())
+}
+
+fn line(
+    tool: &Tool,
+    moved: Option<(&str, &Path)>,
+    provider: Option<&str>,
+    home: Option<&Path>,
+) -> String {
     let shown = |path: &Path| quoted(&path.to_string_lossy());
-    let mut command = format!(
-        "{variable}={} llm-auth setup {}",
-        shown(directory),
-        tool.name
-    );
+    let mut command = String::new();
+    if let Some((variable, directory)) = moved {
+        command.push_str(&format!("{variable}={} ", shown(directory)));
+    }
+    command.push_str(&format!("llm-auth setup {}", tool.name));
     if let Some(provider) = provider {
         command.push_str(&format!(" {provider}"));
     }
     command.push_str(" --undo");
     if let Some(home) = home {
-        command.push_str(&format!(" --home {}", shown(&home)));
+        command.push_str(&format!(" --home {}", shown(home)));
     }
-    Ok(Some(command))
+    command
 }
 
 fn recipes(tool: &Tool) -> impl Iterator<Item = &Recipe> {

@@ -1,4 +1,4 @@
-//! A tool's own settings that go before its environment. Only names are read out of them: a value
+//! A tool's own settings that take precedence over its environment. Only names are read out of them: a value
 //! may be a secret.
 
 use std::fs;
@@ -71,7 +71,7 @@ fn set(tool: &Tool, member: &str, value: &Value, paths: &mut Vec<Vec<String>>) {
     let (variable, unset) = ("{variable}", "{unset}");
     if member.contains(variable) {
         for name in tool.variables.keys() {
-            // An empty one would go before that of the environment, too.
+            // An empty one would take precedence over that of the environment, too.
             add(member.replace(variable, name), &|value| !value.is_null());
         }
     }

@@ -1,18 +1,17 @@
 //! What `setup` prints.
 
-use std::path::Path;
-
+use llm_auth_core::printable;
 use serde_json::{Value, json};
 
 use super::args::SetupArgs;
 use super::document::Document;
+use super::elsewhere;
 use super::plan::Plan;
 use super::recipes::Tool;
 use super::undo::{How, Outcome};
 use super::write::Done;
 use crate::error::Failure;
 use crate::session::directories;
-use crate::shell_quote::quoted;
 use crate::system::env;
 use crate::ui::streams::{self, VERSION, say};
 use crate::ui::symbols::arrow;
@@ -45,23 +44,24 @@ pub(super) fn written(args: &SetupArgs, plan: &Plan, done: &Done) -> Result<(), 
         return streams::json(&object);
     }
     let file = plan.file.display();
-    let (title, name) = (&plan.tool.title, plan.provider.name());
+    let title = &plan.tool.title;
+    let mut name = plan.provider.name().to_owned();
+    if let Some(account) = &args.selector.account {
+        name.push_str(&format!(" ({})", printable(account)));
+    }
     say(&match (done.is_changed, &done.backup) {
         (false, _) => format!("llm-auth: {file} already has these settings; nothing was changed"),
         (true, Some(backup)) => format!(
             "llm-auth: {file} now lets {title} use {name}; the original is kept in {}",
             backup.display()
         ),
-        (true, None) => format!("llm-auth: {file} is new, and lets {title} use {name}"),
+        (true, None) if done.is_new => {
+            format!("llm-auth: {file} is new, and lets {title} use {name}")
+        }
+        (true, None) => format!("llm-auth: {file} now lets {title} use {name}"),
     });
-    // The record of what was written is there.
-    let home = directories::named_home().map(|home| format!(" --home {}", shown(home)));
-    say(&format!(
-        "run: {}    undo: llm-auth setup {} {name} --undo{}",
-        plan.run,
-        plan.tool.name,
-        home.unwrap_or_default()
-    ));
+    let undo = elsewhere::undo_line(plan);
+    say(&format!("run: {}    undo: {undo}", plan.run));
     say_if_moved();
     Ok(())
 }
@@ -119,10 +119,6 @@ pub(super) fn undone(args: &SetupArgs, tool: &Tool, outcome: &Outcome) -> Result
         say(&format!("  {} {advice}", arrow()));
     }
     Ok(())
-}
-
-fn shown(home: &Path) -> String {
-    quoted(&home.to_string_lossy())
 }
 
 fn object(plan: &Plan) -> Value {

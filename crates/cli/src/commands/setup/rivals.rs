@@ -1,4 +1,4 @@
-//! What a tool would send or go by beside the settings that are written, and in place of the
+//! What a tool would send or use beside the settings that are written, and in place of the
 //! variables that `exec` sets.
 
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), Failure> {
     let lines: Vec<String> = found.iter().map(described).collect();
     Err(Failure::Config {
         message: format!(
-            "{}, which {} would send to {} too, or go by instead",
+            "{}, which {} would send to {} too, or use instead",
             lines.join("; "),
             plan.tool.title,
             plan.recipient
@@ -55,12 +55,12 @@ pub(super) fn warn_of_variables(plan: &Plan) {
     let address = address.filter(|name| !keys.contains(name) && !plan.sets(name));
     for name in others.chain(address).filter(is_there) {
         say(&format!(
-            "llm-auth: warning: unset {name} where {title} runs: it would go by that instead"
+            "llm-auth: warning: unset {name} where {title} runs: it would use that instead"
         ));
     }
 }
 
-/// Checks that a tool goes by the variables that it is started with.
+/// Checks that a tool uses the variables that it is started with.
 pub(in crate::commands) fn check_environment(tool: Option<&Tool>) -> Result<(), Failure> {
     let Some(tool) = tool else {
         return Ok(());
@@ -71,16 +71,18 @@ pub(in crate::commands) fn check_environment(tool: Option<&Tool>) -> Result<(), 
     }
     let lines: Vec<String> = found.iter().map(described).collect();
     let name = &tool.name;
-    let mut advice = "remove them, or run the tool without llm-auth".to_owned();
+    let one = found.iter().map(|own| own.paths.len()).sum::<usize>() == 1;
+    let them = if one { "it" } else { "them" };
+    let mut advice = format!("remove {them}, or run the tool without llm-auth");
     if recipes::writes_model(name) {
         advice = format!(
-            "if `setup` wrote them, take them back with `llm-auth setup {name} --undo`, or run the \
-             tool without exec; otherwise remove them"
+            "if `setup` wrote {them}, take {them} back with `llm-auth setup {name} --undo`, or run \
+             the tool without exec; otherwise remove {them}"
         );
     }
     Err(Failure::Config {
         message: format!(
-            "{}, which {name} goes by before its environment: it could send the token or the key \
+            "{}, which takes precedence over the environment of {name}: it could send the token or the key \
              of this call elsewhere",
             lines.join("; ")
         ),

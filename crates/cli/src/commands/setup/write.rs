@@ -21,11 +21,13 @@ const ATTEMPTS: usize = 10;
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) is_changed: bool,
+    /// Whether there was no file.
+    pub(super) is_new: bool,
     /// The copy of the original, if this command has changed the file and there was one.
     pub(super) backup: Option<PathBuf>,
 }
 
-/// Merges the settings. With `replaces` they go before what the user wrote.
+/// Merges the settings. With `replaces` they take precedence over what the user wrote.
 pub(super) fn write(plan: &Plan, replaces: bool) -> Result<Done, Failure> {
     let mut record = Record::open()?;
     let cannot = |error: io::Error| not_written(&plan.file, &error);
@@ -86,6 +88,7 @@ fn attempt(
         let original = known.and_then(|entry| entry.original.as_ref());
         return Ok(Some(Done {
             is_changed: false,
+            is_new: false,
             backup: original.map(|original| original.backup.clone()),
         }));
     }
@@ -140,6 +143,7 @@ fn attempt(
     }
     Ok(replaced.map_err(cannot)?.then_some(Done {
         is_changed: true,
+        is_new: before.is_none(),
         backup,
     }))
 }
@@ -148,7 +152,15 @@ fn attempt(
 pub(super) fn refused(plan: &Plan) -> Result<(), Failure> {
     let cannot = |error: io::Error| not_written(&plan.file, &error);
     let before = Target::of(&plan.file).and_then(|target| target.read());
-    let document = parsed(plan, before.map_err(cannot)?.as_ref())?;
+    let document = parsed(plan, before.map_err(cannot)?.as_ref());
+    let document = document.map_err(|failure| match failure {
+        // It has printed them.
+        Failure::Config { message, .. } => Failure::Config {
+            message,
+            advice: "correct the file before --write, or merge these settings yourself".into(),
+        },
+        failure => failure,
+    })?;
     check_readable(plan, &document)?;
     rivals::check(plan)
 }

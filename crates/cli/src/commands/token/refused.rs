@@ -35,7 +35,7 @@ pub(super) fn read(from: &str) -> Result<Secret, Failure> {
             "--refused - found no token on standard input".into(),
         )),
         // It is never the stored one, so that the refused token would be printed again.
-        Ok(_) => match not_a_token(token.expose()) {
+        Ok(_) => match not_a_token(token.expose()).or_else(|| in_quotes(token.expose())) {
             Some(why) => Err(Failure::Usage(format!(
                 "what --refused - found on standard input {why}: write the token alone"
             ))),
@@ -45,6 +45,12 @@ pub(super) fn read(from: &str) -> Result<Secret, Failure> {
             "--refused - cannot read standard input: {error}"
         ))),
     }
+}
+
+/// As JSON has a token. RFC 6750 section 2.1 allows no quotes in one.
+fn in_quotes(text: &str) -> Option<&'static str> {
+    text.contains(['"', '\''])
+        .then_some("contains quotes, which no token does (`jq -r` prints none)")
 }
 
 /// The token of a pasted header's value, `Bearer TOKEN` (RFC 6750 section 2.1); the scheme is in any

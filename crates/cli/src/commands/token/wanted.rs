@@ -8,7 +8,7 @@ use llm_auth_core::{
     OAuthToken, Secret, SessionKey, SystemClock,
 };
 
-use super::verdicts::{self, Verdict};
+use super::verdicts::{Verdict, Verdicts};
 use crate::args::SessionArgs;
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, Stored};
@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
     pub(crate) provider_args: ProviderArgs,
 
     /// How long the token must remain valid [default: 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     min_validity: Option<Duration>,
 
     /// Refresh the token now, because the API rejected the stored one. A caller that knows the
@@ -36,14 +36,15 @@ pub(crate) struct Wanted {
     #[arg(long)]
     force_refresh: bool,
 
-    /// Ask the API whether it accepts the token, and refresh the token if it does not; for callers
-    /// that do not hear of it. The response counts for 3 seconds.
+    /// Ask the API whether it accepts the token, and refresh the token if it does not, for a program
+    /// that does not pass a rejected token back. The response counts for 3 seconds, for all
+    /// processes.
     #[arg(long, conflicts_with = "force_refresh")]
     verify: bool,
 
     /// The limit for each request to the provider, and for the refresh of another process
     /// [default: 20 and 60].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
 
     /// Whether the same is wanted again and again, so that nothing is printed about it.
@@ -98,7 +99,7 @@ impl Wanted {
         if !self.force_refresh
             && !is_refused
             && self.is_good_enough(session)
-            && (!self.verify || verdicts::recent(&session.access).is_some())
+            && (!self.verify || Verdicts::of(stored.key.provider()).are_settled(&session.access))
         {
             tracing::debug!(key = %stored.key, "the stored token is valid; nothing is sent");
             return self.handed_out(stored.key.clone(), session.clone());
@@ -200,10 +201,10 @@ impl Wanted {
         } else {
             manager.token().await?
         };
-        if !self.verify || verdicts::recent(&token.access).is_some() {
-            return Ok((*token).clone());
+        match self.verify {
+            true => self.verified(manager, &token).await,
+            false => Ok((*token).clone()),
         }
-        self.verified(manager, &token).await
     }
 
     /// The token, or its successor if the API refuses it.
@@ -212,26 +213,50 @@ impl Wanted {
         manager: &AuthManager,
         token: &OAuthToken,
     ) -> Result<OAuthToken, Failure> {
-        let (token, verdict) = match self.judged(manager, token).await? {
-            Verdict::Refused if token.refresh.is_none() => {
-                return Err(self.refused_for_good(manager.key()));
-            }
-            Verdict::Refused => {
-                let fresh = manager.invalidate(token).await?;
-                let verdict = self.judged(manager, &fresh).await?;
-                if verdict == Verdict::Refused {
-                    self.say("the API refuses even a fresh access token");
-                }
-                ((*fresh).clone(), verdict)
-            }
-            verdict => (token.clone(), verdict),
+        if self
+            .judged(manager, token, Verdict::Refused)
+            .await?
+            .is_settled()
+        {
+            return Ok(token.clone());
+        }
+        if token.refresh.is_none() {
+            return Err(self.refused_for_good(manager.key()));
+        }
+        let fresh = manager.invalidate(token).await?;
+        let refused = Verdict::RefusedFresh;
+        if self.judged(manager, &fresh, refused).await? == refused {
+            self.say("the API refuses even a fresh access token");
+        }
+        Ok((*fresh).clone())
+    }
+
+    /// What the API says of a token, once for all processes; `refused` if it refuses it.
+    async fn judged(
+        &self,
+        manager: &AuthManager,
+        token: &OAuthToken,
+        refused: Verdict,
+    ) -> Result<Verdict, Failure> {
+        let verdicts = Verdicts::of(manager.key().provider());
+        if let Some(verdict) = verdicts.recent(&token.access) {
+            return Ok(verdict);
+        }
+        let _turn = verdicts.turn().await;
+        // The process that had its turn before may have asked about this token.
+        if let Some(verdict) = verdicts.recent(&token.access) {
+            return Ok(verdict);
+        }
+        let verdict = match self.asked(manager, token).await? {
+            Verdict::Refused => refused,
+            verdict => verdict,
         };
-        verdicts::remember(&token.access, verdict);
-        Ok(token)
+        verdicts.remember(&token.access, verdict);
+        Ok(verdict)
     }
 
     /// What the API says of a token now. A blip must not take a token away that may be good.
-    async fn judged(&self, manager: &AuthManager, token: &OAuthToken) -> Result<Verdict, Failure> {
+    async fn asked(&self, manager: &AuthManager, token: &OAuthToken) -> Result<Verdict, Failure> {
         match manager.provider().check_access(token).await {
             Ok(Some(ApiStatus::RefreshNeeded)) => return Ok(Verdict::Refused),
             Ok(Some(ApiStatus::Transient)) => {

@@ -37,15 +37,15 @@ pub(in crate::commands) struct Tool {
     /// it.
     #[serde(default)]
     keys: Vec<String>,
-    /// Variables that would go before those, or lead the token elsewhere.
+    /// Variables that would take precedence over those, or lead the token elsewhere.
     #[serde(default)]
     unset: Vec<String>,
-    /// Its own settings that go before its environment.
+    /// Its own settings that take precedence over its environment.
     #[serde(default)]
     pub(in crate::commands) settings: Vec<OwnSettings>,
 }
 
-/// Settings of a tool that go before its environment.
+/// Settings of a tool that take precedence over its environment.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::commands) struct OwnSettings {
@@ -161,10 +161,18 @@ impl Tool {
             ));
         }
         match (self.dialect, provider.dialects()) {
-            (Some(wanted), Some(spoken)) if !spoken.contains(&wanted) => Some(format!(
-                "{} wants an API like that of {wanted}, and that of {title} is another",
-                self.name
-            )),
+            (Some(wanted), Some(spoken)) if !spoken.contains(&wanted) => {
+                let article = if wanted == Dialect::Google { "a" } else { "an" };
+                let spoken: Vec<_> = spoken.iter().map(|one| format!("{one}-style")).collect();
+                let other = match spoken.is_empty() {
+                    true => "of another kind".to_owned(),
+                    false => spoken.join(" or "),
+                };
+                Some(format!(
+                    "{} needs {article} {wanted}-style API, and {title}'s is {other}",
+                    self.name
+                ))
+            }
             _ => None,
         }
     }

@@ -73,6 +73,10 @@ fn without_an_open_request_it_ends_at_the_first_signal() {
     let idle = TcpStream::connect(proxy.address()).unwrap();
     let done = proxy.stop();
     assert_eq!(done.code, Some(143), "{done:?}");
+    assert!(
+        done.err.contains("stopped; no request was open"),
+        "{done:?}"
+    );
     drop(idle);
 }
 

@@ -98,6 +98,15 @@ fn no_target_leads_out_of_the_api_of_the_session() {
         let response = proxy.send(Request::get(target).method(method));
         response.assert_refused(405, "method", "base URL");
     }
+    // As a client sends them that takes the proxy for an HTTP proxy.
+    let proxied = |target: &str, method| {
+        let request = Request::get(target).method(method);
+        proxy.send(request.header("Host", "api.example.com"))
+    };
+    let response = proxied("http://api.example.com/v1/models", "GET");
+    response.assert_refused(400, "absolute_target", "base URL");
+    let response = proxied("api.example.com:443", "CONNECT");
+    response.assert_refused(405, "method", "base URL");
     // These stay below it, as they are.
     for target in [
         format!("/qwen//{elsewhere}/x"),

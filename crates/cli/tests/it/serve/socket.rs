@@ -67,6 +67,31 @@ fn two_proxies_do_not_share_a_socket_and_one_that_was_left_behind_is_replaced() 
 }
 
 #[test]
+fn the_advice_fits_what_is_wrong_with_the_path_of_a_socket() {
+    let (user, path, text) = signed_in();
+    let directory = user.directory.path();
+    let missing = directory.join("missing/proxy.socket");
+    let long = directory.join("x".repeat(120));
+    std::fs::write(&path, "mine").unwrap();
+    let below = path.join("proxy.socket");
+    for (at, advice) in [
+        (missing.to_str().unwrap(), "create that directory"),
+        (below.to_str().unwrap(), "create that directory"),
+        (long.to_str().unwrap(), "at most 100 bytes"),
+        (&text, "move it away"),
+    ] {
+        let refused = user.run(&["serve", "qwen", "--socket", at]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.err.contains(advice), "{advice}: {refused:?}");
+        assert!(!refused.err.contains("not safe"), "{refused:?}");
+    }
+    // Nothing was begun.
+    let names = std::fs::read_dir(directory).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().file_name());
+    assert!(names.all(|name| !name.to_string_lossy().ends_with(".lock")));
+}
+
+#[test]
 fn what_is_no_socket_is_not_removed_and_a_shared_directory_is_refused() {
     let (user, path, text) = signed_in();
     std::fs::write(&path, "mine").unwrap();

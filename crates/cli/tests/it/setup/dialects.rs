@@ -26,10 +26,18 @@ fn advised(done: &Done, name: &str) -> Vec<String> {
 fn another_dialect_is_refused_before_anything_is_printed_or_written() {
     let user = signed_in();
     for (tool, provider, why) in [
-        ("claude-code", "qwen", "that of Anthropic, and that of Qwen"),
-        ("codex", "minimax", "that of OpenAI, and that of MiniMax"),
-        ("opencode", "minimax", "that of OpenAI, and that of MiniMax"),
-        ("claude-code", "github", "and that of GitHub is another"),
+        (
+            "claude-code",
+            "qwen",
+            "an Anthropic-style API, and Qwen's is OpenAI-style",
+        ),
+        ("codex", "minimax", "an OpenAI-style API, and MiniMax's is"),
+        (
+            "opencode",
+            "minimax",
+            "an OpenAI-style API, and MiniMax's is",
+        ),
+        ("claude-code", "github", "and GitHub's is of another kind"),
     ] {
         for flags in [&[][..], &["--write"], &["--write", "--replace"]] {
             let model = match tool {
@@ -65,7 +73,7 @@ fn the_error_names_providers_for_the_tool_and_tools_for_the_provider() {
 
     let of_aider = ["token", "minimax", "--format", "env", "--as", "aider"];
     let done = user.run(&of_aider);
-    done.assert_failed(2, "wants an API like that of OpenAI");
+    done.assert_failed(2, "needs an OpenAI-style API");
     assert!(!done.err.contains("llm-auth help"), "{done:?}");
     let tools = advised(&done, "minimax");
     assert_eq!(tools, ["anthropic", "claude-code"], "{done:?}");

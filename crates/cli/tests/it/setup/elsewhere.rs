@@ -59,6 +59,50 @@ fn undo_changes_the_files_of_this_directory_and_names_the_command_for_others() {
 }
 
 #[test]
+fn the_line_that_undoes_it_names_the_variable_that_moves_the_settings() {
+    let user = signed_in();
+    let elsewhere = user.directory.path().join("else where");
+    let mut command = user.command(&["setup", "claude-code", "minimax", "--write"]);
+    let done = Done::of(command.env("CLAUDE_CONFIG_DIR", &elsewhere));
+    let wanted = format!(
+        "CLAUDE_CONFIG_DIR='{}' llm-auth setup claude-code minimax --undo",
+        elsewhere.display()
+    );
+    let (_run, undo) = done.err.split_once("undo: ").unwrap();
+    assert_eq!(undo.lines().next(), Some(wanted.as_str()), "{done:?}");
+    let undone = Done::of(&mut user.shell(&wanted.replace("llm-auth", "\"$0\"")));
+    assert!(undone.err.contains("is removed"), "{undone:?}");
+    assert!(!elsewhere.exists());
+    // Where the tool's own variable is not set, the line needs none.
+    let done = setup(&user, &["claude-code", "minimax", "--write"]);
+    assert!(
+        done.err.contains("undo: llm-auth setup claude-code"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn another_account_in_settings_that_are_there_is_named() {
+    let user = signed_in();
+    user.sign_in(&["minimax", "--account", "work"]);
+    let first = setup(&user, &["claude-code", "minimax", "--write"]);
+    assert!(
+        first
+            .err
+            .contains("is new, and lets Claude Code use minimax\n"),
+        "{first:?}"
+    );
+    let work = ["claude-code", "minimax", "--account", "work", "--write"];
+    let second = setup(&user, &work);
+    assert!(
+        second
+            .err
+            .contains("now lets Claude Code use minimax (work)\n"),
+        "{second:?}"
+    );
+}
+
+#[test]
 fn a_home_directory_that_is_another_now_is_named_with_that_of_the_record() {
     let user = signed_in();
     user.sign_in(&["qwen"]);

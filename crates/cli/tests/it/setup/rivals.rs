@@ -1,4 +1,4 @@
-//! Settings and variables of the user that a tool goes by beside what is written, or before it.
+//! Settings and variables of the user that a tool uses beside what is written, or in place of it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -217,6 +217,8 @@ fn exec_starts_no_tool_whose_settings_go_before_its_environment() {
             let flags = [&["--as", tool], proxy].concat();
             let done = exec(&user, provider, &flags, &below);
             done.assert_failed(1, &format!("{} sets {member}, which", file.display()));
+            // It is one.
+            assert!(done.err.contains("remove it"), "{done:?}");
             done.assert_no_secret(&[SECRET]);
         }
         let done = Done::of(
@@ -243,6 +245,7 @@ fn what_setup_wrote_is_taken_back_before_exec_and_the_error_says_how() {
         let done = exec(&user, "minimax", proxy, home);
         done.assert_failed(1, "sets env.ANTHROPIC_BASE_URL, apiKeyHelper, which");
         assert!(done.err.contains("llm-auth setup claude-code --undo"));
+        assert!(done.err.contains("take them back"), "{done:?}");
     }
     setup(&user, &["claude-code", "--undo"]);
     let done = exec(&user, "minimax", &["--as", "claude-code", "--proxy"], home);
@@ -265,7 +268,7 @@ fn a_variable_that_a_program_must_not_have_is_not_in_its_own_file_either() {
     );
     exec(&user, "gemini", &["--as", "gemini-cli"], home)
         .assert_failed(1, "sets GOOGLE_GEMINI_BASE_URL, which");
-    // The environment goes before this one.
+    // The environment takes precedence over this one.
     fs::write(&file, "GEMINI_API_KEY=made-up-secret\n").unwrap();
     let done = exec(&user, "gemini", &["--as", "gemini-cli"], home);
     assert_eq!(done.code, Some(0), "{done:?}");
