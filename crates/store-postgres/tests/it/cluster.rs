@@ -50,9 +50,14 @@ pub(crate) fn shared() -> Option<Place> {
 
 /// A server of the calling test alone; `None` if it is not installed.
 pub(crate) fn own() -> Option<Cluster> {
+    own_for(&test_name())
+}
+
+/// The same for a test of that name.
+pub(crate) fn own_for(test: &str) -> Option<Cluster> {
     let cluster = Cluster::new();
     if cluster.is_none() {
-        skip(&test_name(), "Postgres is not installed (postgresql)");
+        skip(test, "Postgres is not installed (postgresql)");
     }
     cluster
 }
@@ -150,6 +155,17 @@ impl Cluster {
             "{}",
             String::from_utf8_lossy(&stopped.stderr)
         );
+    }
+
+    /// Its first process is killed, and it starts again once the others have noticed.
+    pub(crate) fn kill_and_start(&mut self) {
+        let data = self.directory.path().join("data");
+        let first = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
+        let id = first.lines().next().and_then(|line| line.parse().ok());
+        let id = id.and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+        // They hold the memory that the next server needs.
+        while !self.try_start() {}
     }
 
     pub(crate) fn start(&mut self) {
