@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const PLACE: &str = "fleet";
 
+/// Replicas are copied at once.
+const REDIS: [&str; 4] = ["--save", "", "--repl-diskless-sync-delay", "0"];
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Engine {
     Postgres,
@@ -65,11 +68,21 @@ pub(crate) struct Database {
     /// Where it listens now.
     pub(crate) port: Arc<AtomicU16>,
     server: Arc<Mutex<Server>>,
+    standby: Arc<Mutex<Option<Server>>>,
 }
 
 enum Server {
     Postgres(Cluster),
     Redis(RedisServer),
+}
+
+impl Server {
+    fn port(&self) -> u16 {
+        match self {
+            Self::Postgres(cluster) => cluster.port,
+            Self::Redis(server) => server.port,
+        }
+    }
 }
 
 impl std::fmt::Debug for Server {
@@ -87,7 +100,7 @@ impl Database {
                 Some((cluster.port, Server::Postgres(cluster)))
             }
             Engine::Redis => {
-                let server = RedisServer::start("fleet", &["--save", ""])?;
+                let server = RedisServer::start("fleet", &REDIS)?;
                 Some((server.port, Server::Redis(server)))
             }
         };
@@ -96,7 +109,52 @@ impl Database {
             engine,
             port: Arc::new(AtomicU16::new(port)),
             server: Arc::new(Mutex::new(server)),
+            standby: Arc::default(),
         })
+    }
+
+    /// A replica that has all of it.
+    pub(crate) async fn follow(&self) {
+        let (server, standby) = (Arc::clone(&self.server), Arc::clone(&self.standby));
+        let follow = move || {
+            let follower = match &*server.lock().unwrap() {
+                Server::Postgres(cluster) => Server::Postgres(cluster.standby()),
+                Server::Redis(primary) => {
+                    let replica = RedisServer::start("fleet", &REDIS).unwrap();
+                    replica.follow(primary);
+                    Server::Redis(replica)
+                }
+            };
+            *standby.lock().unwrap() = Some(follower);
+        };
+        tokio::task::spawn_blocking(follow).await.unwrap();
+    }
+
+    /// It dies, and the replica takes its place. In Redis nothing confirms that a replica has a write,
+    /// so there no host may be connected.
+    pub(crate) async fn fail_over(&self) {
+        let (server, standby) = (Arc::clone(&self.server), Arc::clone(&self.standby));
+        let fail_over = move || {
+            let next = standby.lock().unwrap().take().unwrap();
+            let mut server = server.lock().unwrap();
+            match (&mut *server, &next) {
+                (Server::Postgres(primary), Server::Postgres(next)) => {
+                    primary.crash();
+                    next.promote();
+                }
+                (Server::Redis(primary), Server::Redis(next)) => {
+                    next.catch_up(primary);
+                    primary.kill();
+                    next.promote();
+                }
+                _ => unreachable!("a replica has the engine of its primary"),
+            }
+            let port = next.port();
+            *server = next;
+            port
+        };
+        let port = tokio::task::spawn_blocking(fail_over).await.unwrap();
+        self.port.store(port, Ordering::SeqCst);
     }
 
     /// It crashes, and starts again.

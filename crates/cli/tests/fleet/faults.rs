@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Crash,
     /// The database is killed, and starts again.
     DatabaseKilled,
+    /// It dies, and a replica that has all of it takes its place.
+    FailOver,
 }
 
 /// Whether access tokens are over or may still be handed out while they are refreshed.
@@ -52,15 +54,16 @@ pub(crate) struct Plan {
 }
 
 /// How often each kind comes, in a hundred rounds.
-const KINDS: [(Kind, u64); 8] = [
-    (Kind::Kill, 28),
+const KINDS: [(Kind, u64); 9] = [
+    (Kind::Kill, 26),
     (Kind::Pause, 16),
-    (Kind::BriefCut, 16),
+    (Kind::BriefCut, 14),
     (Kind::LongCut, 8),
     (Kind::RequestLost, 10),
     (Kind::ResponseLost, 4),
-    (Kind::Crash, 9),
-    (Kind::DatabaseKilled, 9),
+    (Kind::Crash, 8),
+    (Kind::DatabaseKilled, 8),
+    (Kind::FailOver, 6),
 ];
 
 impl Kind {
@@ -74,6 +77,7 @@ impl Kind {
             Self::ResponseLost => "the same, and the response is lost",
             Self::Crash => "the database crashes and starts again",
             Self::DatabaseKilled => "the database is killed and starts again",
+            Self::FailOver => "the database dies and its replica takes over",
         }
     }
 

@@ -55,9 +55,11 @@ impl World {
             let refresh = self.refresh_of(line.session).await?;
             let ledger = self.ledger.lock().unwrap();
             let stored = ledger.generation(&refresh);
-            if stored.is_none() || ledger.generation_of(printed) > stored {
+            let handed_out = ledger.generation_of(printed);
+            if stored.is_none() || handed_out > stored {
                 let words = format!(
-                    "N1: host {} handed out a token of session {} that the store does not hold",
+                    "N1: host {} handed out a token of session {}, generation {handed_out:?}, and \
+                     the store holds {stored:?}",
                     line.host, line.session
                 );
                 return Err(Finding::lost(words));

@@ -15,7 +15,7 @@ use crate::report::Scores;
 use crate::world::{HOSTS, SESSIONS, World};
 
 /// How many fleets there are at once.
-const FLEETS: u64 = 6;
+const FLEETS: u64 = 12;
 
 #[derive(Debug)]
 struct Work {

@@ -122,6 +122,9 @@ impl World {
             Tokens::Over => PAST,
             Tokens::Good => DUE,
         });
+        if plan.kind == Kind::FailOver {
+            self.database.follow().await;
+        }
         let hit = self.trigger.arm(plan.point, plan.others);
         let turn = self.begin().await;
         let (host, go_on) = match timeout(NO_MESSAGE, hit).await {
@@ -155,7 +158,8 @@ impl World {
         turn
     }
 
-    /// Makes the fault, and what heals it.
+    /// Makes the fault, and what heals it. As long as access tokens are still good, other hosts must give
+    /// one that is paused or cut off the time to come back, so that excuses nothing.
     async fn strike(&mut self, plan: &Plan, host: usize, go_on: Option<oneshot::Sender<()>>) {
         let from = Instant::now();
         let life = self.hosts[host].life();
@@ -185,17 +189,20 @@ impl World {
                 self.hosts[host].signal(Signal::STOP);
                 go_on();
                 sleep(plan.length).await;
-                let harm = harm(life, HarmKind::Paused, Instant::now());
-                // Before it wakes, because it may send at once.
-                self.ledger.lock().unwrap().harmed(harm);
+                if plan.tokens == Tokens::Over {
+                    let harm = harm(life, HarmKind::Paused, Instant::now());
+                    self.ledger.lock().unwrap().harmed(harm);
+                }
                 self.hosts[host].signal(Signal::CONT);
             }
             Kind::BriefCut | Kind::LongCut => {
                 self.wires[host].set(cut);
                 go_on();
                 sleep(plan.length).await;
-                let harm = harm(life, HarmKind::CutOff, Instant::now());
-                self.ledger.lock().unwrap().harmed(harm);
+                if plan.tokens == Tokens::Over {
+                    let harm = harm(life, HarmKind::CutOff, Instant::now());
+                    self.ledger.lock().unwrap().harmed(harm);
+                }
                 self.wires[host].set(State::Whole);
             }
             Kind::RequestLost | Kind::ResponseLost => {
@@ -205,13 +212,33 @@ impl World {
                 self.vendor.set(host, State::Whole);
             }
             Kind::Crash | Kind::DatabaseKilled => {
-                self.database.crash(plan.kind == Kind::DatabaseKilled).await;
-                go_on();
-                let mut ledger = self.ledger.lock().unwrap();
-                for host in &self.hosts {
-                    ledger.harmed(harm(host.life(), HarmKind::CutOff, Instant::now()));
-                }
+                let crash = self.database.crash(plan.kind == Kind::DatabaseKilled);
+                tokio::join!(crash, async { go_on() });
+                self.was_away(plan, from);
             }
+            Kind::FailOver => {
+                self.wires.iter().for_each(|wire| wire.set(cut));
+                go_on();
+                self.database.fail_over().await;
+                self.was_away(plan, from);
+                self.wires.iter().for_each(|wire| wire.set(State::Whole));
+            }
+        }
+    }
+
+    /// No host could reach the database from that time until now.
+    fn was_away(&self, plan: &Plan, from: Instant) {
+        if plan.tokens == Tokens::Good {
+            return;
+        }
+        let mut ledger = self.ledger.lock().unwrap();
+        for host in &self.hosts {
+            ledger.harmed(Harm {
+                to: host.life(),
+                kind: HarmKind::CutOff,
+                from,
+                until: Instant::now(),
+            });
         }
     }
 }

@@ -168,6 +168,51 @@ impl Cluster {
         while !self.try_start() {}
     }
 
+    /// A standby, without which nothing is confirmed from now on.
+    pub(crate) fn standby(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        if let Some((user, group)) = user() {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        let mut copy = command(program("pg_basebackup").unwrap());
+        copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        copy.args(["-h", "127.0.0.1", "-U", "postgres", "-p"]);
+        copy.arg(self.port.to_string());
+        copy.arg("-D").arg(directory.path().join("data"));
+        let copied = copy.output().unwrap();
+        assert!(
+            copied.status.success(),
+            "{}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
+        let mut standby = Self {
+            port: 0,
+            pg_ctl: self.pg_ctl.clone(),
+            directory,
+            watchdog: None,
+        };
+        let started = (0..5).any(|_| {
+            standby.port = free_port();
+            standby.try_start()
+        });
+        assert!(started, "{}", standby.log());
+        let place = self.place();
+        place.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        place.sql("SELECT pg_reload_conf()");
+        let waits = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while place.sql(waits) != ["1"] {}
+        standby
+    }
+
+    /// The standby becomes the primary.
+    pub(crate) fn promote(&self) {
+        let mut promote = command(&self.pg_ctl);
+        let data = self.directory.path().join("data");
+        promote.arg("-D").arg(data).args(["-w", "promote"]);
+        let promoted = promote.output().unwrap();
+        assert!(promoted.status.success(), "{}", self.log());
+    }
+
     pub(crate) fn start(&mut self) {
         assert!(self.try_start(), "{}", self.log());
     }
