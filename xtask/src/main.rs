@@ -71,7 +71,7 @@ const TASKS: [(&str, &str); 15] = [
     ),
     (
         "torture",
-        "makes faults around the real command; --long, --only F1,F2, --seed N",
+        "makes faults around the real command; --long, --only F1,F2, --seed N; or around hosts: --fleet",
     ),
 ];
 

@@ -18,6 +18,7 @@ mod gate;
 pub(crate) mod json_object;
 #[cfg(all(test, target_os = "linux"))]
 mod left_in_memory;
+mod limit;
 mod moved;
 mod no_proxy;
 mod origin;

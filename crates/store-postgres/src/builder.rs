@@ -39,6 +39,7 @@ pub struct PostgresStoreBuilder {
     encryption: Option<Encryption>,
     max_connections: usize,
     time_limit: Duration,
+    lease: Duration,
     patience: Duration,
     migrates: bool,
     accepts_fsync_off: bool,
@@ -54,6 +55,7 @@ impl PostgresStoreBuilder {
             encryption: None,
             max_connections: 8,
             time_limit: Duration::from_secs(10),
+            lease: Duration::from_secs(30),
             patience: Duration::from_secs(60),
             migrates: true,
             accepts_fsync_off: false,
@@ -97,6 +99,15 @@ impl PostgresStoreBuilder {
     /// How long a statement may take, with the wait for a connection. Default: 10 s.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
+        self
+    }
+
+    /// How long a lease lasts for one request. Default: 30 s, 10 s more than a request of
+    /// [`HttpClient`](llm_auth_core::HttpClient) takes at most. With a lease shorter than the time limit
+    /// of the request, no refresh is sent. If its holder dies, the next process refreshes the
+    /// session when the lease is over.
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.lease = length;
         self
     }
 
@@ -166,6 +177,7 @@ impl PostgresStoreBuilder {
                 schema,
                 self.migrates,
                 self.accepts_fsync_off,
+                self.lease,
                 self.patience,
             )),
         })

@@ -9,7 +9,7 @@ use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
 
 use crate::row::{Sealed, Stored};
 use crate::runtime;
-use crate::shared::{FOR_A_REQUEST, Shared};
+use crate::shared::Shared;
 use crate::statements::Save;
 
 /// Between two tries to release a lease.
@@ -176,21 +176,19 @@ impl StoreGuard for PostgresGuard {
         let Some(session) = stored else {
             return self.extend().await;
         };
-        let request = LeaseRequest::now();
+        let (request, length) = (LeaseRequest::now(), self.shared.lease);
         let (sealed, revision) = (self.seal(session)?, self.revision);
         let is_mine = self
             .run(move |shared, key, fence, holder| async move {
                 let target = shared.target(&key, (fence, &holder));
                 let statements = &shared.statements;
-                statements
-                    .prepare(target, revision, FOR_A_REQUEST, &sealed)
-                    .await
+                statements.prepare(target, revision, length, &sealed).await
             })
             .await?;
         if !is_mine {
             return Err(self.lost());
         }
-        self.lease = request.granted(FOR_A_REQUEST);
+        self.lease = request.granted(length);
         self.taken = None;
         Ok(())
     }
@@ -204,20 +202,18 @@ impl StoreGuard for PostgresGuard {
     }
 
     async fn extend(&mut self) -> Result<()> {
-        let (request, revision) = (LeaseRequest::now(), self.revision);
+        let (request, length) = (LeaseRequest::now(), self.shared.lease);
+        let revision = self.revision;
         let is_mine = self
             .run(move |shared, key, fence, holder| async move {
                 let target = shared.target(&key, (fence, &holder));
-                shared
-                    .statements
-                    .extend(target, revision, FOR_A_REQUEST)
-                    .await
+                shared.statements.extend(target, revision, length).await
             })
             .await?;
         if !is_mine {
             return Err(self.lost());
         }
-        self.lease = request.granted(FOR_A_REQUEST);
+        self.lease = request.granted(length);
         Ok(())
     }
 

@@ -19,9 +19,6 @@ use crate::statements::{Statements, Target};
 /// A holder begins its request within that time after it has taken the lease.
 const TO_BEGIN: Duration = Duration::from_secs(10);
 
-/// From `prepare` or `extend` to the end of a request, which the HTTP client gives 20 s.
-pub(crate) const FOR_A_REQUEST: Duration = Duration::from_secs(30);
-
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
 pub(crate) struct Shared {
@@ -34,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) schema: String,
     pub(crate) migrates: bool,
     pub(crate) accepts_fsync_off: bool,
+    /// From `prepare` or `extend` to the end of a request.
+    pub(crate) lease: Duration,
     /// How long a caller waits for the lease of another holder.
     pub(crate) patience: Duration,
     /// The server and its tables, once they were found good.
@@ -59,6 +58,7 @@ impl Shared {
         schema: String,
         migrates: bool,
         accepts_fsync_off: bool,
+        lease: Duration,
         patience: Duration,
     ) -> Self {
         Self {
@@ -70,6 +70,7 @@ impl Shared {
             schema,
             migrates,
             accepts_fsync_off,
+            lease,
             patience,
             checked: OnceCell::new(),
             survives_failover: AtomicBool::new(false),
@@ -147,7 +148,10 @@ impl Shared {
             Error::new(ErrorKind::System, "the system provides no random numbers")
         })?;
         // A caller who signs in or out may ask the vendor something before it stores the outcome.
-        let length = if by_force { FOR_A_REQUEST } else { TO_BEGIN };
+        let length = match by_force {
+            true => self.lease,
+            false => TO_BEGIN.min(self.lease),
+        };
         let request = LeaseRequest::now();
         let target = self.target(key, (0, &holder));
         let (stored, is_taken) = self.statements.take(target, length, by_force).await?;

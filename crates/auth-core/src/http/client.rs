@@ -13,10 +13,12 @@ use super::coding;
 use super::failure::{Cause, no_response, no_response_through, too_long};
 use super::form::{BodyFormat, Form, bearer};
 use super::gate::Gate;
+use super::limit::Limit;
 use super::moved::redirected;
 use super::proxy::ProxyUrl;
 use super::response::Response;
 use super::retry_after;
+use super::stream::ENDLESS;
 use crate::engine::{self, AbortOnDrop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sanitize::printable;
@@ -420,10 +422,11 @@ impl HttpClient {
             let name = HeaderName::from_bytes(name.as_bytes());
             map.insert(name.map_err(|source| not_valid(&source))?, value);
         }
-        let mut response = request
-            .headers(map)
-            .send()
+        let mut limit = Limit::of(self.inner.settings.timeout);
+        let mut response = limit
+            .within(request.headers(map).timeout(ENDLESS).send())
             .await
+            .map_err(|over| self.no_response(endpoint, over))?
             .map_err(|source| self.no_response(endpoint, source))?;
         let status = response.status().as_u16();
         tracing::debug!(endpoint = %endpoint.host(), path = endpoint.url().path(), status, "received a response");
@@ -453,7 +456,8 @@ impl HttpClient {
         let codings = listed_codings(response.headers());
         // From here on there is a status. With 2xx, the server has done what was asked.
         loop {
-            let chunk = match response.chunk().await {
+            let read = limit.within(response.chunk()).await;
+            let chunk = match read.map_or_else(|over| Err(Cause::from(over)), |read| Ok(read?)) {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
                 // Only the end of the transfer is missing; the JSON is complete.

@@ -59,6 +59,15 @@ impl From<reqwest::Error> for Cause {
     }
 }
 
+impl From<tokio::time::error::Elapsed> for Cause {
+    fn from(source: tokio::time::error::Elapsed) -> Self {
+        Self {
+            when: When::TimedOut,
+            source: source.into(),
+        }
+    }
+}
+
 impl From<hyper::Error> for Cause {
     fn from(source: hyper::Error) -> Self {
         Self {

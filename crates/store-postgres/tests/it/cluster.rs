@@ -50,9 +50,14 @@ pub(crate) fn shared() -> Option<Place> {
 
 /// A server of the calling test alone; `None` if it is not installed.
 pub(crate) fn own() -> Option<Cluster> {
+    own_for(&test_name())
+}
+
+/// The same for a test of that name.
+pub(crate) fn own_for(test: &str) -> Option<Cluster> {
     let cluster = Cluster::new();
     if cluster.is_none() {
-        skip(&test_name(), "Postgres is not installed (postgresql)");
+        skip(test, "Postgres is not installed (postgresql)");
     }
     cluster
 }
@@ -150,6 +155,62 @@ impl Cluster {
             "{}",
             String::from_utf8_lossy(&stopped.stderr)
         );
+    }
+
+    /// Its first process is killed, and it starts again once the others have noticed.
+    pub(crate) fn kill_and_start(&mut self) {
+        let data = self.directory.path().join("data");
+        let first = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
+        let id = first.lines().next().and_then(|line| line.parse().ok());
+        let id = id.and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+        // They hold the memory that the next server needs.
+        while !self.try_start() {}
+    }
+
+    /// A standby, without which nothing is confirmed from now on.
+    pub(crate) fn standby(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        if let Some((user, group)) = user() {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        let mut copy = command(program("pg_basebackup").unwrap());
+        copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        copy.args(["-h", "127.0.0.1", "-U", "postgres", "-p"]);
+        copy.arg(self.port.to_string());
+        copy.arg("-D").arg(directory.path().join("data"));
+        let copied = copy.output().unwrap();
+        assert!(
+            copied.status.success(),
+            "{}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
+        let mut standby = Self {
+            port: 0,
+            pg_ctl: self.pg_ctl.clone(),
+            directory,
+            watchdog: None,
+        };
+        let started = (0..5).any(|_| {
+            standby.port = free_port();
+            standby.try_start()
+        });
+        assert!(started, "{}", standby.log());
+        let place = self.place();
+        place.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        place.sql("SELECT pg_reload_conf()");
+        let waits = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while place.sql(waits) != ["1"] {}
+        standby
+    }
+
+    /// The standby becomes the primary.
+    pub(crate) fn promote(&self) {
+        let mut promote = command(&self.pg_ctl);
+        let data = self.directory.path().join("data");
+        promote.arg("-D").arg(data).args(["-w", "promote"]);
+        let promoted = promote.output().unwrap();
+        assert!(promoted.status.success(), "{}", self.log());
     }
 
     pub(crate) fn start(&mut self) {

@@ -4,9 +4,11 @@ local next, data = ARGV[4], ARGV[6]
 -- The reply to an earlier call was lost.
 if next ~= '' and revision == next then return reply('done') end
 local is_mine = holder == ARGV[1] and fence == tonumber(ARGV[2])
+-- Records of the same tokens must not undo a successor that a sleeper has stored meanwhile.
+local is_known = not data or next ~= '' or revision == ARGV[3]
 -- A successor fits if no other one is stored. A row that is gone was lost, for a sign-out leaves one.
 local fits = data and next ~= '' and (revision == ARGV[3] or not row[1])
-if not (is_mine and left > 0) and not fits then return reply('lost') end
+if not (is_mine and left > 0 and is_known) and not fits then return reply('lost') end
 if data then
   redis.call('HSET', KEYS[1], 'format', FORMAT, 'data', data, 'key', ARGV[7])
 else

@@ -61,6 +61,25 @@ async fn a_late_successor_is_stored_if_no_other_one_is() {
 }
 
 #[tokio::test]
+async fn a_record_of_the_tokens_before_it_does_not_undo_a_late_successor() {
+    let Some(server) = shared("a late record") else {
+        return;
+    };
+    let store = hasty(&server.url(), "record").build().unwrap();
+    let row = row("record");
+    save(&store, &session(1)).await;
+    let mut sleeper = store.lock(&key()).await.unwrap();
+    sleeper.prepare(Some(&noted(&session(1)))).await.unwrap();
+    server.command(&["HSET", &row, "ends", "1"]);
+    let mut next = store.lock(&key()).await.unwrap();
+    next.prepare(Some(&noted(&session(1)))).await.unwrap();
+    sleeper.finish(&session(2)).await.unwrap();
+    // The server has rejected the tokens that it tried.
+    lost!(next.save(&session(1)).await);
+    assert_eq!(stored(&store).await, Some(session(2)));
+}
+
+#[tokio::test]
 async fn the_fencing_number_and_the_holder_must_both_fit() {
     let Some(server) = shared("fence and holder") else {
         return;

@@ -116,6 +116,36 @@ impl RedisServer {
         assert!(self.run());
     }
 
+    /// Makes it a replica of that one, and waits until it has all of it, in its file too.
+    pub(crate) fn follow(&self, primary: &Self) {
+        self.command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
+        let is_whole = |info: &str, fields: [&str; 2]| fields.iter().all(|it| info.contains(it));
+        let linked = ["master_link_status:up", "master_sync_in_progress:0"];
+        let written = ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"];
+        while !is_whole(&self.command(&["INFO", "replication"]), linked)
+            || !is_whole(&self.command(&["INFO", "persistence"]), written)
+        {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until this replica has all that the other one has.
+    pub(crate) fn catch_up(&self, primary: &Self) {
+        let offset = |server: &Self, name: &str| {
+            let info = server.command(&["INFO", "replication"]);
+            let line = info.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim().parse::<u64>().unwrap()
+        };
+        while offset(self, "slave_repl_offset:") < offset(primary, "master_repl_offset:") {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The replica becomes the primary.
+    pub(crate) fn promote(&self) {
+        self.command(&["REPLICAOF", "NO", "ONE"]);
+    }
+
     pub(crate) fn process(&self) -> String {
         self.running.as_ref().unwrap().server.id().to_string()
     }
