@@ -152,6 +152,20 @@ fn a_file_that_the_tool_ignores_for_its_comments_is_left_alone() {
 }
 
 #[test]
+fn a_file_that_is_not_json_leads_to_other_advice_before_and_after_it_is_printed() {
+    let user = signed_in();
+    let file = with_file(&user, SETTINGS, "{ \"model\": ");
+    let printed = setup(&user, &["claude-code", "minimax"]);
+    let advice = "correct the file before --write";
+    assert!(printed.err.contains(advice), "{printed:?}");
+    assert!(!printed.err.contains("without --write"), "{printed:?}");
+    let written = user.run(&["setup", "claude-code", "minimax", "--write"]);
+    written.assert_failed(1, "cannot be changed");
+    assert!(written.err.contains("without --write"), "{written:?}");
+    assert_eq!(text(&file), "{ \"model\": ");
+}
+
+#[test]
 fn exec_starts_no_tool_whose_settings_go_before_its_environment() {
     let user = signed_in();
     let home = user.directory.path();
