@@ -100,13 +100,21 @@ impl World {
         let clock = Arc::new(Ahead(AtomicI64::new(self.ahead)));
         let provider = vendor::provider(&self.vendor.base, "the fleet", clock);
         let prompt = |_: &LoginEvent<'_>| {};
-        let token = provider.authenticate(&prompt).await.unwrap();
+        // The computer may be slow, and this is no part of what is tried.
+        let token = loop {
+            match provider.authenticate(&prompt).await {
+                Ok(token) => break token,
+                Err(error) => assert!(error.is_transient(), "{error}"),
+            }
+        };
         self.ledger.lock().unwrap().began(Pair {
             access: token.access.expose().to_owned(),
             refresh: token.refresh.as_ref().unwrap().expose().to_owned(),
         });
         let account = vendor::account(session);
-        self.database.put(&account, &token).await.unwrap();
+        while let Err(error) = self.database.put(&account, &token).await {
+            eprintln!("fleet: {error}");
+        }
     }
 
     /// All clocks go on.
