@@ -16,7 +16,7 @@ use crate::support;
 pub(crate) const LEASE: Duration = Duration::from_millis(2_500);
 
 /// How long a host waits for the database.
-const LIMIT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_millis(1_500);
 
 /// How long a host waits for another one's lease.
 const PATIENCE: Duration = Duration::from_secs(20);

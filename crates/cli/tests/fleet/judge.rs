@@ -10,7 +10,7 @@ use crate::vendor;
 use crate::world::{SESSIONS, World, finish};
 
 /// How often hosts may fail for a moment in a turn without a fault: the computer may be slow.
-const TURNS: usize = 6;
+const TURNS: usize = 20;
 
 /// A broken promise.
 #[derive(Debug)]

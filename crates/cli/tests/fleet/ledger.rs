@@ -99,8 +99,8 @@ impl Ledger {
         self.sent[number].reply = Some((reply, at));
     }
 
-    pub(crate) fn delivered(&mut self, number: usize) {
-        self.sent[number].is_delivered = true;
+    pub(crate) fn delivered(&mut self, number: usize, is_delivered: bool) {
+        self.sent[number].is_delivered = is_delivered;
     }
 
     pub(crate) fn harmed(&mut self, harm: Harm) {

@@ -14,8 +14,9 @@ use crate::random::Random;
 use crate::report::Scores;
 use crate::world::{HOSTS, SESSIONS, World};
 
-/// How many fleets there are at once.
+/// How many fleets there are at once, at most, and how many rounds each has at least.
 const FLEETS: u64 = 12;
+const ROUNDS: u64 = 2;
 
 #[derive(Debug)]
 struct Work {
@@ -57,7 +58,7 @@ async fn run_engine(engine: Engine, asked: &Arc<Arguments>) -> bool {
         scores: Mutex::default(),
     });
     let mut fleets = JoinSet::new();
-    for _ in 0..FLEETS.min(rounds) {
+    for _ in 0..FLEETS.min(rounds.div_ceil(ROUNDS)) {
         let work = Arc::clone(&work);
         fleets.spawn(async move { work.fleet().await });
     }

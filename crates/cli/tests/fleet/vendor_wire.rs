@@ -87,8 +87,11 @@ impl Shared {
             return None;
         }
         client.write_all(&response).await.ok()?;
-        self.ledger.lock().unwrap().delivered(sent);
+        self.ledger.lock().unwrap().delivered(sent, true);
         self.trigger.pass(Point::Delivered, who.host).await;
+        // A host that closes without having read it all resets the connection.
+        let closed = client.read(&mut [0]).await;
+        self.ledger.lock().unwrap().delivered(sent, closed.is_ok());
         Some(())
     }
 

@@ -27,6 +27,9 @@ pub(crate) const SESSIONS: usize = 9;
 /// How long a fault waits for its message.
 const NO_MESSAGE: Duration = Duration::from_millis(400);
 
+/// How often a sign-in is tried again.
+const SIGN_INS: usize = 20;
+
 /// How far the clocks go so that access tokens may be refreshed, or are over.
 const DUE: i64 = 110;
 const PAST: i64 = 300;
@@ -100,13 +103,23 @@ impl World {
         let clock = Arc::new(Ahead(AtomicI64::new(self.ahead)));
         let provider = vendor::provider(&self.vendor.base, "the fleet", clock);
         let prompt = |_: &LoginEvent<'_>| {};
-        let token = provider.authenticate(&prompt).await.unwrap();
+        let mut signed_in = provider.authenticate(&prompt).await;
+        for _ in 0..SIGN_INS {
+            // The computer may be slow, and this is no part of what is tried.
+            if signed_in.is_ok() {
+                break;
+            }
+            signed_in = provider.authenticate(&prompt).await;
+        }
+        let token = signed_in.unwrap();
         self.ledger.lock().unwrap().began(Pair {
             access: token.access.expose().to_owned(),
             refresh: token.refresh.as_ref().unwrap().expose().to_owned(),
         });
         let account = vendor::account(session);
-        self.database.put(&account, &token).await.unwrap();
+        while let Err(error) = self.database.put(&account, &token).await {
+            eprintln!("fleet: {error}");
+        }
     }
 
     /// All clocks go on.
