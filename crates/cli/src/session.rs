@@ -6,6 +6,7 @@ pub(crate) mod directories;
 pub(crate) mod resolve;
 pub(crate) mod runtime;
 pub(crate) mod selector;
+pub(crate) mod server_name;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod store_name;

@@ -49,6 +49,11 @@ impl Database {
         })
     }
 
+    /// Whether no other computer can read what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        self.uses_tls() || crate::url::is_local(&self.config)
+    }
+
     pub(crate) fn uses_tls(&self) -> bool {
         self.config.get_ssl_mode() != SslMode::Disable
     }

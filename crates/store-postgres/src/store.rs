@@ -70,6 +70,44 @@ impl PostgresStore {
         PostgresStoreBuilder::new(url)
     }
 
+    /// The server and the database, without the user and the password.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_postgres::PostgresStore;
+    ///
+    /// # fn main() -> llm_auth_core::Result<()> {
+    /// let store = PostgresStore::builder("postgres://app:made-up@localhost/sessions").build()?;
+    /// assert_eq!(store.place(), "postgres://localhost:5432/sessions");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.shared.database.place.clone()
+    }
+
+    /// Whether no other computer can read on the way to the server: it is this one, or TLS is used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_postgres::PostgresStore;
+    ///
+    /// # fn main() -> llm_auth_core::Result<()> {
+    /// let url = "postgres://app@db.example/sessions";
+    /// assert!(PostgresStore::builder(url).build()?.is_private());
+    /// let url = "postgres://app@db.example/sessions?sslmode=disable";
+    /// assert!(!PostgresStore::builder(url).build()?.is_private());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.shared.database.is_private()
+    }
+
     /// Makes the tables, or brings them to the version of this program, under a lock of the database.
     /// The user needs the permission to create a schema, or tables in it. The first use does the same,
     /// unless [`migrates`](PostgresStoreBuilder::migrates) forbids it.

@@ -67,7 +67,7 @@ pub(crate) fn parse(url: &str) -> Result<Config> {
 }
 
 /// Whether all hosts are this computer, so that nothing is sent over a network.
-fn is_local(config: &Config) -> bool {
+pub(crate) fn is_local(config: &Config) -> bool {
     let hosts = config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => {
             let address = name.parse::<IpAddr>();

@@ -80,6 +80,11 @@ impl Connections {
         }
     }
 
+    /// Whether no other computer can read what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        self.target.is_private()
+    }
+
     /// Runs a script. It may run twice, if the connection breaks before the reply comes.
     pub(crate) async fn call(&self, key: &str, call: &Call) -> Result<Value> {
         self.request(key, Request::Script(call)).await

@@ -93,6 +93,25 @@ impl RedisStore {
         self.inner.connections.site.to_string()
     }
 
+    /// Whether no other computer can read on the way to the server: it is this one, or TLS is used and
+    /// the certificate checked. The nodes of a cluster and the primary of sentinels are reached as the
+    /// addresses here are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_redis::RedisStore;
+    ///
+    /// assert!(RedisStore::builder("redis://127.0.0.1").build()?.is_private());
+    /// assert!(RedisStore::builder("rediss://redis.example").build()?.is_private());
+    /// assert!(!RedisStore::builder("redis://redis.example").build()?.is_private());
+    /// # Ok::<(), llm_auth_store_redis::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.inner.connections.is_private()
+    }
+
     /// What the server reports of itself now.
     ///
     /// # Errors

@@ -2,8 +2,7 @@
 
 use clap::Args;
 use llm_auth_core::{
-    Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock,
-    printable,
+    Clock as _, DEFAULT_ACCOUNT, Error, ErrorKind, SessionKey, SystemClock, printable,
 };
 use serde::Serialize;
 
@@ -13,7 +12,7 @@ use crate::session::command_line::{command_about_all, command_line};
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::text::shown;
 use crate::ui::events::Event;
 use crate::ui::streams::{self, VERSION, say};
@@ -149,7 +148,7 @@ pub(crate) fn switch(args: &SwitchArgs) -> Result<(), Failure> {
     .print()
 }
 
-fn list(provider: ProviderName, store: &FileTokenStore) -> Result<Vec<Account>, Failure> {
+fn list(provider: ProviderName, store: &SessionStore) -> Result<Vec<Account>, Failure> {
     let current = provider.accounts(store).current().ok();
     let accounts = provider.accounts(store).stored()?.into_iter().map(|key| {
         let read = store.read(&key);
@@ -175,7 +174,7 @@ fn list(provider: ProviderName, store: &FileTokenStore) -> Result<Vec<Account>, 
 fn the_other(
     provider: ProviderName,
     known: &[SessionKey],
-    store: &FileTokenStore,
+    store: &SessionStore,
 ) -> Option<SessionKey> {
     let current = provider.accounts(store).current().ok();
     match known {
@@ -186,7 +185,7 @@ fn the_other(
     }
 }
 
-fn all() -> Result<FileTokenStore, Failure> {
+fn all() -> Result<SessionStore, Failure> {
     stores::open(&SessionSelector::default())
 }
 

@@ -14,9 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{
-    ErrorKind, FileTokenStore, FlowKind, SecureUrl, SessionKey, Timestamp, printable,
-};
+use llm_auth_core::{ErrorKind, FlowKind, SecureUrl, SessionKey, Timestamp, printable};
 
 use self::commit::Commit;
 use self::policy::Policy;
@@ -32,7 +30,7 @@ use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::system::location::Location;
 use crate::time;
 use crate::time::rfc3339;
@@ -329,7 +327,7 @@ fn conclude(
     });
     let kept_aside = stored
         .replaced_unreadable
-        .then(|| directories::kept_aside(&store.path(key)))
+        .then(|| directories::kept_aside(&store.file(key)?))
         .flatten();
     if let Some(aside) = &kept_aside {
         say(&format!(
@@ -360,6 +358,6 @@ fn conclude(
     .print()
 }
 
-fn file(store: &FileTokenStore, key: &SessionKey) -> String {
-    store.path(key).display().to_string()
+fn file(store: &SessionStore, key: &SessionKey) -> String {
+    store.place(key)
 }

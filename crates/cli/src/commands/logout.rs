@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    AuthManager, ErrorKind, FileTokenStore, Logout, Revocation, SessionKey, TokenStore as _,
-    printable,
+    AuthManager, ErrorKind, Logout, Revocation, SessionKey, TokenStore as _, printable,
 };
 
 use super::import::{Source, shares_its_grant};
@@ -17,7 +16,7 @@ use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::time;
 use crate::ui::events::Event;
 use crate::ui::streams::say;
@@ -67,7 +66,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     }
     let mut store = stores::open(&args.session.selector)?;
     if let Some(timeout) = args.timeout {
-        store = store.lock_wait(timeout);
+        store = store.lock_wait(timeout)?;
     }
     let key = args
         .session
@@ -93,7 +92,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         reader::check_revocation(&configured, &args.provider_args.trust, &key, session)?;
     }
     let manager = providers::manager(configured)
-        .store(store.clone())
+        .store(store.shared())
         .account(key.account())
         .call_limit(runtime::call_limit(args.timeout))
         .build();
@@ -101,7 +100,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     let work = async { Ok(forget(&manager, provider, args.local, sharer).await?) };
     let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
-        .then(|| directories::kept_aside(&store.path(&key)))
+        .then(|| directories::kept_aside(&store.file(&key)?))
         .flatten();
     say(&outcome.message);
     if let Some(aside) = &kept_aside {
@@ -156,7 +155,7 @@ async fn forget_server(provider: ProviderName) -> Result<String, Failure> {
     }
     // What a killed process left holds the tokens of this server.
     for key in store.unfinished_of(name)? {
-        let mut guard = store.lock(&key).await?;
+        let mut guard = store.shared().lock(&key).await?;
         let removed = guard.remove().await;
         guard.release().await;
         removed?;
@@ -231,12 +230,12 @@ async fn forget(
 }
 
 /// The account that is meant from now on if none is named.
-fn current_now(provider: ProviderName, key: &SessionKey, store: &FileTokenStore) -> Option<String> {
+fn current_now(provider: ProviderName, key: &SessionKey, store: &SessionStore) -> Option<String> {
     // The sign-out itself is done.
     if let Err(failure) = Settings::forget_current(provider.name(), key.account()) {
         say(&failure.message());
     }
     let current = provider.accounts(store).current().ok()?;
-    let is_other = current != *key && store.path(&current).exists();
+    let is_other = current != *key && store.has(&current);
     is_other.then(|| printable(current.account()))
 }

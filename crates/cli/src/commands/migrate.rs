@@ -4,7 +4,7 @@ mod transfer;
 
 use clap::Args;
 use clap::builder::{StringValueParser, TypedValueParser as _};
-use llm_auth_core::{FileTokenStore, SessionKey, printable};
+use llm_auth_core::{SessionKey, printable};
 use serde::Serialize;
 
 use self::transfer::Transfer;
@@ -12,18 +12,19 @@ use crate::error::{Failure, chain};
 use crate::session::runtime;
 use crate::session::settings::Settings;
 use crate::session::store_name::{self, KeySource, StoreName};
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct MigrateArgs {
     /// The store to move from [default: the one that is used now].
-    #[arg(long, value_name = "STORE", value_parser = StringValueParser::new().try_map(store_name))]
-    from: Option<StoreName>,
+    #[arg(long, value_name = "STORE", value_parser = StringValueParser::new().map(Named))]
+    from: Option<Named>,
 
-    /// The store to move to: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`.
-    #[arg(long, value_name = "STORE", value_parser = StringValueParser::new().try_map(store_name))]
-    to: StoreName,
+    /// The store to move to: `files`, `keyring`, `encrypted`, `encrypted:DIRECTORY`, a URL
+    /// (`postgres://…`, `redis://…`, `rediss://…`), or `@FILE`, a file with the URL.
+    #[arg(long, value_name = "STORE", value_parser = StringValueParser::new().map(Named))]
+    to: Named,
 
     /// The file with the key of encrypted sessions, of 32 random bytes or more. It is remembered.
     #[arg(long, value_name = "FILE")]
@@ -54,8 +55,23 @@ struct Session {
     error: Option<String>,
 }
 
-fn store_name(text: String) -> Result<StoreName, String> {
-    StoreName::of(&text)
+/// What stands for a store. It is read later, because a message about a value would repeat it, and
+/// there may be a password in it.
+#[derive(Clone)]
+struct Named(String);
+
+impl std::fmt::Debug for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Named")
+    }
+}
+
+impl Named {
+    fn store(&self, flag: &str) -> Result<StoreName, Failure> {
+        let name = StoreName::of(&self.0);
+        let name = name.map_err(|why| Failure::Usage(format!("{flag}: {why}")))?;
+        Ok(name.absolute())
+    }
 }
 
 pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
@@ -66,12 +82,12 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
     };
     let used = stores::current()?.absolute();
     store_name::name(None, key.clone());
-    let from = args
-        .from
-        .clone()
-        .map_or_else(|| used.clone(), StoreName::absolute);
-    let to = args.to.clone().absolute();
-    if from.directory()? == to.directory()? {
+    let from = match &args.from {
+        Some(from) => from.store("--from")?,
+        None => used.clone(),
+    };
+    let to = args.to.store("--to")?;
+    if stores::identity(&from)? == stores::identity(&to)? {
         return Err(Failure::Usage(format!(
             "the sessions are in {} already: name another store with --to",
             to.title()
@@ -95,8 +111,8 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
 
 /// What was moved, and what was not.
 fn transferred(
-    source: &FileTokenStore,
-    target: &FileTokenStore,
+    source: &SessionStore,
+    target: &SessionStore,
     from: &StoreName,
 ) -> Result<(Vec<Session>, Vec<Session>), Failure> {
     let (mut moved, mut failed) = (Vec::new(), Vec::new());
@@ -129,7 +145,7 @@ fn session(key: &SessionKey, error: Option<&llm_auth_core::Error>) -> Session {
 /// Other commands find the sessions there without a flag.
 fn remember(to: &StoreName, key: KeySource) -> Result<(), Failure> {
     let key = match (to, key.is_some()) {
-        (StoreName::Encrypted(_), true) => key,
+        (StoreName::Encrypted(_) | StoreName::Server(_), true) => key,
         // Where it was before.
         (StoreName::Encrypted(_), false) => Settings::load()?.key().unwrap_or_default(),
         _ => KeySource::default(),

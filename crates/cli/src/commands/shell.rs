@@ -124,7 +124,7 @@ fn accounts_like(begun: &OsStr) -> Vec<CompletionCandidate> {
         // The others quote what they insert, bash by our script.
         _ => str::to_owned,
     };
-    let Ok(store) = stores::names() else {
+    let Ok(Some(store)) = stores::names() else {
         return Vec::new();
     };
     let of = |provider: &ProviderName| {

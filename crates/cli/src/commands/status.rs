@@ -5,9 +5,7 @@ mod remembered;
 mod row;
 
 use clap::Args;
-use llm_auth_core::{
-    Clock as _, Error, ErrorKind, FileTokenStore, SessionKey, SystemClock, printable,
-};
+use llm_auth_core::{Clock as _, Error, ErrorKind, SessionKey, SystemClock, printable};
 use serde::Serialize;
 
 use self::providers::Providers;
@@ -19,7 +17,7 @@ use crate::providers::TrustArgs;
 use crate::session::command_line::{command_about_all, command_line};
 use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
@@ -77,7 +75,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
 
 fn show(
     args: &StatusArgs,
-    store: &FileTokenStore,
+    store: &SessionStore,
     rows: &[Row],
     servers: &[Remembered],
 ) -> Result<(), Failure> {
@@ -137,7 +135,7 @@ fn checked(args: &StatusArgs, rows: &[Row]) -> Result<(), Failure> {
 }
 
 /// The sessions to look at: those of the directory, or the one of the file.
-fn rows(args: &StatusArgs, store: &FileTokenStore) -> Result<Vec<Row>, Failure> {
+fn rows(args: &StatusArgs, store: &SessionStore) -> Result<Vec<Row>, Failure> {
     let now = SystemClock.now();
     let wanted = args.selector.account.as_deref();
     let providers = Providers::new(store, &args.trust);

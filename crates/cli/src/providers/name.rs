@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use llm_auth::oidc::Server;
 use llm_auth_core::provider::{Flow, OAuthConfig};
-use llm_auth_core::{EndpointRole, FileTokenStore, FlowKind, OAuthToken};
+use llm_auth_core::{EndpointRole, FlowKind, OAuthToken};
 
 use super::args::ProviderArgs;
 use super::servers;
 use super::table::{self, Dialect, Own, Row, Spec};
 use crate::session::resolve::Accounts;
+use crate::session::stores::SessionStore;
 use crate::system::env::{API_BASE, Variables};
 
 /// A provider that can be signed in to.
@@ -106,7 +107,7 @@ impl ProviderName {
     }
 
     /// Its accounts in this store.
-    pub(crate) fn accounts(self, store: &FileTokenStore) -> Accounts<'_> {
+    pub(crate) fn accounts(self, store: &SessionStore) -> Accounts<'_> {
         Accounts::new(self.name(), self.title(), store)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_core::{AuthManagerBuilder, Error, ErrorKind, FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{AuthManagerBuilder, Error, ErrorKind, OAuthToken, SessionKey};
 
 use super::args::ProviderArgs;
 use super::name::ProviderName;
@@ -11,13 +11,13 @@ use super::{reader, trust};
 use crate::error::Failure;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 
 /// A stored session that may be used in this environment, or the place for one.
 pub(crate) struct Stored {
     provider: ProviderName,
     timeout: Option<Duration>,
-    pub(crate) store: FileTokenStore,
+    pub(crate) store: SessionStore,
     pub(crate) key: SessionKey,
     pub(crate) session: Option<OAuthToken>,
 }
@@ -35,11 +35,11 @@ impl Stored {
         let mut store = stores::open(selector)?;
         let key = provider.accounts(&store).meant(selector)?;
         if let Some(timeout) = timeout {
-            store = store.lock_wait(timeout);
+            store = store.lock_wait(timeout)?;
         }
         let session = store.read(&key).map_err(|error| error.with_session(&key))?;
         if let Some(session) = &session {
-            session.check_owner(&key, || store.path(&key).display().to_string())?;
+            session.check_owner(&key, || store.place(&key))?;
             trust::check_session(provider, args, &key, session)?;
         }
         Ok(Self {
@@ -76,7 +76,7 @@ impl Stored {
     /// A manager for it.
     pub(crate) fn manager(&self, configured: Provider) -> AuthManagerBuilder {
         manager(configured)
-            .store(self.store.clone())
+            .store(self.store.shared())
             .account(self.key.account())
             .call_limit(runtime::call_limit(self.timeout))
     }

@@ -9,6 +9,7 @@ use llm_auth::keyring::KeyringError;
 use llm_auth_core::{Error, ErrorKind};
 
 use crate::session::selector::SessionSelector;
+use crate::session::stores;
 use crate::system::env::Proxy;
 
 /// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
@@ -126,6 +127,10 @@ fn protection_advice(error: &Error) -> Option<&'static str> {
 pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
     if let Some(advice) = protection_advice(error) {
         return advice;
+    }
+    if !takes_file && stores::is_on_server() {
+        return "see to the server, its URL and the key as the message says, then try again; of Redis, \
+                `?accept=everysec` or `?accept=memory` in the URL accepts the loss of sessions";
     }
     let said = said_of_files(error);
     // The system did not refuse it: this program did, and its message says what to change.

@@ -3,14 +3,14 @@
 //! See decision 0028.
 
 use llm_auth_core::{
-    Clock as _, DEFAULT_ACCOUNT, ErrorKind, FileTokenStore, OAuthToken, SessionKey, SystemClock,
-    printable,
+    Clock as _, DEFAULT_ACCOUNT, ErrorKind, OAuthToken, SessionKey, SystemClock, printable,
 };
 
 use crate::error::Failure;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
+use crate::session::stores::SessionStore;
 use crate::system::env::{Variables, not_valid};
 use crate::text::not_a_name;
 
@@ -50,14 +50,14 @@ pub(crate) struct Accounts<'a> {
     provider: &'static str,
     /// Its name as a user knows it.
     title: &'static str,
-    store: &'a FileTokenStore,
+    store: &'a SessionStore,
 }
 
 impl<'a> Accounts<'a> {
     pub(crate) fn new(
         provider: &'static str,
         title: &'static str,
-        store: &'a FileTokenStore,
+        store: &'a SessionStore,
     ) -> Self {
         Self {
             provider,
@@ -140,7 +140,7 @@ impl<'a> Accounts<'a> {
     fn free(self, name: &str) -> SessionKey {
         let numbered = (2..MOST_NAMES).map(|number| self.key(&format!("{name}-{number}")));
         let mut keys = std::iter::once(self.key(name)).chain(numbered);
-        keys.find(|key| !self.store.path(key).exists())
+        keys.find(|key| !self.store.has(key))
             .unwrap_or_else(|| self.key(name))
     }
 
@@ -173,7 +173,7 @@ impl<'a> Accounts<'a> {
     /// The account of that name, otherwise the one whose verified identity it is.
     pub(crate) fn by_name(self, name: &str) -> Result<SessionKey, Failure> {
         let by_name = self.key(name);
-        if self.store.path(&by_name).exists() {
+        if self.store.has(&by_name) {
             return Ok(by_name);
         }
         let stored = self.stored()?;
@@ -237,7 +237,7 @@ impl<'a> Accounts<'a> {
 }
 
 /// Whether it is the account of that name, or of the user of that identity.
-pub(crate) fn is_called(key: &SessionKey, store: &FileTokenStore, name: &str) -> bool {
+pub(crate) fn is_called(key: &SessionKey, store: &SessionStore, name: &str) -> bool {
     key.account().eq_ignore_ascii_case(name)
         || of_identity(std::slice::from_ref(key), name, store).is_some()
 }
@@ -246,7 +246,7 @@ pub(crate) fn is_called(key: &SessionKey, store: &FileTokenStore, name: &str) ->
 pub(crate) fn of_identity(
     stored: &[SessionKey],
     identity: &str,
-    store: &FileTokenStore,
+    store: &SessionStore,
 ) -> Option<SessionKey> {
     let mut found = stored.iter().filter(|key| {
         // An unreadable session belongs to no known user, and is no reason to stop.

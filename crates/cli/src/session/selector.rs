@@ -26,8 +26,9 @@ struct Flags {
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     account: Option<String>,
 
-    /// Where sessions are kept: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`; or one
-    /// session in this JSON file, which gochat can share.
+    /// Where sessions are kept: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`; a database
+    /// (`postgres://…`, `redis://…`, `rediss://…`), or `@FILE`, a file with its URL; or one session
+    /// in this JSON file, which gochat can share.
     #[arg(long, value_name = "STORE", value_parser = OsStringValueParser::new().map(store_flag))]
     store: Option<StoreFlag>,
 

@@ -17,6 +17,7 @@ use crate::ui::streams::VERSION;
 
 const CURRENT: &str = "current";
 const TRUSTED: &str = "trusted_endpoints";
+const TRUSTED_STORES: &str = "trusted_stores";
 const STORE: &str = "store";
 const KEY_FILE: &str = "key_file";
 const KEY_COMMAND: &str = "key_command";
@@ -120,6 +121,40 @@ impl Settings {
         StoreName::of(name).map(Some).map_err(wrong)
     }
 
+    /// The stores on servers that the environment may name, too.
+    pub(crate) fn trusted_stores(&self) -> Result<Vec<StoreName>, Failure> {
+        let wrong = |why: &str| {
+            let why = format!("`{TRUSTED_STORES}`: {why}");
+            unreadable(
+                &self.file,
+                &why,
+                "correct that list of URLs such as \"postgres://ann@db.example/sessions\"",
+            )
+        };
+        let listed = match self.members.get(TRUSTED_STORES) {
+            None | Some(Value::Null) => &[][..],
+            Some(Value::Array(listed)) => listed,
+            Some(_) => return Err(wrong("it is not a list")),
+        };
+        let name = |listed: &Value| {
+            let text = listed.as_str();
+            let text = text.ok_or_else(|| wrong("an entry is not a string"))?;
+            StoreName::of(text).map_err(|why| wrong(&why))
+        };
+        let listed: Result<Vec<StoreName>, Failure> = listed.iter().map(name).collect();
+        Ok(listed?.into_iter().chain(self.store()?).collect())
+    }
+
+    /// Whether a user chose them: they are in the home directory as the system records it, or the
+    /// call names their directory.
+    pub(crate) fn are_users_own(&self) -> bool {
+        directories::named_home().is_some() || self.file.parent() == own_home().as_deref()
+    }
+
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Where the key of encrypted sessions is. A command is run only if these settings are the user's
     /// own, wherever a project moves the rest.
     pub(crate) fn key(&self) -> Result<KeySource, Failure> {
@@ -151,7 +186,7 @@ impl Settings {
     pub(crate) fn set_store(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
         let file = key.file.as_ref().map(|file| file.display().to_string());
         let members = [
-            (STORE, Some(name.to_string())),
+            (STORE, Some(name.setting())),
             (KEY_FILE, file),
             (KEY_COMMAND, key.command.clone()),
         ];

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use crate::error::Failure;
 use crate::session::directories;
+use crate::session::server_name::ServerName;
 use crate::system::files;
 
 /// A store of all sessions.
@@ -18,6 +19,8 @@ pub(crate) enum StoreName {
     Keyring,
     /// Encrypted files, in a directory of the user's or in the usual one.
     Encrypted(Option<PathBuf>),
+    /// A database.
+    Server(ServerName),
 }
 
 /// What `--store` takes.
@@ -95,22 +98,33 @@ impl StoreName {
                 Ok(Self::Encrypted(Some(PathBuf::from(directory))))
             }
             // There may be a password in it.
-            _ => Err(
-                "it is none of `files`, `keyring`, `encrypted` and `encrypted:DIRECTORY`".into(),
-            ),
+            _ => ServerName::of(text).map(Self::Server).ok_or_else(|| {
+                "it is none of `files`, `keyring`, `encrypted`, `encrypted:DIRECTORY`, \
+                 `postgres://…`, `redis://…`, `rediss://…` and `@FILE`, a file with such a URL"
+                    .into()
+            }),
         }
     }
 
-    /// The directory that has a file for each session.
-    pub(crate) fn directory(&self) -> Result<PathBuf, Failure> {
-        match self {
-            Self::Files => directories::sessions(),
-            Self::Keyring => Ok(directories::home()?.join("keyring")),
-            Self::Encrypted(None) => Ok(directories::home()?.join(ENCRYPTED)),
+    /// The directory that has a file for each session; `None` if they are on a server.
+    pub(crate) fn directory(&self) -> Result<Option<PathBuf>, Failure> {
+        Ok(Some(match self {
+            Self::Files => directories::sessions()?,
+            Self::Keyring => directories::home()?.join("keyring"),
+            Self::Encrypted(None) => directories::home()?.join(ENCRYPTED),
             Self::Encrypted(Some(directory)) => {
                 files::check_path("encrypted:", directory)?;
-                Ok(directory.clone())
+                directory.clone()
             }
+            Self::Server(_) => return Ok(None),
+        }))
+    }
+
+    /// The name for the settings, whole: there may be a password in it.
+    pub(crate) fn setting(&self) -> String {
+        match self {
+            Self::Server(name) => name.setting(),
+            other => other.to_string(),
         }
     }
 
@@ -120,16 +134,18 @@ impl StoreName {
             Self::Encrypted(Some(path)) => {
                 Self::Encrypted(Some(std::path::absolute(&path).unwrap_or(path)))
             }
+            Self::Server(name) => Self::Server(name.absolute()),
             other => other,
         }
     }
 
     /// In words.
-    pub(crate) fn title(&self) -> &'static str {
+    pub(crate) fn title(&self) -> String {
         match self {
-            Self::Files => "plain files",
-            Self::Keyring => "the keyring",
-            Self::Encrypted(_) => "encrypted files",
+            Self::Files => "plain files".into(),
+            Self::Keyring => "the keyring".into(),
+            Self::Encrypted(_) => "encrypted files".into(),
+            Self::Server(name) => name.to_string(),
         }
     }
 }
@@ -141,6 +157,8 @@ impl fmt::Display for StoreName {
             Self::Keyring => f.write_str("keyring"),
             Self::Encrypted(None) => f.write_str(ENCRYPTED),
             Self::Encrypted(Some(directory)) => write!(f, "{ENCRYPTED}:{}", directory.display()),
+            // Without its password.
+            Self::Server(name) => name.fmt(f),
         }
     }
 }
@@ -161,7 +179,15 @@ mod tests {
 
     #[test]
     fn a_name_comes_back_and_anything_else_is_a_file() {
-        for name in ["files", "keyring", "encrypted", "encrypted:/a b"] {
+        for name in [
+            "files",
+            "keyring",
+            "encrypted",
+            "encrypted:/a b",
+            "postgres://ann@h/d",
+            "rediss://h",
+            "@/run/url",
+        ] {
             assert_eq!(StoreName::of(name).unwrap().to_string(), name);
         }
         for file in [
@@ -170,6 +196,8 @@ mod tests {
             "encrypted:",
             "Keyring",
             "a/encrypted:b",
+            "./@a",
+            "mysql://h/d",
         ] {
             let flag = StoreFlag::from(OsString::from(file));
             assert!(matches!(flag, StoreFlag::File(path) if path.as_os_str() == file));

@@ -3,9 +3,13 @@
 //! A store is named by `--store`, `LLM_AUTH_STORE` or the settings, in this order; without any of
 //! them, sessions are plain files. There is no fallback: a store that cannot be opened is an error.
 
+mod blocking;
 mod key;
 #[cfg(feature = "keyring")]
 mod keyring;
+mod server;
+mod session_store;
+mod trust;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -16,26 +20,30 @@ use llm_auth_core::FileTokenStore;
 use crate::error::Failure;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
+use crate::session::server_name::{Engine, ServerName};
 use crate::session::settings::Settings;
 use crate::session::store_name::{self, KeySource, StoreName};
 use crate::system::env;
 use crate::system::files;
 
+use self::server::Server;
+pub(crate) use self::session_store::SessionStore;
+
 /// The variable that names the store.
 pub(crate) const STORE: &str = "LLM_AUTH_STORE";
 
 /// A passphrase is asked for, and stretched, once.
-static OPENED: Mutex<Vec<(StoreName, FileTokenStore)>> = Mutex::new(Vec::new());
+static OPENED: Mutex<Vec<(StoreName, SessionStore)>> = Mutex::new(Vec::new());
 
 /// The store that was asked for: one file, or the store of all sessions.
-pub(crate) fn open(selector: &SessionSelector) -> Result<FileTokenStore, Failure> {
+pub(crate) fn open(selector: &SessionSelector) -> Result<SessionStore, Failure> {
     match &selector.store {
         Some(file) if file.as_os_str().is_empty() => {
             Err(Failure::Usage("--store requires a file name".into()))
         }
         Some(file) => {
             files::check_path("--store", file)?;
-            Ok(FileTokenStore::file(file))
+            Ok(SessionStore::Files(FileTokenStore::file(file)))
         }
         None => open_named(&current()?),
     }
@@ -48,10 +56,17 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
     }
     if let Some(text) = env::text(STORE)? {
         let parsed = StoreName::of(&text).map_err(|why| env::not_valid(STORE, &why))?;
+        trust::check(&parsed, STORE)?;
         return Ok(parsed);
     }
     match Settings::load() {
-        Ok(settings) => Ok(settings.store()?.unwrap_or(StoreName::Files)),
+        Ok(settings) => {
+            let chosen = settings.store()?.unwrap_or(StoreName::Files);
+            if !settings.are_users_own() {
+                trust::check(&chosen, &settings.file().display().to_string())?;
+            }
+            Ok(chosen)
+        }
         // They cannot have chosen another store if there is none.
         Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
         Err(failure) => Err(failure),
@@ -60,9 +75,9 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
 
 /// Remembers a store of all sessions, and where its key is.
 pub(crate) fn choose(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
-    if let StoreName::Encrypted(Some(_elsewhere)) = name {
+    if let StoreName::Encrypted(Some(_)) | StoreName::Server(_) = name {
         // What shows that another store was chosen, also once the settings are damaged.
-        let directory = StoreName::Encrypted(None).directory()?;
+        let directory = directories::home()?.join("encrypted");
         llm_auth_core::files::make_directories(&directory).map_err(|error| Failure::Config {
             message: format!("cannot create {}: {error}", directory.display()),
             advice: "check the directory and its permissions".into(),
@@ -74,7 +89,10 @@ pub(crate) fn choose(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
 /// Whether another store than plain files has ever been used.
 fn has_protected() -> Result<bool, Failure> {
     for name in [StoreName::Keyring, StoreName::Encrypted(None)] {
-        if name.directory()?.exists() {
+        if name
+            .directory()?
+            .is_some_and(|directory| directory.exists())
+        {
             return Ok(true);
         }
     }
@@ -86,20 +104,27 @@ pub(crate) fn kind(selector: &SessionSelector) -> &'static str {
     match (&selector.store, current()) {
         (None, Ok(StoreName::Keyring)) => "keyring",
         (None, Ok(StoreName::Encrypted(_))) => "encrypted",
+        (None, Ok(StoreName::Server(name))) => name.engine().map_or("server", Engine::word),
         _ => "file",
     }
 }
 
 /// Opens a store of all sessions.
-pub(crate) fn open_named(name: &StoreName) -> Result<FileTokenStore, Failure> {
+pub(crate) fn open_named(name: &StoreName) -> Result<SessionStore, Failure> {
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, store)) = opened.iter().find(|(known, _)| known == name) {
         return Ok(store.clone());
     }
     let store = match name {
-        StoreName::Files => FileTokenStore::directory(directories::sessions()?),
-        StoreName::Keyring => keyring()?,
-        StoreName::Encrypted(_) => encrypted(name.directory()?)?.store(),
+        StoreName::Files => {
+            SessionStore::Files(FileTokenStore::directory(directories::sessions()?))
+        }
+        StoreName::Keyring => SessionStore::Files(keyring()?),
+        StoreName::Encrypted(_) => {
+            let directory = name.directory()?.unwrap_or_default();
+            SessionStore::Files(encrypted(directory)?.store())
+        }
+        StoreName::Server(name) => SessionStore::Server(server(name)?),
     };
     opened.push((name.clone(), store.clone()));
     Ok(store)
@@ -123,13 +148,45 @@ pub(crate) fn check_named(name: &StoreName) -> Result<(), Failure> {
 }
 
 /// The names of sessions, without their content: no key is asked for.
-pub(crate) fn names() -> Result<FileTokenStore, Failure> {
-    Ok(FileTokenStore::directory(current()?.directory()?))
+pub(crate) fn names() -> Result<Option<SessionStore>, Failure> {
+    // No server is connected to for a completion.
+    let directory = current()?.directory()?;
+    Ok(directory.map(|directory| SessionStore::Files(FileTokenStore::directory(directory))))
+}
+
+/// What tells two stores apart, however they are named.
+pub(crate) fn identity(name: &StoreName) -> Result<String, Failure> {
+    Ok(match name {
+        StoreName::Server(name) => Server::open(name, None)?.place(),
+        other => other.directory()?.unwrap_or_default().display().to_string(),
+    })
+}
+
+/// Whether the call has been about a server.
+pub(crate) fn is_on_server() -> bool {
+    let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_server = |(name, _): &(StoreName, SessionStore)| matches!(name, StoreName::Server(_));
+    opened.iter().any(is_server)
+}
+
+/// With the key that the call names, or the settings for a server.
+fn server(name: &ServerName) -> Result<Server, Failure> {
+    let source = match store_name::key() {
+        Some(named) => named,
+        None => match Settings::load() {
+            Ok(settings) if matches!(settings.store(), Ok(Some(StoreName::Server(_)))) => {
+                settings.key()?
+            }
+            _ => KeySource::default(),
+        },
+    };
+    let key = key::read(&source)?;
+    Server::open(name, key.as_ref().map(|key| key.as_slice()))
 }
 
 #[cfg(feature = "keyring")]
 fn keyring() -> Result<FileTokenStore, Failure> {
-    Ok(keyring::system()?.store(StoreName::Keyring.directory()?))
+    Ok(keyring::system()?.store(directories::home()?.join("keyring")))
 }
 
 #[cfg(not(feature = "keyring"))]

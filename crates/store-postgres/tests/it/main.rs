@@ -15,6 +15,7 @@ mod contract;
 mod crashes;
 mod damage;
 mod leases;
+mod place;
 mod pooler;
 mod processes;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use llm_auth_core::{Error, ErrorKind, Result};
@@ -72,6 +73,20 @@ impl Target {
 
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.kind, Kind::Cluster)
+    }
+
+    /// Whether no other computer can read what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        let is_here = |host: &str| {
+            let address = host.parse::<IpAddr>();
+            host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        };
+        self.nodes.iter().all(|node| match node.addr() {
+            ConnectionAddr::Tcp(host, _) => is_here(host),
+            ConnectionAddr::TcpTls { insecure, .. } => !insecure,
+            ConnectionAddr::Unix(_) => true,
+            _ => false,
+        })
     }
 
     /// The addresses, for messages.

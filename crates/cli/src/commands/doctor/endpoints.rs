@@ -113,7 +113,7 @@ fn client(provider: ProviderName, args: &ProviderArgs) -> Option<Check> {
         .then(|| provider.check_login(args).err())
         .flatten()?;
     let mut check = Check::failed("client", &failure).of(provider);
-    // Sessions that are there go on without.
+    // SessionStore that are there go on without.
     check.status = Status::Warn;
     Some(check)
 }

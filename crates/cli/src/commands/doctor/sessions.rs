@@ -1,10 +1,10 @@
 //! The sessions in the store, by provider.
 
-use llm_auth_core::{DEFAULT_ACCOUNT, FileTokenStore, OAuthToken};
+use llm_auth_core::{DEFAULT_ACCOUNT, OAuthToken};
 
 use crate::providers::ProviderName;
 use crate::session::selector::SessionSelector;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 
 /// Whether the provider has a session, even one that cannot be read.
 pub(super) fn any(selector: &SessionSelector, provider: ProviderName) -> bool {
@@ -44,7 +44,7 @@ pub(super) fn of(selector: &SessionSelector, provider: ProviderName) -> Vec<OAut
 }
 
 /// The one of a store that is a file, whatever its account.
-fn of_file(store: &FileTokenStore, provider: ProviderName) -> Option<OAuthToken> {
+fn of_file(store: &SessionStore, provider: ProviderName) -> Option<OAuthToken> {
     let key = provider.accounts(store).key(DEFAULT_ACCOUNT);
     store.read(&key).ok().flatten()
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use llm_auth_core::store::LockHolder;
-use llm_auth_core::{Clock as _, FileTokenStore, SessionKey, SystemClock};
+use llm_auth_core::{Clock as _, SessionKey, SystemClock};
 
 use super::check::{Check, Status};
 use crate::error::{Failure, chain};
@@ -17,7 +17,7 @@ use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
 use crate::session::state::state_of;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::shell_quote::quoted;
 
 pub(super) fn checks(selector: &SessionSelector, provider: Option<ProviderName>) -> Vec<Check> {
@@ -36,7 +36,14 @@ fn looked_at(
         Some(file) => directory_of(file),
         None => directories::sessions()?,
     };
-    let mut checks = vec![writable(&directory, selector)];
+    let mut checks = vec![match &store {
+        SessionStore::Files(_) => writable(&directory, selector),
+        SessionStore::Server(server) => match server.description() {
+            Ok(words) => Check::new("store", Status::Ok, words),
+            Err(error) => Check::new("store", Status::Fail, chain(&error))
+                .advice(advice_for_unreadable(&error, selector)),
+        },
+    }];
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
     for provider in providers(&store, selector, provider)? {
         let keys = match &selector.store {
@@ -73,7 +80,7 @@ fn looked_at(
 }
 
 fn providers(
-    store: &FileTokenStore,
+    store: &SessionStore,
     selector: &SessionSelector,
     provider: Option<ProviderName>,
 ) -> Result<Vec<String>, Failure> {
@@ -86,7 +93,7 @@ fn providers(
 
 /// The findings about one session; it is counted under its state.
 fn session(
-    store: &FileTokenStore,
+    store: &SessionStore,
     selector: &SessionSelector,
     key: &SessionKey,
     states: &mut BTreeMap<&'static str, usize>,
@@ -243,7 +250,7 @@ fn wide_rights(_directory: &Path) -> Option<u32> {
 }
 
 /// Whether a process holds the lock of a session right now; the lock is not touched.
-fn held(store: &FileTokenStore, key: &SessionKey) -> Option<Check> {
+fn held(store: &SessionStore, key: &SessionKey) -> Option<Check> {
     let holder = match store.lock_holder(key) {
         Ok(LockHolder::Free) => return None,
         Ok(LockHolder::Process(id)) => format!("process {id} (as recorded by itself)"),

@@ -2,9 +2,7 @@
 //!
 //! See decision 0029.
 
-use llm_auth_core::{
-    AuthProvider as _, ErrorKind, FileTokenStore, Insertion, OAuthToken, SessionKey,
-};
+use llm_auth_core::{AuthProvider as _, ErrorKind, Insertion, OAuthToken, SessionKey};
 
 use super::args::ImportArgs;
 use super::foreign::Foreign;
@@ -14,6 +12,7 @@ use crate::error::Failure;
 use crate::providers::{self, Provider, ignored_api};
 use crate::session::command_line::command_about_all;
 use crate::session::resolve::{self, IMPORTED_FROM};
+use crate::session::stores::SessionStore;
 use crate::session::{runtime, stores};
 use crate::shell_quote::quoted;
 use crate::text::{self, shown};
@@ -72,7 +71,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
         .provider_data
         .insert(IMPORTED_FROM.to_owned(), name);
     let manager = providers::manager(configured)
-        .store(store.clone())
+        .store(store.shared())
         .account(key.account())
         .build();
     let interrupted = || format!("interrupted; check `{}`", command_about_all("status"));
@@ -92,7 +91,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
             ));
         }
     };
-    let file = store.path(&key).display().to_string();
+    let file = store.place(&key);
     let owner = found.identity.as_deref().map(shown);
     let owner = owner.map(|owner| format!(" of {owner} (not verified)"));
     if let Some(ignored) = ignored {
@@ -129,7 +128,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
 }
 
 /// A stored session is not replaced by a copy of another program's.
-fn nothing_is_lost(store: &FileTokenStore, key: &SessionKey) -> Result<(), Failure> {
+fn nothing_is_lost(store: &SessionStore, key: &SessionKey) -> Result<(), Failure> {
     match store.read(key) {
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err(occupied(store, key, "a session already exists")),
@@ -153,7 +152,7 @@ fn of_the_person(key: &SessionKey, found: &Foreign) -> Result<(), Failure> {
 }
 
 /// Two accounts of ours with one refresh token would spend it twice.
-fn one_owner(store: &FileTokenStore, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
+fn one_owner(store: &SessionStore, key: &SessionKey, token: &OAuthToken) -> Result<(), Failure> {
     for other in store.sessions_of(key.provider())? {
         let stored = store.read(&other).ok().flatten();
         if stored.is_some_and(|stored| stored.refresh == token.refresh) {
@@ -166,9 +165,9 @@ fn one_owner(store: &FileTokenStore, key: &SessionKey, token: &OAuthToken) -> Re
     Ok(())
 }
 
-fn occupied(store: &FileTokenStore, key: &SessionKey, there: &str) -> Failure {
+fn occupied(store: &SessionStore, key: &SessionKey, there: &str) -> Failure {
     Failure::Config {
-        message: format!("{key}: {there} in {}", store.path(key).display()),
+        message: format!("{key}: {there} in {}", store.place(key)),
         advice: "name another account with --account, or sign out of this one first".into(),
     }
 }

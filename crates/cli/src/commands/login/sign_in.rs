@@ -2,12 +2,11 @@
 //!
 //! See decision 0027.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use llm_auth_core::{
-    AuthManager, FileTokenStore, Insertion, OAuthToken, PendingLogin, RefusedSession, SessionKey,
-    StoredSession, printable,
+    AuthManager, Insertion, OAuthToken, PendingLogin, RefusedSession, SessionKey, StoredSession,
+    printable,
 };
 
 use super::commit::Commit;
@@ -17,12 +16,13 @@ use crate::providers::{self, Provider, ProviderName};
 use crate::session::command_line::switch_line;
 use crate::session::resolve::MOST_NAMES;
 use crate::session::settings::Settings;
+use crate::session::stores::SessionStore;
 use crate::ui::login_prompt::LoginPrompt;
 
 pub(super) struct Login {
     pub(super) provider: ProviderName,
     pub(super) configured: Provider,
-    pub(super) store: FileTokenStore,
+    pub(super) store: SessionStore,
     pub(super) policy: Policy,
     /// Those that may be storing something, one for an account.
     pub(super) managers: Mutex<Vec<AuthManager>>,
@@ -116,7 +116,7 @@ impl Login {
         // The sign-in itself is done and stored.
         prompt.say(
             &match Settings::set_current(self.provider.name(), key.account()) {
-                Ok(()) if !self.store.path(before).exists() => {
+                Ok(()) if !self.store.has(before) => {
                     format!("The current account is now {account}.")
                 }
                 Ok(()) => format!(
@@ -137,7 +137,7 @@ impl Login {
             return manager.clone();
         }
         let builder = providers::manager(self.configured.clone());
-        let builder = builder.store(self.store.clone()).account(key.account());
+        let builder = builder.store(self.store.shared()).account(key.account());
         let manager = builder.build();
         managers.push(manager.clone());
         manager
@@ -148,21 +148,21 @@ impl Login {
         managers.clone()
     }
 
-    /// The file that holds the session of this sign-in; another one may have stored its own.
-    pub(super) fn stored_in(&self) -> Option<PathBuf> {
+    /// The place of the session of this sign-in; another one may have stored its own.
+    pub(super) fn stored_in(&self) -> Option<String> {
         let managers = self.managers();
         let mut files = managers.iter().filter(|manager| {
             let stored = self.store.read(manager.key()).ok().flatten();
             stored.is_some_and(|stored| self.commit.is_of(&stored))
         });
-        files.next().map(|manager| self.store.path(manager.key()))
+        files.next().map(|manager| self.store.place(manager.key()))
     }
 
     pub(super) fn after_interruption(&self) -> String {
         if let Some(file) = self.stored_in() {
             return format!(
                 "interrupted, but signed in: the session is stored in {}",
-                file.display()
+                file
             );
         }
         match self.provider.server() {

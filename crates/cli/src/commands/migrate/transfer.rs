@@ -5,26 +5,22 @@
 //! been used since.
 
 use llm_auth_core::store::StoreGuard;
-use llm_auth_core::{
-    Error, ErrorKind, FileTokenStore, OAuthToken, Result, SessionKey, TokenStore as _,
-};
+use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey, TokenStore};
 use serde_json::{Value, json};
+
+use crate::session::stores::SessionStore;
 
 /// The member of a copy whose original may still be there.
 const COPY: &str = "moving";
 
 pub(super) struct Transfer<'a> {
-    source: &'a FileTokenStore,
-    target: &'a FileTokenStore,
+    source: &'a SessionStore,
+    target: &'a SessionStore,
     from: &'a str,
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(
-        source: &'a FileTokenStore,
-        target: &'a FileTokenStore,
-        from: &'a str,
-    ) -> Self {
+    pub(super) fn new(source: &'a SessionStore, target: &'a SessionStore, from: &'a str) -> Self {
         Self {
             source,
             target,
@@ -43,7 +39,7 @@ impl<'a> Transfer<'a> {
 
     /// Moves a session; whether there was one to move.
     pub(super) async fn of(&self, key: &SessionKey) -> Result<bool> {
-        let mut source = self.source.lock(key).await?;
+        let mut source = self.source.shared().lock(key).await?;
         let moved = match source.load().await {
             Ok(original) => self.locked(key, &mut source, original.as_ref()).await,
             Err(error) => Err(error),
@@ -60,11 +56,11 @@ impl<'a> Transfer<'a> {
     ) -> Result<bool> {
         // One that is there alone, and is no copy, is none of ours; its key may be another one.
         if original.is_none()
-            && !matches!(self.target.load(key).await, Ok(Some(copy)) if is_copy(&copy))
+            && !matches!(self.target.shared().load(key).await, Ok(Some(copy)) if is_copy(&copy))
         {
             return Ok(false);
         }
-        let mut target = self.target.lock(key).await?;
+        let mut target = self.target.shared().lock(key).await?;
         let done = self.both_locked(key, source, &mut target, original).await;
         target.release().await;
         done
@@ -88,7 +84,7 @@ impl<'a> Transfer<'a> {
                     target.save(&copy).await?;
                 }
                 // As another process would read it.
-                let read = self.target.load(key).await?;
+                let read = self.target.shared().load(key).await?;
                 if read.as_ref().map(form) != Some(form(&copy)) {
                     let why = "the session is not read back as it was stored; the original stays";
                     return Err(Error::new(ErrorKind::Store, why).with_session(key));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Failure;
 use crate::session::directories;
 use crate::session::selector::SessionSelector;
-use crate::session::store_name;
+use crate::session::store_name::{self, StoreName};
 
 const NAME: &str = "llm-auth";
 
@@ -57,6 +57,15 @@ pub(super) fn flags(selector: &SessionSelector) -> Result<Vec<String>, Failure> 
         let Some(path) = path else { continue };
         let path = std::path::absolute(&path).unwrap_or(path);
         flags.extend([flag.to_owned(), text(flag, &path)?]);
+    }
+    if let Some(StoreName::Server(name)) = store_name::store()
+        && name.has_secret()
+    {
+        return Err(Failure::Usage(
+            "--store: settings of other programs do not get a password: write the URL into a file \
+             that only you can read, and name that with --store @FILE"
+                .into(),
+        ));
     }
     for (flag, value) in store_name::named() {
         flags.extend([flag.to_owned(), value]);

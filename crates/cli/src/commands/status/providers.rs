@@ -2,15 +2,16 @@
 
 use std::cell::OnceCell;
 
-use llm_auth_core::{FileTokenStore, OAuthToken, SessionKey};
+use llm_auth_core::{OAuthToken, SessionKey};
 
 use crate::providers::TrustArgs;
 use crate::providers::{ProviderArgs, ProviderName, api_base, ignored_api};
 use crate::providers::{servers, trust};
+use crate::session::stores::SessionStore;
 
 /// All providers; nothing is looked up before it is asked for.
 pub(super) struct Providers<'a> {
-    store: &'a FileTokenStore,
+    store: &'a SessionStore,
     trust: &'a TrustArgs,
     known: Vec<Known>,
 }
@@ -31,7 +32,7 @@ struct Known {
 }
 
 impl<'a> Providers<'a> {
-    pub(super) fn new(store: &'a FileTokenStore, trust: &'a TrustArgs) -> Self {
+    pub(super) fn new(store: &'a SessionStore, trust: &'a TrustArgs) -> Self {
         let known = ProviderName::all().iter().map(|name| Known {
             name: *name,
             current: OnceCell::new(),

@@ -1,12 +1,12 @@
 //! The servers of the user's own that no session is stored for.
 
-use llm_auth_core::FileTokenStore;
 use serde::Serialize;
 
 use crate::providers::ProviderName;
 use crate::providers::servers::description;
 use crate::session::command_line::command_line;
 use crate::session::selector::SessionSelector;
+use crate::session::stores::SessionStore;
 use crate::text::shown;
 use crate::ui::symbols::arrow;
 
@@ -24,7 +24,7 @@ pub(super) struct Remembered {
 
 impl Remembered {
     /// Those of this name, or all.
-    pub(super) fn all(wanted: Option<ProviderName>, store: &FileTokenStore) -> Vec<Self> {
+    pub(super) fn all(wanted: Option<ProviderName>, store: &SessionStore) -> Vec<Self> {
         let is_meant = |name: &ProviderName| wanted.is_none_or(|wanted| wanted == *name);
         let names = ProviderName::all().iter().copied().filter(is_meant);
         let without_session = names.filter(|name| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use llm_auth_core::store::RefreshRecord;
-use llm_auth_core::{Error, FileTokenStore, OAuthToken, SessionKey, Timestamp};
+use llm_auth_core::{Error, OAuthToken, SessionKey, Timestamp};
 use serde::Serialize;
 
 use super::providers::Providers;
@@ -13,7 +13,7 @@ use crate::report::{advice_for_unreadable, login_command};
 use crate::session::resolve::IMPORTED_FROM;
 use crate::session::selector::SessionSelector;
 use crate::session::state::state_of;
-use crate::session::stores;
+use crate::session::stores::{self, SessionStore};
 use crate::text::shown;
 use crate::time::{length, rfc3339};
 use crate::ui::symbols::arrow;
@@ -70,7 +70,7 @@ impl Row {
     /// `None` where nothing is stored; a file that cannot be read is a row too, as an error.
     pub(super) fn of(
         selector: &SessionSelector,
-        store: &FileTokenStore,
+        store: &SessionStore,
         providers: &Providers<'_>,
         key: &SessionKey,
         now: Timestamp,
@@ -80,7 +80,7 @@ impl Row {
             provider: provider.map(shown),
             account: shown(key.account()),
             current: selector.store.is_none() && providers.is_current(key),
-            store: store.path(key).display().to_string(),
+            store: store.place(key),
             kind: stores::kind(selector),
             ..Self::default()
         };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use llm_auth_core::{
-    ApiStatus, AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, ErrorKind, FileTokenStore,
-    OAuthToken, Secret, SessionKey, SystemClock,
+    ApiStatus, AuthManager, Clock as _, DEFAULT_EXPIRY_MARGIN, ErrorKind, OAuthToken, Secret,
+    SessionKey, SystemClock,
 };
 
 use super::verdicts::{Verdict, Verdicts};
@@ -14,6 +14,7 @@ use crate::error::Failure;
 use crate::providers::{ProviderArgs, Stored};
 use crate::report::login_command;
 use crate::session::runtime;
+use crate::session::stores::SessionStore;
 use crate::text;
 use crate::time;
 use crate::ui::streams;
@@ -112,10 +113,9 @@ impl Wanted {
             if refreshed_at(store, key) == renewed_before {
                 "interrupted; nothing was changed".to_owned()
             } else {
-                let file = store.path(key);
                 format!(
                     "interrupted; the refreshed session is stored in {}",
-                    file.display()
+                    store.place(key)
                 )
             }
         };
@@ -278,7 +278,7 @@ impl Wanted {
     }
 }
 
-fn refreshed_at(store: &FileTokenStore, key: &SessionKey) -> Option<i64> {
+fn refreshed_at(store: &SessionStore, key: &SessionKey) -> Option<i64> {
     let at = store.read(key).ok().flatten()?.metadata.refreshed_at?;
     Some(at.as_unix_millis())
 }

@@ -1,0 +1,209 @@
+//! How a store on a server is named: by its URL, or by a file with the URL.
+//!
+//! A URL may hold a password, so what is shown of it is never all of it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use llm_auth_core::files;
+use zeroize::Zeroizing;
+
+use crate::error::Failure;
+
+/// The schemes, and the names of the engines.
+const SCHEMES: [(&str, Engine); 4] = [
+    ("postgres", Engine::Postgres),
+    ("postgresql", Engine::Postgres),
+    ("redis", Engine::Redis),
+    ("rediss", Engine::Redis),
+];
+
+/// No URL is longer.
+const LONGEST: u64 = 8 * 1024;
+
+/// The parameters that are shown: none of them holds a secret.
+const SHOWN: [&str; 4] = ["accept", "connect_timeout", "hostaddr", "sslmode"];
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Engine {
+    Postgres,
+    Redis,
+}
+
+/// A store on a server.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) enum ServerName {
+    Url(Zeroizing<String>),
+    /// The file has the URL, which so stands in no list of processes.
+    File(PathBuf),
+}
+
+impl Engine {
+    /// As programs know it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// That of a URL.
+    pub(crate) fn of(url: &str) -> Option<Self> {
+        let (scheme, _) = url.split_once("://")?;
+        let known = SCHEMES.iter().find(|(known, _)| *known == scheme);
+        known.map(|(_, engine)| *engine)
+    }
+}
+
+impl ServerName {
+    /// `None` if it is neither the URL of a server nor `@FILE`.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        match text.strip_prefix('@') {
+            Some(file) if !file.is_empty() => Some(Self::File(file.into())),
+            _ => Engine::of(text).map(|_| Self::Url(Zeroizing::new(text.to_owned()))),
+        }
+    }
+
+    /// The URL, which may hold a password.
+    pub(crate) fn url(&self) -> Result<Zeroizing<String>, Failure> {
+        match self {
+            Self::Url(url) => Ok(url.clone()),
+            Self::File(file) => read(file),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        let wrong = || Failure::Config {
+            message: format!("{self} names no store on a server"),
+            advice: "write `postgres://…`, `redis://…` or `rediss://…` into that file".into(),
+        };
+        Engine::of(&self.url()?).ok_or_else(wrong)
+    }
+
+    /// Whether a name that is shown would lack something that a later call needs.
+    pub(crate) fn has_secret(&self) -> bool {
+        match self {
+            Self::Url(url) => self.to_string() != **url,
+            Self::File(_) => false,
+        }
+    }
+
+    /// The name for the settings, whole.
+    pub(crate) fn setting(&self) -> String {
+        match self {
+            Self::Url(url) => url.to_string(),
+            Self::File(_) => self.to_string(),
+        }
+    }
+
+    /// The same from any current directory.
+    pub(crate) fn absolute(self) -> Self {
+        match self {
+            Self::File(path) => Self::File(std::path::absolute(&path).unwrap_or(path)),
+            url @ Self::Url(_) => url,
+        }
+    }
+}
+
+/// The first line of the file. It must be the user's own, and unreadable by others.
+fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    let failed = |why: String| Failure::Config {
+        message: format!(
+            "cannot read the URL of the store in {}: {why}",
+            file.display()
+        ),
+        advice: "name a file that has the URL in its first line, and that only you can read".into(),
+    };
+    if let Some(mode) = readable_by_others(file) {
+        return Err(failed(format!("other users can read it (mode {mode:o})")));
+    }
+    let bytes = files::read_or_pipe(file, LONGEST).map_err(|error| failed(error.to_string()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| failed("it is not UTF-8".into()))?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+#[cfg(unix)]
+fn readable_by_others(file: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let mode = about.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_file: &Path) -> Option<u32> {
+    None
+}
+
+impl fmt::Display for ServerName {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(f, "@{}", file.display()),
+            Self::Url(url) => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A password may have any character, also one that it must not have: all up to the last `@` may be it.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (user.split(':').next().unwrap_or_default(), rest),
+        None => ("", rest),
+    };
+    let at = if user.is_empty() { "" } else { "@" };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let shown = parameters.split('&').filter(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        SHOWN.contains(&name)
+    });
+    let shown: Vec<&str> = shown.collect();
+    let mark = if shown.is_empty() { "" } else { "?" };
+    format!("{scheme}://{user}{at}{place}{mark}{}", shown.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_url_has_no_password() {
+        for (url, shown) in [
+            ("postgres://ann:made-up@h/d", "postgres://ann@h/d"),
+            (
+                "postgres://ann:made-up@h:1/d?sslmode=require",
+                "postgres://ann@h:1/d?sslmode=require",
+            ),
+            ("postgres://ann:made/up@h/d", "postgres://ann@h/d"),
+            ("postgres://ann:made?up#made@up@h/d", "postgres://ann@h/d"),
+            (
+                "postgresql://h/d?user=ann&password=made-up",
+                "postgresql://h/d",
+            ),
+            ("postgres://h/d?p%61ssword=made-up", "postgres://h/d"),
+            (
+                "redis://:made-up@h:1/2?accept=everysec",
+                "redis://h:1/2?accept=everysec",
+            ),
+            ("rediss://h/#made-up", "rediss://h/"),
+        ] {
+            let name = ServerName::of(url).unwrap();
+            assert_eq!(name.to_string(), shown);
+            assert!(name.has_secret(), "{url}");
+            assert!(!format!("{name:?}").contains("made"), "{url}");
+        }
+        assert!(!ServerName::of("postgres://ann@h/d").unwrap().has_secret());
+        for none in ["mysql://h/d", "postgres:/h", "@", "a@b", "POSTGRES://h"] {
+            assert_eq!(ServerName::of(none), None, "{none}");
+        }
+    }
+}
