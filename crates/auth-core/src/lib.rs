@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod admission;
 mod api_response;
 mod auth_provider;
 #[cfg(feature = "loopback")]
@@ -27,6 +28,8 @@ mod sanitize;
 mod secret;
 mod secure_url;
 mod session;
+mod sessions;
+
 pub mod store;
 mod token;
 
@@ -54,6 +57,7 @@ pub use sanitize::printable;
 pub use secret::Secret;
 pub use secure_url::SecureUrl;
 pub use session::{DEFAULT_ACCOUNT, SessionKey};
+pub use sessions::{Sessions, SessionsBuilder, SessionsStats};
 pub use store::contract::TokenStore;
 pub use store::file::FileTokenStore;
 pub use store::memory::MemoryTokenStore;

@@ -5,10 +5,12 @@ mod background;
 mod blocking;
 mod builder;
 mod change;
+mod common;
 mod foreign;
 mod insert;
 mod login;
 mod logout;
+mod member;
 #[cfg(all(test, shuttle))]
 mod model;
 mod refresh;
@@ -29,13 +31,14 @@ pub use self::background::{DEFAULT_EARLY_REFRESH_WINDOW, SessionKeeper};
 pub use self::blocking::BlockingAuthManager;
 pub use self::builder::{AuthManagerBuilder, DEFAULT_EXPIRY_MARGIN};
 pub use self::change::{SessionChange, SessionWatch};
+pub(crate) use self::common::{Common, Membership, Observer};
 pub use self::foreign::DEFAULT_CALL_LIMIT;
 pub use self::insert::{Insertion, RefusedSession, StoredSession};
 pub use self::login::PendingLogin;
 pub use self::logout::Logout;
 pub use self::refusals::Refusals;
 use self::requirement::Requirement;
-use self::shared::Shared;
+pub(crate) use self::shared::Shared;
 use crate::auth_provider::AuthProvider;
 use crate::error::Result;
 use crate::session::SessionKey;
@@ -140,7 +143,7 @@ impl AuthManager {
     /// ```
     #[must_use]
     pub fn provider(&self) -> &dyn AuthProvider {
-        self.shared.foreign.provider.as_ref()
+        self.shared.foreign.common.provider.as_ref()
     }
 
     /// The session as it is stored, without refreshing it; `None` if there is none.
@@ -168,7 +171,11 @@ impl AuthManager {
     /// ```
     pub async fn load(&self) -> Result<Option<Arc<OAuthToken>>> {
         let owned = Arc::clone(&self.shared);
-        let work = self.shared.tasks.spawn(async move { owned.read().await });
+        let work = self.shared.tasks.spawn(async move {
+            let read = owned.read().await;
+            owned.tell_observer();
+            read
+        });
         work.map_err(|error| self.shared.with_session(error))?.await
     }
 
@@ -202,17 +209,17 @@ impl AuthManager {
     /// ```
     pub async fn token(&self) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
-        let now = shared.clock.now();
+        let now = shared.now();
         if let Some(token) = shared
             .snapshot
             .fresh_for(shared.early_refresh.window(), now)
         {
             return Ok(token);
         }
-        let requirement = Requirement::fresh_for(shared.expiry_margin, now);
+        let requirement = Requirement::fresh_for(shared.foreign.common.expiry_margin, now);
         match shared.obtain(requirement).await {
             Ok(token) => {
-                if !token.is_fresh_for(shared.early_refresh.window(), shared.clock.now()) {
+                if !token.is_fresh_for(shared.early_refresh.window(), shared.now()) {
                     shared.refresh_in_background();
                 }
                 Ok(token)
@@ -242,13 +249,13 @@ impl AuthManager {
     /// ```
     pub fn with_fresh<T>(&self, look: impl FnOnce(&OAuthToken) -> T) -> Option<T> {
         let shared = &self.shared;
-        let now = shared.clock.now();
+        let now = shared.now();
         shared.snapshot.lend(|token| {
             // Most tokens are valid for longer, and one check is enough.
             if token.is_fresh_for(shared.early_refresh.window(), now) {
                 return Some(look(token));
             }
-            if !token.is_fresh_for(shared.expiry_margin, now) {
+            if !token.is_fresh_for(shared.foreign.common.expiry_margin, now) {
                 return None;
             }
             shared.refresh_in_background();
@@ -305,7 +312,7 @@ impl AuthManager {
     /// # }
     /// ```
     pub async fn token_valid_for(&self, minimum: Duration) -> Result<Arc<OAuthToken>> {
-        let requirement = Requirement::valid_for(minimum, self.shared.clock.now());
+        let requirement = Requirement::valid_for(minimum, self.shared.now());
         self.shared.obtain(requirement).await
     }
 
@@ -337,7 +344,7 @@ impl AuthManager {
         if let Some(token) = shared.just_confirmed(rejected) {
             return Ok(token);
         }
-        let requirement = Requirement::other_than(rejected, shared.clock.now());
+        let requirement = Requirement::other_than(rejected, shared.now());
         shared.obtain(requirement).await
     }
 
@@ -359,7 +366,7 @@ impl AuthManager {
     /// # }
     /// ```
     pub async fn refresh(&self) -> Result<Arc<OAuthToken>> {
-        let requirement = Requirement::refreshed(self.shared.clock.now());
+        let requirement = Requirement::refreshed(self.shared.now());
         self.shared.obtain(requirement).await
     }
 
@@ -391,9 +398,9 @@ impl fmt::Debug for AuthManager {
         let shared = &self.shared;
         f.debug_struct("AuthManager")
             .field("key", shared.key())
-            .field("provider", &shared.foreign.provider)
-            .field("store", &shared.foreign.store)
-            .field("expiry_margin", &shared.expiry_margin)
+            .field("provider", &shared.foreign.common.provider)
+            .field("store", &shared.foreign.common.store)
+            .field("expiry_margin", &shared.foreign.common.expiry_margin)
             .finish_non_exhaustive()
     }
 }

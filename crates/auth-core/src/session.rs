@@ -1,6 +1,7 @@
 //! The name of a session: one account at one vendor.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The default account name.
 ///
@@ -26,8 +27,8 @@ pub const DEFAULT_ACCOUNT: &str = "default";
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionKey {
-    provider: String,
-    account: String,
+    provider: Arc<str>,
+    account: Box<str>,
 }
 
 impl SessionKey {
@@ -41,15 +42,16 @@ impl SessionKey {
     /// assert_eq!(SessionKey::new("qwen", "").account(), DEFAULT_ACCOUNT);
     /// ```
     pub fn new(provider: impl Into<String>, account: impl Into<String>) -> Self {
-        let account = account.into();
-        Self {
-            provider: provider.into(),
-            account: if account.is_empty() {
-                DEFAULT_ACCOUNT.into()
-            } else {
-                account
-            },
-        }
+        Self::of(provider.into().into(), account.into())
+    }
+
+    /// Names one of many sessions of a provider, which share its name.
+    pub(crate) fn of(provider: Arc<str>, account: String) -> Self {
+        let account = match account.is_empty() {
+            true => DEFAULT_ACCOUNT.into(),
+            false => account.into_boxed_str(),
+        };
+        Self { provider, account }
     }
 
     /// The provider's name, such as `qwen`.
@@ -83,7 +85,7 @@ impl SessionKey {
 
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.account == DEFAULT_ACCOUNT {
+        if *self.account == *DEFAULT_ACCOUNT {
             f.write_str(&self.provider)
         } else {
             write!(f, "{} ({})", self.provider, self.account)

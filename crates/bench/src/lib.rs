@@ -4,6 +4,7 @@
 pub mod facts;
 pub mod floors;
 pub mod load;
+pub mod many;
 pub mod peer;
 pub mod peers;
 pub mod proxies;

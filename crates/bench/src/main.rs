@@ -1,4 +1,4 @@
-//! `bench [section...]`: measures and prints Markdown. Progress goes to standard error.
+//! `bench [section...] [--sessions=N]`: measures and prints Markdown. Progress goes to standard error.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,14 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, wanted): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|word| word.starts_with("--"));
+    for flag in flags {
+        let count = flag.strip_prefix("--sessions=");
+        let count = count.ok_or_else(|| format!("no flag {flag:?}; there is --sessions=N"))?;
+        sections::sessions::set_count(count.parse()?);
+    }
     let known: Vec<&str> = sections::ALL.iter().map(|(name, _)| *name).collect();
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("no section {unknown:?}; there are: {}", known.join(", ")).into());

@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod read;
 pub mod readers;
 pub mod refused;
+pub mod sessions;
 pub mod start;
 pub mod storm;
 pub mod streams;
@@ -20,7 +21,7 @@ use crate::Result;
 /// Measures, and says it in Markdown.
 pub type Section = fn() -> Result<String>;
 
-pub const ALL: [(&str, Section); 12] = [
+pub const ALL: [(&str, Section); 13] = [
     ("read", read::measure),
     ("storm", storm::measure),
     ("many", many::measure),
@@ -30,6 +31,7 @@ pub const ALL: [(&str, Section); 12] = [
     ("kills", kills::measure),
     ("start", start::measure),
     ("memory", memory::measure),
+    ("sessions", sessions::measure),
     ("proxy", proxy::measure),
     ("streams", streams::measure),
     ("middleware", middleware::measure),

@@ -1,11 +1,13 @@
 //! Refreshes in the background, so that no caller has to wait.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::requirement::Requirement;
+use super::shared::NEVER;
 use super::{AuthManager, Shared};
 use crate::clock::Timestamp;
 use crate::engine::{self, AbortOnDrop};
@@ -37,7 +39,8 @@ const WAKE_JITTER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct EarlyRefresh {
     window: Duration,
-    last_try: Mutex<Option<Timestamp>>,
+    /// In Unix milliseconds.
+    last_try: AtomicI64,
 }
 
 impl EarlyRefresh {
@@ -48,7 +51,7 @@ impl EarlyRefresh {
         let shortened = window.mul_f64(1.0 - random::fraction() / 5.0);
         Self {
             window: shortened.max(margin),
-            last_try: Mutex::new(None),
+            last_try: AtomicI64::new(NEVER),
         }
     }
 
@@ -58,19 +61,20 @@ impl EarlyRefresh {
 
     /// Whether enough time has passed since the last attempt; if so, this counts as one.
     fn take_turn(&self, now: Timestamp) -> bool {
-        let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back does not extend the gap.
-        if last.is_some_and(|last| last <= now && now.since(last) < GAP) {
-            return false;
-        }
-        *last = Some(now);
-        true
+        let turn = self
+            .last_try
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                let last = Timestamp::from_unix_millis(last);
+                // A clock that was set back does not extend the gap.
+                let is_over = now < last || now.since(last) >= GAP;
+                is_over.then(|| now.as_unix_millis())
+            });
+        turn.is_ok()
     }
 
     /// Counts a refresh that callers wait for as an attempt too.
     pub(super) fn tried(&self, now: Timestamp) {
-        let mut last = self.last_try.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some(now);
+        self.last_try.store(now.as_unix_millis(), Ordering::Relaxed);
     }
 }
 
@@ -139,7 +143,7 @@ impl Shared {
     /// failure is not returned, because the callers' token is still valid.
     #[cold]
     pub(super) fn refresh_in_background(self: &Arc<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         if self.early_refresh.take_turn(now) {
             let requirement = Requirement::fresh_for(self.early_refresh.window(), now);
             // The flight goes on without its receiver.
@@ -148,14 +152,14 @@ impl Shared {
     }
 
     async fn keep_fresh(self: Arc<Self>) {
-        let mut last_look = self.clock.now();
+        let mut last_look = self.now();
         loop {
             if self.known().is_none() {
                 // Another process may have signed in.
                 let _none_yet = self.read().await;
             }
             sleep(TICK.min(self.until_due())).await;
-            let now = self.clock.now();
+            let now = self.now();
             if now.since(last_look) > TICK * 2 {
                 sleep(WAKE_JITTER.mul_f64(random::fraction())).await;
             }
@@ -173,7 +177,7 @@ impl Shared {
     /// How long until the known session needs a refresh; one tick without a session.
     fn until_due(&self) -> Duration {
         match self.known() {
-            Some(token) => self.due_in(&token, self.clock.now()),
+            Some(token) => self.due_in(&token, self.now()),
             None => TICK,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::background::{DEFAULT_EARLY_REFRESH_WINDOW, EarlyRefresh};
 use super::change::Changes;
+use super::common::Common;
 use super::foreign::{DEFAULT_CALL_LIMIT, Foreign};
 use super::shared::NEVER;
 use super::single_flight::SingleFlight;
@@ -219,17 +220,30 @@ impl AuthManagerBuilder {
     #[must_use]
     pub fn build(self) -> AuthManager {
         let key = SessionKey::new(self.provider.name(), self.account);
-        AuthManager {
+        let common = Common {
+            provider: self.provider,
+            store: self.store,
+            clock: self.clock,
+            expiry_margin: self.expiry_margin,
+            limit: self.call_limit,
+            membership: None,
+        };
+        AuthManager::new(Arc::new(common), key, self.early_refresh_window)
+    }
+}
+
+impl AuthManager {
+    /// The manager of one session, beside others with the same settings.
+    pub(crate) fn new(
+        common: Arc<Common>,
+        key: SessionKey,
+        early_refresh_window: Duration,
+    ) -> Self {
+        let early_refresh = EarlyRefresh::new(early_refresh_window, common.expiry_margin);
+        Self {
             shared: Arc::new(Shared {
-                foreign: Foreign {
-                    provider: self.provider,
-                    store: self.store,
-                    key,
-                    limit: self.call_limit,
-                },
-                clock: self.clock,
-                expiry_margin: self.expiry_margin,
-                early_refresh: EarlyRefresh::new(self.early_refresh_window, self.expiry_margin),
+                foreign: Foreign { common, key },
+                early_refresh,
                 changes: Changes::default(),
                 snapshot: Snapshot::default(),
                 unsaved: Unsaved::default(),

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::auth_provider::{AuthProvider, Revocation};
+use super::common::Common;
+use crate::auth_provider::Revocation;
 use crate::engine::{self, Critical, Kinds, bounded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Operation;
 use crate::session::SessionKey;
+use crate::store::StoreGuard;
 use crate::store::lease::Lease;
-use crate::store::{StoreGuard, TokenStore};
 use crate::token::OAuthToken;
 
 /// The default time limit for one call of the provider or the store: 60 s. The HTTP client's own
@@ -54,11 +55,8 @@ const OF_LOCK: Kinds = Kinds {
 
 /// The provider and the store of one session.
 pub(super) struct Foreign {
-    pub(super) provider: Arc<dyn AuthProvider>,
-    pub(super) store: Arc<dyn TokenStore>,
+    pub(super) common: Arc<Common>,
     pub(super) key: SessionKey,
-    /// The time limit for one call.
-    pub(super) limit: Duration,
 }
 
 /// The lock of one session.
@@ -80,11 +78,17 @@ impl Foreign {
     ) -> Result<OAuthToken> {
         let mut ended = false;
         let refresh = Lease::scope(lease, async {
-            let outcome = self.provider.refresh(current).await;
+            let outcome = self.common.provider.refresh(current).await;
             ended = true;
             outcome
         });
-        let outcome = bounded("the provider's `refresh`", OF_PROVIDER, self.limit, refresh).await;
+        let outcome = bounded(
+            "the provider's `refresh`",
+            OF_PROVIDER,
+            self.common.limit,
+            refresh,
+        )
+        .await;
         outcome.map_err(|error| match ended {
             true => error.with_session(&self.key),
             false => error.with_response_lost(true).with_session(&self.key),
@@ -94,9 +98,9 @@ impl Foreign {
     /// Whether the session is this provider's to revoke: it was made with it, or at least goes to the
     /// same server.
     pub(super) fn check_revocable(&self, token: &OAuthToken) -> Result<()> {
-        let issued = self.provider.check_issued(token);
+        let issued = self.common.provider.check_issued(token);
         issued.or_else(|error| {
-            let endpoint = self.provider.recipient(Operation::Revocation, token);
+            let endpoint = self.common.provider.recipient(Operation::Revocation, token);
             endpoint
                 .map(drop)
                 .map_err(|_elsewhere| error.with_session(&self.key))
@@ -105,9 +109,12 @@ impl Foreign {
 
     /// [`AuthProvider::revoke`].
     pub(super) async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
-        bounded("the provider's `revoke`", OF_PROVIDER, self.limit, async {
-            self.provider.revoke(token).await
-        })
+        bounded(
+            "the provider's `revoke`",
+            OF_PROVIDER,
+            self.common.limit,
+            async { self.common.provider.revoke(token).await },
+        )
         .await
         .map_err(|error| error.with_session(&self.key))
     }
@@ -115,13 +122,13 @@ impl Foreign {
     /// No session of a provider that demands a local store is read from another one, or stored in
     /// it.
     fn check_place(&self) -> Result<()> {
-        match self.provider.local_only() {
-            Some(why) if !self.store.is_local() => Err(Error::new(
+        match self.common.provider.local_only() {
+            Some(why) if !self.common.store.is_local() => Err(Error::new(
                 ErrorKind::Config,
                 format!(
                     "{} is not a store on this computer, which {} demands ({why}): use a \
                      `FileTokenStore`",
-                    self.store.location(&self.key),
+                    self.common.store.location(&self.key),
                     self.key.provider()
                 ),
             )
@@ -133,8 +140,8 @@ impl Foreign {
     /// [`TokenStore::load`].
     pub(super) async fn load(&self) -> Result<Option<OAuthToken>> {
         self.check_place()?;
-        bounded("the store's `load`", OF_STORE, self.limit, async {
-            self.store.load(&self.key).await
+        bounded("the store's `load`", OF_STORE, self.common.limit, async {
+            self.common.store.load(&self.key).await
         })
         .await
         .map_err(|error| error.with_session(&self.key))
@@ -147,7 +154,7 @@ impl Foreign {
 
     /// The same for what must be stored, whenever the process ends.
     pub(super) async fn lock_patiently(&self) -> Result<Guard<'_>> {
-        let locked = self.guard(async { self.store.lock(&self.key).await.map(Some) });
+        let locked = self.guard(async { self.common.store.lock(&self.key).await.map(Some) });
         locked.await?.ok_or_else(|| self.no_lock())
     }
 
@@ -157,13 +164,13 @@ impl Foreign {
         &self,
         known: &OAuthToken,
     ) -> Result<Option<Guard<'_>>> {
-        let locked = self.guard(self.store.lock_unless_changed(&self.key, known));
+        let locked = self.guard(self.common.store.lock_unless_changed(&self.key, known));
         engine::unless_given_up(locked).await
     }
 
     /// [`TokenStore::seize`], when it is this session's turn.
     pub(super) async fn seize(&self) -> Result<Guard<'_>> {
-        let locked = self.guard(async { self.store.seize(&self.key).await.map(Some) });
+        let locked = self.guard(async { self.common.store.seize(&self.key).await.map(Some) });
         locked.await?.ok_or_else(|| self.no_lock())
     }
 
@@ -182,7 +189,7 @@ impl Foreign {
         let locked = bounded(
             "the store's `lock`",
             OF_LOCK,
-            self.limit.saturating_mul(LOCK_FACTOR),
+            self.common.limit.saturating_mul(LOCK_FACTOR),
             locking,
         );
         let inner = locked
@@ -201,9 +208,12 @@ impl Guard<'_> {
     /// [`StoreGuard::load`].
     pub(super) async fn load(&mut self) -> Result<Option<OAuthToken>> {
         let inner = &mut self.inner;
-        bounded("the store's `load`", OF_STORE, self.foreign.limit, async {
-            inner.load().await
-        })
+        bounded(
+            "the store's `load`",
+            OF_STORE,
+            self.foreign.common.limit,
+            async { inner.load().await },
+        )
         .await
         .map_err(|error| error.with_session(&self.foreign.key))
     }
@@ -214,7 +224,7 @@ impl Guard<'_> {
         bounded(
             "the store's `prepare`",
             OF_STORE,
-            self.foreign.limit,
+            self.foreign.common.limit,
             async { inner.prepare(stored).await },
         )
         .await
@@ -224,9 +234,12 @@ impl Guard<'_> {
     /// [`StoreGuard::save`].
     pub(super) async fn save(&mut self, token: &OAuthToken) -> Result<()> {
         let inner = &mut self.inner;
-        bounded("the store's `save`", OF_STORE, self.foreign.limit, async {
-            inner.save(token).await
-        })
+        bounded(
+            "the store's `save`",
+            OF_STORE,
+            self.foreign.common.limit,
+            async { inner.save(token).await },
+        )
         .await
         .map_err(|error| error.with_session(&self.foreign.key))
     }
@@ -237,7 +250,7 @@ impl Guard<'_> {
         bounded(
             "the store's `finish`",
             OF_STORE,
-            self.foreign.limit,
+            self.foreign.common.limit,
             async { inner.finish(token).await },
         )
         .await
@@ -250,7 +263,7 @@ impl Guard<'_> {
         bounded(
             "the store's `extend`",
             OF_STORE,
-            self.foreign.limit,
+            self.foreign.common.limit,
             async { inner.extend().await },
         )
         .await
@@ -273,7 +286,7 @@ impl Guard<'_> {
         bounded(
             "the store's `remove`",
             OF_STORE,
-            self.foreign.limit,
+            self.foreign.common.limit,
             async { inner.remove().await },
         )
         .await
@@ -287,7 +300,7 @@ impl Guard<'_> {
         let released = bounded(
             "the store's `release`",
             OF_STORE,
-            self.foreign.limit,
+            self.foreign.common.limit,
             async {
                 self.inner.release().await;
                 Ok(())

@@ -285,7 +285,7 @@ impl Shared {
         }
         token.metadata.provider = Some(self.key().provider().to_owned());
         token.metadata.account = Some(self.key().account().to_owned());
-        token.metadata.signed_in_at = Some(self.clock.now());
+        token.metadata.signed_in_at = Some(self.now());
         let saved = finish_with_retries(&mut guard, &token).await;
         guard.release().await;
         if let Err(error) = saved {
@@ -298,6 +298,7 @@ impl Shared {
         let token = self.publish(token);
         self.changes
             .send(SessionChange::SignedIn(Arc::clone(&token)));
+        self.tell_observer();
         Ok(StoredSession {
             token,
             replaced: previous.session.map(Arc::new),

@@ -238,7 +238,7 @@ impl PendingLogin {
     /// ```
     pub async fn ask(&self, prompt: &dyn UserPrompt) -> Result<OAuthToken> {
         let shared = &self.manager.shared;
-        let token = engine::inside(shared.foreign.provider.authenticate(prompt)).await;
+        let token = engine::inside(shared.foreign.common.provider.authenticate(prompt)).await;
         token.map_err(|error| shared.with_session(error))
     }
 }

@@ -15,6 +15,7 @@ use self::rejection::Rejected;
 use super::foreign::Guard;
 use super::requirement::Requirement;
 use super::{Shared, retry};
+use crate::admission::Pass;
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
@@ -48,6 +49,8 @@ pub(super) struct Refresh<'a> {
     known: Option<Arc<OAuthToken>>,
     /// The session that was read without the lock.
     seen: Option<Arc<OAuthToken>>,
+    /// The turn of one of many sessions; `None` for a single manager.
+    pass: Option<Pass>,
 }
 
 impl<'a> Refresh<'a> {
@@ -62,6 +65,7 @@ impl<'a> Refresh<'a> {
             requirement,
             known: session.snapshot.get(),
             seen: None,
+            pass: None,
         };
         let outcome = match refresh.look().await? {
             Some(done) => Ok(done),
@@ -102,9 +106,15 @@ impl<'a> Refresh<'a> {
 
     async fn transaction(&mut self) -> Outcome {
         let session = self.session;
-        session.early_refresh.tried(session.clock.now());
+        session.early_refresh.tried(session.now());
         self.known = session.snapshot.get();
-        let failed = match self.lock().await {
+        let token = self.seen.as_ref().or(self.known.as_ref());
+        let admitted = session.admitted(self.requirement, token).await;
+        self.pass = admitted.map_err(Failed::again)?;
+        let mut pass = self.pass.take();
+        let locked = Pass::lend(&mut pass, self.lock()).await;
+        self.pass = pass;
+        let failed = match locked {
             Ok(Locked::Found(done)) => return Ok(done),
             Ok(Locked::Locked(mut guard)) => {
                 let outcome = self.under_lock(&mut guard).await;
@@ -145,7 +155,7 @@ impl<'a> Refresh<'a> {
 
     /// Reads again, uses a session that another process stored or prepares the save, records the
     /// intent, refreshes, merges, stores, publishes. It holds the lock to the end.
-    async fn under_lock(&self, guard: &mut Guard<'_>) -> Outcome {
+    async fn under_lock(&mut self, guard: &mut Guard<'_>) -> Outcome {
         let session = self.session;
         let mut rejected: Option<Rejected> = None;
         loop {
@@ -167,10 +177,15 @@ impl<'a> Refresh<'a> {
                 return Err(rejected.error.into());
             }
             stored.refresh_token()?;
-            let now = session.clock.now();
+            let now = session.now();
             if let Some(error) = forbids_request(&stored, self.requirement, now) {
                 return Err(Failed::again(error));
             }
+            let pass = match self.pass.take() {
+                None => session.admitted_under_lock(self.requirement, &stored).await,
+                pass => Ok(pass),
+            };
+            let pass = pass.map_err(Failed::again)?;
             let mut recorded = stored.clone();
             recorded.metadata.in_progress = stored.record(now, None);
             guard.prepare(Some(&recorded)).await?;
@@ -178,6 +193,9 @@ impl<'a> Refresh<'a> {
             // From here until the successor is stored, the process does not end by itself.
             guard.critical = Some(engine::critical()?);
             let series = retry::refresh(guard, &stored).await;
+            if let Some(pass) = pass {
+                session.report(pass, &series.outcome, stored.failed_at());
+            }
             let may_be_spent = series.response_lost || stored.may_be_spent();
             match series.outcome {
                 Ok(response) => return self.store(guard, response, stored).await,
@@ -208,7 +226,7 @@ impl<'a> Refresh<'a> {
         let metadata = &mut successor.metadata;
         metadata.provider = Some(session.key().provider().to_owned());
         metadata.account = Some(session.key().account().to_owned());
-        metadata.refreshed_at = Some(session.clock.now());
+        metadata.refreshed_at = Some(session.now());
         metadata.in_progress = None;
         metadata.last_failure = None;
         metadata.rejected = None;
@@ -216,7 +234,7 @@ impl<'a> Refresh<'a> {
             return self.not_saved(guard, successor, stored, error).await;
         }
         session.refreshed_to_same(successor.access == stored.access);
-        if session.foreign.store.may_lose_saves() {
+        if session.foreign.common.store.may_lose_saves() {
             session.unsaved.keep_saved(successor.clone(), stored);
         }
         Ok(Done::Refreshed(session.publish(successor)))
@@ -264,11 +282,11 @@ impl<'a> Refresh<'a> {
         guard.is_lease()
             && stored.has_sleeper()
             && self.requirement.is_of_manager()
-            && stored.is_valid_for(SLEEPERS_TIME, session.clock.now())
+            && stored.is_valid_for(SLEEPERS_TIME, session.now())
     }
 
     fn is_satisfied_by(&self, token: &OAuthToken) -> bool {
-        let now = self.session.clock.now();
+        let now = self.session.now();
         self.requirement.satisfied_by(token, now)
     }
 

@@ -91,8 +91,9 @@ mod tests {
 
     use super::*;
     use crate::auth_provider::AuthProvider;
-    use crate::clock::Timestamp;
+    use crate::clock::{SystemClock, Timestamp};
     use crate::error::ErrorKind;
+    use crate::manager::common::Common;
     use crate::manager::foreign::Foreign;
     use crate::prompt::UserPrompt;
     use crate::session::SessionKey;
@@ -121,10 +122,15 @@ mod tests {
     async fn requests(error: Error) -> (u32, Series) {
         let provider = Arc::new(Failing(error, AtomicU32::new(0)));
         let foreign = Foreign {
-            provider: Arc::clone(&provider) as Arc<_>,
-            store: Arc::new(MemoryTokenStore::new()),
+            common: Arc::new(Common {
+                provider: Arc::clone(&provider) as Arc<_>,
+                store: Arc::new(MemoryTokenStore::new()),
+                clock: Arc::new(SystemClock),
+                expiry_margin: Duration::ZERO,
+                limit: Duration::from_secs(60),
+                membership: None,
+            }),
             key: SessionKey::new("failing", "default"),
-            limit: Duration::from_secs(60),
         };
         let token = OAuthToken::new("made-up".into(), Timestamp::default());
         let series = refresh(&mut foreign.lock().await.unwrap(), &token).await;

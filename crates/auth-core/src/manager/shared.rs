@@ -15,16 +15,14 @@ use super::requirement::Requirement;
 use super::single_flight::SingleFlight;
 use super::snapshot::Snapshot;
 use super::unsaved::Unsaved;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::engine::{self, Tasks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) foreign: Foreign,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) expiry_margin: Duration,
     pub(super) early_refresh: EarlyRefresh,
     pub(super) changes: Changes,
     pub(super) snapshot: Snapshot,
@@ -56,8 +54,12 @@ const FLIGHT_CALLS: u32 = 10;
 const JOINS: usize = 3;
 
 impl Shared {
-    pub(super) fn key(&self) -> &SessionKey {
+    pub(crate) fn key(&self) -> &SessionKey {
         &self.foreign.key
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.foreign.common.clock.now()
     }
 
     /// A session that satisfies the requirement, refreshed if necessary.
@@ -66,13 +68,14 @@ impl Shared {
         requirement: Requirement,
     ) -> Result<Arc<OAuthToken>> {
         if let Some(token) = self.snapshot.get()
-            && requirement.satisfied_by(&token, self.clock.now())
+            && requirement.satisfied_by(&token, self.now())
         {
             return Ok(token);
         }
         let io = engine::io().map_err(|error| self.with_session(error))?;
         let limit = self
             .foreign
+            .common
             .limit
             .saturating_mul(LOCK_FACTOR + FLIGHT_CALLS);
         let mut joins = 1;
@@ -88,7 +91,7 @@ impl Shared {
                 .await
                 .unwrap_or_else(|_elapsed| Err(self.does_not_end()))?;
             // Otherwise that flight had started for a caller with a lower requirement.
-            if requirement.accepts(&token, self.clock.now()) || joins == JOINS {
+            if requirement.accepts(&token, self.now()) || joins == JOINS {
                 return Ok(token);
             }
             joins += 1;
@@ -105,6 +108,7 @@ impl Shared {
             async move {
                 let outcome = Refresh::run(&owned, &requirement).await;
                 owned.save_later();
+                owned.tell_observer();
                 outcome
             }
         })
@@ -123,7 +127,7 @@ impl Shared {
     /// The known session, if its access token is still valid.
     pub(super) fn still_good(&self) -> Option<Arc<OAuthToken>> {
         let token = self.snapshot.get()?;
-        let good = token.is_valid_for(LAST_MOMENT, self.clock.now());
+        let good = token.is_valid_for(LAST_MOMENT, self.now());
         good.then_some(token)
     }
 
@@ -131,7 +135,9 @@ impl Shared {
     /// it (RFC 6749 section 10.4), and to no other account.
     pub(super) fn check_owner(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
         if let Some(token) = &stored {
-            token.check_owner(self.key(), || self.foreign.store.location(self.key()))?;
+            token.check_owner(self.key(), || {
+                self.foreign.common.store.location(self.key())
+            })?;
         }
         Ok(stored)
     }
@@ -141,7 +147,7 @@ impl Shared {
     pub(super) fn check_usable(&self, stored: Option<OAuthToken>) -> Result<Option<OAuthToken>> {
         let stored = self.check_owner(stored)?;
         if let Some(token) = &stored {
-            let issued = self.foreign.provider.check_issued(token);
+            let issued = self.foreign.common.provider.check_issued(token);
             issued.map_err(|error| self.with_session(error))?;
         }
         Ok(stored)
@@ -157,7 +163,7 @@ impl Shared {
     /// Records whether a refresh returned the same access token again.
     pub(super) fn refreshed_to_same(&self, same: bool) {
         let at = match same {
-            true => self.clock.now().as_unix_millis(),
+            true => self.now().as_unix_millis(),
             false => NEVER,
         };
         self.same_again.store(at, Ordering::Relaxed);
@@ -166,7 +172,7 @@ impl Shared {
     /// The known session, if a refresh returned this access token again a moment ago.
     pub(super) fn just_confirmed(&self, rejected: &OAuthToken) -> Option<Arc<OAuthToken>> {
         let at = Timestamp::from_unix_millis(self.same_again.load(Ordering::Relaxed));
-        let now = self.clock.now();
+        let now = self.now();
         let recent = at <= now && now.since(at) < SAME_AGAIN;
         let token = recent.then(|| self.snapshot.get()).flatten()?;
         (token.access == rejected.access).then_some(token)

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
+use crate::clock::Timestamp;
 use crate::engine;
 use crate::error::Result;
 use crate::token::OAuthToken;
@@ -100,6 +101,14 @@ impl Unsaved {
         waiting.as_ref().is_some_and(|waiting| !waiting.is_saved)
     }
 
+    /// Whether a session is kept, stored or not, that a caller could use.
+    pub(super) fn is_kept_at(&self, now: Timestamp) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.session.is_valid_for(Duration::ZERO, now))
+    }
+
     /// Drops it, because a newer session was stored.
     pub(super) fn clear(&self) {
         drop(self.set(None));
@@ -145,6 +154,7 @@ impl Shared {
                 if let Err(error) = owned.save_waiting().await {
                     tracing::debug!(%error, "a session still cannot be stored");
                 }
+                owned.tell_observer();
                 if !owned.unsaved.is_waiting() {
                     break;
                 }

@@ -130,6 +130,13 @@ impl OAuthToken {
 
     /// Whether a refresh of these tokens began, and its end is not recorded: its process may be gone,
     /// or sleep.
+    /// When a refresh of this refresh token failed last.
+    pub(crate) fn failed_at(&self) -> Option<Timestamp> {
+        let failure = self.metadata.last_failure.as_deref();
+        let failure = failure.filter(|record| self.is_about_current(Some(record)));
+        failure.map(|record| record.at)
+    }
+
     pub(crate) fn has_sleeper(&self) -> bool {
         let metadata = &self.metadata;
         let begun = metadata.in_progress.as_deref();

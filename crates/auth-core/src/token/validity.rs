@@ -89,6 +89,17 @@ impl OAuthToken {
     }
 
     /// How long the access token is valid from `now`, by our clock; negative if it has expired.
+    /// When it is no more [fresh](Self::is_fresh_for) for the margin, by this computer's clock, and the
+    /// margin as it counts for this token; `None` if it never expires.
+    pub(crate) fn stale_at(&self, margin: Duration) -> Option<(Timestamp, Duration)> {
+        let expires_at = self.expires_at?;
+        let ours = expires_at.shifted(self.metadata.clock_offset_ms.unwrap_or(0).saturating_neg());
+        let margin = self
+            .obtained_at()
+            .map_or(margin, |at| margin.min(self.expires_in(at) / 2));
+        Some((ours.shifted(clock::millis(margin).saturating_neg()), margin))
+    }
+
     #[inline]
     fn millis_left(&self, now: Timestamp) -> i64 {
         let Some(expires_at) = self.expires_at else {

@@ -24,6 +24,7 @@ mod pasted_addresses;
 mod pasting;
 mod runtimes;
 mod server_text;
+mod sessions;
 mod stored_form;
 mod support;
 mod tls;

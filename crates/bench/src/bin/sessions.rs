@@ -1,16 +1,18 @@
 //! Holds many live sessions and prints how much memory one takes:
-//! `sessions naive|ours|ours-unshared|yup <how many> <base URL>`.
+//! `sessions naive|ours|ours-unshared|yup <how many> <base URL>`; with `map`, `live` and `spread`, also
+//! how they are found and how late they are refreshed.
 
 use std::collections::HashMap;
 use std::fs;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use llm_auth_bench::Result;
 use llm_auth_bench::peer::{Ended, Peer as _};
 use llm_auth_bench::peers::{ours, yup};
 use llm_auth_bench::tokens::{self, Expiry};
+use llm_auth_bench::{Result, many};
 use llm_auth_core::{AuthManager, AuthProvider, MemoryTokenStore, TokenStore};
+use tokio::runtime::Builder;
 
 struct Naive {
     _access: String,
@@ -19,21 +21,36 @@ struct Naive {
     _resource_url: String,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [who, count, base_url] = arguments.as_slice() else {
-        return Err("sessions naive|ours|ours-unshared|yup <how many> <base URL>".into());
+        return Err(
+            "sessions naive|ours|ours-unshared|yup|map|live|spread <how many> <base URL>".into(),
+        );
     };
     let count: u64 = count.parse()?;
-    let grown = match who.as_str() {
-        "naive" => naive(count)?,
-        "ours" => ours(count, base_url, true).await?,
-        "ours-unshared" => ours(count, base_url, false).await?,
-        _ => yup(count, base_url).await?,
+    let line = match who.as_str() {
+        "map" => many::map(count, resident)?,
+        "live" => many::live(count, base_url, resident)?,
+        "spread" => many::spread(count, base_url)?,
+        _ => {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let grown = runtime.block_on(grown(who, count, base_url))?;
+            vec![(grown as f64 / count as f64).round()]
+        }
     };
-    println!("{}", (grown as f64 / count as f64).round());
+    let line: Vec<String> = line.iter().map(f64::to_string).collect();
+    println!("{}", line.join(" "));
     Ok(())
+}
+
+async fn grown(who: &str, count: u64, base_url: &str) -> Result<u64> {
+    match who {
+        "naive" => naive(count),
+        "ours" => ours(count, base_url, true).await,
+        "ours-unshared" => ours(count, base_url, false).await,
+        _ => yup(count, base_url).await,
+    }
 }
 
 fn naive(count: u64) -> Result<u64> {

@@ -24,13 +24,11 @@ impl Refresh<'_> {
         let requirement = self.requirement;
         let api_rejected = requirement.is_forced() || requirement.rejected() == Some(&tried.access);
         let reason = Some(error.message().to_owned());
-        let record = tried
-            .record(self.session.clock.now(), reason)
-            .map(|mut record| {
-                record.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
-                record.unread = rejected.unread;
-                record
-            });
+        let record = tried.record(self.session.now(), reason).map(|mut record| {
+            record.access_fingerprint = api_rejected.then(|| tried.access.fingerprint());
+            record.unread = rejected.unread;
+            record
+        });
         let verdict = error.is_verdict() || rejected.unread;
         self.record(guard, tried, |metadata| {
             if verdict {
@@ -58,7 +56,7 @@ impl Refresh<'_> {
         error: &Error,
         may_be_spent: bool,
     ) {
-        let now = self.session.clock.now();
+        let now = self.session.now();
         let wait = error.retry_after().map(|wait| wait.min(LONGEST_WAIT));
         let reason = Some(error.message().to_owned());
         let record = tried.record(now, reason).map(|mut record| {

@@ -21,7 +21,12 @@ impl Refresh<'_> {
     pub(super) fn is_rejection(&self, error: &Error) -> bool {
         error.kind() == ErrorKind::RefreshRejected
             || error.has_whole_unread_success()
-                && self.session.foreign.provider.rotates_refresh_tokens()
+                && self
+                    .session
+                    .foreign
+                    .common
+                    .provider
+                    .rotates_refresh_tokens()
     }
 }
 
