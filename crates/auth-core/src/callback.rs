@@ -10,6 +10,7 @@ mod response;
 mod server;
 mod validator;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 
 pub use self::callback_response::CallbackResponse;
 use self::pending::PendingCallback;
-use self::validator::CallbackValidator;
+use self::validator::{CallbackValidator, Verdict};
 pub use self::validator::{IssuerRule, StateRule};
 use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
@@ -275,4 +276,21 @@ fn check_path(path: &str) -> Result<()> {
              fragment, but is {path:?}: set one such as \"/callback\""
         ),
     ))
+}
+
+/// The code and the other parameters of a response that came to a page of the program itself.
+pub(crate) fn read_response(
+    query: &str,
+    state: &Secret,
+    issuer: IssuerRule<'_>,
+) -> Result<(Secret, BTreeMap<String, Secret>)> {
+    let validator = CallbackValidator::new("", "", state, StateRule::Required, issuer);
+    match validator.validate_response(query) {
+        Verdict::Code(grant) => Ok((grant.code, grant.parameters)),
+        Verdict::Refused(error) => Err(error),
+        Verdict::Ignored { why, .. } => Err(Error::new(
+            ErrorKind::StateMismatch,
+            format!("this is not the response to the sign-in ({why}): start a new one"),
+        )),
+    }
 }

@@ -17,6 +17,8 @@ mod recipients;
 mod requests;
 mod settings;
 mod spec;
+#[cfg(feature = "loopback")]
+mod web;
 
 pub use self::builder::OAuthProviderBuilder;
 pub use self::config::{
@@ -28,3 +30,5 @@ pub use self::protocol::check_api_header;
 pub use self::provider::OAuthProvider;
 pub use self::requests::RequestRules;
 pub use self::spec::{Call, CallbackOutcome, ProviderSpec, SignInStart};
+#[cfg(feature = "loopback")]
+pub use self::web::CodeSignIn;

@@ -18,6 +18,9 @@ pub use crate::http::form::{BodyFormat, Form};
 pub use crate::http::json_object::JsonObject;
 pub use crate::http::response::Response;
 pub use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
+#[cfg(feature = "loopback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "loopback")))]
+pub use crate::oauth::CodeSignIn;
 pub use crate::oauth::{
     Call, CallbackOutcome, Client, ClientAuth, CodeFlow, DeviceFlow, Endpoints, Flow, IdTokenRules,
     OAuthConfig, RequestRules, SignInStart, check_api_header,

@@ -217,7 +217,7 @@ impl CallbackValidator {
     }
 
     /// The parameters of a response that came in the right way.
-    fn validate_response(&self, query: &str) -> Verdict {
+    pub(super) fn validate_response(&self, query: &str) -> Verdict {
         self.validate_parameters(query, |expected, named| expected == named)
     }
 

@@ -55,6 +55,34 @@ pub struct DeviceAuthorization {
 }
 
 impl DeviceAuthorization {
+    /// Codes and a page that were kept elsewhere, for a program whose processes share a sign-in: with
+    /// the lifetime of 15 minutes, no interval and no complete page, until you set them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::DeviceAuthorization;
+    ///
+    /// let page = "https://auth.example/device";
+    /// let device = DeviceAuthorization::new("made-up".into(), "MADE-UP", page);
+    /// assert_eq!(device.best_uri(), page);
+    /// ```
+    #[must_use]
+    pub fn new(
+        device_code: Secret,
+        user_code: impl Into<String>,
+        verification_uri: impl Into<String>,
+    ) -> Self {
+        Self {
+            device_code,
+            user_code: user_code.into(),
+            verification_uri: verification_uri.into(),
+            verification_uri_complete: None,
+            expires_in: DEFAULT_LIFETIME,
+            interval: None,
+        }
+    }
+
     /// Reads a standard response. Google's `verification_url` counts as `verification_uri`; an
     /// `interval` that is not a positive number counts as absent.
     ///

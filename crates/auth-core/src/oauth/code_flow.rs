@@ -16,15 +16,16 @@ use crate::pkce::Pkce;
 use crate::prompt::{LoginEvent, UserPrompt};
 use crate::random::random_state;
 use crate::secret::Secret;
+use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 
 /// One authorization request, whose codes only it can redeem.
-struct Attempt<'a> {
-    protocol: &'a Protocol,
-    client: Option<&'a ClientCredentials>,
-    redirect_uri: String,
-    pkce: Pkce,
-    id_token: Option<IdTokenCheck<'a>>,
+pub(super) struct Attempt<'a> {
+    pub(super) protocol: &'a Protocol,
+    pub(super) client: Option<&'a ClientCredentials>,
+    pub(super) redirect_uri: String,
+    pub(super) pkce: Pkce,
+    pub(super) id_token: Option<IdTokenCheck<'a>>,
 }
 
 impl Protocol {
@@ -34,12 +35,7 @@ impl Protocol {
         prompt: &dyn UserPrompt,
     ) -> Result<OAuthToken> {
         let config = &self.config;
-        let Some(endpoint) = &config.endpoints.authorization else {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("{} has no authorization endpoint", config.title()),
-            ));
-        };
+        let endpoint = self.authorization_endpoint()?;
         requests::check_rules(config)?;
         let id_token = IdTokenCheck::with_nonce(self)?;
         let start = self.with_files(|spec| spec.start()).await?;
@@ -64,11 +60,7 @@ impl Protocol {
         let pairs: Vec<_> = form.pairs().collect();
         let url = endpoint.with_query(&pairs);
         prompt.notify(&LoginEvent::authorization_url(&url, &redirect_uri, timeout));
-        let issuer = match &flow.issuer {
-            None => IssuerRule::Unchecked,
-            Some(issuer) if flow.requires_issuer => IssuerRule::Required(issuer),
-            Some(issuer) => IssuerRule::IfPresent(issuer),
-        };
+        let issuer = issuer_rule(flow);
         let response = listener
             .wait_with(&state, rule, issuer, timeout, prompt)
             .await?;
@@ -83,13 +75,30 @@ impl Protocol {
         Ok(self.identified(session, user).await)
     }
 
+    pub(super) fn authorization_endpoint(&self) -> Result<&SecureUrl> {
+        self.config.endpoints.authorization.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!("{} has no authorization endpoint", self.config.title()),
+            )
+        })
+    }
+
     /// Asks the spec something for which it may read and write a file.
-    async fn with_files<T: Send + 'static>(
+    pub(super) async fn with_files<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn ProviderSpec) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let spec = Arc::clone(&self.spec);
         engine::files().run(move || question(spec.as_ref())).await
+    }
+}
+
+pub(super) fn issuer_rule(flow: &CodeFlow) -> IssuerRule<'_> {
+    match &flow.issuer {
+        None => IssuerRule::Unchecked,
+        Some(issuer) if flow.requires_issuer => IssuerRule::Required(issuer),
+        Some(issuer) => IssuerRule::IfPresent(issuer),
     }
 }
 
@@ -128,7 +137,7 @@ impl Attempt<'_> {
     }
 
     /// One try, never a second: a code is redeemed once (RFC 6749 section 4.1.2).
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         code: &Secret,
         outcome: CallbackOutcome,

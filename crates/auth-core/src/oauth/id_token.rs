@@ -43,6 +43,12 @@ impl<'a> IdTokenCheck<'a> {
         Ok(Some(Self { nonce, ..check }))
     }
 
+    /// The check of a sign-in whose request had this nonce.
+    #[cfg(feature = "loopback")]
+    pub(super) fn of_nonce(protocol: &'a Protocol, nonce: Option<Secret>) -> Option<Self> {
+        Self::without_nonce(protocol).map(|check| Self { nonce, ..check })
+    }
+
     /// The check of a device flow, which sends no nonce; `None` if no ID token is read.
     pub(super) fn without_nonce(protocol: &'a Protocol) -> Option<Self> {
         let rules = protocol.config.id_token.as_ref()?;

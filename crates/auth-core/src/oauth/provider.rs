@@ -103,6 +103,11 @@ impl<S: ProviderSpec + Default> Default for OAuthProvider<S> {
 }
 
 impl<S: ?Sized> OAuthProvider<S> {
+    #[cfg(feature = "loopback")]
+    pub(super) fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
     pub(super) fn of(protocol: Protocol) -> Self {
         Self {
             protocol: Arc::new(protocol),

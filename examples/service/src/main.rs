@@ -1,0 +1,100 @@
+#![doc = include_str!("../README.md")]
+
+mod admin;
+mod app;
+mod browser;
+mod chat;
+mod clients;
+mod config;
+mod database;
+mod keys;
+mod overview;
+mod pages;
+mod records;
+mod routes;
+mod serve;
+mod sign_in;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::app::App;
+use crate::config::{Config, Failure};
+
+/// What the end of the streams leaves for refreshes.
+const FOR_REFRESHES: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the service has ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Failure> {
+    // The clients of the model API use it; a second call would change nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let metrics = admin::install()?;
+    let config = Config::from_env()?;
+    let (drain, limit) = (config.drain, config.shutdown);
+    let pages = TcpListener::bind(config.listen).await?;
+    let admin = TcpListener::bind(config.admin_listen).await?;
+    tracing::info!(pages = %pages.local_addr()?, admin = %admin.local_addr()?, "listening");
+    let app = App::new(config)?;
+
+    let (end, ended) = watch::channel(false);
+    let (end_admin, admin_ended) = watch::channel(false);
+    let admin_routes = admin::router(app.clone(), metrics);
+    let admin = tokio::spawn(serve::serve(
+        admin,
+        admin_routes,
+        admin_ended,
+        Duration::ZERO,
+    ));
+    let for_streams = limit.saturating_sub(FOR_REFRESHES);
+    let pages = serve::serve(pages, routes::router(app.clone()), ended, for_streams);
+    let pages = tokio::spawn(pages);
+
+    terminated().await?;
+    tracing::info!("ending");
+    app.drain();
+    sleep(drain).await;
+    let begun = Instant::now();
+    end.send_replace(true);
+    pages.await?;
+    app.end(limit.saturating_sub(begun.elapsed()).max(FOR_REFRESHES))
+        .await;
+    end_admin.send_replace(true);
+    admin.await?;
+    tracing::info!("ended");
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,64 @@
+//! The listener: bounded in connections and in the time of a head, and ended in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+/// At once; more wait in the queue of the listener.
+const CONNECTIONS: usize = 4096;
+
+/// For the head of a request, also on a connection that is kept alive.
+const HEAD: Duration = Duration::from_secs(20);
+
+/// Serves until `end` is true, and then finishes the requests in progress, for at most `limit`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut end: watch::Receiver<bool>,
+    limit: Duration,
+) {
+    let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            next = next => next,
+            _ = end.wait_for(|ended| *ended) => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Of a connection that is gone already, or of a lack of descriptors, which passes.
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = server.serve_connection(TokioIo::new(stream), service);
+        let watched = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "a connection has broken");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(limit, connections.shutdown()).await.is_err() {
+        tracing::warn!("streams are cut: the time for the end is over");
+    }
+}

@@ -1,0 +1,129 @@
+//! The device flow: the user approves it on the vendor's page, anywhere. What is kept of it is in the
+//! database, and the browser's page asks for each poll: so any process can go on with it.
+
+use std::time::Duration;
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use llm_auth_core::Secret;
+use llm_auth_core::provider::{DeviceAuthorization, Pkce, Poll};
+use serde::{Deserialize, Serialize};
+
+use super::{Begin, end, row, user};
+use crate::app::App;
+use crate::browser::{Browser, random};
+use crate::config::Failure;
+use crate::pages::{self, Problem};
+use crate::records::Begun;
+
+/// RFC 8628 section 3.5.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What is kept of a sign-in.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    device_code: Secret,
+    user_code: String,
+    page: String,
+    complete_page: Option<String>,
+    pause: Duration,
+    verifier: Secret,
+}
+
+impl Kept {
+    fn of(device: &DeviceAuthorization, pkce: &Pkce) -> Result<Secret, Failure> {
+        let kept = Self {
+            device_code: device.device_code.clone(),
+            user_code: device.user_code.clone(),
+            page: device.verification_uri.clone(),
+            complete_page: device.verification_uri_complete.clone(),
+            pause: device.interval.unwrap_or(PAUSE),
+            verifier: pkce.verifier().clone(),
+        };
+        Ok(serde_json::to_string(&kept)?.into())
+    }
+
+    fn read(kept: &Secret) -> Result<(DeviceAuthorization, Pkce), Problem> {
+        let kept: Self =
+            serde_json::from_str(kept.expose()).map_err(|_quoting| Problem::SIGN_IN)?;
+        let mut device = DeviceAuthorization::new(kept.device_code, kept.user_code, kept.page);
+        device.verification_uri_complete = kept.complete_page;
+        device.interval = Some(kept.pause);
+        Ok((device, Pkce::from_verifier(kept.verifier)?))
+    }
+}
+
+pub(crate) async fn begin(
+    State(app): State<App>,
+    browser: Browser,
+    Form(form): Form<Begin>,
+) -> Result<Response, Problem> {
+    if !browser.sent(&form.csrf) {
+        return Err(Problem::FORM);
+    }
+    let (device, pkce) = app.provider.request_device_code().await?;
+    // It names the sign-in in the address of its page, for this browser only.
+    let name = random()?;
+    let row = row(&name);
+    let sealed = app.keys.seal(&row, &Kept::of(&device, &pkce)?)?;
+    let user = user(&app, &browser).await?;
+    let begun = Begun {
+        id: &row,
+        browser: browser.id(),
+        // The name of the session in the store says nothing about a person.
+        account: &random()?,
+        sealed: &sealed,
+        lifetime: device.expires_in.min(Duration::from_secs(3600)),
+        pause: device.interval.unwrap_or(PAUSE),
+    };
+    app.database.begin(&user, &begun).await?;
+    Ok(pages::redirect(
+        &app,
+        &browser,
+        &format!("/sign-in/device/{name}"),
+    ))
+}
+
+pub(crate) async fn page(
+    State(app): State<App>,
+    browser: Browser,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let row = row(&name);
+    let database = &app.database;
+    let found = database.poll_turn(&row, browser.id()).await?;
+    let (sealed, is_due) = found.ok_or(Problem::SIGN_IN)?;
+    let kept = app.keys.open(&row, &sealed).ok_or(Problem::SIGN_IN)?;
+    let (device, pkce) = Kept::read(&kept)?;
+    if !is_due {
+        return Ok(pages::device(&app, &browser, &device));
+    }
+    match app.provider.poll_for_token(&device, &pkce).await {
+        Ok(Poll::Ready(response)) => {
+            let taken = database.take(&row, browser.id()).await?;
+            let (account, _) = taken.ok_or(Problem::SIGN_IN)?;
+            let session = app.provider.session(response);
+            let browser = end(&app, &browser, &account, session).await?;
+            Ok(pages::redirect(&app, &browser, "/"))
+        }
+        Ok(Poll::SlowDown(named)) => {
+            database.slow_down(&row, named).await?;
+            Ok(pages::device(&app, &browser, &device))
+        }
+        Ok(_) => Ok(pages::device(&app, &browser, &device)),
+        // The next poll may succeed.
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%error, "a poll has failed");
+            Ok(pages::device(&app, &browser, &device))
+        }
+        Err(error) => {
+            database.take(&row, browser.id()).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// A page whose address is not one of a sign-in.
+pub(crate) const UNKNOWN: Problem = Problem::new(StatusCode::NOT_FOUND, "There is no such page.");
