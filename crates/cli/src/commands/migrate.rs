@@ -150,7 +150,12 @@ fn remember(to: &StoreName, key: KeySource) -> Result<(), Failure> {
         (StoreName::Encrypted(_), false) => Settings::load()?.key().unwrap_or_default(),
         _ => KeySource::default(),
     };
-    stores::choose(to, &key)
+    stores::choose(to, &key)?;
+    // It is there, but settings that a variable brings cannot send sessions to a server.
+    if let Err(failure) = stores::current() {
+        say(&failure.message());
+    }
+    Ok(())
 }
 
 fn conclude(
@@ -180,6 +185,13 @@ fn conclude(
         streams::json(report)?;
     }
     if report.failed.is_empty() {
+        if let StoreName::Server(name) = to
+            && name.has_secret()
+        {
+            say(
+                "The settings have the URL with its password; `--to @FILE` keeps it in a file of yours.",
+            );
+        }
         say(&format!("Sessions are now kept in {}.", to.title()));
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llm_auth_core::{Result, SessionKey, TokenStore};
 use llm_auth_store_postgres::{Encryption, PostgresStore};
 
-use super::{Connection, Spec, Work};
+use super::spec::{Connection, Spec, Work};
 
 pub(super) fn open(url: &str, spec: &Spec) -> Result<Arc<dyn Connection>> {
     // One command has few callers.

@@ -6,7 +6,7 @@ use llm_auth_core::{Result, SessionKey, TokenStore};
 use llm_auth_store_redis::{Durability, RedisStore, SealingKeys};
 use zeroize::Zeroizing;
 
-use super::{Connection, Spec, Work};
+use super::spec::{Connection, Spec, Work};
 use crate::error::Failure;
 
 /// The parameter of the URL that accepts a server which may lose what it has confirmed.
