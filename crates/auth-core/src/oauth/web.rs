@@ -102,7 +102,7 @@ impl CodeSignIn {
         &self.state
     }
 
-    /// The sign-in without its URL, as JSON. Encrypt it where it is kept: with it and the code, the code
+    /// The sign-in without its URL, as JSON. Encrypt what you keep: with it and the code, the code
     /// can be redeemed.
     ///
     /// # Examples
