@@ -7,6 +7,8 @@ mod device_flow;
 mod id_token;
 #[cfg(feature = "loopback")]
 mod sign_in;
+#[cfg(feature = "loopback")]
+mod web;
 
 use std::sync::Arc;
 

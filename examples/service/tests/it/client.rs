@@ -1,5 +1,7 @@
 //! A browser: it keeps one cookie, and sends the forms of the pages that it gets.
 
+use std::sync::LazyLock;
+
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
@@ -40,11 +42,15 @@ impl Page {
 
 impl Browser {
     pub(crate) fn new() -> Self {
-        // No other test depends on which comes first.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().redirect(Policy::none()).no_proxy();
+        // One for all: each would read the certificates of the system. Without a pool, since a
+        // connection belongs to the runtime of one test.
+        static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+            drop(rustls::crypto::ring::default_provider().install_default());
+            let client = Client::builder().redirect(Policy::none()).no_proxy();
+            client.pool_max_idle_per_host(0).build().unwrap()
+        });
         Self {
-            client: client.build().unwrap(),
+            client: CLIENT.clone(),
             cookie: None,
         }
     }

@@ -111,8 +111,15 @@ impl Fleet {
 
     fn counts(&self) -> Counts {
         let server = self.world.kit.standard();
-        assert_eq!(server.violations(), Vec::<String>::new());
         let counters = server.counters();
+        // A spent refresh token breaks the vendor's rules; nothing else may.
+        let spent = "refresh: the refresh token was spent before";
+        let violations = server.violations();
+        assert!(
+            violations.iter().all(|words| words == spent),
+            "{violations:?}"
+        );
+        assert_eq!(violations.len() as u64, counters.reuse);
         Counts {
             granted: counters.refresh_ok - counters.refresh_in_grace,
             again: counters.refresh_in_grace,

@@ -54,7 +54,7 @@ impl Instance {
         let read = move || {
             lines
                 .map_while(Result::ok)
-                .for_each(|line| append(&kept, &line))
+                .for_each(|line| append(&kept, &line));
         };
         Self {
             child,

@@ -1,4 +1,11 @@
 //! The example service as processes, with a server of Postgres and the simulated vendor.
+#![cfg(unix)]
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests; one that is skipped prints its name"
+)]
 
 mod client;
 mod fleet;

@@ -51,7 +51,7 @@ async fn a_code_flow_is_bound_to_its_browser(
     thief.begin_code(one).await;
     let page = thief.get(other, &callback).await;
     assert_eq!(page.status, 403, "{page:?}");
-    // A state of no browser, a second one, and none.
+    // A state of no sign-in, a second one, and none.
     for wrong in [
         "/callback?code=made-up&state=made-up".to_owned(),
         format!("{callback}&state=made-up"),
