@@ -9,6 +9,7 @@
 )]
 
 mod cable;
+#[allow(dead_code, reason = "shared with the fleet of llm-auth-cli")]
 mod cluster;
 mod connections;
 mod contract;

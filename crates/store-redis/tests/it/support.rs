@@ -2,6 +2,7 @@
 
 pub(crate) mod process;
 pub(crate) mod proxy;
+#[allow(dead_code, reason = "shared with the fleet of llm-auth-cli")]
 pub(crate) mod server;
 pub(crate) mod vendor;
 
