@@ -9,6 +9,7 @@ use llm_auth::keyring::KeyringError;
 use llm_auth_core::{Error, ErrorKind};
 
 use crate::session::selector::SessionSelector;
+use crate::session::server_name::Engine;
 use crate::session::stores;
 use crate::system::env::Proxy;
 
@@ -41,6 +42,12 @@ pub(super) fn config_advice(
 ) -> String {
     if error.is_about_proxy() {
         return proxy_advice();
+    }
+    // Only the store knows of a key for sessions.
+    if let Some(engine) = stores::engine()
+        && error.to_string().contains("is encrypted")
+    {
+        return server_advice(engine).into();
     }
     if error.is_about_foreign_session() {
         return match selector.store.is_some() {
@@ -122,15 +129,29 @@ fn protection_advice(error: &Error) -> Option<&'static str> {
     None
 }
 
+/// What to do about a store on a server.
+fn server_advice(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres => {
+            "see to the server, its URL (--store) or the key (--key-file, --key-command) as the \
+             message says, then try again"
+        }
+        Engine::Redis => {
+            "see to the server, its URL (--store) or the key (--key-file, --key-command) as the \
+             message says, then try again; `?accept=everysec` or `?accept=memory` in the URL accepts \
+             a server that may lose sessions"
+        }
+    }
+}
+
 /// What to do about a store that cannot be used, by what the system said; `takes_file` if the
 /// command has the flag --store.
 pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
     if let Some(advice) = protection_advice(error) {
         return advice;
     }
-    if !takes_file && stores::is_on_server() {
-        return "see to the server, its URL and the key as the message says, then try again; of Redis, \
-                `?accept=everysec` or `?accept=memory` in the URL accepts the loss of sessions";
+    if let Some(advice) = stores::engine().map(server_advice).filter(|_| !takes_file) {
+        return advice;
     }
     let said = said_of_files(error);
     // The system did not refuse it: this program did, and its message says what to change.

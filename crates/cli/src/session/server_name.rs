@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use llm_auth_core::files;
 use zeroize::Zeroizing;
@@ -68,7 +69,7 @@ impl ServerName {
     pub(crate) fn url(&self) -> Result<Zeroizing<String>, Failure> {
         match self {
             Self::Url(url) => Ok(url.clone()),
-            Self::File(file) => read(file),
+            Self::File(file) => read_once(file),
         }
     }
 
@@ -105,6 +106,19 @@ impl ServerName {
     }
 }
 
+/// What files had in them. It may be a pipe, and what was judged is what is used.
+static READ: Mutex<Vec<(PathBuf, Zeroizing<String>)>> = Mutex::new(Vec::new());
+
+fn read_once(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, url)) = all.iter().find(|(known, _)| known == file) {
+        return Ok(url.clone());
+    }
+    let url = read(file)?;
+    all.push((file.to_owned(), url.clone()));
+    Ok(url)
+}
+
 /// The first line of the file. It must be the user's own, and unreadable by others.
 fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |why: String| Failure::Config {
@@ -118,7 +132,7 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
         return Err(failed(format!("other users can read it (mode {mode:o})")));
     }
     let bytes = files::read_or_pipe(file, LONGEST).map_err(|error| failed(error.to_string()))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| failed("it is not UTF-8".into()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_found| failed("it is not UTF-8".into()))?;
     let line = text.lines().next().unwrap_or_default().trim();
     Ok(Zeroizing::new(line.to_owned()))
 }

@@ -162,11 +162,13 @@ pub(crate) fn identity(name: &StoreName) -> Result<String, Failure> {
     })
 }
 
-/// Whether the call has been about a server.
-pub(crate) fn is_on_server() -> bool {
+/// The server that the call has been about, if it has.
+pub(crate) fn engine() -> Option<Engine> {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_server = |(name, _): &(StoreName, SessionStore)| matches!(name, StoreName::Server(_));
-    opened.iter().any(is_server)
+    opened.iter().find_map(|(name, _)| match name {
+        StoreName::Server(name) => name.engine().ok(),
+        _ => None,
+    })
 }
 
 /// With the key that the call names, or the settings for a server.

@@ -160,10 +160,7 @@ impl Login {
 
     pub(super) fn after_interruption(&self) -> String {
         if let Some(file) = self.stored_in() {
-            return format!(
-                "interrupted, but signed in: the session is stored in {}",
-                file
-            );
+            return format!("interrupted, but signed in: the session is stored in {file}");
         }
         match self.provider.server() {
             None => "interrupted; nothing was changed",
