@@ -80,12 +80,17 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
         file: file.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())),
         command: args.key_command.clone(),
     };
-    let used = stores::current()?.absolute();
-    store_name::name(None, key.clone());
-    let from = match &args.from {
-        Some(from) => from.store("--from")?,
-        None => used.clone(),
+    let used = match stores::current() {
+        Ok(used) => Some(used.absolute()),
+        // A store that the call names needs no other word.
+        Err(_untrusted) if args.from.is_some() => None,
+        Err(failure) => return Err(failure),
     };
+    store_name::name(None, key.clone());
+    let named = args.from.as_ref().map(|from| from.store("--from"));
+    let named = named.transpose()?;
+    // Without `--from`, the store that is used now was found.
+    let from = named.or_else(|| used.clone()).unwrap_or(StoreName::Files);
     let to = args.to.store("--to")?;
     if stores::identity(&from)? == stores::identity(&to)? {
         return Err(Failure::Usage(format!(
@@ -103,10 +108,20 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
         moved,
         failed,
     };
-    if report.failed.is_empty() && used == from {
+    if report.failed.is_empty() && is_used(used.as_ref(), &from)? {
         remember(&to, key)?;
     }
     conclude(args, &report, &from, &to)
+}
+
+/// Whether other commands look there now. Settings that a variable brought name it without being
+/// believed; those are the ones that are written again.
+fn is_used(used: Option<&StoreName>, from: &StoreName) -> Result<bool, Failure> {
+    let in_settings = match used {
+        Some(used) => Some(used.clone()),
+        None => Settings::load()?.store()?,
+    };
+    Ok(in_settings.is_some_and(|used| used == *from))
 }
 
 /// What was moved, and what was not.

@@ -43,6 +43,12 @@ pub(super) fn config_advice(
     if error.is_about_proxy() {
         return proxy_advice();
     }
+    // Only the store knows of a key for sessions.
+    if let Some(engine) = stores::engine()
+        && error.to_string().contains("is encrypted")
+    {
+        return server_advice(engine).into();
+    }
     if error.is_about_foreign_session() {
         return match selector.store.is_some() {
             true => {

@@ -51,6 +51,8 @@ mod remote_login;
 mod secrets;
 #[cfg(unix)]
 mod serve;
+#[cfg(all(unix, feature = "postgres", feature = "redis"))]
+mod server_stores;
 mod session_files;
 #[cfg(unix)]
 mod setup;

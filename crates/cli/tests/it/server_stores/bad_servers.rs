@@ -1,0 +1,155 @@
+//! Servers and keys that are not right.
+
+use super::{KEY, Place, RedisServer, good, places, run, support, with, write_secret};
+use crate::support::user::User;
+
+fn key_file(user: &User, name: &str, key: &str) -> String {
+    let file = user.directory.path().join(name);
+    write_secret(&file, key);
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_key_seals_the_sessions_and_a_wrong_or_missing_one_changes_nothing() {
+    for place in places() {
+        let user = User::new();
+        user.sign_in(&["minimax"]);
+        let url = place.url();
+        let key = key_file(&user, "key", KEY);
+        let wrong = key_file(&user, "wrong", "another-key-of-thirty-two-bytes!");
+        let short = key_file(&user, "short", "made-up");
+        let sealed = ["--store", &url, "--key-file", &key];
+        good(&user, &["login", "qwen"], &sealed);
+        let token = good(&user, &["token", "qwen"], &sealed);
+        for store in [
+            &["--store", &url, "--key-file", &wrong][..],
+            &["--store", &url],
+        ] {
+            for verb in [
+                &["token", "qwen"][..],
+                &["token", "qwen", "--force-refresh"],
+                &["login", "qwen"],
+                &["logout", "qwen"],
+            ] {
+                let done = with(&user, verb, store);
+                done.assert_failed(1, "key");
+                assert!(!done.err.contains("LLM_AUTH_QWEN_"), "{done:?}");
+            }
+        }
+        with(
+            &user,
+            &["token", "qwen"],
+            &["--store", &url, "--key-file", &short],
+        )
+        .assert_failed(1, "7 bytes");
+        assert_eq!(good(&user, &["token", "qwen"], &sealed).out, token.out);
+        assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
+    }
+}
+
+#[test]
+fn a_database_of_a_newer_schema_is_refused_and_left_as_it_is() {
+    let Some(place) = places()
+        .into_iter()
+        .find(|place| place.engine == "postgres")
+    else {
+        return;
+    };
+    let user = User::new();
+    user.sign_in(&["minimax"]);
+    let (url, database) = (place.url(), format!("test_{}", place.database));
+    let store = ["--store", &url];
+    good(&user, &["login", "qwen"], &store);
+    let token = good(&user, &["token", "qwen"], &store);
+    place.psql(
+        &database,
+        "UPDATE llm_auth.version SET version = version + 1",
+    );
+    for verb in [
+        &["token", "qwen"][..],
+        &["status"],
+        &["login", "qwen"],
+        &["logout", "qwen"],
+    ] {
+        with(&user, verb, &store).assert_failed(1, "the tables have version");
+    }
+    let migrate = run(&user, &["migrate", "--to", &url]);
+    migrate.assert_failed(1, "the tables have version");
+    assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
+    place.psql(
+        &database,
+        "UPDATE llm_auth.version SET version = version - 1",
+    );
+    assert_eq!(good(&user, &["token", "qwen"], &store).out, token.out);
+}
+
+#[test]
+fn a_redis_that_may_lose_sessions_is_used_only_if_the_url_accepts_it() {
+    let weak = ["--appendfsync", "everysec"];
+    let Some(server) = RedisServer::start(&support::test_name(), &weak) else {
+        return;
+    };
+    let user = User::new();
+    let url = server.url();
+    let refused = with(&user, &["login", "qwen"], &["--store", &url]);
+    refused.assert_failed(1, "power cut");
+    assert!(refused.err.contains("?accept=everysec"), "{refused:?}");
+    let wrong = with(
+        &user,
+        &["status"],
+        &["--store", &format!("{url}?accept=all")],
+    );
+    wrong.assert_failed(1, "`accept`");
+    good(
+        &user,
+        &["login", "qwen"],
+        &["--store", &format!("{url}?accept=everysec")],
+    );
+}
+
+#[test]
+fn a_server_that_is_away_or_rejects_the_password_is_named_and_no_plain_file_is_written() {
+    let mut away: Vec<Place> = places();
+    for place in &mut away {
+        place.port = support::free_port();
+    }
+    for place in &away {
+        let user = User::new();
+        let url = place.url();
+        for verb in [
+            &["login", "qwen"][..],
+            &["token", "qwen"],
+            &["status"],
+            &["migrate", "--to", "files", "--from", &url],
+        ] {
+            let store = ["--store", &url];
+            let store = if verb[0] == "migrate" {
+                &[][..]
+            } else {
+                &store[..]
+            };
+            let done = with(&user, verb, store);
+            done.assert_failed(1, &place.port.to_string());
+            assert!(!done.err.contains("LLM_AUTH_HOME"), "{done:?}");
+        }
+        assert!(!user.file("qwen", "default").exists());
+    }
+    if let Some(redis) = places().iter().find(|place| place.engine == "redis") {
+        let url = redis.url_with("made-up-password-of-another");
+        let done = with(&User::new(), &["login", "qwen"], &["--store", &url]);
+        done.assert_failed(1, "rejects the user or the password");
+    }
+}
+
+#[test]
+fn sessions_are_not_sent_to_another_computer_in_clear_text() {
+    let user = User::new();
+    for url in [
+        "postgres://ann:made-up-password@db.example/d?sslmode=disable",
+        "postgres://ann:made-up-password@localhost/d?hostaddr=192.0.2.1&sslmode=disable",
+        "redis://:made-up-password@redis.example",
+        "rediss://:made-up-password@redis.example/#insecure",
+    ] {
+        with(&user, &["login", "qwen"], &["--store", url]).assert_failed(1, "in clear text");
+    }
+}
