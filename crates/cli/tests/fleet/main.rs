@@ -22,6 +22,10 @@
 #[path = "../../../store-postgres/tests/it/cluster.rs"]
 mod cluster;
 #[cfg(unix)]
+#[allow(dead_code, reason = "shared with the tests of llm-auth-store-postgres")]
+#[path = "../../../store-postgres/tests/it/place.rs"]
+mod place;
+#[cfg(unix)]
 #[allow(dead_code, reason = "shared with the torture run")]
 #[path = "../torture/random.rs"]
 mod random;

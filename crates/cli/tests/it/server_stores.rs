@@ -3,6 +3,9 @@
 #[path = "../../../store-postgres/tests/it/cluster.rs"]
 #[allow(dead_code, reason = "shared with the tests of the store")]
 mod cluster;
+#[path = "../../../store-postgres/tests/it/place.rs"]
+#[allow(dead_code, reason = "shared with the tests of the store")]
+mod place;
 #[path = "../../../store-redis/tests/it/support/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of the store")]
 mod server;

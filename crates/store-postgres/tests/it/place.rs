@@ -3,7 +3,7 @@
 use llm_auth_store_postgres::{PostgresStore, PostgresStoreBuilder};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use crate::cluster::Place;
+use super::cluster::Place;
 
 impl Place {
     pub(crate) fn builder(&self) -> PostgresStoreBuilder {
