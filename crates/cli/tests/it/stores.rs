@@ -136,9 +136,17 @@ fn the_store_is_that_of_the_flag_then_of_the_variable_then_of_the_settings() {
     assert_eq!(by_variable.code, Some(3));
     let by_flag = with("files", &["status", "--json", "--store", "encrypted"]);
     assert_eq!(kind(by_flag), "encrypted");
-    for wrong in ["made-up", "redis://made-up:secret@host", "./a.json"] {
+    let of_redis = match cfg!(feature = "redis") {
+        true => "clear text",
+        false => "without the feature",
+    };
+    for (wrong, said) in [
+        ("made-up", "LLM_AUTH_STORE"),
+        ("redis://made-up:secret@host", of_redis),
+        ("./a.json", "LLM_AUTH_STORE"),
+    ] {
         let done: crate::support::done::Done = with(wrong, &["token", "qwen"]);
-        done.assert_failed(1, "LLM_AUTH_STORE");
+        done.assert_failed(1, said);
         done.assert_no_secret(&["secret"]);
     }
     // Damaged settings do not lead to plain files.

@@ -43,6 +43,10 @@ fn a_url_is_no_store_and_nothing_is_signed_in_or_made() {
             &["import", "gochat", "--vendor", "qwen", "--file", url],
             &["login", "gemini", "--client-file", url],
         ] {
+            // It names a store on a server there.
+            if url.starts_with("postgres") && args.contains(&"--store") {
+                continue;
+            }
             let mut command = user.command(args);
             let done = command.current_dir(&here).output().unwrap();
             let done = Done::from(done);
