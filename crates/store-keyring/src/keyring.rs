@@ -265,13 +265,20 @@ impl Seal for Keyring {
         read.ok_or_else(|| corrupt("the keyring does not have all its entries"))
     }
 
-    fn discard(&self, place: &str, sealed: &Map<String, Value>) -> Result<()> {
+    fn discard(
+        &self,
+        place: &str,
+        sealed: &Map<String, Value>,
+        kept: Option<&Map<String, Value>>,
+    ) -> Result<()> {
         let Some(manifest) = Manifest::of(sealed) else {
             return Ok(());
         };
-        let place = place.to_owned();
+        // Also from a manifest of a later version.
+        let kept = kept.and_then(|kept| kept.get("id")?.as_str());
+        let (place, kept) = (place.to_owned(), kept.map(str::to_owned));
         self.access
-            .call(move |items| manifest.remove(items, &place))
+            .call(move |items| manifest.remove(items, &place, kept.as_deref()))
     }
 }
 

@@ -94,8 +94,26 @@ impl Manifest {
         Ok((content.len() == self.length).then_some(content))
     }
 
-    /// Removes all entries of this write, of earlier attempts, and of the write that it replaced.
-    pub(crate) fn remove(&self, items: &Items, place: &str) -> keyring_core::Result<()> {
+    /// Removes all entries of this write, of earlier attempts, and of the write that it replaced,
+    /// except for those of the id that is kept: a write that was killed has replaced nothing.
+    pub(crate) fn remove(
+        &self,
+        items: &Items,
+        place: &str,
+        kept: Option<&str>,
+    ) -> keyring_core::Result<()> {
+        if kept != Some(&self.id) {
+            self.remove_own(items, place)?;
+        }
+        match &self.replaces {
+            Some(replaced) if kept != Some(&replaced.id) => {
+                remove(items, place, &replaced.id, replaced.attempt).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn remove_own(&self, items: &Items, place: &str) -> keyring_core::Result<()> {
         let last = match self.parts {
             // Which attempts there were is unknown.
             0 => MOST_ATTEMPTS,
@@ -107,10 +125,7 @@ impl Manifest {
                 break;
             }
         }
-        match &self.replaces {
-            Some(replaced) => remove(items, place, &replaced.id, replaced.attempt).map(drop),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -103,12 +103,19 @@ pub trait Seal: Debug + Send + Sync {
     fn open(&self, place: &str, sealed: &Map<String, Value>) -> Result<Zeroizing<Vec<u8>>>;
 
     /// Removes what a sealed form refers to, or what was only [begun](Self::begin); it may be gone
-    /// already. The default does nothing, for a seal whose forms refer to nothing.
+    /// already. `kept` is the form of the session that counts, if there is one: what it refers to
+    /// stays, even if `sealed` names it too, as the form of a save that was killed names the session
+    /// that it was to replace. The default does nothing, for a seal whose forms refer to nothing.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
-    fn discard(&self, _place: &str, _sealed: &Map<String, Value>) -> Result<()> {
+    fn discard(
+        &self,
+        _place: &str,
+        _sealed: &Map<String, Value>,
+        _kept: Option<&Map<String, Value>>,
+    ) -> Result<()> {
         Ok(())
     }
 }

@@ -55,6 +55,11 @@ impl Fake {
         self.state().entries.clone()
     }
 
+    /// Adds entries that were removed.
+    pub(super) fn put_back(&self, entries: BTreeMap<String, Vec<u8>>) {
+        self.state().entries.extend(entries);
+    }
+
     /// After that many writes, each fails as with a locked keyring.
     pub(super) fn lock_after(&self, writes: usize) {
         self.state().writes_left = Some(writes);

@@ -147,6 +147,57 @@ async fn entries_of_a_killed_process_are_removed_by_the_next_holder() {
     assert!(!begun.exists());
 }
 
+/// The state that a kill before the rename leaves: both files, and the entries of both.
+async fn killed_sign_in(place: &Place) {
+    let path = place.store.path(&place.key);
+    let kept = place.directory.path().join("kept");
+    std::fs::copy(&path, &kept).unwrap();
+    let before = place.fake.entries();
+    save(&place.store, &place.key, &long(2)).await.unwrap();
+    place.fake.put_back(before);
+    std::fs::rename(&path, path.with_file_name(".work.json.tmp")).unwrap();
+    std::fs::rename(&kept, &path).unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_killed_before_the_replacement_leaves_the_old_session() {
+    let place = place();
+    save(&place.store, &place.key, &long(1)).await.unwrap();
+    let before = place.fake.entries();
+    killed_sign_in(&place).await;
+    let mut guard = place.store.lock(&place.key).await.unwrap();
+    let found = guard.load().await.unwrap();
+    guard.release().await;
+    assert!(found.unwrap().has_same_tokens(&session(1)));
+    assert!(stored(&place).await.has_same_tokens(&session(1)));
+    assert_eq!(place.fake.entries(), before);
+}
+
+#[tokio::test]
+async fn a_save_after_a_killed_sign_in_leaves_none_of_its_entries() {
+    let place = place();
+    save(&place.store, &place.key, &long(1)).await.unwrap();
+    killed_sign_in(&place).await;
+    let killed = place.fake.entries();
+    // Without a load before.
+    save(&place.store, &place.key, &session(3)).await.unwrap();
+    assert!(stored(&place).await.has_same_tokens(&session(3)));
+    let after = place.fake.entries();
+    assert!(killed.keys().all(|name| !after.contains_key(name)));
+}
+
+#[tokio::test]
+async fn a_removal_after_a_killed_sign_in_leaves_no_entry() {
+    let place = place();
+    save(&place.store, &place.key, &long(1)).await.unwrap();
+    killed_sign_in(&place).await;
+    let mut guard = place.store.lock(&place.key).await.unwrap();
+    guard.remove().await.unwrap();
+    guard.release().await;
+    assert!(place.fake.entries().is_empty());
+    assert!(place.store.load(&place.key).await.unwrap().is_none());
+}
+
 #[tokio::test]
 async fn a_process_that_is_killed_after_the_replacement_leaves_entries_to_the_next_save() {
     let place = place();

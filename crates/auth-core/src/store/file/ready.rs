@@ -63,6 +63,7 @@ impl Ready {
         let directory = Directory::open(target.directory()).map_err(failed)?;
         let like = files::check_replaceable(&directory, target.name())
             .map_err(|source| replace_error(&target.path, source))?;
+        target.discard_leftover()?;
         directory.remove(&target.temporary()).map_err(failed)?;
         let file = directory.create_new(&target.temporary()).map_err(failed)?;
         let mut ready = Self {
@@ -214,7 +215,7 @@ impl Drop for Ready {
     fn drop(&mut self) {
         if !matches!(self.state, State::Placed(_)) && !self.waits() {
             // If that fails, the file stays, for a later holder of the lock.
-            if self.target.sealing.discard(&self.begun).is_err() {
+            if self.target.discard_unkept(&self.begun).is_err() {
                 return;
             }
             let _gone: io::Result<()> = self.directory.remove(&self.target.temporary());

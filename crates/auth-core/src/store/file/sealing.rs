@@ -108,10 +108,12 @@ impl Sealing {
         }
     }
 
-    /// Removes what the content of a file refers to, if it is of this seal.
-    pub(super) fn discard(&self, bytes: &[u8]) -> Result<()> {
+    /// Removes what the content of a file refers to, if it is of this seal, except for what `kept`
+    /// refers to.
+    pub(super) fn discard(&self, bytes: &[u8], kept: Option<&[u8]>) -> Result<()> {
+        let kept = kept.and_then(|kept| self.form(kept));
         match (&self.0, self.form(bytes)) {
-            (Some(Place { seal, name }), Some(form)) => seal.discard(name, &form),
+            (Some(Place { seal, name }), Some(form)) => seal.discard(name, &form, kept.as_ref()),
             _ => Ok(()),
         }
     }

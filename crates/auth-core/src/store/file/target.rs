@@ -204,10 +204,26 @@ impl Target {
 
     /// Removes what a file that is gone referred to. What remains is removed by a later holder.
     pub(super) fn discard(&self, sealed: Option<&[u8]>) {
-        let discarded = sealed.map_or(Ok(()), |sealed| self.sealing.discard(sealed));
+        let discarded = sealed.map_or(Ok(()), |sealed| self.discard_unkept(sealed));
         if let Err(error) = discarded {
             tracing::warn!(%error, "a session that was replaced is not yet removed");
         }
+    }
+
+    /// Removes what a sealed content refers to, and the token file does not.
+    pub(super) fn discard_unkept(&self, sealed: &[u8]) -> Result<()> {
+        if sealed.is_empty() || !self.sealing.is_some() {
+            return Ok(());
+        }
+        let failed = |source| store_error("read the token file", &self.path, source);
+        // As `read` opens it: a file that counts there must count here.
+        let kept = match files::open(&self.path) {
+            Ok(file) => Some(files::read_all(&file, SIZE_LIMIT).map_err(failed)?),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(failed(source)),
+        };
+        self.sealing
+            .discard(sealed, kept.as_deref().map(Vec::as_slice))
     }
 
     /// The successor that waits next to the file. Its name proves nothing: it counts if it is
@@ -266,13 +282,18 @@ impl Target {
         Ok(())
     }
 
-    fn remove_leftover(&self) -> Result<()> {
-        let path = self.temporary_path();
-        if self.sealing.is_some()
-            && let Some(leftover) = self.raw(&path)
-        {
-            self.sealing.discard(&leftover)?;
+    /// Removes what a leftover refers to, before its file goes: no other file names that.
+    pub(super) fn discard_leftover(&self) -> Result<()> {
+        if !self.sealing.is_some() {
+            return Ok(());
         }
+        let leftover = self.raw(&self.temporary_path());
+        leftover.map_or(Ok(()), |leftover| self.discard_unkept(&leftover))
+    }
+
+    fn remove_leftover(&self) -> Result<()> {
+        self.discard_leftover()?;
+        let path = self.temporary_path();
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(store_error("remove", &path, source))
