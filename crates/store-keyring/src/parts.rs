@@ -65,7 +65,7 @@ impl Manifest {
             let written = items.entry(place, &name(place, &self.id, self.attempt, number))?;
             written.set_secret(part)?;
             if items.is_given_up() {
-                remove(items, place, &self.id, self.attempt)?;
+                remove(items, place, &self.id, self.attempt, number + 1)?;
                 return Err(Failure::NotSupportedByStore("it was given up".to_owned()));
             }
         }
@@ -107,7 +107,7 @@ impl Manifest {
         }
         match &self.replaces {
             Some(replaced) if kept != Some(&replaced.id) => {
-                remove(items, place, &replaced.id, replaced.attempt).map(drop)
+                remove(items, place, &replaced.id, replaced.attempt, 0).map(drop)
             }
             _ => Ok(()),
         }
@@ -120,7 +120,12 @@ impl Manifest {
             _ => self.attempt + 1,
         };
         for attempt in 0..last.min(MOST_ATTEMPTS) {
-            let removed = remove(items, place, &self.id, attempt)?;
+            let known = if attempt == self.attempt {
+                self.parts
+            } else {
+                0
+            };
+            let removed = remove(items, place, &self.id, attempt, known)?;
             if self.parts == 0 && removed == 0 && attempt > 0 {
                 break;
             }
@@ -129,17 +134,34 @@ impl Manifest {
     }
 }
 
-/// Removes the entries of one write, from the first to the last.
-fn remove(items: &Items, place: &str, id: &str, attempt: u32) -> keyring_core::Result<usize> {
-    let mut removed = 0;
+/// Removes the entries of one write: those that it is known to have, and all that follow. The last
+/// goes first, so that a process which is killed in between leaves entries that are found from the
+/// first.
+fn remove(
+    items: &Items,
+    place: &str,
+    id: &str,
+    attempt: u32,
+    known: usize,
+) -> keyring_core::Result<usize> {
+    let entry = |number| items.entry(place, &name(place, id, attempt, number));
+    let mut end = known;
     loop {
-        let entry = items.entry(place, &name(place, id, attempt, removed))?;
-        match entry.delete_credential() {
-            Ok(()) => removed += 1,
-            Err(Failure::NoEntry) => return Ok(removed),
+        match entry(end)?.get_secret().map(Zeroizing::new) {
+            Ok(_content) => end += 1,
+            Err(Failure::NoEntry) => break,
             Err(error) => return Err(error),
         }
     }
+    let mut removed = 0;
+    for number in (0..end).rev() {
+        match entry(number)?.delete_credential() {
+            Ok(()) => removed += 1,
+            Err(Failure::NoEntry) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(removed)
 }
 
 /// The name of an entry. A part of one account is not found under the name of another.

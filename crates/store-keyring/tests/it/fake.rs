@@ -25,6 +25,8 @@ struct State {
     entries: BTreeMap<String, Vec<u8>>,
     /// How many more writes succeed.
     writes_left: Option<usize>,
+    /// How many more removals succeed.
+    removals_left: Option<usize>,
     /// Whether calls wait.
     hangs: bool,
     /// Whether only the next one does.
@@ -65,8 +67,14 @@ impl Fake {
         self.state().writes_left = Some(writes);
     }
 
+    /// After that many removals, each fails.
+    pub(super) fn keep_after(&self, removals: usize) {
+        self.state().removals_left = Some(removals);
+    }
+
     pub(super) fn unlock(&self) {
         self.state().writes_left = None;
+        self.state().removals_left = None;
     }
 
     /// The next call waits, and no other.
@@ -188,9 +196,17 @@ impl CredentialApi for Item {
             let name = self.name.clone();
             state.too_early.push(name);
         }
-        let removed = state.entries.remove(&self.name);
+        if !state.entries.contains_key(&self.name) {
+            return Err(Error::NoEntry);
+        }
+        match &mut state.removals_left {
+            Some(0) => return Err(Error::NoStorageAccess("made-up lock".into())),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        state.entries.remove(&self.name);
         self.fake.0.changed.notify_all();
-        removed.map(drop).ok_or(Error::NoEntry)
+        Ok(())
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>> {

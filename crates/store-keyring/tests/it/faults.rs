@@ -198,6 +198,48 @@ async fn a_removal_after_a_killed_sign_in_leaves_no_entry() {
     assert!(place.store.load(&place.key).await.unwrap().is_none());
 }
 
+/// For the keyring, a removal that fails is as one that a kill ends.
+#[tokio::test]
+async fn a_removal_that_ends_between_two_entries_is_finished_by_the_next_holder() {
+    for removals in 0..4 {
+        let place = place();
+        save(&place.store, &place.key, &long(1)).await.unwrap();
+        assert!(place.fake.entries().len() > 4);
+        place.fake.keep_after(removals);
+        let mut guard = place.store.lock(&place.key).await.unwrap();
+        let error = guard.remove().await.unwrap_err();
+        assert_eq!(why(&error), Some(KeyringError::Locked));
+        guard.release().await;
+        place.fake.unlock();
+        let mut guard = place.store.lock(&place.key).await.unwrap();
+        assert!(guard.load().await.unwrap().is_none());
+        guard.release().await;
+        let left = place.fake.entries();
+        assert!(left.is_empty(), "{removals}: {:?}", left.keys());
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_lost_an_entry_leaves_none_when_it_goes() {
+    let place = place();
+    save(&place.store, &place.key, &long(1)).await.unwrap();
+    killed_sign_in(&place).await;
+    let killed = std::fs::read(
+        place
+            .store
+            .path(&place.key)
+            .with_file_name(".work.json.tmp"),
+    );
+    let form: serde_json::Value = serde_json::from_slice(&killed.unwrap()).unwrap();
+    let first = format!("qwen/work {}.0.0", form["id"].as_str().unwrap());
+    let item = Entry::new_in_store(&place.fake.store(), "llm-auth", &first);
+    item.unwrap().delete_credential().unwrap();
+    let mut guard = place.store.lock(&place.key).await.unwrap();
+    guard.remove().await.unwrap();
+    guard.release().await;
+    assert!(place.fake.entries().is_empty());
+}
+
 #[tokio::test]
 async fn a_process_that_is_killed_after_the_replacement_leaves_entries_to_the_next_save() {
     let place = place();
