@@ -44,6 +44,7 @@ struct Shared {
 pub(crate) struct Items {
     store: Arc<CredentialStore>,
     service: String,
+    is_system: bool,
     given_up: Arc<AtomicBool>,
 }
 
@@ -120,6 +121,7 @@ impl Access {
         let items = |store| Items {
             store,
             service: self.service.clone(),
+            is_system: self.is_system,
             given_up: Arc::clone(given_up),
         };
         match work(&items(store)) {
@@ -208,6 +210,14 @@ impl Items {
     /// Whether the caller has given up: then nothing may be left.
     pub(crate) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::SeqCst)
+    }
+
+    /// Checks that an entry which was not found is gone, and not only hidden by a lock.
+    pub(crate) fn check_unlocked(&self) -> keyring_core::Result<()> {
+        match self.is_system {
+            true => platform::check_unlocked(),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn entry(&self, place: &str, name: &str) -> keyring_core::Result<Entry> {

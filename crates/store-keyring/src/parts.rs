@@ -73,6 +73,8 @@ impl Manifest {
     }
 
     /// The content; `None` if an entry is gone.
+    ///
+    /// A lock that hides entries is an error.
     pub(crate) fn read(
         &self,
         items: &Items,
@@ -87,7 +89,7 @@ impl Manifest {
                     content.extend_from_slice(&part);
                 }
                 Ok(_longer) => return Ok(None),
-                Err(Failure::NoEntry) => return Ok(None),
+                Err(Failure::NoEntry) => return items.check_unlocked().map(|()| None),
                 Err(error) => return Err(error),
             }
         }
@@ -113,7 +115,9 @@ impl Manifest {
         }
     }
 
+    /// A lock that hides entries is an error.
     fn remove_own(&self, items: &Items, place: &str) -> keyring_core::Result<()> {
+        let mut any = false;
         let last = match self.parts {
             // Which attempts there were is unknown.
             0 => MOST_ATTEMPTS,
@@ -126,11 +130,15 @@ impl Manifest {
                 0
             };
             let removed = remove(items, place, &self.id, attempt, known)?;
+            any |= removed > 0;
             if self.parts == 0 && removed == 0 && attempt > 0 {
                 break;
             }
         }
-        Ok(())
+        match any {
+            true => Ok(()),
+            false => items.check_unlocked(),
+        }
     }
 }
 

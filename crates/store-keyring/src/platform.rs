@@ -9,9 +9,9 @@ use keyring_core::{CredentialStore, Error, Result};
 pub(crate) const LONGEST_ENTRY: usize = if cfg!(windows) { 2_560 } else { 64 * 1024 };
 
 #[cfg(all(unix, not(target_vendor = "apple")))]
-pub(crate) use linux::{connect, is_absence, is_locked, is_refusal, label};
+pub(crate) use linux::{check_unlocked, connect, is_absence, is_locked, is_refusal, label};
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-pub(crate) use other::{connect, is_absence, is_locked, is_refusal, label};
+pub(crate) use other::{check_unlocked, connect, is_absence, is_locked, is_refusal, label};
 
 #[cfg(all(unix, not(target_vendor = "apple")))]
 mod linux {
@@ -30,6 +30,29 @@ mod linux {
         let service = SecretService::connect(EncryptionType::Plain).ok()?;
         let collection = service.get_default_collection().ok()?;
         collection.is_locked().ok()
+    }
+
+    /// Checks, without a prompt, that no collection is hidden: KeePassXC finds nothing in a database
+    /// that is locked, and has no collection without a database.
+    pub(crate) fn check_unlocked() -> Result<()> {
+        let failed = |source| Error::PlatformFailure(Box::new(source));
+        let service = SecretService::connect(EncryptionType::Plain).map_err(failed)?;
+        let collections = service.get_all_collections().map_err(failed)?;
+        if collections.is_empty() {
+            return Err(failed(secret_service::Error::NoResult));
+        }
+        // Entries may be in any of them: KeePassXC's default collection is the database that is shown.
+        for collection in &collections {
+            // What GNOME Keyring lists, it finds too.
+            let shows = || {
+                let items = collection.get_all_items();
+                items.is_ok_and(|items| !items.is_empty())
+            };
+            if collection.is_locked().map_err(failed)? && !shows() {
+                return Err(failed(secret_service::Error::Locked));
+            }
+        }
+        Ok(())
     }
 
     /// Whether access was denied: a prompt was dismissed, or cannot be shown.
@@ -80,6 +103,10 @@ mod other {
 
     pub(crate) fn is_locked() -> Option<bool> {
         None
+    }
+
+    pub(crate) fn check_unlocked() -> Result<()> {
+        Ok(())
     }
 
     pub(crate) fn is_refusal(error: &Error) -> bool {

@@ -9,6 +9,8 @@
 mod fake;
 mod faults;
 #[cfg(target_os = "linux")]
+mod hiding;
+#[cfg(target_os = "linux")]
 mod secret_service;
 #[cfg(target_os = "linux")]
 mod sessions;

@@ -102,6 +102,12 @@ impl Session {
         self.keyring = Some(Stopped(keyring));
     }
 
+    /// Ends the keyring, and has its entries hidden by another one.
+    pub(super) fn hide(&mut self, has_database: bool) -> zbus::blocking::Connection {
+        drop(self.keyring.take());
+        super::hiding::serve(&self.address, has_database)
+    }
+
     /// Stops or continues the keyring's process.
     pub(super) fn signal(&self, signal: &str) {
         let Some(Stopped(keyring)) = &self.keyring else {

@@ -59,6 +59,23 @@ fn walk(directory: &std::path::Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn a_locked_database_that_hides_its_entries_is_no_damage() {
+    let Some(mut session) = Session::start() else {
+        return;
+    };
+    session.keyring(true);
+    session.run("one_is_stored");
+    let locked = session.hide(true);
+    session.run("it_hides_as_it_is_locked");
+    drop(locked);
+    let closed = session.hide(false);
+    session.run("it_hides_without_a_database");
+    drop(closed);
+    session.keyring(true);
+    session.run("one_is_there");
+}
+
+#[test]
 fn a_bus_without_a_keyring_and_no_bus_at_all_are_no_lock() {
     let Some(session) = Session::start() else {
         return;
@@ -106,6 +123,18 @@ async fn it_is_locked() {
 
 #[tokio::test]
 #[ignore = "needs a session: others run it"]
+async fn it_hides_as_it_is_locked() {
+    uses_fail_as(&[KeyringError::Locked], Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a session: others run it"]
+async fn it_hides_without_a_database() {
+    uses_fail_as(&[KeyringError::Absent], Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a session: others run it"]
 async fn it_is_absent() {
     let keyring = Keyring::of_system().wait(Duration::from_secs(10));
     assert_eq!(
@@ -119,15 +148,21 @@ async fn it_is_absent() {
 
 /// Every use fails so, and changes nothing.
 async fn fails_as(expected: &[KeyringError]) {
-    let keyring = Keyring::of_system().wait(Duration::from_millis(400));
-    let error = keyring.probe().unwrap_err();
+    let wait = Duration::from_millis(400);
+    let error = Keyring::of_system().wait(wait).probe().unwrap_err();
     assert!(expected.contains(&why(&error).unwrap()), "{error:?}");
-    let store = keyring.store(directory());
+    uses_fail_as(expected, wait).await;
+}
+
+/// Every use of the stored session does.
+async fn uses_fail_as(expected: &[KeyringError], wait: Duration) {
+    let store = Keyring::of_system().wait(wait).store(directory());
     let error = store.load(&key()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(expected.contains(&why(&error).unwrap()), "{error:?}");
     let error = save(&store, &key(), &session(2)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(expected.contains(&why(&error).unwrap()), "{error:?}");
     let mut guard = store.lock(&key()).await.unwrap();
     assert_eq!(guard.remove().await.unwrap_err().kind(), ErrorKind::Store);
 }
