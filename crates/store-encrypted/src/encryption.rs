@@ -1,8 +1,11 @@
 //! The seal of a directory.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use llm_auth_core::store::Seal;
 use llm_auth_core::{Error, ErrorKind, FileTokenStore, Result, files};
@@ -15,6 +18,9 @@ use crate::key::{Header, Kdf, Key, PASSPHRASE, Source, WrongKey};
 /// The salt for new files. Its name is that of no provider.
 const HEADER: &str = ".encryption.json";
 const LOCK: &str = ".encryption.lock";
+
+/// How long another process may hold the lock: it stretches one passphrase.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// No header is this large.
 const LARGEST: u64 = 16 * 1024;
@@ -55,7 +61,8 @@ impl Encryption {
     /// # Errors
     ///
     /// [`ErrorKind::Store`], with the source [`WrongKey`] if the directory is encrypted with another
-    /// key; [`ErrorKind::Config`] if the passphrase is empty.
+    /// key; [`ErrorKind::StoreBusy`] if another process, which was first in the directory, takes 60 s;
+    /// [`ErrorKind::Config`] if the passphrase is empty.
     ///
     /// # Examples
     ///
@@ -71,11 +78,8 @@ impl Encryption {
         directory: impl Into<PathBuf>,
         passphrase: Zeroizing<Vec<u8>>,
     ) -> Result<Self> {
-        Self::open(
-            directory.into(),
-            Source::passphrase(passphrase)?,
-            PASSPHRASE,
-        )
+        let source = Source::passphrase(passphrase)?;
+        Self::open(directory.into(), source, PASSPHRASE, LOCK_WAIT)
     }
 
     /// With a key of 32 random bytes or more, binary or as text. Line ends after it do not count. In a
@@ -84,7 +88,8 @@ impl Encryption {
     /// # Errors
     ///
     /// [`ErrorKind::Store`], with the source [`WrongKey`] if the directory is encrypted with another
-    /// key; [`ErrorKind::Config`] if the key is too short.
+    /// key; [`ErrorKind::StoreBusy`] if another process, which was first in the directory, takes 60 s;
+    /// [`ErrorKind::Config`] if the key is too short.
     ///
     /// # Examples
     ///
@@ -97,7 +102,7 @@ impl Encryption {
     /// # Ok::<(), llm_auth_core::Error>(())
     /// ```
     pub fn with_key(directory: impl Into<PathBuf>, key: Zeroizing<Vec<u8>>) -> Result<Self> {
-        Self::open(directory.into(), Source::key(key)?, PASSPHRASE)
+        Self::open(directory.into(), Source::key(key)?, PASSPHRASE, LOCK_WAIT)
     }
 
     /// The store of the directory.
@@ -111,12 +116,12 @@ impl Encryption {
         FileTokenStore::directory(&self.directory).sealed_with(seal)
     }
 
-    fn open(directory: PathBuf, source: Source, passphrase: Kdf) -> Result<Self> {
+    fn open(directory: PathBuf, source: Source, passphrase: Kdf, wait: Duration) -> Result<Self> {
         let directory = std::path::absolute(&directory)
             .map_err(|error| cannot("find the directory", &directory, error))?;
         let own = match header(&directory)? {
             Some(header) => key_of(&source, &header, &directory)?,
-            None => first_key(&source, &directory, passphrase)?,
+            None => first_key(&source, &directory, passphrase, wait)?,
         };
         Ok(Self {
             directory,
@@ -201,12 +206,12 @@ fn key_of(source: &Source, header: &Header, directory: &Path) -> Result<Key> {
 }
 
 /// Chooses the salt of a directory, once for all processes.
-fn first_key(source: &Source, directory: &Path, passphrase: Kdf) -> Result<Key> {
+fn first_key(source: &Source, directory: &Path, passphrase: Kdf, wait: Duration) -> Result<Key> {
     let (path, lock) = (directory.join(HEADER), directory.join(LOCK));
-    let held = files::make_directories(directory)
+    let file = files::make_directories(directory)
         .and_then(|()| files::open_or_create(&lock))
-        .and_then(|file| file.lock().map(|()| file))
         .map_err(|error| cannot("lock", &lock, error))?;
+    let held = locked(file, &lock, wait)?;
     if let Some(header) = header(directory)? {
         drop(held);
         return key_of(source, &header, directory);
@@ -216,6 +221,31 @@ fn first_key(source: &Source, directory: &Path, passphrase: Kdf) -> Result<Key> 
         .map_err(|error| cannot("write", &path, io::Error::from(error)))?;
     files::replace(&path, &content).map_err(|error| cannot("write", &path, error))?;
     Ok(key)
+}
+
+/// The lock, within the time that another process may take to choose its salt. One that is stopped
+/// meanwhile keeps it.
+fn locked(file: File, path: &Path, wait: Duration) -> Result<File> {
+    let deadline = Instant::now() + wait;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(cannot("lock", path, error)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let (path, seconds) = (path.display(), wait.as_secs_f32());
+                return Err(Error::new(
+                    ErrorKind::StoreBusy,
+                    format!(
+                        "another process has held the lock {path} for {seconds} s: continue or end \
+                         that process, and try again"
+                    ),
+                ));
+            }
+        }
+    }
 }
 
 fn cannot(what: &str, path: &Path, source: io::Error) -> Error {
@@ -238,7 +268,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = |passphrase: &str| {
             let source = Source::passphrase(passphrase.as_bytes().to_vec().into()).unwrap();
-            Encryption::open(directory.path().to_owned(), source, FAST)
+            Encryption::open(directory.path().to_owned(), source, FAST, LOCK_WAIT)
         };
         let sealed = open("made-up one").unwrap();
         let sealed = sealed
@@ -250,7 +280,25 @@ mod tests {
         assert_eq!(open("made-up two").unwrap_err().kind(), ErrorKind::Store);
         // A passphrase may come from a file.
         let key = Source::Key(b"made-up one".to_vec().into());
-        let by_file = Encryption::open(directory.path().to_owned(), key, FAST).unwrap();
+        let path = directory.path().to_owned();
+        let by_file = Encryption::open(path, key, FAST, LOCK_WAIT).unwrap();
         assert_eq!(*by_file.inner.open("a/b", &sealed).unwrap(), b"made-up");
+    }
+
+    #[test]
+    fn a_process_that_stops_while_it_chooses_the_salt_holds_others_up_for_a_bounded_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || {
+            let source = Source::key(vec![b'k'; 32].into()).unwrap();
+            let path = directory.path().to_owned();
+            Encryption::open(path, source, FAST, Duration::from_millis(20))
+        };
+        let stopped = files::open_or_create(&directory.path().join(LOCK)).unwrap();
+        stopped.lock().unwrap();
+        let error = open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StoreBusy);
+        assert!(error.to_string().contains(LOCK), "{error}");
+        drop(stopped);
+        open().unwrap();
     }
 }
