@@ -10,6 +10,7 @@ use llm_auth_core::files;
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
+use crate::system::files::readable_by_others;
 
 /// The schemes, and the names of the engines.
 const SCHEMES: [(&str, Engine); 4] = [
@@ -135,19 +136,6 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let text = std::str::from_utf8(&bytes).map_err(|_found| failed("it is not UTF-8".into()))?;
     let line = text.lines().next().unwrap_or_default().trim();
     Ok(Zeroizing::new(line.to_owned()))
-}
-
-#[cfg(unix)]
-fn readable_by_others(file: &Path) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let mode = about.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then_some(mode)
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(_file: &Path) -> Option<u32> {
-    None
 }
 
 impl fmt::Display for ServerName {

@@ -50,6 +50,31 @@ pub(crate) fn check_written_path(flag: &str, path: &Path, instead: &str) -> Resu
     }
 }
 
+/// The mode of a regular file that other users can read or write. Elsewhere than on Unix it is unknown.
+#[cfg(unix)]
+pub(crate) fn readable_by_others(file: &Path) -> Option<u32> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let mode = about.permissions().mode() & 0o777;
+    is_open_to_others(mode, about.uid(), about.gid()).then_some(mode)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn readable_by_others(_file: &Path) -> Option<u32> {
+    None
+}
+
+#[cfg(unix)]
+fn is_open_to_others(mode: u32, owner: u32, group: u32) -> bool {
+    // A credential of systemd belongs to the administrator, and an access list names the user of the
+    // service: the bits of the group are then those of that list.
+    let others = match (owner, group) {
+        (0, 0) => 0o037,
+        _ => 0o077,
+    };
+    mode & others != 0
+}
+
 /// SHA-256 in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
@@ -74,6 +99,23 @@ mod tests {
         }
         for path in ["t.json", "/a/b.json", "a:b", "a:/b", "x//y"] {
             assert!(check_path("--store", Path::new(path)).is_ok(), "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_credential_of_systemd_is_for_its_service_alone() {
+        for (mode, owner, group, is_open) in [
+            (0o600, 1_000, 1_000, false),
+            (0o640, 1_000, 1_000, true),
+            (0o604, 1_000, 1_000, true),
+            (0o440, 0, 1_000, true),
+            (0o440, 0, 0, false),
+            (0o460, 0, 0, true),
+            (0o444, 0, 0, true),
+        ] {
+            let found = is_open_to_others(mode, owner, group);
+            assert_eq!(found, is_open, "{mode:o} {owner} {group}");
         }
     }
 }

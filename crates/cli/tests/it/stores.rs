@@ -12,6 +12,11 @@ const KEY: &str = "made-up-key-of-thirty-two-bytes!";
 fn key_file(user: &User, name: &str, key: &str) -> String {
     let file = user.directory.path().join(name);
     std::fs::write(&file, key).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     file.to_str().unwrap().to_owned()
 }
 
@@ -112,6 +117,39 @@ fn a_wrong_key_a_missing_key_and_a_short_one_are_named_and_change_nothing() {
     assert_eq!(std::fs::read(&before[0]).unwrap(), content);
     assert_eq!(with(&["token", "qwen"], &key).code, Some(0));
     assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_other_users_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let store = ["--store", "encrypted", "--key-file", &key];
+    let allow = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&key, mode).unwrap();
+    };
+    for mode in [0o644, 0o620] {
+        allow(mode);
+        for verb in [
+            &["login", "qwen"][..],
+            &["token", "qwen"],
+            &["migrate", "--to", "encrypted", "--key-file", &key],
+        ] {
+            let flags = match verb[0] {
+                "migrate" => &[][..],
+                _ => &store,
+            };
+            let done = user.run(&[verb, flags].concat());
+            done.assert_failed(1, "other users can read the key file");
+            assert!(done.err.contains("chmod 600"), "{done:?}");
+        }
+    }
+    assert_eq!(user.kit.qwen().counters().device_requests, 0);
+    assert!(!home(&user).join("encrypted").exists());
+    allow(0o400);
+    user.sign_in(&[&["qwen"][..], &store].concat());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Failure;
 use crate::session::store_name::KeySource;
+use crate::system::files::readable_by_others;
 use crate::ui::streams::say;
 use crate::ui::tty::HiddenInput;
 
@@ -18,6 +19,18 @@ const LONGEST: u64 = 64 * 1024;
 /// The key; `None` if it is a passphrase.
 pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     if let Some(file) = &source.file {
+        if let Some(mode) = readable_by_others(file) {
+            return Err(Failure::Config {
+                message: format!(
+                    "other users can read the key file {} (mode {mode:o})",
+                    file.display()
+                ),
+                advice:
+                    "make it yours alone (`chmod 600 FILE`), and replace the key if another user \
+                         may have read it"
+                        .into(),
+            });
+        }
         let key = files::read_or_pipe(file, LONGEST).map_err(|error| Failure::Config {
             message: format!("cannot read the key file {}: {error}", file.display()),
             advice: "name the file that the sessions were encrypted with".into(),
