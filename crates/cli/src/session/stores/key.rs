@@ -35,9 +35,18 @@ pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Fai
             message: format!("cannot read the key file {}: {error}", file.display()),
             advice: "name the file that the sessions were encrypted with".into(),
         })?;
-        return Ok(Some(key));
+        return Ok(Some(trimmed(key)));
     }
-    source.command.as_deref().map(printed_by).transpose()
+    let printed = source.command.as_deref().map(printed_by).transpose()?;
+    Ok(printed.map(trimmed))
+}
+
+/// The key without line ends after it, so that every store has the same key from an editor's file.
+fn trimmed(mut key: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    while matches!(key.last(), Some(b'\n' | b'\r')) {
+        key.pop();
+    }
+    key
 }
 
 /// What a command of the user's prints, such as `systemd-creds decrypt FILE -`.
@@ -115,4 +124,36 @@ fn line() -> Result<Zeroizing<Vec<u8>>, Failure> {
     Err(Failure::Usage(
         "no passphrase was entered; nothing was changed".into(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_after_a_key_do_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("key");
+        for (content, key) in [
+            ("made-up-key", "made-up-key"),
+            ("made-up-key\n", "made-up-key"),
+            ("made-up-key\r\n\n", "made-up-key"),
+            ("\nmade-up\nkey \n", "\nmade-up\nkey "),
+        ] {
+            files::replace(&file, content.as_bytes()).unwrap();
+            let by_file = KeySource {
+                file: Some(file.clone()),
+                command: None,
+            };
+            assert_eq!(read(&by_file).unwrap().unwrap().as_slice(), key.as_bytes());
+        }
+        let by_command = KeySource {
+            file: None,
+            command: Some("echo made-up-key".to_owned()),
+        };
+        assert_eq!(
+            read(&by_command).unwrap().unwrap().as_slice(),
+            b"made-up-key"
+        );
+    }
 }
