@@ -15,7 +15,7 @@ use crate::row::{Sealed, Stored};
 
 /// A commit waits for the disk, and for a synchronous standby if there is one, whatever the role or
 /// the database is set to. A setting of the statement passes any pooler.
-const DURABLE: &str = "WITH durable AS MATERIALIZED (SELECT set_config('synchronous_commit', \
+pub(crate) const DURABLE: &str = "WITH durable AS MATERIALIZED (SELECT set_config('synchronous_commit', \
      CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' \
      ELSE 'on' END, true) AS setting)";
 

@@ -11,6 +11,7 @@ use crate::row::{Sealed, Stored};
 use crate::runtime;
 use crate::schema;
 use crate::shared::Shared;
+use crate::statements::DURABLE;
 use crate::store::PostgresStore;
 
 /// How many sessions are read at once.
@@ -273,8 +274,9 @@ async fn reencrypt_one(shared: &Shared, key: &SessionKey, row: &Row) -> Result<b
     };
     let sealed = Sealed::of(&session, shared.encryption.as_ref(), &shared.tenant, key)?;
     let sql = format!(
-        "UPDATE {}.sessions SET sealed = $4, key_id = $5 \
-         WHERE tenant = $1 AND provider = $2 AND account = $3 AND revision = $6 AND sealed = $7 \
+        "{DURABLE} UPDATE {}.sessions SET sealed = $4, key_id = $5 FROM durable \
+         WHERE durable.setting IS NOT NULL AND tenant = $1 AND provider = $2 AND account = $3 \
+         AND revision = $6 AND sealed = $7 \
          AND (lease_until IS NULL OR lease_until <= now()) RETURNING 1",
         shared.schema
     );

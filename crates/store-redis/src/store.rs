@@ -175,6 +175,11 @@ impl Inner {
                 Some(turn.map_err(|_elapsed| busy(Duration::ZERO).with_session(session))?)
             }
         };
+        // A sign-out asks the provider before it removes the session.
+        let length = match way {
+            Way::Seize => self.lease,
+            _ => self.first_lease,
+        };
         let (mut hold, mut pauses) = (Hold::new(self, &name)?, Pauses::default());
         let seized = match way {
             Way::Seize => Some(random::id()?),
@@ -183,8 +188,8 @@ impl Inner {
         let mut known: Option<String> = None;
         loop {
             let call = match &seized {
-                Some(revision) => scripts::seize(&name, hold.holder(), self.first_lease, revision),
-                None => scripts::take(&name, hold.holder(), self.first_lease, known.as_deref()),
+                Some(revision) => scripts::seize(&name, hold.holder(), length, revision),
+                None => scripts::take(&name, hold.holder(), length, known.as_deref()),
             };
             let request = LeaseRequest::now();
             hold.asks();
@@ -203,7 +208,7 @@ impl Inner {
                     return Ok(None);
                 }
                 Outcome::Taken => {
-                    let lease = request.granted(self.first_lease);
+                    let lease = request.granted(length);
                     return Ok(Some(RedisGuard::new(hold, session, reply, lease)));
                 }
                 Outcome::Changed => {

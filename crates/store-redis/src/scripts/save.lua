@@ -8,7 +8,9 @@ local is_mine = holder == ARGV[1] and fence == tonumber(ARGV[2])
 local is_known = not data or next ~= '' or revision == ARGV[3]
 -- A successor fits if no other one is stored. A row that is gone was lost, for a sign-out leaves one.
 local fits = data and next ~= '' and (revision == ARGV[3] or not row[1])
-if not (is_mine and left > 0 and is_known) and not fits then return reply('lost') end
+-- A sign-out may take longer than the lease, and nothing is lost if no other holder came.
+local may = is_mine and is_known and (left > 0 or not data)
+if not may and not fits then return reply('lost') end
 if data then
   redis.call('HSET', KEYS[1], 'format', FORMAT, 'data', data, 'key', ARGV[7])
 else

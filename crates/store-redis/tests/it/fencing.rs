@@ -149,3 +149,42 @@ async fn a_lease_lasts_by_the_clock_of_the_server_and_no_longer_than_its_length(
     let next = store.lock(&key()).await.unwrap();
     next.release().await;
 }
+
+#[tokio::test]
+async fn a_sign_out_that_took_longer_than_its_lease_removes_the_session_if_no_other_holder_came() {
+    let Some(server) = shared("a slow sign-out") else {
+        return;
+    };
+    let (store, row) = (hasty(&server.url(), "slow").build().unwrap(), row("slow"));
+    for other_comes in [false, true] {
+        save(&store, &session(1)).await;
+        let mut slow = store.seize(&key()).await.unwrap();
+        server.command(&["HSET", &row, "ends", "1"]);
+        if other_comes {
+            save(&store, &session(2)).await;
+            lost!(slow.remove().await);
+            assert_eq!(stored(&store).await, Some(session(2)));
+        } else {
+            slow.remove().await.unwrap();
+            assert_eq!(stored(&store).await, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_has_the_time_of_a_request() {
+    let Some(server) = shared("the lease of a sign-out") else {
+        return;
+    };
+    let length = std::time::Duration::from_secs(40);
+    let store = hasty(&server.url(), "seized")
+        .lease(length)
+        .build()
+        .unwrap();
+    save(&store, &session(1)).await;
+    let seized = store.seize(&key()).await.unwrap();
+    assert!(seized.lease().unwrap().remaining() > length / 2);
+    seized.release().await;
+    let taken = store.lock(&key()).await.unwrap();
+    assert!(taken.lease().unwrap().remaining() < length / 2);
+}
