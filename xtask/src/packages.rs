@@ -1,6 +1,4 @@
 //! The packages of this workspace, as their manifests have them.
-//!
-//! [`test_all`]: crate::test_all
 
 use serde_json::Value;
 
@@ -35,7 +33,7 @@ pub(crate) fn all() -> Result<Vec<Package>, String> {
     Ok(packages)
 }
 
-/// Builds all tests with all features, and the programs beside them: what [`test_all`] runs.
+/// Builds all tests with all features, and the programs beside them: what `cargo xtask test-all` runs.
 pub(crate) fn build_all() -> Result<(), String> {
     let flags = together(&all()?);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
