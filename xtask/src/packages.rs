@@ -12,6 +12,8 @@ pub(crate) const UMBRELLA: &str = "llm-auth";
 
 pub(crate) struct Package {
     pub(crate) name: String,
+    /// Whether a registry is to have it: examples and checks are not built by themselves elsewhere.
+    pub(crate) is_published: bool,
     features: Vec<String>,
 }
 
@@ -59,6 +61,8 @@ impl Package {
         let features = package["features"].as_object().into_iter().flatten();
         Self {
             name: package["name"].as_str().unwrap_or_default().to_owned(),
+            // An empty list of registries.
+            is_published: package["publish"].is_null(),
             features: features.map(|(name, _)| name.clone()).collect(),
         }
     }
@@ -98,6 +102,7 @@ mod tests {
     fn the_umbrella_is_tried_with_each_provider_and_the_others_with_what_docs_rs_shows() {
         let package = |name: &str, features: &[&str]| Package {
             name: name.into(),
+            is_published: true,
             features: features.iter().map(|name| (*name).into()).collect(),
         };
         let umbrella = package(

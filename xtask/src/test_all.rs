@@ -4,7 +4,7 @@ use crate::packages::{self, Package};
 use crate::run::cargo;
 use crate::{deny, features, model, publish, tidy, tools, wrappers};
 
-/// Each library and program is linted alone: a run over the workspace unifies features and hides one
+/// Each library and program that is published is linted alone: a run over the workspace unifies features and hides one
 /// that is missing. All tests are linted, built and run together, so that what they depend on is built
 /// once. The feature `aws-lc-rs` is not built: that takes minutes, and no code
 /// depends on it but the choice of the back end; [`crate::features`] looks at what it brings.
@@ -14,7 +14,8 @@ pub(crate) fn run() -> Result<(), String> {
     let together = packages::together(&packages);
     let together = together.each_ref().map(String::as_str);
     lint(&[&together[..], &["--all-targets"]].concat())?;
-    for package in &packages {
+    let published = || packages.iter().filter(|package| package.is_published);
+    for package in published() {
         // What builds without a back end is seen by the documentation below.
         for features in package.sets() {
             lint(&["-p", &package.name, "--features", &features])?;
@@ -32,7 +33,7 @@ pub(crate) fn run() -> Result<(), String> {
     wrappers::run(&[])?;
     tools::quick()?;
     model::run()?;
-    documentation(&packages)?;
+    documentation(published())?;
     features::run(&packages)?;
     publish::run()?;
     deny::run()
@@ -45,15 +46,15 @@ fn test_threads() -> String {
 }
 
 /// A link that only one set of features can follow breaks the page that docs.rs makes of another.
-fn documentation(packages: &[Package]) -> Result<(), String> {
+fn documentation<'a>(packages: impl Iterator<Item = &'a Package> + Clone) -> Result<(), String> {
     let doc = |flags: &[&str]| {
         let line = [&["doc", "--no-deps"], flags].concat();
         cargo(&line, &[("RUSTDOCFLAGS", "-D warnings")])
     };
+    let without = packages.clone().filter(|package| package.has_back_ends());
+    let without: Vec<_> = without.flat_map(|package| ["-p", &package.name]).collect();
+    doc(&[&["--no-default-features"], &without[..]].concat())?;
     for package in packages {
-        if package.has_back_ends() {
-            doc(&["-p", &package.name, "--no-default-features"])?;
-        }
         doc(&["-p", &package.name])?;
         for features in package.extremes().iter().filter(|set| !set.is_empty()) {
             doc(&["-p", &package.name, "--features", features])?;

@@ -201,10 +201,14 @@ async fn a_removal_after_a_killed_sign_in_leaves_no_entry() {
 /// For the keyring, a removal that fails is as one that a kill ends.
 #[tokio::test]
 async fn a_removal_that_ends_between_two_entries_is_finished_by_the_next_holder() {
-    for removals in 0..4 {
+    for removals in 0.. {
         let place = place();
         save(&place.store, &place.key, &long(1)).await.unwrap();
-        assert!(place.fake.entries().len() > 4);
+        let entries = place.fake.entries().len();
+        assert!(entries > 2);
+        if removals == entries {
+            break;
+        }
         place.fake.keep_after(removals);
         let mut guard = place.store.lock(&place.key).await.unwrap();
         let error = guard.remove().await.unwrap_err();

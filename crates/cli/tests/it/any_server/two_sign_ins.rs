@@ -314,7 +314,10 @@ fn a_command_that_waits_for_the_lock_of_a_session_ends_at_a_signal_and_does_noth
         let stored = user.stored(NAME);
         let file = user.file(NAME, "default");
         let lock = file.with_extension("json.lock");
+        // `exec` resumes this process before it closes what a child must not have.
         let other = std::fs::File::create(&lock).unwrap();
+        let other = rustix::io::fcntl_dupfd_cloexec(other, NOT_OF_THE_CHILD).unwrap();
+        let other = std::fs::File::from(other);
         other.lock().unwrap();
         let mut child = user.start(words);
         wait_until_open(&child, &lock);
@@ -327,14 +330,25 @@ fn a_command_that_waits_for_the_lock_of_a_session_ends_at_a_signal_and_does_noth
     }
 }
 
+/// Descriptors from this number on are of the test alone.
+#[cfg(unix)]
+const NOT_OF_THE_CHILD: i32 = 900;
+
 /// Waits until the process has this file open.
 #[cfg(unix)]
 fn wait_until_open(child: &std::process::Child, file: &std::path::Path) {
     let descriptors = format!("/proc/{}/fd", child.id());
     loop {
         let open = std::fs::read_dir(&descriptors).into_iter().flatten();
-        let mut open = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-        if open.any(|open| open == file) {
+        let mut open = open.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_own = |descriptor: &std::path::Path| {
+            let name = descriptor.file_name().and_then(std::ffi::OsStr::to_str);
+            let number = name.and_then(|name| name.parse().ok());
+            number.is_some_and(|number: i32| number < NOT_OF_THE_CHILD)
+        };
+        if open
+            .any(|open| is_own(&open) && std::fs::read_link(&open).is_ok_and(|open| open == file))
+        {
             return;
         }
         std::thread::yield_now();
