@@ -1,16 +1,21 @@
 //! One session under its lease.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
 use llm_auth_core::{OAuthToken, Result, SessionKey};
 use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep};
 
 use crate::random;
 use crate::row;
 use crate::scripts::{self, Call, Claim, Next, Outcome, Reply};
 use crate::store::Inner;
+
+/// Between two tries to release a lease.
+const RELEASE_PAUSE: Duration = Duration::from_millis(500);
 
 /// A lease that may be held, and is released when this is dropped.
 #[derive(Debug)]
@@ -61,7 +66,8 @@ impl Hold {
 
     pub(crate) async fn release(mut self) {
         self.may_hold = false;
-        release(&self.store, &self.name, &self.holder).await;
+        let (name, holder) = (self.name.clone(), self.holder.clone());
+        release(Arc::clone(&self.store), name, holder).await;
     }
 }
 
@@ -74,15 +80,28 @@ impl Drop for Hold {
         if let Ok(runtime) = Handle::try_current() {
             let (store, name) = (Arc::clone(&self.store), self.name.clone());
             let holder = self.holder.clone();
-            runtime.spawn(async move { release(&store, &name, &holder).await });
+            runtime.spawn(release(store, name, holder));
         }
     }
 }
 
-async fn release(store: &Inner, name: &str, holder: &str) {
-    if let Err(error) = store.call(name, &scripts::release(name, holder)).await {
-        tracing::debug!(%error, "a lease is not released, and ends by itself");
-    }
+/// If the server is away just now, it is tried again in the background until the lease has ended: no
+/// other caller waits for the lease longer than for the server.
+async fn release(store: Arc<Inner>, name: String, holder: String) {
+    let call = scripts::release(&name, &holder);
+    let Err(error) = store.call(&name, &call).await else {
+        return;
+    };
+    tracing::debug!(%error, "a lease could not be released");
+    let failed = Instant::now();
+    drop(tokio::spawn(async move {
+        while failed.elapsed() < store.lease {
+            sleep(RELEASE_PAUSE).await;
+            if store.call(&name, &call).await.is_ok() {
+                break;
+            }
+        }
+    }));
 }
 
 impl RedisGuard {

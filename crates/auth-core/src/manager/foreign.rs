@@ -280,6 +280,11 @@ impl Guard<'_> {
         self.inner.lease().is_some()
     }
 
+    /// How long the lease lasts; `None` if the lock ends with its holder.
+    pub(super) fn lease_left(&self) -> Option<Duration> {
+        self.inner.lease().map(|lease| lease.remaining())
+    }
+
     /// [`StoreGuard::remove`].
     pub(super) async fn remove(&mut self) -> Result<()> {
         let inner = &mut self.inner;

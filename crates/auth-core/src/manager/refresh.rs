@@ -27,6 +27,9 @@ const SAVE_PAUSES: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 
+/// The pause between later tries, while a lease lasts.
+const LEASE_PAUSE: Duration = Duration::from_millis(500);
+
 /// How often a waiting caller looks at a session that others change before it only waits.
 const MOST_CHANGES: usize = 3;
 
@@ -301,15 +304,22 @@ impl<'a> Refresh<'a> {
 
 /// Saves as the last thing under this lock, with retries: the old refresh token is spent, and on
 /// Windows a virus scanner may hold the file for a moment.
+///
+/// A store that grants leases may be away for longer. Other hosts wait for this lease, and the next
+/// holder would send the spent token: as long as the lease lasts, nothing is lost by trying.
 pub(super) async fn finish_with_retries(guard: &mut Guard<'_>, session: &OAuthToken) -> Result<()> {
-    let mut saved = guard.finish(session).await;
-    for pause in SAVE_PAUSES {
+    let mut pauses = SAVE_PAUSES.into_iter();
+    loop {
+        let saved = guard.finish(session).await;
         match &saved {
             Err(error) if error.kind() != ErrorKind::LeaseLost => {}
-            _ => break,
+            _ => return saved,
         }
-        sleep(pause).await;
-        saved = guard.finish(session).await;
+        let left = guard.lease_left();
+        let pause = pauses.next().or(left.map(|left| left.min(LEASE_PAUSE)));
+        match pause.filter(|pause| !pause.is_zero()) {
+            Some(pause) => sleep(pause).await,
+            None => return saved,
+        }
     }
-    saved
 }

@@ -61,6 +61,34 @@ async fn a_response_that_comes_after_the_lease_is_stored_if_no_other_host_was_fa
 }
 
 #[tokio::test]
+async fn a_holder_with_a_response_keeps_its_lease_for_as_long_as_the_store_is_away() {
+    let provider = FakeProvider::default();
+    let host = Host::holding(expired_session("a1", "r1"));
+    let manager = manager(&provider, &host);
+    // More than a file that is locked for a moment would take.
+    host.fail_saves(6);
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    let stored = host.row().session.unwrap();
+    assert_eq!(stored.refresh.as_ref().unwrap().expose(), "r2");
+    // The next holder would have sent the spent token.
+    assert_eq!((provider.refreshes(), host.takes()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_holder_whose_store_stays_away_gives_up_with_its_lease() {
+    let provider = FakeProvider::default();
+    let host = Host::holding(expired_session("a1", "r1"));
+    let manager = manager(&provider, &host);
+    host.grant(Duration::from_secs(1));
+    host.fail_saves(7);
+    let error = manager.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    manager.wait_idle().await;
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    assert_eq!(provider.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn a_holder_that_was_overtaken_uses_the_session_of_the_other_host() {
     let provider = FakeProvider::default();
     let host = Host::holding(expired_session("a1", "r1"));

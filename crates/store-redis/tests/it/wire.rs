@@ -1,10 +1,13 @@
 //! What goes over the wire.
 
+use std::time::Duration;
+
+use llm_auth_core::TokenStore as _;
 use llm_auth_store_redis::RedisStore;
 
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, Side};
 use crate::support::vendor::{expired, kit, manager};
-use crate::support::{hasty, shared};
+use crate::support::{hasty, key, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_is_three_round_trips_after_the_read_and_an_adopter_only_reads() {
@@ -30,6 +33,28 @@ async fn a_refresh_is_three_round_trips_after_the_read_and_an_adopter_only_reads
     let adopter = crate::support::vendor::manager(kit.base_url(), store);
     assert_eq!(adopter.token().await.unwrap().access, token.access);
     assert_eq!(proxy.commands(), ["HMGET"]);
+}
+
+#[tokio::test]
+async fn a_lease_whose_release_does_not_arrive_is_released_once_the_server_is_back() {
+    let Some(server) = shared("a late release") else {
+        return;
+    };
+    let proxy = Proxy::start(server.port).await;
+    for drops_it in [false, true] {
+        let store = hasty(&proxy.url(), "released").lease(Duration::from_secs(60));
+        let guard = store.build().unwrap().lock(&key()).await.unwrap();
+        // It is tried twice at once.
+        proxy.strike(|_, number, side| number < 2 && side == Side::Before);
+        match drops_it {
+            false => guard.release().await,
+            true => drop(guard),
+        }
+        let other = hasty(&server.url(), "released").lock_wait(Duration::from_secs(9));
+        let next = other.build().unwrap().lock(&key()).await.unwrap();
+        assert!(proxy.commands().len() > 2);
+        next.release().await;
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ pub struct LeaseStore {
     /// What a holder may do with its lease, by its own clock.
     granted: Mutex<Duration>,
     refuse_extend: Mutex<bool>,
+    /// How many more saves fail.
+    failing: Mutex<u32>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Host {
             }),
             granted: Mutex::new(Duration::from_secs(30)),
             refuse_extend: Mutex::new(false),
+            failing: Mutex::new(0),
         }))
     }
 
@@ -80,6 +83,11 @@ impl Host {
 
     pub fn refuse_extend(&self) {
         *self.0.refuse_extend.lock().unwrap() = true;
+    }
+
+    /// The store is away for so many saves.
+    pub fn fail_saves(&self, count: u32) {
+        *self.0.failing.lock().unwrap() = count;
     }
 
     fn take(&self, by_force: bool) -> Option<Box<dyn StoreGuard>> {
@@ -216,6 +224,11 @@ impl StoreGuard for LeaseGuard {
     }
 
     async fn finish(&mut self, token: &OAuthToken) -> Result<()> {
+        let left = self.store.failing.lock().unwrap().checked_sub(1);
+        if let Some(left) = left {
+            *self.store.failing.lock().unwrap() = left;
+            return Err(Error::new(ErrorKind::Store, "no connection"));
+        }
         self.set(token, true)
     }
 
