@@ -127,7 +127,8 @@ impl World {
             Some(excuse) => Ok(Some(excuse)),
             None => Err(Finding::lost(format!(
                 "session {session} is over at the vendor without an excuse; its hosts printed \
-                 {printed:?}"
+                 {printed:?}{}",
+                self.ledger.lock().unwrap().story(&refresh)
             ))),
         }
     }

@@ -34,6 +34,7 @@ pub(crate) enum Reply {
 struct Sent {
     by: HostLife,
     token: String,
+    at: Instant,
     reply: Option<(Reply, Instant)>,
     is_delivered: bool,
 }
@@ -82,10 +83,11 @@ impl Ledger {
         self.pairs.push(pair);
     }
 
-    pub(crate) fn sent(&mut self, by: HostLife, token: String, _at: Instant) -> usize {
+    pub(crate) fn sent(&mut self, by: HostLife, token: String, at: Instant) -> usize {
         self.sent.push(Sent {
             by,
             token,
+            at,
             reply: None,
             is_delivered: false,
         });
@@ -153,6 +155,56 @@ impl Ledger {
             let is_reused = reused.contains(&token);
             is_reused.then(|| self.excuse(token)).flatten()
         })
+    }
+
+    /// What was sent for a session whose refresh token is this one, and what was done to hosts, in
+    /// seconds before now.
+    pub(crate) fn story(&self, refresh: &str) -> String {
+        let mut chain = vec![refresh];
+        while let Some(before) = self.sent.iter().find_map(|sent| match &sent.reply {
+            Some((Reply::Rotated(pair), _)) if Some(&&*pair.refresh) == chain.last() => {
+                Some(&*sent.token)
+            }
+            _ => None,
+        }) {
+            chain.push(before);
+        }
+        let ago = |at: &Instant| -at.elapsed().as_secs_f32();
+        let mut lines = Vec::new();
+        for sent in self
+            .sent
+            .iter()
+            .filter(|sent| chain.contains(&&*sent.token))
+        {
+            let generation = self.generation(&sent.token);
+            let reply = match &sent.reply {
+                Some((Reply::Rotated(_), at)) => format!("rotated at {:.3}", ago(at)),
+                Some((Reply::Rejected, at)) => format!("rejected at {:.3}", ago(at)),
+                None => "without a reply".into(),
+            };
+            lines.push((
+                ago(&sent.at),
+                format!(
+                    "host {}.{} sent generation {generation:?}: {reply}, delivered: {}",
+                    sent.by.host, sent.by.life, sent.is_delivered
+                ),
+            ));
+        }
+        for harm in &self.harms {
+            let until = ago(&harm.until);
+            lines.push((
+                ago(&harm.from),
+                format!(
+                    "host {}.{}: {:?} until {until:.3}",
+                    harm.to.host, harm.to.life, harm.kind
+                ),
+            ));
+        }
+        lines.sort_by(|one, other| one.0.total_cmp(&other.0));
+        lines
+            .iter()
+            .map(|(at, line)| format!("\n    {at:.3} {line}"))
+            .collect()
     }
 
     /// Why a refresh token could come twice.
