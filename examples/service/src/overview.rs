@@ -14,8 +14,8 @@ pub(crate) async fn overview(
     State(app): State<App>,
     browser: Browser,
 ) -> Result<Response, Problem> {
-    let accounts = match app.database.user(browser.id()).await? {
-        Some(user) => app.database.accounts(&user).await?,
+    let accounts = match browser.user() {
+        Some(user) => app.database.accounts(user).await?,
         None => Vec::new(),
     };
     let mut sessions = Vec::with_capacity(accounts.len());
@@ -58,7 +58,7 @@ pub(crate) async fn sign_out(
     if !browser.sent(&form.csrf) {
         return Err(Problem::FORM);
     }
-    if !app.database.owns(browser.id(), &form.account).await? {
+    if !browser.owns(&app, &form.account).await? {
         return Err(Problem::SESSION);
     }
     app.clients.forget(&form.account);

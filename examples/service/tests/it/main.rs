@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod cookies;
 mod fleet;
 mod instance;
 mod manifests;
