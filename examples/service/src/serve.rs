@@ -12,11 +12,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-/// At once; more wait in the queue of the listener.
-const CONNECTIONS: usize = 4096;
-
-/// For the head of a request, also on a connection that is kept alive.
-const HEAD: Duration = Duration::from_secs(20);
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at once; more wait in the queue of the listener.
+    pub(crate) clients: usize,
+    /// For the head of a request, also on a connection that is kept alive.
+    pub(crate) head: Duration,
+}
 
 /// Serves until `end` is true, and then finishes the requests in progress, for at most `limit`.
 pub(crate) async fn serve(
@@ -24,11 +26,14 @@ pub(crate) async fn serve(
     router: Router,
     mut end: watch::Receiver<bool>,
     limit: Duration,
+    bounds: Bounds,
 ) {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(bounds.clients));
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head);
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;

@@ -14,5 +14,6 @@ mod instance;
 mod manifests;
 mod postgres;
 mod sign_in;
+mod slow;
 mod support;
 mod world;

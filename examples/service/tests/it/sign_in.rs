@@ -4,6 +4,7 @@ use rustix::process::Signal;
 
 use crate::client::Browser;
 use crate::cookies;
+use crate::slow;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,6 +24,7 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     cookies::a_sign_in_goes_on_under_the_next_cookie(&world).await;
     cookies::a_cookie_ends_while_its_sign_in_is_in_progress(&world).await;
     cookies::the_time_of_a_browser_is_over(&world).await;
+    slow::clients_keep_no_place_and_lose_no_sign_in(&world).await;
     health_and_metrics_are_on_their_own_listener(&world).await;
 
     let tokens = world.tokens();
