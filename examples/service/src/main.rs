@@ -29,6 +29,9 @@ use crate::config::{Config, Failure};
 /// What the end of the streams leaves for refreshes.
 const FOR_REFRESHES: Duration = Duration::from_secs(5);
 
+/// Between two passes over the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -47,6 +50,7 @@ async fn run() -> Result<(), Failure> {
     // The clients of the model API use it; a second call would change nothing.
     drop(rustls::crypto::ring::default_provider().install_default());
     let metrics = admin::install()?;
+    tokio::spawn(admin::keep_up(metrics.clone(), UPKEEP));
     let config = Config::from_env()?;
     let (drain, limit) = (config.drain, config.shutdown);
     let bounds = serve::Bounds {
