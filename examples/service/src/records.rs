@@ -11,6 +11,9 @@ use crate::database::{Database, Value};
 /// How long a browser stays signed in to this service without a sign-in.
 const BROWSER_LIFETIME: f64 = 30.0 * 86_400.0;
 
+/// Between two polls, whatever the server asks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// A sign-in that has begun: its row, its browser, and what is kept of it.
 pub(crate) struct Begun<'a> {
     pub(crate) id: &'a [u8],
@@ -152,16 +155,28 @@ impl Database {
         Ok(())
     }
 
-    /// The server wants fewer polls.
+    /// The server wants fewer polls from now on: RFC 8628 section 3.5.
     pub(crate) async fn slow_down(
         &self,
         id: &[u8],
-        pause: Option<Duration>,
+        named: Option<Duration>,
     ) -> Result<(), Failure> {
-        let named = pause.map(|pause| pause.as_secs_f64());
-        let sql = "UPDATE service.sign_ins SET pause = coalesce($2, pause + 5),
-            poll_at = now() + make_interval(secs => coalesce($2, pause + 5)) WHERE id = $1";
+        let named = named.map(|pause| pause.min(LONGEST_PAUSE).as_secs_f64());
+        // It ignores NULL.
+        let sql = "UPDATE service.sign_ins SET pause = greatest($2, pause + 5),
+            poll_at = now() + make_interval(secs => greatest($2, pause + 5)) WHERE id = $1";
         let values = [bytes(&id), (&named, Type::FLOAT8)];
+        self.query(sql, &values).await?;
+        Ok(())
+    }
+
+    /// A poll has failed: the next one takes twice the pause, and as long as the server asks.
+    pub(crate) async fn back_off(&self, id: &[u8], asked: Option<Duration>) -> Result<(), Failure> {
+        let asked = asked.map(|wait| wait.min(LONGEST_PAUSE).as_secs_f64());
+        let longest = LONGEST_PAUSE.as_secs_f64();
+        let sql = "UPDATE service.sign_ins SET poll_at = now()
+            + make_interval(secs => greatest($2, pause, least(pause * 2, $3))) WHERE id = $1";
+        let values = [bytes(&id), (&asked, Type::FLOAT8), seconds(&longest)];
         self.query(sql, &values).await?;
         Ok(())
     }

@@ -7,8 +7,8 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use llm_auth_core::Secret;
 use llm_auth_core::provider::{DeviceAuthorization, Pkce, Poll};
+use llm_auth_core::{Error, ErrorKind, Secret};
 use serde::{Deserialize, Serialize};
 
 use super::{Begin, end, row};
@@ -113,17 +113,33 @@ pub(crate) async fn page(
             Ok(pages::device(&app, &browser, &device))
         }
         Ok(_) => Ok(pages::device(&app, &browser, &device)),
-        // The next poll may succeed.
-        Err(error) if error.is_transient() => {
+        // The next poll may succeed, unless the response had the tokens: they come once.
+        Err(error) if error.is_transient() && !may_be_spent(&error) => {
             tracing::warn!(%error, "a poll has failed");
+            database.back_off(&row, error.retry_after()).await?;
             Ok(pages::device(&app, &browser, &device))
         }
         Err(error) => {
             database.end(&row).await?;
+            if error.is_transient() {
+                tracing::warn!(%error, "a sign-in is over");
+                return Err(SPENT);
+            }
             Err(error.into())
         }
     }
 }
+
+/// Some servers send a refusal for a while with a 2xx status; another such response that cannot be
+/// read may have been the one with the tokens.
+fn may_be_spent(error: &Error) -> bool {
+    error.followed_success() && error.kind() != ErrorKind::RateLimited
+}
+
+const SPENT: Problem = Problem::new(
+    StatusCode::BAD_GATEWAY,
+    "The vendor's response cannot be read. Start a new sign-in.",
+);
 
 /// A page whose address is not one of a sign-in.
 pub(crate) const UNKNOWN: Problem = Problem::new(StatusCode::NOT_FOUND, "There is no such page.");

@@ -16,4 +16,5 @@ mod postgres;
 mod sign_in;
 mod slow;
 mod support;
+mod trouble;
 mod world;

@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::client::Browser;
 use crate::cookies;
 use crate::slow;
+use crate::trouble;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,6 +25,10 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     cookies::a_sign_in_goes_on_under_the_next_cookie(&world).await;
     cookies::a_cookie_ends_while_its_sign_in_is_in_progress(&world).await;
     cookies::the_time_of_a_browser_is_over(&world).await;
+    trouble::an_unreadable_session_hides_no_other_and_can_be_removed(&world).await;
+    trouble::a_session_that_the_vendor_has_ended_is_not_shown_as_signed_in(&world).await;
+    trouble::a_sign_out_that_the_vendor_does_not_confirm_is_named(&world).await;
+    trouble::polls_go_at_the_vendors_pace(&world).await;
     slow::clients_keep_no_place_and_lose_no_sign_in(&world).await;
     health_and_metrics_are_on_their_own_listener(&world).await;
 

@@ -32,7 +32,7 @@ async fn a_request_that_does_not_end_is_over(narrow: &Instance) {
         let mut response = String::new();
         let ended = client.read_to_string(&mut response);
         let ended = timeout(Duration::from_secs(90), ended).await;
-        ended.expect("the connection ends").unwrap();
+        assert!(matches!(ended, Ok(Ok(_))), "{ended:?}");
         assert!(response.starts_with(status), "{response}");
         assert!(status.is_empty() == response.is_empty(), "{response}");
     }
