@@ -7,6 +7,7 @@
     reason = "tests; one that is skipped prints its name"
 )]
 
+mod ahead;
 mod client;
 mod cookies;
 mod fleet;

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::ahead;
 use crate::client::Browser;
 use crate::cookies;
 use crate::slow;
@@ -30,6 +31,7 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     trouble::a_sign_out_that_the_vendor_does_not_confirm_is_named(&world).await;
     trouble::polls_go_at_the_vendors_pace(&world).await;
     slow::clients_keep_no_place_and_lose_no_sign_in(&world).await;
+    let refreshes = ahead::both_instances_refresh_in_time_and_once(&world).await;
     health_and_metrics_are_on_their_own_listener(&world).await;
 
     let tokens = world.tokens();
@@ -43,6 +45,8 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     for token in tokens {
         assert!(!seen.contains(&token), "{seen}");
     }
+    // And one for the stream, whose token the vendor had expired.
+    assert_eq!(world.kit.standard().counters().refreshes, refreshes + 1);
     assert_eq!(world.kit.standard().violations(), Vec::<String>::new());
 }
 
