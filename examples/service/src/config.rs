@@ -29,7 +29,7 @@ pub(crate) struct Config {
     pub(crate) max_connections: usize,
     /// At once, and as many requests.
     pub(crate) max_clients: usize,
-    /// For the head of a request, and for its body.
+    /// For the head of a request, for its body, and for a pause of a client that reads a response.
     pub(crate) reading: Duration,
     /// From SIGTERM to the end of the listener, while load balancers still send requests here.
     pub(crate) drain: Duration,

@@ -56,6 +56,7 @@ async fn run() -> Result<(), Failure> {
     let bounds = serve::Bounds {
         clients: config.max_clients,
         head: config.reading,
+        unread: config.reading,
     };
     let pages = TcpListener::bind(config.listen).await?;
     let admin = TcpListener::bind(config.admin_listen).await?;

@@ -11,6 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
@@ -18,6 +19,8 @@ pub(crate) struct Bounds {
     pub(crate) clients: usize,
     /// For the head of a request, also on a connection that is kept alive.
     pub(crate) head: Duration,
+    /// For a client that reads nothing of its response.
+    pub(crate) unread: Duration,
 }
 
 /// Serves until `end` is true, and then finishes the requests in progress, for at most `limit`.
@@ -53,7 +56,10 @@ pub(crate) async fn serve(
             }
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = server.serve_connection(TokioIo::new(stream), service);
+        // A response that the client does not read would keep its place, and a stream of the vendor.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(bounds.unread));
+        let connection = server.serve_connection(TokioIo::new(Box::pin(stream)), service);
         let watched = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {

@@ -18,6 +18,7 @@ pub(crate) async fn clients_keep_no_place_and_lose_no_sign_in(world: &World) {
     let mut narrow = Instance::start_with(world.files(), &variables);
     ready(&narrow).await;
     a_request_that_does_not_end_is_over(&narrow).await;
+    a_response_that_is_not_read_is_over(world, &narrow).await;
     work_without_a_client_is_bounded(world, &narrow).await;
     a_sign_in_outlives_its_client_and_the_end(world, &mut narrow).await;
 }
@@ -36,6 +37,32 @@ async fn a_request_that_does_not_end_is_over(narrow: &Instance) {
         assert!(response.starts_with(status), "{response}");
         assert!(status.is_empty() == response.is_empty(), "{response}");
     }
+}
+
+async fn a_response_that_is_not_read_is_over(world: &World, narrow: &Instance) {
+    let [one, other] = &world.instances;
+    let mut browser = Browser::new();
+    browser.sign_in(one, other).await;
+    let page = browser.get(one, "/").await;
+    let account = page.after("data-account=\"").unwrap();
+    let form = format!("csrf={}&account={account}&message=hello", page.csrf());
+    let server = world.kit.standard();
+    let faults = server.counters().faults;
+    server.fault(Operation::Chat, Fault::endless_body());
+    let address = narrow.pages.strip_prefix("http://").unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let text = format!(
+        "POST /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {}\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        browser.cookie.as_deref().unwrap(),
+        form.len(),
+    );
+    client.write_all(text.as_bytes()).await.unwrap();
+    server.wait_for(|counters| counters.faults > faults).await;
+    // It has the only place.
+    let next = timeout(Duration::from_secs(90), browser.get(narrow, "/")).await;
+    assert_eq!(next.ok().map(|page| page.status), Some(200));
+    drop(client);
 }
 
 /// Begins a sign-in whose exchange takes a while, and hangs up once the vendor has the code.
