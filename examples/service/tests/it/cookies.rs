@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llm_auth_testkit::{Fault, Operation};
+use llm_auth_testkit::{Approval, Fault, Operation};
 
 use crate::client::{Browser, Page};
 use crate::world::World;
@@ -91,6 +91,40 @@ pub(crate) async fn a_cookie_ends_while_its_sign_in_is_in_progress(world: &World
     let faults = server.counters().faults;
     server.fault(Operation::Exchange, Fault::delay(Duration::from_secs(1)));
     let waiting = tab.get(other, &slow);
+    let overtaking = async {
+        server.wait_for(|counters| counters.faults > faults).await;
+        assert_eq!(browser.get(one, &quick).await.status, 303);
+        browser.get(one, "/").await
+    };
+    let (page, _) = tokio::join!(waiting, overtaking);
+    assert_eq!((page.status, page.set_cookie.as_deref()), (303, None));
+    assert_eq!(sessions(&browser.get(one, "/").await), 2);
+    assert_eq!(sessions(&tab.get(one, "/").await), 0);
+}
+
+/// The vendor gives the tokens once.
+pub(crate) async fn a_cookie_ends_during_the_last_poll(world: &World) {
+    let [one, other] = &world.instances;
+    let server = world.kit.standard();
+    let mut browser = Browser::new();
+    let quick = browser.begin_code(one).await;
+    let quick = browser.approve(&quick).await;
+    server.set_approval(Approval::Manual);
+    let form = format!("csrf={}", browser.get(one, "/").await.csrf());
+    let begun = browser.post(one, "/sign-in/device", &form).await;
+    assert_eq!(server.approve_all(), 1);
+    server.set_approval(Approval::Auto);
+    let faults = server.counters().faults;
+    let slow = Fault::delay(Duration::from_secs(1)).after();
+    server.fault(Operation::Poll, slow);
+    let mut tab = Browser::like(&browser);
+    let waiting = async {
+        let mut page = tab.get(other, begun.path()).await;
+        while page.status == 200 {
+            page = tab.get(other, begun.path()).await;
+        }
+        page
+    };
     let overtaking = async {
         server.wait_for(|counters| counters.faults > faults).await;
         assert_eq!(browser.get(one, &quick).await.status, 303);

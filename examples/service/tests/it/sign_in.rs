@@ -25,6 +25,7 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     cookies::the_response_to_a_sign_in_never_arrives(&world).await;
     cookies::a_sign_in_goes_on_under_the_next_cookie(&world).await;
     cookies::a_cookie_ends_while_its_sign_in_is_in_progress(&world).await;
+    cookies::a_cookie_ends_during_the_last_poll(&world).await;
     cookies::the_time_of_a_browser_is_over(&world).await;
     trouble::an_unreadable_session_hides_no_other_and_can_be_removed(&world).await;
     trouble::a_session_that_the_vendor_has_ended_is_not_shown_as_signed_in(&world).await;
