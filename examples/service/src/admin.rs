@@ -1,5 +1,7 @@
 //! Health and metrics, on a listener of their own.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,6 +16,16 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     PrometheusBuilder::new()
         .set_buckets(&SECONDS)?
         .install_recorder()
+}
+
+/// Moves what was measured into the buckets. The exporter does so only when it is read, so that
+/// without a reader the memory would grow with each request.
+pub(crate) async fn keep_up(metrics: PrometheusHandle, pause: Duration) {
+    let mut ticks = tokio::time::interval(pause);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
 }
 
 pub(crate) fn router(app: App, metrics: PrometheusHandle) -> Router {
@@ -32,5 +44,43 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     match app.database.is_ready().await {
         true => (StatusCode::OK, "ready\n"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "the database is away\n"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In MiB.
+    fn memory() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let resident = status.split("VmRSS:").nth(1).unwrap();
+        let kib = resident.split_whitespace().next().unwrap();
+        kib.parse::<usize>().unwrap() / 1024
+    }
+
+    #[tokio::test]
+    async fn times_that_no_reader_fetches_take_no_memory() {
+        let recorder = PrometheusBuilder::new().set_buckets(&[1.0]).unwrap();
+        let recorder = recorder.build_recorder();
+        let upkeep = tokio::spawn(keep_up(recorder.handle(), Duration::from_millis(1)));
+        let before = memory();
+        for _ in 0..200 {
+            metrics::with_local_recorder(&recorder, || {
+                let times = metrics::histogram!("made_up_seconds");
+                (0..10_000).for_each(|_| times.record(0.5));
+            });
+            tokio::task::yield_now().await;
+        }
+        let grown = memory().saturating_sub(before);
+        upkeep.abort();
+        assert!(grown < 16, "{grown} MiB");
+        assert!(
+            recorder
+                .handle()
+                .render()
+                .contains("made_up_seconds_count 2000000")
+        );
     }
 }

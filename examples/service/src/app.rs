@@ -12,6 +12,7 @@ use crate::clients::Clients;
 use crate::config::{Config, Failure};
 use crate::database::Database;
 use crate::keys::Keys;
+use crate::work::Work;
 
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) clients: Clients,
     pub(crate) model: String,
     pub(crate) public_url: SecureUrl,
+    pub(crate) work: Work,
     /// Whether load balancers are to send requests elsewhere.
     is_draining: AtomicBool,
 }
@@ -51,6 +53,7 @@ impl App {
             sessions,
             model: config.model,
             public_url: config.public_url,
+            work: Work::new(config.max_clients, config.reading),
             is_draining: AtomicBool::new(false),
         })))
     }
@@ -85,7 +88,7 @@ impl App {
         self.is_draining.load(Ordering::Acquire)
     }
 
-    /// Finishes the refreshes and sign-ins in progress.
+    /// Stores what the refreshes in progress return.
     pub(crate) async fn end(&self, limit: Duration) {
         if let Err(error) = self.sessions.shutdown(limit).await {
             tracing::error!(%error, "not everything is finished");

@@ -18,6 +18,8 @@ pub(crate) struct Browser {
     id: [u8; 32],
     /// The cookie is not set yet.
     is_new: bool,
+    /// Since the first sign-in that has begun here.
+    user: Option<String>,
 }
 
 impl Browser {
@@ -34,11 +36,24 @@ impl Browser {
             secret,
             id,
             is_new: false,
+            user: None,
         }
     }
 
     pub(crate) fn id(&self) -> &[u8] {
         &self.id
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Whether a session is one of this browser's user.
+    pub(crate) async fn owns(&self, app: &App, account: &str) -> Result<bool, Failure> {
+        match &self.user {
+            Some(user) => app.database.owns(user, account).await,
+            None => Ok(false),
+        }
     }
 
     /// For the forms of this browser's pages.
@@ -73,10 +88,12 @@ impl FromRequestParts<App> for Browser {
     type Rejection = crate::pages::Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        match sent_cookie(&parts.headers, app.cookie_name()) {
-            Some(secret) => Ok(Self::of(secret)),
-            None => Ok(Self::new()?),
-        }
+        let Some(secret) = sent_cookie(&parts.headers, app.cookie_name()) else {
+            return Ok(Self::new()?);
+        };
+        let mut browser = Self::of(secret);
+        browser.user = app.database.user(&browser.id).await?;
+        Ok(browser)
     }
 }
 

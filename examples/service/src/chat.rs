@@ -32,7 +32,7 @@ pub(crate) async fn chat(
     if !browser.sent(&form.csrf) {
         return Err(Problem::FORM);
     }
-    if !app.database.owns(browser.id(), &form.account).await? {
+    if !browser.owns(&app, &form.account).await? {
         return Err(Problem::SESSION);
     }
     let manager = app.sessions.get(&app.key(&form.account))?;

@@ -27,6 +27,10 @@ pub(crate) struct Config {
     pub(crate) provider: OAuthConfig,
     pub(crate) model: String,
     pub(crate) max_connections: usize,
+    /// At once, and as many requests.
+    pub(crate) max_clients: usize,
+    /// For the head of a request, for its body, and for a pause of a client that reads a response.
+    pub(crate) reading: Duration,
     /// From SIGTERM to the end of the listener, while load balancers still send requests here.
     pub(crate) drain: Duration,
     /// From there to the end, for streams and refreshes in progress.
@@ -64,6 +68,8 @@ impl Config {
             provider,
             model: required("MODEL")?,
             max_connections: parsed("DATABASE_CONNECTIONS", "16")?,
+            max_clients: parsed("MAX_CLIENTS", "4096")?,
+            reading: Duration::from_secs(parsed("REQUEST_SECONDS", "20")?),
             drain: Duration::from_secs(parsed("DRAIN_SECONDS", "5")?),
             shutdown: Duration::from_secs(parsed("SHUTDOWN_SECONDS", "45")?),
         })

@@ -29,12 +29,14 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS service.browsers (
         id bytea PRIMARY KEY,
         user_id text NOT NULL,
+        number bigint GENERATED ALWAYS AS IDENTITY,
+        is_used boolean NOT NULL,
         expires timestamptz NOT NULL
     );
+    CREATE INDEX IF NOT EXISTS browsers_of_user ON service.browsers (user_id);
     CREATE TABLE IF NOT EXISTS service.sign_ins (
         id bytea PRIMARY KEY,
-        browser bytea NOT NULL REFERENCES service.browsers
-            ON UPDATE CASCADE ON DELETE CASCADE,
+        browser bytea NOT NULL REFERENCES service.browsers ON DELETE CASCADE,
         account text NOT NULL,
         sealed bytea NOT NULL,
         poll_at timestamptz NOT NULL DEFAULT now(),

@@ -14,19 +14,23 @@ mod records;
 mod routes;
 mod serve;
 mod sign_in;
+mod work;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::App;
 use crate::config::{Config, Failure};
 
 /// What the end of the streams leaves for refreshes.
 const FOR_REFRESHES: Duration = Duration::from_secs(5);
+
+/// Between two passes over the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -46,8 +50,14 @@ async fn run() -> Result<(), Failure> {
     // The clients of the model API use it; a second call would change nothing.
     drop(rustls::crypto::ring::default_provider().install_default());
     let metrics = admin::install()?;
+    tokio::spawn(admin::keep_up(metrics.clone(), UPKEEP));
     let config = Config::from_env()?;
     let (drain, limit) = (config.drain, config.shutdown);
+    let bounds = serve::Bounds {
+        clients: config.max_clients,
+        head: config.reading,
+        unread: config.reading,
+    };
     let pages = TcpListener::bind(config.listen).await?;
     let admin = TcpListener::bind(config.admin_listen).await?;
     tracing::info!(pages = %pages.local_addr()?, admin = %admin.local_addr()?, "listening");
@@ -61,9 +71,16 @@ async fn run() -> Result<(), Failure> {
         admin_routes,
         admin_ended,
         Duration::ZERO,
+        bounds,
     ));
     let for_streams = limit.saturating_sub(FOR_REFRESHES);
-    let pages = serve::serve(pages, routes::router(app.clone()), ended, for_streams);
+    let pages = serve::serve(
+        pages,
+        routes::router(app.clone()),
+        ended,
+        for_streams,
+        bounds,
+    );
     let pages = tokio::spawn(pages);
 
     terminated().await?;
@@ -73,6 +90,11 @@ async fn run() -> Result<(), Failure> {
     let begun = Instant::now();
     end.send_replace(true);
     pages.await?;
+    // Sign-ins whose browsers have hung up have had the same time as the streams.
+    let finished = timeout_at(begun + for_streams, app.work.finished()).await;
+    if finished.is_err() {
+        tracing::error!("requests are cut: the time for the end is over");
+    }
     app.end(limit.saturating_sub(begun.elapsed()).max(FOR_REFRESHES))
         .await;
     end_admin.send_replace(true);

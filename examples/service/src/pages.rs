@@ -101,6 +101,14 @@ pub(crate) fn overview(app: &App, browser: &Browser, sessions: &[Listed]) -> Res
     page(app, browser, &content)
 }
 
+pub(crate) fn notice(app: &App, browser: &Browser, text: &str) -> Response {
+    page(
+        app,
+        browser,
+        &html! { p { (text) } p { a href="/" { "Start page" } } },
+    )
+}
+
 /// The page of a device sign-in, which loads itself again until the user has approved it.
 pub(crate) fn device(app: &App, browser: &Browser, device: &DeviceAuthorization) -> Response {
     let pause = device

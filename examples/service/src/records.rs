@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::config::Failure;
@@ -9,6 +10,9 @@ use crate::database::{Database, Value};
 
 /// How long a browser stays signed in to this service without a sign-in.
 const BROWSER_LIFETIME: f64 = 30.0 * 86_400.0;
+
+/// Between two polls, whatever the server asks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A sign-in that has begun: its row, its browser, and what is kept of it.
 pub(crate) struct Begun<'a> {
@@ -19,6 +23,23 @@ pub(crate) struct Begun<'a> {
     pub(crate) lifetime: Duration,
     /// Between the polls of a device sign-in.
     pub(crate) pause: Duration,
+}
+
+/// What a sign-in ends with: for whom, and what was kept of it.
+pub(crate) struct Kept {
+    pub(crate) user: String,
+    pub(crate) account: String,
+    pub(crate) sealed: Vec<u8>,
+}
+
+impl Kept {
+    fn of(row: &Row) -> Self {
+        Self {
+            user: row.get("user_id"),
+            account: row.get("account"),
+            sealed: row.get("sealed"),
+        }
+    }
 }
 
 fn bytes<'a>(value: &'a &[u8]) -> Value<'a> {
@@ -34,21 +55,43 @@ fn seconds(value: &f64) -> Value<'_> {
 }
 
 impl Database {
-    /// The user of a browser, if it has begun a sign-in before.
+    /// The user of a browser, if it has begun a sign-in before. The first request with a cookie ends
+    /// the older ones, whose sign-ins go on under this one: until then it is not certain that the
+    /// browser has got it.
     pub(crate) async fn user(&self, browser: &[u8]) -> Result<Option<String>, Failure> {
-        let sql = "SELECT user_id FROM service.browsers WHERE id = $1 AND expires > now()";
+        let sql = "SELECT user_id, is_used FROM service.browsers WHERE id = $1 AND expires > now()";
         let rows = self.query(sql, &[bytes(&browser)]).await?;
-        Ok(rows.first().map(|row| row.get(0)))
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        if !row.get::<_, bool>("is_used") {
+            let sql = "
+                WITH used AS (
+                    UPDATE service.browsers SET is_used = true WHERE id = $1 AND NOT is_used
+                    RETURNING user_id, number
+                ), older AS (
+                    SELECT id FROM service.browsers JOIN used USING (user_id)
+                    WHERE browsers.number < used.number
+                ), moved AS (
+                    UPDATE service.sign_ins SET browser = $1 WHERE browser IN (SELECT id FROM older)
+                )
+                DELETE FROM service.browsers WHERE id IN (SELECT id FROM older)";
+            self.query(sql, &[bytes(&browser)]).await?;
+        }
+        Ok(Some(row.get("user_id")))
     }
 
-    /// Keeps a sign-in, and the browser if it is new.
-    pub(crate) async fn begin(&self, user: &str, begun: &Begun<'_>) -> Result<(), Failure> {
+    /// Keeps a sign-in, and the browser if it is new. One whose time is over is new again: its next
+    /// user is another one.
+    pub(crate) async fn begin(&self, new_user: &str, begun: &Begun<'_>) -> Result<(), Failure> {
         let sql = "
-            INSERT INTO service.browsers VALUES ($1, $2, now() + make_interval(secs => $3))
-            ON CONFLICT (id) DO UPDATE SET expires = excluded.expires";
+            INSERT INTO service.browsers (id, user_id, is_used, expires)
+            VALUES ($1, $2, true, now() + make_interval(secs => $3))
+            ON CONFLICT (id) DO UPDATE SET expires = excluded.expires, user_id = CASE
+                WHEN browsers.expires > now() THEN browsers.user_id ELSE excluded.user_id END";
         let values = [
             bytes(&begun.browser),
-            text(&user),
+            text(&new_user),
             seconds(&BROWSER_LIFETIME),
         ];
         self.query(sql, &values).await?;
@@ -73,18 +116,15 @@ impl Database {
         Ok(())
     }
 
-    /// Takes a sign-in of this browser, so that nothing can use it a second time: its account, and
-    /// what was kept. Another browser takes nothing.
-    pub(crate) async fn take(
-        &self,
-        id: &[u8],
-        browser: &[u8],
-    ) -> Result<Option<(String, Vec<u8>)>, Failure> {
-        let sql = "DELETE FROM service.sign_ins WHERE id = $1 AND browser = $2 AND expires > now()
-            RETURNING account, sealed";
+    /// Takes a sign-in of this browser, so that nothing can use it a second time. Another browser
+    /// takes nothing.
+    pub(crate) async fn take(&self, id: &[u8], browser: &[u8]) -> Result<Option<Kept>, Failure> {
+        let sql = "DELETE FROM service.sign_ins USING service.browsers
+            WHERE sign_ins.id = $1 AND browser = $2 AND browser = browsers.id
+                AND sign_ins.expires > now() AND browsers.expires > now()
+            RETURNING user_id, account, sealed";
         let values = [bytes(&id), bytes(&browser)];
-        let rows = self.query(sql, &values).await?;
-        Ok(rows.first().map(|row| (row.get(0), row.get(1))))
+        Ok(self.query(sql, &values).await?.first().map(Kept::of))
     }
 
     /// What was kept of a sign-in, and whether it is time for a poll, which is then the caller's: a
@@ -93,55 +133,81 @@ impl Database {
         &self,
         id: &[u8],
         browser: &[u8],
-    ) -> Result<Option<(Vec<u8>, bool)>, Failure> {
+    ) -> Result<Option<(Kept, bool)>, Failure> {
         let sql = "
             WITH due AS (
                 UPDATE service.sign_ins SET poll_at = now() + make_interval(secs => pause)
                 WHERE id = $1 AND browser = $2 AND poll_at <= now() RETURNING id
             )
-            SELECT sealed, EXISTS (SELECT FROM due) FROM service.sign_ins
-            WHERE id = $1 AND browser = $2 AND expires > now()";
+            SELECT user_id, account, sealed, EXISTS (SELECT FROM due) AS is_due
+            FROM service.sign_ins JOIN service.browsers ON browser = browsers.id
+            WHERE sign_ins.id = $1 AND browser = $2
+                AND sign_ins.expires > now() AND browsers.expires > now()";
         let values = [bytes(&id), bytes(&browser)];
         let rows = self.query(sql, &values).await?;
-        Ok(rows.first().map(|row| (row.get(0), row.get(1))))
+        Ok(rows.first().map(|row| (Kept::of(row), row.get("is_due"))))
     }
 
-    /// The server wants fewer polls.
+    /// Ends a device sign-in, whichever cookie its browser has now.
+    pub(crate) async fn end(&self, id: &[u8]) -> Result<(), Failure> {
+        let sql = "DELETE FROM service.sign_ins WHERE id = $1";
+        self.query(sql, &[bytes(&id)]).await?;
+        Ok(())
+    }
+
+    /// The server wants fewer polls from now on: RFC 8628 section 3.5.
     pub(crate) async fn slow_down(
         &self,
         id: &[u8],
-        pause: Option<Duration>,
+        named: Option<Duration>,
     ) -> Result<(), Failure> {
-        let named = pause.map(|pause| pause.as_secs_f64());
-        let sql = "UPDATE service.sign_ins SET pause = coalesce($2, pause + 5),
-            poll_at = now() + make_interval(secs => coalesce($2, pause + 5)) WHERE id = $1";
+        let named = named.map(|pause| pause.min(LONGEST_PAUSE).as_secs_f64());
+        // It ignores NULL.
+        let sql = "UPDATE service.sign_ins SET pause = greatest($2, pause + 5),
+            poll_at = now() + make_interval(secs => greatest($2, pause + 5)) WHERE id = $1";
         let values = [bytes(&id), (&named, Type::FLOAT8)];
         self.query(sql, &values).await?;
         Ok(())
     }
 
-    /// Gives the user of a browser a session, and the browser its new cookie: one that was planted
-    /// before the sign-in is worth nothing after it.
+    /// A poll has failed: the next one takes twice the pause, and as long as the server asks.
+    pub(crate) async fn back_off(&self, id: &[u8], asked: Option<Duration>) -> Result<(), Failure> {
+        let asked = asked.map(|wait| wait.min(LONGEST_PAUSE).as_secs_f64());
+        let longest = LONGEST_PAUSE.as_secs_f64();
+        let sql = "UPDATE service.sign_ins SET poll_at = now()
+            + make_interval(secs => greatest($2, pause, least(pause * 2, $3))) WHERE id = $1";
+        let values = [bytes(&id), (&asked, Type::FLOAT8), seconds(&longest)];
+        self.query(sql, &values).await?;
+        Ok(())
+    }
+
+    /// Gives a user a session, and the browser a new cookie beside the one that it has, which ends
+    /// when the new one is used: one that was planted before the sign-in is worth nothing then, and
+    /// if the response never arrives, the browser still has a cookie of its sessions. `false` if that
+    /// cookie has ended meanwhile: the browser gets no new one.
     pub(crate) async fn signed_in(
         &self,
         browser: &[u8],
         new: &[u8],
-        account: &str,
-    ) -> Result<(), Failure> {
+        kept: &Kept,
+    ) -> Result<bool, Failure> {
         let sql = "
-            WITH one AS (
-                UPDATE service.browsers SET id = $2, expires = now() + make_interval(secs => $4)
-                WHERE id = $1 RETURNING user_id
-            )
-            INSERT INTO service.accounts (account, user_id) SELECT $3, user_id FROM one";
+            WITH listed AS (INSERT INTO service.accounts (account, user_id) VALUES ($3, $4)),
+                one AS (
+                    SELECT user_id FROM service.browsers
+                    WHERE id = $1 AND user_id = $4 AND expires > now() FOR SHARE
+                )
+            INSERT INTO service.browsers (id, user_id, is_used, expires)
+            SELECT $2, user_id, false, now() + make_interval(secs => $5) FROM one RETURNING id";
+        let (account, user) = (&*kept.account, &*kept.user);
         let values = [
             bytes(&browser),
             bytes(&new),
             text(&account),
+            text(&user),
             seconds(&BROWSER_LIFETIME),
         ];
-        self.query(sql, &values).await?;
-        Ok(())
+        Ok(!self.query(sql, &values).await?.is_empty())
     }
 
     /// The sessions of a user, the oldest first.
@@ -152,11 +218,9 @@ impl Database {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Whether a session is one of this browser's user.
-    pub(crate) async fn owns(&self, browser: &[u8], account: &str) -> Result<bool, Failure> {
-        let sql = "SELECT 1 FROM service.accounts JOIN service.browsers USING (user_id)
-            WHERE account = $1 AND id = $2 AND expires > now()";
-        let values = [text(&account), bytes(&browser)];
+    pub(crate) async fn owns(&self, user: &str, account: &str) -> Result<bool, Failure> {
+        let sql = "SELECT 1 FROM service.accounts WHERE account = $1 AND user_id = $2";
+        let values = [text(&account), text(&user)];
         Ok(!self.query(sql, &values).await?.is_empty())
     }
 

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::time::timeout;
@@ -18,9 +18,6 @@ use crate::app::App;
 use crate::pages::Problem;
 use crate::sign_in::{code, device};
 use crate::{chat, overview};
-
-/// A message to the model is the longest thing that is sent here.
-const LONGEST_BODY: usize = 64 * 1024;
 
 /// Until a response begins. A refresh may take two requests of 20 s; a stream may last longer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -56,8 +53,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sign-out", post(overview::sign_out))
         .route("/chat", post(chat::chat))
         .fallback(async || device::UNKNOWN)
-        .route_layer(from_fn(around))
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .route_layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
 
@@ -68,23 +64,15 @@ async fn script() -> Response {
 
 /// The limit, the headers and the metrics of each request. The log has none: an address may hold a
 /// code.
-async fn around(path: MatchedPath, request: Request, next: Next) -> Response {
+async fn around(
+    State(app): State<App>,
+    path: MatchedPath,
+    request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
-    // A client that hangs up must not end a sign-in whose code is spent: the work is a task.
-    let work = tokio::spawn(next.run(request));
-    let mut response = match timeout(LIMIT, work).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_panicked)) => Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The service has a problem. Try again later.",
-        )
-        .into_response(),
-        Err(_elapsed) => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "The vendor takes too long. Try again in a moment.",
-        )
-        .into_response(),
-    };
+    let response = respond(&app, request, next).await;
+    let mut response = response.unwrap_or_else(Problem::into_response);
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(value);
@@ -95,4 +83,20 @@ async fn around(path: MatchedPath, request: Request, next: Next) -> Response {
         .increment(1);
     metrics::histogram!("service_request_seconds", "route" => route).record(begun.elapsed());
     response
+}
+
+async fn respond(app: &App, request: Request, next: Next) -> Result<Response, Problem> {
+    let request = app.work.read(request).await?;
+    let work = app.work.spawn(next.run(request))?;
+    match timeout(LIMIT, work).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(_panicked)) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The service has a problem. Try again later.",
+        )),
+        Err(_elapsed) => Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "The vendor takes too long. Try again in a moment.",
+        )),
+    }
 }

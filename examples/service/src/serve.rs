@@ -11,12 +11,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
-/// At once; more wait in the queue of the listener.
-const CONNECTIONS: usize = 4096;
-
-/// For the head of a request, also on a connection that is kept alive.
-const HEAD: Duration = Duration::from_secs(20);
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at once; more wait in the queue of the listener.
+    pub(crate) clients: usize,
+    /// For the head of a request, also on a connection that is kept alive.
+    pub(crate) head: Duration,
+    /// For a client that reads nothing of its response.
+    pub(crate) unread: Duration,
+}
 
 /// Serves until `end` is true, and then finishes the requests in progress, for at most `limit`.
 pub(crate) async fn serve(
@@ -24,11 +29,14 @@ pub(crate) async fn serve(
     router: Router,
     mut end: watch::Receiver<bool>,
     limit: Duration,
+    bounds: Bounds,
 ) {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(bounds.clients));
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head);
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -48,7 +56,10 @@ pub(crate) async fn serve(
             }
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = server.serve_connection(TokioIo::new(stream), service);
+        // A response that the client does not read would keep its place, and a stream of the vendor.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(bounds.unread));
+        let connection = server.serve_connection(TokioIo::new(Box::pin(stream)), service);
         let watched = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {

@@ -7,9 +7,9 @@ use llm_auth_core::OAuthToken;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::browser::{Browser, hash, random};
-use crate::config::Failure;
+use crate::browser::{Browser, hash};
 use crate::pages::Problem;
+use crate::records::Kept;
 
 /// A form that only begins something.
 #[derive(Deserialize)]
@@ -22,28 +22,21 @@ fn row(secret: &str) -> [u8; 32] {
     hash("sign-in", secret)
 }
 
-/// The user of this browser, new with its first sign-in.
-async fn user(app: &App, browser: &Browser) -> Result<String, Failure> {
-    match app.database.user(browser.id()).await? {
-        Some(user) => Ok(user),
-        None => random(),
-    }
-}
-
-/// Stores the session of a user who has signed in, and returns the browser with its new cookie.
+/// Stores the session of a user who has signed in, and returns the browser with the cookie that it is
+/// to have.
 async fn end(
     app: &App,
-    browser: &Browser,
-    account: &str,
+    browser: Browser,
+    kept: &Kept,
     session: OAuthToken,
 ) -> Result<Browser, Problem> {
     let renewed = Browser::new()?;
     let database = &app.database;
     // First the list: a session that is in no list could not be ended.
-    database
-        .signed_in(browser.id(), renewed.id(), account)
+    let is_renewed = database.signed_in(browser.id(), renewed.id(), kept).await?;
+    app.sessions
+        .insert(&app.key(&kept.account), session)
         .await?;
-    app.sessions.insert(&app.key(account), session).await?;
     metrics::counter!("service_sign_ins_total").increment(1);
-    Ok(renewed)
+    Ok(if is_renewed { renewed } else { browser })
 }

@@ -122,10 +122,15 @@ impl Cluster {
         );
         let mut start = command(&self.pg_ctl);
         start.arg("-D").arg(&data).arg("-l").arg(&log);
+        // Only Linux has `syncfs`, and a server elsewhere does not know the value.
+        let sync = match cfg!(target_os = "linux") {
+            true => "-c recovery_init_sync_method=syncfs",
+            false => "",
+        };
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
              -c wal_writer_delay=10s -c autovacuum=off -c ssl=on -c max_connections=300 \
-             -c recovery_init_sync_method=syncfs",
+             {sync}",
             self.port
         );
         start

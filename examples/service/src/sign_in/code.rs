@@ -8,7 +8,7 @@ use axum::response::Response;
 use llm_auth_core::provider::CodeSignIn;
 use serde::Deserialize;
 
-use super::{Begin, end, row, user};
+use super::{Begin, end, row};
 use crate::app::App;
 use crate::browser::{Browser, random};
 use crate::pages::{self, Problem};
@@ -28,7 +28,6 @@ pub(crate) async fn begin(
     let sign_in = app.provider.begin_code_sign_in(&app.callback()?).await?;
     let row = row(sign_in.state().expose());
     let sealed = app.keys.seal(&row, &sign_in.to_secret())?;
-    let user = user(&app, &browser).await?;
     let begun = Begun {
         id: &row,
         browser: browser.id(),
@@ -38,7 +37,7 @@ pub(crate) async fn begin(
         lifetime: LIFETIME,
         pause: Duration::ZERO,
     };
-    app.database.begin(&user, &begun).await?;
+    app.database.begin(&random()?, &begun).await?;
     Ok(pages::redirect(&app, &browser, sign_in.url()))
 }
 
@@ -59,11 +58,11 @@ pub(crate) async fn callback(
     let named = read(&query).ok_or(Problem::SIGN_IN)?;
     let row = row(&named.state);
     let taken = app.database.take(&row, browser.id()).await?;
-    let (account, sealed) = taken.ok_or(Problem::SIGN_IN)?;
-    let kept = app.keys.open(&row, &sealed).ok_or(Problem::SIGN_IN)?;
-    let sign_in = CodeSignIn::from_secret(&kept)?;
+    let kept = taken.ok_or(Problem::SIGN_IN)?;
+    let opened = app.keys.open(&row, &kept.sealed).ok_or(Problem::SIGN_IN)?;
+    let sign_in = CodeSignIn::from_secret(&opened)?;
     let session = app.provider.finish_code_sign_in(sign_in, &query).await?;
-    let browser = end(&app, &browser, &account, session).await?;
+    let browser = end(&app, browser, &kept, session).await?;
     Ok(pages::redirect(&app, &browser, "/"))
 }
 

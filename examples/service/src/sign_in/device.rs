@@ -7,11 +7,11 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use llm_auth_core::Secret;
 use llm_auth_core::provider::{DeviceAuthorization, Pkce, Poll};
+use llm_auth_core::{Error, ErrorKind, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::{Begin, end, row, user};
+use super::{Begin, end, row};
 use crate::app::App;
 use crate::browser::{Browser, random};
 use crate::config::Failure;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// What is kept of a sign-in.
 #[derive(Deserialize, Serialize)]
-struct Kept {
+struct Device {
     device_code: Secret,
     user_code: String,
     page: String,
@@ -32,7 +32,7 @@ struct Kept {
     verifier: Secret,
 }
 
-impl Kept {
+impl Device {
     fn of(device: &DeviceAuthorization, pkce: &Pkce) -> Result<Secret, Failure> {
         let kept = Self {
             device_code: device.device_code.clone(),
@@ -67,8 +67,7 @@ pub(crate) async fn begin(
     // It names the sign-in in the address of its page, for this browser only.
     let name = random()?;
     let row = row(&name);
-    let sealed = app.keys.seal(&row, &Kept::of(&device, &pkce)?)?;
-    let user = user(&app, &browser).await?;
+    let sealed = app.keys.seal(&row, &Device::of(&device, &pkce)?)?;
     let begun = Begun {
         id: &row,
         browser: browser.id(),
@@ -78,7 +77,7 @@ pub(crate) async fn begin(
         lifetime: device.expires_in.min(Duration::from_secs(3600)),
         pause: device.interval.unwrap_or(PAUSE),
     };
-    app.database.begin(&user, &begun).await?;
+    app.database.begin(&random()?, &begun).await?;
     Ok(pages::redirect(
         &app,
         &browser,
@@ -94,18 +93,19 @@ pub(crate) async fn page(
     let row = row(&name);
     let database = &app.database;
     let found = database.poll_turn(&row, browser.id()).await?;
-    let (sealed, is_due) = found.ok_or(Problem::SIGN_IN)?;
-    let kept = app.keys.open(&row, &sealed).ok_or(Problem::SIGN_IN)?;
-    let (device, pkce) = Kept::read(&kept)?;
+    let (kept, is_due) = found.ok_or(Problem::SIGN_IN)?;
+    let opened = app.keys.open(&row, &kept.sealed).ok_or(Problem::SIGN_IN)?;
+    let (device, pkce) = Device::read(&opened)?;
     if !is_due {
         return Ok(pages::device(&app, &browser, &device));
     }
     match app.provider.poll_for_token(&device, &pkce).await {
         Ok(Poll::Ready(response)) => {
-            let taken = database.take(&row, browser.id()).await?;
-            let (account, _) = taken.ok_or(Problem::SIGN_IN)?;
+            // The vendor gives the tokens once: the session is the user's even if the cookie has
+            // ended during the poll, and is stored before anything else can fail.
             let session = app.provider.session(response);
-            let browser = end(&app, &browser, &account, session).await?;
+            let browser = end(&app, browser, &kept, session).await?;
+            database.end(&row).await?;
             Ok(pages::redirect(&app, &browser, "/"))
         }
         Ok(Poll::SlowDown(named)) => {
@@ -113,17 +113,33 @@ pub(crate) async fn page(
             Ok(pages::device(&app, &browser, &device))
         }
         Ok(_) => Ok(pages::device(&app, &browser, &device)),
-        // The next poll may succeed.
-        Err(error) if error.is_transient() => {
+        // The next poll may succeed, unless the response had the tokens: they come once.
+        Err(error) if error.is_transient() && !may_be_spent(&error) => {
             tracing::warn!(%error, "a poll has failed");
+            database.back_off(&row, error.retry_after()).await?;
             Ok(pages::device(&app, &browser, &device))
         }
         Err(error) => {
-            database.take(&row, browser.id()).await?;
+            database.end(&row).await?;
+            if error.is_transient() {
+                tracing::warn!(%error, "a sign-in is over");
+                return Err(SPENT);
+            }
             Err(error.into())
         }
     }
 }
+
+/// Some servers send a refusal for a while with a 2xx status; another such response that cannot be
+/// read may have been the one with the tokens.
+fn may_be_spent(error: &Error) -> bool {
+    error.followed_success() && error.kind() != ErrorKind::RateLimited
+}
+
+const SPENT: Problem = Problem::new(
+    StatusCode::BAD_GATEWAY,
+    "The vendor's response cannot be read. Start a new sign-in.",
+);
 
 /// A page whose address is not one of a sign-in.
 pub(crate) const UNKNOWN: Problem = Problem::new(StatusCode::NOT_FOUND, "There is no such page.");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -61,7 +62,7 @@ impl Fleet {
 
     /// Each user sends a message to each of these instances, all at once; `after` so many responses
     /// the first instance gets the signal.
-    async fn chat(&mut self, at: &[usize], strike: Option<(usize, Signal)>) -> Statuses {
+    async fn chat(&self, at: &[usize], strike: Option<(usize, Signal)>) -> Statuses {
         let places = Arc::new(Semaphore::new(64));
         let mut messages = JoinSet::new();
         for user in &self.users {
@@ -107,6 +108,32 @@ impl Fleet {
         let sql = "UPDATE llm_auth.sessions SET lease_until = now() - interval '1 second'
             WHERE lease_until > now() RETURNING account";
         self.world.postgres.sql(sql).await.into_iter().collect()
+    }
+
+    /// Ends the leases that one holder has had for a second, again and again: those of a process that
+    /// has died, whose time would be over after half a minute.
+    async fn end_old_leases(&self) {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        let mut before = BTreeSet::new();
+        let lease = "account || ' ' || encode(holder, 'hex')";
+        loop {
+            seconds.tick().await;
+            let sql = format!("SELECT {lease} FROM llm_auth.sessions WHERE lease_until > now()");
+            let held = BTreeSet::from_iter(self.world.postgres.sql(&sql).await);
+            let old: Vec<String> = held
+                .intersection(&before)
+                .map(|old| format!("'{old}'"))
+                .collect();
+            if !old.is_empty() {
+                let sql = format!(
+                    "UPDATE llm_auth.sessions SET lease_until = now() - interval '1 second'
+                     WHERE {lease} IN ({})",
+                    old.join(", ")
+                );
+                self.world.postgres.sql(&sql).await;
+            }
+            before = held;
+        }
     }
 
     fn counts(&self) -> Counts {
@@ -159,6 +186,7 @@ async fn each_session_is_refreshed_once_per_expiry_while_instances_die_and_resta
     };
     two_instances_share_an_expiry(&mut fleet).await;
     an_instance_ends_in_order(&mut fleet).await;
+    an_instance_is_killed_while_the_other_works(&mut fleet).await;
     for grace in [true, false] {
         an_instance_is_killed(&mut fleet, grace).await;
     }
@@ -197,12 +225,38 @@ async fn an_instance_ends_in_order(fleet: &mut Fleet) {
     assert_eq!(fleet.counts(), expected);
 }
 
+/// SIGKILL at a random moment, with both at the same sessions. The vendor forgives a second use, so
+/// nothing is lost, and the users of the other instance do not notice.
+async fn an_instance_is_killed_while_the_other_works(fleet: &mut Fleet) {
+    let server = fleet.world.kit.standard();
+    server.set_grace(Duration::from_secs(3600));
+    let before = fleet.counts();
+    let (victim, after) = (random(2), 1 + random(USERS));
+    println!("SIGKILL to instance {victim} after {after} responses of both");
+    server.expire_access_tokens();
+    let (both, strike) = ([victim, 1 - victim], Some((after, Signal::KILL)));
+    let statuses = tokio::select! {
+        statuses = fleet.chat(&both, strike) => statuses,
+        () = fleet.end_old_leases() => unreachable!("it does not end"),
+    };
+    // Each has sent a message to both.
+    let passed = |sent: &Vec<Option<u16>>| sent.contains(&Some(200));
+    assert!(statuses.values().all(passed), "{statuses:?}");
+    fleet.restart(victim).await;
+    let statuses = fleet.chat(&[0, 1], None).await;
+    assert!(all_passed(&statuses), "{statuses:?}");
+    let counts = fleet.counts();
+    println!("{counts:?}");
+    assert_eq!(counts.granted, before.granted + USERS as u64);
+    assert_eq!(counts.reuse, before.reuse);
+}
+
 /// SIGKILL at a random moment. Of the sessions whose refresh was in progress in that process, a
 /// vendor with a grace time forgives a second use; a strict one ends the session, and no client can
 /// prevent that: the successor died with the process. No other session may be touched.
 async fn an_instance_is_killed(fleet: &mut Fleet, grace: bool) {
     let server = fleet.world.kit.standard();
-    server.set_grace(std::time::Duration::from_secs(if grace { 3600 } else { 0 }));
+    server.set_grace(Duration::from_secs(if grace { 3600 } else { 0 }));
     let before = fleet.counts();
     let (victim, after) = (random(2), 1 + random(USERS));
     fleet.world.kit.standard().expire_access_tokens();

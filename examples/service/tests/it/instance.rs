@@ -24,6 +24,11 @@ pub(crate) struct Instance {
 impl Instance {
     /// Starts a process with the files of this directory.
     pub(crate) fn start(files: &Path) -> Self {
+        Self::start_with(files, &[])
+    }
+
+    /// Also with these variables.
+    pub(crate) fn start_with(files: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
         command.env("LISTEN", "127.0.0.1:0");
         command.env("ADMIN_LISTEN", "127.0.0.1:0");
@@ -33,6 +38,7 @@ impl Instance {
         command.env("PROVIDER_FILE", files.join("provider.json"));
         command.env("MODEL", "made-up-model");
         command.env("DRAIN_SECONDS", "0");
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();

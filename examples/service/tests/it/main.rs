@@ -7,11 +7,15 @@
     reason = "tests; one that is skipped prints its name"
 )]
 
+mod ahead;
 mod client;
+mod cookies;
 mod fleet;
 mod instance;
 mod manifests;
 mod postgres;
 mod sign_in;
+mod slow;
 mod support;
+mod trouble;
 mod world;

@@ -89,24 +89,24 @@ fn the_compose_file_is_valid_and_a_misspelt_one_is_not() {
             .unwrap_err()
             .contains("healthchek")
     );
-    // It also follows references, where the program is installed.
-    let docker = Command::new("docker").args(["compose", "version"]).output();
-    if docker.is_ok_and(|output| output.status.success()) {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("compose.yaml");
-        let mut command = Command::new("docker");
-        command
-            .args(["compose", "-f"])
-            .arg(file)
-            .args(["config", "--quiet"]);
-        command
-            .env("PUBLIC_URL", "https://app.example")
-            .env("MODEL", "made-up-model");
-        let output = command.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+}
+
+/// The README makes the secrets at the root of the repository or beside the Compose file, and the
+/// image is built with all that is in its context.
+#[test]
+fn the_secrets_are_in_no_image_and_no_commit() {
+    let ignored = source("Dockerfile.dockerignore");
+    for one in ["**/secrets", "**/.env"] {
+        assert!(ignored.lines().any(|line| line == one), "{one}: {ignored}");
+    }
+    let root = source("../../.gitignore");
+    assert!(root.lines().any(|line| line == "secrets/"), "{root}");
+    let Some(compose) = read("compose.yaml") else {
+        return;
+    };
+    for (name, secret) in compose[0]["secrets"].as_object().unwrap() {
+        let file = secret["file"].as_str().unwrap();
+        assert!(file.starts_with("secrets/"), "{name}: {file}");
     }
 }
 

@@ -49,9 +49,14 @@ impl Postgres {
         // Another program may have taken the port that was free.
         let port = (0..5).find_map(|_| {
             let port = free_port();
+            // Only Linux has `syncfs`, and a server elsewhere does not know the value.
+            let sync = match cfg!(target_os = "linux") {
+                true => "-c recovery_init_sync_method=syncfs",
+                false => "",
+            };
             let options = format!(
                 "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-                 -c autovacuum=off -c recovery_init_sync_method=syncfs"
+                 -c autovacuum=off {sync}"
             );
             let mut start = command(&pg_ctl);
             start.arg("-D").arg(&data).arg("-l").arg(&log);

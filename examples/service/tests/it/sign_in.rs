@@ -2,7 +2,11 @@
 
 use rustix::process::Signal;
 
+use crate::ahead;
 use crate::client::Browser;
+use crate::cookies;
+use crate::slow;
+use crate::trouble;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,6 +21,18 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     forms_of_other_pages_are_refused(&world, &mut browser).await;
     a_message_streams_and_a_session_ends(&world, &mut browser, &mut seen).await;
     the_database_holds_hashes_and_sealed_values(&world, &browser).await;
+    cookies::two_sign_ins_of_a_browser_overlap(&world).await;
+    cookies::the_response_to_a_sign_in_never_arrives(&world).await;
+    cookies::a_sign_in_goes_on_under_the_next_cookie(&world).await;
+    cookies::a_cookie_ends_while_its_sign_in_is_in_progress(&world).await;
+    cookies::a_cookie_ends_during_the_last_poll(&world).await;
+    cookies::the_time_of_a_browser_is_over(&world).await;
+    trouble::an_unreadable_session_hides_no_other_and_can_be_removed(&world).await;
+    trouble::a_session_that_the_vendor_has_ended_is_not_shown_as_signed_in(&world).await;
+    trouble::a_sign_out_that_the_vendor_does_not_confirm_is_named(&world).await;
+    trouble::polls_go_at_the_vendors_pace(&world).await;
+    slow::clients_keep_no_place_and_lose_no_sign_in(&world).await;
+    let refreshes = ahead::both_instances_refresh_in_time_and_once(&world).await;
     health_and_metrics_are_on_their_own_listener(&world).await;
 
     let tokens = world.tokens();
@@ -30,6 +46,8 @@ async fn users_sign_in_by_both_flows_chat_and_leave_no_token_behind() {
     for token in tokens {
         assert!(!seen.contains(&token), "{seen}");
     }
+    // And one for the stream, whose token the vendor had expired.
+    assert_eq!(world.kit.standard().counters().refreshes, refreshes + 1);
     assert_eq!(world.kit.standard().violations(), Vec::<String>::new());
 }
 
@@ -71,15 +89,11 @@ async fn a_code_flow_is_bound_to_its_browser(
     }
     assert_eq!(browser.get(other, &callback).await.status, 403);
     assert_eq!(exchanges(), 1);
+    let page = browser.get(one, "/").await;
     let mut old = Browser::new();
     old.cookie = before;
-    assert!(
-        old.get(one, "/")
-            .await
-            .text
-            .contains("You are not signed in")
-    );
-    let page = browser.get(one, "/").await;
+    let words = old.get(one, "/").await.text;
+    assert!(words.contains("You are not signed in"), "{words}");
     assert!(
         page.text
             .contains("signed in; the access token is good until"),
