@@ -3,11 +3,11 @@
 //!
 //! See decision 0020.
 
-use crate::run::cargo;
+use crate::run::cargo_beside;
 
 pub(crate) fn run() -> Result<(), String> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
-    cargo(
+    cargo_beside(
         &["test", "-p", "llm-auth-core", "--lib", "model::"],
         &[
             ("RUSTFLAGS", "--cfg shuttle"),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::run::{cargo, cargo_output};
+use crate::run::{cargo_beside, cargo_output};
 use crate::wrappers;
 
 /// Files that each package holds, besides its code.
@@ -35,7 +35,7 @@ pub(crate) fn run() -> Result<(), String> {
     // Dependencies without a version, unknown members, files that are not there.
     let mut line = vec!["package", "--no-verify", "--allow-dirty"];
     line.extend(names.iter().flat_map(|name| ["-p", name]));
-    cargo(&line, &[])
+    cargo_beside(&line, &[])
 }
 
 /// The directories of all packages that are published.

@@ -20,6 +20,27 @@ pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<
     Ok(())
 }
 
+/// [`cargo`] beside other checks: what it prints comes in one piece, when it has ended.
+pub(crate) fn cargo_beside(arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
+    let arguments = locked(arguments);
+    let line = format!("cargo {}", arguments.join(" "));
+    let begun = Instant::now();
+    let output = command(&arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .map_err(|error| format!("cannot run {line}: {error}"))?;
+    let (time, printed) = (
+        begun.elapsed().as_secs_f32(),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let tests = String::from_utf8_lossy(&output.stdout);
+    println!("\n=== {line}\n{printed}{tests}=== {time:.0} s: {line}");
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("failed: {line}")),
+    }
+}
+
 /// Runs another program, and prints how it was called.
 pub(crate) fn announced(command: &mut Command) -> Result<(), String> {
     let line = format!("{command:?}");
