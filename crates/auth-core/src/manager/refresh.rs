@@ -316,7 +316,9 @@ pub(super) async fn finish_with_retries(guard: &mut Guard<'_>, session: &OAuthTo
             _ => return saved,
         }
         let left = guard.lease_left();
-        let pause = pauses.next().or(left.map(|left| left.min(LEASE_PAUSE)));
+        let pause = pauses
+            .next()
+            .or_else(|| left.map(|left| left.min(LEASE_PAUSE)));
         match pause.filter(|pause| !pause.is_zero()) {
             Some(pause) => sleep(pause).await,
             None => return saved,

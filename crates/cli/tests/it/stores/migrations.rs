@@ -1,0 +1,149 @@
+//! Sessions move from one store to another.
+
+use serde_json::{Value, json};
+
+use super::{KEY, files, fingerprint, holders, home, key_file};
+use crate::support::user::User;
+
+#[test]
+fn a_migration_moves_every_session_proves_it_and_is_remembered() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    user.sign_in(&["qwen", "--account", "work"]);
+    user.sign_in(&["minimax"]);
+    let before = user.stored("qwen");
+    let key = key_file(&user, "key", KEY);
+    let done = user.run(&["migrate", "--to", "encrypted", "--key-file", &key, "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let report = done.json();
+    assert_eq!(
+        report["moved"].as_array().map(Vec::len),
+        Some(3),
+        "{report}"
+    );
+    assert!(!user.file("qwen", "default").exists());
+    for account in [
+        &["token", "qwen"][..],
+        &["token", "qwen", "--account", "work"],
+        &["token", "minimax"],
+    ] {
+        assert_eq!(user.run(account).code, Some(0), "{account:?}");
+    }
+    assert_eq!(user.run(&["migrate", "--to", "encrypted"]).code, Some(2));
+    let back = user.run(&["migrate", "--to", "files"]);
+    assert_eq!(back.code, Some(0), "{back:?}");
+    assert_eq!(user.stored("qwen"), before);
+    let settings = std::fs::read(home(&user).join("settings.json")).unwrap();
+    let settings: Value = serde_json::from_slice(&settings).unwrap();
+    assert_eq!(
+        (&settings["store"], &settings["key_file"]),
+        (&json!("files"), &Value::Null)
+    );
+    assert!(holders(&home(&user).join("encrypted"), "sealed_by").is_empty());
+}
+
+/// The states in which a kill may leave two stores.
+#[test]
+fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
+    user.sign_in(&["qwen"]);
+    let file = user.file("qwen", "default");
+    let original = std::fs::read(&file).unwrap();
+    let session = user.stored("qwen");
+    let moved = |place: &str| {
+        let store = ["--store", "encrypted", "--key-file", &key];
+        let done = user.run(&[&["token", "qwen"][..], &store].concat());
+        assert_eq!(done.code, Some(0), "{place}: {done:?}");
+        assert!(!file.exists(), "{place}");
+        done.out.trim().to_owned()
+    };
+    // The copy was stored, and the original not removed.
+    assert_eq!(user.run(&migrate).code, Some(0));
+    std::fs::write(&file, &original).unwrap();
+    assert_eq!(
+        user.run(&["migrate", "--from", "files", "--to", "encrypted"])
+            .code,
+        Some(0)
+    );
+    assert_eq!(moved("copied"), session["access"].as_str().unwrap());
+    // The original went on, while a copy was left.
+    for marked in [true, false] {
+        let home = home(&user);
+        std::fs::remove_dir_all(home.join("encrypted")).unwrap();
+        std::fs::remove_file(home.join("settings.json")).unwrap();
+        std::fs::write(&file, &original).unwrap();
+        let mut copy = session.clone();
+        if marked {
+            // As it is before the original is removed.
+            copy["moving"] = json!({"from": "files", "access": fingerprint(&session)});
+        }
+        std::fs::write(&file, copy.to_string()).unwrap();
+        assert_eq!(
+            user.run(&[&migrate[..], &["--from", "files"]].concat())
+                .code,
+            Some(0)
+        );
+        let store = ["--store", "encrypted", "--key-file", &key];
+        if marked {
+            continue;
+        }
+        // Both stores have another session: neither is touched.
+        let refreshed = user.run(&[&["token", "qwen", "--force-refresh"][..], &store].concat());
+        std::fs::write(&file, &original).unwrap();
+        let done = user.run(&["migrate", "--from", "files", "--to", "encrypted"]);
+        done.assert_failed(1, "could not be moved");
+        assert_eq!(std::fs::read(&file).unwrap(), original);
+        let there = user.run(&[&["token", "qwen"][..], &store].concat());
+        assert_eq!(there.out, refreshed.out);
+    }
+}
+
+#[test]
+fn a_migration_that_is_killed_anywhere_keeps_every_session_in_one_of_the_stores() {
+    let user = User::new();
+    let key = key_file(&user, "key", KEY);
+    let accounts = ["a", "b", "c"];
+    for account in accounts {
+        user.sign_in(&["qwen", "--account", account]);
+    }
+    let tokens = || accounts.map(|account| user.run(&["token", "qwen", "--account", account]));
+    let before = tokens().map(|done| done.out);
+    let there = home(&user).join("encrypted");
+    let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
+    for written in 0..12 {
+        let mut child = user.start(&migrate);
+        // It may end before.
+        while files(&there).len() < written && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        drop(child.kill());
+        child.wait().unwrap();
+        for account in accounts {
+            let in_store = |store: &[&str]| {
+                let args = ["token", "qwen", "--account", account];
+                user.run(&[&args[..], &["--key-file", &key, "--store"], store].concat())
+                    .out
+            };
+            let found = [in_store(&["files"]), in_store(&["encrypted"])];
+            assert!(
+                found.iter().any(|token| before.contains(token)),
+                "{written}: {found:?}"
+            );
+        }
+        let again = user.run(&[&migrate[..], &["--from", "files"]].concat());
+        // The first may have ended.
+        assert!(matches!(again.code, Some(0)), "{written}: {again:?}");
+        let settings = home(&user).join("settings.json");
+        if !settings.exists() {
+            assert_eq!(user.run(&migrate).code, Some(0));
+        }
+        assert_eq!(tokens().map(|done| done.out), before, "{written}");
+        let back = user.run(&["migrate", "--to", "files"]);
+        assert_eq!(back.code, Some(0), "{written}: {back:?}");
+        assert_eq!(tokens().map(|done| done.out), before, "{written}");
+        std::fs::remove_file(settings).unwrap();
+        std::fs::remove_dir_all(&there).unwrap();
+    }
+}
