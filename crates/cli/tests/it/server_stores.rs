@@ -14,6 +14,7 @@ mod server;
 mod support;
 
 mod bad_servers;
+mod keys;
 mod messages;
 mod migrations;
 mod trust;
