@@ -6,12 +6,13 @@ pub(crate) mod usage;
 
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, SessionKey, printable};
 
-use self::advice::{Settings, config_advice, store_advice};
+use self::advice::{Settings, config_advice, server_of, store_advice};
 pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::command_line::{command_about, command_line};
 use crate::session::selector::SessionSelector;
+use crate::session::server_name::Engine;
 use crate::system::certificates;
 use crate::time;
 use crate::ui::events::{ErrorReport, Event};
@@ -211,6 +212,11 @@ impl Reporter {
         server.is_some()
     }
 
+    /// The server that has the sessions, if one has.
+    fn server(&self) -> Option<Engine> {
+        server_of(&self.selector)
+    }
+
     fn store_advice(&self, error: &Error) -> String {
         store_advice(error, self.selector.store.is_some()).into()
     }
@@ -245,6 +251,9 @@ impl Reporter {
                 };
                 format!("run {login} again, and approve it in time{longer}{in_browser}")
             }
+            ErrorKind::Corrupt if self.server().is_some() => {
+                format!("restore it from a backup, or run {login}, which replaces it without a copy")
+            }
             ErrorKind::Corrupt => {
                 format!(
                     "inspect the file, or run {login}, which keeps a copy of it and signs in \
@@ -254,6 +263,11 @@ impl Reporter {
             ErrorKind::Store => self.store_advice(error),
             ErrorKind::LeaseLost => {
                 "try again: another computer refreshes this session, or this one slept".into()
+            }
+            ErrorKind::StoreBusy if self.server().is_some() => {
+                "another process, perhaps on another computer, is refreshing this session: try again; \
+                 if that process is gone, its lease ends by itself"
+                    .into()
             }
             ErrorKind::StoreBusy => {
                 "another process is refreshing this session: try again; if this persists, \

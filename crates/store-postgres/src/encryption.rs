@@ -171,7 +171,7 @@ impl Encryption {
         } else {
             format!("the session is encrypted with the key `{name}`, which is not given: add it")
         };
-        Error::new(ErrorKind::Config, message)
+        Error::new(ErrorKind::Store, message)
     }
 }
 
@@ -266,7 +266,7 @@ mod tests {
         let id = encryption.current().unwrap();
         let other = Encryption::new("k", &wrong).unwrap();
         let error = other.open(id, "", &key("a"), &sealed).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.kind(), ErrorKind::Store);
         assert!(error.to_string().contains("another key"), "{error}");
         let newer = Encryption::new("n", &wrong).unwrap();
         let error = newer.open(id, "", &key("a"), &sealed).unwrap_err();

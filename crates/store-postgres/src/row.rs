@@ -61,13 +61,13 @@ impl Stored {
                 parse(&encryption.open(id, tenant, key, sealed)?).map(Some)
             }
             (Some(_), None) => Err(Error::new(
-                ErrorKind::Config,
-                "the session is encrypted, and no key is given: set `encryption`",
+                ErrorKind::Store,
+                "the session is encrypted, and no key is given: give the store the key",
             )),
             (None, Some(encryption)) if !encryption.accepts_unencrypted() => Err(Error::new(
-                ErrorKind::Config,
-                "the session is not encrypted, and only encrypted ones are accepted: call \
-                 `Encryption::accept_unencrypted` until `reencrypt` has encrypted it",
+                ErrorKind::Store,
+                "the session is not encrypted, and with a key only encrypted ones are read: encrypt \
+                 it, or let the store accept it",
             )),
             (None, _) => parse(sealed).map(Some),
         }

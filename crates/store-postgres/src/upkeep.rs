@@ -148,8 +148,8 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] without encryption or a key; [`ErrorKind::Corrupt`];
-    /// [`ErrorKind::Store`].
+    /// [`ErrorKind::Config`] without encryption; [`ErrorKind::Corrupt`]; [`ErrorKind::Store`], also
+    /// for a session whose key is not there.
     ///
     /// # Examples
     ///

@@ -79,7 +79,8 @@ pub(crate) fn is_local(config: &Config) -> bool {
     hosts && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
-/// The place in words, without the user and the password.
+/// The place in words, without the user and the password. Addresses that are connected to in place of
+/// the hosts are part of it.
 pub(crate) fn place(config: &Config) -> String {
     let ports = config.get_ports();
     let hosts: Vec<String> = config
@@ -98,7 +99,21 @@ pub(crate) fn place(config: &Config) -> String {
         })
         .collect();
     let database = config.get_dbname().unwrap_or_default();
-    crate::errors::shown(&format!("postgres://{}/{database}", hosts.join(",")))
+    let addresses: Vec<String> = config
+        .get_hostaddrs()
+        .iter()
+        .map(IpAddr::to_string)
+        .collect();
+    let mark = if addresses.is_empty() {
+        ""
+    } else {
+        "?hostaddr="
+    };
+    crate::errors::shown(&format!(
+        "postgres://{}/{database}{mark}{}",
+        hosts.join(","),
+        addresses.join(",")
+    ))
 }
 
 #[cfg(test)]
@@ -156,5 +171,26 @@ mod tests {
         let config = parse("postgres://ann:made-up@db.example:5433/sessions").unwrap();
         assert_eq!(place(&config), "postgres://db.example:5433/sessions");
         assert!(!format!("{config:?}").contains("made-up"));
+    }
+
+    #[test]
+    fn the_place_names_every_host_and_address_that_is_connected_to() {
+        for (url, named) in [
+            (
+                "postgres://ann@db.example/d?hostaddr=192.0.2.1",
+                "postgres://db.example:5432/d?hostaddr=192.0.2.1",
+            ),
+            (
+                "postgres://ann@db.example/d?host=192.0.2.1",
+                "postgres://db.example:5432,192.0.2.1:5432/d",
+            ),
+            (
+                "postgres://ann@a.example:1,b.example:2/d?hostaddr=192.0.2.1,::1",
+                "postgres://a.example:1,b.example:2/d?hostaddr=192.0.2.1,::1",
+            ),
+            ("postgres://ann@%2Frun%2Fpg:7/d", "postgres:///run/pg:7/d"),
+        ] {
+            assert_eq!(place(&parse(url).unwrap()), named);
+        }
     }
 }

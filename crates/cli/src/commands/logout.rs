@@ -97,7 +97,12 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .call_limit(runtime::call_limit(args.timeout))
         .build();
     let interrupted = || format!("interrupted; check `{}`", command_about_all("status"));
-    let work = async { Ok(forget(&manager, provider, args.local, sharer).await?) };
+    // Other computers have lost it too.
+    let removed = match store.is_on_server() {
+        true => format!("removed from {}", store.place(&key)),
+        false => "removed from this computer".to_owned(),
+    };
+    let work = async { Ok(forget(&manager, provider, args.local, sharer, &removed).await?) };
     let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
     let kept_aside = was_corrupt
         .then(|| directories::kept_aside(&store.file(&key)?))
@@ -169,6 +174,7 @@ async fn forget(
     provider: ProviderName,
     local: bool,
     sharer: Option<Source>,
+    removed: &str,
 ) -> Result<Outcome, llm_auth_core::Error> {
     let key = manager.key();
     let outcome = |was_signed_in, revocation, message| Outcome {
@@ -183,11 +189,11 @@ async fn forget(
         }
         let message = match sharer {
             Some(program) => format!(
-                "removed from this computer; {} uses the same grant, so the provider was not \
+                "{removed}; {} uses the same grant, so the provider was not \
                  contacted",
                 program.title()
             ),
-            None => "removed from this computer; the provider was not contacted".to_owned(),
+            None => format!("{removed}; the provider was not contacted"),
         };
         return Ok(outcome(true, "withheld", message));
     }
@@ -202,7 +208,7 @@ async fn forget(
     let (word, message) = match revocation {
         None => (
             "none",
-            "removed from this computer; the provider had already ended the session".to_owned(),
+            format!("{removed}; the provider had already ended the session"),
         ),
         Some(Ok(Revocation::Confirmed)) => (
             "confirmed",
@@ -211,7 +217,7 @@ async fn forget(
         Some(Ok(_)) => (
             "not_supported",
             format!(
-                "removed from this computer. {} does not support revocation: copies of the tokens \
+                "{removed}. {} does not support revocation: copies of the tokens \
                  stay valid until {}",
                 provider.title(),
                 provider.tokens_end()
@@ -220,7 +226,7 @@ async fn forget(
         Some(Err(error)) => (
             "not_confirmed",
             format!(
-                "removed from this computer, but {} did not confirm the revocation: {}",
+                "{removed}, but {} did not confirm the revocation: {}",
                 provider.title(),
                 chain(&error)
             ),

@@ -13,6 +13,7 @@ use crate::session::runtime;
 use crate::session::settings::Settings;
 use crate::session::store_name::{self, KeySource, StoreName};
 use crate::session::stores::{self, SessionStore};
+use crate::system::env;
 use crate::ui::streams::{self, VERSION, say};
 
 #[derive(Args, Debug)]
@@ -43,8 +44,17 @@ pub(crate) struct MigrateArgs {
 struct Report {
     v: u32,
     store: String,
+    #[serde(flatten)]
+    sessions: Sessions,
+}
+
+#[derive(Default, Serialize)]
+struct Sessions {
     moved: Vec<Session>,
     failed: Vec<Session>,
+    /// They may not leave this computer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<Session>,
 }
 
 #[derive(Serialize)]
@@ -86,7 +96,7 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
         Err(_untrusted) if args.from.is_some() => None,
         Err(failure) => return Err(failure),
     };
-    store_name::name(None, key.clone());
+    store_name::name(None, key);
     let named = args.from.as_ref().map(|from| from.store("--from"));
     let named = named.transpose()?;
     // Without `--from`, the store that is used now was found.
@@ -101,76 +111,90 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
     let source = stores::open_named(&from)?;
     let target = stores::open_named(&to)?;
     stores::check_named(&to)?;
-    let (moved, failed) = transferred(&source, &target, &from)?;
+    let sealed_by = stores::key_source(&to)?;
     let report = Report {
         v: VERSION,
         store: to.to_string(),
-        moved,
-        failed,
+        sessions: transferred(&source, &target, &from)?,
     };
-    if report.failed.is_empty() && is_used(used.as_ref(), &from)? {
-        remember(&to, key)?;
+    if report.sessions.failed.is_empty() && is_used(used.as_ref(), &from)? {
+        // Other commands find the sessions there without a flag, and with the key that sealed them.
+        stores::choose(&to, &sealed_by)?;
     }
-    conclude(args, &report, &from, &to)
+    conclude(args, &report, &from, &to, &sealed_by)
 }
 
-/// Whether other commands look there now. Settings that a variable brought name it without being
-/// believed; those are the ones that are written again.
+/// Whether other commands look there now, however it is named. Settings that a variable brought name
+/// it without being believed; those are the ones that are written again.
 fn is_used(used: Option<&StoreName>, from: &StoreName) -> Result<bool, Failure> {
     let in_settings = match used {
         Some(used) => Some(used.clone()),
         None => Settings::load()?.store()?,
     };
-    Ok(in_settings.is_some_and(|used| used == *from))
+    match in_settings {
+        Some(used) => Ok(stores::identity(&used)? == stores::identity(from)?),
+        None => Ok(false),
+    }
 }
 
-/// What was moved, and what was not.
+/// Moves all sessions that may move.
 fn transferred(
     source: &SessionStore,
     target: &SessionStore,
     from: &StoreName,
-) -> Result<(Vec<Session>, Vec<Session>), Failure> {
-    let (mut moved, mut failed) = (Vec::new(), Vec::new());
+) -> Result<Sessions, Failure> {
+    let mut sessions = Sessions::default();
     let from = from.to_string();
     let transfer = Transfer::new(source, target, &from);
     let interrupted =
         || "interrupted; every session is in one of the stores: run the same again".to_owned();
     let work = async {
         for key in transfer.keys()? {
+            if let Some(why) = transfer.must_stay(&key) {
+                sessions.kept.push(session(&key, Some(why)));
+                continue;
+            }
             match transfer.of(&key).await {
-                Ok(true) => moved.push(session(&key, None)),
+                Ok(true) => sessions.moved.push(session(&key, None)),
                 Ok(false) => {}
-                Err(failure) => failed.push(session(&key, Some(&failure))),
+                Err(error) => sessions.failed.push(session(&key, Some(chain(&error)))),
             }
         }
         Ok(())
     };
     runtime::run(Vec::new, work, interrupted)?;
-    Ok((moved, failed))
+    Ok(sessions)
 }
 
-fn session(key: &SessionKey, error: Option<&llm_auth_core::Error>) -> Session {
+fn session(key: &SessionKey, error: Option<String>) -> Session {
     Session {
         vendor: printable(key.provider()),
         account: printable(key.account()),
-        error: error.map(|error| printable(&chain(error))),
+        error: error.map(|error| printable(&error)),
     }
 }
 
-/// Other commands find the sessions there without a flag.
-fn remember(to: &StoreName, key: KeySource) -> Result<(), Failure> {
-    let key = match (to, key.is_some()) {
-        (StoreName::Encrypted(_) | StoreName::Server(_), true) => key,
-        // Where it was before.
-        (StoreName::Encrypted(_), false) => Settings::load()?.key().unwrap_or_default(),
-        _ => KeySource::default(),
+/// Where other commands look for sessions now.
+fn whereabouts(to: &StoreName) -> Result<String, Failure> {
+    let used = match stores::current() {
+        Ok(used) => used,
+        // Settings that a variable brings cannot send sessions to a server.
+        Err(failure) => return Ok(failure.message()),
     };
-    stores::choose(to, &key)?;
-    // It is there, but settings that a variable brings cannot send sessions to a server.
-    if let Err(failure) = stores::current() {
-        say(&failure.message());
+    if stores::identity(&used)? == stores::identity(to)? {
+        return Ok(format!("Sessions are now kept in {}.", to.title()));
     }
-    Ok(())
+    Ok(match env::value(stores::STORE) {
+        Some(_old) => format!(
+            "{} still names {used}, where other commands look for sessions: unset it, or set it to \
+             {to}.",
+            stores::STORE
+        ),
+        None => format!(
+            "Other commands still look for sessions in {used}, as the settings say: name {to} with \
+             --store."
+        ),
+    })
 }
 
 fn conclude(
@@ -178,8 +202,14 @@ fn conclude(
     report: &Report,
     from: &StoreName,
     to: &StoreName,
+    sealed_by: &KeySource,
 ) -> Result<(), Failure> {
-    for session in &report.moved {
+    let Sessions {
+        moved,
+        failed,
+        kept,
+    } = &report.sessions;
+    for session in moved {
         say(&format!(
             "Moved {} ({}) to {}.",
             session.vendor,
@@ -187,7 +217,17 @@ fn conclude(
             to.title()
         ));
     }
-    for session in &report.failed {
+    for session in kept {
+        let why = session.error.as_deref().unwrap_or_default();
+        say(&format!(
+            "{} ({}) stays in {}, because it may not leave this computer: {why}. Name that store with \
+             --store {from}.",
+            session.vendor,
+            session.account,
+            from.title()
+        ));
+    }
+    for session in failed {
         let why = session.error.as_deref().unwrap_or_default();
         say(&format!(
             "{} ({}) is still in {}: {why}",
@@ -199,7 +239,7 @@ fn conclude(
     if args.json {
         streams::json(report)?;
     }
-    if report.failed.is_empty() {
+    if failed.is_empty() {
         if let StoreName::Server(name) = to
             && name.has_secret()
         {
@@ -207,11 +247,16 @@ fn conclude(
                 "The settings have the URL with its password; `--to @FILE` keeps it in a file of yours.",
             );
         }
-        say(&format!("Sessions are now kept in {}.", to.title()));
+        if matches!(to, StoreName::Server(_)) && !sealed_by.is_some() {
+            say(
+                "The database has the sessions in clear text; --key-file or --key-command seals them.",
+            );
+        }
+        say(&whereabouts(to)?);
         return Ok(());
     }
     Err(Failure::NotFound {
-        message: format!("{} of the sessions could not be moved", report.failed.len()),
+        message: format!("{} of the sessions could not be moved", failed.len()),
         advice: "see to each as its line demands, then run the same again".into(),
     })
 }

@@ -150,6 +150,11 @@ impl ProviderName {
         self.config(&ProviderArgs::default()).rotates_refresh_tokens
     }
 
+    /// Why its sessions are kept on this computer alone, if its terms demand that.
+    pub(crate) fn local_only(self) -> Option<String> {
+        self.config(&ProviderArgs::default()).local_only
+    }
+
     /// The variables that say what it is made of. A server that the user named is all that its file
     /// says: a project's environment must not lead its client secret elsewhere.
     pub(crate) fn variables(self) -> Variables {

@@ -16,9 +16,18 @@ use crate::system::env::Proxy;
 /// What to do about a session that cannot be read. Only what is damaged gives way to a sign-in.
 pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -> &'static str {
     match error.kind() {
+        ErrorKind::Corrupt if server_of(selector).is_some() => {
+            "restore it from a backup, or sign in again, which replaces it without a copy"
+        }
         ErrorKind::Corrupt => "inspect the file, or sign in again, which keeps a copy of it",
         _ => store_advice(error, selector.store.is_some()),
     }
+}
+
+/// The server that has the sessions of a call, if one has; `--store FILE` is a file whatever else the
+/// call has opened.
+pub(super) fn server_of(selector: &SessionSelector) -> Option<Engine> {
+    stores::engine().filter(|_| selector.store.is_none())
 }
 
 /// Where the settings of a sign-in come from.
@@ -42,12 +51,6 @@ pub(super) fn config_advice(
 ) -> String {
     if error.is_about_proxy() {
         return proxy_advice();
-    }
-    // Only the store knows of a key for sessions.
-    if let Some(engine) = stores::engine()
-        && error.to_string().contains("is encrypted")
-    {
-        return server_advice(engine).into();
     }
     if error.is_about_foreign_session() {
         return match selector.store.is_some() {
@@ -133,12 +136,13 @@ fn protection_advice(error: &Error) -> Option<&'static str> {
 fn server_advice(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => {
-            "see to the server, its URL (--store) or the key (--key-file, --key-command) as the \
-             message says, then try again"
+            "see to the server, its URL (--store) or the key (--key-file, --key-command; sessions that \
+             were stored without a key are read without one) as the message says, then try again"
         }
         Engine::Redis => {
-            "see to the server, its URL (--store) or the key (--key-file, --key-command) as the \
-             message says, then try again; `?accept=everysec` or `?accept=memory` in the URL accepts \
+            "see to the server, its URL (--store) or the key (--key-file, --key-command; sessions that \
+             were stored without a key are read without one) as the message says, then try again; \
+             `?accept=everysec` or `?accept=memory` in the URL accepts \
              a server that may lose sessions"
         }
     }

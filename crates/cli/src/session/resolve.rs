@@ -159,8 +159,13 @@ impl<'a> Accounts<'a> {
             return Ok(self.key(account));
         }
         let default = self.key(DEFAULT_ACCOUNT);
-        // A directory that cannot be listed has no account that could be meant instead.
-        let mut stored = self.stored().unwrap_or_default();
+        let mut stored = match self.stored() {
+            Ok(stored) => stored,
+            // Of a server that does not respond, nothing is known.
+            Err(failure) if self.store.is_on_server() => return Err(failure),
+            // A directory that cannot be listed has no account that could be meant instead.
+            Err(_unlisted) => Vec::new(),
+        };
         match (chosen, stored.len()) {
             (_, 0) => Ok(default),
             (_, 1) => Ok(stored.remove(0)),

@@ -98,6 +98,14 @@ impl ServerName {
         }
     }
 
+    /// Whether it names the same in every current directory.
+    pub(crate) fn is_anywhere_the_same(&self) -> bool {
+        match self {
+            Self::File(path) => path.is_absolute(),
+            Self::Url(_) => true,
+        }
+    }
+
     /// The same from any current directory.
     pub(crate) fn absolute(self) -> Self {
         match self {

@@ -5,6 +5,7 @@
 
 mod blocking;
 mod key;
+mod key_source;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod server;
@@ -26,6 +27,7 @@ use crate::session::store_name::{self, KeySource, StoreName};
 use crate::system::env;
 use crate::system::files;
 
+pub(crate) use self::key_source::key_source;
 use self::server::Server;
 pub(crate) use self::session_store::SessionStore;
 
@@ -56,16 +58,15 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
     }
     if let Some(text) = env::text(STORE)? {
         let parsed = StoreName::of(&text).map_err(|why| env::not_valid(STORE, &why))?;
-        trust::check(&parsed, STORE)?;
-        return Ok(parsed);
+        return trust::own(parsed, STORE);
     }
     match Settings::load() {
         Ok(settings) => {
             let chosen = settings.store()?.unwrap_or(StoreName::Files);
-            if !settings.are_users_own() {
-                trust::check(&chosen, &settings.file().display().to_string())?;
+            match settings.are_users_own() {
+                true => Ok(chosen),
+                false => trust::own(chosen, &settings.file().display().to_string()),
             }
-            Ok(chosen)
         }
         // They cannot have chosen another store if there is none.
         Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
@@ -122,9 +123,11 @@ pub(crate) fn open_named(name: &StoreName) -> Result<SessionStore, Failure> {
         StoreName::Keyring => SessionStore::Files(keyring()?),
         StoreName::Encrypted(_) => {
             let directory = name.directory()?.unwrap_or_default();
-            SessionStore::Files(encrypted(directory)?.store())
+            SessionStore::Files(encrypted(directory, &key_source(name)?)?.store())
         }
-        StoreName::Server(name) => SessionStore::Server(server(name)?),
+        StoreName::Server(server_name) => {
+            SessionStore::Server(server(server_name, &key_source(name)?)?)
+        }
     };
     opened.push((name.clone(), store.clone()));
     Ok(store)
@@ -158,7 +161,11 @@ pub(crate) fn names() -> Result<Option<SessionStore>, Failure> {
 pub(crate) fn identity(name: &StoreName) -> Result<String, Failure> {
     Ok(match name {
         StoreName::Server(name) => Server::open(name, None)?.place(),
-        other => other.directory()?.unwrap_or_default().display().to_string(),
+        other => {
+            let directory = other.directory()?.unwrap_or_default();
+            let directory = directory.canonicalize().unwrap_or(directory);
+            directory.display().to_string()
+        }
     })
 }
 
@@ -171,18 +178,8 @@ pub(crate) fn engine() -> Option<Engine> {
     })
 }
 
-/// With the key that the call names, or the settings for a server.
-fn server(name: &ServerName) -> Result<Server, Failure> {
-    let source = match store_name::key() {
-        Some(named) => named,
-        None => match Settings::load() {
-            Ok(settings) if matches!(settings.store(), Ok(Some(StoreName::Server(_)))) => {
-                settings.key()?
-            }
-            _ => KeySource::default(),
-        },
-    };
-    let key = key::read(&source)?;
+fn server(name: &ServerName, source: &KeySource) -> Result<Server, Failure> {
+    let key = key::read(source)?;
     Server::open(name, key.as_ref().map(|key| key.as_slice()))
 }
 
@@ -209,12 +206,8 @@ fn check_keyring() -> Result<(), Failure> {
     keyring().map(drop)
 }
 
-fn encrypted(directory: PathBuf) -> Result<Encryption, Failure> {
-    let source = match store_name::key() {
-        Some(named) => named,
-        None => Settings::load()?.key()?,
-    };
-    Ok(match key::read(&source)? {
+fn encrypted(directory: PathBuf, source: &KeySource) -> Result<Encryption, Failure> {
+    Ok(match key::read(source)? {
         Some(key) => Encryption::with_key(directory, key)?,
         None => {
             let passphrase = key::ask(&directory)?;

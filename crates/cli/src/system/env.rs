@@ -10,6 +10,8 @@ use llm_auth_core::http::ProxyUrl;
 use llm_auth_core::{Error, HttpClientBuilder, SecureUrl, printable};
 
 use crate::error::{Failure, chain};
+use crate::session::store_name::StoreName;
+use crate::session::stores::STORE;
 use crate::system::files;
 use crate::text::not_a_word;
 
@@ -267,18 +269,65 @@ fn first_of(names: &[&'static str]) -> Result<Option<(&'static str, String)>, Fa
     Ok(None)
 }
 
-/// Takes the secrets of OAuth clients out of the environment that a program gets.
+/// Takes the secrets of OAuth clients and the password of a store out of the environment that a
+/// program gets.
 pub(crate) fn without_secrets(command: &mut Command) {
     for name in secrets(std::env::vars_os()) {
         command.env_remove(name);
     }
 }
 
-/// The variables that hold the secret of an OAuth client, which is none of the program's business.
+/// The variables that hold the secret of an OAuth client or the password of a database with all
+/// sessions, which are none of the program's business.
 fn secrets(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<OsString> {
-    let is_secret = |name: &OsString| {
+    let is_secret = |(name, value): &(OsString, OsString)| {
         let name = name.to_string_lossy().to_ascii_uppercase();
-        name.starts_with("LLM_AUTH_") && name.ends_with("_CLIENT_SECRET")
+        let is_of_client = name.starts_with("LLM_AUTH_") && name.ends_with("_CLIENT_SECRET");
+        is_of_client || (name == STORE && !can_be_shown(value))
     };
-    variables.map(|(name, _)| name).filter(is_secret).collect()
+    let secrets = variables.filter(is_secret);
+    secrets.map(|(name, _)| name).collect()
+}
+
+/// Whether the whole name of a store is free of secrets. What is no name may be a URL with a slip in
+/// it.
+fn can_be_shown(store: &OsString) -> bool {
+    let name = store.to_str().and_then(|text| StoreName::of(text).ok());
+    match name {
+        Some(StoreName::Server(name)) => !name.has_secret(),
+        other => other.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_program_gets_the_secret_of_a_client_or_the_password_of_a_store() {
+        let taken = |name: &str, value: &str| {
+            let variables = std::iter::once((name.into(), value.into()));
+            !secrets(variables).is_empty()
+        };
+        for secret in [
+            "postgres://ann:made-up@db.example/d",
+            " redis://:made-up@h",
+            "\"redis://:made-up@h\"",
+            "postgress://ann:made-up@h/d",
+            "postgres://ann@h/d?password=made-up",
+        ] {
+            assert!(taken("LLM_AUTH_STORE", secret), "{secret}");
+        }
+        for name in [
+            "keyring",
+            "encrypted:/d",
+            "@/run/url",
+            "redis://h/1",
+            "postgres://ann@h/d",
+        ] {
+            assert!(!taken("LLM_AUTH_STORE", name), "{name}");
+        }
+        assert!(taken("LLM_AUTH_GEMINI_CLIENT_SECRET", "made-up"));
+        assert!(!taken("LLM_AUTH_GEMINI_CLIENT_ID", "made-up"));
+    }
 }

@@ -161,6 +161,24 @@ fn twenty_processes_that_verify_ask_the_api_once_about_each_token() {
 }
 
 #[test]
+fn verify_refreshes_once_if_the_server_returns_the_refused_token_again() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let (qwen, access) = (user.kit.qwen(), user.stored("qwen")["access"].clone());
+    qwen.fault(Operation::Chat, Fault::response(401, "no").times(100));
+    let same = Fault::patch(serde_json::json!({ "access_token": access }));
+    qwen.fault(Operation::Refresh, same.times(100));
+    for number in 0..4 {
+        let done = user.run(&["token", "qwen", "--verify"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(done.out.trim_end(), access);
+        let is_said = done.err.contains("refuses even a fresh access token");
+        assert_eq!(is_said, number == 0, "{number}: {done:?}");
+    }
+    assert_eq!(qwen.counters().refreshes, 1);
+}
+
+#[test]
 fn a_killed_process_that_was_asking_the_api_stops_no_other() {
     let user = User::new();
     user.sign_in(&["qwen"]);

@@ -14,6 +14,8 @@ mod server;
 mod support;
 
 mod bad_servers;
+mod keys;
+mod messages;
 mod migrations;
 mod trust;
 
@@ -45,7 +47,6 @@ struct Place {
 fn places() -> Vec<Place> {
     static NUMBER: AtomicUsize = AtomicUsize::new(1);
     static REDIS: OnceLock<Option<RedisServer>> = OnceLock::new();
-    // Redis has 16 of them.
     let database = NUMBER.fetch_add(1, Ordering::Relaxed);
     let mut places = Vec::new();
     if let Some(cluster) = cluster::shared() {
@@ -57,7 +58,9 @@ fn places() -> Vec<Place> {
         place.psql("postgres", &format!("CREATE DATABASE test_{database}"));
         places.push(place);
     }
-    let start = || RedisServer::start(&support::test_name(), &["--requirepass", PASSWORD]);
+    // Redis has 16 databases otherwise.
+    let arguments = ["--requirepass", PASSWORD, "--databases", "64"];
+    let start = || RedisServer::start(&support::test_name(), &arguments);
     match REDIS.get_or_init(start) {
         Some(server) => places.push(Place {
             engine: "redis",
@@ -106,6 +109,41 @@ impl Place {
         ]);
         let done = Done::of(psql.arg("-p").arg(self.port.to_string()));
         assert_eq!(done.code, Some(0), "{done:?}");
+    }
+
+    /// A command for the database of this place in Redis.
+    fn redis(&self, args: &[&str]) -> String {
+        let (port, database) = (self.port.to_string(), self.database.to_string());
+        let place = [
+            "--no-auth-warning",
+            "-a",
+            PASSWORD,
+            "-p",
+            &port,
+            "-n",
+            &database,
+        ];
+        let done = Done::of(Command::new("redis-cli").args(place).args(args));
+        assert_eq!(done.code, Some(0), "{done:?}");
+        done.out
+    }
+
+    /// The session of this provider is damaged.
+    fn damage(&self, provider: &str) {
+        match self.engine {
+            "postgres" => self.psql(
+                &format!("test_{}", self.database),
+                &format!(
+                    "UPDATE llm_auth.sessions SET sealed = 'made-up' WHERE provider = '{provider}'"
+                ),
+            ),
+            _ => drop(self.redis(&[
+                "HSET",
+                &format!("llm-auth:{{{provider}/default}}"),
+                "data",
+                "made-up",
+            ])),
+        }
     }
 
     /// A file with the URL, as `--store` takes it.

@@ -197,11 +197,11 @@ async fn a_wrong_key_is_named_and_overwrites_no_session() {
         ),
     ] {
         let error = store.load(&key("a")).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.kind(), ErrorKind::Store);
         assert!(error.to_string().contains(said), "{error}");
         // A sign-in overwrites only what is `Corrupt`.
         let mut guard = store.seize(&key("a")).await.unwrap();
-        assert_eq!(guard.load().await.unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(guard.load().await.unwrap_err().kind(), ErrorKind::Store);
         guard.release().await;
     }
     let found = right.load(&key("a")).await.unwrap().unwrap();
@@ -230,7 +230,7 @@ async fn a_key_is_changed_while_sessions_are_in_use() {
     let both = || encryption("new", 2).with_previous("old", &[1; 32]).unwrap();
     let strict = with_key(&place, both());
     let error = strict.load(&key("plain")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Store, "{error}");
     // The others are done nevertheless, except one that is in use.
     let mut used = old.lock(&key("077")).await.unwrap();
     strict.reencrypt().await.unwrap_err();

@@ -11,6 +11,7 @@ use crate::logging;
 use crate::providers::ProviderName;
 use crate::providers::endpoints::{self, Entry};
 use crate::session::directories;
+use crate::session::stores::STORE;
 use crate::system::env::CA_FILE;
 
 /// Every end of a provider's variable, whether or not that provider has it.
@@ -66,6 +67,7 @@ fn is_known(name: &str) -> bool {
     [
         directories::HOME,
         logging::VARIABLE,
+        STORE,
         CA_FILE,
         VARIABLE,
         shell::COMPLETE,

@@ -8,6 +8,7 @@ use llm_auth_core::store::StoreGuard;
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey, TokenStore};
 use serde_json::{Value, json};
 
+use crate::providers::ProviderName;
 use crate::session::stores::SessionStore;
 
 /// The member of a copy whose original may still be there.
@@ -35,6 +36,14 @@ impl<'a> Transfer<'a> {
         keys.sort();
         keys.dedup();
         Ok(keys)
+    }
+
+    /// Why the session must stay where it is, if it must: some providers' terms forbid a store that is
+    /// not on this computer. A sign-in there is refused too.
+    pub(super) fn must_stay(&self, key: &SessionKey) -> Option<String> {
+        let why = ProviderName::from_name(key.provider())?.local_only()?;
+        let leaves = !self.target.shared().is_local() && self.source.has(key);
+        leaves.then_some(why)
     }
 
     /// Moves a session; whether there was one to move.
@@ -93,10 +102,11 @@ impl<'a> Transfer<'a> {
                 copy
             }
         };
-        let mut own = copy;
-        own.extra.0.remove(COPY);
-        target.prepare(Some(&own)).await?;
-        target.save(&own).await?;
+        // The session is in the target alone, whatever becomes of its mark: it is used like any other,
+        // and the next migration takes the mark off.
+        if let Err(error) = unmarked(target, copy).await {
+            tracing::debug!(%error, %key, "a session that was moved is still marked as a copy");
+        }
         Ok(original.is_some())
     }
 
@@ -131,6 +141,12 @@ impl<'a> Transfer<'a> {
             .with_session(key)),
         }
     }
+}
+
+async fn unmarked(target: &mut Box<dyn StoreGuard>, mut copy: OAuthToken) -> Result<()> {
+    copy.extra.0.remove(COPY);
+    target.prepare(Some(&copy)).await?;
+    target.save(&copy).await
 }
 
 fn is_copy(token: &OAuthToken) -> bool {

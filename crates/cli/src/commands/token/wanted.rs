@@ -239,12 +239,18 @@ impl Wanted {
         refused: Verdict,
     ) -> Result<Verdict, Failure> {
         let verdicts = Verdicts::of(manager.key().provider());
-        if let Some(verdict) = verdicts.recent(&token.access) {
+        // A server may return the same access token after a refresh. That it was refused before says
+        // nothing of the refresh, and would have the next call refresh once more.
+        let known = || {
+            let verdict = verdicts.recent(&token.access);
+            verdict.filter(|verdict| verdict.is_settled() || *verdict == refused)
+        };
+        if let Some(verdict) = known() {
             return Ok(verdict);
         }
         let _turn = verdicts.turn().await;
         // The process that had its turn before may have asked about this token.
-        if let Some(verdict) = verdicts.recent(&token.access) {
+        if let Some(verdict) = known() {
             return Ok(verdict);
         }
         let verdict = match self.asked(manager, token).await? {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Failure;
 use crate::session::store_name::KeySource;
+use crate::system::env::without_secrets;
 use crate::system::files::readable_by_others;
 use crate::ui::streams::say;
 use crate::ui::tty::HiddenInput;
@@ -59,10 +60,13 @@ fn printed_by(command: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         true => ("cmd", "/C"),
         false => ("sh", "-c"),
     };
-    let mut child = Command::new(shell)
+    let mut program = Command::new(shell);
+    program
         .args([flag, command])
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(Stdio::piped());
+    without_secrets(&mut program);
+    let mut child = program
         .spawn()
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
     // Its room is enough, so that it does not grow and leave a copy.

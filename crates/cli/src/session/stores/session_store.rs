@@ -26,6 +26,10 @@ impl SessionStore {
         }
     }
 
+    pub(crate) fn is_on_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
     /// How long to wait for the refresh of another process.
     pub(crate) fn lock_wait(self, wait: Duration) -> Result<Self> {
         Ok(match self {

@@ -1,8 +1,9 @@
 //! Sessions move to a server, from one to another, and back.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{KEY, PASSWORD, good, places, run, with, write_secret};
+use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
@@ -78,4 +79,127 @@ fn a_migration_is_remembered_for_the_user_whose_own_settings_these_are() {
         assert!(!settings.to_string().contains(PASSWORD));
         good(&user, &["token", "qwen"], &home);
     }
+}
+
+#[test]
+fn a_migration_back_is_remembered_whatever_the_name_of_the_database() {
+    for place in places() {
+        let user = User::new();
+        let home = user.directory.path().join("named");
+        let home = ["--home", home.to_str().unwrap()];
+        good(&user, &["login", "qwen"], &home);
+        good(&user, &["migrate", "--to", &place.url()], &home);
+        let back = ["migrate", "--from", &place.file(&user), "--to", "files"];
+        let done = good(&user, &back, &home);
+        assert!(done.err.contains("now kept in plain files"), "{done:?}");
+        good(&user, &["token", "qwen"], &home);
+    }
+}
+
+#[test]
+fn a_migration_names_what_still_leads_other_commands_to_the_old_store() {
+    for place in places() {
+        let user = User::new();
+        let url = place.url();
+        user.sign_in(&["qwen"]);
+        let to = [&["migrate", "--to", &url][..], &SEALED].concat();
+        let mut migrate = user.command(&to);
+        let done = Done::of(migrate.env("LLM_AUTH_STORE", "files"));
+        assert_eq!(done.code, Some(0), "{done:?}");
+        done.assert_no_secret(&[PASSWORD]);
+        assert!(
+            done.err.contains("LLM_AUTH_STORE still names files"),
+            "{done:?}"
+        );
+        assert!(!done.err.contains("now kept in"), "{done:?}");
+        // From a store that is not the one in use.
+        std::fs::remove_file(user.directory.path().join("home/settings.json")).unwrap();
+        let done = good(
+            &user,
+            &["migrate", "--from", &url, "--to", "encrypted"],
+            &SEALED,
+        );
+        assert!(
+            done.err
+                .contains("Other commands still look for sessions in files"),
+            "{done:?}"
+        );
+        assert!(!done.err.contains("now kept in"), "{done:?}");
+    }
+}
+
+/// A key of encrypted files.
+const SEALED: [&str; 2] = ["--key-command", "printf made-up-key-of-thirty-two-bytes!"];
+
+#[test]
+fn a_session_that_may_not_leave_this_computer_stays_and_stops_no_other() {
+    for place in places() {
+        let user = User::new();
+        user.sign_in(&["qwen"]);
+        let mut session = user.stored("qwen");
+        session["metadata"]["provider"] = json!("openai");
+        session["provider"] = json!("openai");
+        let file = user.file("openai", "default");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        write_secret(&file, &session.to_string());
+        let before = std::fs::read(&file).unwrap();
+        let done = good(&user, &["migrate", "--json", "--to", &place.url()], &[]);
+        let report = done.json();
+        assert_eq!(
+            report["moved"].as_array().map(Vec::len),
+            Some(1),
+            "{report}"
+        );
+        assert_eq!(report["kept"][0]["vendor"], "openai");
+        assert!(done.err.contains("may not leave this computer"), "{done:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+        // It moves between stores of this computer.
+        good(
+            &user,
+            &["migrate", "--from", "files", "--to", "encrypted"],
+            &SEALED,
+        );
+        assert!(!file.exists());
+    }
+}
+
+#[test]
+fn a_session_whose_mark_stays_after_its_move_is_reported_as_moved() {
+    let Some(place) = places()
+        .into_iter()
+        .find(|place| place.engine == "postgres")
+    else {
+        return;
+    };
+    let user = User::new();
+    let (url, database) = (place.url(), format!("test_{}", place.database));
+    let store = ["--store", &url];
+    good(&user, &["status"], &store);
+    user.sign_in(&["qwen"]);
+    // The database fails once the original is gone.
+    place.psql(
+        &database,
+        "CREATE FUNCTION llm_auth.fail() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN RAISE EXCEPTION 'made up'; END$$; \
+         CREATE TRIGGER fail BEFORE UPDATE ON llm_auth.sessions FOR EACH ROW \
+         WHEN (position('\"moving\"'::bytea IN OLD.sealed) > 0 \
+         AND position('\"moving\"'::bytea IN NEW.sealed) = 0) EXECUTE FUNCTION llm_auth.fail()",
+    );
+    let report = good(&user, &["migrate", "--json", "--to", &url], &[]).json();
+    assert_eq!(
+        report["moved"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    assert_eq!(report["failed"], json!([]));
+    assert!(!user.file("qwen", "default").exists());
+    good(&user, &["token", "qwen"], &store);
+    // The next one takes the mark off.
+    place.psql(&database, "DROP TRIGGER fail ON llm_auth.sessions");
+    good(&user, &["migrate", "--from", "files", "--to", &url], &[]);
+    place.psql(
+        &database,
+        "DO $$BEGIN ASSERT NOT EXISTS (SELECT FROM llm_auth.sessions \
+         WHERE position('\"moving\"'::bytea IN sealed) > 0); END$$",
+    );
 }

@@ -1,0 +1,129 @@
+//! Messages about sessions on servers, which no file has.
+
+use llm_auth_core::{SessionKey, TokenStore as _};
+
+use super::{PASSWORD, Place, RedisServer, good, places, run, support, with};
+use crate::support::done::Done;
+use crate::support::user::User;
+
+/// What is true of files alone.
+const OF_FILES: [&str; 4] = [
+    "keeps a copy",
+    "the file",
+    "this computer",
+    "which process holds",
+];
+
+fn says(done: &Done, words: &str) {
+    assert!(
+        done.err.contains(words) || done.out.contains(words),
+        "{words}: {done:?}"
+    );
+    for wrong in OF_FILES {
+        assert!(
+            !done.err.contains(wrong) && !done.out.contains(wrong),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_session_on_a_server_is_replaced_by_a_sign_in_without_a_promise_of_a_copy() {
+    for place in places() {
+        let user = User::new();
+        let store = ["--store", &place.url()];
+        good(&user, &["login", "qwen"], &store);
+        place.damage("qwen");
+        for verb in [
+            &["token", "qwen"][..],
+            &["status"],
+            &["doctor", "qwen", "--offline"],
+        ] {
+            let done = with(&user, verb, &store);
+            assert!(!done.err.contains("panicked"), "{done:?}");
+            says(&done, "without a copy");
+        }
+        good(&user, &["login", "qwen"], &store);
+        good(&user, &["token", "qwen"], &store);
+    }
+}
+
+#[test]
+fn a_sign_out_says_that_the_session_is_gone_from_the_server() {
+    for place in places() {
+        let user = User::new();
+        let store = ["--store", &place.url()];
+        good(&user, &["login", "qwen"], &store);
+        let done = good(&user, &["logout", "qwen", "--local", "--json"], &store);
+        says(&done, &format!("127.0.0.1:{}", place.port));
+    }
+}
+
+#[test]
+fn a_session_that_another_computer_refreshes_is_reported_as_such() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for place in places() {
+        let user = User::new();
+        let store = ["--store", &place.url()];
+        good(&user, &["login", "qwen"], &store);
+        let held = runtime.block_on(async {
+            let key = SessionKey::new("qwen", "default");
+            match place.engine {
+                "postgres" => {
+                    let other = llm_auth_store_postgres::PostgresStore::builder(&place.url());
+                    other.build().unwrap().lock(&key).await.unwrap()
+                }
+                _ => {
+                    let other = llm_auth_store_redis::RedisStore::builder(place.url());
+                    other.build().unwrap().lock(&key).await.unwrap()
+                }
+            }
+        });
+        let args = ["token", "qwen", "--force-refresh", "--timeout", "1"];
+        let done = with(&user, &args, &store);
+        done.assert_failed(4, "");
+        says(&done, "perhaps on another computer");
+        runtime.block_on(held.release());
+    }
+}
+
+#[test]
+fn a_server_that_does_not_list_the_accounts_is_not_taken_for_an_empty_one() {
+    let secret = ["--requirepass", PASSWORD];
+    let Some(server) = RedisServer::start(&support::test_name(), &secret) else {
+        return;
+    };
+    let place = Place {
+        engine: "redis",
+        port: server.port,
+        database: 0,
+    };
+    let user = User::new();
+    let store = ["--store", &place.url()];
+    good(&user, &["login", "qwen", "--account", "work"], &store);
+    place.redis(&["ACL", "SETUSER", "default", "-scan"]);
+    good(&user, &["token", "qwen", "--account", "work"], &store);
+    for verb in [
+        &["token", "qwen"][..],
+        &["logout", "qwen"],
+        &["exec", "qwen", "--env", "T"],
+    ] {
+        let verb = [verb, &store].concat();
+        let verb = match verb[0] {
+            "exec" => [&verb[..], &["--", "true"]].concat(),
+            _ => verb,
+        };
+        run(&user, &verb).assert_failed(1, "permits this user too little");
+    }
+}
+
+#[test]
+fn the_variable_that_names_a_store_is_known_to_doctor() {
+    let user = User::new();
+    let mut doctor = user.command(&["doctor", "--offline"]);
+    let done = Done::of(doctor.env("LLM_AUTH_STORE", "files"));
+    assert!(!done.out.contains("not a known variable"), "{done:?}");
+}
