@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
@@ -53,6 +53,10 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(4),
     Duration::from_secs(7),
 ];
+
+/// The pause after an attempt of the end of all sessions; twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Unsaved {
     /// Keeps a session that replaces `previous`.
@@ -143,22 +147,38 @@ impl Shared {
     /// the process and `wait_idle` wait for. If that fails, each call of a caller tries it first, and
     /// returns the error.
     pub(super) fn save_later(self: &Arc<Self>) {
+        let owned = Arc::clone(self);
+        self.save_in_task(async move {
+            for pause in PAUSES {
+                sleep(pause).await;
+                if owned.is_saved_now().await {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Tries to store the unsaved session until then, in such a task. An attempt that has begun by then
+    /// goes on. Without such a session, or if a task tries already, it does nothing.
+    pub(crate) fn save_until(self: &Arc<Self>, deadline: Instant) {
+        let owned = Arc::clone(self);
+        self.save_in_task(async move {
+            let mut pause = FIRST_PAUSE;
+            while !owned.is_saved_now().await && Instant::now() < deadline {
+                sleep_until(deadline.min(Instant::now() + pause)).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
+        });
+    }
+
+    fn save_in_task(self: &Arc<Self>, saving: impl Future<Output = ()> + Send + 'static) {
         if !self.unsaved.is_waiting() || self.unsaved.is_tried.swap(true, Ordering::AcqRel) {
             return;
         }
         let owned = Arc::clone(self);
         let critical = engine::critical();
         let task = self.tasks.spawn(async move {
-            for pause in PAUSES {
-                sleep(pause).await;
-                if let Err(error) = owned.save_waiting().await {
-                    tracing::debug!(%error, "a session still cannot be stored");
-                }
-                owned.tell_observer();
-                if !owned.unsaved.is_waiting() {
-                    break;
-                }
-            }
+            saving.await;
             if owned.unsaved.is_waiting() {
                 // From now on callers reach the store, and receive its error.
                 owned.snapshot.set(None);
@@ -167,8 +187,20 @@ impl Shared {
             drop(critical);
             Ok(())
         });
+        if task.is_err() {
+            self.unsaved.is_tried.store(false, Ordering::Release);
+        }
         // The task goes on without its handle.
         drop(task);
+    }
+
+    /// Tries once to store the unsaved session, and returns whether none waits any more.
+    async fn is_saved_now(self: &Arc<Self>) -> bool {
+        if let Err(error) = self.save_waiting().await {
+            tracing::debug!(%error, "a session still cannot be stored");
+        }
+        self.tell_observer();
+        !self.unsaved.is_waiting()
     }
 
     async fn save_waiting(&self) -> Result<()> {
