@@ -17,6 +17,7 @@ mod refresh;
 mod refusals;
 mod requirement;
 mod retry;
+mod save;
 mod shared;
 mod single_flight;
 mod snapshot;

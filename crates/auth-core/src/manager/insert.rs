@@ -287,14 +287,17 @@ impl Shared {
         token.metadata.account = Some(self.key().account().to_owned());
         token.metadata.signed_in_at = Some(self.now());
         let saved = finish_with_retries(&mut guard, &token).await;
+        // Under the lock: later, another holder may keep a newer one.
+        match &saved {
+            Ok(()) => self.unsaved.clear(),
+            Err(_) => self.unsaved.keep(token.clone(), previous.session.clone()),
+        }
         guard.release().await;
         if let Err(error) = saved {
-            self.unsaved.keep(token, previous.session);
             self.changes.send(SessionChange::SaveFailed(error.clone()));
             self.save_later();
             return Err(error);
         }
-        self.unsaved.clear();
         let token = self.publish(token);
         self.changes
             .send(SessionChange::SignedIn(Arc::clone(&token)));

@@ -159,28 +159,20 @@ impl Shared {
             )));
         }
         // The newest session must be revoked, even if it is not stored yet.
-        let unsaved = self.unsaved.take(stored.as_ref());
+        let unsaved = self.unsaved.successor(stored.as_ref());
         let newest = unsaved.as_ref().or(stored.as_ref());
         let was_signed_in = newest.is_some();
         if let Some(token) = newest.filter(|token| revoke && !token.is_rejected())
             && let Err(error) = self.foreign.check_revocable(token)
         {
-            // Another process may have stored a session of another server meanwhile.
-            if let Some(unsaved) = unsaved {
-                self.unsaved.keep(unsaved, stored);
-            }
             return Err(error);
         }
         let revocation = match newest {
             Some(token) if revoke && !token.is_rejected() => Some(self.foreign.revoke(token).await),
             _ => None,
         };
-        if let Err(error) = guard.remove().await {
-            if let Some(unsaved) = unsaved {
-                self.unsaved.keep(unsaved, stored);
-            }
-            return Err(error);
-        }
+        guard.remove().await?;
+        self.unsaved.clear();
         self.snapshot.set(None);
         self.changes.send(SessionChange::SignedOut);
         Ok(Logout {
