@@ -32,6 +32,8 @@ struct Inner {
 #[derive(Debug)]
 struct Caller {
     is_forced: bool,
+    /// Whether it holds the lock of its session, for which other processes may wait.
+    has_lock: bool,
     grant: oneshot::Sender<Result<Pass>>,
 }
 
@@ -70,13 +72,30 @@ impl Gate {
     /// [`ErrorKind::Transient`] without a wait if the server is in trouble or asked to wait, with the
     /// time until then; [`ErrorKind::System`] if the gate is closed. Nothing was sent then.
     pub(crate) async fn enter(self: &Arc<Self>, lane: Lane, is_forced: bool) -> Result<Pass> {
+        self.wait(lane, is_forced, false).await
+    }
+
+    /// The same for a caller that holds the lock of its session: before those that do not.
+    pub(crate) async fn enter_with_lock(
+        self: &Arc<Self>,
+        lane: Lane,
+        is_forced: bool,
+    ) -> Result<Pass> {
+        self.wait(lane, is_forced, true).await
+    }
+
+    async fn wait(self: &Arc<Self>, lane: Lane, is_forced: bool, has_lock: bool) -> Result<Pass> {
         let (grant, granted) = oneshot::channel();
         {
             let now = self.clock.now();
             let mut inner = self.lock();
-            let caller = Caller { is_forced, grant };
+            let caller = Caller {
+                is_forced,
+                has_lock,
+                grant,
+            };
             match inner.waiting.iter_mut().find(|(other, _)| *other == lane) {
-                Some((_, callers)) => callers.push_back(caller),
+                Some((_, callers)) => line_up(callers, caller),
                 None => inner.waiting.push_back((lane, VecDeque::from([caller]))),
             }
             self.admit(&mut inner, now);
@@ -102,6 +121,10 @@ impl Gate {
     pub(crate) fn waiting(&self) -> usize {
         let inner = self.lock();
         inner.waiting.iter().map(|(_, callers)| callers.len()).sum()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().state.is_closed
     }
 
     pub(crate) fn running(&self) -> u32 {
@@ -186,6 +209,15 @@ impl Gate {
     }
 }
 
+/// Adds a caller, behind those with a lock if it has one, otherwise behind all.
+fn line_up(callers: &mut VecDeque<Caller>, caller: Caller) {
+    let at = match caller.has_lock {
+        true => callers.iter().take_while(|other| other.has_lock).count(),
+        false => callers.len(),
+    };
+    callers.insert(at, caller);
+}
+
 /// Refuses all callers of a lane; a forced one behind others shares their fate, and can try again.
 fn refuse(callers: &mut VecDeque<Caller>, error: &Error) {
     for caller in callers.drain(..) {
@@ -229,10 +261,18 @@ mod tests {
 
     /// A caller that waits, once it does.
     async fn waiting(gate: &Arc<Gate>, lane: Lane) -> tokio::task::JoinHandle<Result<Pass>> {
+        waiting_with(gate, lane, false).await
+    }
+
+    async fn waiting_with(
+        gate: &Arc<Gate>,
+        lane: Lane,
+        has_lock: bool,
+    ) -> tokio::task::JoinHandle<Result<Pass>> {
         let before = gate.waiting();
         let caller = tokio::spawn({
             let gate = Arc::clone(gate);
-            async move { gate.enter(lane, false).await }
+            async move { gate.wait(lane, false, has_lock).await }
         });
         while gate.waiting() == before {
             tokio::task::yield_now().await;
@@ -255,6 +295,25 @@ mod tests {
         drop(pass);
         assert_eq!(gate.running(), 0);
         assert!(gate.enter(lane, false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn callers_with_the_lock_of_their_session_go_before_those_without_in_their_order() {
+        let gate = gate(8);
+        let lane = gate.lane(0, "one.example");
+        let pass = gate.enter(lane, false).await.unwrap();
+        let mut last = waiting(&gate, lane).await;
+        let first = waiting_with(&gate, lane, true).await;
+        let second = waiting_with(&gate, lane, true).await;
+        drop(pass);
+        for caller in [first, second] {
+            let pass = tokio::select! {
+                pass = caller => pass.unwrap().unwrap(),
+                _ = &mut last => panic!("it has no lock"),
+            };
+            drop(pass);
+        }
+        assert!(last.await.unwrap().is_ok());
     }
 
     #[tokio::test]
