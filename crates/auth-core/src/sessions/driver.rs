@@ -122,8 +122,7 @@ impl Inner {
         let Some(home) = self.home_of(&shared) else {
             return;
         };
-        let account = shared.key().account();
-        if !home.live.take(account, due.at) {
+        if !home.live.take(&shared, due.at) {
             return;
         }
         match self.decide(&shared, now) {
@@ -157,7 +156,7 @@ impl Inner {
             return;
         };
         let at = at.map(Timestamp::as_unix_millis);
-        if home.live.put_back(shared.key().account(), at)
+        if home.live.put_back(shared, at)
             && let Some(at) = at
         {
             self.queue(at, Arc::downgrade(shared));

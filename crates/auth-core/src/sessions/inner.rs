@@ -157,7 +157,7 @@ impl Observer for Inner {
             return;
         };
         let at = at.as_unix_millis();
-        if home.live.bring_forward(member.key().account(), at) {
+        if home.live.bring_forward(member, at) {
             self.queue(at, Arc::downgrade(member));
         }
     }
