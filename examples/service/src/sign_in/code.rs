@@ -62,7 +62,9 @@ pub(crate) async fn callback(
     let (account, sealed) = taken.ok_or(Problem::SIGN_IN)?;
     let kept = app.keys.open(&row, &sealed).ok_or(Problem::SIGN_IN)?;
     let sign_in = CodeSignIn::from_secret(&kept)?;
-    let session = app.provider.finish_code_sign_in(sign_in, &query).await?;
+    let callback = app.callback()?;
+    let finished = app.provider.finish_code_sign_in(sign_in, &callback, &query);
+    let session = finished.await?;
     let browser = end(&app, &browser, &account, session).await?;
     Ok(pages::redirect(&app, &browser, "/"))
 }
