@@ -147,9 +147,10 @@ impl Shared {
     pub(super) async fn save_waiting(&self) -> Result<()> {
         let mut guard = self.foreign.lock_patiently().await?;
         let saved = self.save_waiting_locked(&mut guard).await;
+        // Under the lock, so that its next holder knows whose session that is.
+        let saved = saved.map(|saved| saved.map(|token| self.publish(token)));
         guard.release().await;
         if let Some(token) = saved? {
-            let token = self.publish(token);
             self.changes.send(SessionChange::Refreshed(token));
         }
         Ok(())
