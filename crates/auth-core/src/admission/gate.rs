@@ -24,6 +24,8 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 struct Inner {
+    /// The process whose refreshes are counted: in a forked child there are none of them.
+    process: u32,
     state: State,
     /// Callers that wait, for each lane with any; the first lane is the next one to get a turn.
     waiting: VecDeque<(Lane, VecDeque<Caller>)>,
@@ -47,6 +49,7 @@ impl Gate {
         Self {
             clock,
             inner: Mutex::new(Inner {
+                process: std::process::id(),
                 state: State::new(limits, providers),
                 waiting: VecDeque::new(),
             }),
@@ -172,7 +175,7 @@ impl Gate {
 
     /// Gives passes to the callers that wait, one for each lane in turn.
     fn admit(self: &Arc<Self>, inner: &mut Inner, now: Timestamp) {
-        let Inner { state, waiting } = inner;
+        let Inner { state, waiting, .. } = inner;
         let mut full = 0;
         while full < waiting.len() {
             let Some((lane, mut callers)) = waiting.pop_front() else {
@@ -205,7 +208,15 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = std::process::id();
+        if inner.process != process {
+            inner.process = process;
+            inner.state.none_runs();
+            // Their tasks are the parent's: a drop would wake them up.
+            std::mem::forget(std::mem::take(&mut inner.waiting));
+        }
+        inner
     }
 }
 
@@ -345,6 +356,22 @@ mod tests {
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(60)));
         assert!(gate.enter(lane, false).await.unwrap_err().is_transient());
         assert!(gate.enter(lane, true).await.is_ok(), "a user demands it");
+    }
+
+    #[tokio::test]
+    async fn in_a_forked_child_no_refresh_of_its_parent_takes_a_turn() {
+        let gate = gate(8);
+        let lane = gate.lane(0, "one.example");
+        let _of_parent = gate.enter(lane, false).await.unwrap();
+        let _caller_of_parent = waiting(&gate, lane).await;
+        // As in a child.
+        gate.lock().process += 1;
+        gate.idle().await;
+        assert_eq!((gate.running(), gate.waiting()), (0, 0));
+        let pass = gate.enter(lane, false).await.unwrap();
+        assert_eq!(gate.running(), 1);
+        drop(pass);
+        assert_eq!(gate.running(), 0);
     }
 
     #[tokio::test]

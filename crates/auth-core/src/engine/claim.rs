@@ -12,7 +12,9 @@ impl Claim {
     /// Takes it, unless a task of this process has it.
     pub(crate) fn take(&self) -> bool {
         let process = process::id();
-        self.0.swap(process, Ordering::AcqRel) != process
+        // Most callers find it taken, and need not write.
+        self.0.load(Ordering::Acquire) != process
+            && self.0.swap(process, Ordering::AcqRel) != process
     }
 
     pub(crate) fn give_back(&self) {

@@ -181,6 +181,14 @@ impl Live {
         put.is_some()
     }
 
+    /// The sessions of one part that are about to be looked at or refreshed.
+    pub(super) fn taken(&self, shard: usize) -> Vec<Arc<Shared>> {
+        let shard = self.shards.get(shard).map(read);
+        let members = shard.iter().flat_map(|members| members.iter());
+        let taken = members.filter(|member| member.due.load(Ordering::Acquire) == TAKEN);
+        taken.map(|member| Arc::clone(&member.shared)).collect()
+    }
+
     /// The sessions of one part.
     pub(super) fn members(&self, shard: usize) -> Vec<Arc<Shared>> {
         let shard = self.shards.get(shard).map(read);
