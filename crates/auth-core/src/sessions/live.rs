@@ -220,6 +220,10 @@ impl Live {
 
 /// The session of a member that has been taken out, unless the schedule has found it meanwhile: then
 /// it goes back. From here on no one finds it.
+#[expect(
+    clippy::mutable_key_type,
+    reason = "it is compared by its account, which does not change"
+)]
 fn let_go(members: &mut HashSet<Member>, member: Member) -> Option<Shared> {
     let Member { shared, used, due } = member;
     let (shared, due) = match Arc::try_unwrap(shared) {
