@@ -9,6 +9,7 @@
 //! See decision 0053.
 
 mod block_on;
+mod claim;
 mod exit;
 mod foreign;
 mod inside;
@@ -23,6 +24,7 @@ use arc_swap::ArcSwapOption;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 pub(crate) use block_on::block_on;
+pub(crate) use claim::Claim;
 pub(crate) use exit::{Critical, critical, is_ending, unless_given_up};
 pub use exit::{give_up_waiting, skip_exit_wait};
 pub(crate) use foreign::{Kinds, bounded};

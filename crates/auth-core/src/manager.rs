@@ -17,6 +17,7 @@ mod refresh;
 mod refusals;
 mod requirement;
 mod retry;
+mod save;
 mod shared;
 mod single_flight;
 mod snapshot;
@@ -225,8 +226,10 @@ impl AuthManager {
                 Ok(token)
             }
             // The margin covers the way to the API: a token that is still good is better than an
-            // error.
-            Err(error) if error.is_transient() => shared.still_good().ok_or(error),
+            // error. The end of many sessions is no error of this one either.
+            Err(error) if error.is_transient() || shared.is_shut_down() => {
+                shared.still_good().ok_or(error)
+            }
             Err(error) => Err(error),
         }
     }

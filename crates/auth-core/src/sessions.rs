@@ -4,6 +4,7 @@
 
 mod builder;
 mod driver;
+mod end;
 mod inner;
 mod live;
 mod schedule;
@@ -12,17 +13,13 @@ mod telemetry;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use tokio::time::timeout;
 
 pub use self::builder::SessionsBuilder;
 use self::inner::Inner;
-use self::live::SHARDS;
 pub use self::stats::SessionsStats;
 use crate::engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::manager::{AuthManager, Logout};
 use crate::prompt::UserPrompt;
 use crate::session::SessionKey;
@@ -348,14 +345,16 @@ impl Sessions {
     }
 
     /// Ends the schedule and finishes what was begun: refreshes that have been sent, sign-ins and
-    /// sign-outs, and attempts to store a session. Nothing new begins: look-ups and refreshes fail,
-    /// while a manager still returns a token that is valid.
+    /// sign-outs. A session that is only in memory, because the store is away, is stored as soon as the
+    /// store is back. Nothing new begins: look-ups and refreshes fail, while a manager still returns a
+    /// token that is valid.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transient`] if something is still in progress after this time; it goes on, and
-    /// another call waits for it. [`ErrorKind::Store`] if a session could not be stored, and is
-    /// only in memory.
+    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) if something is still in progress after
+    /// this time; it goes on, and another call waits for it.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if a session could not be stored until then, and
+    /// is only in memory; another call tries it again.
     ///
     /// # Examples
     ///
@@ -375,50 +374,7 @@ impl Sessions {
     /// # }
     /// ```
     pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
-        self.inner.is_closed.store(true, Ordering::Release);
-        self.inner.gate.close();
-        self.inner.wake.notify_one();
-        let inner = Arc::clone(&self.inner);
-        engine::inside(async move {
-            let finished = async {
-                inner.gate.idle().await;
-                inner.finished().await;
-                inner.members_idle().await;
-            };
-            if timeout(deadline, finished).await.is_err() {
-                let message = format!(
-                    "{} refreshes are still in progress; wait longer",
-                    inner.gate.running().max(1)
-                );
-                return Err(Error::new(ErrorKind::Transient, message));
-            }
-            match inner.unsaved() {
-                0 => Ok(()),
-                unsaved => Err(Error::new(
-                    ErrorKind::Store,
-                    format!("{unsaved} sessions could not be stored, and are only in memory"),
-                )),
-            }
-        })
-        .await
-    }
-}
-
-impl Inner {
-    async fn members_idle(&self) {
-        for home in &self.homes {
-            for shard in 0..SHARDS {
-                for member in home.live.members(shard) {
-                    member.idle().await;
-                }
-            }
-        }
-    }
-
-    fn unsaved(&self) -> usize {
-        let shards = self.homes.iter();
-        let members = shards.flat_map(|home| (0..SHARDS).flat_map(|at| home.live.members(at)));
-        members.filter(|member| member.is_unsaved()).count()
+        engine::inside(Arc::clone(&self.inner).end(deadline)).await
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 struct Inner {
+    /// The process whose refreshes are counted: in a forked child there are none of them.
+    process: u32,
     state: State,
     /// Callers that wait, for each lane with any; the first lane is the next one to get a turn.
     waiting: VecDeque<(Lane, VecDeque<Caller>)>,
@@ -32,6 +34,8 @@ struct Inner {
 #[derive(Debug)]
 struct Caller {
     is_forced: bool,
+    /// Whether it holds the lock of its session, for which other processes may wait.
+    has_lock: bool,
     grant: oneshot::Sender<Result<Pass>>,
 }
 
@@ -45,6 +49,7 @@ impl Gate {
         Self {
             clock,
             inner: Mutex::new(Inner {
+                process: std::process::id(),
                 state: State::new(limits, providers),
                 waiting: VecDeque::new(),
             }),
@@ -70,13 +75,30 @@ impl Gate {
     /// [`ErrorKind::Transient`] without a wait if the server is in trouble or asked to wait, with the
     /// time until then; [`ErrorKind::System`] if the gate is closed. Nothing was sent then.
     pub(crate) async fn enter(self: &Arc<Self>, lane: Lane, is_forced: bool) -> Result<Pass> {
+        self.wait(lane, is_forced, false).await
+    }
+
+    /// The same for a caller that holds the lock of its session: before those that do not.
+    pub(crate) async fn enter_with_lock(
+        self: &Arc<Self>,
+        lane: Lane,
+        is_forced: bool,
+    ) -> Result<Pass> {
+        self.wait(lane, is_forced, true).await
+    }
+
+    async fn wait(self: &Arc<Self>, lane: Lane, is_forced: bool, has_lock: bool) -> Result<Pass> {
         let (grant, granted) = oneshot::channel();
         {
             let now = self.clock.now();
             let mut inner = self.lock();
-            let caller = Caller { is_forced, grant };
+            let caller = Caller {
+                is_forced,
+                has_lock,
+                grant,
+            };
             match inner.waiting.iter_mut().find(|(other, _)| *other == lane) {
-                Some((_, callers)) => callers.push_back(caller),
+                Some((_, callers)) => line_up(callers, caller),
                 None => inner.waiting.push_back((lane, VecDeque::from([caller]))),
             }
             self.admit(&mut inner, now);
@@ -102,6 +124,10 @@ impl Gate {
     pub(crate) fn waiting(&self) -> usize {
         let inner = self.lock();
         inner.waiting.iter().map(|(_, callers)| callers.len()).sum()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().state.is_closed
     }
 
     pub(crate) fn running(&self) -> u32 {
@@ -149,7 +175,7 @@ impl Gate {
 
     /// Gives passes to the callers that wait, one for each lane in turn.
     fn admit(self: &Arc<Self>, inner: &mut Inner, now: Timestamp) {
-        let Inner { state, waiting } = inner;
+        let Inner { state, waiting, .. } = inner;
         let mut full = 0;
         while full < waiting.len() {
             let Some((lane, mut callers)) = waiting.pop_front() else {
@@ -182,8 +208,25 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = std::process::id();
+        if inner.process != process {
+            inner.process = process;
+            inner.state.none_runs();
+            // Their tasks are the parent's: a drop would wake them up.
+            std::mem::forget(std::mem::take(&mut inner.waiting));
+        }
+        inner
     }
+}
+
+/// Adds a caller, behind those with a lock if it has one, otherwise behind all.
+fn line_up(callers: &mut VecDeque<Caller>, caller: Caller) {
+    let at = match caller.has_lock {
+        true => callers.iter().take_while(|other| other.has_lock).count(),
+        false => callers.len(),
+    };
+    callers.insert(at, caller);
 }
 
 /// Refuses all callers of a lane; a forced one behind others shares their fate, and can try again.
@@ -229,10 +272,18 @@ mod tests {
 
     /// A caller that waits, once it does.
     async fn waiting(gate: &Arc<Gate>, lane: Lane) -> tokio::task::JoinHandle<Result<Pass>> {
+        waiting_with(gate, lane, false).await
+    }
+
+    async fn waiting_with(
+        gate: &Arc<Gate>,
+        lane: Lane,
+        has_lock: bool,
+    ) -> tokio::task::JoinHandle<Result<Pass>> {
         let before = gate.waiting();
         let caller = tokio::spawn({
             let gate = Arc::clone(gate);
-            async move { gate.enter(lane, false).await }
+            async move { gate.wait(lane, false, has_lock).await }
         });
         while gate.waiting() == before {
             tokio::task::yield_now().await;
@@ -255,6 +306,25 @@ mod tests {
         drop(pass);
         assert_eq!(gate.running(), 0);
         assert!(gate.enter(lane, false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn callers_with_the_lock_of_their_session_go_before_those_without_in_their_order() {
+        let gate = gate(8);
+        let lane = gate.lane(0, "one.example");
+        let pass = gate.enter(lane, false).await.unwrap();
+        let mut last = waiting(&gate, lane).await;
+        let first = waiting_with(&gate, lane, true).await;
+        let second = waiting_with(&gate, lane, true).await;
+        drop(pass);
+        for caller in [first, second] {
+            let pass = tokio::select! {
+                pass = caller => pass.unwrap().unwrap(),
+                _ = &mut last => panic!("it has no lock"),
+            };
+            drop(pass);
+        }
+        assert!(last.await.unwrap().is_ok());
     }
 
     #[tokio::test]
@@ -286,6 +356,22 @@ mod tests {
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(60)));
         assert!(gate.enter(lane, false).await.unwrap_err().is_transient());
         assert!(gate.enter(lane, true).await.is_ok(), "a user demands it");
+    }
+
+    #[tokio::test]
+    async fn in_a_forked_child_no_refresh_of_its_parent_takes_a_turn() {
+        let gate = gate(8);
+        let lane = gate.lane(0, "one.example");
+        let _of_parent = gate.enter(lane, false).await.unwrap();
+        let _caller_of_parent = waiting(&gate, lane).await;
+        // As in a child.
+        gate.lock().process += 1;
+        gate.idle().await;
+        assert_eq!((gate.running(), gate.waiting()), (0, 0));
+        let pass = gate.enter(lane, false).await.unwrap();
+        assert_eq!(gate.running(), 1);
+        drop(pass);
+        assert_eq!(gate.running(), 0);
     }
 
     #[tokio::test]

@@ -121,6 +121,15 @@ impl State {
         }
     }
 
+    /// Counts no refresh any more: those of another process end there.
+    pub(super) fn none_runs(&mut self) {
+        self.running = 0;
+        self.providers.fill(0);
+        for host in &mut self.hosts {
+            host.running = 0;
+        }
+    }
+
     pub(super) fn report(
         &mut self,
         lane: Lane,

@@ -33,7 +33,7 @@ pub(crate) struct Membership {
 /// Learns what the members do.
 pub(crate) trait Observer: Send + Sync {
     /// A member has read or stored a session.
-    fn session_known(&self, member: &Arc<Shared>);
+    fn session_known(self: Arc<Self>, member: &Arc<Shared>);
 
     /// A server has granted a refresh, or not.
     fn responded(&self, provider: u32, failure: Option<&Error>);

@@ -287,15 +287,26 @@ impl Shared {
         token.metadata.account = Some(self.key().account().to_owned());
         token.metadata.signed_in_at = Some(self.now());
         let saved = finish_with_retries(&mut guard, &token).await;
+        // Under the lock: later, another holder may keep a newer one.
+        let published = match saved {
+            Ok(()) => {
+                self.unsaved.clear();
+                Ok(self.publish(token))
+            }
+            Err(error) => {
+                self.unsaved.keep(token, previous.session.clone());
+                Err(error)
+            }
+        };
         guard.release().await;
-        if let Err(error) = saved {
-            self.unsaved.keep(token, previous.session);
-            self.changes.send(SessionChange::SaveFailed(error.clone()));
-            self.save_later();
-            return Err(error);
-        }
-        self.unsaved.clear();
-        let token = self.publish(token);
+        let token = match published {
+            Ok(token) => token,
+            Err(error) => {
+                self.changes.send(SessionChange::SaveFailed(error.clone()));
+                self.save_later();
+                return Err(error);
+            }
+        };
         self.changes
             .send(SessionChange::SignedIn(Arc::clone(&token)));
         self.tell_observer();

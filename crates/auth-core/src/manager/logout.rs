@@ -49,8 +49,8 @@ impl AuthManager {
     ///
     /// The store's error; [`ErrorKind::Config`](crate::ErrorKind::Config) if another process has stored
     /// a session of [another server](crate::AuthProvider::check_issued), and
-    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if it did so while this call waited: then
-    /// it stays. A revocation that the vendor did not confirm is no error; it
+    /// [`ErrorKind::StoreBusy`](crate::ErrorKind::StoreBusy) if it did so, or signed in, while this call
+    /// waited: then it stays. A revocation that the vendor did not confirm is no error; it
     /// is in [`Logout`].
     ///
     /// # Examples
@@ -142,6 +142,26 @@ impl Shared {
         removed
     }
 
+    /// Whether callers of this process see this session: then they mean it.
+    fn is_known(&self, stored: &OAuthToken) -> bool {
+        let known = self.snapshot.get();
+        known.is_some_and(|known| known.has_same_tokens(stored))
+    }
+
+    fn came_meanwhile(&self, meant: &Meant, stored: &OAuthToken, revoke: bool) -> Error {
+        let what = match meant.is_there {
+            true => "a session of another server",
+            false => "a session",
+        };
+        let advice = match revoke && self.foreign.check_revocable(stored).is_err() {
+            true => "`forget` it to remove it without revoking it",
+            false => "try again to end that one",
+        };
+        let message =
+            format!("another process has stored {what} meanwhile: it was left as it is; {advice}");
+        self.with_session(Error::new(ErrorKind::StoreBusy, message))
+    }
+
     async fn remove_locked(
         &self,
         guard: &mut Guard<'_>,
@@ -151,41 +171,153 @@ impl Shared {
         let stored = self.previous(guard).await?.session;
         if let (Some(meant), Some(stored)) = (meant, &stored)
             && !meant.is(stored)
+            && !self.is_known(stored)
         {
-            return Err(self.with_session(Error::new(
-                ErrorKind::StoreBusy,
-                "another process has stored a session of another server meanwhile: it was left as it \
-                 is; sign out again to end that one",
-            )));
+            return Err(self.came_meanwhile(&meant, stored, revoke));
         }
         // The newest session must be revoked, even if it is not stored yet.
-        let unsaved = self.unsaved.take(stored.as_ref());
+        let unsaved = self.unsaved.successor(stored.as_ref());
         let newest = unsaved.as_ref().or(stored.as_ref());
         let was_signed_in = newest.is_some();
         if let Some(token) = newest.filter(|token| revoke && !token.is_rejected())
             && let Err(error) = self.foreign.check_revocable(token)
         {
-            // Another process may have stored a session of another server meanwhile.
-            if let Some(unsaved) = unsaved {
-                self.unsaved.keep(unsaved, stored);
-            }
             return Err(error);
         }
         let revocation = match newest {
             Some(token) if revoke && !token.is_rejected() => Some(self.foreign.revoke(token).await),
             _ => None,
         };
-        if let Err(error) = guard.remove().await {
-            if let Some(unsaved) = unsaved {
-                self.unsaved.keep(unsaved, stored);
-            }
-            return Err(error);
-        }
+        guard.remove().await?;
+        self.unsaved.clear();
         self.snapshot.set(None);
         self.changes.send(SessionChange::SignedOut);
         Ok(Logout {
             was_signed_in,
             revocation,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, OnceLock};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::auth_provider::AuthProvider;
+    use crate::grant::Operation;
+    use crate::prompt::UserPrompt;
+    use crate::secure_url::SecureUrl;
+    use crate::session::SessionKey;
+    use crate::store::{MemoryTokenStore, StoreGuard, TokenStore};
+
+    /// A store in which something happens while a sign-out waits for the lock.
+    #[derive(Clone, Debug, Default)]
+    struct Busy {
+        inner: MemoryTokenStore,
+        manager: Arc<OnceLock<AuthManager>>,
+        /// What another process stores; otherwise this one stores what waits.
+        other: Arc<Mutex<Option<OAuthToken>>>,
+    }
+
+    #[async_trait]
+    impl TokenStore for Busy {
+        async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+            self.inner.load(key).await
+        }
+
+        async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+            self.inner.lock(key).await
+        }
+
+        async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+            let other = self.other.lock().unwrap().take();
+            match other {
+                Some(other) => self.inner.lock(key).await?.save(&other).await?,
+                None => {
+                    let manager = self.manager.get().unwrap();
+                    if manager.has_unsaved() {
+                        manager.shared().save_waiting().await?;
+                    }
+                }
+            }
+            self.inner.lock(key).await
+        }
+
+        fn location(&self, key: &SessionKey) -> String {
+            self.inner.location(key)
+        }
+    }
+
+    /// Knows the sessions of one server only.
+    #[derive(Debug)]
+    struct OfOneServer;
+
+    #[async_trait]
+    impl AuthProvider for OfOneServer {
+        fn name(&self) -> &str {
+            "example"
+        }
+
+        async fn authenticate(&self, _prompt: &dyn UserPrompt) -> Result<OAuthToken> {
+            Ok(OAuthToken::new("made-up".into(), None))
+        }
+
+        async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
+            Ok(current.clone())
+        }
+
+        fn check_issued(&self, session: &OAuthToken) -> Result<()> {
+            match session.metadata.server.as_deref() {
+                Some("https://two.example") => {
+                    Err(Error::new(ErrorKind::Config, "of another server"))
+                }
+                _ => Ok(()),
+            }
+        }
+
+        fn recipient(&self, _: Operation, session: &OAuthToken) -> Result<Option<SecureUrl>> {
+            self.check_issued(session).map(|()| None)
+        }
+    }
+
+    fn manager() -> (AuthManager, Busy) {
+        let store = Busy::default();
+        let manager = AuthManager::builder(OfOneServer).store(store.clone());
+        let manager = manager.build();
+        store.manager.set(manager.clone()).unwrap();
+        (manager, store)
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_that_is_stored_while_its_sign_out_waits_is_signed_out() {
+        let (manager, store) = manager();
+        let session = OAuthToken::new("made-up".into(), None);
+        manager.shared().keep_unsaved(Some(session));
+        assert!(manager.forget().await.unwrap());
+        assert!(store.load(manager.key()).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_advice_about_a_session_that_cannot_be_revoked_here_is_to_forget_it() {
+        let (manager, store) = manager();
+        let of = |server: &str| {
+            let mut session = OAuthToken::new("made-up".into(), None);
+            session.metadata.server = Some(server.into());
+            session
+        };
+        for (server, advice) in [
+            ("https://two.example", "`forget` it"),
+            ("https://one.example", "try again"),
+        ] {
+            *store.other.lock().unwrap() = Some(of(server));
+            let error = manager.logout().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::StoreBusy);
+            assert!(error.to_string().contains(advice), "{error}");
+            assert!(!error.to_string().contains("another server"), "{error}");
+            assert!(manager.forget().await.unwrap());
+        }
     }
 }

@@ -48,7 +48,9 @@ impl Shared {
             return Ok(None);
         };
         let lane = self.lane_at(membership, Some(token));
-        let entered = membership.gate.enter(lane, requirement.is_forced());
+        let entered = membership
+            .gate
+            .enter_with_lock(lane, requirement.is_forced());
         match timeout(TURN_UNDER_LOCK, entered).await {
             Ok(entered) => entered.map(Some).map_err(|error| self.with_session(error)),
             Err(_elapsed) => Err(Error::new(
@@ -57,6 +59,12 @@ impl Shared {
             )
             .with_session(self.key())),
         }
+    }
+
+    /// Whether the sessions that it belongs to are shut down.
+    pub(super) fn is_shut_down(&self) -> bool {
+        let membership = self.foreign.common.membership.as_ref();
+        membership.is_some_and(|membership| membership.gate.is_closed())
     }
 
     /// Where a refresh of this session goes; `None` for a single manager.

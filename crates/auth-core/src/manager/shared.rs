@@ -118,9 +118,12 @@ impl Shared {
     pub(super) async fn read(&self) -> Result<Option<Arc<OAuthToken>>> {
         let seen = self.snapshot.epoch();
         let stored = self.check_usable(self.foreign.load().await?)?.map(Arc::new);
-        // A session read without the lock may be outdated.
-        self.snapshot
-            .set_if_unchanged(seen, stored.clone().filter(is_usable));
+        // A session read without the lock may be outdated, and one whose successor waits in memory is:
+        // callers must reach the transaction, which stores that first.
+        if !self.unsaved.is_waiting() {
+            self.snapshot
+                .set_if_unchanged(seen, stored.clone().filter(is_usable));
+        }
         Ok(stored)
     }
 

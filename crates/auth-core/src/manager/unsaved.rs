@@ -3,16 +3,13 @@
 //!
 //! See decision 0055.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::time::sleep;
 
 use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
 use crate::clock::Timestamp;
-use crate::engine;
+use crate::engine::Claim;
 use crate::error::Result;
 use crate::token::OAuthToken;
 
@@ -26,7 +23,7 @@ struct Waiting {
 }
 
 /// What became of a session that waits.
-enum Taken {
+enum Kept {
     /// It replaces the stored one.
     Successor(OAuthToken),
     /// It was never stored, and the session was signed out meanwhile.
@@ -40,19 +37,10 @@ enum Taken {
 pub(super) struct Unsaved {
     waiting: Mutex<Option<Box<Waiting>>>,
     /// Whether a task is trying to store it.
-    is_tried: AtomicBool,
+    pub(super) is_tried: Claim,
+    /// Whether a task tries again at long intervals.
+    pub(super) is_tried_again: Claim,
 }
-
-/// The pauses of the task that stores an unsaved session: about 15 s, less than the end of the
-/// process waits.
-const PAUSES: [Duration; 6] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(7),
-];
 
 impl Unsaved {
     /// Keeps a session that replaces `previous`.
@@ -73,55 +61,72 @@ impl Unsaved {
         })));
     }
 
-    /// Takes out the session if it replaces the stored one, and drops it otherwise.
-    pub(super) fn take(&self, stored: Option<&OAuthToken>) -> Option<OAuthToken> {
-        match self.take_out(stored) {
-            Taken::Successor(session) => Some(session),
-            Taken::SignedOut(_) | Taken::Nothing => None,
+    /// The session if it replaces the stored one; it stays until it is stored or removed. Another one
+    /// is dropped. The caller has the lock of the session.
+    pub(super) fn successor(&self, stored: Option<&OAuthToken>) -> Option<OAuthToken> {
+        match self.judge(stored) {
+            Kept::Successor(session) => Some(session),
+            Kept::SignedOut(_) | Kept::Nothing => None,
         }
     }
 
-    fn take_out(&self, stored: Option<&OAuthToken>) -> Taken {
-        let Some(waiting) = self.set(None) else {
-            return Taken::Nothing;
+    fn judge(&self, stored: Option<&OAuthToken>) -> Kept {
+        let mut place = self.place();
+        let Some(waiting) = place.as_mut() else {
+            return Kept::Nothing;
         };
-        match (&waiting.previous, stored) {
-            (None, None) => Taken::Successor(waiting.session),
-            (Some(previous), Some(stored)) if previous.has_same_tokens(stored) => {
-                Taken::Successor(waiting.session)
+        let is_successor = match (&waiting.previous, stored) {
+            (None, None) => true,
+            (Some(previous), Some(stored)) => previous.has_same_tokens(stored),
+            _ => false,
+        };
+        if is_successor {
+            // The store has lost it, if it ever had it.
+            waiting.is_saved = false;
+            return Kept::Successor(waiting.session.clone());
+        }
+        match place.take() {
+            Some(waiting)
+                if waiting.previous.is_some() && stored.is_none() && !waiting.is_saved =>
+            {
+                Kept::SignedOut(waiting.session)
             }
-            (Some(_), None) if !waiting.is_saved => Taken::SignedOut(waiting.session),
-            _ => Taken::Nothing,
+            _ => Kept::Nothing,
         }
     }
 
     /// Whether a session waits to be stored.
     pub(super) fn is_waiting(&self) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.place();
         waiting.as_ref().is_some_and(|waiting| !waiting.is_saved)
     }
 
     /// Whether a session is kept, stored or not, that a caller could use.
     pub(super) fn is_kept_at(&self, now: Timestamp) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.place();
         waiting
             .as_ref()
             .is_some_and(|waiting| waiting.session.is_valid_for(Duration::ZERO, now))
     }
 
-    /// Drops it, because a newer session was stored.
+    /// Drops it: it, or a newer session, was stored or removed. The caller has the lock of the session.
     pub(super) fn clear(&self) {
-        drop(self.set(None));
+        self.set(None);
     }
 
-    fn set(&self, waiting: Option<Box<Waiting>>) -> Option<Box<Waiting>> {
-        let mut place = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut place, waiting)
+    fn set(&self, waiting: Option<Box<Waiting>>) {
+        *self.place() = waiting;
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Box<Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl AuthManager {
-    /// Whether a session that could not be stored waits in memory: it is lost with this process.
+    /// Whether a session that could not be stored waits in memory: it is lost with this process. Until
+    /// it is stored, the library tries that once a minute, and each call that needs the store tries it
+    /// first.
     ///
     /// # Examples
     ///
@@ -139,44 +144,13 @@ impl AuthManager {
 }
 
 impl Shared {
-    /// Tries to store the unsaved session repeatedly for a while, in a task that a normal end of
-    /// the process and `wait_idle` wait for. If that fails, each call of a caller tries it first, and
-    /// returns the error.
-    pub(super) fn save_later(self: &Arc<Self>) {
-        if !self.unsaved.is_waiting() || self.unsaved.is_tried.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let owned = Arc::clone(self);
-        let critical = engine::critical();
-        let task = self.tasks.spawn(async move {
-            for pause in PAUSES {
-                sleep(pause).await;
-                if let Err(error) = owned.save_waiting().await {
-                    tracing::debug!(%error, "a session still cannot be stored");
-                }
-                owned.tell_observer();
-                if !owned.unsaved.is_waiting() {
-                    break;
-                }
-            }
-            if owned.unsaved.is_waiting() {
-                // From now on callers reach the store, and receive its error.
-                owned.snapshot.set(None);
-            }
-            owned.unsaved.is_tried.store(false, Ordering::Release);
-            drop(critical);
-            Ok(())
-        });
-        // The task goes on without its handle.
-        drop(task);
-    }
-
-    async fn save_waiting(&self) -> Result<()> {
+    pub(super) async fn save_waiting(&self) -> Result<()> {
         let mut guard = self.foreign.lock_patiently().await?;
         let saved = self.save_waiting_locked(&mut guard).await;
+        // Under the lock, so that its next holder knows whose session that is.
+        let saved = saved.map(|saved| saved.map(|token| self.publish(token)));
         guard.release().await;
         if let Some(token) = saved? {
-            let token = self.publish(token);
             self.changes.send(SessionChange::Refreshed(token));
         }
         Ok(())
@@ -204,18 +178,140 @@ impl Shared {
         guard: &mut Guard<'_>,
         stored: Option<OAuthToken>,
     ) -> Result<Option<OAuthToken>> {
-        let waiting = match self.unsaved.take_out(stored.as_ref()) {
-            Taken::Successor(waiting) => waiting,
-            Taken::SignedOut(waiting) => {
+        let waiting = match self.unsaved.judge(stored.as_ref()) {
+            Kept::Successor(waiting) => waiting,
+            Kept::SignedOut(waiting) => {
                 self.revoke_unstored(&waiting).await;
                 return Ok(stored);
             }
-            Taken::Nothing => return Ok(stored),
+            Kept::Nothing => return Ok(stored),
         };
-        if let Err(error) = guard.save(&waiting).await {
-            self.unsaved.keep(waiting, stored);
-            return Err(error);
-        }
+        guard.save(&waiting).await?;
+        self.unsaved.clear();
         Ok(Some(waiting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, OnceLock};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+    use crate::oauth::OAuthConfig;
+    use crate::session::SessionKey;
+    use crate::store::{MemoryTokenStore, StoreGuard, TokenStore};
+    use crate::{ProviderSpec as _, SecureUrl};
+
+    /// A store that looks, in the middle of a save or a removal, whether its manager has an unsaved
+    /// session.
+    #[derive(Clone, Debug, Default)]
+    struct Looking {
+        inner: MemoryTokenStore,
+        manager: Arc<OnceLock<AuthManager>>,
+        seen: Arc<Mutex<Vec<bool>>>,
+        is_full: Arc<AtomicBool>,
+        at_release: Arc<Mutex<Vec<bool>>>,
+    }
+
+    #[derive(Debug)]
+    struct LookingGuard(Looking, Box<dyn StoreGuard>);
+
+    impl LookingGuard {
+        fn look(&self, seen: &Mutex<Vec<bool>>) {
+            let is_unsaved = self.0.manager.get().unwrap().has_unsaved();
+            seen.lock().unwrap().push(is_unsaved);
+        }
+    }
+
+    #[async_trait]
+    impl TokenStore for Looking {
+        async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
+            self.inner.load(key).await
+        }
+
+        async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+            let guard = self.inner.lock(key).await?;
+            Ok(Box::new(LookingGuard(self.clone(), guard)))
+        }
+
+        fn location(&self, key: &SessionKey) -> String {
+            self.inner.location(key)
+        }
+    }
+
+    #[async_trait]
+    impl StoreGuard for LookingGuard {
+        async fn load(&mut self) -> Result<Option<OAuthToken>> {
+            self.1.load().await
+        }
+
+        async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
+            self.1.prepare(stored).await
+        }
+
+        async fn save(&mut self, token: &OAuthToken) -> Result<()> {
+            self.look(&self.0.seen);
+            if self.0.is_full.load(Ordering::SeqCst) {
+                return Err(Error::new(ErrorKind::Store, "no space"));
+            }
+            self.1.save(token).await
+        }
+
+        async fn remove(&mut self) -> Result<()> {
+            self.look(&self.0.seen);
+            self.1.remove().await
+        }
+
+        async fn release(self: Box<Self>) {
+            self.look(&self.0.at_release);
+            self.1.release().await;
+        }
+    }
+
+    fn manager(store: &Looking) -> AuthManager {
+        let server = SecureUrl::known("https://auth.example/token");
+        let builder = AuthManager::builder(OAuthConfig::new("example", server).provider());
+        let manager = builder.store(store.clone()).build();
+        store.manager.set(manager.clone()).unwrap();
+        manager
+    }
+
+    #[tokio::test]
+    async fn a_session_is_unsaved_until_it_is_stored_or_signed_out() {
+        let store = Looking::default();
+        let manager = manager(&store);
+        let first = OAuthToken::new("made-up-1".into(), None);
+        let second = OAuthToken::new("made-up-2".into(), None);
+        let unsaved = &manager.shared().unsaved;
+        unsaved.keep(first.clone(), None);
+        assert_eq!(manager.token().await.unwrap().access.expose(), "made-up-1");
+        assert!(!manager.has_unsaved());
+        // A store that may lose sessions has lost this one.
+        unsaved.keep_saved(second.clone(), first);
+        assert!(!manager.has_unsaved());
+        manager.shared().save_waiting().await.unwrap();
+        assert_eq!(manager.token().await.unwrap().access.expose(), "made-up-2");
+        unsaved.keep(OAuthToken::new("made-up-3".into(), None), Some(second));
+        assert!(manager.forget().await.unwrap());
+        assert!(!manager.has_unsaved());
+        assert_eq!(*store.seen.lock().unwrap(), [true, true, true]);
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_is_unsaved_before_another_holder_of_the_lock_can_come() {
+        let store = Looking::default();
+        let manager = manager(&store);
+        store.is_full.store(true, Ordering::SeqCst);
+        let session = OAuthToken::new("made-up".into(), None);
+        manager.insert_session(session.clone()).await.unwrap_err();
+        store.is_full.store(false, Ordering::SeqCst);
+        manager.insert_session(session).await.unwrap();
+        // The attempts of its task come in between.
+        let seen = store.at_release.lock().unwrap();
+        assert_eq!((seen.first(), seen.last()), (Some(&true), Some(&false)));
     }
 }

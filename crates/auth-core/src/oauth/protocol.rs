@@ -15,6 +15,7 @@ use super::settings::Settings;
 use super::spec::{Call, ProviderSpec};
 use crate::auth_provider::{Api, EndpointRole, Revocation};
 use crate::clock::Clock;
+use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Operation, TokenResponse};
 use crate::http::{Form, HttpClient, Response};
@@ -139,15 +140,20 @@ impl Protocol {
             return session;
         }
         let subject = user.subject.as_deref();
-        session.metadata.identity =
-            match timeout(IDENTITY_TIME, self.identity(&session, subject)).await {
-                Ok(Ok(identity)) => identity,
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "the user's identity is unknown");
-                    None
-                }
-                Err(_elapsed) => None,
-            };
+        // A caller without a runtime has redeemed its code by now.
+        let asked = engine::inside(async {
+            let asked = timeout(IDENTITY_TIME, self.identity(&session, subject));
+            Ok(asked.await.ok())
+        });
+        let identity = match asked.await {
+            Ok(Some(identity)) => identity,
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        session.metadata.identity = identity.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the user's identity is unknown");
+            None
+        });
         session
     }
 

@@ -5,12 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::code_flow::{Attempt, issuer_rule};
-use super::config::{ClientCredentials, CodeFlow};
+use super::config::{ClientCredentials, CodeFlow, OAuthConfig};
 use super::id_token::IdTokenCheck;
 use super::provider::OAuthProvider;
 use super::requests;
 use super::spec::ProviderSpec;
 use crate::callback;
+use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pkce::Pkce;
 use crate::random::random_state;
@@ -43,7 +44,7 @@ use crate::token::OAuthToken;
 ///
 /// // The browser comes back to the callback. Asks the server.
 /// let sign_in = CodeSignIn::from_secret(&kept)?;
-/// let session = provider.finish_code_sign_in(sign_in, query).await?;
+/// let session = provider.finish_code_sign_in(sign_in, &callback, query).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,6 +53,9 @@ use crate::token::OAuthToken;
 pub struct CodeSignIn {
     #[serde(skip)]
     url: String,
+    /// Who is to redeem the code, and where: a response to another provider goes nowhere.
+    provider: String,
+    token_endpoint: String,
     redirect_uri: String,
     state: Secret,
     verifier: Secret,
@@ -147,6 +151,30 @@ impl CodeSignIn {
     }
 }
 
+impl CodeSignIn {
+    /// Checks that the code goes to the server that the user was sent to, and that the response came
+    /// from there.
+    fn check_parties(&self, config: &OAuthConfig, redirect_uri: &SecureUrl) -> Result<()> {
+        if self.provider != config.name || self.token_endpoint != config.endpoints.token.as_str() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "this sign-in was begun with another provider or token endpoint, so nothing was \
+                     sent to {}: finish it with the same one, or start a new one",
+                    config.endpoints.token.host()
+                ),
+            ));
+        }
+        if self.redirect_uri != redirect_uri.as_str() {
+            return Err(Error::new(
+                ErrorKind::StateMismatch,
+                "the response came to another redirect URI than that of this sign-in: start a new one",
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     /// Begins a sign-in by authorization code with PKCE at a redirect URI that the program itself
     /// serves, and that is registered at the server. It needs a [`CodeFlow`](super::CodeFlow) in the
@@ -177,6 +205,10 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     /// # }
     /// ```
     pub async fn begin_code_sign_in(&self, redirect_uri: &SecureUrl) -> Result<CodeSignIn> {
+        engine::inside(self.begin(redirect_uri)).await
+    }
+
+    async fn begin(&self, redirect_uri: &SecureUrl) -> Result<CodeSignIn> {
         let protocol = self.protocol();
         let config = &protocol.config;
         let flow = self.code_flow()?;
@@ -206,6 +238,8 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
         let pairs: Vec<_> = form.pairs().collect();
         Ok(CodeSignIn {
             url: endpoint.with_query(&pairs),
+            provider: config.name.clone(),
+            token_endpoint: config.endpoints.token.as_str().to_owned(),
             redirect_uri: redirect_uri.to_owned(),
             nonce: nonce.cloned(),
             verifier: pkce.verifier().clone(),
@@ -217,15 +251,22 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
         })
     }
 
-    /// Ends a sign-in with the response that came to the redirect URI: checks its `state` and its
-    /// issuer, and redeems the code, once. `query` is the query of the request, without `?`. Give the
-    /// session to [`Sessions::insert`](crate::Sessions::insert) or
+    /// Ends a sign-in with the response that came to the redirect URI: checks its place, its `state` and
+    /// its issuer, and redeems the code, once. `redirect_uri` is the place where the response came, and
+    /// `query` the query of the request, without `?`. Give each provider a redirect URI of its own: then
+    /// a response to another one is not mistaken for its own (RFC 9700 section 4.4.2). Give the session
+    /// to [`Sessions::insert`](crate::Sessions::insert) or
     /// [`AuthManager::insert_session`](crate::AuthManager::insert_session).
+    ///
+    /// It needs no runtime. If the future is dropped, a session that the server has issued meanwhile is
+    /// lost, and the user must sign in again: a service whose handlers are dropped with their
+    /// connections awaits it, and stores the session, in a task of its own.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StateMismatch`] if the query is not the response to this sign-in: nothing was
-    /// sent. [`ErrorKind::Denied`] if the user refused; otherwise as
+    /// [`ErrorKind::StateMismatch`] if this is not the response to this sign-in, and
+    /// [`ErrorKind::Config`] if the sign-in was begun with another provider or another token endpoint:
+    /// nothing was sent. [`ErrorKind::Denied`] if the user refused; otherwise as
     /// [`authenticate`](crate::AuthProvider::authenticate).
     ///
     /// # Examples
@@ -236,11 +277,12 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     /// #     sign_in: llm_auth_core::provider::CodeSignIn,
     /// #     sessions: llm_auth_core::Sessions,
     /// # ) -> llm_auth_core::Result<()> {
-    /// use llm_auth_core::SessionKey;
+    /// use llm_auth_core::{SecureUrl, SessionKey};
     ///
     /// // Asks the server.
-    /// let query = "code=made-up&state=made-up";
-    /// let session = provider.finish_code_sign_in(sign_in, query).await?;
+    /// let (callback, query) = ("https://app.example/callback", "code=made-up&state=made-up");
+    /// let callback = SecureUrl::known(callback);
+    /// let session = provider.finish_code_sign_in(sign_in, &callback, query).await?;
     /// sessions.insert(&SessionKey::new("example", "customer-1"), session).await?;
     /// # Ok(())
     /// # }
@@ -248,9 +290,20 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
     pub async fn finish_code_sign_in(
         &self,
         sign_in: CodeSignIn,
+        redirect_uri: &SecureUrl,
+        query: &str,
+    ) -> Result<OAuthToken> {
+        engine::inside(self.finish(sign_in, redirect_uri, query)).await
+    }
+
+    async fn finish(
+        &self,
+        sign_in: CodeSignIn,
+        redirect_uri: &SecureUrl,
         query: &str,
     ) -> Result<OAuthToken> {
         let protocol = self.protocol();
+        sign_in.check_parties(&protocol.config, redirect_uri)?;
         let issuer = issuer_rule(self.code_flow()?);
         let (code, parameters) = callback::read_response(query, &sign_in.state, issuer)?;
         let outcome = protocol
@@ -289,6 +342,7 @@ impl fmt::Debug for CodeSignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URL holds `state`.
         f.debug_struct("CodeSignIn")
+            .field("provider", &self.provider)
             .field("redirect_uri", &self.redirect_uri)
             .finish_non_exhaustive()
     }

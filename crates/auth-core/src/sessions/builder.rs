@@ -14,6 +14,7 @@ use super::schedule::Schedule;
 use crate::admission::{Gate, Limits};
 use crate::auth_provider::AuthProvider;
 use crate::clock::{Clock, SystemClock};
+use crate::engine::Claim;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::{
     Common, DEFAULT_CALL_LIMIT, DEFAULT_EARLY_REFRESH_WINDOW, DEFAULT_EXPIRY_MARGIN, Membership,
@@ -340,7 +341,7 @@ impl SessionsBuilder {
                 clock: Arc::clone(&self.clock),
                 gate,
                 wake,
-                has_driver: AtomicBool::new(false),
+                has_driver: Claim::default(),
                 is_closed: AtomicBool::new(false),
                 last_sweep: AtomicI64::new(i64::MIN),
                 counts: Counts::default(),

@@ -73,15 +73,28 @@ impl Inner {
 
     /// Starts the driver with the first session; it ends with the last [`Sessions`](super::Sessions).
     pub(super) fn start_driver(self: &Arc<Self>) {
-        if self.has_driver.swap(true, Ordering::AcqRel) {
+        if self.is_closed.load(Ordering::Acquire) || !self.has_driver.take() {
             return;
         }
+        self.queue_again();
         let (inner, wake) = (Arc::downgrade(self), Arc::clone(&self.wake));
         match engine::work() {
             Ok(engine) => drop(engine.spawn(drive(inner, wake))),
             Err(error) => {
                 tracing::warn!(%error, "sessions are refreshed only when callers ask");
-                self.has_driver.store(false, Ordering::Release);
+                self.has_driver.give_back();
+            }
+        }
+    }
+
+    /// Puts back what was about to be refreshed when this process was forked: that work goes on in its
+    /// parent only.
+    fn queue_again(&self) {
+        for home in &self.homes {
+            for shard in 0..SHARDS {
+                for member in home.live.taken(shard) {
+                    self.put_back(&member, Some(self.clock.now()));
+                }
             }
         }
     }
@@ -122,8 +135,7 @@ impl Inner {
         let Some(home) = self.home_of(&shared) else {
             return;
         };
-        let account = shared.key().account();
-        if !home.live.take(account, due.at) {
+        if !home.live.take(&shared, due.at) {
             return;
         }
         match self.decide(&shared, now) {
@@ -157,7 +169,7 @@ impl Inner {
             return;
         };
         let at = at.map(Timestamp::as_unix_millis);
-        if home.live.put_back(shared.key().account(), at)
+        if home.live.put_back(shared, at)
             && let Some(at) = at
         {
             self.queue(at, Arc::downgrade(shared));
@@ -418,6 +430,29 @@ mod tests {
             record
         });
         assert_eq!(due(&waiting), Some(NOW.after(Duration::from_secs(5000))));
+    }
+
+    #[tokio::test]
+    async fn a_forked_child_does_what_its_parent_had_begun() {
+        let sessions = sessions(0);
+        let manager = sessions.session("example", "one").unwrap();
+        let inner = &sessions.inner;
+        let shared = manager.shared();
+        // As in a child of a process that has begun to look at it.
+        inner.put_back(shared, Some(NOW));
+        assert!(inner.homes[0].live.take(shared, NOW.as_unix_millis()));
+        let due = Due {
+            at: 0,
+            member: Arc::downgrade(shared),
+        };
+        inner.schedule().wait_for(Work::Look, due);
+        assert!(inner.schedule().begin(|_| Room::For(1)).is_some());
+        inner.schedule().fork();
+        // It hangs unless the work is the parent's.
+        inner.finished().await;
+        inner.queue_again();
+        let taken = (0..SHARDS).flat_map(|shard| inner.homes[0].live.taken(shard));
+        assert_eq!(taken.count(), 0, "it is due");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::schedule::Schedule;
 use super::telemetry;
 use crate::admission::Gate;
 use crate::clock::{Clock, Timestamp};
+use crate::engine::Claim;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::{AuthManager, Common, Observer, Shared};
 use crate::session::SessionKey;
@@ -51,7 +52,7 @@ pub(super) struct Inner {
     pub(super) schedule: Mutex<Schedule>,
     /// Wakes the driver: something is due earlier, or a turn has become free.
     pub(super) wake: Arc<Notify>,
-    pub(super) has_driver: AtomicBool,
+    pub(super) has_driver: Claim,
     pub(super) is_closed: AtomicBool,
     pub(super) last_sweep: AtomicI64,
     pub(super) counts: Counts,
@@ -60,7 +61,9 @@ pub(super) struct Inner {
 
 impl Inner {
     pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
+        schedule.check_process();
+        schedule
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -149,7 +152,9 @@ impl Inner {
 }
 
 impl Observer for Inner {
-    fn session_known(&self, member: &Arc<Shared>) {
+    fn session_known(self: Arc<Self>, member: &Arc<Shared>) {
+        // A forked child has none yet.
+        self.start_driver();
         let (Some(token), Some(home)) = (member.known_token(), self.home_of(member)) else {
             return;
         };
@@ -157,7 +162,7 @@ impl Observer for Inner {
             return;
         };
         let at = at.as_unix_millis();
-        if home.live.bring_forward(member.key().account(), at) {
+        if home.live.bring_forward(member, at) {
             self.queue(at, Arc::downgrade(member));
         }
     }

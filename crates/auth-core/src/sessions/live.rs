@@ -109,7 +109,8 @@ impl Live {
         let removed = {
             let mut members = write(shard);
             let may_leave = members.get(account).is_some_and(Member::may_leave);
-            may_leave.then(|| members.take(account)).flatten()
+            let leaving = may_leave.then(|| members.take(account)).flatten();
+            leaving.and_then(|member| let_go(&mut members, member))
         };
         if removed.is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
@@ -118,11 +119,11 @@ impl Live {
     }
 
     /// Removes from one part the sessions that were last used before `cutoff` and may leave.
-    pub(super) fn evict(&self, shard: usize, cutoff: u32, now: u32) -> Vec<Member> {
+    pub(super) fn evict(&self, shard: usize, cutoff: u32, now: u32) -> Vec<Shared> {
         let Some(shard) = self.shards.get(shard) else {
             return Vec::new();
         };
-        let removed: Vec<Member> = {
+        let removed: Vec<Shared> = {
             let mut members = write(shard);
             let leaving = members.extract_if(|member| {
                 if Arc::strong_count(&member.shared) > 1 {
@@ -130,7 +131,10 @@ impl Live {
                 }
                 member.used.load(Ordering::Relaxed) < cutoff && member.may_leave()
             });
-            leaving.collect()
+            let leaving: Vec<Member> = leaving.collect();
+            let gone = leaving.into_iter();
+            gone.filter_map(|member| let_go(&mut members, member))
+                .collect()
         };
         self.count.fetch_sub(removed.len(), Ordering::Relaxed);
         removed
@@ -150,8 +154,8 @@ impl Live {
 
     /// Moves a session to another time in the queue, if that is earlier. It returns `false` if the
     /// session is about to be refreshed, or is due before.
-    pub(super) fn bring_forward(&self, account: &str, due: i64) -> bool {
-        let moved = self.with(account, |member| {
+    pub(super) fn bring_forward(&self, shared: &Arc<Shared>, due: i64) -> bool {
+        let moved = self.with_same(shared, |member| {
             let earlier = |current: i64| (due < current).then_some(due);
             let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
             member.due.fetch_update(set, fetch, earlier).is_ok()
@@ -160,8 +164,8 @@ impl Live {
     }
 
     /// Takes a session out of the queue, if it is due at this time and no other.
-    pub(super) fn take(&self, account: &str, due: i64) -> bool {
-        let taken = self.with(account, |member| {
+    pub(super) fn take(&self, shared: &Arc<Shared>, due: i64) -> bool {
+        let taken = self.with_same(shared, |member| {
             let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
             member.due.compare_exchange(due, TAKEN, set, fetch).is_ok()
         });
@@ -170,11 +174,19 @@ impl Live {
 
     /// Puts a session that was taken back into the queue, or leaves it out. It returns whether it is
     /// in memory.
-    pub(super) fn put_back(&self, account: &str, due: Option<i64>) -> bool {
-        let put = self.with(account, |member| {
+    pub(super) fn put_back(&self, shared: &Arc<Shared>, due: Option<i64>) -> bool {
+        let put = self.with_same(shared, |member| {
             member.due.store(due.unwrap_or(OUT), Ordering::Release);
         });
         put.is_some()
+    }
+
+    /// The sessions of one part that are about to be looked at or refreshed.
+    pub(super) fn taken(&self, shard: usize) -> Vec<Arc<Shared>> {
+        let shard = self.shards.get(shard).map(read);
+        let members = shard.iter().flat_map(|members| members.iter());
+        let taken = members.filter(|member| member.due.load(Ordering::Acquire) == TAKEN);
+        taken.map(|member| Arc::clone(&member.shared)).collect()
     }
 
     /// The sessions of one part.
@@ -189,6 +201,14 @@ impl Live {
         members.get(account).map(look)
     }
 
+    /// The same for this session only: another one of the account may have come after it left.
+    fn with_same<T>(&self, shared: &Arc<Shared>, look: impl FnOnce(&Member) -> T) -> Option<T> {
+        let same = self.with(shared.key().account(), |member| {
+            Arc::ptr_eq(&member.shared, shared).then(|| look(member))
+        });
+        same.flatten()
+    }
+
     fn shard(&self, account: &str) -> &Shard {
         // Only a spread, by FNV-1a: the sets hash with a secret.
         let hash = account.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
@@ -196,6 +216,24 @@ impl Live {
         });
         &self.shards[hash as usize % SHARDS]
     }
+}
+
+/// The session of a member that has been taken out, unless the schedule has found it meanwhile: then
+/// it goes back. From here on no one finds it.
+#[expect(
+    clippy::mutable_key_type,
+    reason = "it is compared by its account, which does not change"
+)]
+fn let_go(members: &mut HashSet<Member>, member: Member) -> Option<Shared> {
+    let Member { shared, used, due } = member;
+    let (shared, due) = match Arc::try_unwrap(shared) {
+        Err(shared) => (shared, due),
+        Ok(gone) if !gone.must_stay() => return Some(gone),
+        // The schedule has lost it, and gets it back once it is stored.
+        Ok(unsaved) => (Arc::new(unsaved), AtomicI64::new(OUT)),
+    };
+    members.insert(Member { shared, used, due });
+    None
 }
 
 fn read(shard: &Shard) -> RwLockReadGuard<'_, HashSet<Member>> {
@@ -209,30 +247,67 @@ fn write(shard: &Shard) -> RwLockWriteGuard<'_, HashSet<Member>> {
 #[cfg(test)]
 mod tests {
     use super::super::Sessions;
+    use super::*;
+    use crate::manager::AuthManager;
     use crate::oauth::OAuthConfig;
     use crate::session::SessionKey;
     use crate::token::OAuthToken;
     use crate::{ProviderSpec as _, SecureUrl};
 
-    #[test]
-    fn a_session_that_the_store_does_not_have_never_leaves() {
+    /// A session of an account, which its caller holds.
+    fn held() -> (Sessions, AuthManager) {
         let server = SecureUrl::known("https://auth.example/token");
         let provider = OAuthConfig::new("example", server).provider();
         let sessions = Sessions::builder().provider(provider).build().unwrap();
-        let key = SessionKey::new("example", "one");
-        let manager = sessions.get(&key).unwrap();
+        let manager = sessions.get(&SessionKey::new("example", "one")).unwrap();
+        (sessions, manager)
+    }
+
+    #[test]
+    fn a_session_that_the_store_does_not_have_never_leaves() {
+        let (sessions, manager) = held();
         let token = OAuthToken::new("made-up".into(), None);
         manager.shared().keep_unsaved(Some(token));
         drop(manager);
         let live = &sessions.inner.homes[0].live;
-        for shard in 0..super::SHARDS {
+        for shard in 0..SHARDS {
             assert!(live.evict(shard, u32::MAX, 0).is_empty());
         }
         assert!(!live.evict_one("one"));
         assert!(!live.remove("one"));
-        let manager = sessions.get(&key).unwrap();
+        let manager = sessions.get(&SessionKey::new("example", "one")).unwrap();
         manager.shared().keep_unsaved(None);
         drop(manager);
         assert!(live.remove("one"));
+    }
+
+    #[test]
+    fn a_session_that_is_found_or_unsaved_after_it_was_taken_out_goes_back() {
+        let (sessions, manager) = held();
+        let live = &sessions.inner.homes[0].live;
+        let mut members = write(live.shard("one"));
+        let member = members.take("one").unwrap();
+        assert!(let_go(&mut members, member).is_none(), "it is found");
+        let token = OAuthToken::new("made-up".into(), None);
+        manager.shared().keep_unsaved(Some(token));
+        drop(manager);
+        let member = members.take("one").unwrap();
+        assert!(let_go(&mut members, member).is_none(), "it is unsaved");
+        let member = members.take("one").unwrap();
+        member.shared.keep_unsaved(None);
+        assert!(let_go(&mut members, member).is_some());
+        assert!(members.is_empty());
+    }
+
+    #[test]
+    fn the_schedule_of_a_session_that_has_left_does_not_touch_the_next_one_of_its_account() {
+        let ((sessions, next), (_others, left)) = (held(), held());
+        let live = &sessions.inner.homes[0].live;
+        let (next, left) = (next.shared(), left.shared());
+        assert!(!live.put_back(left, Some(5)));
+        assert!(live.put_back(next, Some(5)));
+        assert!(!live.bring_forward(left, 3));
+        assert!(!live.take(left, 5));
+        assert!(live.take(next, 5));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::process;
 use std::sync::Weak;
 
 use crate::admission::{Lane, Room};
@@ -53,6 +54,8 @@ struct Queue<T> {
 /// All sessions that are due at some time, and the work in progress for them.
 #[derive(Debug)]
 pub(super) struct Schedule<T = Shared> {
+    /// The process whose work is counted: in a forked child there is none of it.
+    process: u32,
     later: BinaryHeap<Due<T>>,
     queues: HashMap<Work, Queue<T>>,
     /// The work with sessions that wait; the first one gets the next turn.
@@ -67,6 +70,7 @@ pub(super) struct Schedule<T = Shared> {
 impl<T> Schedule<T> {
     pub(super) fn new(total_limit: u32, provider_limit: u32, providers: usize) -> Self {
         Self {
+            process: process::id(),
             later: BinaryHeap::new(),
             queues: HashMap::new(),
             turns: VecDeque::new(),
@@ -74,6 +78,17 @@ impl<T> Schedule<T> {
             of_provider: vec![0; providers],
             total_limit,
             provider_limit,
+        }
+    }
+
+    /// Forgets the work of a parent process, in progress or not.
+    pub(super) fn check_process(&mut self) {
+        if self.process != process::id() {
+            self.process = process::id();
+            self.queues.clear();
+            self.turns.clear();
+            self.running = 0;
+            self.of_provider.fill(0);
         }
     }
 
@@ -189,6 +204,14 @@ impl<T> Schedule<T> {
     /// Forgets sessions that have left, whose memory the queue would keep.
     pub(super) fn purge(&mut self) {
         self.later.retain(|due| due.member.strong_count() > 0);
+    }
+}
+
+#[cfg(test)]
+impl<T> Schedule<T> {
+    /// As in a forked child.
+    pub(super) fn fork(&mut self) {
+        self.process += 1;
     }
 }
 

@@ -41,6 +41,15 @@ async fn a_form_is_escaped_and_sent_with_a_user_agent() {
 }
 
 #[tokio::test]
+async fn a_limit_for_ever_is_one() {
+    let (endpoint, _) = serve(answer("200 OK", "", "{}")).await;
+    let http = HttpClient::builder().timeout(Duration::MAX);
+    let http = http.connect_timeout(Duration::MAX).build().unwrap();
+    let response = http.post_form(&endpoint, &Form::new(), &[]).await;
+    assert!(response.unwrap().is_success());
+}
+
+#[tokio::test]
 async fn a_web_page_is_no_verdict_with_any_status() {
     for status in [
         "200 OK",

@@ -61,8 +61,9 @@ pub(crate) async fn callback(
     let kept = taken.ok_or(Problem::SIGN_IN)?;
     let opened = app.keys.open(&row, &kept.sealed).ok_or(Problem::SIGN_IN)?;
     let sign_in = CodeSignIn::from_secret(&opened)?;
-    let session = app.provider.finish_code_sign_in(sign_in, &query).await?;
-    let browser = end(&app, browser, &kept, session).await?;
+    let callback = app.callback()?;
+    let finished = app.provider.finish_code_sign_in(sign_in, &callback, &query);
+    let browser = end(&app, browser, &kept, finished.await?).await?;
     Ok(pages::redirect(&app, &browser, "/"))
 }
 

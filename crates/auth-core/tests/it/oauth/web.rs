@@ -25,9 +25,12 @@ fn at(script: &Script, config: OAuthConfig) -> OAuthProvider<OAuthConfig> {
     config.builder().base_url(&script.base).unwrap().build()
 }
 
+fn callback() -> SecureUrl {
+    SecureUrl::known("https://app.example/callback")
+}
+
 async fn begin(provider: &OAuthProvider<OAuthConfig>) -> (CodeSignIn, BTreeMap<String, String>) {
-    let callback = SecureUrl::known("https://app.example/callback");
-    let sign_in = provider.begin_code_sign_in(&callback).await.unwrap();
+    let sign_in = provider.begin_code_sign_in(&callback()).await.unwrap();
     let query = sign_in.url().split_once('?').unwrap().1;
     let request = form_urlencoded::parse(query.as_bytes())
         .into_owned()
@@ -51,7 +54,10 @@ async fn a_code_is_redeemed_with_what_was_kept_of_the_request() {
     assert!(!shown.contains(&request["state"]), "{shown}");
     let state = &request["state"];
     let query = format!("code=made-up-code&state={state}&iss=https%3A%2F%2Fvendor.example");
-    let session = provider.finish_code_sign_in(sign_in, &query).await.unwrap();
+    let session = provider
+        .finish_code_sign_in(sign_in, &callback(), &query)
+        .await
+        .unwrap();
     assert_eq!(session.access.expose(), "made-up-access");
     assert!(session.metadata.server.is_some());
     let sent = &script.sent()[0];
@@ -76,15 +82,61 @@ async fn a_response_to_another_sign_in_is_not_redeemed() {
     ] {
         let (sign_in, request) = begin(&provider).await;
         let query = query.replace("{state}", &request["state"]);
-        let outcome = provider.finish_code_sign_in(sign_in, &query).await;
+        let outcome = provider
+            .finish_code_sign_in(sign_in, &callback(), &query)
+            .await;
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StateMismatch, "{query}: {error}");
     }
     let (sign_in, request) = begin(&provider).await;
     let query = format!("error=access_denied&state={}", request["state"]);
-    let outcome = provider.finish_code_sign_in(sign_in, &query).await;
+    let outcome = provider
+        .finish_code_sign_in(sign_in, &callback(), &query)
+        .await;
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Denied);
     assert!(script.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_code_goes_only_to_the_server_whose_response_came_to_the_redirect_uri() {
+    let script = Script::start(&[(200, GRANT)]).await;
+    let other = Script::start(&[(200, GRANT)]).await;
+    let mut renamed = config();
+    renamed.name = "renamed".into();
+    for finishing in [at(&other, config()), at(&script, renamed)] {
+        let (sign_in, request) = begin(&at(&script, config())).await;
+        let sign_in = CodeSignIn::from_secret(&sign_in.to_secret()).unwrap();
+        let query = format!("code=made-up-code&state={}", request["state"]);
+        let callback = callback();
+        let finished = finishing.finish_code_sign_in(sign_in, &callback, &query);
+        let error = finished.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    }
+    let provider = at(&script, config());
+    let (sign_in, request) = begin(&provider).await;
+    let query = format!("code=made-up-code&state={}", request["state"]);
+    let elsewhere = SecureUrl::known("https://app.example/other/callback");
+    let finished = provider.finish_code_sign_in(sign_in, &elsewhere, &query);
+    let error = finished.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StateMismatch, "{error}");
+    assert!(script.sent().is_empty() && other.sent().is_empty());
+}
+
+#[test]
+fn a_sign_in_needs_no_runtime_of_its_caller() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let script = runtime.block_on(Script::start(&[(200, GRANT)]));
+    let provider = at(&script, config());
+    let (sign_in, request) = crate::runtimes::block_on(begin(&provider));
+    let query = format!("code=made-up-code&state={}", request["state"]);
+    let callback = callback();
+    let finished = provider.finish_code_sign_in(sign_in, &callback, &query);
+    let session = crate::runtimes::block_on(finished).unwrap();
+    assert_eq!(session.access.expose(), "made-up-access");
 }
 
 #[tokio::test]
@@ -100,7 +152,7 @@ async fn the_nonce_of_the_request_is_that_of_the_check() {
     let query = format!("code=made-up-code&state={}", request["state"]);
     // A response without an ID token is refused: the check is made here too.
     let error = provider
-        .finish_code_sign_in(sign_in, &query)
+        .finish_code_sign_in(sign_in, &callback(), &query)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
@@ -113,7 +165,7 @@ async fn a_provider_whose_responses_have_no_state_is_refused() {
     let mut flow = CodeFlow::new("/callback");
     flow.secret_path = true;
     config.flows = vec![Flow::Code(flow)];
-    let callback = SecureUrl::known("https://app.example/callback");
+    let callback = callback();
     let outcome = at(&script, config).begin_code_sign_in(&callback).await;
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Config);
     let config = super::config("without");

@@ -124,6 +124,23 @@ async fn a_shutdown_finishes_what_was_begun_and_begins_nothing() {
 }
 
 #[tokio::test]
+async fn after_a_shutdown_a_token_is_returned_until_it_expires() {
+    let (vendor, clock) = vendor();
+    let sessions = builder(&vendor, &clock).build().unwrap();
+    sign_in(&sessions, &vendor, 1).await;
+    let manager = sessions.get(&key(0)).unwrap();
+    sessions.shutdown(Duration::from_secs(60)).await.unwrap();
+    // Within the margin in which it would be refreshed.
+    clock.advance(Duration::from_secs(3590));
+    let token = manager.token().await.unwrap();
+    assert_eq!(token.access.expose(), "made-up-access-1");
+    clock.advance(Duration::from_secs(10));
+    let refused = manager.token().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::System);
+    assert_eq!(vendor.received().all(), 0);
+}
+
+#[tokio::test]
 async fn the_schedule_ends_with_the_last_clone() {
     let (vendor, clock) = vendor();
     let sessions = builder(&vendor, &clock).build().unwrap();
