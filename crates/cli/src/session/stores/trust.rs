@@ -4,6 +4,8 @@
 //! store would get the sessions of later sign-ins. It is used only if the user's own settings name it,
 //! and then as they name it: the same server and database with another user, another address or other
 //! parameters may be another person's.
+//!
+//! See decision 0067.
 
 use super::server::Server;
 use crate::error::Failure;
