@@ -5,6 +5,7 @@
 mod builder;
 mod driver;
 mod end;
+mod forked;
 mod inner;
 mod live;
 mod schedule;
@@ -115,8 +116,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if there is no such provider, [`ErrorKind::System`] after a
-    /// [`shutdown`](Self::shutdown).
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such provider,
+    /// [`ErrorKind::System`](crate::ErrorKind::System) after a [`shutdown`](Self::shutdown).
     ///
     /// # Examples
     ///
