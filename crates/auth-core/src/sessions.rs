@@ -5,6 +5,7 @@
 mod builder;
 mod driver;
 mod end;
+mod forked;
 mod inner;
 mod live;
 mod schedule;
@@ -56,7 +57,7 @@ use crate::token::OAuthToken;
 /// With the feature `metrics`, the [`metrics`](https://docs.rs/metrics) facade receives
 /// `llm_auth_sessions` (gauge), `llm_auth_sessions_evicted_total`,
 /// `llm_auth_refreshes_total` (`provider`), `llm_auth_refresh_failures_total` (`provider`, `kind`:
-/// the name of an [`ErrorKind`]), and `llm_auth_refresh_lag_seconds` (histogram, `provider`: how
+/// the name of an [`ErrorKind`](crate::ErrorKind)), and `llm_auth_refresh_lag_seconds` (histogram, `provider`: how
 /// long after it was due a refresh began). [`stats`](Self::stats) needs no feature. A refresh in the
 /// background is a `tracing` span `refresh_ahead` with `provider` and `account`.
 ///
@@ -115,8 +116,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if there is no such provider, [`ErrorKind::System`] after a
-    /// [`shutdown`](Self::shutdown).
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such provider,
+    /// [`ErrorKind::System`](crate::ErrorKind::System) after a [`shutdown`](Self::shutdown).
     ///
     /// # Examples
     ///

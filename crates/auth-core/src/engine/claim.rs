@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_task_of_a_process_has_a_claim_and_a_forked_child_takes_it_anew() {
+    fn one_task_of_a_process_has_a_claim_and_a_forked_child_may_take_it() {
         let claim = Claim::default();
         assert!(claim.take());
         assert!(!claim.take());

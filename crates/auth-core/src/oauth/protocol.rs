@@ -140,7 +140,7 @@ impl Protocol {
             return session;
         }
         let subject = user.subject.as_deref();
-        // A caller without a runtime has redeemed its code by now.
+        // A caller without a runtime has redeemed its code already.
         let asked = engine::inside(async {
             let asked = timeout(IDENTITY_TIME, self.identity(&session, subject));
             Ok(asked.await.ok())

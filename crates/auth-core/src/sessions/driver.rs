@@ -87,18 +87,6 @@ impl Inner {
         }
     }
 
-    /// Puts back what was about to be refreshed when this process was forked: that work goes on in its
-    /// parent only.
-    fn queue_again(&self) {
-        for home in &self.homes {
-            for shard in 0..SHARDS {
-                for member in home.live.taken(shard) {
-                    self.put_back(&member, Some(self.clock.now()));
-                }
-            }
-        }
-    }
-
     /// Moves what is due to its server's queue, begins what may begin, and returns how long there is
     /// nothing to do.
     fn turn(self: &Arc<Self>) -> Duration {
@@ -164,7 +152,7 @@ impl Inner {
         }
     }
 
-    fn put_back(&self, shared: &Arc<Shared>, at: Option<Timestamp>) {
+    pub(super) fn put_back(&self, shared: &Arc<Shared>, at: Option<Timestamp>) {
         let Some(home) = self.home_of(shared) else {
             return;
         };
@@ -430,29 +418,6 @@ mod tests {
             record
         });
         assert_eq!(due(&waiting), Some(NOW.after(Duration::from_secs(5000))));
-    }
-
-    #[tokio::test]
-    async fn a_forked_child_does_what_its_parent_had_begun() {
-        let sessions = sessions(0);
-        let manager = sessions.session("example", "one").unwrap();
-        let inner = &sessions.inner;
-        let shared = manager.shared();
-        // As in a child of a process that has begun to look at it.
-        inner.put_back(shared, Some(NOW));
-        assert!(inner.homes[0].live.take(shared, NOW.as_unix_millis()));
-        let due = Due {
-            at: 0,
-            member: Arc::downgrade(shared),
-        };
-        inner.schedule().wait_for(Work::Look, due);
-        assert!(inner.schedule().begin(|_| Room::For(1)).is_some());
-        inner.schedule().fork();
-        // It hangs unless the work is the parent's.
-        inner.finished().await;
-        inner.queue_again();
-        let taken = (0..SHARDS).flat_map(|shard| inner.homes[0].live.taken(shard));
-        assert_eq!(taken.count(), 0, "it is due");
     }
 
     #[test]
