@@ -68,8 +68,10 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
                 false => trust::own(chosen, &settings.file().display().to_string()),
             }
         }
-        // They cannot have chosen another store if there is none.
-        Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
+        // They cannot have chosen another store if there is none, and they name none.
+        Err(_unreadable) if !has_protected()? && !Settings::mention_a_store() => {
+            Ok(StoreName::Files)
+        }
         Err(failure) => Err(failure),
     }
 }
