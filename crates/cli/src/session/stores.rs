@@ -30,9 +30,7 @@ use crate::system::files;
 pub(crate) use self::key_source::key_source;
 use self::server::Server;
 pub(crate) use self::session_store::SessionStore;
-
-/// The variable that names the store.
-pub(crate) const STORE: &str = "LLM_AUTH_STORE";
+pub(crate) use crate::system::env::STORE;
 
 /// A passphrase is asked for, and stretched, once.
 static OPENED: Mutex<Vec<(StoreName, SessionStore)>> = Mutex::new(Vec::new());
