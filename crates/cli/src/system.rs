@@ -7,3 +7,4 @@ pub(crate) mod files;
 pub(crate) mod location;
 pub(crate) mod open_files;
 pub(crate) mod signals;
+pub(crate) mod url;

@@ -108,6 +108,13 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         .then(|| directories::kept_aside(&store.file(&key)?))
         .flatten();
     say(&outcome.message);
+    if was_corrupt && store.is_on_server() {
+        say(&format!(
+            "What {} had could not be read: it is removed without a copy, and its tokens were not \
+             revoked.",
+            store.place(&key)
+        ));
+    }
     if let Some(aside) = &kept_aside {
         say(&format!(
             "Its file could not be read and is kept in {}; it may contain tokens, so delete it if \

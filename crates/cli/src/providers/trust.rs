@@ -57,7 +57,7 @@ pub(crate) fn check_revocation(
     issued.map_err(|error| Failure::Config {
         message: format!("{key}: {}", chain(&error)),
         advice: format!(
-            "remove it from this computer without revoking it: `{}`",
+            "remove it without revoking it: `{}`",
             command_line("logout", Some(key.provider()), &selector, &["--local"])
         ),
     })?;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Failure;
 use crate::system::files::readable_by_others;
+use crate::system::url::without_password;
 
 /// The schemes, and the names of the engines.
 const SCHEMES: [(&str, Engine); 4] = [
@@ -22,9 +23,6 @@ const SCHEMES: [(&str, Engine); 4] = [
 
 /// No URL is longer.
 const LONGEST: u64 = 8 * 1024;
-
-/// The parameters that are shown: none of them holds a secret.
-const SHOWN: [&str; 4] = ["accept", "connect_timeout", "hostaddr", "sslmode"];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Engine {
@@ -160,25 +158,6 @@ impl fmt::Debug for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
-}
-
-/// A password may have any character, also one that it must not have: all up to the last `@` may be it.
-fn without_password(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let (user, rest) = match rest.rsplit_once('@') {
-        Some((user, rest)) => (user.split(':').next().unwrap_or_default(), rest),
-        None => ("", rest),
-    };
-    let at = if user.is_empty() { "" } else { "@" };
-    let rest = rest.split('#').next().unwrap_or_default();
-    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let shown = parameters.split('&').filter(|parameter| {
-        let name = parameter.split('=').next().unwrap_or_default();
-        SHOWN.contains(&name)
-    });
-    let shown: Vec<&str> = shown.collect();
-    let mark = if shown.is_empty() { "" } else { "?" };
-    format!("{scheme}://{user}{at}{place}{mark}{}", shown.join("&"))
 }
 
 #[cfg(test)]

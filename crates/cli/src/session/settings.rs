@@ -66,6 +66,15 @@ impl Settings {
         Ok(Self { file, members })
     }
 
+    /// Whether settings that are damaged have a word of a store in them all the same: sessions must not
+    /// go to plain files then.
+    pub(crate) fn mention_a_store() -> bool {
+        let word = format!("\"{STORE}\"");
+        let read =
+            directories::home().map(|home| files::read(&home.join("settings.json"), LARGEST));
+        matches!(read, Ok(Ok(bytes)) if bytes.windows(word.len()).any(|part| part == word.as_bytes()))
+    }
+
     /// The account that was made the current one of a provider, if any was.
     pub(crate) fn current(&self, provider: &str) -> Result<Option<&str>, Failure> {
         let account = match self.members.get(CURRENT) {

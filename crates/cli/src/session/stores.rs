@@ -30,9 +30,7 @@ use crate::system::files;
 pub(crate) use self::key_source::key_source;
 use self::server::Server;
 pub(crate) use self::session_store::SessionStore;
-
-/// The variable that names the store.
-pub(crate) const STORE: &str = "LLM_AUTH_STORE";
+pub(crate) use crate::system::env::STORE;
 
 /// A passphrase is asked for, and stretched, once.
 static OPENED: Mutex<Vec<(StoreName, SessionStore)>> = Mutex::new(Vec::new());
@@ -68,8 +66,10 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
                 false => trust::own(chosen, &settings.file().display().to_string()),
             }
         }
-        // They cannot have chosen another store if there is none.
-        Err(_unreadable) if !has_protected()? => Ok(StoreName::Files),
+        // They cannot have chosen another store if there is none, and they name none.
+        Err(_unreadable) if !has_protected()? && !Settings::mention_a_store() => {
+            Ok(StoreName::Files)
+        }
         Err(failure) => Err(failure),
     }
 }

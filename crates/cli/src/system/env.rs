@@ -10,9 +10,8 @@ use llm_auth_core::http::ProxyUrl;
 use llm_auth_core::{Error, HttpClientBuilder, SecureUrl, printable};
 
 use crate::error::{Failure, chain};
-use crate::session::store_name::StoreName;
-use crate::session::stores::STORE;
 use crate::system::files;
+use crate::system::url::without_password;
 use crate::text::not_a_word;
 
 /// The end of the variable that sets the base URL of the API.
@@ -240,6 +239,9 @@ pub(crate) fn with_proxy(http: HttpClientBuilder) -> Result<HttpClientBuilder, F
     }
 }
 
+/// The variable that names the store of all sessions.
+pub(crate) const STORE: &str = "LLM_AUTH_STORE";
+
 /// The variable that names certificates to trust beside those of the system.
 pub(crate) const CA_FILE: &str = "LLM_AUTH_CA_FILE";
 
@@ -292,10 +294,15 @@ fn secrets(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<OsStrin
 /// Whether the whole name of a store is free of secrets. What is no name may be a URL with a slip in
 /// it.
 fn can_be_shown(store: &OsString) -> bool {
-    let name = store.to_str().and_then(|text| StoreName::of(text).ok());
-    match name {
-        Some(StoreName::Server(name)) => !name.has_secret(),
-        other => other.is_some(),
+    let Some(name) = store.to_str() else {
+        return false;
+    };
+    match name.contains("://") {
+        true => without_password(name) == name,
+        false => {
+            let is_directory = name.starts_with("encrypted:") || name.starts_with('@');
+            is_directory || ["files", "keyring", "encrypted"].contains(&name)
+        }
     }
 }
 
@@ -314,6 +321,7 @@ mod tests {
             " redis://:made-up@h",
             "\"redis://:made-up@h\"",
             "postgress://ann:made-up@h/d",
+            "postgres:/ann:made-up@h/d",
             "postgres://ann@h/d?password=made-up",
         ] {
             assert!(taken("LLM_AUTH_STORE", secret), "{secret}");

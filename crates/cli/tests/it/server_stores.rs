@@ -23,7 +23,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::server::RedisServer;
 use crate::support::done::Done;
@@ -302,11 +302,25 @@ fn no_command_prints_the_password_of_a_store() {
             ] {
                 run(&user, verb);
             }
-            let variable = user
-                .command(&["status", "-vv"])
-                .env("LLM_AUTH_STORE", &url)
-                .output();
-            Done::from(variable.unwrap()).assert_no_secret(&[PASSWORD]);
+            let wrong = format!("x{url}");
+            for named in [&url, &wrong, &url.replace("://", ":/")] {
+                let mut variable = user.command(&["status", "-vv"]);
+                let variable = Done::of(variable.env("LLM_AUTH_STORE", named));
+                variable.assert_no_secret(&[PASSWORD]);
+                let home = user.directory.path().join("named");
+                std::fs::create_dir_all(&home).unwrap();
+                for settings in [json!({"store": named}), json!({"trusted_stores": [named]})] {
+                    let file = home.join("settings.json");
+                    std::fs::write(file, settings.to_string()).unwrap();
+                    run(&user, &["status", "-vv", "--home", home.to_str().unwrap()]);
+                }
+                let file = user.directory.path().join("wrong");
+                write_secret(&file, named);
+                run(
+                    &user,
+                    &["status", "--store", &format!("@{}", file.display())],
+                );
+            }
         }
     }
 }

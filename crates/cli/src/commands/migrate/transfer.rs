@@ -38,7 +38,7 @@ impl<'a> Transfer<'a> {
         Ok(keys)
     }
 
-    /// Why the session must stay where it is, if it must: some providers' terms forbid a store that is
+    /// Why the session must stay in the source, if it must: some providers' terms forbid a store that is
     /// not on this computer. A sign-in there is refused too.
     pub(super) fn must_stay(&self, key: &SessionKey) -> Option<String> {
         let why = ProviderName::from_name(key.provider())?.local_only()?;

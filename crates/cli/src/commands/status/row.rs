@@ -160,12 +160,15 @@ impl Row {
             advice: advice(selector, key, token, now),
             error: match other_account {
                 Some(account) => Some(format!(
-                    "the file belongs to the account {}",
+                    "the stored session belongs to the account {}",
                     shown(account)
                 )),
-                None => {
-                    foreign.then(|| format!("the file belongs to {}", owner.unwrap_or_default()))
-                }
+                None => foreign.then(|| {
+                    format!(
+                        "the stored session belongs to {}",
+                        owner.unwrap_or_default()
+                    )
+                }),
             },
             provider,
             ..self

@@ -51,6 +51,12 @@ fn damaged_settings_do_not_send_sessions_to_a_database_without_their_key() {
             std::fs::write(home.join("settings.json"), damaged).unwrap();
             with(&user, &["login", "qwen"], &store).assert_failed(1, "settings.json");
         }
+        // Half of what the user wrote, who has never used a store before.
+        let half = format!("{{\"store\": \"{}\", \"key_file\": ", place.url());
+        std::fs::write(home.join("settings.json"), half).unwrap();
+        let named = ["--home", home.to_str().unwrap()];
+        with(&user, &["login", "qwen"], &named).assert_failed(1, "settings.json");
+        assert!(!user.file("qwen", "default").exists());
         std::fs::remove_file(home.join("settings.json")).unwrap();
         with(&user, &["token", "qwen"], &store).assert_failed(3, "not signed in");
     }

@@ -45,6 +45,13 @@ fn a_damaged_session_on_a_server_is_replaced_by_a_sign_in_without_a_promise_of_a
         }
         good(&user, &["login", "qwen"], &store);
         good(&user, &["token", "qwen"], &store);
+        for local in [&["--local"][..], &[]] {
+            place.damage("qwen");
+            let done = good(&user, &[&["logout", "qwen"], local].concat(), &store);
+            says(&done, "could not be read");
+            with(&user, &["token", "qwen"], &store).assert_failed(3, "not signed in");
+            good(&user, &["login", "qwen"], &store);
+        }
     }
 }
 

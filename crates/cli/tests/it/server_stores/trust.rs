@@ -68,7 +68,7 @@ fn a_trusted_server_is_reached_as_the_users_settings_say_whatever_the_variable_a
         // The user of the variable cannot sign in to the server.
         let other = place
             .url_with("made-up-password-of-another")
-            .replace("postgres:made-up", "nobody:made-up");
+            .replace("postgres:made-up", "other:made-up");
         let done = by_variable(&user, &other, &["login", "qwen"]);
         assert_eq!(done.code, Some(0), "{done:?}");
         good(&user, &["token", "qwen"], &["--store", &place.url()]);
@@ -104,8 +104,8 @@ fn an_address_in_the_url_of_a_variable_is_not_connected_to_in_place_of_the_trust
             assert!(done.err.contains("hostaddr=127.0.0.2"), "{done:?}");
         }
     }
-    let nobody = other.accept().unwrap_err().kind();
-    assert_eq!(nobody, std::io::ErrorKind::WouldBlock);
+    let connected = other.accept().unwrap_err().kind();
+    assert_eq!(connected, std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

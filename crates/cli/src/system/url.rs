@@ -1,0 +1,25 @@
+//! What is shown of a URL.
+
+/// The parameters that are shown: none of them holds a secret.
+const SHOWN: [&str; 4] = ["accept", "connect_timeout", "hostaddr", "sslmode"];
+
+/// The URL without its password and the parameters that may be one.
+///
+/// A password may have any character, also one that it must not have: all up to the last `@` may be it.
+pub(crate) fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (user.split(':').next().unwrap_or_default(), rest),
+        None => ("", rest),
+    };
+    let at = if user.is_empty() { "" } else { "@" };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let shown = parameters.split('&').filter(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        SHOWN.contains(&name)
+    });
+    let shown: Vec<&str> = shown.collect();
+    let mark = if shown.is_empty() { "" } else { "?" };
+    format!("{scheme}://{user}{at}{place}{mark}{}", shown.join("&"))
+}
