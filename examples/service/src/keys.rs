@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use llm_auth_core::Secret;
-use llm_auth_store_postgres::Encryption;
+use llm_auth_store_postgres::SealingKeys;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -34,10 +34,10 @@ impl Keys {
         })
     }
 
-    pub(crate) fn encryption(&self) -> Result<Encryption, Failure> {
-        let encryption = Encryption::new(&name(&self.newest), &self.newest)?;
+    pub(crate) fn encryption(&self) -> Result<SealingKeys, Failure> {
+        let encryption = SealingKeys::new(&name(&self.newest), &self.newest)?;
         Ok(match &self.previous {
-            Some(previous) => encryption.with_previous(&name(previous), previous)?,
+            Some(previous) => encryption.with_older(&name(previous), previous)?,
             None => encryption,
         })
     }
