@@ -1,4 +1,4 @@
-//! HKDF-SHA-256 (RFC 5869) and AES-256-GCM, by the library that the features choose.
+//! HKDF-SHA-256 (RFC 5869) and AES-256-GCM, by the library that the features choose. See decision 0065.
 
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc_rs::{aead, hkdf};
