@@ -211,6 +211,12 @@ async fn a_wrong_key_is_named_and_overwrites_no_session() {
     );
     let error = right.load(&key("b")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    // Likewise to another tenant.
+    save(&right, "c", &session(3)).await;
+    place.sql("UPDATE {}.sessions SET tenant = 't' WHERE account = 'c'");
+    let tenant = place.builder().tenant("t").encryption(keys("k", 1));
+    let error = tenant.build().unwrap().load(&key("c")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     // A damaged id of a key is no wrong key.
     place.sql("UPDATE {}.sessions SET key_id = 'made.up' WHERE account = 'a'");
     let error = right.load(&key("a")).await.unwrap_err();
