@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use llm_auth_core::store::Seal;
 use llm_auth_core::{Error, ErrorKind, FileTokenStore, Result, files};
+use llm_auth_sealing::WrongKey;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::envelope::Envelope;
-use crate::key::{Header, Kdf, Key, PASSPHRASE, Source, WrongKey};
+use crate::key::{Header, Kdf, Key, PASSPHRASE, Source};
 
 /// The salt for new files. Its name is that of no provider.
 const HEADER: &str = ".encryption.json";

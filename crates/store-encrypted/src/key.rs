@@ -6,11 +6,10 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use llm_auth_core::{Error, ErrorKind, Result};
+use llm_auth_sealing::{SealingKeys, derive};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
-
-use crate::crypto::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
-use crate::crypto::hkdf::{HKDF_SHA256, KeyType, Salt};
 
 /// How long a key must be that no function makes harder to guess.
 const SHORTEST_KEY: usize = 32;
@@ -21,35 +20,6 @@ const MOST_PASSES: u32 = 64;
 const MOST_LANES: u32 = 64;
 
 const LENGTH: usize = 32;
-
-/// The key does not belong to the file, or to the directory: the source of an
-/// [`Error`] that says so. The sessions are intact.
-///
-/// # Examples
-///
-/// ```
-/// use std::error::Error as _;
-///
-/// use llm_auth_store_encrypted::{Encryption, WrongKey};
-///
-/// # let directory = tempfile::tempdir().unwrap();
-/// let open = |key: &[u8]| Encryption::with_key(directory.path(), key.to_vec().into());
-/// open(b"made-up-key-of-thirty-two-bytes!")?;
-/// let error = open(b"another-key-of-thirty-two-bytes!").unwrap_err();
-/// assert!(error.source().is_some_and(|source| source.is::<WrongKey>()));
-/// # Ok::<(), llm_auth_core::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct WrongKey;
-
-impl fmt::Display for WrongKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is not the one that they were encrypted with")
-    }
-}
-
-impl std::error::Error for WrongKey {}
 
 /// What the user has.
 pub(crate) enum Source {
@@ -79,10 +49,10 @@ pub(crate) enum Kdf {
     None,
 }
 
-/// The key of a cipher, with what identifies it.
+/// The key of a directory, with what identifies it.
 pub(crate) struct Key {
     pub(crate) header: Header,
-    pub(crate) cipher: LessSafeKey,
+    pub(crate) keys: SealingKeys,
 }
 
 /// The parameters for new directories: the second recommended option of RFC 9106, section 4.
@@ -120,7 +90,11 @@ impl Source {
             Self::Passphrase(_) => passphrase,
             Self::Key(_) => Kdf::None,
         };
-        let salt = random::<16>()?;
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(|source| {
+            Error::new(ErrorKind::System, "the system provides no random numbers")
+                .with_source(source)
+        })?;
         self.derive(kdf, &salt)
     }
 
@@ -148,27 +122,37 @@ impl Source {
                 lanes,
             } => stretched(secret, salt, memory_kib, passes, lanes)?,
         };
-        let extracted = Salt::new(HKDF_SHA256, salt).extract(&secret);
-        let expand = |what: &str| -> Result<Zeroizing<[u8; LENGTH]>> {
-            let mut bytes = Zeroizing::new([0; LENGTH]);
-            extracted
-                .expand(&[what.as_bytes()], Bytes)
-                .and_then(|expanded| expanded.fill(&mut *bytes))
-                .map_err(|_unspecified| failed("derive the key"))?;
-            Ok(bytes)
+        let key = derive(
+            &secret,
+            salt,
+            "llm-auth-store-encrypted 1: key of a directory",
+        )?;
+        let mut header = Header {
+            kdf,
+            salt: BASE64.encode(salt),
+            check: String::new(),
         };
-        let key = expand("llm-auth sessions v1: key of AES-256-GCM")?;
-        let check = expand("llm-auth sessions v1: check of the key")?;
-        let cipher = UnboundKey::new(&AES_256_GCM, &*key)
-            .map_err(|_unspecified| failed("use the derived key"))?;
-        Ok(Key {
-            header: Header {
-                kdf,
-                salt: BASE64.encode(salt),
-                check: BASE64.encode(&check[..16]),
-            },
-            cipher: LessSafeKey::new(cipher),
-        })
+        let keys = SealingKeys::new(&header.name(), &key)?;
+        if let Some((_name, check)) = keys.current_id().rsplit_once('.') {
+            check.clone_into(&mut header.check);
+        }
+        Ok(Key { header, keys })
+    }
+}
+
+impl Header {
+    /// The id of its key for the seal.
+    pub(crate) fn key_id(&self) -> String {
+        format!("{}.{}", self.name(), self.check)
+    }
+
+    /// The name of its key: a digest of how it is derived.
+    fn name(&self) -> String {
+        let kdf = serde_json::to_string(&self.kdf).unwrap_or_default();
+        let digest = Sha256::digest(format!("{kdf} {}", self.salt));
+        digest[..16]
+            .iter()
+            .fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
     }
 }
 
@@ -190,27 +174,6 @@ fn stretched(
         .hash_password_into(secret, salt, &mut stretched)
         .map_err(|_too_long| unfit("the passphrase is too long: use a shorter one"))?;
     Ok(stretched)
-}
-
-/// The length of what HKDF yields.
-struct Bytes;
-
-impl KeyType for Bytes {
-    fn len(&self) -> usize {
-        LENGTH
-    }
-}
-
-pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|source| {
-        failed("get random bytes from the operating system").with_source(source)
-    })?;
-    Ok(bytes)
-}
-
-pub(crate) fn failed(what: &str) -> Error {
-    Error::new(ErrorKind::System, format!("cannot {what}"))
 }
 
 fn unfit(why: &str) -> Error {
@@ -235,7 +198,19 @@ impl fmt::Debug for Key {
 mod tests {
     use super::*;
 
-    /// By Python's `argon2-cffi` and `hmac`, as the README describes it.
+    /// By Python's `cryptography`, as the README describes it:
+    ///
+    /// ```text
+    /// from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+    /// from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    /// from cryptography.hazmat.primitives.hashes import SHA256
+    /// salt = bytes([7]) * 16
+    /// hkdf = lambda secret, salt, info: HKDF(SHA256(), 32, salt, info).derive(secret)
+    /// stretched = Argon2id(salt=salt, length=32, iterations=1, lanes=1, memory_cost=64).derive(b"made-up")
+    /// for secret in stretched, b"k" * 32:
+    ///     key = hkdf(secret, salt, b"llm-auth-store-encrypted 1: key of a directory")
+    ///     print(hkdf(key, None, b"llm-auth-sealing 1: check of a key")[:8].hex())
+    /// ```
     #[test]
     fn the_key_derivation_is_that_of_the_description() {
         let fast = Kdf::Argon2id {
@@ -245,9 +220,9 @@ mod tests {
         };
         let source = Source::passphrase(b"made-up".to_vec().into()).unwrap();
         let key = source.derive(fast, &[7; 16]).unwrap();
-        assert_eq!(key.header.check, "0iy9VPD8k6xVB3pT2tBLNA");
+        assert_eq!(key.header.check, "83302a054619e775");
         let source = Source::key(vec![b'k'; 32].into()).unwrap();
         let key = source.derive(Kdf::None, &[7; 16]).unwrap();
-        assert_eq!(key.header.check, "B6Q3nlzxRMdoB0drp/ehqg");
+        assert_eq!(key.header.check, "a0e7ae97ba5790bd");
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{Error, ErrorKind, Result};
+use llm_auth_sealing::SealingKeys;
 use tokio_postgres::config::SslMode;
 
-use crate::encryption::Encryption;
 use crate::pool::Database;
 use crate::shared::Shared;
 use crate::store::PostgresStore;
@@ -36,7 +36,7 @@ pub struct PostgresStoreBuilder {
     root_certificates: Vec<Vec<u8>>,
     schema: String,
     tenant: String,
-    encryption: Option<Encryption>,
+    keys: Option<SealingKeys>,
     max_connections: usize,
     time_limit: Duration,
     lease: Duration,
@@ -52,7 +52,7 @@ impl PostgresStoreBuilder {
             root_certificates: Vec::new(),
             schema: "llm_auth".to_owned(),
             tenant: String::new(),
-            encryption: None,
+            keys: None,
             max_connections: 8,
             time_limit: Duration::from_secs(10),
             lease: Duration::from_secs(30),
@@ -83,9 +83,8 @@ impl PostgresStoreBuilder {
 
     /// Encrypts the sessions. The provider, the account and the times stay in clear. Default: sessions
     /// are stored as JSON, which the database, its backups and its replication then contain.
-    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-    pub fn encryption(mut self, encryption: Encryption) -> Self {
-        self.encryption = Some(encryption);
+    pub fn encryption(mut self, keys: SealingKeys) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -171,7 +170,7 @@ impl PostgresStoreBuilder {
         Ok(PostgresStore {
             shared: Arc::new(Shared::new(
                 database,
-                self.encryption,
+                self.keys,
                 self.tenant,
                 self.schema,
                 schema,
@@ -216,7 +215,7 @@ impl std::fmt::Debug for PostgresStoreBuilder {
         f.debug_struct("PostgresStoreBuilder")
             .field("schema", &self.schema)
             .field("tenant", &self.tenant)
-            .field("encryption", &self.encryption)
+            .field("keys", &self.keys)
             .field("max_connections", &self.max_connections)
             .finish_non_exhaustive()
     }

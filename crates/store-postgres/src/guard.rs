@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
+use llm_auth_sealing::Sealed;
 
-use crate::row::{Sealed, Stored};
+use crate::row::{self, Stored};
 use crate::runtime;
 use crate::shared::Shared;
 use crate::statements::Save;
@@ -62,12 +63,7 @@ impl PostgresGuard {
 
     fn seal(&self, session: &OAuthToken) -> Result<Sealed> {
         let shared = &self.shared;
-        Sealed::of(
-            session,
-            shared.encryption.as_ref(),
-            &shared.tenant,
-            &self.key,
-        )
+        row::sealed(session, shared.keys.as_ref(), &shared.tenant, &self.key)
     }
 
     /// Runs a statement to its end, even if the caller is dropped.

@@ -2,11 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-mod encryption;
-#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-#[path = "no_encryption.rs"]
-mod encryption;
 mod errors;
 mod guard;
 mod pool;
@@ -20,8 +15,9 @@ mod tls;
 mod upkeep;
 mod url;
 
+#[doc(no_inline)]
+pub use llm_auth_sealing::SealingKeys;
+
 pub use self::builder::PostgresStoreBuilder;
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use self::encryption::Encryption;
 pub use self::store::PostgresStore;
 pub use self::upkeep::Description;

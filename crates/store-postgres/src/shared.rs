@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use llm_auth_core::store::LeaseRequest;
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
+use llm_auth_sealing::SealingKeys;
 use tokio::sync::{Notify, OnceCell};
 
-use crate::encryption::Encryption;
 use crate::guard::PostgresGuard;
 use crate::pool::Database;
 use crate::row::Stored;
@@ -24,7 +24,7 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 pub(crate) struct Shared {
     pub(crate) database: Arc<Database>,
     pub(crate) statements: Statements,
-    pub(crate) encryption: Option<Encryption>,
+    pub(crate) keys: Option<SealingKeys>,
     pub(crate) tenant: String,
     /// The name of the schema, and the same quoted.
     pub(crate) schema_name: String,
@@ -52,7 +52,7 @@ impl Shared {
     )]
     pub(crate) fn new(
         database: Arc<Database>,
-        encryption: Option<Encryption>,
+        keys: Option<SealingKeys>,
         tenant: String,
         schema_name: String,
         schema: String,
@@ -64,7 +64,7 @@ impl Shared {
         Self {
             database,
             statements: Statements::new(&schema),
-            encryption,
+            keys,
             tenant,
             schema_name,
             schema,
@@ -129,10 +129,7 @@ impl Shared {
     }
 
     pub(crate) fn session(&self, key: &SessionKey, stored: &Stored) -> Result<Option<OAuthToken>> {
-        let encryption = self.encryption.as_ref();
-        stored
-            .session(encryption, &self.tenant, key)
-            .map_err(|error| self.at_place(&error))
+        stored.session(self.keys.as_ref(), &self.tenant, key, &self.database.place)
     }
 
     /// Takes the lease, if it is free or by force; otherwise returns what is stored.
@@ -175,11 +172,6 @@ impl Shared {
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(turns.entry(key.clone()).or_default())
     }
-
-    pub(crate) fn at_place(&self, error: &Error) -> Error {
-        let message = format!("{}: {}", self.database.place, error.message());
-        Error::new(error.kind(), message)
-    }
 }
 
 /// Postgres has no text with that character.
@@ -199,7 +191,7 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared")
             .field("database", &self.database)
-            .field("encryption", &self.encryption)
+            .field("keys", &self.keys)
             .field("tenant", &self.tenant)
             .field("schema", &self.schema_name)
             .finish_non_exhaustive()

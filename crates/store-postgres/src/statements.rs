@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use llm_auth_core::Result;
+use llm_auth_sealing::Sealed;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::errors::Failure;
 use crate::pool::{Database, Value};
-use crate::row::{Sealed, Stored};
+use crate::row::Stored;
 
 /// A commit waits for the disk, and for a synchronous standby if there is one, whatever the role or
 /// the database is set to. A setting of the statement passes any pooler.
@@ -196,7 +197,7 @@ impl Statements {
             (&seconds, Type::FLOAT8),
             (&revision, Type::INT8),
             (&bytes, Type::BYTEA),
-            (&session.key_id, Type::TEXT),
+            (&session.key, Type::TEXT),
         ];
         let rows = target.database.query(&self.prepare, &values).await?;
         Ok(!rows.is_empty())
@@ -222,7 +223,7 @@ impl Statements {
             (&save.is_new, Type::BOOL),
             (&revision, Type::INT8),
             (&bytes, Type::BYTEA),
-            (&session.key_id, Type::TEXT),
+            (&session.key, Type::TEXT),
             (&save.is_last, Type::BOOL),
         ];
         revision_of(target.database.query(&self.save, &values).await)

@@ -7,7 +7,7 @@ use llm_auth_core::{Error, ErrorKind, Result, SessionKey};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::row::{Sealed, Stored};
+use crate::row::{self, Stored};
 use crate::runtime;
 use crate::schema;
 use crate::shared::Shared;
@@ -129,7 +129,7 @@ impl PostgresStore {
                 server_version: server.version,
                 schema_version,
                 uses_tls: shared.database.uses_tls(),
-                encrypts: shared.encryption.is_some(),
+                encrypts: shared.keys.is_some(),
                 is_primary: server.is_primary,
                 survives_power_cut: server.fsync,
                 survives_failover: !server.standbys.trim().is_empty(),
@@ -148,7 +148,7 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] without encryption; [`ErrorKind::Corrupt`]; [`ErrorKind::Store`], also
+    /// [`ErrorKind::Config`] without keys; [`ErrorKind::Corrupt`]; [`ErrorKind::Store`], also
     /// for a session whose key is not there.
     ///
     /// # Examples
@@ -244,8 +244,8 @@ impl PostgresStore {
 
 /// The id of the newest key.
 fn current(shared: &Shared) -> Option<String> {
-    let encryption = shared.encryption.as_ref()?;
-    encryption.current().map(str::to_owned)
+    let keys = shared.keys.as_ref()?;
+    Some(keys.current_id().to_owned())
 }
 
 /// Sessions that are not encrypted with the newest key, as [`Stored::read`] wants them, with their
@@ -272,7 +272,7 @@ async fn reencrypt_one(shared: &Shared, key: &SessionKey, row: &Row) -> Result<b
     let Some(session) = shared.session(key, &stored)? else {
         return Ok(true);
     };
-    let sealed = Sealed::of(&session, shared.encryption.as_ref(), &shared.tenant, key)?;
+    let sealed = row::sealed(&session, shared.keys.as_ref(), &shared.tenant, key)?;
     let sql = format!(
         "{DURABLE} UPDATE {}.sessions SET sealed = $4, key_id = $5 FROM durable \
          WHERE durable.setting IS NOT NULL AND tenant = $1 AND provider = $2 AND account = $3 \
@@ -287,7 +287,7 @@ async fn reencrypt_one(shared: &Shared, key: &SessionKey, row: &Row) -> Result<b
         (&provider, Type::TEXT),
         (&account, Type::TEXT),
         (&bytes, Type::BYTEA),
-        (&sealed.key_id, Type::TEXT),
+        (&sealed.key, Type::TEXT),
         (&stored.revision, Type::INT8),
         (&before, Type::BYTEA),
     ];

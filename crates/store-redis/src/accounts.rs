@@ -2,10 +2,10 @@
 
 use futures_util::future::try_join_all;
 use llm_auth_core::{Error, ErrorKind, Result, SessionKey, TokenStore as _};
+use llm_auth_sealing::SealingKeys;
 use redis::{Cmd, FromRedisValue as _};
 
 use crate::names;
-use crate::seal;
 use crate::store::RedisStore;
 
 /// How many commands are under way at once.
@@ -114,8 +114,11 @@ impl RedisStore {
     async fn reseal_one(&self, session: &SessionKey) -> Result<bool> {
         let (inner, name) = (&self.inner, self.inner.name(session));
         let row = inner.row(&name).await?;
-        let label = row.sealed_with.as_deref().unwrap_or_default();
-        if row.data.is_none() || seal::is_current(inner.keys.as_ref(), label) {
+        let current = inner.keys.as_ref().map(SealingKeys::current_id);
+        if row
+            .sealed
+            .is_none_or(|sealed| sealed.key.as_deref() == current)
+        {
             return Ok(false);
         }
         let mut guard = self.lock(session).await?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm_auth_core::{Error, ErrorKind, Result};
+use llm_auth_sealing::SealingKeys;
 
 use crate::connection::{Connections, Kind, Target};
 use crate::queue::Queue;
-use crate::seal::SealingKeys;
 use crate::server::Durability;
 use crate::store::{Inner, RedisStore};
 
@@ -25,7 +25,7 @@ const FIRST_LEASE: Duration = Duration::from_secs(10);
 /// # let key_from_your_secrets = [7; 32];
 /// let store = RedisStore::builder("rediss://redis.example")
 ///     .prefix("agents-eu")
-///     .sealed_with(SealingKeys::new("2026-11", key_from_your_secrets)?)
+///     .sealed_with(SealingKeys::new("2026-11", &key_from_your_secrets)?)
 ///     .build()?;
 /// # Ok::<(), llm_auth_store_redis::Error>(())
 /// ```

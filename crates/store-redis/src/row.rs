@@ -1,26 +1,31 @@
 //! What is stored of a session.
 
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
+use llm_auth_sealing::{Sealed, SealingKeys};
 use redis::{Cmd, FromRedisValue as _, Value};
 
-use crate::scripts::Data;
-use crate::seal::{self, SealingKeys};
 use crate::site::Site;
 
 /// The version of the row's form. A row of another one is an error.
 pub(crate) const FORMAT: &str = "1";
 
-/// A row as it is stored; without data, the session is signed out or was never there. It has no form
-/// for logs, as data may be in clear text.
+/// A row as it is stored; without data, the session is signed out or was never there.
 pub(crate) struct Row {
-    pub(crate) data: Option<Vec<u8>>,
-    /// The id of the key; empty for data in clear text.
-    pub(crate) sealed_with: Option<String>,
+    pub(crate) sealed: Option<Sealed>,
     /// Another one for each change of the tokens.
     pub(crate) revision: String,
 }
 
 impl Row {
+    /// The id of the key is empty for data in clear text.
+    pub(crate) fn new(data: Option<Vec<u8>>, key_id: Option<String>, revision: String) -> Self {
+        let sealed = data.map(|data| Sealed {
+            key: key_id.filter(|id| !id.is_empty()),
+            bytes: data.into(),
+        });
+        Self { sealed, revision }
+    }
+
     /// Reads a row without a script.
     pub(crate) fn command(key: &str) -> Cmd {
         let mut command = Cmd::new();
@@ -37,14 +42,10 @@ impl Row {
             Option<String>,
         );
         let read = Parts::from_redis_value(value);
-        let (format, data, sealed_with, revision) = read.map_err(|_odd| site.odd_reply(key))?;
+        let (format, data, key_id, revision) = read.map_err(|_odd| site.odd_reply(key))?;
         match format {
             Some(format) if format != FORMAT => Err(site.later_format(key, &format)),
-            _ => Ok(Self {
-                data,
-                sealed_with,
-                revision: revision.unwrap_or_default(),
-            }),
+            _ => Ok(Self::new(data, key_id, revision.unwrap_or_default())),
         }
     }
 
@@ -56,32 +57,29 @@ impl Row {
         site: &Site,
         key: &str,
     ) -> Result<Option<OAuthToken>> {
-        let Some(data) = &self.data else {
+        let Some(sealed) = &self.sealed else {
             return Ok(None);
         };
-        let sealed_with = self.sealed_with.as_deref().unwrap_or_default();
-        let opened = seal::open(keys, sealed_with, &context(key), data);
-        let failed = |kind, why: &str| {
-            Error::new(kind, format!("the value {key} of {site} {why}")).with_session(session)
-        };
-        let json = opened.map_err(|unopened| failed(unopened.kind(), &unopened.to_string()))?;
+        let subject = format!("the value {key} of {site}");
+        let json = sealed
+            .open(keys, &binding(key), &subject)
+            .map_err(|error| error.with_session(session))?;
         OAuthToken::from_json(&json).map(Some).map_err(|error| {
-            failed(
-                ErrorKind::Corrupt,
-                "is no session; sign in again, or restore it",
-            )
-            .with_source(error)
+            let message = format!("{subject} is no session; sign in again, or restore it");
+            Error::new(ErrorKind::Corrupt, message)
+                .with_session(session)
+                .with_source(error)
         })
     }
 }
 
 /// The stored form of a session.
-pub(crate) fn data(token: &OAuthToken, keys: Option<&SealingKeys>, key: &str) -> Result<Data> {
+pub(crate) fn data(token: &OAuthToken, keys: Option<&SealingKeys>, key: &str) -> Result<Sealed> {
     let json = token.to_json()?;
-    seal::seal(keys, &context(key), json.expose().as_bytes())
+    Sealed::seal(keys, &binding(key), json.expose().as_bytes())
 }
 
-/// Sealed data cannot be moved to another session.
-fn context(key: &str) -> Vec<u8> {
-    format!("llm-auth-store-redis\0{FORMAT}\0{key}").into_bytes()
+/// What a session is bound to, so that no value can be moved to another account.
+fn binding(key: &str) -> [&str; 2] {
+    ["llm-auth-store-redis", key]
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use llm_auth_core::Result;
+use llm_auth_sealing::Sealed;
 use redis::{Cmd, FromRedisValue as _, Script, Value};
 
 use crate::row::{FORMAT, Row};
@@ -82,9 +83,6 @@ pub(crate) enum Next<'a> {
     Revision(&'a str),
 }
 
-/// Data and the id of the key that they are sealed with.
-pub(crate) type Data = (Vec<u8>, String);
-
 /// Takes the lease if it is free, and if the session still has the known revision.
 pub(crate) fn take(key: &str, holder: &str, length: Duration, known: Option<&str>) -> Call {
     let known = known.unwrap_or("*");
@@ -97,7 +95,7 @@ pub(crate) fn seize(key: &str, holder: &str, length: Duration, revision: &str) -
 }
 
 /// Extends the lease, and stores data of the same revision with it.
-pub(crate) fn note(key: &str, claim: &Claim, length: Duration, data: Option<Data>) -> Call {
+pub(crate) fn note(key: &str, claim: &Claim, length: Duration, data: Option<Sealed>) -> Call {
     let fence = claim.fence.to_string();
     let mut call = Call::new(
         &NOTE,
@@ -114,7 +112,7 @@ pub(crate) fn save(
     claim: &Claim,
     next: Next<'_>,
     is_last: bool,
-    data: Option<Data>,
+    data: Option<Sealed>,
 ) -> Call {
     let fence = claim.fence.to_string();
     let next = match next {
@@ -145,10 +143,10 @@ impl Call {
         }
     }
 
-    fn push(&mut self, data: Option<Data>) {
-        if let Some((data, key)) = data {
-            self.args.push(data);
-            self.args.push(key.into_bytes());
+    fn push(&mut self, data: Option<Sealed>) {
+        if let Some(Sealed { key, mut bytes }) = data {
+            self.args.push(std::mem::take(&mut *bytes));
+            self.args.push(key.unwrap_or_default().into_bytes());
         }
     }
 
@@ -184,7 +182,7 @@ impl Reply {
         }
         type Parts = (String, Option<Vec<u8>>, Option<String>, String, i64, u64);
         let read = Parts::from_redis_value(value);
-        let (outcome, data, sealed_with, revision, fence, left) =
+        let (outcome, data, key_id, revision, fence, left) =
             read.map_err(|_odd| site.odd_reply(key))?;
         let outcome = match &*outcome {
             "taken" => Outcome::Taken,
@@ -196,11 +194,7 @@ impl Reply {
         };
         Ok(Self {
             outcome,
-            row: Row {
-                data,
-                sealed_with,
-                revision,
-            },
+            row: Row::new(data, key_id, revision),
             fence,
             left: Duration::from_millis(left),
         })

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use llm_auth_core::store::{LeaseRequest, StoreGuard};
 use llm_auth_core::{OAuthToken, Result, SessionKey, TokenStore};
+use llm_auth_sealing::SealingKeys;
 
 use crate::builder::RedisStoreBuilder;
 use crate::connection::Connections;
@@ -15,7 +16,6 @@ use crate::queue::{Pauses, Queue};
 use crate::random;
 use crate::row::Row;
 use crate::scripts::{self, Call, Outcome, Reply};
-use crate::seal::SealingKeys;
 use crate::server::ServerReport;
 
 /// Sessions in Redis, for many hosts: a refresh is sent once for all of them.

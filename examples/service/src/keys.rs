@@ -2,25 +2,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use llm_auth_core::Secret;
-use llm_auth_store_postgres::Encryption;
+use llm_auth_sealing::{Sealed, SealingKeys};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::config::Failure;
 
-const NONCE: usize = 24;
-const TAG: usize = 16;
-
 type Key = Zeroizing<[u8; 32]>;
 
 /// The newest key, and the one before it while the store is re-encrypted.
-pub(crate) struct Keys {
-    newest: Key,
-    previous: Option<Key>,
-}
+pub(crate) struct Keys(SealingKeys);
 
 impl Keys {
     /// From files that `openssl rand -base64 32` made.
@@ -28,53 +20,44 @@ impl Keys {
         newest: &[u8],
         previous: Option<Zeroizing<Vec<u8>>>,
     ) -> Result<Self, Failure> {
-        Ok(Self {
-            newest: key(newest)?,
-            previous: previous.map(|previous| key(&previous)).transpose()?,
-        })
+        let newest = key(newest)?;
+        let keys = SealingKeys::new(&name(&newest), &newest)?;
+        let Some(previous) = previous else {
+            return Ok(Self(keys));
+        };
+        let previous = key(&previous)?;
+        Ok(Self(keys.with_older(&name(&previous), &previous)?))
     }
 
-    pub(crate) fn encryption(&self) -> Result<Encryption, Failure> {
-        let encryption = Encryption::new(&name(&self.newest), &self.newest)?;
-        Ok(match &self.previous {
-            Some(previous) => encryption.with_previous(&name(previous), previous)?,
-            None => encryption,
-        })
+    pub(crate) fn of_sessions(&self) -> SealingKeys {
+        self.0.clone()
     }
 
-    /// A value that only this service can read, bound to its row.
+    /// A value that only this service can read, bound to its row: the id of its key, a zero, and what
+    /// is sealed.
     pub(crate) fn seal(&self, row: &[u8], plain: &Secret) -> Result<Vec<u8>, Failure> {
         let plain = plain.expose().as_bytes();
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|_source| "the system has no random numbers")?;
-        let mut sealed = Vec::with_capacity(NONCE + plain.len() + TAG);
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(plain);
-        let tag = cipher(&self.newest)
-            .encrypt_inout_detached(&XNonce::from(nonce), row, (&mut sealed[NONCE..]).into())
-            .map_err(|_opaque| "a sign-in is too large to be encrypted")?;
-        sealed.extend_from_slice(&tag);
-        Ok(sealed)
+        let sealed = Sealed::seal(Some(&self.0), &place(&STANDARD.encode(row)), plain)?;
+        let id = sealed.key.unwrap_or_default();
+        Ok([id.as_bytes(), &[0], &sealed.bytes].concat())
     }
 
     /// `None` if it is of another key or row, or was changed.
     pub(crate) fn open(&self, row: &[u8], sealed: &[u8]) -> Option<Secret> {
-        let keys = [Some(&self.newest), self.previous.as_ref()];
-        keys.into_iter().flatten().find_map(|key| {
-            let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
-            let (text, tag) = rest.split_last_chunk::<TAG>()?;
-            let mut plain = Zeroizing::new(text.to_vec());
-            cipher(key)
-                .decrypt_inout_detached(
-                    &XNonce::from(*nonce),
-                    row,
-                    (&mut plain[..]).into(),
-                    &(*tag).into(),
-                )
-                .ok()?;
-            Some(Secret::from(std::str::from_utf8(&plain).ok()?))
-        })
+        let end = sealed.iter().position(|byte| *byte == 0)?;
+        let sealed = Sealed {
+            key: Some(std::str::from_utf8(&sealed[..end]).ok()?.to_owned()),
+            bytes: sealed[end + 1..].to_vec().into(),
+        };
+        let row = STANDARD.encode(row);
+        let plain = sealed.open(Some(&self.0), &place(&row), "the sign-in");
+        let plain = plain.ok()?;
+        Some(Secret::from(std::str::from_utf8(&plain).ok()?))
     }
+}
+
+fn place(row: &str) -> [&str; 2] {
+    ["llm-auth-service-example: sign-in", row]
 }
 
 fn key(file: &[u8]) -> Result<Key, Failure> {
@@ -94,14 +77,6 @@ fn name(key: &Key) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// Of a key for sign-ins alone.
-fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    let derived = Sha256::new_with_prefix(b"sign-ins that have begun ")
-        .chain_update(&key[..])
-        .finalize();
-    XChaCha20Poly1305::new(&derived)
 }
 
 #[cfg(test)]
@@ -124,9 +99,9 @@ mod tests {
         );
         assert_eq!(keys(1, None).open(b"other", &sealed), None);
         assert_eq!(keys(2, None).open(b"row", &sealed), None);
-        assert_eq!(keys(1, None).open(b"row", &sealed[..39]), None);
+        assert_eq!(keys(1, None).open(b"row", &sealed[..20]), None);
         let mut changed = sealed;
-        changed[NONCE] ^= 1;
+        changed[40] ^= 1;
         assert_eq!(keys(1, None).open(b"row", &changed), None);
     }
 

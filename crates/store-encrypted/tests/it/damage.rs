@@ -98,6 +98,21 @@ async fn damage_at_any_byte_is_noticed_and_is_not_a_wrong_key() {
 }
 
 #[tokio::test]
+async fn a_file_of_a_later_version_is_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, key) = (store(directory.path()), SessionKey::new("qwen", "work"));
+    save(&store, &key, &session(1)).await;
+    let written = fs::read_to_string(store.path(&key)).unwrap();
+    let later = written.replace(r#""v":1"#, r#""v":2"#);
+    assert_ne!(later, written);
+    fs::write(store.path(&key), later).unwrap();
+    let error = store.read(&key).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    let why = error.source().unwrap().to_string();
+    assert!(why.contains("update llm-auth"), "{why}");
+}
+
+#[tokio::test]
 async fn a_file_of_another_account_does_not_open() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(directory.path());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use llm_auth_core::TokenStore;
-use llm_auth_store_postgres::Encryption;
+use llm_auth_store_postgres::SealingKeys;
 use llm_auth_testkit::{Failures, StoreContract};
 
 use crate::cluster::{self, Place};
@@ -13,7 +13,7 @@ fn contract(by: Place, direct: Place, is_encrypted: bool) -> StoreContract {
     StoreContract::of(move || {
         let mut builder = by.builder();
         if is_encrypted {
-            builder = builder.encryption(Encryption::new("made-up", &[7; 32])?);
+            builder = builder.encryption(SealingKeys::new("made-up", &[7; 32])?);
         }
         Ok(Arc::new(builder.build()?) as Arc<dyn TokenStore>)
     })

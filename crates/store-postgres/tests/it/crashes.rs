@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use llm_auth_core::{ErrorKind, TokenStore as _};
-use llm_auth_store_postgres::Encryption;
+use llm_auth_store_postgres::SealingKeys;
 
 use crate::cable::{Break, Cable};
 use crate::cluster;
@@ -116,7 +116,7 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
     // What is encrypted under a new key stays so: the old one may be deleted then.
     let mut guard = store.lock(&key("c")).await.unwrap();
     guard.finish(&session(3)).await.unwrap();
-    let keys = Encryption::new("made-up", &[7; 32]).unwrap();
+    let keys = SealingKeys::new("made-up", &[7; 32]).unwrap();
     let keys = keys.accept_unencrypted();
     let encrypted = place.builder().encryption(keys).patience(HURRIED);
     let encrypted = encrypted.connect().await.unwrap();

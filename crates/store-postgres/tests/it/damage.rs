@@ -1,7 +1,7 @@
 //! Tables and settings that are not as they should be.
 
 use llm_auth_core::{ErrorKind, OAuthToken, TokenStore as _};
-use llm_auth_store_postgres::{Encryption, PostgresStore};
+use llm_auth_store_postgres::{PostgresStore, SealingKeys};
 
 use crate::cluster::{self, Place};
 use crate::support::{key, session};
@@ -165,12 +165,12 @@ async fn a_trigger_that_quotes_the_row_is_not_quoted() {
     );
 }
 
-fn with_key(place: &Place, encryption: Encryption) -> PostgresStore {
-    place.builder().encryption(encryption).build().unwrap()
+fn with_key(place: &Place, keys: SealingKeys) -> PostgresStore {
+    place.builder().encryption(keys).build().unwrap()
 }
 
-fn encryption(name: &str, byte: u8) -> Encryption {
-    Encryption::new(name, &[byte; 32]).unwrap()
+fn keys(name: &str, byte: u8) -> SealingKeys {
+    SealingKeys::new(name, &[byte; 32]).unwrap()
 }
 
 #[tokio::test]
@@ -178,23 +178,20 @@ async fn a_wrong_key_is_named_and_overwrites_no_session() {
     let Some(place) = cluster::shared() else {
         return;
     };
-    let right = with_key(&place, encryption("k", 1));
+    let right = with_key(&place, keys("k", 1));
     save(&right, "a", &session(1)).await;
     let raw = "SELECT count(*) FROM {}.sessions WHERE sealed LIKE '%made-up%'";
     assert_eq!(place.sql(raw), ["0"]);
     for (store, said) in [
         (
-            with_key(&place, encryption("k", 2)),
+            with_key(&place, keys("k", 2)),
             "another key than the one given as `k`",
         ),
         (
-            with_key(&place, encryption("n", 1)),
+            with_key(&place, keys("n", 1)),
             "the key `k`, which is not given",
         ),
-        (
-            place.store(),
-            "the session is encrypted, and no key is given",
-        ),
+        (place.store(), "the key `k`, which is not given"),
     ] {
         let error = store.load(&key("a")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
@@ -214,6 +211,16 @@ async fn a_wrong_key_is_named_and_overwrites_no_session() {
     );
     let error = right.load(&key("b")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    // Likewise to another tenant.
+    save(&right, "c", &session(3)).await;
+    place.sql("UPDATE {}.sessions SET tenant = 't' WHERE account = 'c'");
+    let tenant = place.builder().tenant("t").encryption(keys("k", 1));
+    let error = tenant.build().unwrap().load(&key("c")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    // A damaged id of a key is no wrong key.
+    place.sql("UPDATE {}.sessions SET key_id = 'made.up' WHERE account = 'a'");
+    let error = right.load(&key("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }
 
 #[tokio::test]
@@ -223,11 +230,11 @@ async fn a_key_is_changed_while_sessions_are_in_use() {
     };
     let plain = place.store();
     save(&plain, "plain", &session(0)).await;
-    let old = with_key(&place, encryption("old", 1));
+    let old = with_key(&place, keys("old", 1));
     for number in 1..150 {
         save(&old, &format!("{number:03}"), &session(number)).await;
     }
-    let both = || encryption("new", 2).with_previous("old", &[1; 32]).unwrap();
+    let both = || keys("new", 2).with_older("old", &[1; 32]).unwrap();
     let strict = with_key(&place, both());
     let error = strict.load(&key("plain")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store, "{error}");
@@ -240,7 +247,7 @@ async fn a_key_is_changed_while_sessions_are_in_use() {
     used.finish(&session(77)).await.unwrap();
     assert_eq!(new.reencrypt().await.unwrap(), 0);
     assert_eq!(new.describe().await.unwrap().to_reencrypt, 0);
-    let only_new = with_key(&place, encryption("new", 2));
+    let only_new = with_key(&place, keys("new", 2));
     for number in 1..150 {
         let found = only_new
             .load(&key(&format!("{number:03}")))

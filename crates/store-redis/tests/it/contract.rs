@@ -35,7 +35,7 @@ async fn a_store_that_seals_keeps_the_contract() -> Result<(), Failures> {
         return Ok(());
     };
     let open = || {
-        let keys = SealingKeys::new("made-up", [7; 32])?;
+        let keys = SealingKeys::new("made-up", &[7; 32])?;
         let builder = RedisStore::builder(server.url()).prefix("sealed-contract");
         Ok(Arc::new(builder.sealed_with(keys).build()?) as Arc<dyn TokenStore>)
     };

@@ -6,7 +6,7 @@ use llm_auth_store_redis::{RedisStore, SealingKeys};
 use crate::support::{key, row, save, session, shared, stored};
 
 fn keys(id: &str, byte: u8) -> SealingKeys {
-    SealingKeys::new(id, [byte; 32]).unwrap()
+    SealingKeys::new(id, &[byte; 32]).unwrap()
 }
 
 fn open(url: &str, prefix: &str, keys: SealingKeys) -> RedisStore {
@@ -77,7 +77,7 @@ async fn a_value_that_was_edited_or_moved_from_another_account_is_not_opened() {
     let row = row("moved");
     server.command(&["HSET", &row, "data", planted.expose(), "key", ""]);
     let error = store.load(&key()).await.unwrap_err();
-    assert!(error.to_string().contains("is not sealed"), "{error}");
+    assert!(error.to_string().contains("is not encrypted"), "{error}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_key_is_rotated_without_a_session_lost() {
         .build()
         .unwrap();
     save(&clear, &session(1)).await;
-    let accepting = open(&url, "rotated", keys("one", 1).accept_clear_text());
+    let accepting = open(&url, "rotated", keys("one", 1).accept_unencrypted());
     accepting
         .lock(&other)
         .await
@@ -104,7 +104,7 @@ async fn a_key_is_rotated_without_a_session_lost() {
     let one = open(&url, "rotated", keys("one", 1));
     assert_eq!(stored(&one).await, Some(session(1)));
 
-    let both = keys("two", 2).with_older("one", [1; 32]).unwrap();
+    let both = keys("two", 2).with_older("one", &[1; 32]).unwrap();
     let both = open(&url, "rotated", both);
     assert_eq!(stored(&both).await, Some(session(1)));
     // A response that is under way fits afterwards too.
@@ -121,5 +121,5 @@ async fn a_key_is_rotated_without_a_session_lost() {
     let failed = open(&url, "rotated", keys("three", 3)).reseal().await;
     let failed = failed.unwrap().failed;
     assert_eq!(failed.len(), 2);
-    assert!(failed[0].1.to_string().contains("key two"), "{failed:?}");
+    assert!(failed[0].1.to_string().contains("key `two`"), "{failed:?}");
 }

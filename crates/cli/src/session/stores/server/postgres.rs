@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use llm_auth_core::{Result, SessionKey, TokenStore};
-use llm_auth_store_postgres::{Encryption, PostgresStore};
+use llm_auth_store_postgres::{PostgresStore, SealingKeys};
 
 use super::spec::{Connection, Spec, Work};
 
@@ -11,7 +11,7 @@ pub(super) fn open(url: &str, spec: &Spec) -> Result<Arc<dyn Connection>> {
     // One command has few callers.
     let mut builder = PostgresStore::builder(url).max_connections(2);
     if let Some(key) = &spec.key {
-        builder = builder.encryption(Encryption::new(&key.name, &key.bytes)?);
+        builder = builder.encryption(SealingKeys::new(&key.name, &key.bytes)?);
     }
     if let Some(wait) = spec.wait {
         builder = builder.patience(wait);

@@ -26,7 +26,7 @@ pub(super) fn open(
 fn built(url: &str, spec: &Spec, accepted: Durability) -> Result<Arc<dyn Connection>> {
     let mut builder = RedisStore::builder(url).accept(accepted);
     if let Some(key) = &spec.key {
-        builder = builder.sealed_with(SealingKeys::new(&key.name, *key.bytes)?);
+        builder = builder.sealed_with(SealingKeys::new(&key.name, &key.bytes)?);
     }
     if let Some(wait) = spec.wait {
         builder = builder.lock_wait(wait);
