@@ -119,7 +119,11 @@ pub async fn register(
         .await?;
     let fields = response.json().ok();
     match (response.is_success(), fields) {
-        (true, Some(fields)) => read(&fields, &response.host()),
+        (true, Some(fields)) => read(
+            &fields,
+            &registration.token_endpoint_auth_method,
+            &response.host(),
+        ),
         (true, None) => Err(Error::new(
             ErrorKind::Protocol,
             format!(
@@ -139,7 +143,7 @@ pub async fn register(
 /// request.
 const LONGEST: usize = 16 * 1024;
 
-fn read(fields: &JsonObject, host: &str) -> Result<ServerClient> {
+fn read(fields: &JsonObject, asked: &str, host: &str) -> Result<ServerClient> {
     let Some(id) = fields.text("client_id") else {
         return Err(Error::new(
             ErrorKind::Protocol,
@@ -158,9 +162,10 @@ fn read(fields: &JsonObject, host: &str) -> Result<ServerClient> {
     let mut client = ServerClient::new(id);
     client.is_registered = true;
     client.secret = secret.map(Secret::from);
-    // The response counts, not what was asked for. A secret without a word on its use is for the
-    // default (RFC 7591 section 2).
-    client.auth = match fields.text("token_endpoint_auth_method") {
+    // The response counts, not what was asked for. A secret without a word on its use is for the way
+    // that was asked for, and if that had no secret, for the default (RFC 7591 section 2).
+    let silent = (asked == "client_secret_post").then_some(asked);
+    client.auth = match fields.text("token_endpoint_auth_method").or(silent) {
         Some("client_secret_post" | "none") => ClientAuth::Post,
         _ => ClientAuth::Basic,
     };
@@ -217,28 +222,36 @@ mod tests {
             format!(r#"{{"client_id":"{long}"}}"#),
             format!(r#"{{"client_id":"c","client_secret":"{long}"}}"#),
         ] {
-            let error = read(&fields(&body), "a.example").unwrap_err();
+            let error = read(&fields(&body), "none", "a.example").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
         }
     }
 
     #[test]
-    fn a_secret_that_comes_unasked_is_kept_and_used_as_the_response_has_it() {
-        for (members, auth) in [
-            (r#""#, ClientAuth::Basic),
+    fn a_secret_is_used_as_the_response_has_it_and_otherwise_as_was_asked() {
+        for (asked, members, auth) in [
+            ("none", "", ClientAuth::Basic),
+            ("client_secret_basic", "", ClientAuth::Basic),
+            ("client_secret_post", "", ClientAuth::Post),
             (
+                "client_secret_post",
                 r#","token_endpoint_auth_method":"client_secret_basic""#,
                 ClientAuth::Basic,
             ),
             (
+                "client_secret_basic",
                 r#","token_endpoint_auth_method":"client_secret_post""#,
                 ClientAuth::Post,
             ),
-            (r#","token_endpoint_auth_method":"none""#, ClientAuth::Post),
+            (
+                "none",
+                r#","token_endpoint_auth_method":"none""#,
+                ClientAuth::Post,
+            ),
         ] {
             let body = format!(r#"{{"client_id":"c","client_secret":"made-up"{members}}}"#);
-            let registered = read(&fields(&body), "a.example").unwrap();
-            assert_eq!(registered.auth, auth, "{members}");
+            let registered = read(&fields(&body), asked, "a.example").unwrap();
+            assert_eq!(registered.auth, auth, "{asked} {members}");
             assert_eq!(registered.secret, Some("made-up".into()));
         }
     }
@@ -252,7 +265,9 @@ mod tests {
         ] {
             let body = format!(r#"{{"client_id":"c","client_secret_expires_at":{expiry}}}"#);
             assert_eq!(
-                read(&fields(&body), "a.example").unwrap().secret_expires_at,
+                read(&fields(&body), "none", "a.example")
+                    .unwrap()
+                    .secret_expires_at,
                 end
             );
         }
@@ -271,7 +286,7 @@ mod tests {
             rejected(503, "a.example", None).kind(),
             ErrorKind::Transient
         );
-        let nothing = read(&fields(r#"{"client_id":""}"#), "a.example");
+        let nothing = read(&fields(r#"{"client_id":""}"#), "none", "a.example");
         assert_eq!(nothing.unwrap_err().kind(), ErrorKind::Protocol);
     }
 }

@@ -293,7 +293,11 @@ impl Server {
         }
     }
 
-    /// What a registration asks for: no secret, unless the server lists only ways with one.
+    /// What a registration asks for: no secret, unless the server lists only ways with one (RFC 8414
+    /// section 2). Of these, it is the parameters if the server lists them: there are servers that list
+    /// the header too, and cannot read the client id from it (the SDK of MCP for Python).
+    ///
+    /// A client that the user registered is another matter: see [`client_auth`](Self::client_auth).
     ///
     /// # Examples
     ///
@@ -306,13 +310,15 @@ impl Server {
     /// assert_eq!(server.registered_auth(), "none");
     /// server.auth_methods = Some(vec!["client_secret_basic".into()]);
     /// assert_eq!(server.registered_auth(), "client_secret_basic");
+    /// server.auth_methods = Some(vec!["client_secret_basic".into(), "client_secret_post".into()]);
+    /// assert_eq!(server.registered_auth(), "client_secret_post");
     /// ```
     #[must_use]
     pub fn registered_auth(&self) -> &'static str {
-        match self.client_auth() {
+        match self.lists("client_secret_post") {
             _ if self.auth_methods.is_none() || self.lists("none") => "none",
-            ClientAuth::Post => "client_secret_post",
-            _ => "client_secret_basic",
+            true => "client_secret_post",
+            false => "client_secret_basic",
         }
     }
 

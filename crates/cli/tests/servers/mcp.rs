@@ -9,6 +9,7 @@ use crate::http::get;
 use crate::node::{Server, has, run};
 use crate::oidc_provider::approve;
 use crate::person::{NAME, Person};
+use crate::support::browser::browse;
 
 struct McpServer {
     server: Server,
@@ -169,4 +170,29 @@ fn a_name_is_not_given_to_another_mcp_server_while_a_session_is_stored() {
     assert!(done.err.contains("the name company belongs to"), "{done:?}");
     // Nothing leads the session there.
     assert_eq!(person.server(), before);
+}
+
+/// The SDK for Python lists the header, and refuses a client that authenticates with it.
+#[test]
+fn a_client_registers_itself_with_the_python_sdk_and_its_agent_calls_across_an_expiry() {
+    let Some(server) = Server::python("Python SDK", "sign_in.py") else {
+        return;
+    };
+    let at = |path: &str| format!("{}{path}", server.ready["origin"].as_str().unwrap());
+    let person = Person::new();
+    let url = server.ready["url"].as_str().unwrap();
+    let args = ["login", "mcp", url, "--json", "--name", NAME];
+    let done = person.sign_in(&args, |event| browse(event["url"].as_str().unwrap()));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let mut agent = Agent::start(&person);
+    for id in [2, 3] {
+        agent.call(id);
+        assert_eq!(agent.response(id)["content"][0]["text"], "made-up answer");
+        get(&at("/expire"));
+    }
+    agent.end();
+    assert_eq!(
+        get(&at("/seen")).json(),
+        json!({"clients": 1, "refreshes": 1})
+    );
 }

@@ -1,4 +1,4 @@
-//! The programs in JavaScript that start a server, and go through its pages.
+//! The programs in JavaScript and Python that start a server, and go through its pages.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -20,7 +20,28 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(script: &str) -> Self {
-        let mut process = node(script)
+        Self::of(node(script), script)
+    }
+
+    /// One in Python, which is installed with the servers of crates/mcp; `None` if it is not: the test
+    /// prints that it is skipped, and with `CI` set it fails.
+    pub(crate) fn python(test: &str, script: &str) -> Option<Self> {
+        let servers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../mcp/tests/servers");
+        let python = servers.join(".venv/bin/python3");
+        if !python.exists() {
+            skip(
+                test,
+                "no .venv in crates/mcp/tests/servers (.ci/run makes it)",
+            );
+            return None;
+        }
+        let mut command = Command::new(python);
+        command.arg(servers.join(script));
+        Some(Self::of(command, script))
+    }
+
+    fn of(mut command: Command, script: &str) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
