@@ -188,7 +188,7 @@ fn a_server_that_registers_no_device_grant_registers_a_client_without_it() {
     let client = person.server()["client"].clone();
     assert_eq!(client["is_registered"], true);
     // It lists no way without a secret, so the client has one.
-    assert_eq!(client["auth"], "client_secret_basic");
+    assert_eq!(client["auth"], "client_secret_post");
     assert!(client["secret"].is_string());
     assert_eq!(person.run(&["logout", NAME]).code, Some(0));
     let done = server.try_to_sign_in(&person, &[]);
