@@ -3,7 +3,7 @@
 //! See decision 0050.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::run::{cargo, is_installed};
 
@@ -19,8 +19,8 @@ pub(crate) fn run() -> Result<(), String> {
         eprintln!("\n=== SKIPPED: cargo deny check; {missing}");
         return Ok(());
     }
-    let check = ["deny", "--log-level", "error", "check"];
-    cargo(&[&check[..], &OFFLINE].concat(), &[])?;
+    let deny = ["deny", "--log-level", "error"];
+    cargo(&[&deny[..], &["check"], &OFFLINE].concat(), &[])?;
     // The database of advisories is not in the registry, and many networks do not reach it.
     if !has_advisories() {
         eprintln!(
@@ -29,7 +29,7 @@ pub(crate) fn run() -> Result<(), String> {
         return Ok(());
     }
     cargo(
-        &[&check[..], &["advisories", "--disable-fetch"]].concat(),
+        &[&deny[..], &["--offline", "check", "advisories"]].concat(),
         &[],
     )
 }
@@ -40,7 +40,30 @@ fn has_advisories() -> bool {
         let home = env::var_os("HOME")?;
         Some(PathBuf::from(home).join(".cargo"))
     });
-    let databases = home.map(|home| home.join("advisory-dbs"));
-    let mut entries = databases.into_iter().filter_map(|at| at.read_dir().ok());
-    entries.any(|mut entries| entries.next().is_some())
+    home.is_some_and(|home| holds_a_database(&home.join("advisory-dbs")))
+}
+
+/// A fetch that failed leaves its lock file there.
+fn holds_a_database(directory: &Path) -> bool {
+    let entries = directory.read_dir().into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_fetch_that_failed_has_left_no_database() {
+        let directory = env::temp_dir().join(format!("llm-auth-xtask-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("db.lock"), "").unwrap();
+        assert!(!holds_a_database(&directory));
+        fs::create_dir(directory.join("advisory-db-1")).unwrap();
+        assert!(holds_a_database(&directory));
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(!holds_a_database(&directory));
+    }
 }
