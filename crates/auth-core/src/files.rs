@@ -4,6 +4,7 @@
 //! See decision 0039.
 
 mod directory;
+mod lock;
 #[cfg(not(unix))]
 mod other;
 mod temporary;
@@ -17,6 +18,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub(crate) use self::directory::Directory;
+pub use self::lock::lock_within;
 #[cfg(not(unix))]
 use self::other as system;
 pub use self::temporary::Temporary;

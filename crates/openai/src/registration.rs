@@ -1,10 +1,9 @@
 //! The registration of this installation at OpenAI, in a file of its own.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use llm_auth_core::provider::request_id;
 use llm_auth_core::{Error, ErrorKind, Result, files};
@@ -150,19 +149,8 @@ impl Registration {
 
 /// The lock on the file, within the time that another sign-in may take to write it.
 fn held(file: File) -> io::Result<File> {
-    let deadline = Instant::now() + LOCK_WAIT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another sign-in has locked it"));
-            }
-        }
-    }
+    files::lock_within(&file, LOCK_WAIT)?;
+    Ok(file)
 }
 
 /// An id that can be kept and named in requests.

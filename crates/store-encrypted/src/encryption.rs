@@ -1,11 +1,10 @@
 //! The seal of a directory.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use llm_auth_core::store::Seal;
 use llm_auth_core::{Error, ErrorKind, FileTokenStore, Result, files};
@@ -227,25 +226,19 @@ fn first_key(source: &Source, directory: &Path, passphrase: Kdf, wait: Duration)
 /// The lock, within the time that another process may take to choose its salt. One that is stopped
 /// meanwhile keeps it.
 fn locked(file: File, path: &Path, wait: Duration) -> Result<File> {
-    let deadline = Instant::now() + wait;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(cannot("lock", path, error)),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let (path, seconds) = (path.display(), wait.as_secs_f32());
-                return Err(Error::new(
-                    ErrorKind::StoreBusy,
-                    format!(
-                        "another process has held the lock {path} for {seconds} s: continue or end \
-                         that process, and try again"
-                    ),
-                ));
-            }
+    match files::lock_within(&file, wait) {
+        Ok(()) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            let (path, seconds) = (path.display(), wait.as_secs_f32());
+            Err(Error::new(
+                ErrorKind::StoreBusy,
+                format!(
+                    "another process has held the lock {path} for {seconds} s: continue or end that \
+                     process, and try again"
+                ),
+            ))
         }
+        Err(error) => Err(cannot("lock", path, error)),
     }
 }
 

@@ -1,10 +1,9 @@
 //! The file `settings.json`: the current account of each provider, and the trusted endpoints.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use llm_auth_core::{TrustedHost, files};
 use serde_json::{Map, Value};
@@ -359,20 +358,8 @@ pub(crate) fn try_hold(file: File) -> io::Result<Held> {
 }
 
 fn hold_within(file: File, wait: Duration) -> io::Result<Held> {
-    let deadline = Instant::now() + wait;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Held(file)),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let kind = io::ErrorKind::WouldBlock;
-                return Err(io::Error::new(kind, "another command has locked them"));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
+    files::lock_within(&file, wait)?;
+    Ok(Held(file))
 }
 
 /// What to do where the file says which store is meant.
