@@ -111,9 +111,14 @@ fn protection_advice(error: &Error) -> Option<&'static str> {
     let mut cause = error.source();
     while let Some(next) = cause {
         if next.is::<WrongKey>() {
-            return Some(
-                "use the passphrase, --key-file or --key-command that the sessions were stored with",
-            );
+            return Some(match stores::engine() {
+                Some(_server) => {
+                    "use the --key-file or --key-command that the sessions were stored with"
+                }
+                None => {
+                    "use the passphrase, --key-file or --key-command that the sessions were stored with"
+                }
+            });
         }
         #[cfg(feature = "keyring")]
         if let Some(why) = next.downcast_ref::<KeyringError>() {
