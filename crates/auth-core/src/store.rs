@@ -9,6 +9,8 @@
 //! [`MemoryTokenStore`] needs none of it, except [`LockHolder`] to report which process holds the
 //! lock of a file.
 
+#[cfg(test)]
+pub(crate) mod away;
 pub(crate) mod contract;
 pub(crate) mod file;
 pub(crate) mod lease;

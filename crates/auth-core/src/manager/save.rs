@@ -133,42 +133,12 @@ fn in_tests(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use async_trait::async_trait;
-
-    use crate::error::{Error, ErrorKind, Result};
     use crate::oauth::OAuthConfig;
     use crate::session::SessionKey;
-    use crate::store::{MemoryTokenStore, StoreGuard, TokenStore};
+    use crate::store::away::Away;
+    use crate::store::{MemoryTokenStore, TokenStore as _};
     use crate::token::OAuthToken;
     use crate::{AuthManager, ProviderSpec as _, SecureUrl, SessionChange};
-
-    /// A store that is away for so many locks.
-    #[derive(Debug)]
-    struct Away(AtomicU32, MemoryTokenStore);
-
-    #[async_trait]
-    impl TokenStore for Away {
-        async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-            self.1.load(key).await
-        }
-
-        async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-            let left = |left: u32| left.checked_sub(1);
-            match self
-                .0
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
-            {
-                Ok(_left) => Err(Error::new(ErrorKind::Store, "it is away")),
-                Err(_back) => self.1.lock(key).await,
-            }
-        }
-
-        fn location(&self, _key: &SessionKey) -> String {
-            "a store that is away".into()
-        }
-    }
 
     /// A manager with a stored session, and its successor in memory because the store is away for so
     /// many locks.
@@ -181,7 +151,7 @@ mod tests {
         guard.release().await;
         let server = SecureUrl::known("https://auth.example/token");
         let manager = AuthManager::builder(OAuthConfig::new("example", server).provider())
-            .store(Away(AtomicU32::new(locks), memory.clone()))
+            .store(Away::new(locks, memory.clone()))
             .build();
         let unsaved = &manager.shared().unsaved;
         unsaved.keep(token("made-up-2"), Some(token("made-up-1")));

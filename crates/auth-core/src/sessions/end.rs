@@ -81,48 +81,19 @@ fn not_stored(count: usize) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-
-    use async_trait::async_trait;
-
     use super::super::Sessions;
     use super::*;
     use crate::oauth::OAuthConfig;
     use crate::session::SessionKey;
-    use crate::store::{MemoryTokenStore, StoreGuard, TokenStore};
+    use crate::store::away::Away;
+    use crate::store::{MemoryTokenStore, TokenStore as _};
     use crate::token::OAuthToken;
     use crate::{ProviderSpec as _, SecureUrl};
-
-    /// A store that is away for so many locks.
-    #[derive(Clone, Debug)]
-    struct Away(Arc<AtomicU32>, MemoryTokenStore);
-
-    #[async_trait]
-    impl TokenStore for Away {
-        async fn load(&self, key: &SessionKey) -> Result<Option<OAuthToken>> {
-            self.1.load(key).await
-        }
-
-        async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-            let left = |left: u32| left.checked_sub(1);
-            match self
-                .0
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
-            {
-                Ok(_left) => Err(Error::new(ErrorKind::Store, "it is away")),
-                Err(_back) => self.1.lock(key).await,
-            }
-        }
-
-        fn location(&self, _key: &SessionKey) -> String {
-            "a store that is away".into()
-        }
-    }
 
     /// Sessions of which one waits in memory because the store is away for so many locks, and its
     /// repeated attempts have ended.
     fn unsaved(locks: u32) -> (Sessions, Away, SessionKey) {
-        let store = Away(Arc::new(AtomicU32::new(locks)), MemoryTokenStore::new());
+        let store = Away::new(locks, MemoryTokenStore::new());
         let server = SecureUrl::known("https://auth.example/token");
         let sessions = Sessions::builder()
             .provider(OAuthConfig::new("example", server).provider())
@@ -151,7 +122,7 @@ mod tests {
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error}");
         assert!(error.to_string().contains("1 sessions"), "{error}");
-        store.0.store(0, Ordering::SeqCst);
+        store.come_back();
         sessions.shutdown(Duration::from_secs(60)).await.unwrap();
         assert!(store.load(&key).await.unwrap().is_some());
     }

@@ -4,7 +4,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use llm_auth_core::{AuthManager, Clock, SystemClock, Timestamp, TokenStore};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -131,7 +130,7 @@ async fn all(host: usize, turn: &str, managers: &[AuthManager]) {
             manager.wait_idle().await;
         });
         if step % 4 == 3 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
     }
     while calls.join_next().await.is_some() {}

@@ -43,6 +43,12 @@ struct Place {
     database: usize,
 }
 
+/// A place in Postgres alone, if that is installed.
+fn postgres() -> Option<Place> {
+    let mut places = places().into_iter();
+    places.find(|place| place.engine == "postgres")
+}
+
 /// A place on each of the servers that are installed.
 fn places() -> Vec<Place> {
     static NUMBER: AtomicUsize = AtomicUsize::new(1);

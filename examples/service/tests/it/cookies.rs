@@ -78,6 +78,15 @@ pub(crate) async fn a_sign_in_goes_on_under_the_next_cookie(world: &World) {
     assert_eq!(sessions(&browser.get(one, "/").await), 2);
 }
 
+/// Once another sign-in is held up at the vendor, this one ends, and its new cookie is used.
+async fn overtakes(world: &World, faults: u64, browser: &mut Browser, quick: &str) {
+    let [one, _] = &world.instances;
+    let server = world.kit.standard();
+    server.wait_for(|counters| counters.faults > faults).await;
+    assert_eq!(browser.get(one, quick).await.status, 303);
+    browser.get(one, "/").await;
+}
+
 /// A sign-in under a cookie that has ended meanwhile adds its session to the user's list, and gives
 /// the sender of that cookie no access to it.
 pub(crate) async fn a_cookie_ends_while_its_sign_in_is_in_progress(world: &World) {
@@ -91,12 +100,8 @@ pub(crate) async fn a_cookie_ends_while_its_sign_in_is_in_progress(world: &World
     let faults = server.counters().faults;
     server.fault(Operation::Exchange, Fault::delay(Duration::from_secs(1)));
     let waiting = tab.get(other, &slow);
-    let overtaking = async {
-        server.wait_for(|counters| counters.faults > faults).await;
-        assert_eq!(browser.get(one, &quick).await.status, 303);
-        browser.get(one, "/").await
-    };
-    let (page, _) = tokio::join!(waiting, overtaking);
+    let overtaking = overtakes(world, faults, &mut browser, &quick);
+    let (page, ()) = tokio::join!(waiting, overtaking);
     assert_eq!((page.status, page.set_cookie.as_deref()), (303, None));
     assert_eq!(sessions(&browser.get(one, "/").await), 2);
     assert_eq!(sessions(&tab.get(one, "/").await), 0);
@@ -125,12 +130,8 @@ pub(crate) async fn a_cookie_ends_during_the_last_poll(world: &World) {
         }
         page
     };
-    let overtaking = async {
-        server.wait_for(|counters| counters.faults > faults).await;
-        assert_eq!(browser.get(one, &quick).await.status, 303);
-        browser.get(one, "/").await
-    };
-    let (page, _) = tokio::join!(waiting, overtaking);
+    let overtaking = overtakes(world, faults, &mut browser, &quick);
+    let (page, ()) = tokio::join!(waiting, overtaking);
     assert_eq!((page.status, page.set_cookie.as_deref()), (303, None));
     assert_eq!(sessions(&browser.get(one, "/").await), 2);
     assert_eq!(sessions(&tab.get(one, "/").await), 0);

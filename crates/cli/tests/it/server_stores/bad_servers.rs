@@ -1,6 +1,6 @@
 //! Servers and keys that are not right.
 
-use super::{KEY, Place, RedisServer, good, places, run, support, with, write_secret};
+use super::{KEY, Place, RedisServer, good, places, postgres, run, support, with, write_secret};
 use crate::support::user::User;
 
 fn key_file(user: &User, name: &str, key: &str) -> String {
@@ -49,10 +49,7 @@ fn a_key_seals_the_sessions_and_a_wrong_or_missing_one_changes_nothing() {
 
 #[test]
 fn a_database_of_a_newer_schema_is_refused_and_left_as_it_is() {
-    let Some(place) = places()
-        .into_iter()
-        .find(|place| place.engine == "postgres")
-    else {
+    let Some(place) = postgres() else {
         return;
     };
     let user = User::new();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KEY, PASSWORD, good, places, run, with, write_secret};
+use super::{KEY, PASSWORD, good, places, postgres, run, with, write_secret};
 use crate::support::done::Done;
 use crate::support::user::User;
 
@@ -165,10 +165,7 @@ fn a_session_that_may_not_leave_this_computer_stays_and_stops_no_other() {
 
 #[test]
 fn a_session_whose_mark_stays_after_its_move_is_reported_as_moved() {
-    let Some(place) = places()
-        .into_iter()
-        .find(|place| place.engine == "postgres")
-    else {
+    let Some(place) = postgres() else {
         return;
     };
     let user = User::new();
