@@ -29,7 +29,6 @@ mod tests {
     use crate::oauth::OAuthConfig;
     use crate::{ProviderSpec as _, SecureUrl};
 
-    /// Its driver does not look at the session meanwhile.
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
@@ -37,6 +36,8 @@ mod tests {
         let server = SecureUrl::known("https://auth.example/token");
         let provider = OAuthConfig::new("example", server).provider();
         let sessions = Sessions::builder().provider(provider).build().unwrap();
+        // No driver looks at the session meanwhile.
+        assert!(sessions.inner.has_driver.take());
         let manager = sessions.session("example", "one").unwrap();
         let inner = &sessions.inner;
         let (shared, now) = (manager.shared(), inner.clock.now().after(HOUR));
@@ -57,6 +58,11 @@ mod tests {
         inner.finished().await;
         inner.queue_again();
         let taken = (0..SHARDS).flat_map(|shard| inner.homes[0].live.taken(shard));
-        assert_eq!(taken.count(), 0, "it is due");
+        assert_eq!(taken.count(), 0);
+        let next = inner.schedule().next_at();
+        assert!(
+            next.is_some_and(|at| at < now.as_unix_millis()),
+            "it is due"
+        );
     }
 }
