@@ -344,7 +344,7 @@ impl AuthManager {
     /// ```
     pub async fn invalidate(&self, rejected: &OAuthToken) -> Result<Arc<OAuthToken>> {
         let shared = &self.shared;
-        if let Some(token) = shared.just_confirmed(rejected) {
+        if let Some(token) = shared.just_confirmed(&rejected.access) {
             return Ok(token);
         }
         let requirement = Requirement::other_than(rejected, shared.now());

@@ -97,6 +97,10 @@ impl<'a> Refresh<'a> {
         {
             return Ok(Some(Done::Kept(Arc::clone(token))));
         }
+        let rejected = self.requirement.rejected();
+        if let Some(token) = rejected.and_then(|rejected| session.just_confirmed(rejected)) {
+            return Ok(Some(Done::Kept(token)));
+        }
         match session.read().await? {
             None => Err(session.not_signed_in()),
             Some(token) if self.is_satisfied_by(&token) => Ok(Some(self.found(token))),

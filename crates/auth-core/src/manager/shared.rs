@@ -18,6 +18,7 @@ use super::unsaved::Unsaved;
 use crate::clock::Timestamp;
 use crate::engine::{self, Tasks};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 use crate::session::SessionKey;
 use crate::token::OAuthToken;
 
@@ -173,12 +174,12 @@ impl Shared {
     }
 
     /// The known session, if a refresh returned this access token again a moment ago.
-    pub(super) fn just_confirmed(&self, rejected: &OAuthToken) -> Option<Arc<OAuthToken>> {
+    pub(super) fn just_confirmed(&self, rejected: &Secret) -> Option<Arc<OAuthToken>> {
         let at = Timestamp::from_unix_millis(self.same_again.load(Ordering::Relaxed));
         let now = self.now();
         let recent = at <= now && now.since(at) < SAME_AGAIN;
         let token = recent.then(|| self.snapshot.get()).flatten()?;
-        (token.access == rejected.access).then_some(token)
+        (token.access == *rejected).then_some(token)
     }
 
     fn does_not_end(&self) -> Error {
