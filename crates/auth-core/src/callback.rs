@@ -13,7 +13,6 @@ mod validator;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::Url;
 use tokio::net::TcpListener;
 
 pub use self::callback_response::CallbackResponse;
@@ -24,7 +23,6 @@ use crate::clock::deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::loopback_redirect::{LoopbackHost, LoopbackRedirect};
 use crate::prompt::UserPrompt;
-use crate::sanitize::clean;
 use crate::secret::Secret;
 
 /// Listens on a local port for the redirect of the authorization server.
@@ -114,9 +112,8 @@ impl LoopbackListener {
     /// # }
     /// ```
     pub fn bind_to(redirect: &LoopbackRedirect) -> Result<Self> {
+        redirect.check()?;
         let LoopbackRedirect { path, host, ports } = redirect;
-        check_path(path)?;
-        check_ports(ports)?;
         let (address, listeners) =
             bind::loopback(ports).map_err(|source| cannot_listen(ports).with_source(source))?;
         let authority = match host {
@@ -233,17 +230,6 @@ impl LoopbackListener {
     }
 }
 
-/// A redirect to a port that browsers refuse to open would never come.
-fn check_ports(ports: &[u16]) -> Result<()> {
-    match ports.iter().find(|port| bind::is_blocked(**port)) {
-        None => Ok(()),
-        Some(port) => Err(Error::new(
-            ErrorKind::Config,
-            format!("browsers do not open port {port} of this computer: register another port"),
-        )),
-    }
-}
-
 fn cannot_listen(ports: &[u16]) -> Error {
     let message = match ports {
         [] => "cannot listen on 127.0.0.1 or ::1 for the browser's response".to_owned(),
@@ -257,25 +243,6 @@ fn cannot_listen(ports: &[u16]) -> Error {
         }
     };
     Error::new(ErrorKind::Callback, message)
-}
-
-/// A browser requests the path as the URL standard writes it, so any other form would never match.
-fn check_path(path: &str) -> Result<()> {
-    let is_as_asked_for =
-        |url: Url| url.path() == path && url.query().is_none() && url.fragment().is_none();
-    let url = Url::parse(&format!("http://127.0.0.1:1{path}"));
-    let has_none = path.is_empty();
-    if has_none || path.starts_with('/') && url.is_ok_and(is_as_asked_for) {
-        return Ok(());
-    }
-    let path = clean(path, 80, &[]);
-    Err(Error::new(
-        ErrorKind::Config,
-        format!(
-            "the path of a redirect URI must begin with a slash and contain no space, query or \
-             fragment, but is {path:?}: set one such as \"/callback\""
-        ),
-    ))
 }
 
 /// The code and the other parameters of a response that came to a page of the program itself.

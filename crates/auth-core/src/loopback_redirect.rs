@@ -1,6 +1,18 @@
 //! The redirect URI on this computer, as a provider's rules want it. This module does not listen.
 
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sanitize::clean;
+
+/// The ports above 1023 that browsers refuse to open
+/// (<https://fetch.spec.whatwg.org/#port-blocking>): the redirect would never come. Below 1024 most
+/// are blocked.
+const BLOCKED_PORTS: [u16; 19] = [
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+    6679, 6697, 10080,
+];
 
 /// Which redirect URIs on this computer a provider accepts.
 ///
@@ -67,4 +79,49 @@ impl LoopbackRedirect {
             ports: Vec::new(),
         }
     }
+
+    /// Checks that a browser requests this path as it is written here, and opens these ports: the
+    /// path begins with a slash and has no space, query or fragment, or it is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::provider::LoopbackRedirect;
+    ///
+    /// assert!(LoopbackRedirect::new("/callback").check().is_ok());
+    /// assert!(LoopbackRedirect::new("callback").check().is_err());
+    /// ```
+    pub fn check(&self) -> Result<()> {
+        let path = &self.path;
+        // A browser requests the path as the URL standard writes it, so any other form would never
+        // match.
+        let is_as_asked_for =
+            |url: Url| url.path() == path && url.query().is_none() && url.fragment().is_none();
+        let url = Url::parse(&format!("http://127.0.0.1:1{path}"));
+        if !(path.is_empty() || path.starts_with('/') && url.is_ok_and(is_as_asked_for)) {
+            let path = clean(path, 80, &[]);
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the path of a redirect URI must begin with a slash and contain no space, query \
+                     or fragment, but is {path:?}: set one such as \"/callback\""
+                ),
+            ));
+        }
+        match self.ports.iter().find(|port| is_blocked(**port)) {
+            None => Ok(()),
+            Some(port) => Err(Error::new(
+                ErrorKind::Config,
+                format!("browsers do not open port {port} of this computer: register another port"),
+            )),
+        }
+    }
+}
+
+pub(crate) fn is_blocked(port: u16) -> bool {
+    port < 1024 || BLOCKED_PORTS.contains(&port)
 }

@@ -5,6 +5,7 @@
 
 mod access_check;
 mod builder;
+mod check;
 #[cfg(feature = "loopback")]
 mod code_flow;
 mod config;

@@ -41,6 +41,11 @@ pub(crate) fn shown(text: &str, limit: usize, secrets: &[Secret]) -> Option<Stri
     Some(out).filter(|out| !repeats(out, secrets))
 }
 
+/// `*VSCHAR` of RFC 6749 appendix A: nothing that could end a header or steer a terminal.
+pub(crate) fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
 /// Whether a text may be the value of an HTTP header as it is (RFC 9110 section 5.5), in ASCII:
 /// no line break, no other control character, no space at an end.
 ///
@@ -54,7 +59,7 @@ pub(crate) fn shown(text: &str, limit: usize, secrets: &[Secret]) -> Option<Stri
 /// ```
 #[must_use]
 pub fn is_header_value(text: &str) -> bool {
-    text.trim() == text && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+    text.trim() == text && is_printable_ascii(text)
 }
 
 /// Whether a text may be the token of an `Authorization: Bearer` header: visible ASCII, in one word.

@@ -143,7 +143,7 @@ impl Reporter {
         if let Some(advice) = &advice {
             streams::say(&format!("  {} {advice}", arrow()));
         }
-        if let Some(page) = page::of(failure) {
+        if let Some(page) = page::of(failure, self.is_first) {
             streams::say(&format!("  {} more: {page}", arrow()));
         }
         self.tell_program(failure, &message, advice.as_deref());

@@ -36,6 +36,14 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
     port.map_err(|_not_one| "a port is a number from 0 to 65535".to_owned())
 }
 
+/// Reads a flag's text that goes into a request.
+pub(crate) fn printable_only(text: &str) -> Result<String, String> {
+    match printable(text) == text {
+        true => Ok(text.to_owned()),
+        false => Err("it contains line breaks, control characters or invisible characters".into()),
+    }
+}
+
 /// What speaks against the name of an account.
 pub(crate) fn not_a_name(text: &str) -> Option<&'static str> {
     if text.chars().count() > LONGEST_NAME {

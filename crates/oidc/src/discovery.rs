@@ -58,8 +58,8 @@ pub fn well_known(issuer: &str) -> Result<Vec<SecureUrl>> {
 ///
 /// # Errors
 ///
-/// As [`well_known`] and [`Metadata::read`]; [`ErrorKind::Transient`] if the server cannot be reached;
-/// [`ErrorKind::Protocol`] if it describes itself nowhere; [`ErrorKind::Redirected`] if it redirects,
+/// As [`well_known`] and [`Metadata::read`]; [`ErrorKind::Transient`] if the server cannot be reached,
+/// or a web page comes in place of the document; [`ErrorKind::Protocol`] if it describes itself nowhere; [`ErrorKind::Redirected`] if it redirects,
 /// which is not followed.
 ///
 /// # Examples
@@ -102,15 +102,24 @@ pub async fn discover(http: &HttpClient, issuer: &str) -> Result<Metadata> {
 /// # }
 /// ```
 pub async fn discover_as(http: &HttpClient, issuer: &str, named: &str) -> Result<Metadata> {
-    find_metadata(http, issuer, named).await?.ok_or_else(|| {
-        Error::new(
+    match search(http, issuer, named).await? {
+        Search::Found(metadata) => Ok(*metadata),
+        // What is in between responds in its place.
+        Search::Page(host) => Err(Error::new(
+            ErrorKind::Transient,
+            format!(
+                "{host} returned a web page instead of its description: check the issuer; a firewall, a \
+                 proxy or a network sign-in page may be in between"
+            ),
+        )),
+        Search::Nothing => Err(Error::new(
             ErrorKind::Protocol,
             format!(
                 "{issuer} does not describe itself (RFC 8414, OpenID Connect Discovery): check the \
                  issuer, or name its endpoints"
             ),
-        )
-    })
+        )),
+    }
 }
 
 /// As [`discover_as`], for a server that need not describe itself; `None` if it does not: there is
@@ -140,7 +149,23 @@ pub async fn find_metadata(
     issuer: &str,
     named: &str,
 ) -> Result<Option<Metadata>> {
+    Ok(match search(http, issuer, named).await? {
+        Search::Found(metadata) => Some(*metadata),
+        Search::Page(_) | Search::Nothing => None,
+    })
+}
+
+/// What is at the URLs of an issuer.
+enum Search {
+    Found(Box<Metadata>),
+    /// This host returned a web page as if that were the document.
+    Page(String),
+    Nothing,
+}
+
+async fn search(http: &HttpClient, issuer: &str, named: &str) -> Result<Search> {
     let mut failed = None;
+    let mut nothing = Search::Nothing;
     for url in well_known(issuer)? {
         let tried = match http.get(&url).await {
             Ok(response) if response.is_success() && is_document(&response) => {
@@ -152,19 +177,24 @@ pub async fn find_metadata(
                     format!("{} failed with status {}", url.host(), response.status()),
                 ))
             }
-            Ok(_not_there) => continue,
+            Ok(response) => {
+                if response.is_success() && response.is_web_page() {
+                    nothing = Search::Page(response.host());
+                }
+                continue;
+            }
             // A web server may redirect each path that it does not know to a page.
-            Err(error) if error.status().is_some() => Err(error),
+            Err(error) if error.status().is_some() && !error.is_timeout() => Err(error),
             // The others are at the same host.
             Err(error) => return Err(error),
         };
         match tried {
-            Ok(metadata) => return Ok(Some(metadata)),
+            Ok(metadata) => return Ok(Search::Found(Box::new(metadata))),
             // The first is the most specific.
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    failed.map_or(Ok(None), Err)
+    failed.map_or(Ok(nothing), Err)
 }
 
 /// Whether it is a document of a server, and not a page or an error.

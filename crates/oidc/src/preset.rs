@@ -1,18 +1,49 @@
 //! Servers that are known as data.
 
+mod client;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+pub use self::client::PresetClient;
 use crate::discovery::discover;
-use crate::provider::{Endpoints, LoopbackRedirect, check_api_header};
+use crate::provider::{Endpoints, LoopbackRedirect};
 use crate::server::{Server, ServerClient};
 use crate::values::{filled, placeholder};
-use crate::{Error, ErrorKind, HttpClient, Result, SecureUrl};
+use crate::{Error, ErrorKind, HttpClient, ProviderSpec as _, Result, SecureUrl};
 
 /// The presets of this version. Each names its sources and the day on which they were read.
 const SHIPPED: &str = include_str!("../presets.json");
+
+/// Copies one member of a preset to a server.
+type Copy = fn(&Preset, &mut Server);
+
+/// The members that are copied to a server as they are, and may be such as no server has.
+const CHECKED: [(&str, Copy); 5] = [
+    ("client", |preset, server| {
+        server.client = match &preset.client {
+            PresetClient::Own => None,
+            PresetClient::Id(id) => Some(ServerClient::new(id.clone())),
+        };
+    }),
+    ("redirect", |preset, server| {
+        if let Some(redirect) = &preset.redirect {
+            server.redirect = redirect.clone();
+        }
+    }),
+    ("authorization_parameters", |preset, server| {
+        let parameters = &preset.authorization_parameters;
+        server.authorization_parameters.clone_from(parameters);
+    }),
+    ("error_codes", |preset, server| {
+        server.error_codes.clone_from(&preset.error_codes);
+    }),
+    ("api_headers", |preset, server| {
+        server.api_headers.clone_from(&preset.api_headers);
+    }),
+];
 
 /// A server as data, with placeholders for what differs between its users, such as `{tenant}`.
 ///
@@ -126,26 +157,6 @@ pub struct PresetEndpoints {
     /// The userinfo endpoint.
     #[serde(default)]
     pub userinfo: Option<String>,
-}
-
-/// The client of a preset.
-///
-/// # Examples
-///
-/// ```
-/// use llm_auth_oidc::PresetClient;
-///
-/// assert_eq!(PresetClient::default(), PresetClient::Own);
-/// ```
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[non_exhaustive]
-#[serde(rename_all = "snake_case")]
-pub enum PresetClient {
-    /// Each user or company registers one.
-    #[default]
-    Own,
-    /// One that the server's maker has published for all programs.
-    Id(String),
 }
 
 impl Preset {
@@ -298,24 +309,15 @@ impl Preset {
             (None, None) => return Err(no_server(&self.name)),
         };
         server.title.clone_from(&self.title);
-        server.client = match &self.client {
-            PresetClient::Own => None,
-            PresetClient::Id(id) => Some(ServerClient::new(id.clone())),
-        };
         server.scope.clone_from(&self.scope);
         server.resource.clone_from(&self.resource);
         server.audience.clone_from(&self.audience);
-        server
-            .authorization_parameters
-            .clone_from(&self.authorization_parameters);
         server.prefers_device = self.prefers_device;
-        if let Some(redirect) = &self.redirect {
-            server.redirect = redirect.clone();
-        }
         server.scope_in_refresh = self.scope_in_refresh;
-        server.error_codes.clone_from(&self.error_codes);
         server.endpoints.api_base = api_base;
-        server.api_headers.clone_from(&self.api_headers);
+        for (_, copy) in CHECKED {
+            copy(self, &mut server);
+        }
         Ok(server)
     }
 
@@ -323,9 +325,7 @@ impl Preset {
         if self.issuer.is_none() && self.endpoints.is_none() {
             return Err(no_server(&self.name));
         }
-        for (name, value) in &self.api_headers {
-            check_api_header(name, value)?;
-        }
+        self.check_members()?;
         let mut used = BTreeSet::new();
         for text in self.clone().templates() {
             let mut rest = text.as_str();
@@ -345,6 +345,19 @@ impl Preset {
                 ),
             )),
         }
+    }
+
+    /// Checks each member by itself, so that an error names the one that is wrong.
+    fn check_members(&self) -> Result<()> {
+        for (name, copy) in CHECKED {
+            let mut endpoints = Endpoints::new(SecureUrl::known("https://preset.example/token"));
+            endpoints.authorization = Some(SecureUrl::known("https://preset.example/authorize"));
+            let mut server = Server::new(&self.name, endpoints);
+            copy(self, &mut server);
+            let checked = server.config().check();
+            checked.map_err(|error| wrong(name, error))?;
+        }
+        Ok(())
     }
 
     /// The members that may have placeholders.
@@ -416,10 +429,12 @@ fn wrong_member(file: &[u8]) -> Option<String> {
 
 /// The URL in a member of a preset.
 fn url(member: &str, text: &str) -> Result<SecureUrl> {
-    SecureUrl::new(text).map_err(|error| {
-        let message = format!("the member `{member}` of the preset cannot be used");
-        Error::new(ErrorKind::Config, message).with_source(error)
-    })
+    SecureUrl::new(text).map_err(|error| wrong(member, error))
+}
+
+fn wrong(member: &str, error: Error) -> Error {
+    let message = format!("the member `{member}` of the preset cannot be used");
+    Error::new(ErrorKind::Config, message).with_source(error)
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::provider::{ClientAuth, JsonObject};
 use crate::server::ServerClient;
-use crate::{Error, ErrorKind, HttpClient, Result, Secret, SecureUrl, printable};
+use crate::{
+    ClientCredentials, Error, ErrorKind, HttpClient, Result, Secret, SecureUrl, printable,
+};
 
 /// A program that registers itself as a native public client (RFC 7591 section 2, OpenID Connect
 /// Registration section 2).
@@ -162,6 +164,11 @@ fn read(fields: &JsonObject, asked: &str, host: &str) -> Result<ServerClient> {
     let mut client = ServerClient::new(id);
     client.is_registered = true;
     client.secret = secret.map(Secret::from);
+    let credentials = ClientCredentials::new(id, client.secret.clone());
+    credentials.check().map_err(|source| {
+        let message = format!("{host} registered a client that cannot be used");
+        Error::new(ErrorKind::Protocol, message).with_source(source)
+    })?;
     // The response counts, not what was asked for. A secret without a word on its use is for the way
     // that was asked for, and if that had no secret, for the default (RFC 7591 section 2).
     let silent = (asked == "client_secret_post").then_some(asked);
@@ -216,9 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_too_long_to_be_stored_is_refused() {
+    fn a_client_that_is_too_long_or_no_client_is_rejected() {
         let long = "x".repeat(LONGEST + 1);
         for body in [
+            r#"{"client_id":"a\u001b[31m"}"#.to_owned(),
+            r#"{"client_id":" "}"#.to_owned(),
             format!(r#"{{"client_id":"{long}"}}"#),
             format!(r#"{{"client_id":"c","client_secret":"{long}"}}"#),
         ] {

@@ -9,16 +9,10 @@ use std::panic::catch_unwind;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 
+use crate::loopback_redirect::is_blocked;
+
 /// How often another port is tried if the other address family's is taken, or browsers block it.
 const TRIES: usize = 16;
-
-/// The ports above 1023 that browsers refuse to open
-/// (<https://fetch.spec.whatwg.org/#port-blocking>): the redirect would never come. Below 1024 most
-/// are blocked.
-const BLOCKED_PORTS: [u16; 19] = [
-    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
-    6679, 6697, 10080,
-];
 
 /// Binds 127.0.0.1 and ::1 at one of these ports, or at one that the system chooses, and returns
 /// the address for the redirect URI. A tunnel or a browser may use either family (RFC 8252 section
@@ -65,10 +59,6 @@ fn first_free(ports: &[u16]) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
         }
     }
     Err(last)
-}
-
-pub(super) fn is_blocked(port: u16) -> bool {
-    port < 1024 || BLOCKED_PORTS.contains(&port)
 }
 
 /// `None` if the port is taken in the other family: a second program must not receive the response.

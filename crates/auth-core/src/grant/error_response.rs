@@ -181,6 +181,11 @@ impl ErrorResponse {
 
     /// Whether the code is one of OAuth's own for a token endpoint, and not a gateway's
     /// ("Unauthorized", "UNAUTHENTICATED").
+    /// Whether this library knows what the code means.
+    pub(crate) fn has_meaning(&self) -> bool {
+        self.is_standard() || self.kind(Operation::Refresh) != ErrorKind::Protocol
+    }
+
     fn is_standard(&self) -> bool {
         matches!(
             self.code.as_str(),

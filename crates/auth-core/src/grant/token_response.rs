@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::{Timestamp, offset};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::JsonObject;
-use crate::sanitize::is_bearer_token;
+use crate::sanitize::{is_bearer_token, is_printable_ascii};
 use crate::secret::Secret;
 use crate::token::OAuthToken;
 
@@ -272,11 +272,6 @@ fn senseless(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Protocol, message)
         .with_response_lost(true)
         .with_unread_response()
-}
-
-/// `VSCHAR` of RFC 6749 appendix A.17: nothing that could end a header or steer a terminal.
-fn is_printable_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
 #[cfg(test)]

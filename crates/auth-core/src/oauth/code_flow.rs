@@ -36,7 +36,7 @@ impl Protocol {
     ) -> Result<OAuthToken> {
         let config = &self.config;
         let endpoint = self.authorization_endpoint()?;
-        requests::check_rules(config)?;
+        config.check()?;
         let id_token = IdTokenCheck::with_nonce(self)?;
         let start = self.with_files(|spec| spec.start()).await?;
         let client = match &start.client {

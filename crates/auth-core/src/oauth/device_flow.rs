@@ -49,6 +49,7 @@ impl Protocol {
                 format!("{} has no device authorization endpoint", config.title()),
             ));
         };
+        config.check()?;
         let client = self.sign_in_client()?;
         let (pkce, state) = (Pkce::generate()?, random_state()?);
         let form = requests::device_authorization(config, flow, client, &pkce, &state);

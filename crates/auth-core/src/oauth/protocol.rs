@@ -310,7 +310,6 @@ impl Protocol {
     }
 }
 
-/// A header may come from a file.
 /// Checks that a header can be sent with each API call, besides that of the token.
 ///
 /// # Errors

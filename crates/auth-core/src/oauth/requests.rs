@@ -6,8 +6,6 @@ use serde::Deserialize;
 
 use super::config::{ClientAuth, ClientCredentials, DeviceFlow, OAuthConfig};
 use crate::device::DeviceAuthorization;
-#[cfg(feature = "loopback")]
-use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Operation;
 use crate::http::Form;
 use crate::pkce::Pkce;
@@ -49,51 +47,6 @@ impl RequestRules {
         }
         form
     }
-}
-
-/// Checks that no rule weakens the code flow: the parameters that protect it, and without which no
-/// response counts, are sent as the RFCs have them.
-#[cfg(feature = "loopback")]
-pub(super) fn check_rules(config: &OAuthConfig) -> Result<()> {
-    const KEPT: [(Operation, &[&str]); 2] = [
-        (
-            Operation::Authorization,
-            &["state", "nonce", "code_challenge", "code_challenge_method"],
-        ),
-        (Operation::Exchange, &["code", "code_verifier"]),
-    ];
-    let flow = config.code_flow();
-    if flow.is_some_and(|flow| flow.requires_issuer && flow.issuer.is_none()) {
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "the configuration of {} requires an issuer and names none: name it",
-                config.title()
-            ),
-        ));
-    }
-    for (operation, kept) in KEPT {
-        let Some(rules) = config.requests.get(&operation) else {
-            continue;
-        };
-        let changed = |name: &&&str| {
-            rules.add.contains_key(**name)
-                || rules.omit.iter().any(|omitted| omitted == **name)
-                || rules.rename.contains_key(**name)
-                || rules.rename.values().any(|to| to == **name)
-        };
-        if let Some(name) = kept.iter().find(changed) {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "the configuration of {} changes `{name}`, which protects the sign-in: remove \
-                     that rule",
-                    config.title()
-                ),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The grant of RFC 8628 section 3.4.

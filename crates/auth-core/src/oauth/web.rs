@@ -222,7 +222,7 @@ impl<S: ProviderSpec + ?Sized> OAuthProvider<S> {
             ));
         }
         let endpoint = protocol.authorization_endpoint()?;
-        requests::check_rules(config)?;
+        config.check()?;
         let start = protocol.with_files(|spec| spec.start()).await?;
         let client = match &start.client {
             None => protocol.sign_in_client()?,

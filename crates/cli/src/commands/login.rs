@@ -176,16 +176,46 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     if signed_in.is_err() {
         login.commit.settle(login.stored_in().is_some());
     }
+    let signed_in = signed_in.map_err(|failure| match prepared.has_new_client {
+        true => of_new_client(failure),
+        false => {
+            advise_registration(&failure, provider, &args.selector);
+            failure
+        }
+    })?;
+    conclude(args.json, &args.selector, &login, &signed_in)
+}
+
+/// A server that has lost the client that is remembered shows that in the browser alone.
+fn advise_registration(failure: &Failure, provider: ProviderName, selector: &SessionSelector) {
     let client = provider.server().and_then(|server| server.client.as_ref());
-    if signed_in.is_err() && client.is_some_and(|client| client.is_registered) {
-        // A server that has lost a client shows that in the browser alone.
-        let selector = &args.selector;
+    let is_registered = client.is_some_and(|client| client.is_registered);
+    let knows_client =
+        matches!(failure, Failure::Session(error) if error.kind() == ErrorKind::Denied);
+    if is_registered && !knows_client {
         say(&format!(
             "If the server no longer knows this client: {}",
             command_line("login", Some(provider.name()), selector, &["--register"])
         ));
     }
-    conclude(args.json, &args.selector, &login, &signed_in?)
+}
+
+/// A server that refuses the client that it has just registered would refuse the next one too.
+fn of_new_client(failure: Failure) -> Failure {
+    match failure {
+        Failure::Session(error)
+            if error.kind() == ErrorKind::Config && !error.is_about_proxy() =>
+        {
+            Failure::Config {
+                message: chain(&error),
+                advice: "register a client at the server yourself, and name it with --client-id \
+                         (--client-secret-file, --client-auth); if the scope is wrong, name another \
+                         with --scope"
+                    .into(),
+            }
+        }
+        failure => failure,
+    }
 }
 
 /// The provider that is signed in to; a server is found, and remembered, before anything else.

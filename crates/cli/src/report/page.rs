@@ -10,17 +10,23 @@ const PAGE: &str = concat!(
 );
 
 /// The address of the section on a failure; `None` if its advice is all that can be done, such as
-/// the command that signs in.
-pub(super) fn of(failure: &Failure) -> Option<String> {
+/// the command that signs in. `is_first` if the command is the first sign-in to a server of the
+/// user's own.
+pub(super) fn of(failure: &Failure, is_first: bool) -> Option<String> {
     let section = match failure {
         Failure::Session(error) => section(error)?,
         Failure::Config { .. } => BY_KIND,
         _ => return None,
     };
+    let section = match section {
+        BY_KIND if is_first => OWN_SERVER,
+        section => section,
+    };
     Some(format!("{PAGE}#{section}"))
 }
 
 const BY_KIND: &str = "by-error-kind";
+const OWN_SERVER: &str = "a-server-of-your-own";
 
 fn section(error: &Error) -> Option<&'static str> {
     if error.is_about_proxy() || error.is_about_trust() {
@@ -84,16 +90,18 @@ mod tests {
             ErrorKind::System,
             ErrorKind::Transient,
         ] {
-            let address = of(&Failure::from(Error::new(kind, "x"))).unwrap();
-            let (_, section) = address.split_once('#').unwrap();
-            assert!(sections.iter().any(|known| known == section), "{section}");
+            for is_first in [false, true] {
+                let address = of(&Failure::from(Error::new(kind, "x")), is_first).unwrap();
+                let (_, section) = address.split_once('#').unwrap();
+                assert!(sections.iter().any(|known| known == section), "{section}");
+            }
         }
     }
 
     #[test]
     fn a_failure_with_one_way_out_names_no_page() {
         for kind in [ErrorKind::NotSignedIn, ErrorKind::RateLimited] {
-            assert_eq!(of(&Failure::from(Error::new(kind, "x"))), None);
+            assert_eq!(of(&Failure::from(Error::new(kind, "x")), false), None);
         }
     }
 }

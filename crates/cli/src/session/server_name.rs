@@ -10,7 +10,7 @@ use llm_auth_core::files;
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
-use crate::system::files::readable_by_others;
+use crate::system::files::check_private;
 use crate::system::url::without_password;
 
 /// The schemes, and the names of the engines.
@@ -135,9 +135,7 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
         ),
         advice: "name a file that has the URL in its first line, and that only you can read".into(),
     };
-    if let Some(mode) = readable_by_others(file) {
-        return Err(failed(format!("other users can read it (mode {mode:o})")));
-    }
+    check_private("the URL of the store in", file)?;
     let bytes = files::read_or_pipe(file, LONGEST).map_err(|error| failed(error.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|_found| failed("it is not UTF-8".into()))?;
     let line = text.lines().next().unwrap_or_default().trim();

@@ -52,7 +52,7 @@ pub(crate) fn check_written_path(flag: &str, path: &Path, instead: &str) -> Resu
 
 /// The mode of a regular file that other users can read or write. Elsewhere than on Unix it is unknown.
 #[cfg(unix)]
-pub(crate) fn readable_by_others(file: &Path) -> Option<u32> {
+fn readable_by_others(file: &Path) -> Option<u32> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let mode = about.permissions().mode() & 0o777;
@@ -60,8 +60,25 @@ pub(crate) fn readable_by_others(file: &Path) -> Option<u32> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn readable_by_others(_file: &Path) -> Option<u32> {
+fn readable_by_others(_file: &Path) -> Option<u32> {
     None
+}
+
+/// Refuses a file with a secret that other users can read or write. `what` names it.
+pub(crate) fn check_private(what: &str, file: &Path) -> Result<(), Failure> {
+    match readable_by_others(file) {
+        None => Ok(()),
+        Some(mode) => Err(Failure::Config {
+            message: format!(
+                "other users can read {what} {} (mode {mode:o})",
+                file.display()
+            ),
+            advice:
+                "make it yours alone (`chmod 600 FILE`), and replace the secret in it if another \
+                     user may have read it"
+                    .into(),
+        }),
+    }
 }
 
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! A server that the user names, against a simulated one that describes itself.
 
 mod messages;
+#[cfg(unix)]
+mod secret_files;
 mod two_sign_ins;
 
 use llm_auth_testkit::Approval;

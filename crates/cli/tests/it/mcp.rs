@@ -232,6 +232,23 @@ fn a_server_that_takes_no_documents_gets_a_client_that_registers_itself() {
 }
 
 #[test]
+fn a_server_that_refuses_the_client_it_has_just_registered_is_not_asked_for_another() {
+    let user = user_of(StandardProvider::default().registers_clients());
+    let refused = r#"{"error":"invalid_client","error_description":"Missing client_id"}"#;
+    let kit = user.kit.standard();
+    kit.fault(Operation::Exchange, Fault::response(401, refused).times(2));
+    let done = login(&user, &[]);
+    done.assert_failed(1, "invalid_client (Missing client_id)");
+    assert!(!done.err.contains("--register"), "{done:?}");
+    let advice = "register a client at the server yourself, and name it with --client-id";
+    assert!(done.err.contains(advice), "{done:?}");
+    // The next sign-in uses the client that is remembered, which the server may have lost.
+    let done = login(&user, &[]);
+    done.assert_failed(1, "invalid_client");
+    assert!(done.err.contains("--register"), "{done:?}");
+}
+
+#[test]
 fn a_server_that_takes_no_documents_and_registers_nothing_wants_a_client_id() {
     let user = user_of(StandardProvider::default());
     let done = login(&user, &["--client-document", DOCUMENT]);

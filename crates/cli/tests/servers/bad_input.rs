@@ -43,12 +43,12 @@ fn an_issuer_on_plain_http_is_asked_nothing() {
 }
 
 #[test]
-fn metadata_that_are_a_web_page_are_a_clear_error() {
+fn metadata_that_are_a_web_page_are_tried_again_later() {
     let person = Person::new();
     let done = at_scripted([page(), page()], |issuer| {
         fails(&person, &["--issuer", issuer])
     });
-    done.assert_failed(1, "does not describe itself");
+    done.assert_failed(4, "returned a web page instead of its description");
     person.assert_nothing_stored();
 }
 

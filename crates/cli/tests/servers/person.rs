@@ -1,5 +1,6 @@
 //! A user with an empty home directory, who signs in at a server under the name `company`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
@@ -66,10 +67,12 @@ impl Person {
         done.out.trim_end().to_owned()
     }
 
-    /// A file with this content, for a flag that reads one.
+    /// A file with this content that only the user can read, for a flag that reads one.
     pub(crate) fn file(&self, content: &str) -> String {
         let file = self.directory.path().join("made-up.txt");
         std::fs::write(&file, content).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&file, mode).unwrap();
         file.to_str().unwrap().to_owned()
     }
 

@@ -77,7 +77,11 @@ impl Failure {
             let message = format!("{error}: run `{sign_in}`");
             Self::new(Reason::SignInRequired, message)
         } else {
-            let message = format!("{error:#}: correct that, then send the request again");
+            let what = match error.is_transient() {
+                true => "check the network",
+                false => "correct that",
+            };
+            let message = format!("{error:#}: {what}, then send the request again");
             Self::new(Reason::Unreachable, message)
         }
     }
@@ -181,5 +185,8 @@ mod tests {
         let passing = Error::new(ErrorKind::Transient, "cannot connect to auth.example");
         let line = Failure::of_session(&passing, "llm-auth login x").line_without_id();
         assert!(!line.contains("llm-auth"), "{line}");
+        let again =
+            "cannot connect to auth.example: check the network, then send the request again";
+        assert!(line.contains(again), "{line}");
     }
 }

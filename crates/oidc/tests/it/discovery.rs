@@ -68,7 +68,7 @@ async fn a_page_a_failure_and_a_redirect_are_no_metadata() {
     let moved =
         || ScriptedResponse::json(308, "").header("location", "https://other.example/metadata");
     for (script, kind) in [
-        ([page(), not_found()], ErrorKind::Protocol),
+        ([page(), not_found()], ErrorKind::Transient),
         ([not_found(), not_found()], ErrorKind::Protocol),
         (
             [ScriptedResponse::json(503, "{}"), not_found()],

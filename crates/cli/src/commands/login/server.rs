@@ -136,12 +136,14 @@ async fn with_flags(
     }
     // What cannot be written would lose a client that is registered first.
     servers::check_writable(&server.name)?;
-    if needs_client(&mut server, before.as_ref(), takes_documents, args)? {
+    let registers = needs_client(&mut server, before.as_ref(), takes_documents, args)?;
+    if registers {
         before = Some(with_registration(&mut server, before, args, note, http).await?);
     }
     Ok(Prepared {
         provider: ProviderName::of_server(server),
         before,
+        has_new_client: registers,
     })
 }
 
@@ -186,6 +188,8 @@ pub(super) struct Prepared {
     pub(super) provider: ProviderName,
     /// The server as it is remembered during the sign-in.
     pub(super) before: Option<Server>,
+    /// Its client was registered for this sign-in.
+    pub(super) has_new_client: bool,
 }
 
 impl Prepared {
@@ -194,6 +198,7 @@ impl Prepared {
         Self {
             provider,
             before: None,
+            has_new_client: false,
         }
     }
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use llm_auth::oidc::Preset;
-use llm_auth_core::provider::{ClientAuth, LoopbackHost};
-use llm_auth_core::{Error, ErrorKind, Secret, SecureUrl, files};
+use llm_auth_core::provider::{ClientAuth, LoopbackHost, LoopbackRedirect};
+use llm_auth_core::{ClientCredentials, Error, ErrorKind, Secret, SecureUrl, files};
 
 use crate::error::{Failure, chain};
-use crate::system::files::{LARGEST, check_path};
+use crate::system::files::{LARGEST, check_path, check_private};
 use crate::text;
 
 /// A server that the call names, and the client there.
@@ -41,10 +41,10 @@ pub(crate) struct ServerArgs {
     pub(super) name: Option<String>,
 
     /// The client id; without one, a new client is registered if the server allows it.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = client_id)]
     pub(super) client_id: Option<String>,
 
-    /// A file with the client secret, if the client has one.
+    /// A file with the client secret, if the client has one; no other user may read it.
     #[arg(long, value_name = "FILE", requires = "client_id", value_hint = ValueHint::AnyPath)]
     client_secret_file: Option<PathBuf>,
 
@@ -70,15 +70,15 @@ pub(crate) struct ServerArgs {
     pub(super) device: bool,
 
     /// The scopes, separated by spaces.
-    #[arg(long, value_name = "SCOPES")]
+    #[arg(long, value_name = "SCOPES", value_parser = text::printable_only)]
     pub(super) scope: Option<String>,
 
     /// The API that the access token is for, as the server spells it (RFC 8707).
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", value_parser = named_api)]
     pub(super) resource: Option<String>,
 
     /// The same for servers that call it audience.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named_api)]
     pub(super) audience: Option<String>,
 
     /// The base URL of the API.
@@ -110,7 +110,7 @@ pub(crate) struct ServerArgs {
     pub(super) redirect_port: Option<u16>,
 
     /// The path of the redirect URI [default: /callback].
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = redirect_path)]
     pub(super) redirect_path: Option<String>,
 }
 
@@ -210,7 +210,13 @@ impl ServerArgs {
             false => Preset::shipped(named)?,
         };
         let explained = preset.values.clone();
-        let values: BTreeMap<_, _> = self.values.iter().cloned().collect();
+        let mut values = BTreeMap::new();
+        for (name, value) in &self.values {
+            if values.insert(name.clone(), value.clone()).is_some() {
+                let why = format!("--set {name}= is given more than once");
+                return Err(Failure::Usage(why));
+            }
+        }
         preset.with_values(&values).map(Some).map_err(|error| {
             let missing = explained
                 .iter()
@@ -229,7 +235,11 @@ impl ServerArgs {
     }
 
     pub(super) fn client_secret(&self) -> Result<Option<Secret>, Failure> {
-        secret("--client-secret-file", self.client_secret_file.as_ref())
+        secret(
+            "--client-secret-file",
+            self.client_secret_file.as_deref(),
+            |secret| ClientCredentials::new("x", Some(secret.clone())).check(),
+        )
     }
 
     pub(super) fn client_auth(&self) -> Option<ClientAuth> {
@@ -242,7 +252,14 @@ impl ServerArgs {
     pub(super) fn registration_token(&self) -> Result<Option<Secret>, Failure> {
         secret(
             "--registration-token-file",
-            self.registration_token_file.as_ref(),
+            self.registration_token_file.as_deref(),
+            |token| match text::not_a_token(token.expose()) {
+                None if !token.expose().is_empty() => Ok(()),
+                why => {
+                    let why = why.unwrap_or("is empty");
+                    Err(Error::new(ErrorKind::Config, format!("the token {why}")))
+                }
+            },
         )
     }
 
@@ -264,20 +281,24 @@ fn first(flags: &[(&'static str, bool)]) -> Option<&'static str> {
     flags.find_map(|(flag, is_given)| is_given.then_some(*flag))
 }
 
-/// The one line of a file, without its end.
-fn secret(flag: &str, file: Option<&PathBuf>) -> Result<Option<Secret>, Failure> {
+/// The text of a file without the line ends after it, if `check` finds nothing wrong with it.
+fn secret(
+    flag: &str,
+    file: Option<&Path>,
+    check: impl FnOnce(&Secret) -> Result<(), Error>,
+) -> Result<Option<Secret>, Failure> {
     let Some(file) = file else {
         return Ok(None);
     };
+    check_private(flag, file)?;
     let bytes = read(flag, file)?;
-    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
-    if text.is_empty() || text.chars().any(char::is_whitespace) {
-        return Err(Failure::Config {
-            message: format!("{flag}: {} holds no single word of text", file.display()),
-            advice: "write only the secret into that file".into(),
-        });
-    }
-    Ok(Some(Secret::from(text)))
+    let text = std::str::from_utf8(&bytes).unwrap_or("\u{fffd}");
+    let secret = Secret::from(text.trim_end_matches(['\r', '\n']));
+    check(&secret).map_err(|error| Failure::Config {
+        message: format!("{flag} {}: {}", file.display(), chain(&error)),
+        advice: "write only the secret into that file".into(),
+    })?;
+    Ok(Some(secret))
 }
 
 fn read(flag: &str, file: &Path) -> Result<impl std::ops::Deref<Target = Vec<u8>>, Failure> {
@@ -305,6 +326,26 @@ pub(super) fn mcp_server(text: &str) -> Result<SecureUrl, String> {
          remembered; `llm-auth login NAME` signs in to any server that is"
             .to_owned(),
     )
+}
+
+fn client_id(text: &str) -> Result<String, String> {
+    let client = ClientCredentials::new(text, None);
+    client.check().map_err(|error| chain(&error))?;
+    Ok(client.id)
+}
+
+/// An API as a parameter names it: an empty one would still be sent.
+fn named_api(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty: name the API, or omit the flag".to_owned()),
+        _ => text::printable_only(text),
+    }
+}
+
+fn redirect_path(text: &str) -> Result<String, String> {
+    let redirect = LoopbackRedirect::new(text);
+    redirect.check().map_err(|error| chain(&error))?;
+    Ok(redirect.path)
 }
 
 /// One that a page can be sent to.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::session::store_name::KeySource;
 use crate::system::env::without_secrets;
-use crate::system::files::readable_by_others;
+use crate::system::files::check_private;
 use crate::ui::streams::say;
 use crate::ui::tty::HiddenInput;
 
@@ -20,18 +20,7 @@ const LONGEST: u64 = 64 * 1024;
 /// The key; `None` if it is a passphrase.
 pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     if let Some(file) = &source.file {
-        if let Some(mode) = readable_by_others(file) {
-            return Err(Failure::Config {
-                message: format!(
-                    "other users can read the key file {} (mode {mode:o})",
-                    file.display()
-                ),
-                advice:
-                    "make it yours alone (`chmod 600 FILE`), and replace the key if another user \
-                         may have read it"
-                        .into(),
-            });
-        }
+        check_private("the key file", file)?;
         let key = files::read_or_pipe(file, LONGEST).map_err(|error| Failure::Config {
             message: format!("cannot read the key file {}: {error}", file.display()),
             advice: "name the file that the sessions were encrypted with".into(),

@@ -150,6 +150,30 @@ fn a_broken_preset_is_named_by_its_file_and_its_member() {
             r#""issuer":"https://a.invalid","api_base":"x.example""#,
             "`api_base`",
         ),
+        (
+            r#""issuer":"https://a.invalid","client":{"id":"x","secret":"made-up"}"#,
+            "its member `client`: unknown field `secret`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","client":{"id":" "}"#,
+            "the client id is empty",
+        ),
+        (
+            r#""issuer":"https://a.invalid","redirect":{"path":"callback"}"#,
+            "`redirect`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","authorization_parameters":{"state":"y"}"#,
+            "`authorization_parameters`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","error_codes":{"gone":"invalid_grnat"}"#,
+            "`error_codes`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","api_headers":{"authorization":"x"}"#,
+            "`api_headers`",
+        ),
     ] {
         fs::write(
             &file,
@@ -160,4 +184,29 @@ fn a_broken_preset_is_named_by_its_file_and_its_member() {
         done.assert_failed(1, why);
         assert!(done.err.contains(place), "{members}: {done:?}");
     }
+}
+
+#[test]
+fn what_no_client_and_no_api_is_called_is_a_usage_error_before_anything_is_sent() {
+    let user = User::new();
+    let issuer = format!("{}/standard", user.kit.base_url());
+    for (flag, value, why) in [
+        ("--client-id", "", "the client id is empty"),
+        ("--client-id", " ", "the client id is empty"),
+        ("--client-id", "made-up\n", "not printable ASCII"),
+        ("--client-id", "made-up\u{1b}[31m", "not printable ASCII"),
+        ("--scope", "models\u{7}", "control characters"),
+        ("--resource", "", "it is empty"),
+        ("--audience", " ", "it is empty"),
+        ("--redirect-path", "callback", "must begin with a slash"),
+    ] {
+        let done = user.run(&["login", "oidc", "--issuer", &issuer, flag, value]);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(done.err.contains(why), "{done:?}");
+        assert!(!done.err.contains(['\u{1b}', '\u{7}']), "{done:?}");
+    }
+    let twice = ["--set", "host=a.example", "--set", "host=b.example"];
+    let done = user.run(&[&["login", "oidc", "--preset", "gitlab"], &twice[..]].concat());
+    done.assert_failed(2, "--set host= is given more than once");
+    assert_eq!(user.kit.standard().counters().device_requests, 0);
 }
