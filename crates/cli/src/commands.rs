@@ -27,7 +27,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 
 pub(crate) use self::arguments::arguments;
 use crate::args::SessionArgs;
-use crate::error;
+use crate::error::{self, Failure};
 use crate::logging;
 use crate::report::Reporter;
 use crate::session::directories;
@@ -130,6 +130,11 @@ impl Cli {
             directories::name_trusted_home(directory);
         }
         let reporter = self.command.reporter().of(self.command.name());
+        if self.home.is_some() && self.home.as_deref() != directories::named_home() {
+            // The names of servers were read in another directory: see `arguments`.
+            let why = "--home is not understood there: write it right after `llm-auth`".to_owned();
+            return reporter.report(&Failure::Usage(why));
+        }
         let done = logging::start(self.verbose).and_then(|()| match self.command {
             Command::Login(args) => login::run(&args),
             Command::Token(args) => token::run(&args),

@@ -1,6 +1,7 @@
 //! Servers that are known as data.
 
 mod client;
+mod endpoints;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +9,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 pub use self::client::PresetClient;
+pub use self::endpoints::PresetEndpoints;
 use crate::discovery::discover;
 use crate::provider::{Endpoints, LoopbackRedirect};
-use crate::server::{Server, ServerClient};
-use crate::values::{filled, placeholder};
-use crate::{Error, ErrorKind, HttpClient, ProviderSpec as _, Result, SecureUrl};
+use crate::server::{Server, ServerClient, check_audience, check_resource, check_scope};
+use crate::values::{Whole, filled, placeholder};
+use crate::{Error, ErrorKind, HttpClient, ProviderSpec as _, Result, SecureUrl, printable};
 
 /// The presets of this version. Each names its sources and the day on which they were read.
 const SHIPPED: &str = include_str!("../presets.json");
@@ -43,6 +45,24 @@ const CHECKED: [(&str, Copy); 5] = [
     ("api_headers", |preset, server| {
         server.api_headers.clone_from(&preset.api_headers);
     }),
+];
+
+/// The parameters that a sign-in sets itself (RFC 6749 section 4.1.1, RFC 7636, RFC 8707, RFC 9101,
+/// OpenID Connect): another value ends in an error of the server, or in none.
+const OF_THE_SIGN_IN: [&str; 13] = [
+    "audience",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
 ];
 
 /// A server as data, with placeholders for what differs between its users, such as `{tenant}`.
@@ -125,40 +145,6 @@ pub struct Preset {
     pub note: Option<String>,
 }
 
-/// The endpoints of a server that does not describe itself; they may have placeholders.
-///
-/// # Examples
-///
-/// ```
-/// use llm_auth_oidc::Preset;
-///
-/// let file = r#"{"name": "acme", "title": "Acme",
-///     "endpoints": {"token": "https://{host}/token", "device_authorization": "https://{host}/device"},
-///     "values": {"host": "the host of your server"}}"#;
-/// let endpoints = Preset::from_json(file.as_bytes())?.endpoints.unwrap();
-/// assert_eq!(endpoints.token, "https://{host}/token");
-/// # Ok::<(), llm_auth_oidc::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[non_exhaustive]
-#[serde(deny_unknown_fields)]
-pub struct PresetEndpoints {
-    /// The token endpoint.
-    pub token: String,
-    /// The authorization endpoint.
-    #[serde(default)]
-    pub authorization: Option<String>,
-    /// The device authorization endpoint.
-    #[serde(default)]
-    pub device_authorization: Option<String>,
-    /// The revocation endpoint.
-    #[serde(default)]
-    pub revocation: Option<String>,
-    /// The userinfo endpoint.
-    #[serde(default)]
-    pub userinfo: Option<String>,
-}
-
 impl Preset {
     /// The presets of this version, by name.
     ///
@@ -225,6 +211,10 @@ impl Preset {
     /// # Ok::<(), llm_auth_oidc::Error>(())
     /// ```
     pub fn from_json(file: &[u8]) -> Result<Self> {
+        if file.trim_ascii_start().first() != Some(&b'{') {
+            let message = "the preset cannot be read: it is no JSON object";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let preset: Self = serde_json::from_slice(file).map_err(|error| {
             let member = wrong_member(file).map(|name| format!("its member `{name}`: "));
             unreadable(member.as_deref().unwrap_or_default(), &error)
@@ -268,8 +258,8 @@ impl Preset {
                 ),
             ));
         }
-        for text in self.templates() {
-            *text = filled(text, values)?;
+        for (text, takes) in self.templates() {
+            *text = filled(text, values, takes)?;
         }
         Ok(self)
     }
@@ -296,6 +286,12 @@ impl Preset {
         // Before a request is sent.
         let api_base = self.api_base.as_deref();
         let api_base = api_base.map(|text| url("api_base", text)).transpose()?;
+        check_scope(&self.scope).map_err(|error| wrong("scope", error))?;
+        let (resource, audience) = (self.resource.as_deref(), self.audience.as_deref());
+        let checked = resource.map_or(Ok(()), check_resource);
+        checked.map_err(|error| wrong("resource", error))?;
+        let checked = audience.map_or(Ok(()), check_audience);
+        checked.map_err(|error| wrong("audience", error))?;
         let mut server = match (&self.issuer, &self.endpoints) {
             (_, Some(endpoints)) => {
                 let mut server = Server::new(name, endpoints.read()?);
@@ -325,9 +321,22 @@ impl Preset {
         if self.issuer.is_none() && self.endpoints.is_none() {
             return Err(no_server(&self.name));
         }
+        let begins_nowhere = |endpoints: &PresetEndpoints| {
+            endpoints.authorization.is_none() && endpoints.device_authorization.is_none()
+        };
+        if self.endpoints.as_ref().is_some_and(begins_nowhere) {
+            let why = "no sign-in begins there: add `authorization` or `device_authorization`";
+            return Err(wrong("endpoints", Error::new(ErrorKind::Config, why)));
+        }
+        let fixed = |name: &&String| name.is_empty() || OF_THE_SIGN_IN.contains(&name.as_str());
+        if let Some(name) = self.authorization_parameters.keys().find(fixed) {
+            let why = format!("each sign-in has its own `{}`: remove it", printable(name));
+            let error = Error::new(ErrorKind::Config, why);
+            return Err(wrong("authorization_parameters", error));
+        }
         self.check_members()?;
         let mut used = BTreeSet::new();
-        for text in self.clone().templates() {
+        for (text, _) in self.clone().templates() {
             let mut rest = text.as_str();
             while let Some((_, name, after)) = placeholder(rest) {
                 used.insert(name.to_owned());
@@ -335,16 +344,19 @@ impl Preset {
             }
         }
         let explained: BTreeSet<_> = self.values.keys().cloned().collect();
-        match used.symmetric_difference(&explained).next() {
-            None => Ok(()),
-            Some(name) => Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "the preset {} uses or explains `{name}`, but not both: correct `values`",
-                    self.name
-                ),
-            )),
-        }
+        let why = if let Some(name) = used.difference(&explained).next() {
+            format!(
+                "it lacks `{name}`, which is a placeholder elsewhere: explain it, or correct its name"
+            )
+        } else if let Some(name) = explained.difference(&used).next() {
+            format!(
+                "it explains `{name}`, and no `{{{name}}}` stands in `issuer`, `endpoints`, `scope`, \
+                 `resource`, `audience` or `api_base`: use it there, or remove it"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(wrong("values", Error::new(ErrorKind::Config, why)))
     }
 
     /// Checks each member by itself, so that an error names the one that is wrong.
@@ -360,8 +372,8 @@ impl Preset {
         Ok(())
     }
 
-    /// The members that may have placeholders.
-    fn templates(&mut self) -> impl Iterator<Item = &mut String> {
+    /// The members that may have placeholders, with what one that is a whole member stands for.
+    fn templates(&mut self) -> impl Iterator<Item = (&mut String, Whole)> {
         let endpoints = self.endpoints.iter_mut().flat_map(|endpoints| {
             let others = [
                 &mut endpoints.authorization,
@@ -372,32 +384,13 @@ impl Preset {
             let others = others.into_iter().flatten();
             std::iter::once(&mut endpoints.token).chain(others)
         });
-        let others = [
-            &mut self.issuer,
-            &mut self.resource,
-            &mut self.audience,
-            &mut self.api_base,
-        ];
-        endpoints
-            .chain(others.into_iter().flatten())
-            .chain([&mut self.scope])
-    }
-}
-
-impl PresetEndpoints {
-    fn read(&self) -> Result<Endpoints> {
-        let named = |name: &str, text: &str| url(&format!("endpoints.{name}"), text);
-        let optional = |name: &str, text: &Option<String>| {
-            let read = text.as_deref().map(|text| named(name, text));
-            read.transpose()
-        };
-        let mut endpoints = Endpoints::new(named("token", &self.token)?);
-        endpoints.authorization = optional("authorization", &self.authorization)?;
-        endpoints.device_authorization =
-            optional("device_authorization", &self.device_authorization)?;
-        endpoints.revocation = optional("revocation", &self.revocation)?;
-        endpoints.userinfo = optional("userinfo", &self.userinfo)?;
-        Ok(endpoints)
+        let urls = [&mut self.issuer, &mut self.api_base];
+        let urls = endpoints.chain(urls.into_iter().flatten());
+        // They are checked as a whole before anything is sent.
+        let texts = [&mut self.resource, &mut self.audience];
+        let texts = texts.into_iter().flatten().chain([&mut self.scope]);
+        urls.map(|text| (text, Whole::Url))
+            .chain(texts.map(|text| (text, Whole::Text)))
     }
 }
 
@@ -455,7 +448,7 @@ mod tests {
             let is_url = |text: &str| text.starts_with('{') && text.ends_with('}');
             let value = |(name, _): (&String, &String)| (name.clone(), "a.example".to_owned());
             let mut values: BTreeMap<_, _> = preset.values.iter().map(value).collect();
-            for text in preset.clone().templates() {
+            for (text, _) in preset.clone().templates() {
                 if is_url(text) {
                     values.insert(
                         text[1..text.len() - 1].to_owned(),
@@ -510,7 +503,7 @@ mod tests {
         ] {
             let error = Preset::from_json(file.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains(why), "{file}: {error}");
+            assert!(format!("{error:#}").contains(why), "{file}: {error:#}");
         }
     }
 
@@ -525,11 +518,11 @@ mod tests {
             ),
             (
                 "endpoints.token",
-                r#""endpoints":{"token":"http://a.example"}"#,
+                r#""endpoints":{"token":"http://a.example","authorization":"https://a.example"}"#,
             ),
             (
                 "endpoints.userinfo",
-                r#""endpoints":{"token":"https://a.example","userinfo":"x"}"#,
+                r#""endpoints":{"token":"https://a.example","authorization":"https://a.example","userinfo":"x"}"#,
             ),
         ] {
             let file = format!(r#"{{"name":"a","title":"A",{rest}}}"#);

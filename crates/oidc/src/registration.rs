@@ -209,7 +209,7 @@ fn rejected(status: u16, host: &str, fields: Option<&JsonObject>) -> Error {
         "{} rejected the registration of a client with status {status}{reason}: {advice}",
         printable(host)
     );
-    Error::new(kind, message)
+    Error::new(kind, message).with_status(status)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A server as it is remembered: all that a sign-in and a refresh need, without the network.
 
+mod check;
 mod client;
 mod recipients;
 mod stored;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::check::{check_audience, check_resource, check_scope};
 pub use self::client::ServerClient;
 use self::recipients::RECIPIENTS;
 use crate::metadata::Metadata;
@@ -211,6 +213,27 @@ impl Server {
         let api = self.endpoints.api_base.as_ref();
         let is_same_api = api.is_none() || api == before.endpoints.api_base.as_ref();
         is_same_issuer && is_same_api
+    }
+
+    /// Whether all endpoints but the API are those of this server as it was remembered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_oidc::provider::Endpoints;
+    /// use llm_auth_oidc::{SecureUrl, Server};
+    ///
+    /// let server = Server::new("company", Endpoints::new(SecureUrl::new("https://a.example/t")?));
+    /// let mut moved = server.clone();
+    /// moved.endpoints.revocation = Some(SecureUrl::new("https://b.example/revoke")?);
+    /// assert!(!moved.has_same_endpoints(&server));
+    /// # Ok::<(), llm_auth_oidc::Error>(())
+    /// ```
+    #[must_use]
+    pub fn has_same_endpoints(&self, before: &Self) -> bool {
+        let mut now = self.endpoints.clone();
+        now.api_base.clone_from(&before.endpoints.api_base);
+        now == before.endpoints
     }
 
     /// Takes over what was remembered of the same server and what it does not say of itself: the

@@ -4,15 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::{Error, ErrorKind, Result, SecureUrl};
 
+/// What a text that is nothing but a placeholder stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Whole {
+    Url,
+    /// Any text; the caller checks it.
+    Text,
+}
+
 /// Replaces each `{name}` of a text by its value.
 ///
 /// A value is a piece of a URL, such as a host, a tenant or a realm; a text that is nothing but a
-/// placeholder takes a whole URL. So no value moves the rest of its URL to another server.
+/// placeholder takes a whole one. So no value moves the rest of its URL to another server.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Config`] if a value is missing or is neither.
-pub(crate) fn filled(text: &str, values: &BTreeMap<String, String>) -> Result<String> {
+pub(crate) fn filled(
+    text: &str,
+    values: &BTreeMap<String, String>,
+    takes: Whole,
+) -> Result<String> {
     let mut whole = String::new();
     let mut rest = text;
     while let Some((before, name, after)) = placeholder(rest) {
@@ -21,7 +33,12 @@ pub(crate) fn filled(text: &str, values: &BTreeMap<String, String>) -> Result<St
             return Err(config(format!("the preset requires a value for `{name}`")));
         };
         if before.is_empty() && after.is_empty() && whole.is_empty() {
-            SecureUrl::new(value)?;
+            if takes == Whole::Text {
+                return Ok(value.clone());
+            }
+            SecureUrl::new(value).map_err(|error| {
+                config(format!("the value of `{name}` cannot be used")).with_source(error)
+            })?;
         } else if !is_piece(value) {
             return Err(config(format!(
                 "the value of `{name}` is not a host, a port or a word: use letters, digits and any \
@@ -60,6 +77,7 @@ mod tests {
         filled(
             text,
             &BTreeMap::from([("host".to_owned(), value.to_owned())]),
+            Whole::Url,
         )
     }
 

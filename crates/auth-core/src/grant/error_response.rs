@@ -238,6 +238,7 @@ impl ErrorResponse {
                 "deleted_client"
                 | "invalid_client"
                 | "invalid_scope"
+                | "invalid_target"
                 | "redirect_uri_mismatch"
                 | "unauthorized_client"
                 | "unsupported_grant_type"

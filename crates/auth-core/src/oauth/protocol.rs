@@ -310,11 +310,32 @@ impl Protocol {
     }
 }
 
+/// Headers that carry the token, frame a message or belong to one connection or one body (RFC 9110
+/// sections 7.6.1 and 8.6, RFC 9112): each call has its own.
+const OF_THE_CALL: [&str; 15] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Checks that a header can be sent with each API call, besides that of the token.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] if it is no header, or `Authorization`.
+/// [`ErrorKind::Config`] if it is no header, or one that each call has of its own: `Authorization`,
+/// `Host`, `Content-Length` and the others that frame a message or belong to a connection.
 ///
 /// # Examples
 ///
@@ -323,11 +344,11 @@ impl Protocol {
 ///
 /// assert!(check_api_header("x-team", "models").is_ok());
 /// assert!(check_api_header("Authorization", "Bearer made-up").is_err());
+/// assert!(check_api_header("Content-Length", "5").is_err());
 /// ```
 pub fn check_api_header(name: &str, value: &str) -> Result<()> {
-    // The token has its own.
-    let is_token = name.eq_ignore_ascii_case("authorization");
-    if !is_token && HeaderName::from_bytes(name.as_bytes()).is_ok() && is_header_value(value) {
+    let is_own = OF_THE_CALL.iter().any(|own| own.eq_ignore_ascii_case(name));
+    if !is_own && HeaderName::from_bytes(name.as_bytes()).is_ok() && is_header_value(value) {
         return Ok(());
     }
     Err(Error::new(

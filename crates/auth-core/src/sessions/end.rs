@@ -76,8 +76,7 @@ fn not_stored(count: usize) -> Error {
         1 => "1 session could not be stored, and is".to_owned(),
         count => format!("{count} sessions could not be stored, and are"),
     };
-    let message =
-        format!("{which} only in memory: call `shutdown` again once the store is back");
+    let message = format!("{which} only in memory: call `shutdown` again once the store is back");
     Error::new(ErrorKind::Store, message)
 }
 
@@ -123,7 +122,7 @@ mod tests {
         let error = sessions.shutdown(Duration::from_millis(150)).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{error}");
-        assert!(error.to_string().contains("1 sessions"), "{error}");
+        assert!(error.to_string().contains("1 session could"), "{error}");
         store.come_back();
         sessions.shutdown(Duration::from_secs(60)).await.unwrap();
         assert!(store.load(&key).await.unwrap().is_some());

@@ -16,6 +16,10 @@ const HOME: &str = "--home";
 /// remembered.
 pub(crate) fn arguments(command: fn() -> Command) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    // What `login` is to sign in to is known only below the directory.
+    if let Some(at) = mcp_before_a_name(&arguments, |_name| false) {
+        arguments.remove(at);
+    }
     if let Some(home) = home(&arguments, command) {
         directories::name_home(home);
     }

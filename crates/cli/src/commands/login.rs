@@ -3,6 +3,7 @@
 mod ask_provider;
 mod client;
 mod commit;
+mod failed;
 mod names;
 mod policy;
 mod server;
@@ -14,11 +15,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use llm_auth_core::{ErrorKind, FlowKind, SecureUrl, SessionKey, Timestamp, printable};
+use llm_auth_core::{Error, ErrorKind, FlowKind, SecureUrl, SessionKey, Timestamp, printable};
 
 use self::commit::Commit;
+use self::failed::{advise_registration, of_new_client};
 use self::policy::Policy;
-use self::server::Prepared;
+use self::server::{Call, Prepared};
 use self::server_args::ServerArgs;
 use self::sign_in::{Login, SignedIn};
 pub(crate) use self::target::Target;
@@ -39,7 +41,7 @@ use crate::ui::login_prompt;
 use crate::ui::login_prompt::LoginPrompt;
 use crate::ui::streams::say;
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct LoginArgs {
     /// The provider; without it, the command asks at a terminal.
     #[arg(ignore_case = true, value_name = "PROVIDER", value_parser = Target::parser())]
@@ -176,6 +178,12 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     if signed_in.is_err() {
         login.commit.settle(login.stored_in().is_some());
     }
+    if let Err(Failure::Session(error)) = &signed_in
+        && let Some(again) = with_another_port(args, provider, error)
+    {
+        say("Another sign-in uses the port of this client; another client is registered.");
+        return run(&again);
+    }
     let signed_in = signed_in.map_err(|failure| match prepared.has_new_client {
         true => of_new_client(failure),
         false => {
@@ -186,36 +194,14 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
     conclude(args.json, &args.selector, &login, &signed_in)
 }
 
-/// A server that has lost the client that is remembered shows that in the browser alone.
-fn advise_registration(failure: &Failure, provider: ProviderName, selector: &SessionSelector) {
-    let client = provider.server().and_then(|server| server.client.as_ref());
-    let is_registered = client.is_some_and(|client| client.is_registered);
-    let knows_client =
-        matches!(failure, Failure::Session(error) if error.kind() == ErrorKind::Denied);
-    if is_registered && !knows_client {
-        say(&format!(
-            "If the server no longer knows this client: {}",
-            command_line("login", Some(provider.name()), selector, &["--register"])
-        ));
-    }
-}
-
-/// A server that refuses the client that it has just registered would refuse the next one too.
-fn of_new_client(failure: Failure) -> Failure {
-    match failure {
-        Failure::Session(error)
-            if error.kind() == ErrorKind::Config && !error.is_about_proxy() =>
-        {
-            Failure::Config {
-                message: chain(&error),
-                advice: "register a client at the server yourself, and name it with --client-id \
-                         (--client-secret-file, --client-auth); if the scope is wrong, name another \
-                         with --scope"
-                    .into(),
-            }
-        }
-        failure => failure,
-    }
+/// The same call with a new client, if that of another sign-in at the same moment has taken the port.
+fn with_another_port(args: &LoginArgs, provider: ProviderName, error: &Error) -> Option<LoginArgs> {
+    let client = provider.server()?.client.as_ref()?;
+    let may_register = !args.server.register && args.server.redirect_port.is_none();
+    let is_taken = error.kind() == ErrorKind::Callback && client.is_registered;
+    let mut again = args.clone();
+    again.server.register = true;
+    (is_taken && may_register).then_some(again)
 }
 
 /// The provider that is signed in to; a server is found, and remembered, before anything else.
@@ -254,21 +240,26 @@ fn provider(args: &LoginArgs) -> Result<Prepared, Failure> {
     // The registration token of the user goes the way of a stored session.
     let http = careful_client(&args.provider_args.trust, None)?;
     let interrupted = || "interrupted; nothing was changed".to_owned();
+    let provider_args = args.provider_args();
+    let call = Call {
+        http: &http,
+        provider_args: &provider_args,
+    };
     let work = async {
         match (known, args.provider) {
-            (Some(server), _) => server::renew(server, &args.server, &http).await,
+            (Some(server), _) => server::renew(server, &args.server, &call).await,
             (None, Some(Target::Mcp)) => {
                 let Some(url) = &args.url else {
                     let why = "name the MCP server: llm-auth login mcp URL".to_owned();
                     return Err(Failure::Usage(why));
                 };
-                server::prepare_mcp(url, &args.server, &http).await
+                server::prepare_mcp(url, &args.server, &call).await
             }
             _ if args.url.is_some() => {
                 let why = "name the server with --issuer URL".to_owned();
                 Err(Failure::Usage(why))
             }
-            _ => server::prepare(&args.server, &http).await,
+            _ => server::prepare(&args.server, &call).await,
         }
     };
     let is_mcp = matches!(args.provider, Some(Target::Mcp));

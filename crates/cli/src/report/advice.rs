@@ -78,8 +78,8 @@ pub(super) fn config_advice(
              --register, and remembers them"
         ),
         Settings::Flags => {
-            "check the flags about the client, the scope and the endpoints, such as --client-id, \
-             --client-secret-file and --authorization-endpoint"
+            "check the flags about the client, the scope, the resource, the redirect URI and the \
+             endpoints, such as --client-id, --scope, --resource and --redirect-port"
                 .into()
         }
     }

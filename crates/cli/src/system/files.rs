@@ -50,6 +50,25 @@ pub(crate) fn check_written_path(flag: &str, path: &Path, instead: &str) -> Resu
     }
 }
 
+/// Refuses a file that decides where credentials go if every user of this computer can change it.
+#[cfg(unix)]
+pub(crate) fn check_unchanged_by_others(file: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file);
+    match about.is_some_and(|about| about.permissions().mode() & 0o002 != 0) {
+        false => Ok(()),
+        true => Err(Failure::Config {
+            message: format!("every user of this computer can change {}", file.display()),
+            advice: "read it, then keep others from writing to it (`chmod o-w FILE`)".into(),
+        }),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn check_unchanged_by_others(_file: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// The mode of a regular file that other users can read or write. Elsewhere than on Unix it is unknown.
 #[cfg(unix)]
 fn readable_by_others(file: &Path) -> Option<u32> {

@@ -84,13 +84,24 @@ fn a_name_keeps_its_server_while_a_session_of_it_is_stored() {
         "testkit-client",
         "--token-endpoint",
         &token,
+        "--device-endpoint",
+        &token,
     ]);
     other.assert_failed(1, "the name company belongs to the server at");
     for (name, why) in [
         ("qwen", "it is taken by a provider"),
         ("a/b", "lower-case letters"),
     ] {
-        let done = user.run(&["login", "oidc", "--name", name, "--token-endpoint", &token]);
+        let done = user.run(&[
+            "login",
+            "oidc",
+            "--name",
+            name,
+            "--token-endpoint",
+            &token,
+            "--device-endpoint",
+            &token,
+        ]);
         done.assert_failed(2, why);
     }
 }
@@ -248,7 +259,7 @@ fn a_preset_that_claims_an_issuer_does_not_get_the_sessions_of_a_name() {
             ]
             .concat(),
         );
-        done.assert_failed(1, "the name company belongs to");
+        done.assert_failed(1, "company: this sign-in would be at");
         assert_eq!(read(&file), before);
     }
     // Not even if nothing is remembered any more.
@@ -316,7 +327,12 @@ fn a_server_that_is_not_named_as_it_names_itself_is_a_clear_error() {
     let login = |named: &[&str]| user.run(&[&["login", "oidc"], named].concat());
     login(&["--issuer", &format!("{issuer}/")])
         .assert_failed(1, "name the issuer exactly as the server does");
-    login(&["--issuer", "http://sso.example.com"]).assert_failed(2, "https");
+    let plain = login(&["--issuer", "http://sso.example.com"]);
+    assert_eq!(plain.code, Some(2), "{plain:?}");
+    assert!(
+        plain.err.contains("--issuer <URL>") && plain.err.contains("https"),
+        "{plain:?}"
+    );
     login(&["--preset", "unheard-of"]).assert_failed(2, "unknown preset");
 }
 

@@ -249,6 +249,74 @@ fn a_server_that_refuses_the_client_it_has_just_registered_is_not_asked_for_anot
 }
 
 #[test]
+fn what_is_wrong_with_a_call_is_found_before_a_client_is_registered() {
+    let user = user_of(StandardProvider::default().registers_clients());
+    for (more, why) in [
+        (&["--region", "cn"][..], "--region applies to minimax only"),
+        (&["--resource", "/api"], "no absolute URI"),
+        (&["--api-base", "https://a.example"], "--api-base is for"),
+    ] {
+        let done = login(&user, more);
+        done.assert_failed(2, why);
+        assert_nothing_stored(&user);
+    }
+}
+
+#[test]
+fn the_directory_of_a_call_counts_after_the_name_of_a_server_too() {
+    let user = user_of(StandardProvider::default().registers_clients());
+    let done = login(&user, &[]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let home = user.directory.path().join("home");
+    let elsewhere = user.directory.path().join("elsewhere");
+    let (home, elsewhere) = (home.to_str().unwrap(), elsewhere.to_str().unwrap());
+    for command in ["token", "logout"] {
+        let done = user.run(&[command, "mcp", NAME, "--home", elsewhere]);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(done.out.is_empty(), "{done:?}");
+    }
+    let done = user.run(&["token", "mcp", NAME, "--home", home]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+}
+
+#[test]
+fn a_secret_goes_to_no_authorization_server_that_only_the_mcp_server_names() {
+    let user = user_of(StandardProvider::default().registers_clients());
+    let file = user.directory.path().join("secret.txt");
+    std::fs::write(&file, "made-up").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let file = file.to_str().unwrap();
+    for flags in [
+        &["--registration-token-file", file][..],
+        &["--client-id", "x", "--client-secret-file", file],
+    ] {
+        login(&user, flags).assert_failed(2, "add --issuer URL");
+    }
+}
+
+#[test]
+fn a_server_that_names_another_authorization_server_than_before_is_not_signed_in_at() {
+    let user = user_of(StandardProvider::default().registers_clients());
+    let done = login(&user, &[]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let file = user
+        .directory
+        .path()
+        .join(format!("home/servers/{NAME}.json"));
+    let mut server = server(&user);
+    // As it was remembered.
+    server["issuer"] = "https://former.example".into();
+    server["endpoints"]["token"] = "https://former.example/token".into();
+    std::fs::write(&file, server.to_string()).unwrap();
+    let done = login(&user, &[]);
+    done.assert_failed(1, "https://former.example");
+    assert!(
+        done.err.contains("this is also what an attack looks like"),
+        "{done:?}"
+    );
+}
+
+#[test]
 fn a_server_that_takes_no_documents_and_registers_nothing_wants_a_client_id() {
     let user = user_of(StandardProvider::default());
     let done = login(&user, &["--client-document", DOCUMENT]);

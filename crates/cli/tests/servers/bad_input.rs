@@ -38,7 +38,8 @@ fn an_unknown_client_is_a_clear_error() {
 fn an_issuer_on_plain_http_is_asked_nothing() {
     let person = Person::new();
     let done = fails(&person, &["--issuer", "http://auth.example"]);
-    done.assert_failed(2, "https");
+    assert_eq!(done.code, Some(2), "{done:?}");
+    assert!(done.err.contains("is not https"), "{done:?}");
     person.assert_nothing_stored();
 }
 
@@ -58,6 +59,17 @@ fn a_registration_that_returns_a_web_page_is_a_clear_error() {
     let script = [ScriptedResponse::json(200, METADATA), page()];
     let done = at_scripted(script, |issuer| fails(&person, &["--issuer", issuer]));
     done.assert_failed(1, "did not return a client");
+    person.assert_nothing_stored();
+}
+
+#[test]
+fn a_registration_that_is_rejected_is_no_usage_error_and_names_what_helps() {
+    let person = Person::new();
+    let rejected = ScriptedResponse::json(401, r#"{"error":"invalid_token"}"#);
+    let script = [ScriptedResponse::json(200, METADATA), rejected];
+    let done = at_scripted(script, |issuer| fails(&person, &["--issuer", issuer]));
+    done.assert_failed(1, "rejected the registration of a client with status 401");
+    assert!(done.err.contains("--registration-token-file"), "{done:?}");
     person.assert_nothing_stored();
 }
 

@@ -4,10 +4,10 @@ use std::net::TcpListener;
 
 use llm_auth::oidc::{Registration, Server, ServerClient, register};
 use llm_auth_core::provider::LoopbackHost;
-use llm_auth_core::{Clock as _, ErrorKind, HttpClient, SystemClock, Timestamp};
+use llm_auth_core::{Clock as _, Error, ErrorKind, HttpClient, SystemClock, Timestamp};
 
 use super::server_args::ServerArgs;
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 
 /// The name that a server shows to users for a client that registers itself.
 const CLIENT_NAME: &str = "llm-auth";
@@ -96,21 +96,35 @@ pub(super) async fn register_client(
     registration.token_endpoint_auth_method = server.registered_auth().into();
     let token = args.registration_token()?;
     let registered = match server.endpoints.device_authorization {
-        None => register(http, &endpoint, &registration, token.as_ref()).await?,
+        None => register(http, &endpoint, &registration, token.as_ref()).await,
         Some(_) => {
             let with_device = registration.clone().with_device();
             match register(http, &endpoint, &with_device, token.as_ref()).await {
                 // Some servers register that grant for no client, or by another name (Glewlwyd).
-                Err(error) if error.kind() == ErrorKind::Config && !server.prefers_device => {
+                Err(error) if is_about_content(&error) && !server.prefers_device => {
                     let second = register(http, &endpoint, &registration, token.as_ref()).await;
-                    second.map_err(|_same_words| error)?
+                    second.map_err(|_same_words| error)
                 }
-                first => first?,
+                first => first,
             }
         }
     };
-    server.client = Some(registered);
+    server.client = Some(registered.map_err(|error| match error.kind() {
+        ErrorKind::Config if !error.is_about_proxy() => Failure::Config {
+            message: chain(&error),
+            advice: "register a client at the server yourself, and name it with --client-id; if the \
+                     server wants a token for it, name its file with --registration-token-file"
+                .into(),
+        },
+        _ => error.into(),
+    })?);
     Ok(())
+}
+
+/// Whether a registration was rejected for what it says, and not for who sends it: another one may be
+/// accepted (RFC 7591 section 3.2.2).
+fn is_about_content(error: &Error) -> bool {
+    error.kind() == ErrorKind::Config && !matches!(error.status(), Some(401 | 403))
 }
 
 /// A port that is free now.

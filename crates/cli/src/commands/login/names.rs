@@ -1,7 +1,7 @@
 //! Whose a name is.
 
 use llm_auth::oidc::Server;
-use llm_auth_core::SessionKey;
+use llm_auth_core::{SessionKey, printable};
 
 use crate::error::Failure;
 use crate::providers::servers::{self, description};
@@ -16,23 +16,47 @@ pub(super) fn load(name: &str) -> Result<Option<Server>, Failure> {
     })
 }
 
-/// A name belongs to one server until the user forgets that: sessions of it may be in any file.
-pub(super) fn taken(before: &Server) -> Failure {
-    Failure::Config {
-        message: format!(
-            "the name {} belongs to {}",
-            before.name,
-            description(before)
-        ),
-        advice: format!(
-            "choose another name with --name, or run `{}` first",
-            command_line(
-                "logout",
-                Some(&before.name),
-                &SessionSelector::default(),
-                &["--forget-server"]
-            )
-        ),
+/// A name belongs to one server until the user forgets that: sessions of it may be in any file. A
+/// server at the same URL that names other endpoints than before is what an attack looks like.
+pub(super) fn taken(before: &Server, now: &Server) -> Failure {
+    let forget = command_line(
+        "logout",
+        Some(&before.name),
+        &SessionSelector::default(),
+        &["--forget-server"],
+    );
+    let at = |server: &Server| {
+        let issuer = server.issuer.as_deref().map(printable);
+        let token = server.endpoints.token.host();
+        match issuer {
+            Some(issuer) => format!("{issuer} (token endpoint at {token})"),
+            None => format!("the token endpoint at {token}"),
+        }
+    };
+    let is_moved = now.endpoints.api_base == before.endpoints.api_base && now.is_mcp
+        || now.issuer.is_some() && now.issuer == before.issuer;
+    match is_moved {
+        true => Failure::Config {
+            message: format!(
+                "{}: this sign-in would be at {}, and the server that is remembered signs in at {}: \
+                 nothing was sent there",
+                before.name,
+                at(now),
+                at(before)
+            ),
+            advice: format!(
+                "make sure that its operator has moved it, because this is also what an attack looks \
+                 like; then run `{forget}` and sign in again"
+            ),
+        },
+        false => Failure::Config {
+            message: format!(
+                "the name {} belongs to {}",
+                before.name,
+                description(before)
+            ),
+            advice: format!("choose another name with --name, or run `{forget}` first"),
+        },
     }
 }
 

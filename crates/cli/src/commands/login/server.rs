@@ -3,14 +3,14 @@
 use llm_auth::mcp::McpDiscovery;
 use llm_auth::oidc::{Preset, Server, discover_as};
 use llm_auth_core::provider::Endpoints;
-use llm_auth_core::{HttpClient, SecureUrl};
+use llm_auth_core::{FlowKind, HttpClient, SecureUrl};
 
 use super::client::{needs_client, register_client};
 use super::names::{load, sign_outs, taken, taken_by_another};
-use super::server_args::ServerArgs;
+use super::server_args::{ServerArgs, is_file};
 use crate::error::{Failure, chain};
 use crate::providers::servers::description;
-use crate::providers::{ProviderName, servers};
+use crate::providers::{ProviderArgs, ProviderName, servers};
 use crate::session::selector::SessionSelector;
 use crate::session::stores;
 use crate::ui::streams::say;
@@ -19,28 +19,41 @@ use crate::ui::streams::say;
 /// session that can be refreshed.
 const USUAL_SCOPES: [&str; 3] = ["openid", "email", "offline_access"];
 
+/// What a sign-in has besides the flags about its server.
+pub(super) struct Call<'a> {
+    pub(super) http: &'a HttpClient,
+    pub(super) provider_args: &'a ProviderArgs,
+}
+
 /// The server that the flags name, with what is remembered of it.
-pub(super) async fn prepare(args: &ServerArgs, http: &HttpClient) -> Result<Prepared, Failure> {
+pub(super) async fn prepare(args: &ServerArgs, call: &Call<'_>) -> Result<Prepared, Failure> {
     let preset = args.preset()?;
     let name = name(args, preset.as_ref())?;
-    let (server, takes_documents) = found(args, preset.as_ref(), &name, http).await?;
+    let (server, takes_documents) = found(args, preset.as_ref(), &name, call).await?;
     if args.name.is_none() {
         check_no_mcp(&server)?;
     }
     let note = preset.and_then(|preset| preset.note);
-    remembered(server, takes_documents, args, note.as_deref(), http).await
+    remembered(server, takes_documents, args, note.as_deref(), call).await
 }
 
 /// The MCP server at this URL.
 pub(super) async fn prepare_mcp(
     url: &SecureUrl,
     args: &ServerArgs,
-    http: &HttpClient,
+    call: &Call<'_>,
 ) -> Result<Prepared, Failure> {
     if let Some(flag) = args.of_described_servers() {
         let why =
             format!("{flag} is for `llm-auth login oidc`: an MCP server names its own sign-in");
         return Err(Failure::Usage(why));
+    }
+    if let Some(flag) = args.with_a_secret()
+        && args.issuer.is_none()
+    {
+        return Err(Failure::Usage(format!(
+            "{flag} is for one authorization server, and the MCP server may name any: add --issuer URL"
+        )));
     }
     let name = args.name.as_ref();
     let name = name.map_or_else(|| of_host(url), |name| name.to_ascii_lowercase());
@@ -52,7 +65,7 @@ pub(super) async fn prepare_mcp(
         discovery = discovery.accept_issuer(issuer);
     }
     let name = checked(name)?;
-    let found = discovery.run(http).await?;
+    let found = discovery.run(call.http).await?;
     if found.metadata.is_none() {
         say(&format!(
             "{} does not describe its sign-in; the places of the first MCP revision are used, and its \
@@ -67,7 +80,7 @@ pub(super) async fn prepare_mcp(
     let args = args.with_scope(united(&former, &server.scope));
     let metadata = found.metadata.as_ref();
     let takes_documents = metadata.is_some_and(|metadata| metadata.takes_client_documents);
-    remembered(server, takes_documents, &args, None, http).await
+    remembered(server, takes_documents, &args, None, call).await
 }
 
 /// The scopes of both, each once.
@@ -85,7 +98,7 @@ fn united(first: &str, second: &str) -> String {
 pub(super) async fn renew(
     before: &Server,
     args: &ServerArgs,
-    http: &HttpClient,
+    call: &Call<'_>,
 ) -> Result<Prepared, Failure> {
     if let Some(flag) = args.naming_a_server() {
         return Err(Failure::Usage(format!(
@@ -94,7 +107,7 @@ pub(super) async fn renew(
         )));
     }
     let server = before.clone();
-    with_flags(server, Some(before.clone()), false, args, None, http).await
+    with_flags(server, Some(before.clone()), false, args, None, call).await
 }
 
 /// The server with what is remembered of it, a client, and the flags.
@@ -103,19 +116,19 @@ async fn remembered(
     takes_documents: bool,
     args: &ServerArgs,
     note: Option<&str>,
-    http: &HttpClient,
+    call: &Call<'_>,
 ) -> Result<Prepared, Failure> {
     let before = load(&server.name)?;
     let is_same = |before: &&Server| server.is_same(before) && server.is_mcp == before.is_mcp;
     let same = before.as_ref().filter(is_same);
     match (&before, same) {
         (_, Some(before)) => server.take_over(before),
-        (Some(before), None) => return Err(taken(before)),
+        (Some(before), None) => return Err(taken(before, &server)),
         // Its file is gone, and the sessions of its name may be another server's.
         (None, None) => check_sessions(&server)?,
     }
     let same = same.cloned();
-    with_flags(server, same, takes_documents, args, note, http).await
+    with_flags(server, same, takes_documents, args, note, call).await
 }
 
 /// The server as the flags change it. A client that is registered for it is remembered from now on; all
@@ -126,19 +139,37 @@ async fn with_flags(
     takes_documents: bool,
     args: &ServerArgs,
     note: Option<&str>,
-    http: &HttpClient,
+    call: &Call<'_>,
 ) -> Result<Prepared, Failure> {
     apply(&mut server, args);
+    if let Some(kind) = call.provider_args.flow {
+        server.prefers_device = kind == FlowKind::Device;
+    }
+    // What is wrong with the call would leave a client that is registered first.
+    server.check()?;
+    let endpoints = &server.endpoints;
+    if endpoints.authorization.is_none() && endpoints.device_authorization.is_none() {
+        return Err(Failure::Config {
+            message: format!(
+                "{}: the server names no authorization endpoint and none for device codes",
+                server.name
+            ),
+            advice: "ask its operator, or name an endpoint with --token-endpoint and \
+                     --authorization-endpoint or --device-endpoint"
+                .into(),
+        });
+    }
+    ProviderName::of_server(server.clone()).check_flags(call.provider_args)?;
     if let Some(before) = &before
         && !server.goes_where(before)
     {
-        check_unused(before)?;
+        check_unused(before, &server)?;
     }
     // What cannot be written would lose a client that is registered first.
     servers::check_writable(&server.name)?;
     let registers = needs_client(&mut server, before.as_ref(), takes_documents, args)?;
     if registers {
-        before = Some(with_registration(&mut server, before, args, note, http).await?);
+        before = Some(with_registration(&mut server, before, args, note, call).await?);
     }
     Ok(Prepared {
         provider: ProviderName::of_server(server),
@@ -154,7 +185,7 @@ async fn with_registration(
     before: Option<Server>,
     args: &ServerArgs,
     note: Option<&str>,
-    http: &HttpClient,
+    call: &Call<'_>,
 ) -> Result<Server, Failure> {
     let _registering = servers::hold_registration(&server.name).await?;
     let is_same = |now: &Server| server.is_same(now) && server.is_mcp == now.is_mcp;
@@ -170,7 +201,7 @@ async fn with_registration(
             return Ok(now);
         }
     }
-    register_client(server, args, note, http).await?;
+    register_client(server, args, note, call.http).await?;
     let _held = servers::hold(&server.name).await?;
     let mut kept = match load(&server.name)? {
         Some(now) if server.is_same(&now) && server.is_mcp == now.is_mcp => now,
@@ -209,13 +240,20 @@ async fn found(
     args: &ServerArgs,
     preset: Option<&Preset>,
     name: &str,
-    http: &HttpClient,
+    call: &Call<'_>,
 ) -> Result<(Server, bool), Failure> {
     if let Some(preset) = preset {
-        let server = preset.server(http, name).await;
+        let server = preset.server(call.http, name).await;
         return Ok((server.map_err(|error| args.of_preset(error))?, false));
     }
     if let Some(token) = &args.token_endpoint {
+        if args.authorization_endpoint.is_none() && args.device_endpoint.is_none() {
+            return Err(Failure::Usage(
+                "--token-endpoint takes the place of what the server says of itself: name \
+                 --authorization-endpoint or --device-endpoint too, or only --issuer"
+                    .into(),
+            ));
+        }
         let mut endpoints = Endpoints::new(token.clone());
         for (member, flag) in [
             (&mut endpoints.authorization, &args.authorization_endpoint),
@@ -232,7 +270,7 @@ async fn found(
         return Err(unnamed());
     };
     let named = args.accept_issuer.as_ref().unwrap_or(issuer);
-    let metadata = discover_as(http, issuer, named).await?;
+    let metadata = discover_as(call.http, issuer, named).await?;
     let mut server = Server::discovered(name, &metadata);
     let lists = |scope: &&str| metadata.scopes.iter().any(|listed| listed == scope);
     if lists(&"openid") {
@@ -249,7 +287,7 @@ fn unnamed() -> Failure {
 }
 
 /// Refuses to lead the sessions of a server elsewhere while one is stored.
-fn check_unused(before: &Server) -> Result<(), Failure> {
+fn check_unused(before: &Server, now: &Server) -> Result<(), Failure> {
     let store = stores::open(&SessionSelector::default())?;
     let provider = ProviderName::of_server(before.clone());
     let stored = provider.accounts(&store).stored()?;
@@ -258,9 +296,13 @@ fn check_unused(before: &Server) -> Result<(), Failure> {
     }
     Err(Failure::Config {
         message: format!(
-            "the sessions of {} are for {}, and could not be used with what this call changes",
+            "the sessions of {} are for {}, and could not be used with what {}",
             before.name,
-            description(before)
+            description(before),
+            match now.has_same_endpoints(before) {
+                true => "this call changes",
+                false => "the server now names as its endpoints",
+            }
         ),
         advice: format!(
             "sign out of them first: {}; or sign in under another name",
@@ -321,9 +363,6 @@ fn apply(server: &mut Server, args: &ServerArgs) {
     if args.api_base.is_some() {
         server.endpoints.api_base.clone_from(&args.api_base);
     }
-    if args.device {
-        server.prefers_device = true;
-    }
     if let Some(host) = args.redirect_host() {
         server.redirect.host = host;
     }
@@ -340,7 +379,7 @@ fn name(args: &ServerArgs, preset: Option<&Preset>) -> Result<String, Failure> {
     checked(
         match (&args.name, preset, &args.issuer, &args.token_endpoint) {
             (Some(name), ..) => name.to_ascii_lowercase(),
-            (None, Some(preset), ..) => preset.name.clone(),
+            (None, Some(preset), ..) => return of_preset(args, preset),
             (None, None, Some(issuer), _) => of_host(&SecureUrl::new(issuer)?),
             (None, None, None, Some(token)) => of_host(token),
             (None, None, None, None) => {
@@ -351,6 +390,19 @@ fn name(args: &ServerArgs, preset: Option<&Preset>) -> Result<String, Failure> {
             }
         },
     )
+}
+
+/// The name that a preset gives its server.
+fn of_preset(args: &ServerArgs, preset: &Preset) -> Result<String, Failure> {
+    let name = &preset.name;
+    match (servers::not_a_name(name), &args.preset) {
+        (None, _) => Ok(name.clone()),
+        (Some(why), Some(file)) if is_file(file) => Err(Failure::Config {
+            message: format!("{file}: its member `name`, {name:?}, cannot be used: {why}"),
+            advice: "correct that file, or choose another name with --name".into(),
+        }),
+        (Some(_), _) => checked(name.clone()),
+    }
 }
 
 fn of_host(url: &SecureUrl) -> String {

@@ -9,7 +9,7 @@ use llm_auth_core::provider::{ClientAuth, LoopbackHost, LoopbackRedirect};
 use llm_auth_core::{ClientCredentials, Error, ErrorKind, Secret, SecureUrl, files};
 
 use crate::error::{Failure, chain};
-use crate::system::files::{LARGEST, check_path, check_private};
+use crate::system::files::{LARGEST, check_path, check_private, check_unchanged_by_others};
 use crate::text;
 
 /// A server that the call names, and the client there.
@@ -17,19 +17,19 @@ use crate::text;
 #[command(next_help_heading = "Any other server (`llm-auth login oidc`, `llm-auth login mcp URL`)")]
 pub(crate) struct ServerArgs {
     /// The issuer, exactly as the server names it; for `mcp`, one of several that the server names.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = issuer)]
     pub(super) issuer: Option<String>,
 
     /// Accept metadata that names this issuer, although it was found at another: compare the two
     /// first.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = issuer)]
     pub(super) accept_issuer: Option<String>,
 
     /// A server that is known as data: one of `azure-openai`, `databricks`, `snowflake`,
     /// `cloudflare`, `gitlab`, `chutes`, `litellm`, `keycloak`, `auth0`, `okta`, or a file of your
     /// own.
     #[arg(long, value_name = "NAME|FILE", conflicts_with = "issuer", value_hint = ValueHint::AnyPath)]
-    preset: Option<String>,
+    pub(super) preset: Option<String>,
 
     /// A value that the preset leaves to you. Repeatable.
     #[arg(long = "set", value_name = "NAME=VALUE", requires = "preset", value_parser = pair)]
@@ -62,7 +62,7 @@ pub(crate) struct ServerArgs {
     pub(super) register: bool,
 
     /// A file with the token that the server wants for a registration.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, conflicts_with = "client_id")]
     registration_token_file: Option<PathBuf>,
 
     /// Sign in with a device code.
@@ -164,13 +164,24 @@ impl ServerArgs {
         ])
     }
 
+    /// The name of a flag that was given and has a secret that belongs to one authorization server.
+    pub(super) fn with_a_secret(&self) -> Option<&'static str> {
+        first(&[
+            ("--client-secret-file", self.client_secret_file.is_some()),
+            (
+                "--registration-token-file",
+                self.registration_token_file.is_some(),
+            ),
+        ])
+    }
+
     /// The name of a flag that was given and says where a server is, which an MCP server does itself.
     pub(super) fn of_described_servers(&self) -> Option<&'static str> {
-        match (&self.preset, &self.token_endpoint) {
-            (Some(_), _) => Some("--preset"),
-            (None, Some(_)) => Some("--token-endpoint"),
-            (None, None) => None,
-        }
+        first(&[
+            ("--preset", self.preset.is_some()),
+            ("--token-endpoint", self.token_endpoint.is_some()),
+            ("--api-base", self.api_base.is_some()),
+        ])
     }
 
     /// The same, with this scope if none was given.
@@ -192,7 +203,11 @@ impl ServerArgs {
             {
                 Failure::Config {
                     message: format!("{named}: {}", chain(&error)),
-                    advice: "correct that file; docs/cli/servers.md lists its members".into(),
+                    advice: match self.values.is_empty() {
+                        true => "correct that file; docs/cli/servers.md lists its members",
+                        false => "correct that file, or the values of --set; docs/cli/servers.md lists its members",
+                    }
+                    .into(),
                 }
             }
             _ => error.into(),
@@ -202,11 +217,18 @@ impl ServerArgs {
     /// The preset with its values.
     pub(super) fn preset(&self) -> Result<Option<Preset>, Failure> {
         let Some(named) = &self.preset else {
-            return Ok(None);
+            // The parser does not require the preset beside --issuer, which excludes it.
+            return match self.values.is_empty() {
+                true => Ok(None),
+                false => Err(Failure::Usage("--set is for a --preset".into())),
+            };
         };
         let preset = match is_file(named) {
-            true => Preset::from_json(&read("--preset", Path::new(named))?)
-                .map_err(|error| self.of_preset(error))?,
+            true => {
+                check_unchanged_by_others(Path::new(named))?;
+                Preset::from_json(&read("--preset", Path::new(named))?)
+                    .map_err(|error| self.of_preset(error))?
+            }
             false => Preset::shipped(named)?,
         };
         let explained = preset.values.clone();
@@ -218,14 +240,13 @@ impl ServerArgs {
             }
         }
         preset.with_values(&values).map(Some).map_err(|error| {
-            let missing = explained
-                .iter()
-                .filter(|(name, _)| !values.contains_key(*name));
+            let is_set = |name| values.get(name).is_some_and(|value| !value.is_empty());
+            let missing = explained.iter().filter(|(name, _)| !is_set(*name));
             let missing: Vec<_> = missing
                 .map(|(name, what)| format!("--set {name}=... ({what})"))
                 .collect();
             match missing.is_empty() {
-                true => error.into(),
+                true => self.of_preset(error),
                 false => Failure::Config {
                     message: chain(&error),
                     advice: format!("add {}", missing.join(" and ")),
@@ -271,8 +292,13 @@ impl ServerArgs {
     }
 }
 
+/// An issuer is compared letter for letter, so the text stays as it is.
+fn issuer(text: &str) -> Result<String, String> {
+    endpoint(text).map(|_url| text.to_owned())
+}
+
 /// Whether a preset is a file of the user's.
-fn is_file(preset: &str) -> bool {
+pub(super) fn is_file(preset: &str) -> bool {
     preset.contains(['/', '\\']) || preset.ends_with(".json")
 }
 
@@ -350,10 +376,14 @@ fn redirect_path(text: &str) -> Result<String, String> {
 
 /// One that a page can be sent to.
 fn redirect_port(text: &str) -> Result<u16, String> {
-    match text::port(text) {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err("the port of a redirect URI is a number from 1 to 65535".to_owned()),
-    }
+    let port = match text::port(text) {
+        Ok(port) if port > 0 => port,
+        _ => return Err("the port of a redirect URI is a number from 1 to 65535".to_owned()),
+    };
+    let mut redirect = LoopbackRedirect::new("");
+    redirect.ports = vec![port];
+    redirect.check().map_err(|error| chain(&error))?;
+    Ok(port)
 }
 
 pub(super) fn endpoint(text: &str) -> Result<SecureUrl, String> {

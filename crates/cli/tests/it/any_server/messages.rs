@@ -142,10 +142,17 @@ fn a_broken_preset_is_named_by_its_file_and_its_member() {
     let file = user.directory.path().join("acme.json");
     let place = file.to_str().unwrap();
     for (members, why) in [
-        (r#""issuer":"https://{host}""#, "uses or explains `host`"),
+        (r#""issuer":"https://{host}""#, "it lacks `host`"),
+        (
+            r#""issuer":"https://a.invalid","values":{"host":"x"}"#,
+            "it explains `host`, and no `{host}` stands in `issuer`",
+        ),
         (r#""isuer":"https://x.example""#, "its member `isuer`"),
         (r#""endpoints":{"token":7}"#, "its member `endpoints`"),
-        (r#""endpoints":{"token":"htp://x"}"#, "`endpoints.token`"),
+        (
+            r#""endpoints":{"token":"htp://x","authorization":"https://a.invalid"}"#,
+            "`endpoints.token`",
+        ),
         (
             r#""issuer":"https://a.invalid","api_base":"x.example""#,
             "`api_base`",
@@ -174,6 +181,31 @@ fn a_broken_preset_is_named_by_its_file_and_its_member() {
             r#""issuer":"https://a.invalid","api_headers":{"authorization":"x"}"#,
             "`api_headers`",
         ),
+        (
+            r#""issuer":"https://a.invalid","api_headers":{"Content-Length":"5"}"#,
+            "`api_headers`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","authorization_parameters":{"redirect_uri":"x"}"#,
+            "each sign-in has its own `redirect_uri`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","resource":"/api""#,
+            "`resource`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","resource":"""#,
+            "`resource`",
+        ),
+        (
+            r#""issuer":"https://a.invalid","audience":" ""#,
+            "`audience`",
+        ),
+        (r#""issuer":"https://a.invalid","scope":"a\nb""#, "`scope`"),
+        (
+            r#""endpoints":{"token":"https://a.invalid/token"}"#,
+            "add `authorization` or `device_authorization`",
+        ),
     ] {
         fs::write(
             &file,
@@ -183,6 +215,29 @@ fn a_broken_preset_is_named_by_its_file_and_its_member() {
         let done = user.run(&["login", "oidc", "--preset", place, "--client-id", "x"]);
         done.assert_failed(1, why);
         assert!(done.err.contains(place), "{members}: {done:?}");
+    }
+}
+
+#[test]
+fn a_preset_that_is_no_object_has_no_fit_name_or_can_be_changed_by_all_is_refused_by_its_file() {
+    let user = User::new();
+    let file = user.directory.path().join("acme.json");
+    let place = file.to_str().unwrap();
+    for (text, why) in [
+        ("[]", "it is no JSON object"),
+        (
+            r#"{"name":"a/b","title":"Acme","issuer":"https://a.invalid"}"#,
+            "its member `name`",
+        ),
+        (
+            r#"{"name":"qwen","title":"Acme","issuer":"https://a.invalid"}"#,
+            "taken by a provider",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let done = user.run(&["login", "oidc", "--preset", place, "--client-id", "x"]);
+        done.assert_failed(1, why);
+        assert!(done.err.contains(place), "{done:?}");
     }
 }
 
@@ -199,6 +254,12 @@ fn what_no_client_and_no_api_is_called_is_a_usage_error_before_anything_is_sent(
         ("--resource", "", "it is empty"),
         ("--audience", " ", "it is empty"),
         ("--redirect-path", "callback", "must begin with a slash"),
+        ("--redirect-port", "80", "browsers do not open port 80"),
+        ("--resource", "/api", "no absolute URI"),
+        ("--scope", "a \"b\"", "no scope has"),
+        ("--accept-issuer", "", "an endpoint is not a URL"),
+        ("--set", "host=a.example", "--set is for a --preset"),
+        ("--api-base", "x", "begin it with https://"),
     ] {
         let done = user.run(&["login", "oidc", "--issuer", &issuer, flag, value]);
         assert_eq!(done.code, Some(2), "{done:?}");
@@ -208,5 +269,19 @@ fn what_no_client_and_no_api_is_called_is_a_usage_error_before_anything_is_sent(
     let twice = ["--set", "host=a.example", "--set", "host=b.example"];
     let done = user.run(&[&["login", "oidc", "--preset", "gitlab"], &twice[..]].concat());
     done.assert_failed(2, "--set host= is given more than once");
+    let value = ["--set", "host="];
+    let done = user.run(&[&["login", "oidc", "--preset", "gitlab"], &value[..]].concat());
+    done.assert_failed(1, "the preset requires a value for `host`");
+    assert!(done.err.contains("--set host=..."), "{done:?}");
+    let token = format!("{issuer}/token");
+    let done = user.run(&[
+        "login",
+        "oidc",
+        "--token-endpoint",
+        &token,
+        "--client-id",
+        "x",
+    ]);
+    done.assert_failed(2, "--authorization-endpoint or --device-endpoint");
     assert_eq!(user.kit.standard().counters().device_requests, 0);
 }

@@ -43,3 +43,18 @@ fn a_secret_that_others_can_read_or_that_is_none_is_refused_and_not_shown() {
         assert!(!done.err.contains("made-up"), "{done:?}");
     }
 }
+
+#[test]
+fn a_preset_that_every_user_can_change_decides_nothing() {
+    let user = User::new();
+    let file = user.directory.path().join("acme.json");
+    fs::write(
+        &file,
+        r#"{"name":"acme","title":"Acme","issuer":"https://a.invalid"}"#,
+    )
+    .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let place = file.to_str().unwrap();
+    let done = user.run(&["login", "oidc", "--preset", place, "--client-id", "x"]);
+    done.assert_failed(1, "every user of this computer can change");
+}
