@@ -1,7 +1,7 @@
 //! The statements on the table of the sessions. Each is one transaction and one round trip, decides
 //! alone by the clock of the database, and may be executed again if its response was lost.
 //!
-//! See decision 0062, and 0068 for copies of what is damaged.
+//! See decision 0062, and decision 0068 for copies of what is damaged.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! A session is one hash, never deleted and without an expiry: a sign-out leaves a row without data, so
 //! that a holder that slept finds another revision. The clock is the server's. See decision 0063,
-//! and 0068 for copies of what is damaged.
+//! and decision 0068 for copies of what is damaged.
 
 use std::sync::LazyLock;
 use std::time::Duration;

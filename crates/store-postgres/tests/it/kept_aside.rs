@@ -162,7 +162,7 @@ async fn what_is_copied_is_what_is_replaced_and_no_session_of_another_holder() {
     };
     let store = place.store();
     let kind = |outcome: llm_auth_core::Result<()>| outcome.unwrap_err().kind();
-    // Taken over by a sign-in.
+    // A sign-in goes first.
     sign_in(&store, "a", 1).await;
     place.damage("a", DAMAGE);
     let mut slow = store.lock(&key("a")).await.unwrap();

@@ -156,7 +156,7 @@ async fn what_is_copied_is_what_is_replaced_and_no_session_of_another_holder() {
         return;
     };
     let kind = |outcome: llm_auth_core::Result<()>| outcome.unwrap_err().kind();
-    // Taken over by a sign-in.
+    // A sign-in goes first.
     let prefix = "kept-seized";
     let (place, store) = (Place { server, prefix }, Place { server, prefix }.store());
     save(&store, &session(1)).await;
