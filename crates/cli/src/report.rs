@@ -252,7 +252,10 @@ impl Reporter {
                 format!("run {login} again, and approve it in time{longer}{in_browser}")
             }
             ErrorKind::Corrupt if self.server().is_some() => {
-                format!("restore it from a backup, or run {login}, which replaces it without a copy")
+                format!(
+                    "restore it from a backup, or run {login}, which keeps a copy of it in the database \
+                     and signs in again"
+                )
             }
             ErrorKind::Corrupt => {
                 format!(

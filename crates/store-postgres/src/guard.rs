@@ -26,6 +26,8 @@ pub(crate) struct PostgresGuard {
     revision: i64,
     /// The session with that revision; `None` if there is none that can be read.
     before: Option<OAuthToken>,
+    /// What has that revision could not be read, and is copied when it is replaced or removed.
+    is_damaged: bool,
     /// What was read when the lease was taken, for the first `load`.
     taken: Option<Stored>,
     lease: Lease,
@@ -40,8 +42,10 @@ impl PostgresGuard {
         stored: Stored,
         lease: Lease,
     ) -> Self {
+        let session = shared.session(&key, &stored);
         Self {
-            before: shared.session(&key, &stored).ok().flatten(),
+            is_damaged: is_damaged(&session),
+            before: session.ok().flatten(),
             fence: stored.fence,
             revision: stored.revision,
             taken: Some(stored),
@@ -86,7 +90,11 @@ impl PostgresGuard {
     async fn store(&mut self, session: &OAuthToken, is_last: bool) -> Result<()> {
         let before = self.before.as_ref();
         let is_new = before.is_none_or(|before| !before.has_same_tokens(session));
-        let save = Save { is_new, is_last };
+        let save = Save {
+            is_new,
+            is_last,
+            is_over_damage: self.is_damaged,
+        };
         let (sealed, revision) = (self.seal(session)?, self.revision);
         let saved = self
             .run(move |shared, key, fence, holder| async move {
@@ -105,6 +113,7 @@ impl PostgresGuard {
         };
         self.taken = None;
         self.before = Some(session.clone());
+        self.is_damaged = false;
         if is_last {
             self.is_held = false;
             self.shared.released.notify_waiters();
@@ -164,6 +173,7 @@ impl StoreGuard for PostgresGuard {
         };
         self.revision = stored.revision;
         let session = self.shared.session(&self.key, &stored);
+        self.is_damaged = is_damaged(&session);
         self.before = session.as_ref().ok().cloned().flatten();
         session
     }
@@ -172,6 +182,11 @@ impl StoreGuard for PostgresGuard {
         let Some(session) = stored else {
             return self.extend().await;
         };
+        if self.is_damaged {
+            // There are no such tokens yet, so it replaces what is there.
+            self.extend().await?;
+            return self.store(session, false).await;
+        }
         let (request, length) = (LeaseRequest::now(), self.shared.lease);
         let (sealed, revision) = (self.seal(session)?, self.revision);
         let is_mine = self
@@ -218,15 +233,17 @@ impl StoreGuard for PostgresGuard {
     }
 
     async fn remove(&mut self) -> Result<()> {
+        let damaged = self.is_damaged.then_some(self.revision);
         let removed = self
-            .run(|shared, key, fence, holder| async move {
+            .run(move |shared, key, fence, holder| async move {
                 let target = shared.target(&key, (fence, &holder));
-                shared.statements.remove(target).await
+                shared.statements.remove(target, damaged).await
             })
             .await?;
         self.revision = removed.ok_or_else(|| self.lost())?;
         self.taken = None;
         self.before = None;
+        self.is_damaged = false;
         Ok(())
     }
 
@@ -247,6 +264,11 @@ impl Drop for PostgresGuard {
             drop(handle.spawn(self.let_go()));
         }
     }
+}
+
+/// A key that is wrong or missing is no damage.
+fn is_damaged(session: &Result<Option<OAuthToken>>) -> bool {
+    matches!(session, Err(error) if error.kind() == ErrorKind::Corrupt)
 }
 
 impl std::fmt::Debug for PostgresGuard {

@@ -14,7 +14,12 @@ use crate::pool::Database;
 /// `sealed` is the session with its records, encrypted if `key_id` names a key; null is a session that
 /// was signed out. A row is never removed: its fencing number would begin again, and a holder that
 /// slept would match. `revision` is another random number after each change of the tokens.
-const MIGRATIONS: [&str; 1] = ["CREATE TABLE {schema}.sessions (
+///
+/// `damaged` has copies of what could not be read when it was replaced or removed, as it was. An
+/// identity needs no permission on a sequence. It may be there already beside an older version, if a
+/// backup of the sessions was restored.
+const MIGRATIONS: [&str; 2] = [
+    "CREATE TABLE {schema}.sessions (
     tenant text NOT NULL,
     provider text NOT NULL,
     account text NOT NULL,
@@ -26,7 +31,30 @@ const MIGRATIONS: [&str; 1] = ["CREATE TABLE {schema}.sessions (
     lease_until timestamptz,
     changed_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant, provider, account)
-) WITH (fillfactor = 70)"];
+) WITH (fillfactor = 70)",
+    "CREATE TABLE IF NOT EXISTS {schema}.damaged (
+    tenant text NOT NULL,
+    provider text NOT NULL,
+    account text NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY,
+    sealed bytea NOT NULL,
+    key_id text,
+    kept_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant, provider, account, number)
+)",
+];
+
+/// The tables that are used, with all their columns.
+const TABLES: [(&str, &str); 2] = [
+    (
+        "sessions",
+        "tenant, provider, account, sealed, key_id, revision, fence, holder, lease_until, changed_at",
+    ),
+    (
+        "damaged",
+        "tenant, provider, account, number, sealed, key_id, kept_at",
+    ),
+];
 
 /// The version that this program makes and uses.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -102,25 +130,36 @@ pub(crate) fn check_version(database: &Database, found: i64) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a table that lacks a column, or that a crash of the server empties.
-pub(crate) async fn check_table(database: &Database, schema: &str) -> Result<()> {
-    let sql = format!(
-        "SELECT (SELECT relpersistence::text FROM pg_catalog.pg_class \
-         WHERE oid = '{schema}.sessions'::regclass) FROM (SELECT 1) AS one LEFT JOIN \
-         (SELECT tenant, provider, account, sealed, key_id, revision, fence, holder, lease_until, \
-         changed_at FROM {schema}.sessions LIMIT 0) AS columns ON true"
-    );
-    let rows = database.query(&sql, &[]).await?;
-    let persistence: Option<&str> = rows.first().and_then(|row| row.try_get(0).ok());
-    if persistence == Some("p") {
-        return Ok(());
+/// Refuses a table that lacks a column, or that a crash of the server empties, and a user who may not
+/// keep copies: without this, the end of a sign-in would be the first to notice.
+pub(crate) async fn check_tables(database: &Database, schema: &str) -> Result<()> {
+    for (table, columns) in TABLES {
+        let name = format!("{schema}.{table}");
+        let sql = format!(
+            "SELECT (SELECT relpersistence::text FROM pg_catalog.pg_class \
+             WHERE oid = '{name}'::regclass), \
+             '{table}' = 'sessions' OR (has_table_privilege('{name}', 'INSERT') \
+             AND has_table_privilege('{name}', 'DELETE')) FROM (SELECT 1) AS one LEFT JOIN \
+             (SELECT {columns} FROM {name} LIMIT 0) AS columns ON true"
+        );
+        let rows = database.query(&sql, &[]).await?;
+        let row = rows.first();
+        let persistence: Option<&str> = row.and_then(|row| row.try_get(0).ok());
+        let place = &database.place;
+        let message = match row.and_then(|row| row.try_get(1).ok()) {
+            _ if persistence != Some("p") => format!(
+                "{place}: the table {name} is unlogged, so that a crash of the server empties it: \
+                 `ALTER TABLE {name} SET LOGGED`"
+            ),
+            Some(true) => continue,
+            _ => format!(
+                "{place}: the user of the database lacks a permission on {name}, which keeps what is \
+                 damaged: grant SELECT, INSERT and DELETE"
+            ),
+        };
+        return Err(Error::new(ErrorKind::Store, message));
     }
-    let message = format!(
-        "{}: the table of the sessions is unlogged, so that a crash of the server empties it: \
-         `ALTER TABLE {schema}.sessions SET LOGGED`",
-        database.place
-    );
-    Err(Error::new(ErrorKind::Store, message))
+    Ok(())
 }
 
 /// Makes the tables, or brings them to the newest version, under a lock of the database.

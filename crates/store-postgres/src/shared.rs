@@ -101,7 +101,7 @@ impl Shared {
             version = schema::version(database, &self.schema).await?;
         }
         schema::check_version(database, version)?;
-        schema::check_table(database, &self.schema).await?;
+        schema::check_tables(database, &self.schema).await?;
         let has_standby = !server.standbys.trim().is_empty();
         self.survives_failover.store(has_standby, Ordering::Release);
         Ok(server)

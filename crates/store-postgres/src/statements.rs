@@ -1,7 +1,7 @@
 //! The statements on the table of the sessions. Each is one transaction and one round trip, decides
 //! alone by the clock of the database, and may be executed again if its response was lost.
 //!
-//! See decision 0062.
+//! See decision 0062, and decision 0068 for copies of what is damaged.
 
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const ANOTHER: &str = "('x' || md5(random()::text || clock_timestamp()::text))::
 const LEASE_LEFT: &str =
     "coalesce(greatest(extract(epoch FROM s.lease_until - now()), 0), 0)::float8";
 
+/// How many copies of damaged sessions are kept for each account; the oldest go.
+const COPIES: usize = 10;
+
 pub(crate) struct Statements {
     read: String,
     take: String,
@@ -41,7 +44,9 @@ pub(crate) struct Statements {
     extend: String,
     prepare: String,
     save: String,
+    save_over_damage: String,
     remove: String,
+    remove_damage: String,
     release: String,
 }
 
@@ -63,11 +68,13 @@ pub(crate) struct Save {
     pub(crate) is_new: bool,
     /// The lease is given back.
     pub(crate) is_last: bool,
+    /// What they replace could not be read, and is copied.
+    pub(crate) is_over_damage: bool,
 }
 
 impl Statements {
     pub(crate) fn new(schema: &str) -> Self {
-        let table = format!("{schema}.sessions");
+        let (table, copies) = (format!("{schema}.sessions"), format!("{schema}.damaged"));
         let columns = "s.sealed, s.key_id, s.revision, s.fence";
         let take = |revision: &str, condition: &str| {
             format!(
@@ -88,8 +95,35 @@ impl Statements {
                  WHERE durable.setting IS NOT NULL AND {THIS} AND {condition} RETURNING s.revision"
             )
         };
+        // What is replaced is read under the lock of the row, so that it is that which is copied, and only
+        // if it is what the holder has seen: a statement that is executed again copies nothing.
+        let over_damage = |set: &str, condition: &str, revision: &str| {
+            format!(
+                "{DURABLE}, before AS MATERIALIZED (SELECT s.sealed, s.key_id, s.revision \
+                 FROM {table} AS s WHERE {THIS} FOR UPDATE), \
+                 changed AS (UPDATE {table} AS s SET {set} FROM durable, before \
+                 WHERE durable.setting IS NOT NULL AND {THIS} AND {condition} RETURNING s.revision), \
+                 kept AS (INSERT INTO {copies} (tenant, provider, account, sealed, key_id) \
+                 SELECT $1, $2, $3, before.sealed, before.key_id FROM before, changed \
+                 WHERE before.revision = {revision} AND before.sealed IS NOT NULL RETURNING 1), \
+                 dropped AS (DELETE FROM {copies} WHERE EXISTS (SELECT FROM kept) AND tenant = $1 \
+                 AND provider = $2 AND account = $3 AND number IN (SELECT s.number \
+                 FROM {copies} AS s WHERE {THIS} ORDER BY s.number DESC OFFSET {COPIES} - 1)) \
+                 SELECT revision FROM changed"
+            )
+        };
         let lasts = "lease_until = now() + $6 * interval '1 second', changed_at = now()";
         let still_mine = format!("{MINE} AND s.lease_until > now() AND s.revision = $7");
+        let saves = format!(
+            "sealed = $8, key_id = $9, changed_at = now(), \
+             revision = CASE WHEN $6 THEN {ANOTHER} ELSE s.revision END, \
+             holder = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.holder END, \
+             lease_until = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.lease_until END"
+        );
+        // A successor whose lease is over is stored if no other one is; a record is not.
+        let may_save = format!("(({still_mine}) OR ($6 AND (({MINE}) OR s.revision = $7)))");
+        let removes =
+            format!("sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now()");
         Self {
             read: format!("SELECT {columns}, {LEASE_LEFT} FROM {table} AS s WHERE {THIS}"),
             take: take(
@@ -99,20 +133,10 @@ impl Statements {
             seize: take(&format!(", revision = {ANOTHER}"), ""),
             extend: update(lasts, &still_mine),
             prepare: update(&format!("{lasts}, sealed = $8, key_id = $9"), &still_mine),
-            // A successor whose lease is over is stored if no other one is; a record is not.
-            save: update(
-                &format!(
-                    "sealed = $8, key_id = $9, changed_at = now(), \
-                     revision = CASE WHEN $6 THEN {ANOTHER} ELSE s.revision END, \
-                     holder = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.holder END, \
-                     lease_until = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.lease_until END"
-                ),
-                &format!("(({still_mine}) OR ($6 AND (({MINE}) OR s.revision = $7)))"),
-            ),
-            remove: update(
-                &format!("sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now()"),
-                MINE,
-            ),
+            save: update(&saves, &may_save),
+            save_over_damage: over_damage(&saves, &may_save, "$7"),
+            remove: update(&removes, MINE),
+            remove_damage: over_damage(&removes, MINE, "$6"),
             release: format!(
                 "UPDATE {table} AS s SET holder = NULL, lease_until = NULL WHERE {THIS} AND {MINE}"
             ),
@@ -226,15 +250,31 @@ impl Statements {
             (&session.key, Type::TEXT),
             (&save.is_last, Type::BOOL),
         ];
-        revision_of(target.database.query(&self.save, &values).await)
+        let sql = match save.is_over_damage {
+            true => &self.save_over_damage,
+            false => &self.save,
+        };
+        revision_of(target.database.query(sql, &values).await)
     }
 
-    /// The revision that is stored now; `None` if the lease is another holder's.
-    pub(crate) async fn remove(&self, target: Target<'_>) -> Result<Option<i64>> {
+    /// The revision that is stored now; `None` if the lease is another holder's. What could not be read
+    /// at the revision `damaged` is copied.
+    pub(crate) async fn remove(
+        &self,
+        target: Target<'_>,
+        damaged: Option<i64>,
+    ) -> Result<Option<i64>> {
         let [tenant, provider, account] = target.name();
         let [fence, holder] = target.lease();
-        let values = [tenant, provider, account, fence, holder];
-        revision_of(target.database.query(&self.remove, &values).await)
+        let mut values = vec![tenant, provider, account, fence, holder];
+        let sql = match &damaged {
+            Some(revision) => {
+                values.push((revision, Type::INT8));
+                &self.remove_damage
+            }
+            None => &self.remove,
+        };
+        revision_of(target.database.query(sql, &values).await)
     }
 
     pub(crate) async fn release(&self, target: Target<'_>) -> Result<()> {

@@ -133,6 +133,26 @@ impl PostgresStore {
         runtime::run(async move { shared.migrate().await }).await
     }
 
+    /// Where copies of what was damaged are: [the crate](crate#what-is-damaged) describes them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_postgres::PostgresStore;
+    ///
+    /// # fn main() -> llm_auth_core::Result<()> {
+    /// let store = PostgresStore::builder("postgres://app:made-up@localhost/sessions").build()?;
+    /// let place = "postgres://localhost:5432/sessions (llm_auth.damaged)";
+    /// assert_eq!(store.location_of_copies(), place);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn location_of_copies(&self) -> String {
+        let shared = &self.shared;
+        format!("{} ({}.damaged)", shared.database.place, shared.schema_name)
+    }
+
     /// Waits for the lease, or for other tokens than `known`.
     async fn wait(
         &self,

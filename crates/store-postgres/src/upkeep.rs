@@ -45,6 +45,8 @@ pub struct Description {
     pub leases: u64,
     /// How many leases have ended because their holder did not release them.
     pub dead_leases: u64,
+    /// How many copies of damaged sessions of this tenant are kept.
+    pub damaged: u64,
 }
 
 impl PostgresStore {
@@ -108,9 +110,10 @@ impl PostgresStore {
                 "SELECT count(*) FILTER (WHERE sealed IS NOT NULL), \
                  count(*) FILTER (WHERE sealed IS NOT NULL AND key_id IS DISTINCT FROM $2), \
                  count(*) FILTER (WHERE lease_until > now()), \
-                 count(*) FILTER (WHERE lease_until <= now()) \
-                 FROM {}.sessions WHERE tenant = $1",
-                shared.schema
+                 count(*) FILTER (WHERE lease_until <= now()), \
+                 (SELECT count(*) FROM {schema}.damaged WHERE tenant = $1) \
+                 FROM {schema}.sessions WHERE tenant = $1",
+                schema = shared.schema
             );
             let current = current(&shared);
             let values: [crate::pool::Value<'_>; 2] =
@@ -137,6 +140,7 @@ impl PostgresStore {
                 to_reencrypt: if current.is_some() { count(1) } else { 0 },
                 leases: count(2),
                 dead_leases: count(3),
+                damaged: count(4),
             })
         })
         .await
@@ -144,7 +148,7 @@ impl PostgresStore {
 
     /// Encrypts the sessions of this tenant with the newest key, and returns how many are left that are
     /// not, because they are in use just now. A session that cannot be read is left as it is, and is the
-    /// error that is returned once all others are done.
+    /// error that is returned once all others are done. Copies of damaged sessions stay as they are.
     ///
     /// # Errors
     ///
@@ -335,6 +339,9 @@ impl fmt::Display for Description {
         }
         if self.to_reencrypt > 0 {
             write!(f, "; {} sessions have an older key", self.to_reencrypt)?;
+        }
+        if self.damaged > 0 {
+            write!(f, "; copies of damaged sessions: {}", self.damaged)?;
         }
         Ok(())
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use llm_auth_core::store::{Lease, LeaseRequest, StoreGuard};
-use llm_auth_core::{OAuthToken, Result, SessionKey};
+use llm_auth_core::{ErrorKind, OAuthToken, Result, SessionKey};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
+use crate::names;
 use crate::random;
 use crate::row;
 use crate::scripts::{self, Call, Claim, Next, Outcome, Reply};
@@ -36,6 +37,8 @@ pub(crate) struct RedisGuard {
     first: Option<Result<Option<OAuthToken>>>,
     /// The session of the claim's revision; `None` without a readable one.
     before: Option<OAuthToken>,
+    /// What has that revision could not be read, and is copied when it is replaced or removed.
+    is_damaged: bool,
     lease: Lease,
     /// A save whose reply did not come: it is tried again as the same revision.
     tried: Option<(String, OAuthToken)>,
@@ -116,6 +119,7 @@ impl RedisGuard {
                 revision: reply.row.revision,
             },
             before: first.as_ref().ok().cloned().flatten(),
+            is_damaged: is_damaged(&first),
             first: Some(first),
             lease,
             tried: None,
@@ -152,6 +156,11 @@ impl RedisGuard {
         Ok(())
     }
 
+    /// The key for a copy of what is replaced, if that could not be read.
+    fn copies(&self) -> Option<String> {
+        self.is_damaged.then(|| names::copies(&self.hold.name))
+    }
+
     async fn set(&mut self, token: &OAuthToken, is_last: bool) -> Result<()> {
         let before = self.before.as_ref();
         let is_new = before.is_none_or(|before| !before.has_same_tokens(token));
@@ -165,7 +174,7 @@ impl RedisGuard {
             true => Next::Revision(&next),
             false => Next::Same,
         };
-        let call = scripts::save(name, &self.claim, to, is_last, Some(data));
+        let call = scripts::save(name, &self.claim, to, is_last, Some(data), self.copies());
         if let Err(error) = self.call(&call).await {
             self.tried = is_new.then(|| (next, token.clone()));
             return Err(error);
@@ -174,12 +183,17 @@ impl RedisGuard {
             self.claim.revision = next;
         }
         self.before = Some(token.clone());
-        self.first = None;
+        (self.first, self.is_damaged) = (None, false);
         if is_last {
             self.hold.has_nothing();
         }
         Ok(())
     }
+}
+
+/// A key that is wrong or missing is no damage.
+fn is_damaged(session: &Result<Option<OAuthToken>>) -> bool {
+    matches!(session, Err(error) if error.kind() == ErrorKind::Corrupt)
 }
 
 #[async_trait]
@@ -192,13 +206,21 @@ impl StoreGuard for RedisGuard {
         let row = store.row(name).await?;
         let loaded = store.session(&row, &self.session, name);
         // What is written from now on follows what the caller sees now.
+        self.is_damaged = is_damaged(&loaded);
         self.before = loaded.as_ref().ok().cloned().flatten();
         self.claim.revision = row.revision;
         loaded
     }
 
     async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
-        self.note(stored).await
+        match stored {
+            // There are no such tokens yet, so it replaces what is there.
+            Some(stored) if self.is_damaged => {
+                self.note(None).await?;
+                self.set(stored, false).await
+            }
+            _ => self.note(stored).await,
+        }
     }
 
     async fn save(&mut self, token: &OAuthToken) -> Result<()> {
@@ -220,10 +242,11 @@ impl StoreGuard for RedisGuard {
     async fn remove(&mut self) -> Result<()> {
         let next = random::id()?;
         let name = &self.hold.name;
-        let call = scripts::save(name, &self.claim, Next::Revision(&next), false, None);
+        let next_one = Next::Revision(&next);
+        let call = scripts::save(name, &self.claim, next_one, false, None, self.copies());
         self.call(&call).await?;
         self.claim.revision = next;
-        (self.before, self.first) = (None, None);
+        (self.before, self.first, self.is_damaged) = (None, None, false);
         Ok(())
     }
 

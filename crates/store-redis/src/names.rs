@@ -16,6 +16,12 @@ pub(crate) fn key(prefix: &str, session: &SessionKey) -> String {
     format!("{prefix}:{{{provider}/{account}}}")
 }
 
+/// The key of the copies of what was damaged, in the slot of the session. It does not end as the key of
+/// a session does, so it is never taken for one.
+pub(crate) fn copies(key: &str) -> String {
+    format!("{key}:damaged")
+}
+
 /// The session that a key is of; `None` for a key that this crate does not make.
 pub(crate) fn session(prefix: &str, key: &str) -> Option<SessionKey> {
     let rest = key.strip_prefix(prefix)?.strip_prefix(":{")?;
@@ -104,6 +110,7 @@ mod tests {
             "p:{a/b/c}",
             "q:{a/b}",
             "p:{a/b}x",
+            "p:{a/b}:damaged",
             "p:{a/%zz}",
             "p:{a/%2f}",
         ] {

@@ -1,7 +1,8 @@
 //! What is done to a session, each in one script and one round trip.
 //!
 //! A session is one hash, never deleted and without an expiry: a sign-out leaves a row without data, so
-//! that a holder that slept finds another revision. The clock is the server's. See decision 0063.
+//! that a holder that slept finds another revision. The clock is the server's. See decision 0063,
+//! and decision 0068 for copies of what is damaged.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,15 +11,22 @@ use llm_auth_core::Result;
 use llm_auth_sealing::Sealed;
 use redis::{Cmd, FromRedisValue as _, Script, Value};
 
+use crate::names;
 use crate::row::{FORMAT, Row};
 use crate::site::Site;
+
+/// How many copies of damaged sessions are kept for each account; the oldest go.
+const COPIES: usize = 10;
 
 macro_rules! script {
     ($flags:literal, $file:literal) => {
         LazyLock::new(|| {
             let row = include_str!("scripts/row.lua");
             let body = include_str!(concat!("scripts/", $file));
-            let code = format!("#!lua {}\nlocal FORMAT = '{FORMAT}'\n{row}{body}", $flags);
+            let code = format!(
+                "#!lua {}\nlocal FORMAT, COPIES = '{FORMAT}', {COPIES}\n{row}{body}",
+                $flags
+            );
             Source {
                 hash: Script::new(&code).get_hash().to_owned(),
                 code,
@@ -44,6 +52,8 @@ pub(crate) struct Source {
 pub(crate) struct Call {
     source: &'static Source,
     key: String,
+    /// The key of the copies, if what is replaced could not be read.
+    copies: Option<String>,
     args: Vec<Vec<u8>>,
 }
 
@@ -106,13 +116,15 @@ pub(crate) fn note(key: &str, claim: &Claim, length: Duration, data: Option<Seal
     call
 }
 
-/// Stores data, or without them removes the session.
+/// Stores data, or without them removes the session. What could not be read at the revision of the
+/// claim is copied to the key `copies`.
 pub(crate) fn save(
     key: &str,
     claim: &Claim,
     next: Next<'_>,
     is_last: bool,
     data: Option<Sealed>,
+    copies: Option<String>,
 ) -> Call {
     let fence = claim.fence.to_string();
     let next = match next {
@@ -122,6 +134,7 @@ pub(crate) fn save(
     let is_last = if is_last { "1" } else { "0" };
     let args = [&*claim.holder, &*fence, &*claim.revision, next, is_last];
     let mut call = Call::new(&SAVE, key, args);
+    call.copies = copies;
     call.push(data);
     call
 }
@@ -139,6 +152,7 @@ impl Call {
         Self {
             source,
             key: key.to_owned(),
+            copies: None,
             args: args.map(|arg| arg.as_bytes().to_vec()).to_vec(),
         }
     }
@@ -162,7 +176,11 @@ impl Call {
 
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = Cmd::new();
-        command.arg(name).arg(script).arg(1).arg(&self.key);
+        let keys = 1 + usize::from(self.copies.is_some());
+        command.arg(name).arg(script).arg(keys).arg(&self.key);
+        if let Some(copies) = &self.copies {
+            command.arg(copies);
+        }
         for arg in &self.args {
             command.arg(arg);
         }
@@ -173,7 +191,7 @@ impl Call {
 impl Reply {
     /// # Errors
     ///
-    /// A row of a later version, or a reply that no script sends.
+    /// A row of a later version, a key of the copies that is none, or a reply that no script sends.
     pub(crate) fn read(value: Value, site: &Site, key: &str) -> Result<Self> {
         if let Ok((kind, format)) = <(String, String)>::from_redis_value_ref(&value)
             && kind == "format"
@@ -190,6 +208,7 @@ impl Reply {
             "changed" => Outcome::Changed,
             "done" => Outcome::Done,
             "lost" => Outcome::Lost,
+            "no copies" => return Err(site.odd_reply(&names::copies(key))),
             _ => return Err(site.odd_reply(key)),
         };
         Ok(Self {

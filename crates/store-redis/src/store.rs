@@ -112,6 +112,24 @@ impl RedisStore {
         self.inner.connections.is_private()
     }
 
+    /// Where copies of what was damaged are: [the crate](crate#what-is-damaged) describes them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_redis::{RedisStore, SessionKey};
+    ///
+    /// let store = RedisStore::builder("redis://:made-up@localhost:7000").build()?;
+    /// let place = "the Redis server localhost:7000 (llm-auth:{qwen/work}:damaged)";
+    /// assert_eq!(store.location_of_copies(&SessionKey::new("qwen", "work")), place);
+    /// # Ok::<(), llm_auth_store_redis::Error>(())
+    /// ```
+    #[must_use]
+    pub fn location_of_copies(&self, key: &SessionKey) -> String {
+        let copies = names::copies(&self.inner.name(key));
+        format!("{} ({copies})", self.inner.connections.site)
+    }
+
     /// What the server reports of itself now.
     ///
     /// # Errors

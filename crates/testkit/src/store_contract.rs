@@ -22,6 +22,7 @@ use crate::conformance::Failures;
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 type Corrupt = Box<dyn Fn(&SessionKey) + Send + Sync>;
+type Copies = Box<dyn Fn(&SessionKey) -> usize + Send + Sync>;
 type Check<'a> = Pin<Box<dyn Future<Output = std::result::Result<(), String>> + Send + 'a>>;
 
 /// What every [`TokenStore`] must do, checked in one call from the tests of its crate.
@@ -41,7 +42,8 @@ type Check<'a> = Pin<Box<dyn Future<Output = std::result::Result<(), String>> + 
 ///   and `extend`, ends with `finish`, and is lost when another caller seizes it: then nothing can be
 ///   stored with it, and a caller who waits learns of a session that has changed;
 /// - with [`corrupting`](Self::corrupting), an entry that is no session is an error of that session
-///   alone, and stays until another one is saved.
+///   alone, and stays until another one is saved; with [`copies`](Self::copies) too, it is then kept
+///   aside, as it is if it is removed.
 ///
 /// It leaves its own sessions in the store, under the provider `contract`.
 ///
@@ -68,6 +70,7 @@ pub struct StoreContract {
     sessions: usize,
     limit: Duration,
     corrupt: Option<Corrupt>,
+    copies: Option<Copies>,
 }
 
 impl StoreContract {
@@ -78,6 +81,7 @@ impl StoreContract {
             sessions: 300,
             limit: TIME_LIMIT,
             corrupt: None,
+            copies: None,
         }
     }
 
@@ -98,6 +102,14 @@ impl StoreContract {
     /// means than the store.
     pub fn corrupting(mut self, corrupt: impl Fn(&SessionKey) + Send + Sync + 'static) -> Self {
         self.corrupt = Some(Box::new(corrupt));
+        self
+    }
+
+    /// Checks too, with [`corrupting`](Self::corrupting), that an entry that is no session is kept aside,
+    /// once, when another session is saved in its place and when it is removed. The function returns how
+    /// many entries of that session are kept aside, by other means than the store.
+    pub fn copies(mut self, count: impl Fn(&SessionKey) -> usize + Send + Sync + 'static) -> Self {
+        self.copies = Some(Box::new(count));
         self
     }
 
@@ -134,6 +146,12 @@ impl StoreContract {
                 "corrupt entry",
                 Box::pin(sessions::corrupt(handles, corrupt)),
             ));
+            if let Some(copies) = &self.copies {
+                checks.push((
+                    "kept aside",
+                    Box::pin(sessions::kept_aside(handles, corrupt, copies)),
+                ));
+            }
         }
         for (name, check) in checks {
             let ended = timeout(self.limit, check).await;

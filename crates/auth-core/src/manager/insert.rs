@@ -74,7 +74,7 @@ pub struct StoredSession {
     /// The session that it replaced.
     pub replaced: Option<Arc<OAuthToken>>,
     /// Whether it replaced something that could not be read as a session. A file store moves that
-    /// aside.
+    /// aside; those of Postgres and Redis copy it beside the sessions.
     pub replaced_unreadable: bool,
 }
 

@@ -28,7 +28,6 @@ use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{FlowName, ProviderArgs, ProviderName, api_base, careful_client, trust};
 use crate::session::command_line::command_line;
-use crate::session::directories;
 use crate::session::resolve;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
@@ -348,13 +347,14 @@ fn conclude(
     });
     let kept_aside = stored
         .replaced_unreadable
-        .then(|| directories::kept_aside(&store.file(key)?))
+        .then(|| store.kept_aside(key))
         .flatten();
     if let Some(aside) = &kept_aside {
-        say(&format!(
-            "The previous content of the file is kept in {}.",
-            aside.display()
-        ));
+        let what = match store.is_on_server() {
+            true => "What was stored before could not be read and",
+            false => "The previous content of the file",
+        };
+        say(&format!("{what} is kept in {aside}."));
     }
     let notification = token.notification.as_deref().map(printable);
     if let Some(message) = &notification {
@@ -374,7 +374,7 @@ fn conclude(
         api_base: api_base(&login.configured, token),
         notification,
         replaced: stored.replaced.is_some(),
-        kept_aside: kept_aside.map(|path| path.display().to_string()),
+        kept_aside,
     }
     .print()
 }

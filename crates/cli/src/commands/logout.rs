@@ -12,7 +12,6 @@ use crate::args::SessionArgs;
 use crate::error::{Failure, chain};
 use crate::providers::{self, ProviderArgs, ProviderName, reader, servers, trust};
 use crate::session::command_line::{command_about, command_about_all};
-use crate::session::directories;
 use crate::session::runtime;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
@@ -104,22 +103,15 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
     };
     let work = async { Ok(forget(&manager, provider, args.local, sharer, &removed).await?) };
     let outcome = runtime::run(|| vec![manager.clone()], work, interrupted)?;
-    let kept_aside = was_corrupt
-        .then(|| directories::kept_aside(&store.file(&key)?))
-        .flatten();
+    let kept_aside = was_corrupt.then(|| store.kept_aside(&key)).flatten();
     say(&outcome.message);
-    if was_corrupt && store.is_on_server() {
-        say(&format!(
-            "What {} had could not be read: it is removed without a copy, and its tokens were not \
-             revoked.",
-            store.place(&key)
-        ));
-    }
     if let Some(aside) = &kept_aside {
+        let what = match store.is_on_server() {
+            true => "What was stored could not be read, so nothing was revoked. It",
+            false => "Its file could not be read and",
+        };
         say(&format!(
-            "Its file could not be read and is kept in {}; it may contain tokens, so delete it if \
-             you do not need it.",
-            aside.display()
+            "{what} is kept in {aside}; it may contain tokens, so delete it if you do not need it."
         ));
     }
     let current = match args.session.selector.store {
@@ -145,7 +137,7 @@ pub(crate) fn run(args: &LogoutArgs) -> Result<(), Failure> {
         was_signed_in: outcome.was_signed_in,
         revocation: outcome.revocation,
         message: &outcome.message,
-        kept_aside: kept_aside.map(|path| path.display().to_string()),
+        kept_aside,
         current: current.as_deref(),
     }
     .print()

@@ -17,7 +17,7 @@ use crate::system::env::Proxy;
 pub(crate) fn advice_for_unreadable(error: &Error, selector: &SessionSelector) -> &'static str {
     match error.kind() {
         ErrorKind::Corrupt if server_of(selector).is_some() => {
-            "restore it from a backup, or sign in again, which replaces it without a copy"
+            "restore it from a backup, or sign in again, which keeps a copy of it in the database"
         }
         ErrorKind::Corrupt => "inspect the file, or sign in again, which keeps a copy of it",
         _ => store_advice(error, selector.store.is_some()),

@@ -101,7 +101,8 @@ impl Place {
             .replace("redis://@", "redis://")
     }
 
-    fn psql(&self, database: &str, sql: &str) {
+    /// Executes SQL and returns the values of its rows, one row a line.
+    fn psql(&self, database: &str, sql: &str) -> String {
         let mut psql = Command::new(support::program("psql").unwrap());
         psql.args([
             "-h",
@@ -110,11 +111,12 @@ impl Place {
             "postgres",
             "-d",
             database,
-            "-qc",
+            "-Atqc",
             sql,
         ]);
         let done = Done::of(psql.arg("-p").arg(self.port.to_string()));
         assert_eq!(done.code, Some(0), "{done:?}");
+        done.out
     }
 
     /// A command for the database of this place in Redis.
@@ -137,18 +139,51 @@ impl Place {
     /// The session of this provider is damaged.
     fn damage(&self, provider: &str) {
         match self.engine {
-            "postgres" => self.psql(
+            "postgres" => drop(self.psql(
                 &format!("test_{}", self.database),
                 &format!(
                     "UPDATE llm_auth.sessions SET sealed = 'made-up' WHERE provider = '{provider}'"
                 ),
-            ),
+            )),
             _ => drop(self.redis(&[
                 "HSET",
                 &format!("llm-auth:{{{provider}/default}}"),
                 "data",
                 "made-up",
             ])),
+        }
+    }
+
+    /// How many copies of such a session there are.
+    fn copies(&self, provider: &str) -> usize {
+        let database = format!("test_{}", self.database);
+        match self.engine {
+            "postgres" => {
+                let sql = format!(
+                    "SELECT 1 FROM llm_auth.damaged WHERE sealed = 'made-up' \
+                     AND provider = '{provider}'"
+                );
+                self.psql(&database, &sql).lines().count()
+            }
+            _ => {
+                let key = format!("llm-auth:{{{provider}/default}}:damaged");
+                let copies = self.redis(&["HVALS", &key]);
+                copies.lines().filter(|value| *value == "made-up").count()
+            }
+        }
+    }
+
+    /// Where they are, as messages have it.
+    fn shown_copies(&self, provider: &str) -> String {
+        let Self { port, database, .. } = self;
+        match self.engine {
+            "postgres" => {
+                format!("postgres://127.0.0.1:{port}/test_{database} (llm_auth.damaged)")
+            }
+            _ => format!(
+                "the Redis server 127.0.0.1:{port} (database {database}) \
+                 (llm-auth:{{{provider}/default}}:damaged)"
+            ),
         }
     }
 

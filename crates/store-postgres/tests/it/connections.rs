@@ -112,7 +112,7 @@ async fn stores_that_open_at_once_make_the_tables_once() {
         one.await.unwrap().unwrap();
     }
     place.store().migrate().await.unwrap();
-    assert_eq!(place.sql("SELECT version FROM {}.version"), ["1"]);
+    assert_eq!(place.sql("SELECT version FROM {}.version"), ["2"]);
 }
 
 #[tokio::test]
@@ -134,8 +134,17 @@ async fn a_user_without_the_right_to_make_tables_uses_those_of_another_one() {
     place.store().migrate().await.unwrap();
     place.sql(
         "GRANT USAGE ON SCHEMA {} TO limited; GRANT SELECT ON {}.version TO limited; \
-         GRANT SELECT, INSERT, UPDATE ON {}.sessions TO limited",
+         GRANT SELECT, INSERT, UPDATE ON {}.sessions TO limited; \
+         GRANT SELECT, DELETE ON {}.damaged TO limited",
     );
+    // Without it, the end of a sign-in would be the first to notice.
+    let error = limited().connect().await.unwrap_err().to_string();
+    assert!(
+        error.contains("lacks a permission on")
+            && error.contains("grant SELECT, INSERT and DELETE"),
+        "{error}"
+    );
+    place.sql("GRANT INSERT ON {}.damaged TO limited");
     let store = limited().connect().await.unwrap();
     store
         .lock(&key("a"))
@@ -144,6 +153,10 @@ async fn a_user_without_the_right_to_make_tables_uses_those_of_another_one() {
         .finish(&session(1))
         .await
         .unwrap();
+    place.sql("UPDATE {}.sessions SET sealed = 'made-up'");
+    let mut guard = store.lock(&key("a")).await.unwrap();
+    guard.finish(&session(2)).await.unwrap();
+    assert_eq!(place.sql("SELECT count(*) FROM {}.damaged"), ["1"]);
     place.sql("REVOKE UPDATE ON {}.sessions FROM limited");
     // Known before anything is spent.
     let error = store.lock(&key("a")).await.unwrap_err();

@@ -10,6 +10,7 @@ use crate::cluster::{self, Place};
 use crate::pooler::Pooler;
 
 fn contract(by: Place, direct: Place, is_encrypted: bool) -> StoreContract {
+    let copies = direct.clone();
     StoreContract::of(move || {
         let mut builder = by.builder();
         if is_encrypted {
@@ -23,6 +24,13 @@ fn contract(by: Place, direct: Place, is_encrypted: bool) -> StoreContract {
             "UPDATE {{}}.sessions SET sealed = 'made up' WHERE account = '{}'",
             key.account()
         ));
+    })
+    .copies(move |key| {
+        let count = copies.sql(&format!(
+            "SELECT count(*) FROM {{}}.damaged WHERE sealed = 'made up' AND account = '{}'",
+            key.account()
+        ));
+        count[0].parse().unwrap()
     })
 }
 

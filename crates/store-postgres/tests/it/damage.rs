@@ -29,12 +29,12 @@ async fn tables_that_a_later_version_made_or_that_were_changed_by_hand_are_refus
     for (damage, repair, said) in [
         (
             "UPDATE {}.version SET version = 9",
-            "UPDATE {}.version SET version = 1",
-            "the tables have version 9, and this program knows version 1: update this program",
+            "UPDATE {}.version SET version = 2",
+            "the tables have version 9, and this program knows version 2: update this program",
         ),
         (
             "DELETE FROM {}.version",
-            "INSERT INTO {}.version (version) VALUES (1)",
+            "INSERT INTO {}.version (version) VALUES (2)",
             "the version of the tables cannot be read",
         ),
         (
@@ -51,6 +51,16 @@ async fn tables_that_a_later_version_made_or_that_were_changed_by_hand_are_refus
             "ALTER TABLE {}.sessions SET UNLOGGED",
             "ALTER TABLE {}.sessions SET LOGGED",
             "unlogged",
+        ),
+        (
+            "ALTER TABLE {}.damaged RENAME kept_at TO at",
+            "ALTER TABLE {}.damaged RENAME at TO kept_at",
+            "lacks a column (column \"kept_at\" does not exist)",
+        ),
+        (
+            "ALTER TABLE {}.damaged SET UNLOGGED",
+            "ALTER TABLE {}.damaged SET LOGGED",
+            "damaged is unlogged",
         ),
     ] {
         place.sql(damage);

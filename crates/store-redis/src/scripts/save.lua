@@ -1,5 +1,6 @@
 -- ARGV: holder, fence, revision, the next revision or '' for the same tokens, whether the lease ends
--- with it, and data, key; without these, the session is removed.
+-- with it, and data, key; without these, the session is removed. The second key, if there is one, is that
+-- of the copies: what the caller has seen could not be read.
 local next, data = ARGV[4], ARGV[6]
 -- The reply to an earlier call was lost.
 if next ~= '' and revision == next then return reply('done') end
@@ -11,6 +12,20 @@ local fits = data and next ~= '' and (revision == ARGV[3] or not row[1])
 -- A sign-out may take longer than the lease, and nothing is lost if no other holder came.
 local may = is_mine and is_known and (left > 0 or not data)
 if not may and not fits then return reply('lost') end
+-- A call that is made again finds another revision, and copies nothing.
+if KEYS[2] and row[2] and revision == ARGV[3] then
+  -- Before anything is changed: a script that fails takes nothing back. Only commands that others need too.
+  local found = redis.pcall('HMGET', KEYS[2], 'last')
+  if found.err then
+    if found.err:find('^WRONGTYPE') then return reply('no copies') end
+    return found
+  end
+  local last = number(found[1]) + 1
+  redis.call('HSET', KEYS[2], 'last', last, last .. ' data', row[2], last .. ' key', row[3] or '',
+    last .. ' kept_at', now)
+  local old = last - COPIES
+  redis.call('HDEL', KEYS[2], old .. ' data', old .. ' key', old .. ' kept_at')
+end
 if data then
   redis.call('HSET', KEYS[1], 'format', FORMAT, 'data', data, 'key', ARGV[7])
 else

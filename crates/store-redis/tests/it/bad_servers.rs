@@ -6,7 +6,7 @@ use llm_auth_core::{Error, ErrorKind, TokenStore as _};
 use llm_auth_store_redis::{Durability, RedisStore};
 
 use crate::support::server::{RedisServer, free_port};
-use crate::support::{hasty, key, noted, save, session, shared, stored};
+use crate::support::{hasty, key, noted, row, save, session, shared, stored};
 
 async fn refused(server: &RedisServer) -> Error {
     let error = RedisStore::builder(server.url())
@@ -110,6 +110,12 @@ async fn a_user_without_the_right_to_ask_for_settings_is_told_which_rights_are_m
         .unwrap();
     save(&store, &session(1)).await;
     assert_eq!(store.accounts().await.unwrap(), [key()]);
+    // A copy of what is damaged needs no other rights.
+    let row = row("llm-auth");
+    server.command(&["HSET", &row, "data", "made-up-damage"]);
+    save(&store, &session(2)).await;
+    let copies = server.command(&["HGETALL", &(row + ":damaged")]);
+    assert!(copies.contains("made-up-damage"), "{copies}");
     let guard = store.lock(&key()).await.unwrap();
     let shown = format!("{store:?} {guard:?}");
     assert!(!shown.contains("made-up"), "{shown}");

@@ -65,6 +65,15 @@ async fn all_that_belongs_to_a_session_is_in_one_slot_of_a_cluster() {
         assert_eq!(store.load(&key).await.unwrap(), Some(session(2)));
         sessions.insert(key);
     }
+    for key in &sessions {
+        let row = format!("llm-auth:{{standard/{}}}", key.account());
+        let damage = ["-c", "HSET", &row, "data", "made-up-damage"];
+        assert_eq!(nodes[0].command(&damage), "0");
+        let mut guard = store.lock(key).await.unwrap();
+        guard.finish(&session(3)).await.unwrap();
+        let copy = ["-c", "HGET", &format!("{row}:damaged"), "1 data"];
+        assert_eq!(nodes[0].command(&copy), "made-up-damage");
+    }
     let mut leaving = store.seize(&key()).await.unwrap();
     leaving.remove().await.unwrap();
     leaving.release().await;

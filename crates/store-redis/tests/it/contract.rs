@@ -2,11 +2,22 @@
 
 use std::sync::Arc;
 
-use llm_auth_core::TokenStore;
+use llm_auth_core::{SessionKey, TokenStore};
 use llm_auth_store_redis::{RedisStore, SealingKeys};
 use llm_auth_testkit::{Failures, StoreContract};
 
+use crate::support::server::RedisServer;
 use crate::support::{row, shared};
+
+/// How many copies of damaged entries there are.
+fn copies(prefix: &str, server: &RedisServer, key: &SessionKey) -> usize {
+    let row = row(prefix).replace("standard/work", &format!("contract/{}", key.account()));
+    let fields = server.command(&["HKEYS", &(row + ":damaged")]);
+    fields
+        .lines()
+        .filter(|field| field.ends_with(" data"))
+        .count()
+}
 
 #[tokio::test]
 async fn the_store_keeps_the_contract() -> Result<(), Failures> {
@@ -25,6 +36,7 @@ async fn the_store_keeps_the_contract() -> Result<(), Failures> {
                 row("contract").replace("standard/work", &format!("contract/{}", key.account()));
             assert_eq!(server.command(&["HSET", &row, "data", "{\"access\":"]), "0");
         })
+        .copies(|key| copies("contract", server, key))
         .check()
         .await
 }
@@ -46,6 +58,7 @@ async fn a_store_that_seals_keeps_the_contract() -> Result<(), Failures> {
                 .replace("standard/work", &format!("contract/{}", key.account()));
             assert_eq!(server.command(&["HSET", &row, "data", "made-up"]), "0");
         })
+        .copies(|key| copies("sealed-contract", server, key))
         .check()
         .await;
     let dump = server.command(&["--scan", "--pattern", "sealed-contract:*"]);

@@ -15,6 +15,7 @@ mod contract;
 mod crashes;
 mod failover;
 mod fencing;
+mod kept_aside;
 mod processes;
 mod rows;
 mod sealing;

@@ -263,3 +263,40 @@ pub(super) async fn corrupt(
         "no session can be saved in place of an entry that is none".into()
     })
 }
+
+pub(super) async fn kept_aside(
+    handles: &Handles,
+    corrupt: &(dyn Fn(&SessionKey) + Send + Sync),
+    copies: &(dyn Fn(&SessionKey) -> usize + Send + Sync),
+) -> Outcome {
+    let store = handles.open()?;
+    let are = |key: &SessionKey, expected: usize, when: &str| {
+        let found = copies(key);
+        ensure(found == expected, || {
+            format!("{found} entries are kept aside {when}; expected: {expected}")
+        })
+    };
+    for is_removed in [false, true] {
+        let key = key("kept-aside");
+        save(&store, &key, &session(1)).await?;
+        save(&store, &key, &session(2)).await?;
+        are(&key, 0, "although no entry was corrupt")?;
+        corrupt(&key);
+        if !is_removed {
+            save(&store, &key, &session(3)).await?;
+            are(&key, 1, "after a save in place of a corrupt one")?;
+            save(&store, &key, &session(4)).await?;
+        } else {
+            let mut guard = lock(&store, &key).await?;
+            let removed = guard.remove().await;
+            guard.release().await;
+            expect("the removal of a corrupt entry", removed)?;
+        }
+        are(&key, 1, "after a corrupt one was replaced or removed")?;
+        let found = load(&store, &key).await?;
+        ensure(found.is_none() == is_removed, || {
+            "an entry that was kept aside is still the session".into()
+        })?;
+    }
+    Ok(())
+}

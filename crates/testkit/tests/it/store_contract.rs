@@ -21,10 +21,19 @@ async fn sessions_in_memory_keep_the_contract() -> std::result::Result<(), Failu
 async fn sessions_in_a_directory_keep_the_contract() -> std::result::Result<(), Failures> {
     let directory = tempfile::tempdir().unwrap();
     let (path, other) = (directory.path().to_owned(), directory.path().to_owned());
+    let beside = other.clone();
     StoreContract::of(move || Ok(Arc::new(FileTokenStore::directory(&path))))
         .corrupting(move |key| {
             let file = FileTokenStore::directory(&other).path(key);
             std::fs::write(file, "{\"access\": 1").unwrap();
+        })
+        .copies(move |key| {
+            let file = FileTokenStore::directory(&beside).path(key);
+            let prefix = format!("{}.corrupt-", file.file_name().unwrap().to_str().unwrap());
+            let names = std::fs::read_dir(file.parent().unwrap()).unwrap();
+            let names = names.map(|entry| entry.unwrap().file_name());
+            let is_copy = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(&prefix);
+            names.filter(is_copy).count()
         })
         .check()
         .await
@@ -133,4 +142,22 @@ async fn a_store_that_breaks_the_contract_is_found_out() {
         let found = failures.lines().iter().any(|line| line.starts_with(check));
         assert!(found, "{fault:?}: {failures}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_keeps_nothing_aside_is_found_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, other) = (directory.path().to_owned(), directory.path().to_owned());
+    let failures = StoreContract::of(move || Ok(Arc::new(FileTokenStore::directory(&path))))
+        .sessions(1)
+        .corrupting(move |key| {
+            let store = FileTokenStore::directory(&other);
+            std::fs::write(store.path(key), "no session").unwrap();
+        })
+        .copies(|_key| 0)
+        .check()
+        .await
+        .unwrap_err();
+    assert_eq!(failures.lines().len(), 1, "{failures}");
+    assert!(failures.lines()[0].starts_with("kept aside"), "{failures}");
 }

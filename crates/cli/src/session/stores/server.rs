@@ -59,6 +59,11 @@ impl Server {
         self.connection.place()
     }
 
+    /// Where copies are of what was damaged when it was replaced or removed.
+    pub(super) fn location_of_copies(&self, key: &SessionKey) -> String {
+        self.connection.location_of_copies(key)
+    }
+
     pub(super) fn store(&self) -> Arc<dyn TokenStore> {
         self.connection.store()
     }

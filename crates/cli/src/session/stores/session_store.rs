@@ -1,6 +1,5 @@
 //! What commands ask of a store, wherever it is.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use llm_auth_core::{Error, ErrorKind, FileTokenStore, OAuthToken, Result, Sessio
 
 use super::blocking;
 use super::server::Server;
+use crate::session::directories;
 
 /// A store, and what this command does with it besides refreshes.
 #[derive(Clone, Debug)]
@@ -69,11 +69,14 @@ impl SessionStore {
         }
     }
 
-    /// The file of a session, if it has one.
-    pub(crate) fn file(&self, key: &SessionKey) -> Option<PathBuf> {
+    /// Where the latest copy is of what could not be read, once it was replaced or removed.
+    pub(crate) fn kept_aside(&self, key: &SessionKey) -> Option<String> {
         match self {
-            Self::Files(store) => Some(store.path(key)),
-            Self::Server(_) => None,
+            Self::Files(store) => {
+                let aside = directories::kept_aside(&store.path(key))?;
+                Some(aside.display().to_string())
+            }
+            Self::Server(server) => Some(server.location_of_copies(key)),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::support::user::User;
 
 /// What is true of files alone.
 const OF_FILES: [&str; 4] = [
-    "keeps a copy",
+    "Its file",
     "the file",
     "this computer",
     "which process holds",
@@ -28,7 +28,7 @@ fn says(done: &Done, words: &str) {
 }
 
 #[test]
-fn a_damaged_session_on_a_server_is_replaced_by_a_sign_in_without_a_promise_of_a_copy() {
+fn a_damaged_session_on_a_server_is_kept_where_the_messages_say() {
     for place in places() {
         let user = User::new();
         let store = ["--store", &place.url()];
@@ -41,14 +41,29 @@ fn a_damaged_session_on_a_server_is_replaced_by_a_sign_in_without_a_promise_of_a
         ] {
             let done = with(&user, verb, &store);
             assert!(!done.err.contains("panicked"), "{done:?}");
-            says(&done, "without a copy");
+            says(&done, "keeps a copy of it in the database");
         }
-        good(&user, &["login", "qwen"], &store);
+        assert_eq!(place.copies("qwen"), 0);
+        let done = good(&user, &["login", "qwen", "--json"], &store);
+        says(
+            &done,
+            &format!("is kept in {}.", place.shown_copies("qwen")),
+        );
+        let kept = done.events().last().unwrap()["kept_aside"].clone();
+        assert_eq!(kept, place.shown_copies("qwen"));
+        assert_eq!(place.copies("qwen"), 1);
         good(&user, &["token", "qwen"], &store);
-        for local in [&["--local"][..], &[]] {
+        let again = good(&user, &["login", "qwen"], &store);
+        assert!(!again.err.contains("is kept in"), "{again:?}");
+        for (number, local) in [&["--local"][..], &[]].into_iter().enumerate() {
             place.damage("qwen");
             let done = good(&user, &[&["logout", "qwen"], local].concat(), &store);
             says(&done, "could not be read");
+            says(
+                &done,
+                &format!("is kept in {};", place.shown_copies("qwen")),
+            );
+            assert_eq!(place.copies("qwen"), number + 2);
             with(&user, &["token", "qwen"], &store).assert_failed(3, "not signed in");
             good(&user, &["login", "qwen"], &store);
         }

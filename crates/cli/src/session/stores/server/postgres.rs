@@ -38,6 +38,10 @@ impl Connection for PostgresStore {
         Self::place(self)
     }
 
+    fn location_of_copies(&self, _key: &SessionKey) -> String {
+        Self::location_of_copies(self)
+    }
+
     fn is_private(&self) -> bool {
         Self::is_private(self)
     }

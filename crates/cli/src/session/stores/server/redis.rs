@@ -74,6 +74,10 @@ impl Connection for RedisStore {
         self.describe()
     }
 
+    fn location_of_copies(&self, key: &SessionKey) -> String {
+        Self::location_of_copies(self, key)
+    }
+
     fn is_private(&self) -> bool {
         Self::is_private(self)
     }

@@ -24,6 +24,8 @@ pub(super) trait Connection: Debug + Send + Sync {
     fn description(&self) -> Work<String>;
     /// The server and the database, without the user and the password.
     fn place(&self) -> String;
+    /// Where copies are of what was damaged when it was replaced or removed.
+    fn location_of_copies(&self, key: &SessionKey) -> String;
     /// Whether no other computer can read on the way.
     fn is_private(&self) -> bool;
 }
