@@ -76,8 +76,7 @@ fn not_stored(count: usize) -> Error {
         1 => "1 session could not be stored, and is".to_owned(),
         count => format!("{count} sessions could not be stored, and are"),
     };
-    let message =
-        format!("{which} only in memory: call `shutdown` again once the store is back");
+    let message = format!("{which} only in memory: call `shutdown` again once the store is back");
     Error::new(ErrorKind::Store, message)
 }
 

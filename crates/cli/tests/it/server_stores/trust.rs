@@ -169,7 +169,8 @@ fn a_file_with_a_url_that_others_can_read_is_refused() {
     write_secret(&file, "redis://:made-up-password@127.0.0.1:1");
     let store = format!("@{}", file.display());
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    run(&user, &["status", "--store", &store]).assert_failed(1, "other users can read the URL of the store");
+    run(&user, &["status", "--store", &store])
+        .assert_failed(1, "other users can read the URL of the store");
     write_secret(&file, "made-up-password");
     run(&user, &["status", "--store", &store]).assert_failed(1, "names no store on a server");
 }
