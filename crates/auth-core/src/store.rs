@@ -24,4 +24,4 @@ pub use self::contract::StoreGuard;
 pub use self::file::LockHolder;
 pub use self::lease::{Lease, LeaseRequest};
 pub use self::seal::Seal;
-pub use crate::token::{RefreshRecord, UnknownMembers};
+pub use crate::token::{ProviderData, RefreshRecord, UnknownMembers};

@@ -2,10 +2,12 @@
 
 mod lenient;
 mod metadata;
+mod provider_data;
 mod records;
 mod validity;
 
 pub use self::metadata::{RefreshRecord, SessionMetadata, UnknownMembers};
+pub use self::provider_data::ProviderData;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
@@ -259,12 +261,7 @@ impl OAuthToken {
         keep(&mut metadata.client_secret, &old.client_secret);
         keep(&mut metadata.signed_in_at, &old.signed_in_at);
         keep(&mut metadata.refreshed_at, &old.refreshed_at);
-        for (name, value) in &old.provider_data {
-            metadata
-                .provider_data
-                .entry(name.clone())
-                .or_insert_with(|| value.clone());
-        }
+        metadata.provider_data.add(old.provider_data.iter());
         for (ours, theirs) in [
             (&mut metadata.extra, &old.extra),
             (&mut self.extra, &previous.extra),
@@ -434,9 +431,7 @@ mod tests {
         let mut old = read(FULL);
         old.scope = Some("openid".into());
         old.extra.0.insert("newer".into(), Value::Bool(true));
-        old.metadata
-            .provider_data
-            .insert("region".into(), "cn".into());
+        old.metadata.provider_data.insert("region", "cn");
         old.metadata.in_progress = old.record(Timestamp::default(), None);
         let new = OAuthToken::new("b".into(), Timestamp::from_unix_millis(7)).inheriting(&old);
         assert_eq!(new.access.expose(), "b");
@@ -444,7 +439,7 @@ mod tests {
         assert_eq!(new.expires_at, Some(Timestamp::from_unix_millis(7)));
         assert_eq!(new.resource_url.as_deref(), Some("portal.qwen.ai"));
         assert_eq!(new.scope.as_deref(), Some("openid"));
-        assert_eq!(new.metadata.provider_data["region"], "cn");
+        assert_eq!(&new.metadata.provider_data["region"], "cn");
         assert_eq!(new.extra.0["newer"], Value::Bool(true));
         assert!(
             new.metadata.in_progress.is_none(),

@@ -54,7 +54,13 @@ pub fn our_file(family: u64, expiry: Expiry) -> Value {
         "access": access("first"),
         "refresh": refresh(family, 0),
         "expires": expiry.unix_millis(),
-        "llm_auth": { "provider": "qwen" },
+        // What a sign-in records; account and server differ from measurement to measurement.
+        "llm_auth": {
+            "provider": "qwen",
+            "identity": format!("person{family}@mail.example"),
+            "context": { "client_id": "f0304373b74a44d2b584a3fb70ca9e56" },
+            "signed_in_at": 1_795_772_037_775_i64,
+        },
     })
 }
 

@@ -139,11 +139,11 @@ impl ProviderSpec for Gemini {
         _config: &OAuthConfig,
     ) -> Result<Vec<(String, String)>> {
         let recorded = session.metadata.provider_data.get(QUOTA_PROJECT);
-        let project = self.quota_project.as_ref().or(recorded);
+        let project = self.quota_project.as_deref().or(recorded);
         match project.filter(|project| !project.is_empty()) {
             None => Ok(Vec::new()),
             Some(project) if is_plain(project) => {
-                Ok(vec![("x-goog-user-project".into(), project.clone())])
+                Ok(vec![("x-goog-user-project".into(), project.to_owned())])
             }
             Some(_) => Err(Error::new(
                 ErrorKind::Config,

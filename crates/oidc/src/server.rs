@@ -452,9 +452,9 @@ impl ProviderSpec for Server {
     fn config_for(&self, session: &OAuthToken) -> Result<Option<OAuthConfig>> {
         self.check_recorded_hosts(session)?;
         let data = &session.metadata.provider_data;
-        let auth = match data.get(CLIENT_AUTH).map(String::as_str) {
+        let auth = match data.get(CLIENT_AUTH) {
             Some(BASIC) => ClientAuth::Basic,
-            _ if data.contains_key("client_id") => ClientAuth::Post,
+            _ if data.contains("client_id") => ClientAuth::Post,
             _ => return Ok(None),
         };
         let mut config = self.config();

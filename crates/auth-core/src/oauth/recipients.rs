@@ -83,7 +83,7 @@ impl InUse<'_> {
     pub(super) fn imported(&self, session: OAuthToken) -> Result<OAuthToken> {
         let recipients = self.of_tokens();
         let session = recipients.bind(session, &self.config.endpoints.token);
-        let records_client = session.metadata.provider_data.contains_key(CLIENT_ID);
+        let records_client = session.metadata.provider_data.contains(CLIENT_ID);
         match &self.config.client {
             _ if records_client => {}
             Client::None => {}
@@ -114,12 +114,12 @@ impl InUse<'_> {
         let mut session = self.recorded(session, client);
         let data = &mut session.metadata.provider_data;
         let configured = self.config.client.credentials();
-        if data.get(CLIENT_ID) == configured.map(|client| &client.id) {
-            record(&self.config.client_data, data);
+        if data.get(CLIENT_ID) == configured.map(|client| client.id.as_str()) {
+            data.add(entries(&self.config.client_data));
         }
         if let Some(api) = self.moved_api(&session) {
-            let api = BTreeMap::from([(API.to_owned(), api.as_str().to_owned())]);
-            record(&api, &mut session.metadata.provider_data);
+            let api = [(API, api.as_str())];
+            session.metadata.provider_data.add(api);
         }
         session
     }
@@ -141,7 +141,7 @@ impl InUse<'_> {
         before: &OAuthToken,
     ) -> OAuthToken {
         let mut session = self.recorded(session, client);
-        let before = before.metadata.provider_data.clone();
+        let before = before.metadata.provider_data.iter();
         session.metadata.provider_data.extend(before);
         session
     }
@@ -150,21 +150,19 @@ impl InUse<'_> {
     fn recorded(&self, mut session: OAuthToken, client: Option<&ClientCredentials>) -> OAuthToken {
         let metadata = &mut session.metadata;
         if let Some(client) = client
-            && !metadata.provider_data.contains_key(CLIENT_ID)
+            && !metadata.provider_data.contains(CLIENT_ID)
         {
-            let id = client.id.clone();
-            metadata.provider_data.insert(CLIENT_ID.into(), id);
+            metadata.provider_data.insert(CLIENT_ID, client.id.as_str());
             metadata.client_secret.clone_from(&client.secret);
         }
-        record(&self.config.session_data, &mut metadata.provider_data);
+        metadata
+            .provider_data
+            .add(entries(&self.config.session_data));
         session
     }
 }
 
-/// Adds what is not recorded yet.
-fn record(data: &BTreeMap<String, String>, recorded: &mut BTreeMap<String, String>) {
-    for (name, value) in data {
-        let entry = recorded.entry(name.clone());
-        entry.or_insert_with(|| value.clone());
-    }
+fn entries(data: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    data.iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }

@@ -2,12 +2,12 @@
 //!
 //! See decision 0002.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ProviderData;
 use crate::clock::Timestamp;
 use crate::json;
 use crate::secret::Secret;
@@ -42,8 +42,8 @@ pub struct SessionMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// What the provider needs to refresh this session: its region, its client id.
-    #[serde(rename = "context", skip_serializing_if = "BTreeMap::is_empty")]
-    pub provider_data: BTreeMap<String, String>,
+    #[serde(rename = "context", skip_serializing_if = "ProviderData::is_empty")]
+    pub provider_data: ProviderData,
     /// The secret of the OAuth client that the refresh token is bound to, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,

@@ -39,14 +39,14 @@ async fn a_refresh_is_sent_as_the_client_that_the_session_records() {
     let provider = config.builder().base_url(&script.base).unwrap().build();
     let mut session = session().issued_by(&provider.config().endpoints.token);
     let data = &mut session.metadata.provider_data;
-    data.insert("client_id".into(), "recorded".into());
+    data.insert("client_id", "recorded");
     session.metadata.client_secret = Some("made-up-secret".into());
     let refreshed = provider.refresh(&session).await.unwrap();
     let sent = script.sent();
     assert_eq!(sent[0].target, "/oauth/token");
     assert_eq!(sent[0].parameter("client_id"), Some("recorded"));
     assert_eq!(sent[0].parameter("client_secret"), Some("made-up-secret"));
-    assert_eq!(refreshed.metadata.provider_data["client_id"], "recorded");
+    assert_eq!(&refreshed.metadata.provider_data["client_id"], "recorded");
     assert_eq!(
         refreshed.metadata.client_secret,
         session.metadata.client_secret
@@ -69,7 +69,7 @@ async fn a_client_authenticates_in_the_header_if_the_server_wants_that() {
     let provider = config.builder().base_url(&script.base).unwrap().build();
     let mut stored = session().issued_by(&provider.config().endpoints.token);
     let data = &mut stored.metadata.provider_data;
-    data.insert("client_id".into(), "my:app".into());
+    data.insert("client_id", "my:app");
     stored.metadata.client_secret = Some("made up:secret%".into());
     provider.refresh(&stored).await.unwrap();
     let error = provider.refresh(&stored).await.unwrap_err();

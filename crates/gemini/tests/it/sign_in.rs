@@ -68,9 +68,9 @@ fn a_quota_project_that_is_set_goes_before_those_of_the_session_and_of_the_clien
     let mut session = OAuthToken::new("made-up".into(), None);
     let imported = provider.import_session(session.clone()).unwrap();
     let data = &imported.metadata.provider_data;
-    assert_eq!(data["quota_project"], "project-b");
+    assert_eq!(&data["quota_project"], "project-b");
     let data = &mut session.metadata.provider_data;
-    data.insert("quota_project".into(), "project-a".into());
+    data.insert("quota_project", "project-a");
     let headers = provider.api(&session).unwrap().headers;
     let expected = ("x-goog-user-project".to_owned(), "project-b".to_owned());
     assert_eq!(headers, [expected]);
@@ -91,7 +91,7 @@ fn only_a_session_of_the_client_records_its_quota_project() {
         data.extend(recorded.map(|id| ("client_id".to_owned(), id.to_owned())));
         let session = provider.import_session(session).unwrap();
         let data = &session.metadata.provider_data;
-        assert_eq!(data.get("quota_project").map(String::as_str), project);
+        assert_eq!(data.get("quota_project"), project);
     }
 }
 
@@ -117,7 +117,7 @@ async fn the_quota_project_comes_from_the_client_file_and_stays_with_the_session
     ] {
         let mut session = session.clone();
         let data = &mut session.metadata.provider_data;
-        data.insert("quota_project".into(), odd.into());
+        data.insert("quota_project", odd);
         let error = later.api(&session).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(

@@ -49,10 +49,7 @@ async fn the_first_refresh_of_a_plain_session_records_where_and_as_what_it_was()
     let plain = session("made-up");
     let renewed = at(&server, Dialect::OpenClaw)?.refresh(&plain).await?;
     let data = &renewed.metadata.provider_data;
-    assert_eq!(
-        (&*data["region"], &*data["dialect"]),
-        ("global", "openclaw")
-    );
+    assert_eq!((&data["region"], &data["dialect"]), ("global", "openclaw"));
     let renewed = renewed.inheriting(&plain);
     let again = at(&server, Dialect::MiniMaxCode)?.refresh(&renewed).await?;
     assert_eq!(again.metadata.provider_data, renewed.metadata.provider_data);

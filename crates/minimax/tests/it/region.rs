@@ -68,8 +68,8 @@ async fn a_trusted_endpoint_outweighs_the_server_and_never_the_client_of_a_sessi
     let sent = server.requests()[0].parameter("client_id");
     // A refresh token is bound to the client that it was issued to (RFC 6749 section 6).
     assert_eq!(sent.as_deref(), Some("other"));
-    assert_eq!(refreshed.metadata.provider_data["region"], "cn");
-    assert_eq!(refreshed.metadata.provider_data["client_id"], "other");
+    assert_eq!(&refreshed.metadata.provider_data["region"], "cn");
+    assert_eq!(&refreshed.metadata.provider_data["client_id"], "other");
     Ok(())
 }
 
@@ -109,7 +109,7 @@ fn a_session_that_is_taken_over_stays_where_it_was_made() -> TestResult {
     let provider = MiniMaxProvider::new();
     let cn = Some("https://api.minimaxi.com/anthropic");
     let plain = provider.import_session(session(NOTHING, cn))?;
-    assert_eq!(plain.metadata.provider_data["region"], "cn");
+    assert_eq!(&plain.metadata.provider_data["region"], "cn");
     assert_eq!(
         plain.metadata.server.as_deref(),
         Some("https://account.minimaxi.com")
@@ -255,10 +255,7 @@ fn session(context: &[(&str, &str)], resource_url: Option<&str>) -> OAuthToken {
     token.refresh = Some("made-up-refresh".into());
     token.resource_url = resource_url.map(Into::into);
     for (name, value) in context {
-        token
-            .metadata
-            .provider_data
-            .insert((*name).into(), (*value).into());
+        token.metadata.provider_data.insert(name, *value);
     }
     token
 }

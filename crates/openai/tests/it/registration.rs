@@ -50,7 +50,7 @@ async fn a_first_sign_in_is_registered_by_name_and_the_next_one_by_its_client() 
     assert_eq!(first.redirect_path(), "/auth/callback");
     let _page = first.callback("/auth/callback?code=c&state={STATE}&client_id=oaiapp_one");
     let session = first.session().await?;
-    assert_eq!(session.metadata.provider_data["client_id"], "oaiapp_one");
+    assert_eq!(&session.metadata.provider_data["client_id"], "oaiapp_one");
     let sent = &server.requests()[0];
     for (name, value) in [
         ("client_id", "oaiapp_one"),
@@ -66,7 +66,7 @@ async fn a_first_sign_in_is_registered_by_name_and_the_next_one_by_its_client() 
     // The server need not name the client again.
     let _page = next.callback("/auth/callback?code=c&state={STATE}");
     let session = next.session().await?;
-    assert_eq!(session.metadata.provider_data["client_id"], "oaiapp_one");
+    assert_eq!(&session.metadata.provider_data["client_id"], "oaiapp_one");
     Ok(())
 }
 

@@ -56,7 +56,7 @@ async fn refreshed<S: ProviderSpec + ?Sized>(subject: &Subject<S>) -> Result<(),
         && let Some(id) = session.metadata.provider_data.get("client_id")
     {
         let data = &mut bare.metadata.provider_data;
-        data.insert("client_id".into(), id.clone());
+        data.insert("client_id", id);
     }
     bare.refresh = session.refresh;
     bare.resource_url = session.resource_url;

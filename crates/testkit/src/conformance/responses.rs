@@ -18,7 +18,7 @@ pub(super) async fn recorded_client<S: ProviderSpec + ?Sized>(
     }
     let mut session = subject.made_up();
     let data = &mut session.metadata.provider_data;
-    data.insert("client_id".into(), "another-client".into());
+    data.insert("client_id", "another-client");
     let response = r#"{"access_token":"made-up-next","token_type":"Bearer","expires_in":60}"#;
     let (server, refreshed) = refresh(subject, &session, 200, response).await?;
     let refreshed = expect("the refresh", refreshed)?;
@@ -26,8 +26,8 @@ pub(super) async fn recorded_client<S: ProviderSpec + ?Sized>(
     ensure(sent.as_deref() == Some("another-client"), || {
         format!("the refresh names the client {sent:?}, not the one of the session")
     })?;
-    let recorded = refreshed.metadata.provider_data.get("client_id").cloned();
-    ensure(recorded.as_deref() == Some("another-client"), || {
+    let recorded = refreshed.metadata.provider_data.get("client_id");
+    ensure(recorded == Some("another-client"), || {
         format!("the refreshed session records the client {recorded:?}, not its own")
     })?;
     // The server is trusted: from now on the session is its own.

@@ -95,7 +95,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
         let mut session = made_up();
         if self.issues_clients() {
             let data = &mut session.metadata.provider_data;
-            data.insert("client_id".into(), "made-up-issued".into());
+            data.insert("client_id", "made-up-issued");
         }
         session
     }
@@ -176,7 +176,7 @@ impl<S: ProviderSpec + ?Sized> Subject<S> {
         let data = data.chain(&self.config.client_data);
         let data = data.map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in data.chain(id) {
-            let found = recorded.get(name).map(String::as_str);
+            let found = recorded.get(name);
             check(found == Some(value), || {
                 format!("the session records {name} {found:?}, not {value:?}")
             })?;

@@ -203,7 +203,10 @@ async fn a_client_that_was_issued_to_an_earlier_sign_in_is_named_from_the_start(
     let uri = &sign_in.request["redirect_uri"];
     assert_eq!(SignIn::browse(uri, &target).await, 200);
     let session = sign_in.task.await.unwrap().unwrap();
-    assert_eq!(session.metadata.provider_data["client_id"], "issued-before");
+    assert_eq!(
+        &session.metadata.provider_data["client_id"],
+        "issued-before"
+    );
     let sent = &script.sent()[0];
     assert_eq!(sent.parameter("client_id"), Some("issued-before"));
 }
@@ -237,8 +240,8 @@ async fn a_client_that_is_issued_in_the_callback_redeems_the_code_and_stays_with
     assert_eq!(SignIn::browse(uri, &target).await, 200);
     let session = sign_in.task.await.unwrap().unwrap();
     let data = &session.metadata.provider_data;
-    assert_eq!(data["client_id"], "issued-1");
-    assert_eq!(data["host_id"], "made-up-host");
+    assert_eq!(&data["client_id"], "issued-1");
+    assert_eq!(&data["host_id"], "made-up-host");
     let identity = session.metadata.identity.as_deref();
     assert_eq!(identity, Some("user@example.com"));
     let sent = script.sent();
@@ -278,7 +281,7 @@ async fn a_pasted_code_without_what_the_provider_needs_leaves_it_to_the_browser(
     let uri = &sign_in.request["redirect_uri"];
     assert_eq!(SignIn::browse(uri, &target).await, 200);
     let session = sign_in.task.await.unwrap().unwrap();
-    assert_eq!(session.metadata.provider_data["client_id"], "issued-1");
+    assert_eq!(&session.metadata.provider_data["client_id"], "issued-1");
     assert_eq!(script.sent()[0].parameter("code"), Some(code));
 }
 

@@ -90,7 +90,7 @@ async fn a_poll_reads_errors_inside_200_and_form_parameters() {
     };
     let session = provider.session(granted);
     assert_eq!((session.expires_at, session.refresh.clone()), (None, None));
-    assert_eq!(session.metadata.provider_data["client_id"], "made-up-id");
+    assert_eq!(&session.metadata.provider_data["client_id"], "made-up-id");
     let error = poll().await.unwrap_err();
     assert!(
         error.to_string().contains("without chat"),

@@ -220,7 +220,7 @@ fn gcloud(members: &Members) -> Result<Foreign, Failure> {
         token
             .metadata
             .provider_data
-            .insert("quota_project".into(), project);
+            .insert("quota_project", project);
     }
     Ok(Foreign {
         token: Some(token),

@@ -66,10 +66,7 @@ pub(super) fn take_over(args: &ImportArgs, source: Source, found: Foreign) -> Re
     }
     let ignored = ignored_api(found.provider, &configured, &token);
     let name = source.name().to_owned();
-    token
-        .metadata
-        .provider_data
-        .insert(IMPORTED_FROM.to_owned(), name);
+    token.metadata.provider_data.insert(IMPORTED_FROM, name);
     let manager = providers::manager(configured)
         .store(store.shared())
         .account(key.account())

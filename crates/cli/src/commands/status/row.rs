@@ -153,10 +153,7 @@ impl Row {
             renewable: token.refresh.is_some() && !token.is_rejected(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_rejected(),
-            imported_from: metadata
-                .provider_data
-                .get(IMPORTED_FROM)
-                .map(|name| shown(name)),
+            imported_from: metadata.provider_data.get(IMPORTED_FROM).map(shown),
             advice: advice(selector, key, token, now),
             error: match other_account {
                 Some(account) => Some(format!(
