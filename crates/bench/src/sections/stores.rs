@@ -217,7 +217,9 @@ fn table(rows: &[Row], missing: &[(&str, String)]) -> Table {
          their access tokens were refused; the token server counts as many requests. The processor time is that \
          of our process; the token server and the databases are processes of their own on the same cores, all \
          over loopback without TLS. Redis with `appendonly yes` and `appendfsync always`, Postgres with its \
-         defaults (`fsync` on), both with 500-byte rows in clear; all files are on one disk.",
+         defaults (`fsync` on); sessions in clear, all files on one disk. A floor writes as much as a session has: \
+         a file once, a row twice, for the note and the save of a refresh. Both servers also wait for the disk \
+         when a lease is taken, which need not last and is in no floor.",
         ROUND.as_secs()
     ));
     table
