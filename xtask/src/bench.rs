@@ -2,18 +2,26 @@
 //! workspace with its own lock file, and runs it. All requests go to loopback; only the first build
 //! needs the registry.
 
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use crate::run::cargo;
 
 const MANIFEST: &str = "crates/bench/Cargo.toml";
-const PROGRAMS: [(&str, &str); 2] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("hyperfine", "section `start`: apt install hyperfine"),
     (
         "nginx",
         "sections `proxy` and `streams`, to compare with: apt install nginx-light",
+    ),
+    (
+        "redis-server",
+        "section `stores`, row of Redis: apt install redis-server",
+    ),
+    (
+        "postgres",
+        "section `stores`, row of Postgres: apt install postgresql",
     ),
 ];
 
@@ -21,8 +29,11 @@ const PROGRAMS: [(&str, &str); 2] = [
 pub(crate) fn run() -> Result<(), String> {
     for (program, need) in PROGRAMS {
         // Debian installs servers where not every user's `PATH` leads.
-        let places = [program.to_owned(), format!("/usr/sbin/{program}")];
-        let is_there = |place: &String| {
+        let mut places = vec![PathBuf::from(program), Path::new("/usr/sbin").join(program)];
+        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+        let versions = versions.flatten().map(|version| version.path());
+        places.extend(versions.map(|version| version.join("bin").join(program)));
+        let is_there = |place: &PathBuf| {
             let mut line = Command::new(place);
             line.arg("--version")
                 .stdout(Stdio::null())

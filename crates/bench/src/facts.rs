@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::Result;
 
 const LOCK_FILE: &str = include_str!("../Cargo.lock");
-const NAMED: [&str; 10] = [
+const NAMED: [&str; 12] = [
     "llm-auth-core",
     "yup-oauth2",
     "google-cloud-auth",
@@ -15,8 +15,10 @@ const NAMED: [&str; 10] = [
     "azure_core",
     "arc-swap",
     "hyper",
+    "redis",
     "reqwest",
     "tokio",
+    "tokio-postgres",
 ];
 
 pub fn heading() -> Result<String> {

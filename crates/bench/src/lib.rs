@@ -1,6 +1,7 @@
 //! Ours beside its peers and beside the floors, in one run. The programs in `bin` are children
 //! of the bench: what must be a process of its own, or must not share an allocator.
 
+pub mod databases;
 pub mod facts;
 pub mod floors;
 pub mod load;
@@ -8,6 +9,7 @@ pub mod many;
 pub mod peer;
 pub mod peers;
 pub mod proxies;
+pub mod refreshes;
 pub mod scratch;
 pub mod sections;
 pub mod server;

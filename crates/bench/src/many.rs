@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::Result;
 use crate::peers::ours;
+use crate::stats::processor_time;
 use crate::tokens::Expiry;
 
 const TASKS: [u64; 3] = [1, 8, 64];
@@ -247,9 +248,4 @@ pub fn spread(count: u64, base_url: &str) -> Result<Vec<f64>> {
         refreshed / length.as_secs_f64(),
         refreshed / used.as_secs_f64(),
     ])
-}
-
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

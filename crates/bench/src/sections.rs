@@ -12,6 +12,7 @@ pub mod readers;
 pub mod refused;
 pub mod sessions;
 pub mod start;
+pub mod stores;
 pub mod storm;
 pub mod streams;
 mod who;
@@ -21,7 +22,7 @@ use crate::Result;
 /// Measures, and says it in Markdown.
 pub type Section = fn() -> Result<String>;
 
-pub const ALL: [(&str, Section); 13] = [
+pub const ALL: [(&str, Section); 14] = [
     ("read", read::measure),
     ("storm", storm::measure),
     ("many", many::measure),
@@ -32,6 +33,7 @@ pub const ALL: [(&str, Section); 13] = [
     ("start", start::measure),
     ("memory", memory::measure),
     ("sessions", sessions::measure),
+    ("stores", stores::measure),
     ("proxy", proxy::measure),
     ("streams", streams::measure),
     ("middleware", middleware::measure),

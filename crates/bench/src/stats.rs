@@ -1,4 +1,4 @@
-//! Medians, and numbers as they are printed.
+//! Medians, numbers as they are printed, and the processor time of this process.
 
 use std::time::Duration;
 
@@ -32,4 +32,10 @@ pub fn number(value: f64) -> String {
 
 pub fn millis(length: Duration) -> f64 {
     length.as_secs_f64() * 1e3
+}
+
+/// What this process has used of all processors.
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
