@@ -399,7 +399,7 @@ impl ProviderSpec for Server {
         config.flows = self.flows();
         config.error_codes.clone_from(&self.error_codes);
         config.api_headers.clone_from(&self.api_headers);
-        // Every API for models has that list; one that has not does not refuse the token.
+        // Every API for models has that list, at its base or below `v1`; one that has not is not asked.
         let list = self.endpoints.api_base.as_ref().map(|_| match self.is_mcp {
             true => String::new(),
             false => "models".to_owned(),

@@ -9,6 +9,10 @@ use serde_json::json;
 
 use crate::body::ProxyBody;
 
+/// The failures of requests that the API may have carried out. The SDKs of OpenAI and Anthropic repeat
+/// a request after each failure of a server, unless a header says that they should not.
+const MAYBE_DONE: [&str; 2] = ["response_lost", "timeout"];
+
 /// Why a request has no response of the API.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -112,6 +116,9 @@ impl Failure {
         let json = HeaderValue::from_static("application/json");
         headers.insert(CONTENT_TYPE, json);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if MAYBE_DONE.contains(&self.code) {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
         if let Some(wait) = self.retry_after {
             // Rounded up, so that no program comes too early.
             let seconds = wait.as_millis().div_ceil(1000);
@@ -137,6 +144,18 @@ mod tests {
         let failure = Failure::of_session(&passing, "llm-auth login qwen");
         assert_eq!(failure.status, 503);
         assert!(!failure.message.contains("llm-auth"));
+    }
+
+    #[test]
+    fn an_sdk_does_not_repeat_what_the_api_may_have_done() {
+        let lost = Failure::too_late("api.example", Duration::from_secs(1)).into_response();
+        assert_eq!(lost.headers()["x-should-retry"], "false");
+        let cut = Error::new(ErrorKind::Transient, "cut").with_response_lost(true);
+        let cut = Failure::of_request(&cut, "api.example").into_response();
+        assert_eq!(cut.headers()["x-should-retry"], "false");
+        let refused = Error::new(ErrorKind::Transient, "cannot connect");
+        let refused = Failure::of_request(&refused, "api.example").into_response();
+        assert!(!refused.headers().contains_key("x-should-retry"));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl PostgresStoreBuilder {
 
     /// Encrypts the sessions. The provider, the account and the times stay in clear. Default: sessions
     /// are stored as JSON, which the database, its backups and its replication then contain.
-    pub fn encryption(mut self, keys: SealingKeys) -> Self {
+    pub fn sealed_with(mut self, keys: SealingKeys) -> Self {
         self.keys = Some(keys);
         self
     }

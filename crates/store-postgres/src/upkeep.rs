@@ -40,7 +40,7 @@ pub struct Description {
     /// How many sessions this tenant has.
     pub sessions: u64,
     /// How many of them are not encrypted with the newest key; zero without encryption.
-    pub to_reencrypt: u64,
+    pub to_reseal: u64,
     /// How many leases are held.
     pub leases: u64,
     /// How many leases have ended because their holder did not release them.
@@ -137,7 +137,7 @@ impl PostgresStore {
                 survives_power_cut: server.fsync,
                 survives_failover: !server.standbys.trim().is_empty(),
                 sessions: count(0),
-                to_reencrypt: if current.is_some() { count(1) } else { 0 },
+                to_reseal: if current.is_some() { count(1) } else { 0 },
                 leases: count(2),
                 dead_leases: count(3),
                 damaged: count(4),
@@ -163,25 +163,25 @@ impl PostgresStore {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> llm_auth_core::Result<()> {
     /// # let store = PostgresStore::builder("postgres://app@localhost/sessions").build()?;
-    /// assert_eq!(store.reencrypt().await?, 0);
+    /// assert_eq!(store.reseal().await?, 0);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn reencrypt(&self) -> Result<u64> {
+    pub async fn reseal(&self) -> Result<u64> {
         self.run(|shared| async move {
             let Some(newest) = current(&shared) else {
-                let message = "there is no key to encrypt the sessions with: set `encryption`";
+                let message = "there is no key to encrypt the sessions with: set `sealed_with`";
                 return Err(Error::new(ErrorKind::Config, message));
             };
             let mut after = (String::new(), String::new());
             let (mut left, mut unreadable) = (0, None);
             loop {
-                let rows = to_reencrypt(&shared, &newest, &after).await?;
+                let rows = to_reseal(&shared, &newest, &after).await?;
                 let Some(last) = rows.last() else { break };
                 after = (text(last, 5)?, text(last, 6)?);
                 for row in &rows {
                     let key = SessionKey::new(text(row, 5)?, text(row, 6)?);
-                    match reencrypt_one(&shared, &key, row).await {
+                    match reseal_one(&shared, &key, row).await {
                         Ok(true) => {}
                         Ok(false) => left += 1,
                         Err(error) => unreadable = Some(error.with_session(&key)),
@@ -254,7 +254,7 @@ fn current(shared: &Shared) -> Option<String> {
 
 /// Sessions that are not encrypted with the newest key, as [`Stored::read`] wants them, with their
 /// names behind.
-async fn to_reencrypt(shared: &Shared, newest: &str, after: &(String, String)) -> Result<Vec<Row>> {
+async fn to_reseal(shared: &Shared, newest: &str, after: &(String, String)) -> Result<Vec<Row>> {
     let sql = format!(
         "SELECT sealed, key_id, revision, fence, 0::float8, provider, account FROM {}.sessions \
          WHERE tenant = $1 AND sealed IS NOT NULL AND key_id IS DISTINCT FROM $2 \
@@ -271,7 +271,7 @@ async fn to_reencrypt(shared: &Shared, newest: &str, after: &(String, String)) -
 }
 
 /// Whether the session could be replaced: a holder of a lease, or a save in between, goes first.
-async fn reencrypt_one(shared: &Shared, key: &SessionKey, row: &Row) -> Result<bool> {
+async fn reseal_one(shared: &Shared, key: &SessionKey, row: &Row) -> Result<bool> {
     let stored = Stored::read(row)?;
     let Some(session) = shared.session(key, &stored)? else {
         return Ok(true);
@@ -337,8 +337,8 @@ impl fmt::Display for Description {
                 words => write!(f, "; {words}")?,
             }
         }
-        if self.to_reencrypt > 0 {
-            write!(f, "; {} sessions have an older key", self.to_reencrypt)?;
+        if self.to_reseal > 0 {
+            write!(f, "; {} sessions have an older key", self.to_reseal)?;
         }
         if self.damaged > 0 {
             write!(f, "; copies of damaged sessions: {}", self.damaged)?;

@@ -34,7 +34,7 @@ impl App {
     pub(crate) fn new(config: Config) -> Result<Self, Failure> {
         let provider = config.provider.provider();
         let store = PostgresStore::builder(&config.database_url)
-            .encryption(config.keys.of_sessions())
+            .sealed_with(config.keys.of_sessions())
             .max_connections(config.max_connections);
         let store = match &config.database_ca {
             Some(ca) => store.root_certificates(ca),

@@ -9,7 +9,7 @@ use super::protocol::Protocol;
 use crate::api_response::{ApiResponse, ApiStatus};
 use crate::auth_provider::Api;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::StreamRequest;
+use crate::http::{StreamRequest, StreamedResponse};
 use crate::secure_url::SecureUrl;
 use crate::token::OAuthToken;
 
@@ -45,14 +45,18 @@ impl Protocol {
         if !is_of(&endpoint, &api) {
             recipients.permit_access(session, &endpoint)?;
         }
-        let mut request = StreamRequest::get(&endpoint).bearer(&session.access);
-        for (name, value) in api.headers {
-            request = request.header(name, value);
+        let mut response = self.ask(&endpoint, session, &api).await?;
+        let is_list = in_use.config.access_check.as_ref();
+        let is_list = is_list.is_some_and(|path| !path.is_empty());
+        if is_list && response.status() == NOT_FOUND {
+            // The base of an API in the style of Anthropic's does not end with its version.
+            if let Some(versioned) = versioned(&in_use.config, &api)? {
+                response = self.ask(&versioned, session, &api).await?;
+            }
+            if response.status() == NOT_FOUND {
+                return Ok(None);
+            }
         }
-        let mut response = self
-            .http
-            .stream(request.header("accept", "application/json"))
-            .await?;
         let is_json = {
             let mut kinds = response.header("content-type");
             kinds.any(|kind| kind.to_ascii_lowercase().contains("json"))
@@ -63,6 +67,36 @@ impl Protocol {
         let response = ApiResponse::new(response.status(), &body);
         Ok(Some(self.spec.classify_api_response(&response)))
     }
+
+    async fn ask(
+        &self,
+        endpoint: &SecureUrl,
+        session: &OAuthToken,
+        api: &Api,
+    ) -> Result<StreamedResponse> {
+        let mut request = StreamRequest::get(endpoint).bearer(&session.access);
+        for (name, value) in &api.headers {
+            request = request.header(name, value.clone());
+        }
+        self.http
+            .stream(request.header("accept", "application/json"))
+            .await
+    }
+}
+
+/// Says nothing about a token: the API has no such path.
+const NOT_FOUND: u16 = 404;
+
+/// The same endpoint below `v1`, for a base that does not end with a version.
+fn versioned(config: &OAuthConfig, api: &Api) -> Result<Option<SecureUrl>> {
+    let (Some(path), Some(base)) = (&config.access_check, &api.base) else {
+        return Ok(None);
+    };
+    let base = base.trim_end_matches('/');
+    if path.starts_with('/') || base.ends_with("/v1") {
+        return Ok(None);
+    }
+    SecureUrl::new(&format!("{base}/v1/{path}")).map(Some)
 }
 
 /// The endpoint of the check at the API; `None` if the provider has none.

@@ -91,7 +91,8 @@ pub struct OAuthConfig {
     pub api_headers: BTreeMap<String, String>,
     /// Where one cheap request shows whether the API accepts an access token, with status 401 if it
     /// does not: a path below the base of the API (`models`), or one at its host if it begins with a
-    /// slash. Empty for the base itself. Without it, the userinfo endpoint is requested with tokens
+    /// slash. Empty for the base itself. If there is nothing at a path below the base (404), it is tried
+    /// below `v1`; an API that has neither is not asked. Without it, the userinfo endpoint is requested with tokens
     /// of the scope `openid`.
     #[serde(default)]
     pub access_check: Option<String>,

@@ -92,6 +92,13 @@ impl ExecArgs {
         let [program, arguments @ ..] = self.command.as_slice() else {
             return Err(Failure::Usage("no command to run".into()));
         };
+        if program.to_string_lossy().starts_with('-') {
+            // The parser takes an option that it does not know for the command.
+            return Err(Failure::Usage(format!(
+                "{} is no option of exec, and no command: run a program of that name by its path",
+                program.display()
+            )));
+        }
         let mut command = Command::new(program);
         command.args(arguments);
         Ok(command)

@@ -79,7 +79,14 @@ pub(crate) struct LoginArgs {
 
     #[command(flatten)]
     server: Box<ServerArgs>,
+
+    /// How often other sign-ins at the same moment have taken the port of this one.
+    #[arg(skip)]
+    lost_ports: u8,
 }
+
+/// How many ports a sign-in may lose to others: each of them has its own at last.
+const MOST_LOST_PORTS: u8 = 5;
 
 impl LoginArgs {
     /// What makes the provider, with the way to sign in.
@@ -104,6 +111,7 @@ impl LoginArgs {
             flow: None,
             timeout: None,
             server: Box::default(),
+            lost_ports: 0,
         }
     }
 }
@@ -196,10 +204,11 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
 /// The same call with a new client, if that of another sign-in at the same moment has taken the port.
 fn with_another_port(args: &LoginArgs, provider: ProviderName, error: &Error) -> Option<LoginArgs> {
     let client = provider.server()?.client.as_ref()?;
-    let may_register = !args.server.register && args.server.redirect_port.is_none();
+    let may_register = args.lost_ports < MOST_LOST_PORTS && args.server.redirect_port.is_none();
     let is_taken = error.kind() == ErrorKind::Callback && client.is_registered;
     let mut again = args.clone();
     again.server.register = true;
+    again.lost_ports += 1;
     (is_taken && may_register).then_some(again)
 }
 

@@ -348,3 +348,22 @@ fn a_token_that_the_api_of_a_server_refuses_is_replaced_once() {
     }
     assert_eq!(user.kit.standard().counters().refreshes, 1);
 }
+
+#[test]
+fn a_token_is_verified_at_an_api_whose_base_has_no_version_and_not_where_no_list_is() {
+    for (base, is_asked) in [("standard", true), ("nothing", false)] {
+        let user = User::new();
+        let issuer = format!("{}/standard", user.kit.base_url());
+        let base = format!("{}/{base}", user.kit.base_url());
+        let args = ["login", "oidc", "--issuer", &issuer, "--device"];
+        let more = ["--client-id", "testkit-client", "--name", "company"];
+        let done = user.run(&[&args[..], &more, &["--api-base", &base]].concat());
+        assert_eq!(done.code, Some(0), "{done:?}");
+        user.kit.standard().expire_access_tokens();
+        let done = user.run(&["token", "company", "--verify"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let is_live = user.kit.standard().is_live_access(done.out.trim_end());
+        assert_eq!(is_live, is_asked, "{done:?}");
+        assert_eq!(done.err.is_empty(), is_asked, "{done:?}");
+    }
+}

@@ -154,7 +154,7 @@ impl Server {
         is_good: impl FnOnce(&str) -> bool,
     ) -> Result<()> {
         let recorded = session.metadata.provider_data.get(RECIPIENTS);
-        if recorded.is_none_or(|recorded| is_good(recorded)) {
+        if recorded.is_none_or(is_good) {
             return Ok(());
         }
         // The API may have a key in its query.

@@ -14,7 +14,7 @@ fn contract(by: Place, direct: Place, is_encrypted: bool) -> StoreContract {
     StoreContract::of(move || {
         let mut builder = by.builder();
         if is_encrypted {
-            builder = builder.encryption(SealingKeys::new("made-up", &[7; 32])?);
+            builder = builder.sealed_with(SealingKeys::new("made-up", &[7; 32])?);
         }
         Ok(Arc::new(builder.build()?) as Arc<dyn TokenStore>)
     })

@@ -118,12 +118,12 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
     guard.finish(&session(3)).await.unwrap();
     let keys = SealingKeys::new("made-up", &[7; 32]).unwrap();
     let keys = keys.accept_unencrypted();
-    let encrypted = place.builder().encryption(keys).patience(HURRIED);
+    let encrypted = place.builder().sealed_with(keys).patience(HURRIED);
     let encrypted = encrypted.connect().await.unwrap();
-    assert_eq!(encrypted.reencrypt().await.unwrap(), 0);
+    assert_eq!(encrypted.reseal().await.unwrap(), 0);
     cluster.crash();
     cluster.start();
-    assert_eq!(encrypted.describe().await.unwrap().to_reencrypt, 0);
+    assert_eq!(encrypted.describe().await.unwrap().to_reseal, 0);
 
     // The server crashes while a response is under way.
 

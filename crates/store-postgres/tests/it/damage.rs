@@ -176,7 +176,7 @@ async fn a_trigger_that_quotes_the_row_is_not_quoted() {
 }
 
 fn with_key(place: &Place, keys: SealingKeys) -> PostgresStore {
-    place.builder().encryption(keys).build().unwrap()
+    place.builder().sealed_with(keys).build().unwrap()
 }
 
 fn keys(name: &str, byte: u8) -> SealingKeys {
@@ -224,7 +224,7 @@ async fn a_wrong_key_is_named_and_overwrites_no_session() {
     // Likewise to another tenant.
     save(&right, "c", &session(3)).await;
     place.sql("UPDATE {}.sessions SET tenant = 't' WHERE account = 'c'");
-    let tenant = place.builder().tenant("t").encryption(keys("k", 1));
+    let tenant = place.builder().tenant("t").sealed_with(keys("k", 1));
     let error = tenant.build().unwrap().load(&key("c")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     // A damaged id of a key is no wrong key.
@@ -250,13 +250,13 @@ async fn a_key_is_changed_while_sessions_are_in_use() {
     assert_eq!(error.kind(), ErrorKind::Store, "{error}");
     // The others are done nevertheless, except one that is in use.
     let mut used = old.lock(&key("077")).await.unwrap();
-    strict.reencrypt().await.unwrap_err();
+    strict.reseal().await.unwrap_err();
     let new = with_key(&place, both().accept_unencrypted());
-    assert_eq!(new.describe().await.unwrap().to_reencrypt, 2);
-    assert_eq!(new.reencrypt().await.unwrap(), 1);
+    assert_eq!(new.describe().await.unwrap().to_reseal, 2);
+    assert_eq!(new.reseal().await.unwrap(), 1);
     used.finish(&session(77)).await.unwrap();
-    assert_eq!(new.reencrypt().await.unwrap(), 0);
-    assert_eq!(new.describe().await.unwrap().to_reencrypt, 0);
+    assert_eq!(new.reseal().await.unwrap(), 0);
+    assert_eq!(new.describe().await.unwrap().to_reseal, 0);
     let only_new = with_key(&place, keys("new", 2));
     for number in 1..150 {
         let found = only_new
@@ -274,10 +274,7 @@ async fn a_key_is_changed_while_sessions_are_in_use() {
             .unwrap()
             .has_same_tokens(&session(0))
     );
-    assert_eq!(
-        plain.reencrypt().await.unwrap_err().kind(),
-        ErrorKind::Config
-    );
+    assert_eq!(plain.reseal().await.unwrap_err().kind(), ErrorKind::Config);
 }
 
 #[tokio::test]

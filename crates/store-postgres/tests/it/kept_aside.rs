@@ -45,7 +45,7 @@ async fn what_is_replaced_or_removed_is_kept_as_it_was() {
     };
     let keys = SealingKeys::new("made-up", &[7; 32]).unwrap();
     let id = keys.current_id().to_owned();
-    let store = place.builder().encryption(keys).build().unwrap();
+    let store = place.builder().sealed_with(keys).build().unwrap();
     sign_in(&store, "a", 1).await;
     sign_in(&store, "b", 2).await;
     let copies = "SELECT encode(sealed, 'hex'), key_id FROM {}.damaged ORDER BY number";
@@ -235,7 +235,7 @@ async fn a_wrong_key_is_no_damage_and_leaves_no_copy() {
     };
     let with_key = |byte| {
         let keys = SealingKeys::new("made-up", &[byte; 32]).unwrap();
-        place.builder().encryption(keys).build().unwrap()
+        place.builder().sealed_with(keys).build().unwrap()
     };
     sign_in(&with_key(1), "a", 1).await;
     let mut guard = with_key(2).seize(&key("a")).await.unwrap();

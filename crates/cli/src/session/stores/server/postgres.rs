@@ -11,7 +11,7 @@ pub(super) fn open(url: &str, spec: &Spec) -> Result<Arc<dyn Connection>> {
     // One command has few callers.
     let mut builder = PostgresStore::builder(url).max_connections(2);
     if let Some(key) = &spec.key {
-        builder = builder.encryption(SealingKeys::new(&key.name, &key.bytes)?);
+        builder = builder.sealed_with(SealingKeys::new(&key.name, &key.bytes)?);
     }
     if let Some(wait) = spec.wait {
         builder = builder.patience(wait);
