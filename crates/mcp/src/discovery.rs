@@ -102,7 +102,12 @@ impl McpDiscovery {
         let resource = find(http, &self.url, &challenge).await?;
         // With a resource, the status hides what is there from those who are not signed in.
         if resource.is_none() && matches!(status, 404 | 405 | 410) {
-            return Err(self.is_no_server(&format!("status {status}")));
+            let hint = match status {
+                // The transport of the revision 2024-11-05 takes no request at its URL.
+                405 => " (a server that speaks only HTTP+SSE is not supported)",
+                _ => "",
+            };
+            return Err(self.is_no_server(&format!("status {status}{hint}")));
         }
         let metadata = match &resource {
             Some(resource) => Some(self.metadata(http, resource).await?),
