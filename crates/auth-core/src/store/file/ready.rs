@@ -164,7 +164,10 @@ impl Ready {
             }
             self.state = State::Placed(fingerprint);
             self.directory.sync().map_err(failed)?;
-            self.target.discard(replaced.as_deref().map(Vec::as_slice));
+            let Some(replaced) = replaced else {
+                return Ok(());
+            };
+            self.target.discard(Some(replaced.as_slice()));
         }
         self.directory.sync().map_err(failed)
     }
