@@ -11,6 +11,8 @@ mod server_args;
 mod sign_in;
 mod target;
 
+use std::error::Error as _;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -205,7 +207,12 @@ pub(crate) fn run(args: &LoginArgs) -> Result<(), Failure> {
 fn with_another_port(args: &LoginArgs, provider: ProviderName, error: &Error) -> Option<LoginArgs> {
     let client = provider.server()?.client.as_ref()?;
     let may_register = args.lost_ports < MOST_LOST_PORTS && args.server.redirect_port.is_none();
-    let is_taken = error.kind() == ErrorKind::Callback && client.is_registered;
+    let source = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    let is_taken = source.is_some_and(|source| source.kind() == io::ErrorKind::AddrInUse)
+        && error.kind() == ErrorKind::Callback
+        && client.is_registered;
     let mut again = args.clone();
     again.server.register = true;
     again.lost_ports += 1;

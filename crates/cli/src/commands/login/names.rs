@@ -33,9 +33,11 @@ pub(super) fn taken(before: &Server, now: &Server) -> Failure {
             None => format!("the token endpoint at {token}"),
         }
     };
-    let is_moved = now.endpoints.api_base == before.endpoints.api_base && now.is_mcp
-        || now.issuer.is_some() && now.issuer == before.issuer;
-    match is_moved {
+    let is_elsewhere =
+        now.issuer != before.issuer || now.endpoints.token.base() != before.endpoints.token.base();
+    let is_same_api = now.is_mcp && now.endpoints.api_base == before.endpoints.api_base;
+    let is_same_issuer = now.issuer.is_some() && now.issuer == before.issuer;
+    match is_elsewhere && (is_same_api || is_same_issuer) {
         true => Failure::Config {
             message: format!(
                 "{}: this sign-in would be at {}, and the server that is remembered signs in at {}: \
