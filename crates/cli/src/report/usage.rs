@@ -20,6 +20,7 @@ pub(crate) fn report(mut error: clap::Error, command: clap::Command) -> u8 {
         );
     }
     drop_useless_tips(&mut error);
+    hide_secrets_of_urls(&mut error);
     // It repeats what stood in the call.
     say(error.to_string().trim_end());
     if is_about_provider(&error) {
@@ -35,6 +36,33 @@ pub(crate) fn report(mut error: clap::Error, command: clap::Command) -> u8 {
         reporter.tell_program(&Failure::Usage(what.clone()), &what, Some(&advice));
     }
     code
+}
+
+/// A URL that is wrong may still have a password or a key in it.
+fn hide_secrets_of_urls(error: &mut clap::Error) {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+        if let Some(ContextValue::String(value)) = error.get(kind)
+            && let Some(shown) = without_secrets(value)
+        {
+            error.insert(kind, ContextValue::String(shown));
+        }
+    }
+}
+
+/// The URL without what stands before its host and after its path; `None` if it has neither.
+fn without_secrets(value: &str) -> Option<String> {
+    let (before, rest) = value.split_once("://")?;
+    let (rest, query) = match rest.find(['?', '#']) {
+        Some(at) => (rest.get(..at)?, "?..."),
+        None => (rest, ""),
+    };
+    // A password may have a slash that should have been encoded.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, host)) => ("...@", host),
+        None => ("", rest),
+    };
+    let is_changed = !user.is_empty() || !query.is_empty();
+    is_changed.then(|| format!("{before}://{user}{rest}{query}"))
 }
 
 /// Drops the tips that lead to the next error.
@@ -92,4 +120,32 @@ fn words(error: &clap::Error) -> String {
     });
     let words: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     printable(words.join(" ").trim_start_matches("error: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret_in_it() {
+        for (value, shown) in [
+            (
+                "https://me:made-up@a.example/x",
+                Some("https://...@a.example/x"),
+            ),
+            (
+                "https://me:made/up@a.example",
+                Some("https://...@a.example"),
+            ),
+            (
+                "http://a.example/x?key=made-up",
+                Some("http://a.example/x?..."),
+            ),
+            ("https://a.example/#made-up", Some("https://a.example/?...")),
+            ("https://a.example/x", None),
+            ("me@a.example", None),
+        ] {
+            assert_eq!(without_secrets(value).as_deref(), shown, "{value}");
+        }
+    }
 }

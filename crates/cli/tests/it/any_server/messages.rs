@@ -242,6 +242,42 @@ fn a_preset_that_is_no_object_has_no_fit_name_or_can_be_changed_by_all_is_refuse
 }
 
 #[test]
+fn a_password_or_a_key_in_a_url_that_is_wrong_is_not_repeated() {
+    let user = User::new();
+    for url in [
+        "https://me:made-up-pass@a.example/",
+        "http://a.example/?key=made-up-pass",
+    ] {
+        for args in [
+            &["login", "oidc", "--json", "--issuer", url][..],
+            &[
+                "login",
+                "oidc",
+                "--issuer",
+                "https://a.invalid",
+                "--accept-issuer",
+                url,
+            ],
+            &["login", "oidc", "--token-endpoint", url],
+            &[
+                "login",
+                "oidc",
+                "--issuer",
+                "https://a.invalid",
+                "--api-base",
+                url,
+            ],
+            &["login", "mcp", url],
+            &["token", "qwen", url],
+        ] {
+            let done = user.run(args);
+            assert_eq!(done.code, Some(2), "{done:?}");
+            assert!(!format!("{done:?}").contains("made-up-pass"), "{done:?}");
+        }
+    }
+}
+
+#[test]
 fn what_no_client_and_no_api_is_called_is_a_usage_error_before_anything_is_sent() {
     let user = User::new();
     let issuer = format!("{}/standard", user.kit.base_url());
