@@ -20,7 +20,7 @@ Examples:
 pub(super) const SERVE: &str = "\
 Examples:
   llm-auth serve qwen minimax
-  llm-auth serve qwen --port 8090 --key-file ~/.config/my-agent/key
+  llm-auth serve qwen --port 8090 --write-key ~/.config/my-agent/key
   llm-auth exec qwen --proxy --env OPENAI_API_KEY --api-base-env OPENAI_BASE_URL -- my-agent";
 
 pub(super) const KEEP: &str = "\

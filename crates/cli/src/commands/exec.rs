@@ -9,7 +9,7 @@ use std::process::Command;
 use clap::{Args, ValueHint};
 use llm_auth_core::Api;
 
-use super::served::KeyArgs;
+use super::served::ProxyLimits;
 use super::setup::check_environment;
 use super::token::Wanted;
 use super::tools::{VARIABLE, Variables};
@@ -32,7 +32,7 @@ pub(crate) struct ExecArgs {
     proxy: bool,
 
     #[command(flatten)]
-    key: KeyArgs,
+    limits: ProxyLimits,
 
     /// Print an error as JSON to standard output, which otherwise belongs to the program.
     #[arg(long)]
@@ -61,12 +61,12 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     if args.proxy {
         args.variables.check_base()?;
-        let status = proxied::run(command, &args.wanted, &args.variables, &args.key)?;
+        let status = proxied::run(command, &args.wanted, &args.variables, &args.limits)?;
         return proxied::ended(status.map_err(|source| cannot_run(args, &source))?);
     }
-    if !args.key.is_empty() {
+    if !args.limits.is_empty() {
         return Err(Failure::Usage(
-            "--expires, --max-requests and --allow-path limit the key of --proxy: add it".into(),
+            "--expires, --max-requests, --allow-path and --response-timeout limit what --proxy does: add it".into(),
         ));
     }
     let wanted = &args.wanted;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
 use llm_auth_core::{Error, Secret};
 use llm_auth_proxy::{Listener, Proxy};
@@ -15,13 +14,12 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use self::key_file::KeyFile;
-use super::served::{KeyArgs, Served};
+use super::served::{ProxyLimits, Served};
 use crate::error::{Failure, chain};
 use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::claim::{self, Claim, Purpose};
 use crate::session::runtime;
-use crate::session::selector::{SessionSelector, account_name};
-use crate::session::store_name::{self, KeySource, StoreFlag};
+use crate::session::selector::{SessionSelector, StoreFlags, account_name};
 use crate::system::signals::Signals;
 use crate::system::{files, open_files};
 use crate::text;
@@ -42,10 +40,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     account: Vec<String>,
 
-    /// Where sessions are kept: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`; or one
-    /// session in this JSON file, which gochat can share.
-    #[arg(long, value_name = "STORE", value_parser = OsStringValueParser::new().map(StoreFlag::from))]
-    store: Option<StoreFlag>,
+    #[command(flatten)]
+    store: StoreFlags,
 
     #[command(flatten)]
     pub(crate) provider_args: ProviderArgs,
@@ -62,10 +58,10 @@ pub(crate) struct ServeArgs {
     /// has written there is not replaced. Repeatable: each file gets a key of its own, for one
     /// client.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    key_file: Vec<PathBuf>,
+    write_key: Vec<PathBuf>,
 
     #[command(flatten)]
-    key: KeyArgs,
+    limits: ProxyLimits,
 
     /// Show counters for Prometheus at /metrics; they need the key too.
     #[arg(long)]
@@ -76,10 +72,6 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 
-    /// The limit for the API to begin its response, which then may take any time [default: 900].
-    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
-    response_timeout: Option<Duration>,
-
     /// Print one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -88,47 +80,33 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// The sessions of each provider.
     pub(crate) fn selectors(&self) -> Vec<SessionSelector> {
-        if let Some(StoreFlag::All(name)) = &self.store {
-            store_name::name(Some(name.clone()), KeySource::default());
-        }
-        let of = |account| SessionSelector {
-            account,
-            store: self.file(),
-        };
+        let of = |account| self.store.session(account);
         match self.account.as_slice() {
             [] => vec![of(None)],
             accounts => accounts.iter().cloned().map(Some).map(of).collect(),
         }
     }
 
-    /// The one session's file.
-    fn file(&self) -> Option<PathBuf> {
-        match &self.store {
-            Some(StoreFlag::File(file)) => Some(file.clone()),
-            _ => None,
-        }
-    }
-
     fn check(&self) -> Result<(), Failure> {
         let usage = |why: &str| Err(Failure::Usage(why.into()));
-        if self.providers.len() > 1 && (!self.account.is_empty() || self.file().is_some()) {
+        if self.providers.len() > 1 && (!self.account.is_empty() || self.store.file().is_some()) {
             return usage(
                 "--account and --store are for one provider: choose the accounts with `llm-auth \
                  switch`, or start a proxy for each",
             );
         }
-        if self.account.len() > 1 && self.file().is_some() {
+        if self.account.len() > 1 && self.store.file().is_some() {
             return usage("--store holds one session: name one account, or omit --store");
         }
         if let Some(path) = &self.socket {
             files::check_path("--socket", path)?;
         }
         let mut seen = Vec::new();
-        for path in &self.key_file {
-            files::check_written_path("--key-file", path, "without the flag, the key is printed")?;
+        for path in &self.write_key {
+            files::check_written_path("--write-key", path, "without the flag, the key is printed")?;
             let path = claim::identity(path).unwrap_or_else(|_| path.clone());
             if seen.contains(&path) {
-                return usage("two keys cannot be in one file: name another --key-file");
+                return usage("two keys cannot be in one file: name another --write-key");
             }
             seen.push(path);
         }
@@ -136,9 +114,9 @@ impl ServeArgs {
     }
 
     fn claim_key_files(&self) -> Result<Vec<Claim>, Failure> {
-        let otherwise = "name another file with --key-file";
+        let otherwise = "name another file with --write-key";
         let claim = |path: &PathBuf| Claim::take(path, Purpose::ProxyKey, otherwise);
-        self.key_file.iter().map(claim).collect()
+        self.write_key.iter().map(claim).collect()
     }
 
     fn sessions(&self) -> Result<Vec<Served>, Failure> {
@@ -194,22 +172,22 @@ async fn serve(
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let listener = listen(args).await?;
-    let mut proxy = Proxy::new();
+    let mut proxy = args.limits.proxy();
     let mut started = Started {
         v: VERSION,
         sessions: Vec::new(),
         socket: args.socket.as_deref(),
         key: None,
-        key_files: &args.key_file,
+        key_files: &args.write_key,
     };
     let mut key_files = Vec::new();
     for claim in claims {
-        let key = args.key.key()?;
+        let key = args.limits.key()?;
         key_files.push(KeyFile::write(claim, key.secret())?);
         proxy = proxy.key(key);
     }
     if key_files.is_empty() {
-        let key = args.key.key()?;
+        let key = args.limits.key()?;
         started.key = Some(key.secret().clone());
         proxy = proxy.key(key);
     }
@@ -223,9 +201,6 @@ async fn serve(
     }
     if args.metrics {
         proxy = proxy.metrics();
-    }
-    if let Some(limit) = args.response_timeout {
-        proxy = proxy.response_limit(limit);
     }
     started.print(args.json)?;
     serve_until_signal(proxy, listener, signals).await

@@ -6,7 +6,7 @@ use clap::Args;
 use llm_auth_core::{
     AuthManager, AuthProvider as _, DEFAULT_EARLY_REFRESH_WINDOW, OAuthToken, SessionKey,
 };
-use llm_auth_proxy::{ClientKey, ProxySession};
+use llm_auth_proxy::{ClientKey, Proxy, ProxySession};
 
 use crate::error::Failure;
 use crate::providers::{Provider, ProviderArgs, ProviderName, Stored, careful_client, ignored_api};
@@ -15,9 +15,9 @@ use crate::session::command_line::command_line;
 use crate::session::selector::SessionSelector;
 use crate::time;
 
-/// What limits the key of a proxy.
+/// What limits a proxy and its key.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct KeyArgs {
+pub(crate) struct ProxyLimits {
     /// End the key of the proxy after this time.
     #[arg(long, value_name = "SECONDS", value_parser = lifetime, allow_negative_numbers = true)]
     expires: Option<Duration>,
@@ -30,6 +30,11 @@ pub(crate) struct KeyArgs {
     /// /models/x and not /modelsx. Repeatable.
     #[arg(long, value_name = "PREFIX")]
     allow_path: Vec<String>,
+
+    /// The limit for the API to begin its response through the proxy, which then may take any time
+    /// [default: 900].
+    #[arg(long, value_name = "SECONDS", value_parser = time::seconds, allow_negative_numbers = true)]
+    response_timeout: Option<Duration>,
 }
 
 /// Seconds after which a key ends: none is made that could never be used.
@@ -48,9 +53,18 @@ fn requests(text: &str) -> Result<u64, String> {
     }
 }
 
-impl KeyArgs {
+impl ProxyLimits {
     pub(crate) fn is_empty(&self) -> bool {
-        self.expires.is_none() && self.max_requests.is_none() && self.allow_path.is_empty()
+        let has_no_times = self.expires.is_none() && self.response_timeout.is_none();
+        has_no_times && self.max_requests.is_none() && self.allow_path.is_empty()
+    }
+
+    /// A proxy with these limits.
+    pub(crate) fn proxy(&self) -> Proxy {
+        match self.response_timeout {
+            Some(limit) => Proxy::new().response_limit(limit),
+            None => Proxy::new(),
+        }
     }
 
     /// A new key with these limits.

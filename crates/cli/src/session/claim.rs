@@ -30,7 +30,7 @@ impl Purpose {
     fn words(self) -> &'static str {
         match self {
             Self::Token => "the token that `llm-auth keep` wrote",
-            Self::ProxyKey => "the key that `llm-auth serve --key-file` wrote",
+            Self::ProxyKey => "the key that `llm-auth serve --write-key` wrote",
         }
     }
 }

@@ -26,6 +26,13 @@ struct Flags {
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     account: Option<String>,
 
+    #[command(flatten)]
+    store: StoreFlags,
+}
+
+/// Where sessions are kept, and their key.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StoreFlags {
     /// Where sessions are kept: `files`, `keyring`, `encrypted` or `encrypted:DIRECTORY`; a database
     /// (`postgres://…`, `redis://…`, `rediss://…`), or `@FILE`, a file with its URL; or one session
     /// in this JSON file, which gochat can share.
@@ -41,22 +48,41 @@ struct Flags {
     key_command: Option<String>,
 }
 
-impl From<Flags> for SessionSelector {
-    fn from(flags: Flags) -> Self {
-        let (file, all) = match flags.store {
-            Some(StoreFlag::File(file)) => (Some(file), None),
-            Some(StoreFlag::All(name)) => (None, Some(name)),
-            None => (None, None),
+impl StoreFlags {
+    /// Names the store of the whole call.
+    fn name(self) {
+        let all = match self.store {
+            Some(StoreFlag::All(name)) => Some(name),
+            Some(StoreFlag::File(_)) | None => None,
         };
         let key = KeySource {
-            file: flags.key_file,
-            command: flags.key_command,
+            file: self.key_file,
+            command: self.key_command,
         };
         store_name::name(all, key);
-        Self {
-            account: flags.account,
-            store: file,
+    }
+
+    /// The file that holds one session.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &self.store {
+            Some(StoreFlag::File(file)) => Some(file.clone()),
+            Some(StoreFlag::All(_)) | None => None,
         }
+    }
+
+    /// The session of this account there.
+    pub(crate) fn session(&self, account: Option<String>) -> SessionSelector {
+        self.clone().name();
+        SessionSelector {
+            account,
+            store: self.file(),
+        }
+    }
+}
+
+impl From<Flags> for SessionSelector {
+    fn from(flags: Flags) -> Self {
+        flags.store.session(flags.account)
     }
 }
 

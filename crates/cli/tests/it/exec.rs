@@ -289,7 +289,7 @@ fn signals_are_the_program_s_own() {
 fn an_option_that_exec_does_not_know_is_not_run() {
     let user = User::new();
     for args in [
-        &["exec", "qwen", "--response-timeout", "5", "--", "true"][..],
+        &["exec", "qwen", "--made-up-timeout", "5", "--", "true"][..],
         &["exec", "qwen", "-x", "true"],
     ] {
         user.run(args).assert_failed(2, "is no option of exec");

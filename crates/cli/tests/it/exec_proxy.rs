@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
 
+use llm_auth_testkit::{Fault, Operation};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::done::Done;
@@ -156,6 +157,26 @@ fn the_program_has_the_limit_for_core_dumps_that_the_command_began_with() {
 }
 
 #[test]
+fn the_user_limits_how_long_the_api_may_take_to_respond() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let script = "echo \"$URL $KEY\"; read line";
+    let mut child = user
+        .command(&exec(&["--response-timeout", "0.5"], script))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let (url, key) = line.split_once(' ').unwrap();
+    user.kit.qwen().fault(Operation::Chat, Fault::hang());
+    let response = chat(url, key);
+    assert!(response.starts_with("HTTP/1.1 504"), "{response}");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+#[test]
 fn a_call_that_cannot_be_proxied_starts_no_program() {
     let user = User::new();
     let mark = user.directory.path().join("started");
@@ -165,8 +186,10 @@ fn a_call_that_cannot_be_proxied_starts_no_program() {
     user.sign_in(&["qwen"]);
     let without_url = ["exec", "qwen", "--proxy", "--", SH, "-c", &touch];
     user.run(&without_url).assert_failed(2, "--api-base-env");
-    let limits = ["exec", "qwen", "--expires", "5", "--", SH, "-c", &touch];
-    user.run(&limits).assert_failed(2, "--proxy");
+    for limit in ["--expires", "--response-timeout"] {
+        let args = ["exec", "qwen", limit, "5", "--", SH, "-c", &touch];
+        user.run(&args).assert_failed(2, "--proxy");
+    }
     let done = user.run(&["exec", "openai", "--proxy", "--api-base-env", "URL", "true"]);
     done.assert_failed(1, "the application that the user connected");
     assert!(!mark.exists());

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 use self::server::RedisServer;
 use crate::support::done::Done;
+use crate::support::session_file::write_secret;
 use crate::support::user::User;
 
 /// The password of both servers, which no output may have.
@@ -193,12 +194,6 @@ impl Place {
         write_secret(&file, &self.url());
         format!("@{}", file.display())
     }
-}
-
-fn write_secret(file: &std::path::Path, text: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::write(file, text).unwrap();
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// Runs a command; its output has no password.

@@ -11,17 +11,6 @@ use crate::support::user::User;
 
 const KEY: &str = "made-up-key-of-thirty-two-bytes!";
 
-fn key_file(user: &User, name: &str, key: &str) -> String {
-    let file = user.directory.path().join(name);
-    std::fs::write(&file, key).unwrap();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    file.to_str().unwrap().to_owned()
-}
-
 fn home(user: &User) -> PathBuf {
     let sessions = user.file("qwen", "default");
     sessions.ancestors().nth(3).unwrap().to_owned()
@@ -51,7 +40,7 @@ fn holders(directory: &Path, text: &str) -> Vec<PathBuf> {
 #[test]
 fn an_encrypted_store_signs_in_refreshes_and_signs_out_and_no_file_has_a_token() {
     let user = User::new();
-    let key = key_file(&user, "key", KEY);
+    let key = user.key_file("key", KEY);
     let store = ["--store", "encrypted", "--key-file", &key];
     user.sign_in(&[&["qwen"][..], &store].concat());
     let first = user.run(&[&["token", "qwen"][..], &store].concat());
@@ -87,9 +76,9 @@ fn an_encrypted_store_signs_in_refreshes_and_signs_out_and_no_file_has_a_token()
 fn a_wrong_key_a_missing_key_and_a_short_one_are_named_and_change_nothing() {
     let user = User::new();
     user.sign_in(&["minimax"]);
-    let key = key_file(&user, "key", KEY);
-    let wrong = key_file(&user, "wrong", "another-key-of-thirty-two-bytes!");
-    let short = key_file(&user, "short", "made-up");
+    let key = user.key_file("key", KEY);
+    let wrong = user.key_file("wrong", "another-key-of-thirty-two-bytes!");
+    let short = user.key_file("short", "made-up");
     let args = |key: &'static str| ["--store", "encrypted", key];
     let with = |verb: &[&str], key: &str| user.run(&[verb, &args("--key-file"), &[key]].concat());
     user.sign_in(&["qwen", "--store", "encrypted", "--key-file", &key]);
@@ -126,7 +115,7 @@ fn a_wrong_key_a_missing_key_and_a_short_one_are_named_and_change_nothing() {
 fn a_key_file_that_other_users_can_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let user = User::new();
-    let key = key_file(&user, "key", KEY);
+    let key = user.key_file("key", KEY);
     let store = ["--store", "encrypted", "--key-file", &key];
     let allow = |mode| {
         let mode = std::fs::Permissions::from_mode(mode);
@@ -157,7 +146,7 @@ fn a_key_file_that_other_users_can_read_is_refused() {
 #[test]
 fn the_store_is_that_of_the_flag_then_of_the_variable_then_of_the_settings() {
     let user = User::new();
-    let key = key_file(&user, "key", KEY);
+    let key = user.key_file("key", KEY);
     let chosen = json!({"store": "encrypted", "key_file": key});
     std::fs::create_dir_all(home(&user)).unwrap();
     std::fs::write(home(&user).join("settings.json"), chosen.to_string()).unwrap();

@@ -1,5 +1,6 @@
 //! A user of the command: a home directory, the simulated providers, and processes.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use super::browser::{browse, with_browser};
 use super::command::{command, trusted_settings};
 use super::done::Done;
-use super::session_file::{expire, read};
+use super::session_file::{expire, read, write_secret};
 
 pub(crate) struct User {
     pub(crate) kit: Testkit,
@@ -40,9 +41,9 @@ impl User {
     /// Writes into the user's own settings which servers are trusted.
     pub(crate) fn trust(&self, hosts: &[&str]) {
         let home = trusted_settings(self.directory.path());
-        std::fs::create_dir_all(&home).unwrap();
+        fs::create_dir_all(&home).unwrap();
         let settings = serde_json::json!({ "trusted_endpoints": hosts });
-        std::fs::write(home.join("settings.json"), settings.to_string()).unwrap();
+        fs::write(home.join("settings.json"), settings.to_string()).unwrap();
     }
 
     /// A command that knows nothing of this computer but the home directory and the providers.
@@ -106,6 +107,13 @@ impl User {
                 browse(url);
             }
         })
+    }
+
+    /// A file with the key of encrypted sessions, which only this user can read.
+    pub(crate) fn key_file(&self, name: &str, key: &str) -> String {
+        let file = self.directory.path().join(name);
+        write_secret(&file, key);
+        file.to_str().unwrap().to_owned()
     }
 
     /// The file of a session in the default store.

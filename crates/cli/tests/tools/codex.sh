@@ -10,7 +10,7 @@ python3 "$RECIPES/codex.py" qwen "sleep 16; $kill_qwen"
 expect qwen refreshes 1
 
 # The settings of the page for a proxy: the token may be rejected at any time.
-llm-auth serve qwen --json --key-file "$HOME/key" > "$HOME/serve.json" &
+llm-auth serve qwen --json --write-key "$HOME/key" > "$HOME/serve.json" &
 until [ -s "$HOME/serve.json" ]; do sleep 0.1; done
 cat >> .codex/config.toml <<EOF
 

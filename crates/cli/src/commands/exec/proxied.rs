@@ -6,10 +6,10 @@ use std::pin::pin;
 use std::process::{Command, ExitStatus};
 
 use llm_auth_core::Api;
-use llm_auth_proxy::{Listener, Proxy};
+use llm_auth_proxy::Listener;
 use tokio::process::Child;
 
-use crate::commands::served::{KeyArgs, Served};
+use crate::commands::served::{ProxyLimits, Served};
 use crate::commands::token::Wanted;
 use crate::commands::tools::Variables;
 use crate::error::Failure;
@@ -23,7 +23,7 @@ pub(super) fn run(
     mut command: Command,
     wanted: &Wanted,
     variables: &Variables,
-    limits: &KeyArgs,
+    limits: &ProxyLimits,
 ) -> Result<io::Result<ExitStatus>, Failure> {
     // A session that cannot be used is an error now, not one of the program later.
     wanted.get(None)?;
@@ -47,7 +47,7 @@ pub(super) fn run(
         for name in ["NO_PROXY", "no_proxy"] {
             command.env(name, without_proxy(std::env::var_os(name)));
         }
-        let proxy = Proxy::new().session(served.session).key(key);
+        let proxy = limits.proxy().session(served.session).key(key);
         // Before the program is there, so that no signal is lost.
         let mut signals = Passed::listen();
         let mut child = match start(command) {

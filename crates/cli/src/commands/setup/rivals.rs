@@ -73,18 +73,25 @@ pub(in crate::commands) fn check_environment(tool: Option<&Tool>) -> Result<(), 
     let name = &tool.name;
     let one = found.iter().map(|own| own.paths.len()).sum::<usize>() == 1;
     let them = if one { "it" } else { "them" };
-    let mut advice = format!("remove {them}, or run the tool without llm-auth");
+    let names = match found.as_slice() {
+        [own] => format!("{} from {}", own.names(), own.file.display()),
+        _ => "these settings".to_owned(),
+    };
+    let mut advice = format!("remove {names}, or run the tool without llm-auth");
     if recipes::writes_model(name) {
         advice = format!(
             "if `setup` wrote {them}, take {them} back with `llm-auth setup {name} --undo`, or run \
-             the tool without exec; otherwise remove {them}"
+             the tool without exec; otherwise remove {names}"
         );
     }
     Err(Failure::Config {
         message: format!(
-            "{}, which takes precedence over the environment of {name}: it could send the token or the key \
-             of this call elsewhere",
-            lines.join("; ")
+            "{}, which {} precedence over the environment of {}: {} could send the token or the key of this \
+             call elsewhere",
+            lines.join("; "),
+            if one { "takes" } else { "take" },
+            tool.title,
+            if one { "it" } else { "they" },
         ),
         advice,
     })

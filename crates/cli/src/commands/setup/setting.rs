@@ -41,10 +41,11 @@ pub(super) struct Leaf {
 /// What is wrong with a text, which is never quoted.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Wrong {
-    Syntax {
-        line: usize,
-        column: usize,
-    },
+    Syntax(Place),
+    /// What begins there has no end.
+    NotClosed(&'static str, Place),
+    /// A name or a table that was there before.
+    AgainAt(Place),
     NotText,
     /// It holds no object.
     NoObject,
@@ -54,12 +55,27 @@ pub(super) enum Wrong {
     Entangled,
 }
 
+/// A place in a text, counted from 1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax { line, column } => {
-                write!(f, "line {line}, column {column} cannot be read")
+            Self::Syntax(place) => write!(f, "{place} cannot be read"),
+            Self::NotClosed(what, place) => {
+                write!(f, "the {what} that begins at {place} is not closed")
             }
+            Self::AgainAt(place) => write!(f, "the name at {place} occurs twice"),
             Self::NotText => f.write_str("it is not UTF-8"),
             Self::NoObject => f.write_str("it does not hold an object"),
             Self::Twice(member) => write!(f, "{member} occurs twice"),

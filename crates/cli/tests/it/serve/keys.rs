@@ -148,13 +148,13 @@ fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
     // One that was killed leaves its file.
     drop(Proxy::start(
         &user,
-        &["qwen", "--key-file", path.to_str().unwrap()],
+        &["qwen", "--write-key", path.to_str().unwrap()],
     ));
     let older = std::fs::read_to_string(&path).unwrap();
     let mut permissions = std::fs::metadata(&path).unwrap().permissions();
     permissions.set_mode(0o644);
     std::fs::set_permissions(&path, permissions).unwrap();
-    let mut proxy = Proxy::start(&user, &["qwen", "--key-file", path.to_str().unwrap()]);
+    let mut proxy = Proxy::start(&user, &["qwen", "--write-key", path.to_str().unwrap()]);
     assert!(proxy.started.get("key").is_none(), "{}", proxy.started);
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -172,7 +172,7 @@ fn a_key_in_a_file_is_for_its_user_only_and_is_printed_nowhere() {
 #[test]
 fn neither_the_log_nor_the_output_holds_a_secret_or_a_body() {
     let user = User::with_expired_session("qwen");
-    let mut command = user.command(&["-vv", "serve", "--json", "qwen", "--key-file"]);
+    let mut command = user.command(&["-vv", "serve", "--json", "qwen", "--write-key"]);
     command.arg(user.directory.path().join("key"));
     let mut proxy = Proxy::of(command.env("LLM_AUTH_LOG", "trace"));
     let key = std::fs::read_to_string(user.directory.path().join("key")).unwrap();
@@ -199,7 +199,7 @@ fn each_key_file_has_a_key_of_its_own() {
         let path = user.directory.path().join(name);
         path.to_str().unwrap().to_owned()
     });
-    let files = ["--key-file", &one, "--key-file", &other];
+    let files = ["--write-key", &one, "--write-key", &other];
     let args = [&["qwen", "--max-requests", "1"], &files[..]].concat();
     let mut proxy = Proxy::start(&user, &args);
     assert_eq!(proxy.started["key_files"].as_array().unwrap().len(), 2);
@@ -214,7 +214,7 @@ fn each_key_file_has_a_key_of_its_own() {
     proxy.stop();
     let again = user.directory.path().join("./home/../one");
     for again in [&one, again.to_str().unwrap()] {
-        let twice = ["qwen", "--key-file", &one, "--key-file", again];
+        let twice = ["qwen", "--write-key", &one, "--write-key", again];
         let refused = Proxy::refused(&user, &twice);
         assert!(refused.contains("two keys"), "{refused}");
     }
@@ -231,19 +231,19 @@ fn a_key_replaces_no_file_of_another_program_and_no_session() {
         path.to_str().unwrap().to_owned()
     });
     std::fs::write(&mine, "of the user").unwrap();
-    let args = ["qwen", "--socket", &at, "--key-file", &free];
-    let refused = Proxy::refused(&user, &[&args[..], &["--key-file", &mine_too]].concat());
+    let args = ["qwen", "--socket", &at, "--write-key", &free];
+    let refused = Proxy::refused(&user, &[&args[..], &["--write-key", &mine_too]].concat());
     assert!(refused.contains("exists, and llm-auth has not written it"));
     assert_eq!(std::fs::read(&mine).unwrap(), b"of the user");
     // Nothing was begun: the lock of a socket stays.
     assert!(!directory.join("socket.lock").exists());
     let session = user.file("qwen", "default");
     let before = std::fs::read(&session).unwrap();
-    let args = ["qwen", "--key-file", session.to_str().unwrap()];
+    let args = ["qwen", "--write-key", session.to_str().unwrap()];
     let refused = Proxy::refused(&user, &args);
     assert!(refused.contains("must not be below"), "{refused}");
     assert_eq!(std::fs::read(&session).unwrap(), before);
-    let refused = Proxy::refused(&user, &["qwen", "--key-file", "-"]);
+    let refused = Proxy::refused(&user, &["qwen", "--write-key", "-"]);
     assert!(refused.contains("the key is printed"), "{refused}");
 }
 
@@ -252,7 +252,7 @@ fn a_proxy_does_not_take_the_key_file_of_another() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let path = user.directory.path().join("key");
-    let args = ["qwen", "--key-file", path.to_str().unwrap()];
+    let args = ["qwen", "--write-key", path.to_str().unwrap()];
     let mut proxy = Proxy::start(&user, &args);
     let refused = Proxy::refused(&user, &args);
     assert!(refused.contains("another llm-auth process keeps"));
@@ -269,7 +269,7 @@ fn a_key_file_that_another_program_has_changed_stays() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let path = user.directory.path().join("key");
-    let args = ["qwen", "--key-file", path.to_str().unwrap()];
+    let args = ["qwen", "--write-key", path.to_str().unwrap()];
     let proxy = Proxy::start(&user, &args);
     std::fs::write(&path, "of the user").unwrap();
     proxy.stop();
@@ -338,7 +338,7 @@ fn a_file_with_a_token_never_becomes_one_with_a_key_nor_the_other_way_round() {
     let keep = |file| user.run(&["keep", "qwen", "--once", "--file", file]);
     assert_eq!(keep(token_path).code, Some(0));
     let kept = std::fs::read(&token).unwrap();
-    let serve = ["qwen", "--key-file", token_path];
+    let serve = ["qwen", "--write-key", token_path];
     let why = Proxy::refused(&user, &serve);
     assert!(
         why.contains("holds the token that `llm-auth keep` wrote"),
@@ -347,15 +347,15 @@ fn a_file_with_a_token_never_becomes_one_with_a_key_nor_the_other_way_round() {
     assert_eq!(std::fs::read(&token).unwrap(), kept);
     assert_eq!(keep(token_path).code, Some(0));
 
-    let mut killed = Proxy::start(&user, &["qwen", "--key-file", key_path]);
+    let mut killed = Proxy::start(&user, &["qwen", "--write-key", key_path]);
     killed.child.kill().unwrap();
     drop(killed);
     let written = std::fs::read(&key).unwrap();
-    keep(key_path).assert_failed(1, "holds the key that `llm-auth serve --key-file` wrote");
+    keep(key_path).assert_failed(1, "holds the key that `llm-auth serve --write-key` wrote");
     assert_eq!(std::fs::read(&key).unwrap(), written);
     // A file of the same name is another one.
     std::fs::remove_file(&token).unwrap();
     Proxy::start(&user, &serve).stop();
     assert!(!token.exists());
-    drop(Proxy::start(&user, &["qwen", "--key-file", key_path]));
+    drop(Proxy::start(&user, &["qwen", "--write-key", key_path]));
 }

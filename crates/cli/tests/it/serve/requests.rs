@@ -267,6 +267,21 @@ fn an_api_that_hangs_is_a_timeout_and_one_that_is_not_there_a_bad_gateway() {
 }
 
 #[test]
+fn a_proxy_serves_encrypted_sessions_with_the_key_that_its_flags_name() {
+    let user = User::new();
+    let key = user.key_file("key", "made-up-key-of-thirty-two-bytes!");
+    let command = format!("cat '{key}'");
+    let by_file = ["qwen", "--store", "encrypted", "--key-file", &key];
+    let by_command = ["qwen", "--store", "encrypted", "--key-command", &command];
+    user.sign_in(&by_file);
+    for args in [by_file, by_command] {
+        let proxy = Proxy::start(&user, &args);
+        assert_eq!(proxy.send(chat("qwen", false)).status, 200);
+    }
+    assert_eq!(user.kit.qwen().counters().chats_ok, 2);
+}
+
+#[test]
 fn what_is_no_http_is_refused_and_the_proxy_goes_on() {
     let user = User::new();
     user.sign_in(&["qwen"]);

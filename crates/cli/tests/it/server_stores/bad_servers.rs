@@ -1,13 +1,7 @@
 //! Servers and keys that are not right.
 
-use super::{KEY, Place, RedisServer, good, places, postgres, run, support, with, write_secret};
+use super::{KEY, Place, RedisServer, good, places, postgres, run, support, with};
 use crate::support::user::User;
-
-fn key_file(user: &User, name: &str, key: &str) -> String {
-    let file = user.directory.path().join(name);
-    write_secret(&file, key);
-    file.to_str().unwrap().to_owned()
-}
 
 #[test]
 fn a_key_seals_the_sessions_and_a_wrong_or_missing_one_changes_nothing() {
@@ -15,9 +9,9 @@ fn a_key_seals_the_sessions_and_a_wrong_or_missing_one_changes_nothing() {
         let user = User::new();
         user.sign_in(&["minimax"]);
         let url = place.url();
-        let key = key_file(&user, "key", KEY);
-        let wrong = key_file(&user, "wrong", "another-key-of-thirty-two-bytes!");
-        let short = key_file(&user, "short", "made-up");
+        let key = user.key_file("key", KEY);
+        let wrong = user.key_file("wrong", "another-key-of-thirty-two-bytes!");
+        let short = user.key_file("short", "made-up");
         let sealed = ["--store", &url, "--key-file", &key];
         good(&user, &["login", "qwen"], &sealed);
         let token = good(&user, &["token", "qwen"], &sealed);

@@ -231,8 +231,9 @@ fn exec_starts_no_tool_whose_settings_go_before_its_environment() {
             let flags = [&["--as", tool], proxy].concat();
             let done = exec(&user, provider, &flags, &below);
             done.assert_failed(1, &format!("{} sets {member}, which", file.display()));
-            // It is one.
-            assert!(done.err.contains("remove it"), "{done:?}");
+            // The one setting, and not the file.
+            let advice = format!("remove {member} from {}", file.display());
+            assert!(done.err.contains(&advice), "{done:?}");
             done.assert_no_secret(&[SECRET]);
         }
         let done = Done::of(

@@ -156,10 +156,34 @@ fn a_file_that_cannot_be_read_stays_and_its_place_is_named_without_its_content()
             "made-up occurs twice",
         ),
         (
+            "cursor",
+            json,
+            "{\n  \"made-up\": {\"a\": \"made-up-secret\"\n}",
+            "the object that begins at line 1, column 1 is not closed",
+        ),
+        (
+            "cursor",
+            json,
+            "{\n  \"made-up\": [\"made-up-secret\"",
+            "the array that begins at line 2, column 14 is not closed",
+        ),
+        (
+            "cursor",
+            json,
+            "{\n  \"made-up\": \"made-up-secret\n}",
+            "the string that begins at line 2, column 14 is not closed",
+        ),
+        (
             "codex",
             toml,
             "a = 1\nb = made-up-secret\n",
             "line 2, column 5",
+        ),
+        (
+            "codex",
+            toml,
+            "a = 1\na = 'made-up-secret'\n",
+            "the name at line 2, column 1 occurs twice",
         ),
     ] {
         let file = with_file(&user, path, before);

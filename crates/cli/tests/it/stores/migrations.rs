@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KEY, files, fingerprint, holders, home, key_file};
+use super::{KEY, files, fingerprint, holders, home};
 use crate::support::user::User;
 
 #[test]
@@ -12,7 +12,7 @@ fn a_migration_moves_every_session_proves_it_and_is_remembered() {
     user.sign_in(&["qwen", "--account", "work"]);
     user.sign_in(&["minimax"]);
     let before = user.stored("qwen");
-    let key = key_file(&user, "key", KEY);
+    let key = user.key_file("key", KEY);
     let done = user.run(&["migrate", "--to", "encrypted", "--key-file", &key, "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let report = done.json();
@@ -46,7 +46,7 @@ fn a_migration_moves_every_session_proves_it_and_is_remembered() {
 #[test]
 fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
     let user = User::new();
-    let key = key_file(&user, "key", KEY);
+    let key = user.key_file("key", KEY);
     let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
     user.sign_in(&["qwen"]);
     let file = user.file("qwen", "default");
@@ -103,7 +103,7 @@ fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
 #[test]
 fn a_migration_that_is_killed_anywhere_keeps_every_session_in_one_of_the_stores() {
     let user = User::new();
-    let key = key_file(&user, "key", KEY);
+    let key = user.key_file("key", KEY);
     let accounts = ["a", "b", "c"];
     for account in accounts {
         user.sign_in(&["qwen", "--account", account]);

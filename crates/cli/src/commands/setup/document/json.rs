@@ -1,10 +1,11 @@
 //! JSON, with the comments and trailing commas that many programs accept.
 
-use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
+use jsonc_parser::errors::ParseErrorKind;
+use jsonc_parser::{ParseOptions, ParseStringErrorKind};
 use serde_json::{Map, Value};
 
-use super::super::setting::{Leaf, Lenient, Wrong};
+use super::super::setting::{Leaf, Lenient, Place, Wrong};
 
 #[derive(Debug)]
 pub(super) struct Json(CstRootNode);
@@ -25,10 +26,22 @@ impl Json {
         };
         match CstRootNode::parse(text, &options) {
             Ok(root) => Ok(Self(root)),
-            Err(error) => Err(Wrong::Syntax {
-                line: error.line_display(),
-                column: error.column_display(),
-            }),
+            Err(error) => {
+                let place = Place {
+                    line: error.line_display(),
+                    column: error.column_display(),
+                };
+                // For these, it is the place of their beginning.
+                Err(match error.kind() {
+                    ParseErrorKind::UnterminatedObject => Wrong::NotClosed("object", place),
+                    ParseErrorKind::UnterminatedArray => Wrong::NotClosed("array", place),
+                    ParseErrorKind::UnterminatedCommentBlock => Wrong::NotClosed("comment", place),
+                    ParseErrorKind::String(ParseStringErrorKind::UnterminatedStringLiteral) => {
+                        Wrong::NotClosed("string", place)
+                    }
+                    _ => Wrong::Syntax(place),
+                })
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::super::setting::{Leaf, Wrong};
+use super::super::setting::{Leaf, Place, Wrong};
 
 #[derive(Debug)]
 pub(super) struct Toml(DocumentMut);
@@ -16,9 +16,13 @@ impl Toml {
                 let start = error.span().map_or(0, |span| span.start);
                 let before = text.get(..start).unwrap_or_default();
                 let line = before.rsplit('\n').next().unwrap_or_default();
-                Err(Wrong::Syntax {
+                let place = Place {
                     line: before.matches('\n').count() + 1,
                     column: line.chars().count() + 1,
+                };
+                Err(match error.message() {
+                    "duplicate key" => Wrong::AgainAt(place),
+                    _ => Wrong::Syntax(place),
                 })
             }
         }
