@@ -45,6 +45,14 @@ holds output 'heard: next run'
 expect minimax refreshes 2
 llm-auth setup claude-code --undo > undo.log 2>&1
 
+# A server of the user's own, whose API itself returns 401.
+sign_in oidc --issuer "$TESTKIT/standard" --client-id testkit-client --name mine --device --api-base "$TESTKIT/standard"
+llm-auth setup claude-code mine --write 2> setup.log > setup.json
+PAUSE=4 FAULT= two_turns standard env
+holds output 'heard: second turn'
+expect standard refreshes 1
+llm-auth setup claude-code --undo > undo.log 2>&1
+
 # The proxy reads the response, and sends the request once more.
 PAUSE=0 FAULT= two_turns minimax llm-auth exec minimax --proxy --as claude-code --
 holds output 'heard: second turn'

@@ -41,6 +41,12 @@ POST /testkit/expire              {} or {\"vendor\": \"qwen\"}: access tokens di
 POST /testkit/revoke              {} or {\"vendor\": \"qwen\"}: families die
 POST /testkit/faults              {\"vendor\": \"qwen\", \"endpoint\": \"refresh\",
                                    \"fault\": {\"kind\": \"drop\", \"stage\": \"after\"}, \"times\": 1}
+     kinds: answer (status, headers, body), drop, reset, delay (milliseconds), hang, truncated,
+     garbage_chunks, slow_body (milliseconds), endless, html, huge, gzip, patch (patch);
+     of a streamed reply: hold_stream, cut_stream, stream_error (pieces)
+     stage: before (the server does not process the request) or after (it does); skip: 0
+     endpoints: device_authorization, token, poll, exchange, refresh, authorization, revocation,
+     user_info, token_info, chat
 POST /testkit/release             {} or {\"vendor\": \"qwen\"}: held streams go on
 POST /testkit/settings            {\"vendor\": \"qwen\", \"access_lifetime_seconds\": 5}
 POST /testkit/reset               counters to zero
