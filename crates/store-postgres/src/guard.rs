@@ -11,7 +11,7 @@ use llm_auth_sealing::Sealed;
 use crate::row::{self, Stored};
 use crate::runtime;
 use crate::shared::Shared;
-use crate::statements::Save;
+use crate::statements::{NO_FENCE, Save};
 
 /// Between two tries to release a lease.
 const RELEASE_PAUSE: Duration = Duration::from_millis(500);
@@ -30,7 +30,8 @@ pub(crate) struct PostgresGuard {
     is_damaged: bool,
     /// What was read when the lease was taken, for the first `load`.
     taken: Option<Stored>,
-    lease: Lease,
+    /// `None` for one that only changes what it has seen.
+    lease: Option<Lease>,
     is_held: bool,
 }
 
@@ -40,20 +41,20 @@ impl PostgresGuard {
         key: SessionKey,
         holder: [u8; 16],
         stored: Stored,
-        lease: Lease,
+        lease: Option<Lease>,
     ) -> Self {
         let session = shared.session(&key, &stored);
         Self {
             is_damaged: is_damaged(&session),
             before: session.ok().flatten(),
-            fence: stored.fence,
+            fence: lease.map_or(NO_FENCE, |_| stored.fence),
             revision: stored.revision,
             taken: Some(stored),
             shared,
             key,
             holder,
+            is_held: lease.is_some(),
             lease,
-            is_held: true,
         }
     }
 
@@ -89,7 +90,9 @@ impl PostgresGuard {
 
     async fn store(&mut self, session: &OAuthToken, is_last: bool) -> Result<()> {
         let before = self.before.as_ref();
-        let is_new = before.is_none_or(|before| !before.has_same_tokens(session));
+        // Without a lease, what it has seen is all that counts.
+        let is_new =
+            self.lease.is_none() || before.is_none_or(|before| !before.has_same_tokens(session));
         let save = Save {
             is_new,
             is_last,
@@ -108,7 +111,10 @@ impl PostgresGuard {
         self.revision = match saved {
             Some(revision) => revision,
             // The response to an earlier try may have been lost.
-            None if is_new => self.find_stored(session).await?,
+            None if is_new => {
+                let is_it = |found: &OAuthToken| found.has_same_tokens(session);
+                self.find(|found| found.is_some_and(is_it)).await?
+            }
             None => return Err(self.lost()),
         };
         self.taken = None;
@@ -121,11 +127,11 @@ impl PostgresGuard {
         Ok(())
     }
 
-    /// The revision of the session if it is stored already.
-    async fn find_stored(&self, session: &OAuthToken) -> Result<i64> {
+    /// The revision of what is stored, if it is that already.
+    async fn find(&self, is_it: impl FnOnce(Option<&OAuthToken>) -> bool) -> Result<i64> {
         let stored = self.read().await?;
         match self.shared.session(&self.key, &stored) {
-            Ok(Some(found)) if found.has_same_tokens(session) => Ok(stored.revision),
+            Ok(found) if is_it(found.as_ref()) => Ok(stored.revision),
             _ => Err(self.lost()),
         }
     }
@@ -151,7 +157,7 @@ impl PostgresGuard {
             };
             tracing::debug!(%error, "a lease could not be released");
             let again = async move {
-                while !lease.remaining().is_zero() {
+                while lease.is_some_and(|lease| !lease.remaining().is_zero()) {
                     tokio::time::sleep(RELEASE_PAUSE).await;
                     if release().await.is_ok() {
                         break;
@@ -199,7 +205,7 @@ impl StoreGuard for PostgresGuard {
         if !is_mine {
             return Err(self.lost());
         }
-        self.lease = request.granted(length);
+        self.lease = Some(request.granted(length));
         self.taken = None;
         Ok(())
     }
@@ -224,23 +230,28 @@ impl StoreGuard for PostgresGuard {
         if !is_mine {
             return Err(self.lost());
         }
-        self.lease = request.granted(length);
+        self.lease = Some(request.granted(length));
         Ok(())
     }
 
     fn lease(&self) -> Option<Lease> {
-        Some(self.lease)
+        self.lease
     }
 
     async fn remove(&mut self) -> Result<()> {
-        let damaged = self.is_damaged.then_some(self.revision);
+        let (revision, is_damaged) = (self.revision, self.is_damaged);
         let removed = self
             .run(move |shared, key, fence, holder| async move {
                 let target = shared.target(&key, (fence, &holder));
-                shared.statements.remove(target, damaged).await
+                let statements = &shared.statements;
+                statements.remove(target, revision, is_damaged).await
             })
             .await?;
-        self.revision = removed.ok_or_else(|| self.lost())?;
+        self.revision = match removed {
+            Some(revision) => revision,
+            // The response to an earlier try may have been lost.
+            None => self.find(|found| found.is_none()).await?,
+        };
         self.taken = None;
         self.before = None;
         self.is_damaged = false;

@@ -132,38 +132,36 @@ impl Shared {
         stored.session(self.keys.as_ref(), &self.tenant, key, &self.database.place)
     }
 
-    /// Takes the lease, if it is free or by force; otherwise returns what is stored.
+    /// Takes the lease, if it is free; otherwise returns what is stored.
     pub(crate) async fn take(
         self: &Arc<Self>,
         key: &SessionKey,
-        by_force: bool,
     ) -> Result<std::result::Result<PostgresGuard, Stored>> {
         check_names(key)?;
         self.check().await?;
-        let mut holder = [0; 16];
-        getrandom::fill(&mut holder).map_err(|_source| {
-            Error::new(ErrorKind::System, "the system provides no random numbers")
-        })?;
-        // A caller who signs in or out may ask the vendor something before it stores the outcome.
-        let length = match by_force {
-            true => self.lease,
-            false => TO_BEGIN.min(self.lease),
-        };
+        let holder = holder()?;
+        let length = TO_BEGIN.min(self.lease);
         let request = LeaseRequest::now();
         let target = self.target(key, (0, &holder));
-        let (stored, is_taken) = self.statements.take(target, length, by_force).await?;
+        let (stored, is_taken) = self.statements.take(target, length).await?;
         if !is_taken {
             return Ok(Err(stored));
         }
-        let lease = request.granted(length);
+        let lease = Some(request.granted(length));
         let shared = Arc::clone(self);
-        Ok(Ok(PostgresGuard::new(
-            shared,
-            key.clone(),
-            holder,
-            stored,
-            lease,
-        )))
+        let guard = PostgresGuard::new(shared, key.clone(), holder, stored, lease);
+        Ok(Ok(guard))
+    }
+
+    /// A guard without a lease, which changes only what it has seen.
+    pub(crate) async fn look(self: &Arc<Self>, key: &SessionKey) -> Result<PostgresGuard> {
+        check_names(key)?;
+        self.check().await?;
+        let holder = holder()?;
+        let stored = self.statements.look(self.target(key, (0, &holder))).await?;
+        let shared = Arc::clone(self);
+        let guard = PostgresGuard::new(shared, key.clone(), holder, stored, None);
+        Ok(guard)
     }
 
     /// The place in the queue of those who wait for this session.
@@ -171,6 +169,17 @@ impl Shared {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(turns.entry(key.clone()).or_default())
+    }
+}
+
+fn holder() -> Result<[u8; 16]> {
+    let mut holder = [0; 16];
+    match getrandom::fill(&mut holder) {
+        Ok(()) => Ok(holder),
+        Err(_source) => {
+            let message = "the system provides no random numbers";
+            Err(Error::new(ErrorKind::System, message))
+        }
     }
 }
 

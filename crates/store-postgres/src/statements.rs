@@ -31,6 +31,9 @@ const MINE: &str = "s.fence = $4 AND s.holder = $5";
 /// would count them again.
 const ANOTHER: &str = "('x' || md5(random()::text || clock_timestamp()::text))::bit(64)::bigint";
 
+/// The fencing number of a guard without a lease: what it stores ends that of the holder.
+pub(crate) const NO_FENCE: i64 = -1;
+
 const LEASE_LEFT: &str =
     "coalesce(greatest(extract(epoch FROM s.lease_until - now()), 0), 0)::float8";
 
@@ -40,7 +43,7 @@ const COPIES: usize = 10;
 pub(crate) struct Statements {
     read: String,
     take: String,
-    seize: String,
+    look: String,
     extend: String,
     prepare: String,
     save: String,
@@ -76,19 +79,6 @@ impl Statements {
     pub(crate) fn new(schema: &str) -> Self {
         let (table, copies) = (format!("{schema}.sessions"), format!("{schema}.damaged"));
         let columns = "s.sealed, s.key_id, s.revision, s.fence";
-        let take = |revision: &str, condition: &str| {
-            format!(
-                "WITH taken AS (INSERT INTO {table} AS s \
-                 (tenant, provider, account, revision, fence, holder, lease_until) \
-                 VALUES ($1, $2, $3, {ANOTHER}, 1, $4, now() + $5 * interval '1 second') \
-                 ON CONFLICT (tenant, provider, account) DO UPDATE SET fence = s.fence + 1, \
-                 holder = $4, lease_until = now() + $5 * interval '1 second'{revision} \
-                 {condition} RETURNING {columns}) \
-                 SELECT sealed, key_id, revision, fence, 0::float8, true FROM taken \
-                 UNION ALL SELECT {columns}, {LEASE_LEFT}, false FROM {table} AS s \
-                 WHERE {THIS} AND NOT EXISTS (SELECT FROM taken)"
-            )
-        };
         let update = |set: &str, condition: &str| {
             format!(
                 "{DURABLE} UPDATE {table} AS s SET {set} FROM durable \
@@ -112,31 +102,55 @@ impl Statements {
                  SELECT revision FROM changed"
             )
         };
+        let ends = |condition: &str| {
+            format!(
+                "holder = CASE WHEN {condition} THEN NULL ELSE s.holder END, \
+                 lease_until = CASE WHEN {condition} THEN NULL ELSE s.lease_until END"
+            )
+        };
         let lasts = "lease_until = now() + $6 * interval '1 second', changed_at = now()";
         let still_mine = format!("{MINE} AND s.lease_until > now() AND s.revision = $7");
         let saves = format!(
             "sealed = $8, key_id = $9, changed_at = now(), \
              revision = CASE WHEN $6 THEN {ANOTHER} ELSE s.revision END, \
-             holder = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.holder END, \
-             lease_until = CASE WHEN $10 AND {MINE} THEN NULL ELSE s.lease_until END"
+             {}",
+            ends(&format!("($4 = {NO_FENCE} OR $10 AND {MINE})"))
         );
         // A successor whose lease is over is stored if no other one is; a record is not.
         let may_save = format!("(({still_mine}) OR ($6 AND (({MINE}) OR s.revision = $7)))");
-        let removes =
-            format!("sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now()");
+        let removes = format!(
+            "sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now(), {}",
+            ends(&format!("(({MINE}) IS NOT TRUE)"))
+        );
+        // A sign-out may take longer than a lease, and has none: what was seen is what is removed.
+        let may_remove = "s.revision = $6";
         Self {
             read: format!("SELECT {columns}, {LEASE_LEFT} FROM {table} AS s WHERE {THIS}"),
-            take: take(
-                "",
-                "WHERE s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4",
+            take: format!(
+                "WITH taken AS (INSERT INTO {table} AS s \
+                 (tenant, provider, account, revision, fence, holder, lease_until) \
+                 VALUES ($1, $2, $3, {ANOTHER}, 1, $4, now() + $5 * interval '1 second') \
+                 ON CONFLICT (tenant, provider, account) DO UPDATE SET fence = s.fence + 1, \
+                 holder = $4, lease_until = now() + $5 * interval '1 second' \
+                 WHERE s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4 \
+                 RETURNING {columns}) \
+                 SELECT sealed, key_id, revision, fence, 0::float8, true FROM taken \
+                 UNION ALL SELECT {columns}, {LEASE_LEFT}, false FROM {table} AS s \
+                 WHERE {THIS} AND NOT EXISTS (SELECT FROM taken)"
             ),
-            seize: take(&format!(", revision = {ANOTHER}"), ""),
+            // A row that was made meanwhile is in neither part.
+            look: format!(
+                "WITH made AS (INSERT INTO {table} AS s (tenant, provider, account, revision, fence) \
+                 VALUES ($1, $2, $3, {ANOTHER}, 1) ON CONFLICT DO NOTHING RETURNING {columns}) \
+                 SELECT sealed, key_id, revision, fence, 0::float8 FROM made \
+                 UNION ALL SELECT {columns}, {LEASE_LEFT} FROM {table} AS s WHERE {THIS}"
+            ),
             extend: update(lasts, &still_mine),
             prepare: update(&format!("{lasts}, sealed = $8, key_id = $9"), &still_mine),
             save: update(&saves, &may_save),
             save_over_damage: over_damage(&saves, &may_save, "$7"),
-            remove: update(&removes, MINE),
-            remove_damage: over_damage(&removes, MINE, "$6"),
+            remove: update(&removes, may_remove),
+            remove_damage: over_damage(&removes, may_remove, "$6"),
             release: format!(
                 "UPDATE {table} AS s SET holder = NULL, lease_until = NULL WHERE {THIS} AND {MINE}"
             ),
@@ -149,12 +163,21 @@ impl Statements {
             .map_or_else(|| Ok(Stored::default()), Stored::read)
     }
 
-    /// Takes the lease if it is free, or by force. Returns what is stored, and whether it was taken.
+    /// What is stored, in a row that is made if there is none.
+    pub(crate) async fn look(&self, target: Target<'_>) -> Result<Stored> {
+        loop {
+            let rows = target.database.query(&self.look, &target.name()).await?;
+            if let Some(row) = rows.first() {
+                return Stored::read(row);
+            }
+        }
+    }
+
+    /// Takes the lease if it is free. Returns what is stored, and whether it was taken.
     pub(crate) async fn take(
         &self,
         target: Target<'_>,
         length: Duration,
-        by_force: bool,
     ) -> Result<(Stored, bool)> {
         let [tenant, provider, account] = target.name();
         let seconds = length.as_secs_f64();
@@ -165,11 +188,7 @@ impl Statements {
             (&target.holder, Type::BYTEA),
             (&seconds, Type::FLOAT8),
         ];
-        let sql = match by_force {
-            true => &self.seize,
-            false => &self.take,
-        };
-        let rows = target.database.query(sql, &values).await?;
+        let rows = target.database.query(&self.take, &values).await?;
         let Some(row) = rows.first() else {
             // Another process has made the row, and taken it, since this statement began.
             return Ok((Stored::default(), false));
@@ -257,22 +276,20 @@ impl Statements {
         revision_of(target.database.query(sql, &values).await)
     }
 
-    /// The revision that is stored now; `None` if the lease is another holder's. What could not be read
-    /// at the revision `damaged` is copied.
+    /// The revision that is stored now; `None` if another one was. What is damaged is copied.
     pub(crate) async fn remove(
         &self,
         target: Target<'_>,
-        damaged: Option<i64>,
+        revision: i64,
+        is_damaged: bool,
     ) -> Result<Option<i64>> {
         let [tenant, provider, account] = target.name();
         let [fence, holder] = target.lease();
-        let mut values = vec![tenant, provider, account, fence, holder];
-        let sql = match &damaged {
-            Some(revision) => {
-                values.push((revision, Type::INT8));
-                &self.remove_damage
-            }
-            None => &self.remove,
+        let revision = (&revision as _, Type::INT8);
+        let values = [tenant, provider, account, fence, holder, revision];
+        let sql = match is_damaged {
+            true => &self.remove_damage,
+            false => &self.remove,
         };
         revision_of(target.database.query(sql, &values).await)
     }

@@ -175,7 +175,7 @@ impl PostgresStore {
         loop {
             let mut stored = match seen.take() {
                 Some(stored) => stored,
-                None => match self.take(key, false).await? {
+                None => match self.take(key).await? {
                     Ok(guard) => return Ok(Some(guard)),
                     Err(stored) => stored,
                 },
@@ -203,11 +203,10 @@ impl PostgresStore {
     async fn take(
         &self,
         key: &SessionKey,
-        by_force: bool,
     ) -> Result<std::result::Result<Box<dyn StoreGuard>, Stored>> {
         let (shared, key) = (Arc::clone(&self.shared), key.clone());
         // The guard is made there, so that one whose caller has gone releases its lease.
-        let taken = runtime::run(async move { shared.take(&key, by_force).await }).await?;
+        let taken = runtime::run(async move { shared.take(&key).await }).await?;
         Ok(taken.map(|guard| Box::new(guard) as Box<dyn StoreGuard>))
     }
 
@@ -256,8 +255,10 @@ impl TokenStore for PostgresStore {
         self.wait(key, Some(known)).await
     }
 
-    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        self.take(key, true).await?.map_err(|_stored| self.busy())
+    async fn lock_optimistically(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        let guard = runtime::run(async move { shared.look(&key).await }).await?;
+        Ok(Box::new(guard))
     }
 
     /// Unless the server has a synchronous standby: a failover to another one loses what was saved

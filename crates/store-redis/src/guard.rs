@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::names;
 use crate::random;
-use crate::row;
-use crate::scripts::{self, Call, Claim, Next, Outcome, Reply};
+use crate::row::{self, Row};
+use crate::scripts::{self, Call, Claim, Next, Outcome};
 use crate::store::Inner;
 
 /// Between two tries to release a lease.
@@ -39,7 +39,10 @@ pub(crate) struct RedisGuard {
     before: Option<OAuthToken>,
     /// What has that revision could not be read, and is copied when it is replaced or removed.
     is_damaged: bool,
-    lease: Lease,
+    /// `None` for one that only changes what it has seen.
+    lease: Option<Lease>,
+    /// A removal whose reply did not come, likewise.
+    removed_as: Option<String>,
     /// A save whose reply did not come: it is tried again as the same revision.
     tried: Option<(String, OAuthToken)>,
 }
@@ -108,20 +111,27 @@ async fn release(store: Arc<Inner>, name: String, holder: String) {
 }
 
 impl RedisGuard {
-    /// Under a lease that was just taken.
-    pub(crate) fn new(hold: Hold, session: &SessionKey, reply: Reply, lease: Lease) -> Self {
-        let first = hold.store.session(&reply.row, session, &hold.name);
+    /// Under a lease that was just taken, or without one.
+    pub(crate) fn new(
+        hold: Hold,
+        session: &SessionKey,
+        row: Row,
+        fence: i64,
+        lease: Option<Lease>,
+    ) -> Self {
+        let first = hold.store.session(&row, session, &hold.name);
         Self {
             session: session.clone(),
             claim: Claim {
                 holder: hold.holder.clone(),
-                fence: reply.fence,
-                revision: reply.row.revision,
+                fence,
+                revision: row.revision,
             },
             before: first.as_ref().ok().cloned().flatten(),
             is_damaged: is_damaged(&first),
             first: Some(first),
             lease,
+            removed_as: None,
             tried: None,
             hold,
         }
@@ -148,7 +158,7 @@ impl RedisGuard {
         let call = scripts::note(name, &self.claim, store.lease, data.transpose()?);
         let (request, length) = (LeaseRequest::now(), store.lease);
         self.call(&call).await?;
-        self.lease = request.granted(length);
+        self.lease = Some(request.granted(length));
         if stored.is_some() {
             self.first = None;
             self.before = stored.cloned();
@@ -163,7 +173,9 @@ impl RedisGuard {
 
     async fn set(&mut self, token: &OAuthToken, is_last: bool) -> Result<()> {
         let before = self.before.as_ref();
-        let is_new = before.is_none_or(|before| !before.has_same_tokens(token));
+        // Without a lease, what it has seen is all that counts.
+        let is_new =
+            self.lease.is_none() || before.is_none_or(|before| !before.has_same_tokens(token));
         let next = match self.tried.take() {
             Some((next, tried)) if tried == *token => next,
             _ => random::id()?,
@@ -236,15 +248,20 @@ impl StoreGuard for RedisGuard {
     }
 
     fn lease(&self) -> Option<Lease> {
-        Some(self.lease)
+        self.lease
     }
 
     async fn remove(&mut self) -> Result<()> {
-        let next = random::id()?;
-        let name = &self.hold.name;
-        let next_one = Next::Revision(&next);
-        let call = scripts::save(name, &self.claim, next_one, false, None, self.copies());
-        self.call(&call).await?;
+        let next = match self.removed_as.take() {
+            Some(next) => next,
+            None => random::id()?,
+        };
+        let (name, to) = (&self.hold.name, Next::Revision(&next));
+        let call = scripts::save(name, &self.claim, to, false, None, self.copies());
+        if let Err(error) = self.call(&call).await {
+            self.removed_as = Some(next);
+            return Err(error);
+        }
         self.claim.revision = next;
         (self.before, self.first, self.is_damaged) = (None, None, false);
         Ok(())

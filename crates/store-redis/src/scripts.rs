@@ -18,13 +18,16 @@ use crate::site::Site;
 /// How many copies of damaged sessions are kept for each account; the oldest go.
 const COPIES: usize = 10;
 
+/// The fencing number of a guard without a lease: what it stores ends that of the holder.
+pub(crate) const NO_FENCE: i64 = -1;
+
 macro_rules! script {
     ($flags:literal, $file:literal) => {
         LazyLock::new(|| {
             let row = include_str!("scripts/row.lua");
             let body = include_str!(concat!("scripts/", $file));
             let code = format!(
-                "#!lua {}\nlocal FORMAT, COPIES = '{FORMAT}', {COPIES}\n{row}{body}",
+                "#!lua {}\nlocal FORMAT, COPIES, NO_FENCE = '{FORMAT}', {COPIES}, '{NO_FENCE}'\n{row}{body}",
                 $flags
             );
             Source {
@@ -96,12 +99,7 @@ pub(crate) enum Next<'a> {
 /// Takes the lease if it is free, and if the session still has the known revision.
 pub(crate) fn take(key: &str, holder: &str, length: Duration, known: Option<&str>) -> Call {
     let known = known.unwrap_or("*");
-    Call::new(&TAKE, key, [holder, &millis(length), known, ""])
-}
-
-/// Takes the lease from its holder, who can store nothing from then on.
-pub(crate) fn seize(key: &str, holder: &str, length: Duration, revision: &str) -> Call {
-    Call::new(&TAKE, key, [holder, &millis(length), "*", revision])
+    Call::new(&TAKE, key, [holder, &millis(length), known])
 }
 
 /// Extends the lease, and stores data of the same revision with it.

@@ -13,9 +13,8 @@ use crate::connection::Connections;
 use crate::guard::{Hold, RedisGuard};
 use crate::names;
 use crate::queue::{Pauses, Queue};
-use crate::random;
 use crate::row::Row;
-use crate::scripts::{self, Call, Outcome, Reply};
+use crate::scripts::{self, Call, NO_FENCE, Outcome, Reply};
 use crate::server::ServerReport;
 
 /// Sessions in Redis, for many hosts: a refresh is sent once for all of them.
@@ -48,15 +47,6 @@ pub(crate) struct Inner {
     pub(crate) lease: Duration,
     pub(crate) wait: Duration,
     pub(crate) queue: Queue,
-}
-
-/// How a lease is asked for.
-#[derive(Clone, Copy)]
-enum Way<'a> {
-    Wait,
-    /// Until other tokens are stored.
-    WaitFor(&'a OAuthToken),
-    Seize,
 }
 
 impl RedisStore {
@@ -177,48 +167,31 @@ impl Inner {
         row.session(self.keys.as_ref(), session, &self.connections.site, name)
     }
 
+    /// The lease; `None` once other tokens than `seen` are stored.
     async fn lease(
         self: &Arc<Self>,
         session: &SessionKey,
-        way: Way<'_>,
+        seen: Option<&OAuthToken>,
     ) -> Result<Option<RedisGuard>> {
         let (name, began) = (self.name(session), Instant::now());
         let site = &self.connections.site;
         let busy = |left| site.busy(&name, self.wait, left);
-        // A seizure waits for no one.
-        let _turn = match way {
-            Way::Seize => None,
-            _ => {
-                let turn = tokio::time::timeout(self.wait, self.queue.turn(&name)).await;
-                Some(turn.map_err(|_elapsed| busy(Duration::ZERO).with_session(session))?)
-            }
-        };
-        // A sign-out asks the provider before it removes the session.
-        let length = match way {
-            Way::Seize => self.lease,
-            _ => self.first_lease,
-        };
+        let turn = tokio::time::timeout(self.wait, self.queue.turn(&name)).await;
+        let _turn = turn.map_err(|_elapsed| busy(Duration::ZERO).with_session(session))?;
+        let length = self.first_lease;
         let (mut hold, mut pauses) = (Hold::new(self, &name)?, Pauses::default());
-        let seized = match way {
-            Way::Seize => Some(random::id()?),
-            _ => None,
-        };
         let mut known: Option<String> = None;
         loop {
-            let call = match &seized {
-                Some(revision) => scripts::seize(&name, hold.holder(), length, revision),
-                None => scripts::take(&name, hold.holder(), length, known.as_deref()),
-            };
+            let call = scripts::take(&name, hold.holder(), length, known.as_deref());
             let request = LeaseRequest::now();
             hold.asks();
             let reply = self.call(&name, &call).await?;
-            let is_other = || match way {
-                Way::WaitFor(seen) => match self.session(&reply.row, session, &name) {
+            let is_other = || {
+                seen.is_some_and(|seen| match self.session(&reply.row, session, &name) {
                     Ok(stored) => stored.is_none_or(|stored| !stored.has_same_tokens(seen)),
                     // The caller sees it under the lock.
                     Err(_unreadable) => false,
-                },
-                _ => false,
+                })
             };
             match reply.outcome {
                 Outcome::Taken if is_other() => {
@@ -226,8 +199,9 @@ impl Inner {
                     return Ok(None);
                 }
                 Outcome::Taken => {
-                    let lease = request.granted(length);
-                    return Ok(Some(RedisGuard::new(hold, session, reply, lease)));
+                    let lease = Some(request.granted(length));
+                    let (row, fence) = (reply.row, reply.fence);
+                    return Ok(Some(RedisGuard::new(hold, session, row, fence, lease)));
                 }
                 Outcome::Changed => {
                     hold.has_nothing();
@@ -238,7 +212,7 @@ impl Inner {
             if is_other() {
                 return Ok(None);
             }
-            if let Way::WaitFor(_) = way {
+            if seen.is_some() {
                 known = Some(reply.row.revision.clone());
             }
             if began.elapsed() >= self.wait {
@@ -258,7 +232,7 @@ impl TokenStore for RedisStore {
     }
 
     async fn lock(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        given(self.inner.lease(key, Way::Wait).await, self, key)
+        given(self.inner.lease(key, None).await, self, key)
     }
 
     async fn lock_unless_changed(
@@ -266,12 +240,15 @@ impl TokenStore for RedisStore {
         key: &SessionKey,
         known: &OAuthToken,
     ) -> Result<Option<Box<dyn StoreGuard>>> {
-        let leased = self.inner.lease(key, Way::WaitFor(known)).await?;
+        let leased = self.inner.lease(key, Some(known)).await?;
         Ok(leased.map(|guard| Box::new(guard) as Box<dyn StoreGuard>))
     }
 
-    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        given(self.inner.lease(key, Way::Seize).await, self, key)
+    async fn lock_optimistically(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        let name = self.inner.name(key);
+        let row = self.inner.row(&name).await?;
+        let hold = Hold::new(&self.inner, &name)?;
+        Ok(Box::new(RedisGuard::new(hold, key, row, NO_FENCE, None)))
     }
 
     /// True: a replica that is promoted may not have the last writes.

@@ -39,8 +39,9 @@ type Check<'a> = Pin<Box<dyn Future<Output = std::result::Result<(), String>> + 
 /// - managers on two handles refresh a session once for all callers, and a sign-out in between is
 ///   not undone;
 /// - a lock that is a [lease](llm_auth_core::store::Lease) lasts for a request after each `prepare`
-///   and `extend`, ends with `finish`, and is lost when another caller seizes it: then nothing can be
-///   stored with it, and a caller who waits learns of a session that has changed;
+///   and `extend`, ends with `finish`, and is lost when another caller signs in or out, which waits for
+///   no holder, disturbs none if it changes nothing, and replaces or removes only what it has seen; a
+///   caller who waits learns of a session that has changed;
 /// - with [`corrupting`](Self::corrupting), an entry that is no session is an error of that session
 ///   alone, and stays until another one is saved; with [`copies`](Self::copies) too, it is then kept
 ///   aside, as it is if it is removed.
@@ -139,7 +140,7 @@ impl StoreContract {
             ("sign-out", Box::pin(refreshes::sign_out(handles))),
             ("a change while waiting", Box::pin(leases::change(handles))),
             ("a lease", Box::pin(leases::lasting(handles))),
-            ("a seized lock", Box::pin(leases::seized(handles))),
+            ("an optimistic lock", Box::pin(leases::optimistic(handles))),
         ];
         if let Some(corrupt) = &self.corrupt {
             checks.push((

@@ -169,7 +169,7 @@ impl BlockingAuthManager {
     pub fn login_with(
         &self,
         prompt: &dyn UserPrompt,
-        may_replace: impl FnOnce(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
+        may_replace: impl FnMut(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
     ) -> Result<Insertion> {
         block_on(self.0.login_with(prompt, may_replace))
     }

@@ -168,9 +168,10 @@ impl Foreign {
         engine::unless_given_up(locked).await
     }
 
-    /// [`TokenStore::seize`], when it is this session's turn.
-    pub(super) async fn seize(&self) -> Result<Guard<'_>> {
-        let locked = self.guard(async { self.common.store.seize(&self.key).await.map(Some) });
+    /// [`TokenStore::lock_optimistically`], when it is this session's turn.
+    pub(super) async fn lock_optimistically(&self) -> Result<Guard<'_>> {
+        let store = &self.common.store;
+        let locked = self.guard(async { store.lock_optimistically(&self.key).await.map(Some) });
         locked.await?.ok_or_else(|| self.no_lock())
     }
 

@@ -1,12 +1,14 @@
 //! New sessions, of a sign-in or from elsewhere, and what they replace.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::foreign::Guard;
 use super::refresh::finish_with_retries;
 use super::{AuthManager, SessionChange, Shared};
 use crate::engine;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::token::OAuthToken;
 
 /// What became of a new session that may be refused.
@@ -172,15 +174,19 @@ impl AuthManager {
     /// ```
     pub async fn insert_session(&self, token: OAuthToken) -> Result<Arc<OAuthToken>> {
         let owned = Arc::clone(&self.shared);
+        let always = |_: &_, _: Option<&_>| ControlFlow::<Infallible>::Continue(());
         let work = async move {
-            let (guard, previous) = owned.lock_to_insert().await?;
-            Ok(owned.insert(guard, previous, token).await?.token)
+            match Box::pin(owned.insert(token, always)).await? {
+                Ok(stored) => Ok(stored.token),
+                Err((never, _)) => match never {},
+            }
         };
         self.run(work).await
     }
 
     /// As [`insert_session`](Self::insert_session), but only if `may_replace` accepts it, as in
-    /// [`login_with`](Self::login_with).
+    /// [`login_with`](Self::login_with). If another host stores a session at the same moment, it is
+    /// called again with that one.
     ///
     /// # Errors
     ///
@@ -207,20 +213,18 @@ impl AuthManager {
     pub async fn insert_session_if(
         &self,
         token: OAuthToken,
-        may_replace: impl FnOnce(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
+        mut may_replace: impl FnMut(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
     ) -> Result<Insertion> {
         let owned = Arc::clone(&self.shared);
+        let decide = move |new: &_, stored: Option<&_>| match may_replace(new, stored) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
         let work = async move {
-            let (guard, previous) = owned.lock_to_insert().await?;
-            if may_replace(&token, previous.session.as_ref()) {
-                let stored = owned.insert(guard, previous, token).await?;
-                return Ok(Insertion::Stored(stored));
-            }
-            guard.release().await;
-            Ok(Insertion::Refused(Box::new(RefusedSession {
-                new: token,
-                stored: previous.session,
-            })))
+            Ok(match Box::pin(owned.insert(token, decide)).await? {
+                Ok(stored) => Insertion::Stored(stored),
+                Err(((), refused)) => Insertion::Refused(Box::new(refused)),
+            })
         };
         self.run(work).await
     }
@@ -252,13 +256,6 @@ impl AuthManager {
 }
 
 impl Shared {
-    /// The lock, and what a new session would replace.
-    async fn lock_to_insert(&self) -> Result<(Guard<'_>, Previous)> {
-        let mut guard = self.foreign.seize().await?;
-        let previous = self.previous(&mut guard).await?;
-        Ok((guard, previous))
-    }
-
     pub(super) async fn previous(&self, guard: &mut Guard<'_>) -> Result<Previous> {
         match guard.load().await {
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Previous {
@@ -272,21 +269,52 @@ impl Shared {
         }
     }
 
-    async fn insert(
+    /// Stores a session, if what is stored now lets `decide` continue. That is read again for as long
+    /// as another host stores one in between, which is done with a refresh in flight.
+    async fn insert<B>(
         self: &Arc<Self>,
-        mut guard: Guard<'_>,
-        previous: Previous,
-        mut token: OAuthToken,
-    ) -> Result<StoredSession> {
+        token: OAuthToken,
+        mut decide: impl FnMut(&OAuthToken, Option<&OAuthToken>) -> ControlFlow<B>,
+    ) -> Result<std::result::Result<StoredSession, (B, RefusedSession)>> {
         // The end of the process waits for the session that the user has just approved.
         let _critical = engine::critical();
-        if let Some(previous) = &previous.session {
+        let mut changes = Changes::default();
+        loop {
+            let mut guard = self.foreign.lock_optimistically().await?;
+            let previous = self.previous(&mut guard).await?;
+            if let ControlFlow::Break(why) = decide(&token, previous.session.as_ref()) {
+                guard.release().await;
+                let refused = RefusedSession {
+                    new: token,
+                    stored: previous.session,
+                };
+                return Ok(Err((why, refused)));
+            }
+            let new = self.as_new(token.clone(), previous.session.as_ref());
+            match finish_with_retries(&mut guard, &new).await {
+                Err(error) if changes.allow_another(&error) => guard.release().await,
+                saved => return self.inserted(guard, previous, new, saved).await.map(Ok),
+            }
+        }
+    }
+
+    fn as_new(&self, mut token: OAuthToken, previous: Option<&OAuthToken>) -> OAuthToken {
+        if let Some(previous) = previous {
             token.extra = previous.extra.clone();
         }
         token.metadata.provider = Some(self.key().provider().to_owned());
         token.metadata.account = Some(self.key().account().to_owned());
         token.metadata.signed_in_at = Some(self.now());
-        let saved = finish_with_retries(&mut guard, &token).await;
+        token
+    }
+
+    async fn inserted(
+        self: &Arc<Self>,
+        guard: Guard<'_>,
+        previous: Previous,
+        token: OAuthToken,
+        saved: Result<()>,
+    ) -> Result<StoredSession> {
         // Under the lock: later, another holder may keep a newer one.
         let published = match saved {
             Ok(()) => {
@@ -315,5 +343,21 @@ impl Shared {
             replaced: previous.session.map(Arc::new),
             replaced_unreadable: previous.is_unreadable,
         })
+    }
+}
+
+/// How often what was read has changed before it could be replaced or removed.
+#[derive(Default)]
+pub(super) struct Changes(u32);
+
+impl Changes {
+    /// Sessions change once in an hour or so.
+    const MOST: u32 = 5;
+
+    /// Whether the error is such a change, and one that may be followed by another attempt.
+    pub(super) fn allow_another(&mut self, error: &Error) -> bool {
+        let is_change = error.kind() == ErrorKind::LeaseLost;
+        self.0 += u32::from(is_change);
+        is_change && self.0 <= Self::MOST
     }
 }

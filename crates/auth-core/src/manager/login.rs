@@ -101,7 +101,7 @@ impl AuthManager {
     pub async fn login_with(
         &self,
         prompt: &dyn UserPrompt,
-        may_replace: impl FnOnce(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
+        may_replace: impl FnMut(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
     ) -> Result<Insertion> {
         let pending = self.begin_login().await?;
         pending.authenticate(prompt, may_replace).await
@@ -212,7 +212,7 @@ impl PendingLogin {
     pub async fn authenticate(
         self,
         prompt: &dyn UserPrompt,
-        may_replace: impl FnOnce(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
+        may_replace: impl FnMut(&OAuthToken, Option<&OAuthToken>) -> bool + Send + 'static,
     ) -> Result<Insertion> {
         let token = self.ask(prompt).await?;
         self.manager.insert_session_if(token, may_replace).await

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::foreign::Guard;
+use super::insert::Changes;
 use super::{AuthManager, SessionChange, Shared};
 use crate::auth_provider::Revocation;
 use crate::clock::Timestamp;
@@ -136,10 +137,17 @@ impl Shared {
     async fn remove_session(&self, revoke: bool) -> Result<Logout> {
         // What cannot be read now is judged under the lock.
         let meant = self.foreign.load().await.ok().map(Meant::of);
-        let mut guard = engine::unless_given_up(self.foreign.seize()).await?;
-        let removed = self.remove_locked(&mut guard, revoke, meant).await;
-        guard.release().await;
-        removed
+        let mut changes = Changes::default();
+        loop {
+            let mut guard = engine::unless_given_up(self.foreign.lock_optimistically()).await?;
+            let removed = self.remove_locked(&mut guard, revoke, meant.as_ref()).await;
+            guard.release().await;
+            match removed {
+                // The successor of a refresh that was in flight: it is revoked, too.
+                Err(error) if changes.allow_another(&error) => {}
+                removed => return removed,
+            }
+        }
     }
 
     /// Whether callers of this process see this session: then they mean it.
@@ -166,14 +174,14 @@ impl Shared {
         &self,
         guard: &mut Guard<'_>,
         revoke: bool,
-        meant: Option<Meant>,
+        meant: Option<&Meant>,
     ) -> Result<Logout> {
         let stored = self.previous(guard).await?.session;
         if let (Some(meant), Some(stored)) = (meant, &stored)
             && !meant.is(stored)
             && !self.is_known(stored)
         {
-            return Err(self.came_meanwhile(&meant, stored, revoke));
+            return Err(self.came_meanwhile(meant, stored, revoke));
         }
         // The newest session must be revoked, even if it is not stored yet.
         let unsaved = self.unsaved.successor(stored.as_ref());
@@ -232,7 +240,7 @@ mod tests {
             self.inner.lock(key).await
         }
 
-        async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        async fn lock_optimistically(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
             let other = self.other.lock().unwrap().take();
             match other {
                 Some(other) => self.inner.lock(key).await?.save(&other).await?,

@@ -66,14 +66,18 @@ pub trait TokenStore: Debug + Send + Sync {
         self.lock(key).await.map(Some)
     }
 
-    /// As [`lock`](Self::lock), for a sign-in or a sign-out. If the lock is a [lease](Lease), it
-    /// takes the lease from its holder, which may sleep, instead of waiting: from then on the holder
-    /// can store nothing. The default waits, as [`lock`](Self::lock) does.
+    /// As [`lock`](Self::lock), for a sign-in or a sign-out. If the lock is a [lease](Lease), it takes
+    /// none and waits for no holder, which may sleep: [`save`](StoreGuard::save),
+    /// [`finish`](StoreGuard::finish) and [`remove`](StoreGuard::remove) of this guard succeed only if
+    /// the session is still the one that its [`load`](StoreGuard::load) returned last, and fail with
+    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) otherwise. Until then the holder, whose
+    /// refresh may be in flight, can store a successor; after that it can store nothing. The default
+    /// waits, as [`lock`](Self::lock) does.
     ///
     /// # Errors
     ///
     /// As [`lock`](Self::lock).
-    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+    async fn lock_optimistically(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
         self.lock(key).await
     }
 
@@ -113,8 +117,8 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         (**self).lock_unless_changed(key, known).await
     }
 
-    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        (**self).seize(key).await
+    async fn lock_optimistically(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        (**self).lock_optimistically(key).await
     }
 
     fn may_lose_saves(&self) -> bool {
@@ -188,8 +192,8 @@ pub trait StoreGuard: Debug + Send {
     /// the store saves the session as a whole or not at all.
     ///
     /// A successor whose lease is over is stored nevertheless if the stored session still has the
-    /// [same tokens](OAuthToken::has_same_tokens) as the one that it replaces, and no other caller has
-    /// [seized](TokenStore::seize) the lock: the server may have spent them.
+    /// [same tokens](OAuthToken::has_same_tokens) as the one that it replaces: the server may have
+    /// spent them.
     ///
     /// # Errors
     ///
@@ -223,10 +227,12 @@ pub trait StoreGuard: Debug + Send {
         None
     }
 
-    /// Removes the session. The removal is durable when this returns.
+    /// Removes the session. The removal is durable when this returns. A holder of a lease removes
+    /// only the session that it has seen last, also after its lease.
     ///
     /// # Errors
     ///
+    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another one is stored;
     /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session that was stored before is then
     /// intact.
     async fn remove(&mut self) -> Result<()>;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use llm_auth_core::provider::OAuthConfig;
 use llm_auth_core::{
-    AuthManager, ErrorKind, OAuthToken, ProviderSpec as _, SecureUrl, SessionChange,
-    TokenStore as _,
+    AuthManager, ErrorKind, Insertion, OAuthToken, ProviderSpec as _, SecureUrl, TokenStore as _,
 };
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
@@ -122,38 +121,76 @@ async fn a_sign_out_waits_for_no_sleeper_whose_response_is_revoked_when_it_comes
 }
 
 #[tokio::test]
-async fn a_response_that_comes_during_a_sign_out_is_revoked_after_it() {
+async fn a_successor_that_comes_during_a_sign_out_is_revoked_and_removed_too() {
     let provider = FakeProvider::default();
     let host = Host::holding(expired_session("a1", "r1"));
-    let sleeper = manager(&provider, &host);
-    let mut watch = sleeper.watch();
-    let caller = caller_in_mid_refresh(&provider, &sleeper).await;
-    let mut leaving = host.seize(&key()).await.unwrap();
-    provider.release();
-    let error = caller.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::LeaseLost, "{error}");
-    let change = watch.changed().await;
-    assert!(matches!(change, Some(SessionChange::SaveFailed(_))));
-    leaving.remove().await.unwrap();
-    leaving.release().await;
-    sleeper.wait_idle().await;
+    let leaving = manager(&provider, &host);
+    let holder = host.clone();
+    provider.meanwhile(move || holder.store(session("a2", "r2", 3600)));
+    assert!(leaving.logout().await.unwrap().was_signed_in);
     assert!(host.row().session.is_none());
-    assert_eq!(provider.revoked(), ["r2"]);
+    assert_eq!(provider.revoked(), ["r1", "r2"]);
 }
 
 #[tokio::test]
-async fn a_lock_that_was_seized_for_nothing_costs_no_session() {
+async fn a_sign_in_that_is_refused_disturbs_no_refresh_in_flight() {
     let provider = FakeProvider::default();
     let host = Host::holding(expired_session("a1", "r1"));
-    let manager = manager(&provider, &host);
-    let caller = caller_in_mid_refresh(&provider, &manager).await;
-    let seized = host.seize(&key()).await.unwrap();
+    let (holder, refused) = (manager(&provider, &host), manager(&provider, &host));
+    let caller = caller_in_mid_refresh(&provider, &holder).await;
+    let waiting = manager(&provider, &host);
+    let waiting = tokio::spawn(async move { waiting.token().await });
+    let new = session("a9", "r9", 3600);
+    let inserted = refused.insert_session_if(new, |_, _| false).await.unwrap();
+    assert!(matches!(inserted, Insertion::Refused(_)));
+    assert!(host.is_held());
     provider.release();
-    caller.await.unwrap().unwrap_err();
-    seized.release().await;
-    manager.wait_idle().await;
+    for caller in [caller, waiting] {
+        assert_eq!(caller.await.unwrap().unwrap().access.expose(), "a2");
+    }
     assert_eq!(host.row().session.unwrap().access.expose(), "a2");
-    assert_eq!(provider.refreshes(), 1);
+    assert_eq!((provider.refreshes(), host.takes()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_sign_in_is_decided_again_by_what_another_host_has_stored_meanwhile() {
+    for replaces_the_successor in [true, false] {
+        let provider = FakeProvider::default();
+        let host = Host::holding(expired_session("a1", "r1"));
+        let (manager, other) = (manager(&provider, &host), host.clone());
+        let mut seen = Vec::new();
+        let decide = move |_: &OAuthToken, stored: Option<&OAuthToken>| {
+            seen.push(stored.unwrap().access.expose().to_owned());
+            if seen.len() == 1 {
+                other.store(session("a2", "r2", 3600));
+                return true;
+            }
+            assert_eq!(seen, ["a1", "a2"]);
+            replaces_the_successor
+        };
+        let new = session("a9", "r9", 3600);
+        let (access, before) = match manager.insert_session_if(new, decide).await.unwrap() {
+            Insertion::Stored(stored) => ("a9", (*stored.replaced.unwrap()).clone()),
+            Insertion::Refused(refused) => ("a2", refused.stored.unwrap()),
+        };
+        assert_eq!(access == "a9", replaces_the_successor);
+        assert_eq!(before.access.expose(), "a2");
+        assert_eq!(host.row().session.unwrap().access.expose(), access);
+        assert_eq!(host.takes(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_holder_stores_nothing_over_a_sign_in() {
+    let provider = FakeProvider::default();
+    let host = Host::holding(expired_session("a1", "r1"));
+    let (holder, new) = (manager(&provider, &host), manager(&provider, &host));
+    let caller = caller_in_mid_refresh(&provider, &holder).await;
+    new.insert_session(session("a9", "r9", 3600)).await.unwrap();
+    provider.release();
+    assert_eq!(caller.await.unwrap().unwrap().access.expose(), "a9");
+    holder.wait_idle().await;
+    assert_eq!(host.row().session.unwrap().access.expose(), "a9");
 }
 
 #[tokio::test]

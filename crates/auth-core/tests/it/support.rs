@@ -86,7 +86,7 @@ impl FakeProvider {
         *self.0.answer.lock().unwrap() = answer;
     }
 
-    /// Does this once, in the middle of the next refresh.
+    /// Does this once, in the middle of the next refresh or revocation.
     pub fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
         self.0.meanwhile.lock().unwrap().0 = Some(Box::new(what));
     }
@@ -127,6 +127,13 @@ impl FakeProvider {
             .unwrap();
     }
 
+    fn do_meanwhile(&self) {
+        let what = self.0.meanwhile.lock().unwrap().0.take();
+        if let Some(what) = what {
+            what();
+        }
+    }
+
     async fn wait_if_held(&self) {
         self.0.asked.send_modify(|count| *count += 1);
         let mut held = self.0.held.subscribe();
@@ -149,9 +156,7 @@ impl AuthProvider for FakeProvider {
     async fn refresh(&self, current: &OAuthToken) -> Result<OAuthToken> {
         self.wait_if_held().await;
         self.0.refreshes.fetch_add(1, Ordering::SeqCst);
-        if let Some(what) = self.0.meanwhile.lock().unwrap().0.take() {
-            what();
-        }
+        self.do_meanwhile();
         let answer = self.0.answer.lock().unwrap().clone();
         let lifetime = self.0.lifetime.lock().unwrap().as_secs();
         let generation: u32 = current.access.expose()[1..].parse().unwrap();
@@ -195,6 +200,7 @@ impl AuthProvider for FakeProvider {
     async fn revoke(&self, token: &OAuthToken) -> Result<Revocation> {
         let refresh = token.refresh.as_ref().unwrap().expose().to_owned();
         self.0.revoked.lock().unwrap().push(refresh);
+        self.do_meanwhile();
         Ok(Revocation::Confirmed)
     }
 }

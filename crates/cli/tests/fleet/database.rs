@@ -202,5 +202,5 @@ async fn put(
     key: &SessionKey,
     session: &OAuthToken,
 ) -> llm_auth_core::Result<()> {
-    store.seize(key).await?.finish(session).await
+    store.lock_optimistically(key).await?.finish(session).await
 }

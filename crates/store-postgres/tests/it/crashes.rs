@@ -75,12 +75,12 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
         .lock(&key("a"))
         .await
         .unwrap()
-        .save(&session(1))
+        .finish(&session(1))
         .await
         .unwrap();
     cluster.crash();
     cluster.start();
-    let mut guard = store.seize(&key("a")).await.unwrap();
+    let mut guard = store.lock(&key("a")).await.unwrap();
     let found = guard.load().await.unwrap().unwrap();
     assert!(found.has_same_tokens(&session(1)));
 
@@ -103,7 +103,7 @@ async fn a_crash_of_the_server_loses_nothing_that_was_confirmed() {
             .has_same_tokens(&session(2))
     );
     store
-        .seize(&key("a"))
+        .lock_optimistically(&key("a"))
         .await
         .unwrap()
         .remove()

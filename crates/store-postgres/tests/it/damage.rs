@@ -155,7 +155,7 @@ async fn a_trigger_that_quotes_the_row_is_not_quoted() {
              CREATE OR REPLACE TRIGGER quote BEFORE UPDATE ON {{}}.sessions \
              FOR EACH ROW EXECUTE FUNCTION {{}}.quote()"
         ));
-        let error = store.seize(&key("a")).await.unwrap_err();
+        let error = store.lock(&key("a")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
         let text = format!("{error:?} {error:#}");
         assert!(
@@ -207,7 +207,7 @@ async fn a_wrong_key_is_named_and_overwrites_no_session() {
         assert_eq!(error.kind(), ErrorKind::Store);
         assert!(error.to_string().contains(said), "{error}");
         // A sign-in overwrites only what is `Corrupt`.
-        let mut guard = store.seize(&key("a")).await.unwrap();
+        let mut guard = store.lock_optimistically(&key("a")).await.unwrap();
         assert_eq!(guard.load().await.unwrap_err().kind(), ErrorKind::Store);
         guard.release().await;
     }
@@ -324,7 +324,12 @@ async fn tenants_see_their_own_sessions_only() {
     save(&one, "a", &session(1)).await;
     assert!(two.load(&key("a")).await.unwrap().is_none());
     save(&two, "a", &session(2)).await;
-    two.seize(&key("a")).await.unwrap().remove().await.unwrap();
+    two.lock_optimistically(&key("a"))
+        .await
+        .unwrap()
+        .remove()
+        .await
+        .unwrap();
     assert!(two.accounts().await.unwrap().is_empty());
     assert!(
         one.load(&key("a"))

@@ -117,7 +117,7 @@ async fn a_change_that_a_failover_has_lost_opens_nothing_when_it_is_made_again()
     };
     let (store, _) = sleeper(&place).await;
     let change = async |number: usize| {
-        let mut guard = store.seize(&key("a")).await.unwrap();
+        let mut guard = store.lock_optimistically(&key("a")).await.unwrap();
         guard.finish(&session(number)).await.unwrap();
     };
     place.sql("CREATE TABLE {}.before AS SELECT * FROM {}.sessions");
@@ -191,7 +191,8 @@ async fn outage_contention_and_a_lost_lease_are_three_errors() {
     assert_eq!(error.kind(), ErrorKind::StoreBusy, "{error}");
     assert!(error.is_transient());
 
-    hurried.seize(&key("a")).await.unwrap();
+    let mut new = hurried.lock_optimistically(&key("a")).await.unwrap();
+    new.finish(&session(2)).await.unwrap();
     let error = guard.save(&session(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LeaseLost, "{error}");
 }

@@ -6,11 +6,11 @@ local next, data = ARGV[4], ARGV[6]
 if next ~= '' and revision == next then return reply('done') end
 local is_mine = holder == ARGV[1] and fence == tonumber(ARGV[2])
 -- Records of the same tokens must not undo a successor that a sleeper has stored meanwhile.
-local is_known = not data or next ~= '' or revision == ARGV[3]
--- A successor fits if no other one is stored. A row that is gone was lost, for a sign-out leaves one.
-local fits = data and next ~= '' and (revision == ARGV[3] or not row[1])
--- A sign-out may take longer than the lease, and nothing is lost if no other holder came.
-local may = is_mine and is_known and (left > 0 or not data)
+local is_known = next ~= '' or revision == ARGV[3]
+-- A successor, a sign-in and a sign-out fit if what they have seen is stored. A row that is gone was lost, for
+-- a sign-out leaves one.
+local fits = next ~= '' and (revision == ARGV[3] or not row[1])
+local may = data and is_mine and is_known and left > 0
 if not may and not fits then return reply('lost') end
 -- A call that is made again finds another revision, and copies nothing.
 if KEYS[2] and row[2] and revision == ARGV[3] then
@@ -32,5 +32,10 @@ else
   redis.call('HDEL', KEYS[1], 'data', 'key')
 end
 if next ~= '' then redis.call('HSET', KEYS[1], 'revision', next) end
-if is_mine and ARGV[5] == '1' then release() end
+if is_mine then
+  if ARGV[5] == '1' then release() end
+elseif ARGV[2] == NO_FENCE or not data then
+  -- A sign-in and a sign-out end the lease of the holder, who can store nothing from then on.
+  release()
+end
 return reply('done')

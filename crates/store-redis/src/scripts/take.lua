@@ -1,9 +1,6 @@
--- ARGV: holder, length of the lease, the revision that the caller knows or '*', and for a caller that
--- takes the lease by force the next revision.
-local known, seized = ARGV[3], ARGV[4]
-if seized ~= '' then
-  revision = seized
-elseif known ~= '*' and known ~= revision then
+-- ARGV: holder, length of the lease, the revision that the caller knows or '*'.
+local known = ARGV[3]
+if known ~= '*' and known ~= revision then
   return reply('changed')
 elseif holder ~= '' and holder ~= ARGV[1] and left > 0 then
   return reply('held')

@@ -166,11 +166,11 @@ async fn an_outage_a_contention_and_a_lost_lease_are_three_errors() {
     assert!(busy.is_transient());
     assert_says(&busy, &["another process", "standard"]);
 
-    let seized = store.seize(&key()).await.unwrap();
+    let mut new = store.lock_optimistically(&key()).await.unwrap();
+    new.save(&session(1)).await.unwrap();
     let lost = held.extend().await.unwrap_err();
     assert_eq!(lost.kind(), ErrorKind::LeaseLost);
     assert_says(&lost, &["standard (work)", "read the session again"]);
-    seized.release().await;
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn all_that_belongs_to_a_session_is_in_one_slot_of_a_cluster() {
         let copy = ["-c", "HGET", &format!("{row}:damaged"), "1 data"];
         assert_eq!(nodes[0].command(&copy), "made-up-damage");
     }
-    let mut leaving = store.seize(&key()).await.unwrap();
+    let mut leaving = store.lock_optimistically(&key()).await.unwrap();
     leaving.remove().await.unwrap();
     leaving.release().await;
     let hasty = RedisStore::builder(nodes[0].url()).cluster();

@@ -27,7 +27,6 @@ async fn a_holder_that_slept_past_its_lease_cannot_overwrite_its_successor() {
     lost!(sleeper.extend().await);
     lost!(sleeper.prepare(Some(&session(1))).await);
     lost!(sleeper.save(&session(1)).await);
-    lost!(sleeper.remove().await);
     next.finish(&session(2)).await.unwrap();
     lost!(sleeper.finish(&session(3)).await);
     assert_eq!(stored(&store).await, Some(session(2)));
@@ -88,7 +87,8 @@ async fn the_fencing_number_and_the_holder_must_both_fit() {
     save(&store, &session(1)).await;
     let mut guard = store.lock(&key()).await.unwrap();
     let fence: u64 = server.command(&["HGET", &row, "fence"]).parse().unwrap();
-    let next = store.seize(&key()).await.unwrap();
+    server.command(&["HSET", &row, "ends", "1"]);
+    let next = store.lock(&key()).await.unwrap();
     next.release().await;
     let after = server.command(&["HGET", &row, "fence"]);
     assert_eq!(after, (fence + 1).to_string());
@@ -158,7 +158,7 @@ async fn a_sign_out_that_took_longer_than_its_lease_removes_the_session_if_no_ot
     let (store, row) = (hasty(&server.url(), "slow").build().unwrap(), row("slow"));
     for other_comes in [false, true] {
         save(&store, &session(1)).await;
-        let mut slow = store.seize(&key()).await.unwrap();
+        let mut slow = store.lock_optimistically(&key()).await.unwrap();
         server.command(&["HSET", &row, "ends", "1"]);
         if other_comes {
             save(&store, &session(2)).await;
@@ -169,22 +169,4 @@ async fn a_sign_out_that_took_longer_than_its_lease_removes_the_session_if_no_ot
             assert_eq!(stored(&store).await, None);
         }
     }
-}
-
-#[tokio::test]
-async fn a_sign_out_has_the_time_of_a_request() {
-    let Some(server) = shared("the lease of a sign-out") else {
-        return;
-    };
-    let length = std::time::Duration::from_secs(40);
-    let store = hasty(&server.url(), "seized")
-        .lease(length)
-        .build()
-        .unwrap();
-    save(&store, &session(1)).await;
-    let seized = store.seize(&key()).await.unwrap();
-    assert!(seized.lease().unwrap().remaining() > length / 2);
-    seized.release().await;
-    let taken = store.lock(&key()).await.unwrap();
-    assert!(taken.lease().unwrap().remaining() < length / 2);
 }

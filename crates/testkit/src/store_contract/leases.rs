@@ -85,39 +85,76 @@ pub(super) async fn lasting(handles: &Handles) -> Outcome {
     })
 }
 
-pub(super) async fn seized(handles: &Handles) -> Outcome {
-    let ((one, two), key) = (handles.two()?, key("seized"));
+pub(super) async fn optimistic(handles: &Handles) -> Outcome {
+    let ((one, two), key) = (handles.two()?, key("optimistic"));
     save(&one, &key, &session(1)).await?;
-    let mut sleeper = lock(&one, &key).await?;
-    if sleeper.lease().is_none() {
-        sleeper.release().await;
-        let guard = expect("`seize`", two.seize(&key).await)?;
+    let mut holder = lock(&one, &key).await?;
+    if holder.lease().is_none() {
+        holder.release().await;
+        let guard = expect("`lock_optimistically`", two.lock_optimistically(&key).await)?;
         guard.release().await;
         return Ok(());
     }
-    expect("a preparation", sleeper.prepare(Some(&session(1))).await)?;
-    let mut guard = expect("`seize`", two.seize(&key).await)?;
-    for (what, outcome) in [
-        ("saved", sleeper.save(&session(2)).await),
-        ("finished", sleeper.finish(&session(2)).await),
-        ("prepared", sleeper.prepare(Some(&session(1))).await),
-        ("extended", sleeper.extend().await),
-        ("removed", sleeper.remove().await),
-    ] {
-        let kind = outcome.err().map(|error| error.kind());
-        ensure(kind == Some(ErrorKind::LeaseLost), || {
-            format!("a lock that was seized could still be {what}, or is no lost lease: {kind:?}")
-        })?;
-    }
-    sleeper.release().await;
-    let found = expect("a load under the lock", guard.load().await)?;
-    ensure(is_same(found.as_ref(), &session(1)), || {
-        "a holder whose lock was seized has changed the session".into()
+    expect("a preparation", holder.prepare(Some(&session(1))).await)?;
+    // A sign-in that is refused, and one that failed.
+    let mut refused = expect("`lock_optimistically`", two.lock_optimistically(&key).await)?;
+    ensure(refused.lease().is_none(), || {
+        "a guard of `lock_optimistically` has a lease".into()
     })?;
-    expect("a removal", guard.remove().await)?;
-    guard.release().await;
+    expect("a load", refused.load().await)?;
+    refused.release().await;
+    expect(
+        "an extension after an attempt to sign in",
+        holder.extend().await,
+    )?;
+
+    // The successor of a refresh that was in flight is not lost, and none that is not known is replaced.
+    let mut leaving = expect("`lock_optimistically`", two.lock_optimistically(&key).await)?;
+    expect("a load", leaving.load().await)?;
+    expect("a save during a sign-out", holder.save(&session(2)).await)?;
+    for (what, outcome) in [
+        ("removed", leaving.remove().await),
+        ("replaced", leaving.save(&session(3)).await),
+    ] {
+        is_lost(what, "a session that the guard has not seen", outcome)?;
+    }
+    let found = expect("a load", leaving.load().await)?;
+    ensure(is_same(found.as_ref(), &session(2)), || {
+        "what `lock_optimistically` guards is not read again".into()
+    })?;
+    expect("a removal", leaving.remove().await)?;
+    leaving.release().await;
+
+    // From then on, the holder can do nothing.
+    for (what, outcome) in [
+        ("saved", holder.save(&session(4)).await),
+        ("finished", holder.finish(&session(4)).await),
+        ("prepared", holder.prepare(Some(&session(2))).await),
+        ("extended", holder.extend().await),
+    ] {
+        is_lost(what, "what was signed out or in meanwhile", outcome)?;
+    }
+    holder.release().await;
     let found = load(&one, &key).await?;
     ensure(found.is_none(), || {
-        "a sign-out is undone by a holder whose lock was seized".into()
+        "a sign-out is undone by a holder of a lease".into()
+    })?;
+
+    let mut holder = lock(&one, &key).await?;
+    let mut new = expect("`lock_optimistically`", two.lock_optimistically(&key).await)?;
+    expect("a sign-in", new.finish(&session(5)).await)?;
+    new.release().await;
+    is_lost("saved", "a new session", holder.save(&session(6)).await)?;
+    holder.release().await;
+    let found = load(&one, &key).await?;
+    ensure(is_same(found.as_ref(), &session(5)), || {
+        "a sign-in is undone by a holder of a lease".into()
+    })
+}
+
+fn is_lost(what: &str, which: &str, outcome: llm_auth_core::Result<()>) -> Outcome {
+    let kind = outcome.err().map(|error| error.kind());
+    ensure(kind == Some(ErrorKind::LeaseLost), || {
+        format!("{which} could be {what}, or is no lost lease: {kind:?}")
     })
 }

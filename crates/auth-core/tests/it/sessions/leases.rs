@@ -31,8 +31,8 @@ impl TokenStore for Rows {
         self.0[key].lock_unless_changed(key, known).await
     }
 
-    async fn seize(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        self.0[key].seize(key).await
+    async fn lock_optimistically(&self, key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        self.0[key].lock_optimistically(key).await
     }
 
     fn may_lose_saves(&self) -> bool {

@@ -31,10 +31,11 @@ pub struct LeaseStore {
 #[derive(Debug)]
 struct LeaseGuard {
     store: Arc<LeaseStore>,
-    fence: u64,
+    /// `None` for one that only changes what it has seen, like the lease.
+    fence: Option<u64>,
     revision: u64,
     before: Option<OAuthToken>,
-    lease: Lease,
+    lease: Option<Lease>,
 }
 
 /// A host's connection to the store.
@@ -61,6 +62,14 @@ impl Host {
     /// After a failover.
     pub fn restore(&self, row: Row) {
         self.0.row.send_replace(row);
+    }
+
+    /// Another holder stores the session.
+    pub fn store(&self, token: OAuthToken) {
+        self.0.row.send_modify(|row| {
+            row.session = Some(token);
+            row.revision += 1;
+        });
     }
 
     /// As if the holder slept for longer than its lease.
@@ -90,15 +99,14 @@ impl Host {
         *self.0.failing.lock().unwrap() = count;
     }
 
-    fn take(&self, by_force: bool) -> Option<Box<dyn StoreGuard>> {
+    fn take(&self) -> Option<Box<dyn StoreGuard>> {
         let request = LeaseRequest::now();
         let mut taken = None;
         self.0.row.send_modify(|row| {
-            if row.holder.is_some() && !row.is_over && !by_force {
+            if row.holder.is_some() && !row.is_over {
                 return;
             }
             row.fence += 1;
-            row.revision += u64::from(by_force);
             row.holder = Some(row.fence);
             row.is_over = false;
             taken = Some(row.clone());
@@ -107,10 +115,10 @@ impl Host {
         let granted = *self.0.granted.lock().unwrap();
         Some(Box::new(LeaseGuard {
             store: Arc::clone(&self.0),
-            fence: row.fence,
+            fence: Some(row.fence),
             revision: row.revision,
             before: row.session,
-            lease: request.granted(granted),
+            lease: Some(request.granted(granted)),
         }))
     }
 }
@@ -124,7 +132,7 @@ impl TokenStore for Host {
     async fn lock(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
         let mut changes = self.0.row.subscribe();
         loop {
-            if let Some(guard) = self.take(false) {
+            if let Some(guard) = self.take() {
                 return Ok(guard);
             }
             changes.changed().await.unwrap();
@@ -142,15 +150,22 @@ impl TokenStore for Host {
             if stored.is_none_or(|stored| !stored.has_same_tokens(known)) {
                 return Ok(None);
             }
-            if let Some(guard) = self.take(false) {
+            if let Some(guard) = self.take() {
                 return Ok(Some(guard));
             }
             changes.changed().await.unwrap();
         }
     }
 
-    async fn seize(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
-        Ok(self.take(true).unwrap())
+    async fn lock_optimistically(&self, _key: &SessionKey) -> Result<Box<dyn StoreGuard>> {
+        let row = self.row();
+        Ok(Box::new(LeaseGuard {
+            store: Arc::clone(&self.0),
+            fence: None,
+            revision: row.revision,
+            before: row.session,
+            lease: None,
+        }))
     }
 
     fn may_lose_saves(&self) -> bool {
@@ -166,10 +181,13 @@ impl LeaseGuard {
     fn change(&self, is_successor: bool, change: impl FnOnce(&mut Row)) -> Result<()> {
         let mut is_done = false;
         self.store.row.send_modify(|row| {
-            let is_mine = row.holder == Some(self.fence) && !row.is_over;
+            let is_mine = self.fence.is_some() && row.holder == self.fence && !row.is_over;
             is_done = is_mine || is_successor && row.revision == self.revision;
             if is_done {
                 change(row);
+                if self.fence.is_none() {
+                    row.holder = None;
+                }
             }
         });
         match is_done {
@@ -181,13 +199,13 @@ impl LeaseGuard {
     fn renew(&mut self) -> Result<()> {
         let request = LeaseRequest::now();
         self.change(false, |_| {})?;
-        self.lease = request.granted(*self.store.granted.lock().unwrap());
+        self.lease = Some(request.granted(*self.store.granted.lock().unwrap()));
         Ok(())
     }
 
     fn is_successor(&self, token: &OAuthToken) -> bool {
         let before = self.before.as_ref();
-        before.is_none_or(|before| !before.has_same_tokens(token))
+        self.lease.is_none() || before.is_none_or(|before| !before.has_same_tokens(token))
     }
 
     fn set(&mut self, token: &OAuthToken, is_last: bool) -> Result<()> {
@@ -195,7 +213,7 @@ impl LeaseGuard {
         self.change(is_new, |row| {
             row.session = Some(token.clone());
             row.revision += u64::from(is_new);
-            if is_last && row.holder == Some(fence) {
+            if is_last && fence.is_some() && row.holder == fence {
                 row.holder = None;
             }
         })?;
@@ -208,7 +226,10 @@ impl LeaseGuard {
 #[async_trait]
 impl StoreGuard for LeaseGuard {
     async fn load(&mut self) -> Result<Option<OAuthToken>> {
-        Ok(self.store.row.borrow().session.clone())
+        let row = self.store.row.borrow().clone();
+        self.revision = row.revision;
+        self.before = row.session.clone();
+        Ok(row.session)
     }
 
     async fn prepare(&mut self, stored: Option<&OAuthToken>) -> Result<()> {
@@ -241,14 +262,18 @@ impl StoreGuard for LeaseGuard {
     }
 
     fn lease(&self) -> Option<Lease> {
-        Some(self.lease)
+        self.lease
     }
 
     async fn remove(&mut self) -> Result<()> {
-        self.change(false, |row| {
-            row.session = None;
-            row.revision += 1;
-        })
+        let seen = self.revision;
+        self.change(true, |row| {
+            if row.revision == seen {
+                row.session = None;
+                row.revision += 1;
+            }
+        })?;
+        self.load().await.map(drop)
     }
 }
 
@@ -256,7 +281,7 @@ impl Drop for LeaseGuard {
     fn drop(&mut self) {
         let fence = self.fence;
         self.store.row.send_modify(|row| {
-            if row.holder == Some(fence) {
+            if fence.is_some() && row.holder == fence {
                 row.holder = None;
             }
         });

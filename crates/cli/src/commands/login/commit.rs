@@ -67,7 +67,10 @@ impl Commit {
         let mut state = self.state();
         match written.transpose() {
             Ok(written) => {
-                state.written = written.flatten();
+                // The second time, before another attempt, it has been written already.
+                if let Some(written) = written.flatten() {
+                    state.written = Some(written);
+                }
                 state.access = Some(session.access.clone());
                 true
             }
