@@ -70,6 +70,7 @@ struct Inner {
     timed_out: bool,
     foreign_session: bool,
     other_server: bool,
+    is_copy: bool,
     moved_to: Option<String>,
     redirected_to: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -161,6 +162,7 @@ impl Error {
                 timed_out: false,
                 foreign_session: false,
                 other_server: false,
+                is_copy: false,
                 moved_to: None,
                 redirected_to: None,
                 source: None,
@@ -304,6 +306,12 @@ impl Error {
     #[must_use]
     pub(crate) fn with_foreign_session(self) -> Self {
         self.change(|inner| inner.foreign_session = true)
+    }
+
+    /// Marks that the session is a copy.
+    #[must_use]
+    pub(crate) fn with_copy(self) -> Self {
+        self.change(|inner| inner.is_copy = true)
     }
 
     /// Marks that the session belongs to another server.
@@ -570,6 +578,24 @@ impl Error {
     #[must_use]
     pub fn is_about_other_server(&self) -> bool {
         self.inner.other_server
+    }
+
+    /// Whether the session is a [copy](crate::store::SessionMetadata::copied_from) of one in another
+    /// store, and would have to be refreshed. Nothing was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::OAuthToken;
+    ///
+    /// let mut session = OAuthToken::new("made-up".into(), None);
+    /// session.refresh = Some("made-up-refresh".into());
+    /// session.metadata.copied_from = Some("files".into());
+    /// assert!(session.refresh_token().unwrap_err().is_about_copy());
+    /// ```
+    #[must_use]
+    pub fn is_about_copy(&self) -> bool {
+        self.inner.is_copy
     }
 
     /// The host, with its port, that a redirect led to. Nothing was sent there.

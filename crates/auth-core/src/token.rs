@@ -11,6 +11,7 @@ pub use self::provider_data::ProviderData;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::sanitize::printable;
 use crate::sanitize::{clean, is_bearer_token};
 use crate::secret::Secret;
 use crate::secure_url::SecureUrl;
@@ -206,7 +207,8 @@ impl OAuthToken {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotSignedIn`] if the session has none.
+    /// [`ErrorKind::NotSignedIn`] if the session has none; [`ErrorKind::Store`] if the session is a
+    /// [copy](SessionMetadata::copied_from).
     ///
     /// # Examples
     ///
@@ -217,12 +219,24 @@ impl OAuthToken {
     /// assert_eq!(api_key.refresh_token().unwrap_err().kind(), ErrorKind::NotSignedIn);
     /// ```
     pub fn refresh_token(&self) -> Result<&Secret> {
-        self.refresh.as_ref().ok_or_else(|| {
-            Error::new(
+        let Some(refresh) = &self.refresh else {
+            return Err(Error::new(
                 ErrorKind::NotSignedIn,
                 "the session has no refresh token, so it cannot be refreshed",
+            ));
+        };
+        match &self.metadata.copied_from {
+            None => Ok(refresh),
+            Some(place) => Err(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "this session is a copy of the one in {}, which a move that did not end has left: \
+                     both have the same refresh token, so only the original is refreshed",
+                    printable(place)
+                ),
             )
-        })
+            .with_copy()),
+        }
     }
 
     /// Takes over everything that a refresh response omits.

@@ -263,6 +263,9 @@ impl Reporter {
                      again"
                 )
             }
+            ErrorKind::Store if error.is_about_copy() => {
+                format!("run the same `llm-auth migrate` again, which ends the move, or {login}")
+            }
             ErrorKind::Store => self.store_advice(error),
             ErrorKind::LeaseLost => {
                 "try again: another computer refreshes this session, or this one slept".into()

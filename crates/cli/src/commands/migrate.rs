@@ -230,10 +230,8 @@ fn conclude(
     for session in failed {
         let why = session.error.as_deref().unwrap_or_default();
         say(&format!(
-            "{} ({}) is still in {}: {why}",
-            session.vendor,
-            session.account,
-            from.title()
+            "{} ({}) could not be moved: {why}",
+            session.vendor, session.account
         ));
     }
     if args.json {

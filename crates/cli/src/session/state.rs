@@ -8,7 +8,7 @@ pub(crate) fn state_of(token: &OAuthToken, now: Timestamp) -> &'static str {
         "valid"
     } else if token.is_rejected() {
         "refused"
-    } else if token.refresh.is_some() {
+    } else if token.refresh_token().is_ok() {
         "renewable"
     } else {
         "expired"

@@ -234,11 +234,6 @@ fn a_keyring_that_is_absent_is_an_error_before_the_sign_in_and_never_a_plain_fil
     assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
 }
 
-fn fingerprint(session: &Value) -> String {
-    let access = session["access"].as_str().unwrap();
-    llm_auth_core::Secret::from(access).fingerprint()
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn the_keyring_of_the_system_keeps_the_sessions_of_the_command() {

@@ -1,18 +1,15 @@
 //! One session from one store to another.
 //!
 //! The copy is proven before the original goes, and both are locked. A process that is killed leaves
-//! the original, with a copy that says whose copy it is; so the next one knows which of the two has
-//! been used since.
+//! the original, with a copy that says whose copy it is: until that mark is taken off, no process
+//! refreshes the copy, so that the two never spend one refresh token. See decision 0069.
 
 use llm_auth_core::store::StoreGuard;
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey, TokenStore};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::providers::ProviderName;
 use crate::session::stores::SessionStore;
-
-/// The member of a copy whose original may still be there.
-const COPY: &str = "moving";
 
 pub(super) struct Transfer<'a> {
     source: &'a SessionStore,
@@ -102,55 +99,51 @@ impl<'a> Transfer<'a> {
                 copy
             }
         };
-        // The session is in the target alone, whatever becomes of its mark: it is used like any other,
-        // and the next migration takes the mark off.
-        if let Err(error) = unmarked(target, copy).await {
-            tracing::debug!(%error, %key, "a session that was moved is still marked as a copy");
-        }
-        Ok(original.is_some())
+        unmarked(target, copy).await.map_err(|error| {
+            let why = "it was moved, and is not refreshed there before that is confirmed";
+            Error::new(error.kind(), why)
+                .with_source(error)
+                .with_session(key)
+        })?;
+        Ok(true)
     }
 
-    /// What belongs into the target: the original, unless the copy has been used since.
+    /// What belongs into the target.
     fn copied(
         &self,
         key: &SessionKey,
         original: &OAuthToken,
         there: Option<&OAuthToken>,
     ) -> Result<OAuthToken> {
-        let fingerprint = original.access.fingerprint();
+        if original.metadata.copied_from.is_some() {
+            let why = "this session is itself a copy: finish the move that it comes from first";
+            return Err(Error::new(ErrorKind::Store, why).with_session(key));
+        }
         let mut copy = original.clone();
-        copy.extra.0.insert(
-            COPY.to_owned(),
-            json!({"from": self.from, "access": fingerprint}),
-        );
-        let Some(there) = there else {
-            return Ok(copy);
+        copy.metadata.copied_from = Some(self.from.to_owned());
+        // A copy is never refreshed, so the original is newer, or the same.
+        let gives_way = |there: &OAuthToken| {
+            there.metadata.copied_from == copy.metadata.copied_from
+                || there.has_same_tokens(original)
         };
-        let of = there.extra.0.get(COPY);
-        let is_of_source = of.and_then(|of| of.get("from")?.as_str()) == Some(self.from);
-        let copied = of.and_then(|of| of.get("access")?.as_str());
-        let is_unused = copied == Some(there.access.fingerprint().as_str());
-        match (is_of_source, is_unused) {
-            _ if there.has_same_tokens(original) => Ok(copy),
-            (true, true) => Ok(copy),
-            (true, false) if copied == Some(fingerprint.as_str()) => Ok(there.clone()),
-            _ => Err(Error::new(
-                ErrorKind::Store,
-                "both stores have a session of this account: sign out of one of them",
-            )
-            .with_session(key)),
+        match there.is_none_or(gives_way) {
+            true => Ok(copy),
+            false => {
+                let why = "both stores have a session of this account: sign out of one of them";
+                Err(Error::new(ErrorKind::Store, why).with_session(key))
+            }
         }
     }
 }
 
 async fn unmarked(target: &mut Box<dyn StoreGuard>, mut copy: OAuthToken) -> Result<()> {
-    copy.extra.0.remove(COPY);
+    copy.metadata.copied_from = None;
     target.prepare(Some(&copy)).await?;
     target.save(&copy).await
 }
 
 fn is_copy(token: &OAuthToken) -> bool {
-    token.extra.0.contains_key(COPY)
+    token.metadata.copied_from.is_some()
 }
 
 /// With its secrets, to compare it by.

@@ -150,7 +150,7 @@ impl Row {
             }),
             clock_offset_seconds: metadata.clock_offset_ms.map(|millis| millis / 1000),
             waits_seconds: token.asked_to_wait(now).map(|wait| wait.as_secs().max(1)),
-            renewable: token.refresh.is_some() && !token.is_rejected(),
+            renewable: token.refresh_token().is_ok() && !token.is_rejected(),
             may_be_spent: token.may_be_spent(),
             refused: token.is_rejected(),
             imported_from: metadata.provider_data.get(IMPORTED_FROM).map(shown),
@@ -304,6 +304,9 @@ fn advice(
     token: &OAuthToken,
     now: Timestamp,
 ) -> Option<String> {
+    if token.metadata.copied_from.is_some() {
+        return Some("run the same `llm-auth migrate` again, which ends the move".to_owned());
+    }
     let is_over = ["expired", "refused"].contains(&state_of(token, now));
     if !is_over && !token.is_rejected() {
         return None;

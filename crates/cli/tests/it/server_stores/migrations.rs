@@ -164,7 +164,7 @@ fn a_session_that_may_not_leave_this_computer_stays_and_stops_no_other() {
 }
 
 #[test]
-fn a_session_whose_mark_stays_after_its_move_is_reported_as_moved() {
+fn a_session_whose_mark_stays_after_its_move_is_not_refreshed_until_the_move_has_ended() {
     let Some(place) = postgres() else {
         return;
     };
@@ -179,24 +179,27 @@ fn a_session_whose_mark_stays_after_its_move_is_reported_as_moved() {
         "CREATE FUNCTION llm_auth.fail() RETURNS trigger LANGUAGE plpgsql AS \
          $$BEGIN RAISE EXCEPTION 'made up'; END$$; \
          CREATE TRIGGER fail BEFORE UPDATE ON llm_auth.sessions FOR EACH ROW \
-         WHEN (position('\"moving\"'::bytea IN OLD.sealed) > 0 \
-         AND position('\"moving\"'::bytea IN NEW.sealed) = 0) EXECUTE FUNCTION llm_auth.fail()",
+         WHEN (position('\"copied_from\"'::bytea IN OLD.sealed) > 0 \
+         AND position('\"copied_from\"'::bytea IN NEW.sealed) = 0) EXECUTE FUNCTION llm_auth.fail()",
     );
-    let report = good(&user, &["migrate", "--json", "--to", &url], &[]).json();
-    assert_eq!(
-        report["moved"].as_array().map(Vec::len),
-        Some(1),
-        "{report}"
+    let done = run(&user, &["migrate", "--to", &url]);
+    done.assert_failed(1, "could not be moved");
+    assert!(
+        done.err
+            .contains("not refreshed there before that is confirmed"),
+        "{done:?}"
     );
-    assert_eq!(report["failed"], json!([]));
     assert!(!user.file("qwen", "default").exists());
     good(&user, &["token", "qwen"], &store);
+    let refresh = ["token", "qwen", "--force-refresh", "--store", &url];
+    run(&user, &refresh).assert_failed(1, "a copy of the one in files");
     // The next one takes the mark off.
     place.psql(&database, "DROP TRIGGER fail ON llm_auth.sessions");
     good(&user, &["migrate", "--from", "files", "--to", &url], &[]);
     place.psql(
         &database,
         "DO $$BEGIN ASSERT NOT EXISTS (SELECT FROM llm_auth.sessions \
-         WHERE position('\"moving\"'::bytea IN sealed) > 0); END$$",
+         WHERE position('\"copied_from\"'::bytea IN sealed) > 0); END$$",
     );
+    good(&user, &refresh[..3], &store);
 }

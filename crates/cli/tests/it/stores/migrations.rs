@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{KEY, files, fingerprint, holders, home};
+use super::{KEY, files, holders, home};
+use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
@@ -68,36 +69,61 @@ fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
         Some(0)
     );
     assert_eq!(moved("copied"), session["access"].as_str().unwrap());
-    // The original went on, while a copy was left.
-    for marked in [true, false] {
-        let home = home(&user);
-        std::fs::remove_dir_all(home.join("encrypted")).unwrap();
-        std::fs::remove_file(home.join("settings.json")).unwrap();
-        std::fs::write(&file, &original).unwrap();
-        let mut copy = session.clone();
-        if marked {
-            // As it is before the original is removed.
-            copy["moving"] = json!({"from": "files", "access": fingerprint(&session)});
-        }
-        std::fs::write(&file, copy.to_string()).unwrap();
-        assert_eq!(
-            user.run(&[&migrate[..], &["--from", "files"]].concat())
-                .code,
-            Some(0)
-        );
-        let store = ["--store", "encrypted", "--key-file", &key];
-        if marked {
-            continue;
-        }
-        // Both stores have another session: neither is touched.
-        let refreshed = user.run(&[&["token", "qwen", "--force-refresh"][..], &store].concat());
-        std::fs::write(&file, &original).unwrap();
-        let done = user.run(&["migrate", "--from", "files", "--to", "encrypted"]);
-        done.assert_failed(1, "could not be moved");
-        assert_eq!(std::fs::read(&file).unwrap(), original);
-        let there = user.run(&[&["token", "qwen"][..], &store].concat());
-        assert_eq!(there.out, refreshed.out);
-    }
+    // Both stores have another session: neither is touched.
+    let store = ["--store", "encrypted", "--key-file", &key];
+    let refreshed = user.run(&[&["token", "qwen", "--force-refresh"][..], &store].concat());
+    std::fs::write(&file, &original).unwrap();
+    let done = user.run(&["migrate", "--from", "files", "--to", "encrypted"]);
+    done.assert_failed(1, "could not be moved");
+    assert_eq!(std::fs::read(&file).unwrap(), original);
+    let there = user.run(&[&["token", "qwen"][..], &store].concat());
+    assert_eq!(there.out, refreshed.out);
+}
+
+#[test]
+fn a_copy_is_not_refreshed_while_the_original_may_be_there() {
+    let user = User::new();
+    let key = user.key_file("key", KEY);
+    user.sign_in(&["qwen"]);
+    let file = user.file("qwen", "default");
+    let original = std::fs::read(&file).unwrap();
+    // As it is before the original is removed: moved with its mark, and the original again.
+    let mut copy = user.stored("qwen");
+    copy["llm_auth"]["copied_from"] = json!("files");
+    std::fs::write(&file, copy.to_string()).unwrap();
+    let access = copy["access"].as_str().unwrap();
+    let here = ["--store", "files"];
+    let token = |flags: &[&str]| user.run(&[&["token", "qwen"][..], &here, flags].concat());
+    // It is handed out, and not refreshed.
+    assert_eq!(token(&[]).out.trim(), access);
+    let refused = token(&["--force-refresh"]);
+    refused.assert_failed(1, "a copy of the one in files");
+    assert!(
+        refused.err.contains("`llm-auth migrate` again"),
+        "{refused:?}"
+    );
+    let script = format!("printf %s '{access}' | $0 token qwen --refused - --store files");
+    Done::of(&mut user.shell(&script)).assert_failed(1, "a copy of the one in files");
+    assert_eq!(user.kit.qwen().counters().refreshes, 0);
+    let status = user.run(&["status", "--json"]).json();
+    let row = &status["sessions"][0];
+    assert_eq!(
+        (&row["renewable"], &row["state"]),
+        (&json!(false), &json!("valid"))
+    );
+    // It is not moved on, as if it were the original.
+    let migrate = ["migrate", "--to", "encrypted", "--key-file", &key];
+    let again = user.run(&migrate);
+    again.assert_failed(1, "could not be moved");
+    assert!(again.err.contains("is itself a copy"), "{again:?}");
+    // The original is not concerned, and a sign-in replaces the copy.
+    std::fs::write(&file, &original).unwrap();
+    assert_eq!(token(&["--force-refresh"]).code, Some(0));
+    std::fs::write(&file, copy.to_string()).unwrap();
+    user.sign_in(&["qwen"]);
+    assert_eq!(token(&["--force-refresh"]).code, Some(0));
+    let seen = user.kit.qwen().counters();
+    assert_eq!((seen.refreshes, seen.reuse), (2, 0));
 }
 
 #[test]
