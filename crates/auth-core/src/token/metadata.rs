@@ -59,7 +59,7 @@ pub struct SessionMetadata {
     pub refreshed_at: Option<Timestamp>,
     /// The store that this is a copy of the session of, in words, while a program moves it from there:
     /// as long as the original may be there too, the copy is handed out and not refreshed, because
-    /// both have the same refresh token. A sign-in replaces it. See decision 0069.
+    /// both have the same refresh token. A sign-in replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copied_from: Option<String>,
     /// Why the last refresh failed, if it did.
