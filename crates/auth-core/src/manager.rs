@@ -6,6 +6,7 @@ mod blocking;
 mod builder;
 mod change;
 mod common;
+mod cool_down;
 mod foreign;
 mod insert;
 mod login;

@@ -9,9 +9,10 @@ use serde_json::json;
 
 use crate::body::ProxyBody;
 
-/// The failures of requests that the API may have carried out. The SDKs of OpenAI and Anthropic repeat
-/// a request after each failure of a server, unless a header says that they should not.
-const MAYBE_DONE: [&str; 2] = ["response_lost", "timeout"];
+/// The failures of requests that the API may have carried out, and of a session that the user has to
+/// correct. The SDKs of OpenAI and Anthropic repeat a request after each failure of a server, unless a
+/// header says that they should not.
+const NOT_REPEATED: [&str; 3] = ["response_lost", "timeout", "session"];
 
 /// Why a request has no response of the API.
 #[derive(Debug)]
@@ -56,7 +57,11 @@ impl Failure {
             };
         }
         let message = format!("{error:#}: correct that, then send the request again");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "session", message)
+        let failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "session", message);
+        Self {
+            retry_after: error.retry_after(),
+            ..failure
+        }
     }
 
     /// The failure of a request to this host.
@@ -116,7 +121,7 @@ impl Failure {
         let json = HeaderValue::from_static("application/json");
         headers.insert(CONTENT_TYPE, json);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if MAYBE_DONE.contains(&self.code) {
+        if NOT_REPEATED.contains(&self.code) {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         if let Some(wait) = self.retry_after {
@@ -147,12 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn an_sdk_does_not_repeat_what_the_api_may_have_done() {
+    fn an_sdk_does_not_repeat_what_the_api_may_have_done_or_what_stays_wrong() {
         let lost = Failure::too_late("api.example", Duration::from_secs(1)).into_response();
         assert_eq!(lost.headers()["x-should-retry"], "false");
         let cut = Error::new(ErrorKind::Transient, "cut").with_response_lost(true);
         let cut = Failure::of_request(&cut, "api.example").into_response();
         assert_eq!(cut.headers()["x-should-retry"], "false");
+        let wrong = Error::new(ErrorKind::Config, "a wrong client");
+        let wrong = Failure::of_session(&wrong, "llm-auth login qwen").into_response();
+        assert_eq!(wrong.headers()["x-should-retry"], "false");
         let refused = Error::new(ErrorKind::Transient, "cannot connect");
         let refused = Failure::of_request(&refused, "api.example").into_response();
         assert!(!refused.headers().contains_key("x-should-retry"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::background::{DEFAULT_EARLY_REFRESH_WINDOW, EarlyRefresh};
 use super::change::Changes;
 use super::common::Common;
+use super::cool_down::CoolDown;
 use super::foreign::{DEFAULT_CALL_LIMIT, Foreign};
 use super::shared::NEVER;
 use super::single_flight::SingleFlight;
@@ -249,6 +250,7 @@ impl AuthManager {
                 unsaved: Unsaved::default(),
                 flight: SingleFlight::default(),
                 tasks: Tasks::default(),
+                cool_down: CoolDown::default(),
                 same_again: AtomicI64::new(NEVER),
                 sign_in: OnceLock::new(),
             }),

@@ -105,6 +105,10 @@ impl<'a> Refresh<'a> {
             None => Err(session.not_signed_in()),
             Some(token) if self.is_satisfied_by(&token) => Ok(Some(self.found(token))),
             token => {
+                let failure = token.as_deref().filter(|_| !self.requirement.is_forced());
+                if let Some(error) = failure.and_then(|token| session.cool_down.failure_of(token)) {
+                    return Err(error);
+                }
                 self.seen = token;
                 Ok(None)
             }
@@ -202,6 +206,11 @@ impl<'a> Refresh<'a> {
             let series = retry::refresh(guard, &stored).await;
             if let Some(pass) = pass {
                 session.report(pass, &series.outcome, stored.failed_at());
+            }
+            match &series.outcome {
+                Ok(_response) => session.cool_down.succeeded(),
+                Err(error) if error.kind() == ErrorKind::LeaseLost => {}
+                Err(error) => session.cool_down.failed(&stored, error),
             }
             let may_be_spent = series.response_lost || stored.may_be_spent();
             match series.outcome {

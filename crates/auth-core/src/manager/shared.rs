@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::background::EarlyRefresh;
 use super::change::Changes;
+use super::cool_down::CoolDown;
 use super::foreign::{Foreign, LOCK_FACTOR};
 use super::refresh::Refresh;
 use super::requirement::Requirement;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(super) unsaved: Unsaved,
     pub(super) flight: SingleFlight,
     pub(super) tasks: Tasks,
+    pub(super) cool_down: CoolDown,
     /// When a refresh last returned the same access token again, in Unix milliseconds.
     pub(super) same_again: AtomicI64,
     /// One sign-in at a time; most sessions never need one.

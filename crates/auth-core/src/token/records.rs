@@ -128,8 +128,6 @@ impl OAuthToken {
         self.is_about_current(self.metadata.in_progress.as_deref())
     }
 
-    /// Whether a refresh of these tokens began, and its end is not recorded: its process may be gone,
-    /// or sleep.
     /// When a refresh of this refresh token failed last.
     pub(crate) fn failed_at(&self) -> Option<Timestamp> {
         let failure = self.metadata.last_failure.as_deref();
@@ -137,6 +135,8 @@ impl OAuthToken {
         failure.map(|record| record.at)
     }
 
+    /// Whether a refresh of these tokens began, and its end is not recorded: its process may be gone,
+    /// or sleep.
     pub(crate) fn has_sleeper(&self) -> bool {
         let metadata = &self.metadata;
         let begun = metadata.in_progress.as_deref();

@@ -80,3 +80,33 @@ async fn a_server_makes_nothing_wait_longer_than_a_day() {
     let longest = Duration::from_secs(DAY);
     assert!(wait <= longest && wait > longest / 2, "{wait:?}");
 }
+
+#[tokio::test]
+async fn callers_in_a_loop_do_not_flood_a_server_that_fails_and_a_user_s_demand_is_sent_at_once() {
+    for response in [
+        Response::Unavailable { lost: false },
+        Response::Misconfigured,
+        Response::Dismiss,
+    ] {
+        let provider = FakeProvider::default();
+        provider.answer(response.clone());
+        let (manager, _) = manager_of(&provider, expired_session("a1", "r1")).await;
+        let mut last = manager.token().await.unwrap_err();
+        for _ in 0..200 {
+            last = manager.token().await.unwrap_err();
+        }
+        // Each temporary failure is a series of three.
+        let sent = provider.refreshes();
+        assert!((2..=30).contains(&sent), "{response:?}: {sent}");
+        assert!(last.retry_after().is_some(), "{last:?}");
+        // The rejected token of an API makes no difference.
+        let stored = manager.load().await.unwrap().unwrap();
+        manager.invalidate(&stored).await.unwrap_err();
+        assert_eq!(provider.refreshes(), sent);
+        manager.refresh().await.unwrap_err();
+        assert!(provider.refreshes() > sent);
+        provider.answer(Response::Rotate);
+        assert_eq!(manager.refresh().await.unwrap().access.expose(), "a2");
+        assert_eq!(manager.token().await.unwrap().access.expose(), "a2");
+    }
+}
