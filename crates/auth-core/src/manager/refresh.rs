@@ -170,7 +170,7 @@ impl<'a> Refresh<'a> {
         let session = self.session;
         let mut rejected: Option<Rejected> = None;
         loop {
-            let stored = session.check_usable(guard.load().await?)?;
+            let stored = session.load_locked(guard).await?;
             let stored = session.save_unsaved(guard, stored).await;
             let Some(stored) = stored.map_err(Failed::unsaved)? else {
                 session.snapshot.set(None);

@@ -10,7 +10,7 @@ use super::foreign::Guard;
 use super::{AuthManager, SessionChange, Shared};
 use crate::clock::Timestamp;
 use crate::engine::Claim;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::token::OAuthToken;
 
 /// A session that could not be stored, or may get lost, and the one that it replaces.
@@ -95,6 +95,13 @@ impl Unsaved {
         }
     }
 
+    /// The session if it waits to be stored.
+    fn waiting(&self) -> Option<OAuthToken> {
+        let waiting = self.place();
+        let waiting = waiting.as_ref().filter(|waiting| !waiting.is_saved);
+        waiting.map(|waiting| waiting.session.clone())
+    }
+
     /// Whether a session waits to be stored.
     pub(super) fn is_waiting(&self) -> bool {
         let waiting = self.place();
@@ -165,10 +172,30 @@ impl Shared {
 
     /// Stores the unsaved session, and returns it; `None` without one.
     async fn save_waiting_locked(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
-        let stored = self.check_usable(guard.load().await?)?;
-        let before = stored.clone();
+        let waiting = self.unsaved.waiting();
+        let stored = self.load_locked(guard).await?;
+        let is_waiting = |stored: &OAuthToken| {
+            let waiting = waiting.as_ref();
+            waiting.is_some_and(|waiting| waiting.has_same_tokens(stored))
+        };
+        let before = stored.clone().filter(|stored| !is_waiting(stored));
         let saved = self.save_unsaved(guard, stored).await?;
         Ok(saved.filter(|saved| before.is_none_or(|before| !before.has_same_tokens(saved))))
+    }
+
+    /// What is stored. If that has become unreadable, and a session waits to be stored, it is that
+    /// one: its refresh token is nowhere else, and the store keeps what is damaged aside, as at a
+    /// sign-in.
+    pub(super) async fn load_locked(&self, guard: &mut Guard<'_>) -> Result<Option<OAuthToken>> {
+        match guard.load().await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                let waiting = self.unsaved.waiting().ok_or(error)?;
+                guard.save(&waiting).await?;
+                self.unsaved.clear();
+                Ok(Some(waiting))
+            }
+            stored => self.check_usable(stored?),
+        }
     }
 
     /// Stores the unsaved session, if it is still the successor of the stored one, and returns
@@ -200,11 +227,11 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::error::{Error, ErrorKind};
+    use crate::error::Error;
     use crate::oauth::OAuthConfig;
     use crate::session::SessionKey;
     use crate::store::{MemoryTokenStore, StoreGuard, TokenStore};
-    use crate::{ProviderSpec as _, SecureUrl};
+    use crate::{FileTokenStore, ProviderSpec as _, SecureUrl};
 
     /// A store that looks, in the middle of a save or a removal, whether its manager has an unsaved
     /// session.
@@ -313,5 +340,40 @@ mod tests {
         // The attempts of its task come in between.
         let seen = store.at_release.lock().unwrap();
         assert_eq!((seen.first(), seen.last()), (Some(&true), Some(&false)));
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_stored_over_a_session_that_has_become_unreadable_and_is_kept_aside() {
+        for by_a_caller in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("session.json");
+            let server = SecureUrl::known("https://auth.example/token");
+            let manager = AuthManager::builder(OAuthConfig::new("example", server).provider())
+                .store(FileTokenStore::file(&file))
+                .build();
+            let token = |access: &str| OAuthToken::new(access.into(), None);
+            manager.insert_session(token("made-up-1")).await.unwrap();
+            std::fs::write(&file, "made-up damage").unwrap();
+            let mut watch = manager.watch();
+            let unsaved = &manager.shared().unsaved;
+            unsaved.keep(token("made-up-2"), Some(token("made-up-1")));
+            if by_a_caller {
+                manager.shared().snapshot.set(None);
+                let token = manager.token().await.unwrap();
+                assert_eq!(token.access.expose(), "made-up-2");
+            } else {
+                manager.shared().save_waiting().await.unwrap();
+                let change = watch.changed().await;
+                assert!(matches!(change, Some(SessionChange::Refreshed(_))));
+            }
+            assert!(!manager.has_unsaved());
+            let stored = manager.load().await.unwrap().unwrap();
+            assert_eq!(stored.access.expose(), "made-up-2");
+            let files = std::fs::read_dir(directory.path()).unwrap().flatten();
+            let damage = |file: std::fs::DirEntry| {
+                std::fs::read(file.path()).is_ok_and(|content| content == b"made-up damage")
+            };
+            assert_eq!(files.map(damage).filter(|is_it| *is_it).count(), 1);
+        }
     }
 }

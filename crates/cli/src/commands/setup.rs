@@ -4,6 +4,7 @@ mod args;
 mod document;
 mod elsewhere;
 mod files;
+mod leftovers;
 mod own;
 mod plan;
 mod program;

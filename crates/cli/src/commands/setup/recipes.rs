@@ -41,6 +41,10 @@ pub(super) struct Recipe {
     /// Members that hold a credential or a URL beside the settings, with placeholders.
     #[serde(default)]
     rivals: Vec<String>,
+    /// Members of the user's that may name the provider, alone or as in `provider/model`: the tool does
+    /// not work if it is gone.
+    #[serde(default)]
+    pub(super) named_by: Vec<String>,
     /// The arguments of this command.
     pub(super) call: Vec<String>,
     /// The line that starts the tool then.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::document::{Document, at};
 use super::elsewhere::{self, Skipped};
 use super::files::{Content, LARGEST, Target, is_backup};
+use super::leftovers;
 use super::recipes::Tool;
 use super::record::{Entry, Original, Record};
 use super::setting::Wrong;
@@ -74,12 +75,12 @@ pub(super) fn undo(tool: &Tool, provider: Option<&str>) -> Result<Outcome, Failu
         if let Some(now) = now.map_err(cannot)?
             && !is_original(entry, &now)
         {
-            ours_in(entry, &document(entry, &now)?, &is_meant)?;
+            taken_out(tool, entry, &document(entry, &now)?, &is_meant)?;
         }
     }
     let mut undone = Vec::new();
     for entry in &entries {
-        undone.push(undo_file(&mut record, entry, &is_meant)?);
+        undone.push(undo_file(tool, &mut record, entry, &is_meant)?);
     }
     for entry in gone {
         record.forget(&entry.file)?;
@@ -144,6 +145,30 @@ fn ours_in<'a>(
     Ok(ours.into_iter().map(|(path, _)| path).collect())
 }
 
+/// The file without the settings; `None` if none of them is there.
+fn taken_out(
+    tool: &Tool,
+    entry: &Entry,
+    document: &Document,
+    is_meant: &dyn Fn(&str) -> bool,
+) -> Result<Option<Document>, Failure> {
+    let paths = ours_in(entry, document, is_meant)?;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |wrong: Wrong| unreadable(entry, &wrong);
+    let without = document.without(&paths).map_err(wrong)?;
+    let original = entry.original.as_ref().and_then(copy);
+    let original = original.and_then(|bytes| Document::parse(entry.format, &bytes).ok());
+    let original = original.and_then(|original| original.value().ok());
+    let (original, left) = (
+        original.unwrap_or_default(),
+        without.value().map_err(wrong)?,
+    );
+    leftovers::check(tool, entry, &original, &left, is_meant)?;
+    Ok(Some(without))
+}
+
 /// The record may be another's: only copies that are named as those of `setup` are read and removed.
 fn check(entry: &Entry) -> Result<(), Failure> {
     let is_named = |original: &Original| is_backup(&entry.file, &original.backup);
@@ -161,6 +186,7 @@ fn check(entry: &Entry) -> Result<(), Failure> {
 }
 
 fn undo_file(
+    tool: &Tool,
     record: &mut Record,
     entry: &Entry,
     is_meant: &dyn Fn(&str) -> bool,
@@ -196,7 +222,7 @@ fn undo_file(
                 backup: None,
             });
         }
-        if let Some(how) = single(&target, record, entry, now.as_ref(), is_meant)? {
+        if let Some(how) = single(tool, &target, record, entry, now.as_ref(), is_meant)? {
             let original = entry.original.as_ref();
             return Ok(Undone {
                 file: entry.file.clone(),
@@ -257,6 +283,7 @@ fn copy(original: &Original) -> Option<Vec<u8>> {
 /// Takes out the settings that still have the values that were written. `None` if another program
 /// changed the file in the meantime.
 fn single(
+    tool: &Tool,
     target: &Target,
     record: &mut Record,
     entry: &Entry,
@@ -270,11 +297,9 @@ fn single(
     let mut bytes = None;
     if let Some(now) = now {
         let document = document(entry, now)?;
-        let paths = ours_in(entry, &document, is_meant)?;
-        if !paths.is_empty() {
+        if let Some(without) = taken_out(tool, entry, &document, is_meant)? {
             how = How::TakenOut;
-            let without = document.without(&paths);
-            let without = without.map_err(|wrong| unreadable(entry, &wrong))?.bytes();
+            let without = without.bytes();
             if entry.sha256.contains(&digest(&now.bytes)) {
                 rest.sha256.push(digest(&without));
             }

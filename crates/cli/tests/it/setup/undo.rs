@@ -308,3 +308,71 @@ fn the_undo_that_is_named_takes_back_what_was_written() {
     let undone = Done::of(&mut user.shell(&format!("\"$0\" {undo}")));
     assert!(undone.err.contains("is removed"), "{undone:?}");
 }
+
+#[test]
+fn nothing_is_taken_out_with_which_the_tool_would_not_start() {
+    let user = signed_in();
+    let codex = ["setup", "codex", "qwen"];
+    let opencode = ["setup", "opencode", "qwen", "--model", "m"];
+    let path = ".codex/config.toml";
+    for (write, path, before, is, becomes, left) in [
+        // A default that names the provider, a member of its table, and one at the end of the file.
+        (
+            &codex[..],
+            path,
+            "a = 1\n",
+            "a = 1\n",
+            "model_provider = \"qwen\"\na = 1\n",
+            "model_provider",
+        ),
+        (
+            &codex,
+            path,
+            "a = 1\n",
+            "wire_api = \"responses\"\n",
+            "wire_api = \"responses\"\nrequest_max_retries = 3\n",
+            "model_providers.qwen.request_max_retries",
+        ),
+        (
+            &codex,
+            path,
+            "",
+            "timeout_ms = 30000\n",
+            "timeout_ms = 30000\nodd = true\n",
+            "model_providers.qwen.auth.odd",
+        ),
+        (
+            &opencode,
+            ".config/opencode/opencode.json",
+            "{\"theme\": \"x\"}",
+            "\"x\"",
+            "\"x\", \"model\": \"qwen/m\"",
+            "model",
+        ),
+    ] {
+        let file = with_file(&user, path, before);
+        setup(&user, &[&write[1..], &["--write"]].concat());
+        let written = text(&file);
+        let mine = written.replacen(is, becomes, 1);
+        assert_ne!(mine, written);
+        fs::write(&file, &mine).unwrap();
+        let undo = ["setup", write[1], "--undo"];
+        let done = user.run(&undo);
+        done.assert_failed(1, "nothing was taken out");
+        assert!(
+            done.err.contains(&format!("remove {left} from")),
+            "{done:?}"
+        );
+        assert_eq!(text(&file), mine);
+        // What the original has too may stay.
+        fs::write(&file, &written).unwrap();
+        setup(&user, &undo[1..]);
+        assert_eq!(text(&file), before);
+    }
+    let before = "model_provider = \"qwen\"\n";
+    let file = with_file(&user, path, before);
+    setup(&user, &[&codex[1..], &["--write"]].concat());
+    fs::write(&file, format!("b = 2\n{}", text(&file))).unwrap();
+    setup(&user, &["codex", "--undo"]);
+    assert_eq!(text(&file).trim_end(), "b = 2\nmodel_provider = \"qwen\"");
+}
