@@ -3,11 +3,16 @@
 use std::net::IpAddr;
 
 use hyper::body::Incoming;
-use hyper::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, UPGRADE};
+use hyper::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN,
+    TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 
 use crate::failure::Failure;
+
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses a request before its key is looked at.
 pub(crate) fn check(request: &Request<Incoming>) -> Result<(), Failure> {
@@ -15,23 +20,51 @@ pub(crate) fn check(request: &Request<Incoming>) -> Result<(), Failure> {
     check_target(request)?;
     let headers = request.headers();
     check_host(headers)?;
-    // A browser sends it with every request of a page that could read the response or change
-    // anything.
-    if headers.contains_key(ORIGIN) || headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+    if is_of_page(headers) {
         return Err(Failure::forbidden(
             "web_page",
-            "the request comes from a web page (it has an Origin header), and this proxy is for \
-             programs on this computer: send the request without a browser",
+            "the request comes from a web page (by its Origin or Sec-Fetch-Site header), and this proxy \
+             is for programs on this computer: send the request without a browser",
         ));
     }
-    if let Some(protocol) = headers.get(UPGRADE)
-        // Clients in Java offer it with every request, and go on without it.
-        && !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")
-    {
+    check_framing(headers)?;
+    // Clients in Java offer `h2c` with every request, and go on without it.
+    let is_offer = |protocol: &HeaderValue| protocol.as_bytes().eq_ignore_ascii_case(b"h2c");
+    if !headers.get_all(UPGRADE).iter().all(is_offer) {
         return Err(Failure::new(
             StatusCode::NOT_IMPLEMENTED,
             "upgrade",
             "this proxy passes on HTTP requests only, no WebSocket: use the HTTP API",
+        ));
+    }
+    Ok(())
+}
+
+/// A browser sends `Origin` with every request of a page that could read the response or change
+/// anything, and `Sec-Fetch-Site` with all others (W3C Fetch Metadata): `none` is a user's own.
+fn is_of_page(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all(SITE).iter();
+    headers.contains_key(ORIGIN)
+        || headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        || sites.any(|site| site != "none")
+}
+
+/// A body in another transfer coding than chunks would be sent on under a wrong name, and one with two
+/// lengths may end elsewhere for another server (RFC 9112 section 6.1).
+fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(Failure::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "body",
+            "this proxy takes no transfer coding but chunked: compress the body by Content-Encoding, or \
+             not at all",
+        ));
+    }
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Failure::bad_request(
+            "body",
+            "the request has a Content-Length and a Transfer-Encoding: send one of the two",
         ));
     }
     Ok(())
@@ -87,8 +120,6 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
     #[test]

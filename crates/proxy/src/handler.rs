@@ -65,7 +65,10 @@ impl Handler {
         let mut credentials = Credentials::take(&mut parts.headers, parts.uri.query());
         let key = self.key(&credentials)?;
         client.has_shown_a_key();
-        credentials.purge(&mut parts.headers, key.secret());
+        // Those of other clients too, which a program may have been given by mistake.
+        for key in &self.keys {
+            credentials.purge(&mut parts.headers, key.secret());
+        }
         key.check_end()?;
         let path = parts.uri.path();
         if self.has_metrics && route::below(path, METRICS) == Some("/") {
@@ -74,7 +77,9 @@ impl Handler {
         let (session, path) = self.session(path)?;
         *counters = &session.counters;
         let path = format!("/{}", path.trim_start_matches('/'));
-        route::check(&path, key.secret())?;
+        for key in &self.keys {
+            route::check(&path, key.secret())?;
+        }
         key.check_path(&path)?;
         let counted = key.count()?;
         let upload = Upload::new(body, &self.room);

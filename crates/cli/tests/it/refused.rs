@@ -51,6 +51,8 @@ fn a_refused_token_may_be_the_value_of_a_pasted_header_and_what_is_no_token_is_a
         assert_eq!(refreshes, number as u64 + 1);
     }
     let before = user.kit.qwen().counters();
+    // The variable was empty.
+    refused(&user, "Bearer ").assert_failed(2, "found no token");
     for wrong in ["Authorization: Bearer made-up-token", "made-up\nmade-up"] {
         let done = refused(&user, wrong);
         done.assert_failed(2, "not valid in a token");

@@ -56,8 +56,10 @@ fn in_quotes(text: &str) -> Option<&'static str> {
 /// The token of a pasted header's value, `Bearer TOKEN` (RFC 6750 section 2.1); the scheme is in any
 /// letter case (RFC 9110 section 11.1).
 fn behind_scheme(text: &str) -> &str {
-    match text.split_once(char::is_whitespace) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim_start(),
-        _ => text,
+    // A variable that is empty leaves the scheme alone.
+    let (scheme, token) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    match scheme.eq_ignore_ascii_case("Bearer") {
+        true => token.trim_start(),
+        false => text,
     }
 }

@@ -14,7 +14,11 @@ pub(super) fn variable(name: &str) -> Result<String, String> {
         let start = name.get(..prefix.len());
         start.is_some_and(|start| is_called(start, prefix))
     };
-    if LOADED.iter().any(|other| is_called(name, other)) || LOADERS.iter().any(is_taken) {
+    // Programs take these in both letter cases.
+    let upper = name.to_ascii_uppercase();
+    let is_run = RUN.iter().any(|end| upper.ends_with(end)) || PROXIES.contains(&upper.as_str());
+    let is_loaded = LOADED.iter().any(|other| is_called(name, other));
+    if is_loaded || is_run || LOADERS.iter().any(is_taken) {
         return Err("programs load or run what it names, and would print a token in errors".into());
     }
     Ok(name.to_owned())
@@ -31,38 +35,62 @@ const LOADERS: [&str; 7] = [
     "LLM_AUTH_HOME",
 ];
 
-/// What shells and interpreters load or run before the program itself.
-const LOADED: [&str; 32] = [
+/// The ends of names by which a program is told what to run.
+const RUN: [&str; 5] = [
+    "_ASKPASS",
+    "_PROFILER",
+    "_PROFILER_PATH",
+    "_WRAPPER",
+    "NODE_OPTIONS",
+];
+
+/// The addresses that programs send their requests to.
+const PROXIES: [&str; 4] = ["ALL_PROXY", "FTP_PROXY", "HTTP_PROXY", "HTTPS_PROXY"];
+
+/// What shells, interpreters and other programs load or run.
+const LOADED: [&str; 44] = [
     "BASH_ENV",
     "BASHOPTS",
     "BUN_OPTIONS",
+    "BROWSER",
     "CLASSPATH",
     "DOTNET_STARTUP_HOOKS",
+    "EDITOR",
     "ENV",
+    "ERL_FLAGS",
+    "GIT_EDITOR",
+    "GIT_PAGER",
     "GIT_SSH_COMMAND",
     "HOME",
     "GCONV_PATH",
     "IFS",
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
+    "LESSOPEN",
     "LIBPATH",
     "LOCPATH",
+    "MAVEN_OPTS",
     "NLSPATH",
-    "NODE_OPTIONS",
     "NODE_PATH",
+    "OPENSSL_CONF",
+    "PAGER",
     "PERL5DB",
     "PERL5LIB",
     "PERL5OPT",
     "PERLLIB",
+    "PHPRC",
     "PROMPT_COMMAND",
     "PS4",
+    "PYTHONBREAKPOINT",
     "PYTHONHOME",
     "PYTHONPATH",
     "PYTHONSTARTUP",
     "RUBYLIB",
     "RUBYOPT",
+    "SHELL",
     "SHELLOPTS",
     "SHLIB_PATH",
+    "VISUAL",
     "ZDOTDIR",
     "_JAVA_OPTIONS",
 ];
@@ -70,4 +98,35 @@ const LOADED: [&str; 32] = [
 /// The names of variables are of one case on Windows.
 fn is_called(name: &str, other: &str) -> bool {
     name == other || (cfg!(windows) && name.eq_ignore_ascii_case(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_in_no_variable_that_programs_load_run_or_send_requests_to() {
+        for name in [
+            "LD_PRELOAD",
+            "NODE_OPTIONS",
+            "npm_config_node_options",
+            "GIT_ASKPASS",
+            "RUSTC_WRAPPER",
+            "CORECLR_PROFILER",
+            "https_proxy",
+            "ALL_PROXY",
+            "EDITOR",
+            "PYTHONPATH",
+        ] {
+            assert!(variable(name).is_err(), "{name}");
+        }
+        for name in [
+            "OPENAI_API_KEY",
+            "MY_PROXY",
+            "LITELLM_PROXY_API_KEY",
+            "TOKEN",
+        ] {
+            assert_eq!(variable(name).as_deref(), Ok(name));
+        }
+    }
 }

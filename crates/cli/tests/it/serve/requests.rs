@@ -51,6 +51,8 @@ fn a_web_page_is_refused_even_with_the_key() {
     for request in [
         Request::get("/qwen/x").header("Origin", "https://evil.example"),
         Request::get("/qwen/x").header("Origin", "null"),
+        Request::get("/qwen/x").header("Sec-Fetch-Site", "cross-site"),
+        Request::get("/qwen/x").header("Sec-Fetch-Site", "same-site"),
         preflight.clone().header("Origin", "https://evil.example"),
         preflight,
     ] {
@@ -216,6 +218,12 @@ fn a_websocket_is_refused_and_an_offer_of_http_2_ignored() {
     let response = proxy.send(get().header("Upgrade", "websocket"));
     response.assert_refused(501, "upgrade", "WebSocket");
     assert_eq!(proxy.send(get().header("Upgrade", "h2c")).status, 200);
+    let hidden = get()
+        .header("Upgrade", "h2c")
+        .header("Upgrade", "websocket");
+    proxy
+        .send(hidden)
+        .assert_refused(501, "upgrade", "WebSocket");
     assert_eq!(upstream.requests().len(), 1);
 }
 
@@ -323,4 +331,50 @@ fn the_key_in_a_path_is_not_sent_on() {
     let response = proxy.send(Request::get(&format!("/qwen/{}", proxy.key())));
     response.assert_refused(400, "key_in_path", "set it as the API key only");
     assert!(!response.head.contains(proxy.key()));
+}
+
+#[test]
+fn a_body_in_another_coding_than_chunks_is_sent_nowhere() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    let proxy = Proxy::start(&user, &["qwen"]);
+    for coding in ["gzip, chunked", "gzip,chunked"] {
+        let request = Request::post("/qwen/x", "0\r\n\r\n").header("Transfer-Encoding", coding);
+        let response = proxy.send(request);
+        response.assert_refused(501, "body", "no transfer coding but chunked");
+    }
+    assert_eq!(upstream.requests().len(), 0);
+}
+
+#[test]
+fn no_key_of_the_proxy_reaches_the_api_in_a_request_with_two() {
+    let upstream = Upstream::start(&ok("{}"));
+    let user = upstream.user();
+    let at = |name: &str| {
+        user.directory
+            .path()
+            .join(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (one, other) = (at("one"), at("other"));
+    let proxy = Proxy::start(&user, &["qwen", "--write-key", &one, "--write-key", &other]);
+    let key = |file: &str| std::fs::read_to_string(file).unwrap().trim().to_owned();
+    let (one, other) = (key(&one), key(&other));
+    for (used, stray) in [(&one, &other), (&other, &one)] {
+        let request = Request::get(&format!("/qwen/x?a={stray}&b=1"))
+            .header("x-made-up", stray)
+            .key(used);
+        assert_eq!(request.send(proxy.address()).status, 200);
+        let in_path = Request::get(&format!("/qwen/{stray}")).key(used);
+        let response = in_path.send(proxy.address());
+        response.assert_refused(400, "key_in_path", "holds the key");
+    }
+    let seen = upstream.requests();
+    assert_eq!(seen.len(), 2);
+    for request in seen {
+        assert!(!request.head.contains(&one) && !request.head.contains(&other));
+        assert_eq!(request.target(), "/v1/x?b=1");
+    }
 }
