@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderName, HeaderValue, ORIGIN, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request, StatusCode};
@@ -49,8 +49,8 @@ fn is_of_page(headers: &HeaderMap) -> bool {
         || sites.any(|site| site != "none")
 }
 
-/// A body in another transfer coding than chunks would be sent on under a wrong name, and one with two
-/// lengths may end elsewhere for another server (RFC 9112 section 6.1).
+/// A body in another transfer coding than chunks would be sent on under a wrong name (RFC 9112
+/// section 6.1). Of two lengths hyper takes the chunks, and closes the connection.
 fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
@@ -59,12 +59,6 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
             "body",
             "this proxy takes no transfer coding but chunked: compress the body by Content-Encoding, or \
              not at all",
-        ));
-    }
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return Err(Failure::bad_request(
-            "body",
-            "the request has a Content-Length and a Transfer-Encoding: send one of the two",
         ));
     }
     Ok(())
