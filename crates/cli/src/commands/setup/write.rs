@@ -173,7 +173,7 @@ fn check_readable(plan: &Plan, document: &Document) -> Result<(), Failure> {
     };
     Err(Failure::Config {
         message: format!(
-            "{} has {what}, so {} ignores it",
+            "{} has {what}, so {} ignores it; nothing was changed",
             plan.file.display(),
             plan.tool.title
         ),
