@@ -184,8 +184,15 @@ async fn ended<T>(
     tokio::select! {
         biased;
         _end = settle(managers) => {
-            if was_unsaved && !is_unsaved() {
-                streams::say("The new session could be stored after all.");
+            match (was_unsaved, is_unsaved()) {
+                (true, false) => streams::say(
+                    "The new session could be stored after all: run the same command again.",
+                ),
+                (_, true) => streams::say(
+                    "llm-auth: the new session could not be stored, and is lost with this process: if the \
+                     next call fails, sign in again",
+                ),
+                (false, false) => {}
             }
             done
         }
