@@ -54,11 +54,20 @@ impl Stored {
         };
         let subject = format!("{place}: the stored session");
         let json = sealed.open(keys, &binding(tenant, key), &subject)?;
-        OAuthToken::from_json(&json).map(Some).map_err(|error| {
+        let session = OAuthToken::from_json(&json).map_err(|error| {
             let message =
                 format!("{subject} is damaged: restore it from a backup, or sign in again");
             Error::new(ErrorKind::Corrupt, message).with_source(error)
-        })
+        })?;
+        // As what is sealed cannot be opened in the row of another account.
+        if session.check_owner(key, String::new).is_err() {
+            let message = format!(
+                "{subject} is that of another account, whose row it is not in: restore it from a \
+                 backup, or sign in again"
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        Ok(Some(session))
     }
 }
 

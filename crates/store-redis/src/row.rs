@@ -64,12 +64,20 @@ impl Row {
         let json = sealed
             .open(keys, &binding(key), &subject)
             .map_err(|error| error.with_session(session))?;
-        OAuthToken::from_json(&json).map(Some).map_err(|error| {
+        let token = OAuthToken::from_json(&json).map_err(|error| {
             let message = format!("{subject} is no session; sign in again, or restore it");
             Error::new(ErrorKind::Corrupt, message)
                 .with_session(session)
                 .with_source(error)
-        })
+        })?;
+        // As what is sealed cannot be opened below the key of another account.
+        if token.check_owner(session, String::new).is_err() {
+            let message = format!(
+                "{subject} is the session of another account; sign in again, or restore it"
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message).with_session(session));
+        }
+        Ok(Some(token))
     }
 }
 

@@ -155,6 +155,24 @@ impl Place {
         }
     }
 
+    /// What an account of Qwen has is now in the place of another one, too.
+    fn copy_session(&self, from: &str, to: &str) {
+        match self.engine {
+            "postgres" => drop(self.psql(
+                &format!("test_{}", self.database),
+                &format!(
+                    "UPDATE llm_auth.sessions SET sealed = (SELECT sealed FROM llm_auth.sessions \
+                     WHERE account = '{from}') WHERE account = '{to}'"
+                ),
+            )),
+            _ => {
+                let key = |account| format!("llm-auth:{{qwen/{account}}}");
+                let data = self.redis(&["HGET", &key(from), "data"]);
+                drop(self.redis(&["HSET", &key(to), "data", &data]));
+            }
+        }
+    }
+
     /// How many copies of such a session there are.
     fn copies(&self, provider: &str) -> usize {
         let database = format!("test_{}", self.database);

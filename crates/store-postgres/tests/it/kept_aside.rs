@@ -1,6 +1,6 @@
 //! What is damaged is copied by the statement that replaces or removes it.
 
-use llm_auth_core::{ErrorKind, TokenStore as _};
+use llm_auth_core::{ErrorKind, SessionKey, TokenStore as _};
 use llm_auth_store_postgres::{PostgresStore, SealingKeys};
 
 use crate::cable::{Break, Cable};
@@ -241,4 +241,34 @@ async fn a_wrong_key_is_no_damage_and_leaves_no_copy() {
     // No manager does that.
     guard.finish(&session(2)).await.unwrap();
     assert_eq!(place.sql("SELECT count(*) FROM {}.damaged"), ["0"]);
+}
+
+#[tokio::test]
+async fn the_session_of_another_account_is_damage_without_keys_too() {
+    let Some(place) = cluster::shared() else {
+        return;
+    };
+    let store = place.store();
+    let (named, other) = (SessionKey::new("standard", "a"), key("b"));
+    for key in [&named, &other] {
+        let mut session = session(1);
+        session.metadata.provider = Some(key.provider().to_owned());
+        session.metadata.account = Some(key.account().to_owned());
+        let mut guard = store.lock_optimistically(key).await.unwrap();
+        guard.finish(&session).await.unwrap();
+    }
+    place.sql(
+        "UPDATE {}.sessions AS s SET sealed = o.sealed FROM {}.sessions AS o \
+         WHERE s.account = 'b' AND o.account = 'a'",
+    );
+    let error = store.load(&other).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(!format!("{error:?} {error:#}").contains("made-up"));
+    store.load(&named).await.unwrap().unwrap();
+    sign_in(&store, "b", 2).await;
+    assert_stored(&place, "b", 2).await;
+    // `psql` prints the lines of the copy.
+    let copy = place.copies("b").concat();
+    let account = "\"account\": \"a\"";
+    assert_eq!(copy.matches(account).count(), 1, "{copy}");
 }

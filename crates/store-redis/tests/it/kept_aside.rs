@@ -255,3 +255,27 @@ async fn a_key_of_the_copies_that_is_something_else_is_named_and_nothing_changes
     guard.finish(&session(2)).await.unwrap();
     assert_eq!(place.copies("data"), [DAMAGE]);
 }
+
+#[tokio::test]
+async fn the_session_of_another_account_is_damage_without_keys_too() {
+    let Some(server) = shared("of another account") else {
+        return;
+    };
+    let prefix = "moved";
+    let (place, store) = (Place { server, prefix }, open(&server.url(), prefix));
+    let store = store.build().unwrap();
+    let mut own = session(1);
+    own.metadata.provider = Some("standard".into());
+    own.metadata.account = Some("work".into());
+    save(&store, &own).await;
+    assert_eq!(stored(&store).await, Some(own.clone()));
+    own.metadata.account = Some("home".into());
+    let moved = own.to_json().unwrap();
+    place.damage(moved.expose());
+    let error = store.load(&key()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(!format!("{error:?} {error:#}").contains("made-up"));
+    sign_in(&store, 2).await;
+    assert_eq!(stored(&store).await, Some(session(2)));
+    assert_eq!(place.copies("data"), [moved.expose()]);
+}

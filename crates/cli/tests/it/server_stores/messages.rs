@@ -71,6 +71,30 @@ fn a_damaged_session_on_a_server_is_kept_where_the_messages_say() {
 }
 
 #[test]
+fn a_session_that_was_moved_to_another_account_gives_way_to_a_sign_in_and_a_sign_out() {
+    for place in places() {
+        let user = User::new();
+        let store = ["--store", &place.url()];
+        for account in ["one", "two"] {
+            good(&user, &["login", "qwen", "--account", account], &store);
+        }
+        let token = good(&user, &["token", "qwen", "--account", "one"], &store);
+        for verb in ["login", "logout"] {
+            place.copy_session("one", "two");
+            let of_two = |verb| with(&user, &[verb, "qwen", "--account", "two"], &store);
+            let refused = of_two("token");
+            refused.assert_failed(1, "another account");
+            says(&refused, "keeps a copy of it in the database");
+            let done = of_two(verb);
+            assert_eq!(done.code, Some(0), "{done:?}");
+            says(&done, "is kept in ");
+        }
+        let still = good(&user, &["token", "qwen", "--account", "one"], &store);
+        assert_eq!(still.out, token.out);
+    }
+}
+
+#[test]
 fn a_sign_out_says_that_the_session_is_gone_from_the_server() {
     for place in places() {
         let user = User::new();
