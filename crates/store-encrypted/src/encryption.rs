@@ -12,6 +12,7 @@ use llm_auth_sealing::WrongKey;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::directory::Contents;
 use crate::envelope::Envelope;
 use crate::key::{Header, Kdf, Key, PASSPHRASE, Source};
 
@@ -26,6 +27,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(60);
 const LARGEST: u64 = 16 * 1024;
 
 /// The encryption of all sessions in one directory, with one key.
+///
+/// A directory that has no session takes another key: the first session that is stored with it makes it
+/// that of the directory. If another process stores one with the former key meanwhile, each key opens its
+/// own sessions.
 ///
 /// # Examples
 ///
@@ -48,8 +53,15 @@ pub struct Encryption {
 #[derive(Debug)]
 struct Inner {
     source: Source,
+    directory: PathBuf,
     /// The key for new files.
     own: Key,
+    /// The header of the directory that `own` replaces before the first session is stored.
+    former: Mutex<Option<Header>>,
+    /// What was kept aside under the former key.
+    kept_aside: Vec<PathBuf>,
+    /// How long another process may hold the lock.
+    lock_wait: Duration,
     /// Keys of files that came from elsewhere, with another salt.
     others: Mutex<Vec<Arc<Key>>>,
 }
@@ -60,8 +72,8 @@ impl Encryption {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`], with the source [`WrongKey`] if the directory is encrypted with another
-    /// key; [`ErrorKind::StoreBusy`] if another process, which was first in the directory, takes 60 s;
+    /// [`ErrorKind::Store`], with the source [`WrongKey`] if the sessions of the directory are encrypted
+    /// with another key; [`ErrorKind::StoreBusy`] if another process, which was first in the directory, takes 60 s;
     /// [`ErrorKind::Config`] if the passphrase is empty.
     ///
     /// # Examples
@@ -87,8 +99,8 @@ impl Encryption {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Store`], with the source [`WrongKey`] if the directory is encrypted with another
-    /// key; [`ErrorKind::StoreBusy`] if another process, which was first in the directory, takes 60 s;
+    /// [`ErrorKind::Store`], with the source [`WrongKey`] if the sessions of the directory are encrypted
+    /// with another key; [`ErrorKind::StoreBusy`] if another process, which was first in the directory, takes 60 s;
     /// [`ErrorKind::Config`] if the key is too short.
     ///
     /// # Examples
@@ -116,20 +128,82 @@ impl Encryption {
         FileTokenStore::directory(&self.directory).sealed_with(seal)
     }
 
+    /// Whether the directory has no session, and names another key: the first session makes this one
+    /// that of the directory. A passphrase is mistyped, or new.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_encrypted::Encryption;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// for key in [b"made-up-key-of-thirty-two-bytes!", b"another-key-of-thirty-two-bytes!"] {
+    ///     let encryption = Encryption::with_key(directory.path(), key.to_vec().into())?;
+    ///     println!("new: {}", encryption.replaces_another_key());
+    /// }
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn replaces_another_key(&self) -> bool {
+        let former = &self.inner.former;
+        former
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+
+    /// The files that were kept aside because they were no sessions, if this key is about to take the
+    /// place of another one: only that one may open what is in them. They stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_store_encrypted::Encryption;
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let key = b"made-up-key-of-thirty-two-bytes!".to_vec();
+    /// let encryption = Encryption::with_key(directory.path(), key.into())?;
+    /// for file in encryption.kept_with_former_key() {
+    ///     println!("{} may need the former key", file.display());
+    /// }
+    /// # Ok::<(), llm_auth_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn kept_with_former_key(&self) -> &[PathBuf] {
+        &self.inner.kept_aside
+    }
+
     fn open(directory: PathBuf, source: Source, passphrase: Kdf, wait: Duration) -> Result<Self> {
         let directory = std::path::absolute(&directory)
             .map_err(|error| cannot("find the directory", &directory, error))?;
+        let (mut former, mut kept_aside) = (None, Vec::new());
         let own = match header(&directory)? {
-            Some(header) => key_of(&source, &header, &directory)?,
             None => first_key(&source, &directory, passphrase, wait)?,
+            Some(header) => match key_of(&source, &header, &directory)? {
+                Some(key) => key,
+                None => {
+                    let contents = Contents::of(&directory)?;
+                    match other_key(&source, &contents, &directory)? {
+                        Some(key) => key,
+                        None => {
+                            (former, kept_aside) = (Some(header), contents.kept_aside);
+                            source.new_key(passphrase)?
+                        }
+                    }
+                }
+            },
         };
         Ok(Self {
-            directory,
             inner: Arc::new(Inner {
                 source,
+                directory: directory.clone(),
                 own,
+                former: Mutex::new(former),
+                kept_aside,
+                lock_wait: wait,
                 others: Mutex::default(),
             }),
+            directory,
         })
     }
 }
@@ -139,6 +213,11 @@ impl Seal for Inner {
         "encrypted"
     }
 
+    /// A sign-in that would mix two keys ends here, before the user has approved it.
+    fn begin(&self, _place: &str) -> Result<Map<String, Value>> {
+        self.take_place(self.lock_wait).map(|()| Map::new())
+    }
+
     fn seal(
         &self,
         place: &str,
@@ -146,6 +225,9 @@ impl Seal for Inner {
         content: &[u8],
         _replaced: Option<&Map<String, Value>>,
     ) -> Result<Map<String, Value>> {
+        // Every session names its key, so it opens with it whatever the directory names; and what the
+        // user has approved must not fail here.
+        let _names_former = self.take_place(Duration::ZERO);
         Ok(Envelope::seal(&self.own, place, content)?.into_form())
     }
 
@@ -160,6 +242,27 @@ impl Seal for Inner {
 }
 
 impl Inner {
+    /// Makes this key that of the directory in place of a former one, if there is still no session of
+    /// that one.
+    fn take_place(&self, wait: Duration) -> Result<()> {
+        let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(replaced) = &*former else {
+            return Ok(());
+        };
+        let _held = lock_of(&self.directory, wait)?;
+        // Another process may have made its key that of the directory meanwhile.
+        if header(&self.directory)?.is_none_or(|header| header == *replaced) {
+            let contents = Contents::of(&self.directory)?;
+            let own = std::slice::from_ref(&self.own.header);
+            if contents.has_sessions && contents.headers != own {
+                return Err(wrong(&self.directory));
+            }
+            self.own.header.write(&self.directory)?;
+        }
+        *former = None;
+        Ok(())
+    }
+
     /// The key of a file with a salt of its own, derived once.
     fn other(&self, header: &Header) -> Result<Arc<Key>> {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,34 +296,65 @@ fn header(directory: &Path) -> Result<Option<Header>> {
     })
 }
 
-fn key_of(source: &Source, header: &Header, directory: &Path) -> Result<Key> {
-    let path = directory.display();
-    let key = source.key_of(header).map_err(|error| {
+/// The key of a directory; `None` if it has another one.
+fn key_of(source: &Source, header: &Header, directory: &Path) -> Result<Option<Key>> {
+    source.key_of(header).map_err(|error| {
+        let path = directory.display();
         let message = format!("{path}/{HEADER} is not valid: restore or remove that file");
         Error::new(ErrorKind::Store, message).with_source(error)
-    })?;
-    key.ok_or_else(|| {
-        let message = format!("the key is wrong for the sessions in {path}");
-        Error::new(ErrorKind::Store, message).with_source(WrongKey)
     })
+}
+
+/// The key of sessions that were stored in a directory although it names another one; `None` if there
+/// is no session at all.
+fn other_key(source: &Source, contents: &Contents, directory: &Path) -> Result<Option<Key>> {
+    for header in &contents.headers {
+        // One that no key has is damaged, and an error of its session alone.
+        if let Ok(Some(key)) = source.key_of(header) {
+            return Ok(Some(key));
+        }
+    }
+    match contents.has_sessions {
+        true => Err(wrong(directory)),
+        false => Ok(None),
+    }
+}
+
+fn wrong(directory: &Path) -> Error {
+    let path = directory.display();
+    let message = format!("the key is wrong for the sessions in {path}");
+    Error::new(ErrorKind::Store, message).with_source(WrongKey)
 }
 
 /// Chooses the salt of a directory, once for all processes.
 fn first_key(source: &Source, directory: &Path, passphrase: Kdf, wait: Duration) -> Result<Key> {
-    let (path, lock) = (directory.join(HEADER), directory.join(LOCK));
+    let held = lock_of(directory, wait)?;
+    if let Some(header) = header(directory)? {
+        drop(held);
+        let key = key_of(source, &header, directory)?;
+        return key.ok_or_else(|| wrong(directory));
+    }
+    let key = source.new_key(passphrase)?;
+    key.header.write(directory)?;
+    Ok(key)
+}
+
+impl Header {
+    /// Under the lock.
+    fn write(&self, directory: &Path) -> Result<()> {
+        let path = directory.join(HEADER);
+        let content = serde_json::to_vec(self)
+            .map_err(|error| cannot("write", &path, io::Error::from(error)))?;
+        files::replace(&path, &content).map_err(|error| cannot("write", &path, error))
+    }
+}
+
+fn lock_of(directory: &Path, wait: Duration) -> Result<File> {
+    let lock = directory.join(LOCK);
     let file = files::make_directories(directory)
         .and_then(|()| files::open_or_create(&lock))
         .map_err(|error| cannot("lock", &lock, error))?;
-    let held = locked(file, &lock, wait)?;
-    if let Some(header) = header(directory)? {
-        drop(held);
-        return key_of(source, &header, directory);
-    }
-    let key = source.new_key(passphrase)?;
-    let content = serde_json::to_vec(&key.header)
-        .map_err(|error| cannot("write", &path, io::Error::from(error)))?;
-    files::replace(&path, &content).map_err(|error| cannot("write", &path, error))?;
-    Ok(key)
+    locked(file, &lock, wait)
 }
 
 /// The lock, within the time that another process may take to choose its salt. One that is stopped
@@ -269,6 +403,9 @@ mod tests {
             .inner
             .seal("a/b", &Map::new(), b"made-up", None)
             .unwrap();
+        let session = serde_json::to_vec(&sealed).unwrap();
+        files::make_directories(&directory.path().join("a")).unwrap();
+        files::replace(&directory.path().join("a/b.json"), &session).unwrap();
         let again = open("made-up one").unwrap();
         assert_eq!(*again.inner.open("a/b", &sealed).unwrap(), b"made-up");
         assert_eq!(open("made-up two").unwrap_err().kind(), ErrorKind::Store);

@@ -26,6 +26,7 @@ use crate::session::settings::Settings;
 use crate::session::store_name::{self, KeySource, StoreName};
 use crate::system::env;
 use crate::system::files;
+use crate::ui::streams::say;
 
 pub(crate) use self::key_source::key_source;
 use self::server::Server;
@@ -207,11 +208,22 @@ fn check_keyring() -> Result<(), Failure> {
 }
 
 fn encrypted(directory: PathBuf, source: &KeySource) -> Result<Encryption, Failure> {
-    Ok(match key::read(source)? {
+    let encryption = match key::read(source)? {
         Some(key) => Encryption::with_key(directory, key)?,
         None => {
             let passphrase = key::ask(&directory)?;
-            Encryption::with_passphrase(directory, passphrase)?
+            let encryption = Encryption::with_passphrase(directory, passphrase.clone())?;
+            if encryption.replaces_another_key() {
+                key::ask_again(&passphrase)?;
+            }
+            encryption
         }
-    })
+    };
+    for file in encryption.kept_with_former_key() {
+        let file = file.display();
+        say(&format!(
+            "{file} was kept aside under another key, and stays: to open it, keep that key too."
+        ));
+    }
+    Ok(encryption)
 }

@@ -3,6 +3,7 @@
 
 mod damage;
 mod disk;
+mod other_keys;
 
 use std::path::Path;
 use std::sync::Arc;

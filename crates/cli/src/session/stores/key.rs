@@ -90,15 +90,26 @@ pub(crate) fn ask(directory: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     ));
     let passphrase = line()?;
     if !directory.join(".encryption.json").exists() {
-        say("The same again, since it is new; without it, the sessions are lost:");
-        if *line()? != *passphrase {
-            return Err(Failure::Usage(
-                "the two passphrases differ; nothing was changed".into(),
-            ));
-        }
+        repeated(&passphrase)?;
     }
     drop(hidden);
     Ok(passphrase)
+}
+
+/// Asks once more for a passphrase that is not the one of the directory, which has no session yet.
+pub(crate) fn ask_again(passphrase: &[u8]) -> Result<(), Failure> {
+    let _hidden = HiddenInput::begin();
+    repeated(passphrase)
+}
+
+fn repeated(passphrase: &[u8]) -> Result<(), Failure> {
+    say("The same again, since it is new; without it, the sessions are lost:");
+    match *line()? == *passphrase {
+        true => Ok(()),
+        false => Err(Failure::Usage(
+            "the two passphrases differ; nothing was changed".into(),
+        )),
+    }
 }
 
 /// A line of a terminal that does not edit lines.

@@ -43,6 +43,40 @@ fn a_migration_moves_every_session_proves_it_and_is_remembered() {
     assert!(holders(&home(&user).join("encrypted"), "sealed_by").is_empty());
 }
 
+#[test]
+fn a_key_is_changed_by_a_migration_out_of_the_store_and_back() {
+    let user = User::new();
+    user.sign_in(&["qwen"]);
+    let (old, new) = (
+        user.key_file("old", KEY),
+        user.key_file("new", "another-key-of-thirty-two-bytes!"),
+    );
+    let good = |args: &[&str]| {
+        let done = user.run(args);
+        assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
+        done
+    };
+    let token = good(&["token", "qwen"]).out;
+    good(&["migrate", "--to", "encrypted", "--key-file", &old]);
+    let directory = home(&user).join("encrypted/qwen");
+    let aside = directory.join("work.json.corrupt-1");
+    std::fs::write(&aside, "made-up damage").unwrap();
+    let with_new = ["token", "qwen", "--key-file", &new];
+    user.run(&with_new)
+        .assert_failed(1, "the key is wrong for the sessions");
+    good(&["migrate", "--to", "files"]);
+    let done = good(&["migrate", "--to", "encrypted", "--key-file", &new]);
+    assert!(
+        done.err.contains("work.json.corrupt-1 was kept aside"),
+        "{done:?}"
+    );
+    let done = good(&["token", "qwen"]);
+    assert!(done.out == token && done.err.is_empty(), "{done:?}");
+    assert_eq!(std::fs::read_to_string(&aside).unwrap(), "made-up damage");
+    user.run(&["token", "qwen", "--key-file", &old])
+        .assert_failed(1, "the key is wrong for the sessions");
+}
+
 /// The states in which a kill may leave two stores.
 #[test]
 fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
