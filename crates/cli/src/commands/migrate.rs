@@ -13,6 +13,7 @@ use crate::session::runtime;
 use crate::session::settings::Settings;
 use crate::session::store_name::{self, KeySource, StoreName};
 use crate::session::stores::{self, SessionStore};
+use crate::shell_quote::quoted;
 use crate::system::env;
 use crate::ui::streams::{self, VERSION, say};
 
@@ -34,6 +35,10 @@ pub(crate) struct MigrateArgs {
     /// A command that prints that key. It is remembered.
     #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
     key_command: Option<String>,
+
+    /// Leave the settings as they are: other commands find the sessions with --store alone.
+    #[arg(long)]
+    keep_settings: bool,
 
     /// Print a JSON object.
     #[arg(long)]
@@ -108,16 +113,20 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<(), Failure> {
             to.title()
         )));
     }
+    let sealed_by = stores::key_source(&to)?;
+    let is_chosen = !args.keep_settings && is_used(used.as_ref(), &from)?;
+    if is_chosen {
+        stores::check_choice(&to, &sealed_by)?;
+    }
     let source = stores::open_named(&from)?;
     let target = stores::open_named(&to)?;
     stores::check_named(&to)?;
-    let sealed_by = stores::key_source(&to)?;
     let report = Report {
         v: VERSION,
         store: to.to_string(),
         sessions: transferred(&source, &target, &from)?,
     };
-    if report.sessions.failed.is_empty() && is_used(used.as_ref(), &from)? {
+    if report.sessions.failed.is_empty() && is_chosen {
         // Other commands find the sessions there without a flag, and with the key that sealed them.
         stores::choose(&to, &sealed_by)?;
     }
@@ -175,11 +184,17 @@ fn session(key: &SessionKey, error: Option<String>) -> Session {
 }
 
 /// Where other commands look for sessions now.
-fn whereabouts(to: &StoreName) -> Result<String, Failure> {
-    let used = match stores::current() {
-        Ok(used) => used,
+fn whereabouts(to: &StoreName, sealed_by: &KeySource) -> Result<String, Failure> {
+    let flags: Vec<String> = store_name::flags(Some(to), sealed_by)
+        .iter()
+        .map(|(flag, value)| format!("{flag} {}", quoted(&printable(value))))
+        .collect();
+    let flags = flags.join(" ");
+    let Ok(used) = stores::current() else {
         // Settings that a variable brings cannot send sessions to a server.
-        Err(failure) => return Ok(failure.message()),
+        return Ok(format!(
+            "Other commands do not use the store that the settings name: use {flags}."
+        ));
     };
     if stores::identity(&used)? == stores::identity(to)? {
         return Ok(format!("Sessions are now kept in {}.", to.title()));
@@ -191,8 +206,7 @@ fn whereabouts(to: &StoreName) -> Result<String, Failure> {
             stores::STORE
         ),
         None => format!(
-            "Other commands still look for sessions in {used}, as the settings say: name {to} with \
-             --store."
+            "Other commands still look for sessions in {used}, as the settings say: use {flags}."
         ),
     })
 }
@@ -250,7 +264,7 @@ fn conclude(
                 "The database has the sessions in clear text; --key-file or --key-command seals them.",
             );
         }
-        say(&whereabouts(to)?);
+        say(&whereabouts(to, sealed_by)?);
         return Ok(());
     }
     Err(Failure::NotFound {

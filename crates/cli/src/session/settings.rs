@@ -163,11 +163,16 @@ impl Settings {
         &self.file
     }
 
+    /// Whether a command that they name is run: below the home directory alone.
+    pub(crate) fn may_name_a_command(&self) -> bool {
+        self.file.parent() == own_home().as_deref()
+    }
+
     /// Where the key of encrypted sessions is. A command is run only if these settings are the user's
     /// own, wherever a project moves the rest.
     pub(crate) fn key(&self) -> Result<KeySource, Failure> {
         let command = self.text(KEY_COMMAND)?.map(str::to_owned);
-        if command.is_some() && self.file.parent() != own_home().as_deref() {
+        if command.is_some() && !self.may_name_a_command() {
             let why = format!(
                 "`{KEY_COMMAND}` is not run from settings outside of the user's home directory"
             );

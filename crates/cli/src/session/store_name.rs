@@ -32,7 +32,7 @@ pub(crate) enum StoreFlag {
 }
 
 /// Where the key of encrypted sessions is: at most one of the two. A passphrase is asked for without any.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct KeySource {
     pub(crate) file: Option<PathBuf>,
     pub(crate) command: Option<String>,
@@ -69,10 +69,14 @@ pub(crate) fn named() -> Vec<(&'static str, String)> {
     let Some((store, key)) = NAMED.get() else {
         return Vec::new();
     };
+    flags(store.clone().map(StoreName::absolute).as_ref(), key)
+}
+
+/// The flags that name a store and its key.
+pub(crate) fn flags(store: Option<&StoreName>, key: &KeySource) -> Vec<(&'static str, String)> {
     let path = |path: &PathBuf| absolute(path).display().to_string();
-    let store = store.clone().map(StoreName::absolute);
     [
-        ("--store", store.map(|name| name.to_string())),
+        ("--store", store.map(ToString::to_string)),
         ("--key-file", key.file.as_ref().map(path)),
         ("--key-command", key.command.clone()),
     ]

@@ -4,6 +4,7 @@
 //! them, sessions are plain files. There is no fallback: a store that cannot be opened is an error.
 
 mod blocking;
+mod choice;
 mod key;
 mod key_source;
 #[cfg(feature = "keyring")]
@@ -28,6 +29,7 @@ use crate::system::env;
 use crate::system::files;
 use crate::ui::streams::say;
 
+pub(crate) use self::choice::{check_choice, choose};
 pub(crate) use self::key_source::key_source;
 use self::server::Server;
 pub(crate) use self::session_store::SessionStore;
@@ -73,19 +75,6 @@ pub(crate) fn current() -> Result<StoreName, Failure> {
         }
         Err(failure) => Err(failure),
     }
-}
-
-/// Remembers a store of all sessions, and where its key is.
-pub(crate) fn choose(name: &StoreName, key: &KeySource) -> Result<(), Failure> {
-    if let StoreName::Encrypted(Some(_)) | StoreName::Server(_) = name {
-        // What shows that another store was chosen, also once the settings are damaged.
-        let directory = directories::home()?.join("encrypted");
-        llm_auth_core::files::make_directories(&directory).map_err(|error| Failure::Config {
-            message: format!("cannot create {}: {error}", directory.display()),
-            advice: "check the directory and its permissions".into(),
-        })?;
-    }
-    Settings::set_store(name, key)
 }
 
 /// Whether another store than plain files has ever been used.

@@ -298,7 +298,7 @@ fn twenty_processes_on_an_expired_session_of_a_server_cause_one_refresh() {
     for place in places() {
         let user = User::with_expired_session("qwen");
         let url = place.url();
-        good(&user, &["migrate", "--to", &url], &[]);
+        good(&user, &["migrate", "--to", &url, "--keep-settings"], &[]);
         let args = ["token", "qwen", "--store", &url];
         let processes: Vec<_> = (0..20).map(|_| user.start(&args)).collect();
         let done = processes.into_iter().map(|process| {
@@ -349,6 +349,7 @@ fn no_command_prints_the_password_of_a_store() {
             }
             for verb in [
                 &["migrate", "--to", &url][..],
+                &["migrate", "--to", &url, "--keep-settings"],
                 &["migrate", "--from", &url, "--to", "files", "--json"],
                 &["migrate", "--to", &url.replace("://", ":///")],
                 &["migrate", "--to", &format!("x{url}")],

@@ -22,14 +22,18 @@ pub(crate) fn key_source(name: &StoreName) -> Result<KeySource, Failure> {
 fn of_server() -> Result<KeySource, Failure> {
     let settings = Settings::load()?;
     if !settings.are_users_own()
-        && let Some(own) = Settings::of_user().transpose()?
+        && let Some(key) = of_user_for_servers()?
     {
-        let key = for_servers(&own)?;
-        if key.is_some() {
-            return Ok(key);
-        }
+        return Ok(key);
     }
     for_servers(&settings)
+}
+
+/// The key for servers of the user's own settings, if they name one.
+pub(super) fn of_user_for_servers() -> Result<Option<KeySource>, Failure> {
+    let own = Settings::of_user().transpose()?;
+    let key = own.as_ref().map(for_servers).transpose()?;
+    Ok(key.filter(KeySource::is_some))
 }
 
 /// The key of these settings, unless it is that of encrypted files.

@@ -20,6 +20,24 @@ pub(super) fn own(named: StoreName, said_by: &str) -> Result<StoreName, Failure>
     let StoreName::Server(server) = &named else {
         return Ok(named);
     };
+    if let Some(trusted) = trusted(server)? {
+        return Ok(StoreName::Server(trusted));
+    }
+    let place = Server::open(server, None)?.place();
+    let settings = settings_of_user();
+    Err(Failure::Config {
+        message: format!(
+            "{said_by} names {place}, which your own settings do not; nothing was sent"
+        ),
+        advice: format!(
+            "if you know that server and trust it, name it with --store, or list its URL, or \
+             `@FILE` with the full path of a file that has it, under \"trusted_stores\" in {settings}"
+        ),
+    })
+}
+
+/// The same server and database as the user's own settings have it, if they do.
+pub(super) fn trusted(server: &ServerName) -> Result<Option<ServerName>, Failure> {
     let place = Server::open(server, None)?.place();
     let own = Settings::of_user().transpose()?;
     let trusted = own
@@ -41,21 +59,17 @@ pub(super) fn own(named: StoreName, said_by: &str) -> Result<StoreName, Failure>
     let named = same
         .iter()
         .position(|known| known.url().is_ok_and(|known| known == url));
-    if !same.is_empty() {
-        return Ok(StoreName::Server(same.swap_remove(named.unwrap_or(0))));
-    }
+    Ok(match same.is_empty() {
+        true => None,
+        false => Some(same.swap_remove(named.unwrap_or(0))),
+    })
+}
+
+/// The file of the user's own settings, in words.
+pub(super) fn settings_of_user() -> String {
     let settings = directories::trusted_home().map(|home| home.join("settings.json"));
-    let settings = settings.map_or_else(
+    settings.map_or_else(
         || "your settings".to_owned(),
         |file| file.display().to_string(),
-    );
-    Err(Failure::Config {
-        message: format!(
-            "{said_by} names {place}, which your own settings do not; nothing was sent"
-        ),
-        advice: format!(
-            "if you know that server and trust it, name it with --store, or list its URL, or \
-             `@FILE` with the full path of a file that has it, under \"trusted_stores\" in {settings}"
-        ),
-    })
+    )
 }

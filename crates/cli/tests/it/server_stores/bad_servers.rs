@@ -64,7 +64,7 @@ fn a_database_of_a_newer_schema_is_refused_and_left_as_it_is() {
     ] {
         with(&user, verb, &store).assert_failed(1, "the tables have version");
     }
-    let migrate = run(&user, &["migrate", "--to", &url]);
+    let migrate = run(&user, &["migrate", "--to", &url, "--keep-settings"]);
     migrate.assert_failed(1, "the tables have version");
     assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
     place.psql(

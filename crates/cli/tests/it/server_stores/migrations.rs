@@ -22,6 +22,7 @@ fn sessions_move_between_all_kinds_of_stores_and_come_back_as_they_were() {
     let mut from = "files".to_owned();
     for to in names {
         let migrate = ["migrate", "--from", &from, "--to", &to, "--json"];
+        let migrate = [&migrate[..], &["--keep-settings"]].concat();
         let report = good(&user, &migrate, &key).json();
         assert_eq!(
             report["moved"].as_array().map(Vec::len),
@@ -49,7 +50,7 @@ fn a_migration_touches_no_account_that_both_stores_have() {
         let before = user.stored("qwen");
         good(&user, &["login", "qwen"], &store);
         let there = good(&user, &["token", "qwen"], &store);
-        let done = run(&user, &["migrate", "--to", &url]);
+        let done = run(&user, &["migrate", "--to", &url, "--keep-settings"]);
         done.assert_failed(1, "could not be moved");
         assert!(done.err.contains("both stores have a session"), "{done:?}");
         assert_eq!(user.stored("qwen"), before);
@@ -102,7 +103,10 @@ fn a_migration_names_what_still_leads_other_commands_to_the_old_store() {
         let user = User::new();
         let url = place.url();
         user.sign_in(&["qwen"]);
-        let to = [&["migrate", "--to", &url][..], &SEALED].concat();
+        user.trust_store(&url);
+        let key = user.directory.path().join("key");
+        write_secret(&key, KEY);
+        let to = ["migrate", "--to", &url, "--key-file", key.to_str().unwrap()];
         let mut migrate = user.command(&to);
         let done = Done::of(migrate.env("LLM_AUTH_STORE", "files"));
         assert_eq!(done.code, Some(0), "{done:?}");
@@ -128,6 +132,62 @@ fn a_migration_names_what_still_leads_other_commands_to_the_old_store() {
     }
 }
 
+#[test]
+fn a_migration_after_which_no_command_would_find_the_sessions_moves_nothing() {
+    for place in places() {
+        let user = User::new();
+        let (url, file) = (place.url(), user.file("qwen", "default"));
+        user.sign_in(&["qwen"]);
+        let before = user.run(&["token", "qwen"]).out;
+        let key = user.directory.path().join("key");
+        write_secret(&key, KEY);
+        let key = ["--key-file", key.to_str().unwrap()];
+        let refused = |args: &[&str], says: &str| {
+            let done = run(&user, args);
+            done.assert_failed(1, says);
+            for words in [
+                "nothing was moved",
+                "unset LLM_AUTH_HOME",
+                "--keep-settings",
+            ] {
+                assert!(done.err.contains(words), "{done:?}");
+            }
+            assert!(file.exists());
+        };
+        let to = ["migrate", "--to", &url];
+        refused(&to, "which your own settings do not");
+        let by_command = [&to[..], &SEALED].concat();
+        user.trust_store(&url);
+        refused(&by_command, "`key_command` is not run");
+        refused(
+            &["migrate", "--to", "encrypted", SEALED[0], SEALED[1]],
+            "`key_command` is not run",
+        );
+        assert_eq!(user.run(&["token", "qwen"]).out, before);
+        // What the user's own settings name is found afterwards.
+        good(&user, &to, &key);
+        assert!(!file.exists());
+        assert_eq!(good(&user, &["token", "qwen"], &[]).out, before);
+        good(&user, &["migrate", "--to", "files"], &[]);
+        // Another key than theirs is not.
+        user.trust_store_with_key(&url, key[1]);
+        let other = user.directory.path().join("other");
+        write_secret(&other, "another-key-of-thirty-two-bytes!");
+        let with_other = [&to[..], &["--key-file", other.to_str().unwrap()]].concat();
+        refused(&with_other, "names another key");
+        good(&user, &to, &[]);
+        assert_eq!(good(&user, &["token", "qwen"], &[]).out, before);
+        good(&user, &["migrate", "--to", "files"], &[]);
+        // The user may want it all the same.
+        let done = good(&user, &[&to[..], &["--keep-settings"]].concat(), &[]);
+        let flags = format!("use --store {} --key-file {}.", place.shown(), key[1]);
+        assert!(done.err.contains(&flags), "{done:?}");
+        with(&user, &["token", "qwen"], &[]).assert_failed(3, "not signed in");
+        let store = ["--store", &url, key[0], key[1]];
+        assert_eq!(good(&user, &["token", "qwen"], &store).out, before);
+    }
+}
+
 /// A key of encrypted files.
 const SEALED: [&str; 2] = ["--key-command", "printf made-up-key-of-thirty-two-bytes!"];
 
@@ -143,7 +203,8 @@ fn a_session_that_may_not_leave_this_computer_stays_and_stops_no_other() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         write_secret(&file, &session.to_string());
         let before = std::fs::read(&file).unwrap();
-        let done = good(&user, &["migrate", "--json", "--to", &place.url()], &[]);
+        let to = ["migrate", "--json", "--keep-settings", "--to", &place.url()];
+        let done = good(&user, &to, &[]);
         let report = done.json();
         assert_eq!(
             report["moved"].as_array().map(Vec::len),
@@ -154,11 +215,8 @@ fn a_session_that_may_not_leave_this_computer_stays_and_stops_no_other() {
         assert!(done.err.contains("may not leave this computer"), "{done:?}");
         assert_eq!(std::fs::read(&file).unwrap(), before);
         // It moves between stores of this computer.
-        good(
-            &user,
-            &["migrate", "--from", "files", "--to", "encrypted"],
-            &SEALED,
-        );
+        let to = ["migrate", "--to", "encrypted", "--keep-settings"];
+        good(&user, &to, &SEALED);
         assert!(!file.exists());
     }
 }
@@ -182,7 +240,8 @@ fn a_session_whose_mark_stays_after_its_move_is_not_refreshed_until_the_move_has
          WHEN (position('\"copied_from\"'::bytea IN OLD.sealed) > 0 \
          AND position('\"copied_from\"'::bytea IN NEW.sealed) = 0) EXECUTE FUNCTION llm_auth.fail()",
     );
-    let done = run(&user, &["migrate", "--to", &url]);
+    let migrate = ["migrate", "--to", &url, "--keep-settings"];
+    let done = run(&user, &migrate);
     done.assert_failed(1, "could not be moved");
     assert!(
         done.err
@@ -195,7 +254,7 @@ fn a_session_whose_mark_stays_after_its_move_is_not_refreshed_until_the_move_has
     run(&user, &refresh).assert_failed(1, "a copy of the one in files");
     // The next one takes the mark off.
     place.psql(&database, "DROP TRIGGER fail ON llm_auth.sessions");
-    good(&user, &["migrate", "--from", "files", "--to", &url], &[]);
+    good(&user, &migrate, &[]);
     place.psql(
         &database,
         "DO $$BEGIN ASSERT NOT EXISTS (SELECT FROM llm_auth.sessions \
