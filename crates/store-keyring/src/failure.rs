@@ -62,14 +62,35 @@ impl KeyringError {
 }
 
 impl fmt::Display for KeyringError {
+    /// What the messages have in them too, so that a chain of causes does not repeat it after the advice.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Absent => "no keyring",
-            Self::Locked => "a locked keyring",
-            Self::NoResponse => "a keyring that does not respond",
-            Self::Failed => "an error of the keyring",
+            Self::Locked => "the keyring is locked",
+            Self::NoResponse => "the keyring did not respond",
+            Self::Failed => "the keyring reports an error",
         })
     }
 }
 
 impl std::error::Error for KeyringError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_ends_with_its_advice_and_not_with_its_cause() {
+        for why in [
+            KeyringError::Absent,
+            KeyringError::Locked,
+            KeyringError::NoResponse,
+            KeyringError::Failed,
+        ] {
+            for detail in ["", "made-up detail"] {
+                let error = why.into_error(Duration::from_secs(30), detail);
+                assert_eq!(format!("{error:#}"), error.to_string(), "{why:?}");
+            }
+        }
+    }
+}
