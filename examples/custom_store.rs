@@ -1,7 +1,8 @@
 //! A custom store: anything that can keep a JSON text and lock it. This one is a map; a database
 //! would do the same with a row and `SELECT ... FOR UPDATE`.
 //!
-//! `cargo run -p llm-auth-examples --example custom_store`
+//! `cargo run -p llm-auth-examples --example custom_store`; its test, `cargo test -p llm-auth-examples --example
+//! custom_store`, checks all that a store must do.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use std::collections::HashMap;
@@ -14,10 +15,15 @@ use llm_auth::{
 };
 use tokio::sync::OwnedMutexGuard;
 
+/// The lock of one session.
+type RowLock = Arc<tokio::sync::Mutex<()>>;
+
 #[derive(Clone, Debug, Default)]
 struct Rows {
     rows: Arc<Mutex<HashMap<SessionKey, Secret>>>,
-    lock: Arc<tokio::sync::Mutex<()>>,
+    /// One for each session: a refresh of one account must not hold up the others. They stay, so that no
+    /// caller locks another one than the caller before it.
+    locks: Arc<Mutex<HashMap<SessionKey, RowLock>>>,
 }
 
 /// One row, locked: the only place that writes.
@@ -36,6 +42,11 @@ impl Rows {
         };
         OAuthToken::from_json(json.expose().as_bytes()).map(Some)
     }
+
+    fn lock_of(&self, key: &SessionKey) -> RowLock {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(key.clone()).or_default())
+    }
 }
 
 #[async_trait]
@@ -48,7 +59,7 @@ impl TokenStore for Rows {
         Ok(Box::new(LockedRow {
             rows: self.clone(),
             key: key.clone(),
-            _lock: Arc::clone(&self.lock).lock_owned().await,
+            _lock: self.lock_of(key).lock_owned().await,
         }))
     }
 
@@ -125,4 +136,20 @@ async fn main() -> Result<()> {
     let token = second.token().await?;
     println!("the second manager found the session of the first: {token:?}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use llm_auth_testkit::{Failures, StoreContract};
+
+    use super::*;
+
+    /// `llm-auth-testkit` with the feature `conformance` has the contract of every store.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_store_keeps_the_contract() -> std::result::Result<(), Failures> {
+        let store = Rows::default();
+        StoreContract::of(move || Ok(Arc::new(store.clone())))
+            .check()
+            .await
+    }
 }

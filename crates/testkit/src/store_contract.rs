@@ -135,7 +135,10 @@ impl StoreContract {
             ("preparation", Box::pin(sessions::preparation(handles))),
             ("one holder", Box::pin(exclusion::one_holder(handles))),
             ("lost holders", Box::pin(exclusion::lost_holders(handles))),
-            ("two sessions", Box::pin(exclusion::two_sessions(handles))),
+            (
+                "two sessions",
+                Box::pin(exclusion::two_sessions(handles, self.limit / 2)),
+            ),
             ("one refresh", Box::pin(refreshes::one(handles))),
             ("sign-out", Box::pin(refreshes::sign_out(handles))),
             ("a change while waiting", Box::pin(leases::change(handles))),

@@ -81,11 +81,18 @@ pub(super) async fn lost_holders(handles: &Handles) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn two_sessions(handles: &Handles) -> Outcome {
+/// `limit` is how long a save may take, if it does not wait for a holder.
+pub(super) async fn two_sessions(handles: &Handles, limit: Duration) -> Outcome {
     let ((one, two), first, second) = (handles.two()?, key("first"), key("second"));
     let held = lock(&one, &first).await?;
     for store in [&one, &two] {
-        save(store, &second, &session(1)).await?;
+        let saved = timeout(limit, save(store, &second, &session(1))).await;
+        saved.map_err(|_waits| {
+            format!(
+                "the lock of one session was held, and another session could not be saved within \
+                 {limit:?}: sessions must not wait for each other, so each needs a lock of its own"
+            )
+        })??;
     }
     let found = load(&two, &first).await?;
     held.release().await;

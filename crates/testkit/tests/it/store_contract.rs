@@ -131,7 +131,10 @@ async fn a_store_that_breaks_the_contract_is_found_out() {
         (Fault::ForgetsNotes, "preparation"),
         (Fault::ForgetsUnknown, "a session"),
         (Fault::RemovesNothing, "removal"),
-        (Fault::OneLockForAll, "two sessions"),
+        (
+            Fault::OneLockForAll,
+            "two sessions: the lock of one session was held, and another session could not be saved",
+        ),
     ] {
         let store = Wrong(MemoryTokenStore::new(), fault);
         let failures = StoreContract::of(move || Ok(Arc::new(store.clone())))
