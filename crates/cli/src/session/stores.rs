@@ -6,6 +6,7 @@
 mod blocking;
 mod choice;
 mod key;
+mod key_command;
 mod key_source;
 #[cfg(feature = "keyring")]
 mod keyring;
@@ -197,11 +198,13 @@ fn check_keyring() -> Result<(), Failure> {
 }
 
 fn encrypted(directory: PathBuf, source: &KeySource) -> Result<Encryption, Failure> {
+    let unfit = |error| key::unfit(error, source);
     let encryption = match key::read(source)? {
-        Some(key) => Encryption::with_key(directory, key)?,
+        Some(key) => Encryption::with_key(directory, key).map_err(unfit)?,
         None => {
             let passphrase = key::ask(&directory)?;
-            let encryption = Encryption::with_passphrase(directory, passphrase.clone())?;
+            let encryption = Encryption::with_passphrase(directory, passphrase.clone());
+            let encryption = encryption.map_err(unfit)?;
             if encryption.replaces_another_key() {
                 key::ask_again(&passphrase)?;
             }

@@ -96,7 +96,15 @@ fn a_wrong_key_a_missing_key_and_a_short_one_are_named_and_change_nothing() {
             done.err.contains("use the passphrase, --key-file"),
             "{done:?}"
         );
-        with(verb, &short).assert_failed(1, "32 random bytes");
+        let printing = [verb, &args("--key-command"), &["printf made-up"]].concat();
+        for (done, said) in [
+            (with(verb, &short), "name one with --key-file"),
+            (user.run(&printing), "run it to see what it prints"),
+        ] {
+            done.assert_failed(1, "32 random bytes");
+            assert!(done.err.contains(said), "{done:?}");
+            assert!(!done.err.contains("endpoints"), "{done:?}");
+        }
         with(verb, "/made-up/key").assert_failed(1, "/made-up/key");
         // There is no terminal for a passphrase.
         let done = user.run(&[verb, &["--store", "encrypted"]].concat());
@@ -228,6 +236,23 @@ fn a_keyring_that_is_absent_is_an_error_before_the_sign_in_and_never_a_plain_fil
         done.assert_failed(1, "keyring");
         let is_refused = done.err.contains("names no local socket");
         assert_eq!(is_refused, !bus.starts_with("unix:"), "{bus}: {done:?}");
+    }
+    // The checks are about the store of the call, and what it has counts although it cannot be read.
+    let keyring = home(&user).join("keyring/qwen");
+    std::fs::create_dir_all(&keyring).unwrap();
+    std::fs::write(keyring.join("default.json"), "made-up damage").unwrap();
+    for named_by_flag in [true, false] {
+        let mut doctor = user.command(&["doctor", "--offline"]);
+        doctor.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/made-up/bus");
+        match named_by_flag {
+            true => doctor.args(["--store", "keyring"]),
+            false => doctor.env("LLM_AUTH_STORE", "keyring"),
+        };
+        let done = crate::support::done::Done::of(&mut doctor);
+        assert_eq!(done.code, Some(1), "{done:?}");
+        for words in ["home/keyring is writable", "no keyring", "1 unreadable"] {
+            assert!(done.out.contains(words), "{words}: {done:?}");
+        }
     }
     assert_eq!(user.kit.qwen().counters().device_requests, 0);
     assert!(!user.file("qwen", "default").exists());

@@ -12,7 +12,6 @@ use super::check::{Check, Status};
 use crate::error::{Failure, chain};
 use crate::providers::ProviderName;
 use crate::report::advice_for_unreadable;
-use crate::session::directories;
 use crate::session::resolve::is_called;
 use crate::session::selector::SessionSelector;
 use crate::session::settings::Settings;
@@ -34,7 +33,8 @@ fn looked_at(
     let store = stores::open(selector)?;
     let directory = match &selector.store {
         Some(file) => directory_of(file),
-        None => directories::sessions()?,
+        // One on a server has none.
+        None => stores::current()?.directory()?.unwrap_or_default(),
     };
     let mut checks = vec![match &store {
         SessionStore::Files(_) => writable(&directory, selector),
@@ -44,6 +44,9 @@ fn looked_at(
                 .advice(advice_for_unreadable(&error, selector)),
         },
     }];
+    if let Err(failure) = stores::check(selector) {
+        checks.push(Check::failed("store", &failure));
+    }
     let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
     for provider in providers(&store, selector, provider)? {
         let keys = match &selector.store {
@@ -120,14 +123,17 @@ fn session(
                 );
             }
         }
-        Err(error) => checks.push(
-            Check::new("session", Status::Fail, chain(&error))
-                .at(key.provider())
-                .advice(format!(
-                    "{}; other sessions are not affected",
-                    advice_for_unreadable(&error, selector)
-                )),
-        ),
+        Err(error) => {
+            *states.entry("unreadable").or_default() += 1;
+            checks.push(
+                Check::new("session", Status::Fail, chain(&error))
+                    .at(key.provider())
+                    .advice(format!(
+                        "{}; other sessions are not affected",
+                        advice_for_unreadable(&error, selector)
+                    )),
+            );
+        }
     }
     checks.extend(held(store, key));
     checks
@@ -196,7 +202,7 @@ fn writable(directory: &Path, selector: &SessionSelector) -> Check {
             format!("{} is not writable: {source}", existing.display()),
         )
         .advice(advice(&source, elsewhere)),
-        Ok(()) if is_there => match wide_rights(directory) {
+        Ok(()) if is_there => match wide_rights(directory, selector) {
             Some(mode) => Check::new(
                 "store",
                 Status::Warn,
@@ -236,16 +242,16 @@ fn advice(source: &io::Error, elsewhere: &str) -> String {
 }
 
 #[cfg(unix)]
-fn wide_rights(directory: &Path) -> Option<u32> {
+fn wide_rights(directory: &Path, selector: &SessionSelector) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = directory.metadata().ok()?.permissions().mode() & 0o777;
     // A single file may stand in a directory of another user: its own rights count there.
-    let ours = directory.ends_with("sessions");
+    let ours = selector.store.is_none();
     (ours && mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn wide_rights(_directory: &Path) -> Option<u32> {
+fn wide_rights(_directory: &Path, _selector: &SessionSelector) -> Option<u32> {
     None
 }
 

@@ -2,20 +2,19 @@
 
 use std::io::{IsTerminal as _, Read as _, stdin};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use llm_auth_core::files;
+use llm_auth_core::{Error, ErrorKind, files};
 use zeroize::Zeroizing;
 
+use super::key_command;
 use crate::error::Failure;
 use crate::session::store_name::KeySource;
-use crate::system::env::without_secrets;
 use crate::system::files::check_private;
 use crate::ui::streams::say;
 use crate::ui::tty::HiddenInput;
 
 /// No key is longer.
-const LONGEST: u64 = 64 * 1024;
+pub(super) const LONGEST: u64 = 64 * 1024;
 
 /// The key; `None` if it is a passphrase.
 pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
@@ -27,7 +26,11 @@ pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Fai
         })?;
         return Ok(Some(trimmed(key)));
     }
-    let printed = source.command.as_deref().map(printed_by).transpose()?;
+    let printed = source
+        .command
+        .as_deref()
+        .map(key_command::printed)
+        .transpose()?;
     Ok(printed.map(trimmed))
 }
 
@@ -39,36 +42,30 @@ fn trimmed(mut key: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     key
 }
 
-/// What a command of the user's prints, such as `systemd-creds decrypt FILE -`.
-fn printed_by(command: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let failed = |why: String| Failure::Config {
-        message: format!("the command for the key {why}"),
-        advice: format!("run it to see what it does: {command}"),
-    };
-    let (shell, flag) = match cfg!(windows) {
-        true => ("cmd", "/C"),
-        false => ("sh", "-c"),
-    };
-    let mut program = Command::new(shell);
-    program
-        .args([flag, command])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    without_secrets(&mut program);
-    let mut child = program
-        .spawn()
-        .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    // Its room is enough, so that it does not grow and leave a copy.
-    let mut key = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    if let Some(output) = child.stdout.take() {
-        let read = output.take(LONGEST).read_to_end(&mut key);
-        read.map_err(|error| failed(format!("cannot be read: {error}")))?;
+/// A key that no store takes, with advice about its source.
+pub(crate) fn unfit(error: Error, source: &KeySource) -> Failure {
+    if error.kind() != ErrorKind::Config {
+        return error.into();
     }
-    let status = child.wait();
-    let status = status.map_err(|error| failed(format!("does not end: {error}")))?;
-    match status.success() {
-        true => Ok(key),
-        false => Err(failed(format!("failed ({status})"))),
+    let why = error.message();
+    match (&source.file, &source.command) {
+        (Some(file), _) => Failure::Config {
+            message: format!("the key file {}: {why}", file.display()),
+            advice: "name one with --key-file that has them: \
+                     (umask 077; head -c 32 /dev/urandom | base64 > FILE)"
+                .into(),
+        },
+        (None, Some(command)) => Failure::Config {
+            message: format!("the command for the key: {why}"),
+            advice: format!("run it to see what it prints: {command}"),
+        },
+        (None, None) => Failure::Config {
+            message: why.to_owned(),
+            advice:
+                "nothing was changed; enter a passphrase, or name a key with --key-file FILE or \
+                     --key-command COMMAND"
+                    .into(),
+        },
     }
 }
 
