@@ -49,7 +49,7 @@ Exit codes: 0 success, 1 other failure, 2 usage, 3 sign in (again), 4 temporary,
 129/130/131/143 hung up, interrupted, quit, terminated.
 
 Only results go to standard output. LLM_AUTH_HOME sets the directory of the sessions,
-LLM_AUTH_STORE their store (files, keyring, encrypted).";
+LLM_AUTH_STORE their store (files, keyring, encrypted, or a database that the settings name).";
 
 /// Sign in to AI providers, and print access tokens for scripts.
 #[derive(Debug, Parser)]

@@ -248,6 +248,12 @@ fn conclude(
             session.vendor, session.account
         ));
     }
+    if moved.is_empty() && kept.is_empty() && failed.is_empty() {
+        say(&format!(
+            "No session of {} was there to move.",
+            from.title()
+        ));
+    }
     if args.json {
         streams::json(report)?;
     }
@@ -269,6 +275,16 @@ fn conclude(
     }
     Err(Failure::NotFound {
         message: format!("{} of the sessions could not be moved", failed.len()),
-        advice: "see to each as its line demands, then run the same again".into(),
+        advice: match (from, to) {
+            // The key that was named is that of both.
+            (StoreName::Server(_), StoreName::Encrypted(_) | StoreName::Server(_))
+                if sealed_by.is_some() =>
+            {
+                "see to each as its line demands, then run the same again; if the two stores have \
+                 different keys, or one has none, move them to `files` first"
+            }
+            _ => "see to each as its line demands, then run the same again",
+        }
+        .into(),
     })
 }

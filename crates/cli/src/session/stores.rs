@@ -14,7 +14,7 @@ mod server;
 mod session_store;
 mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use llm_auth::encrypted::Encryption;
@@ -46,10 +46,25 @@ pub(crate) fn open(selector: &SessionSelector) -> Result<SessionStore, Failure> 
             Err(Failure::Usage("--store requires a file name".into()))
         }
         Some(file) => {
-            files::check_path("--store", file)?;
+            check_file(file)?;
             Ok(SessionStore::Files(FileTokenStore::file(file)))
         }
         None => open_named(&current()?),
+    }
+}
+
+/// Refuses a URL that names no database: it is no path either.
+fn check_file(file: &Path) -> Result<(), Failure> {
+    match files::scheme_of(file) {
+        Some(scheme) if !scheme.eq_ignore_ascii_case("file") => Err(Failure::Config {
+            message: "--store cannot be used: it is neither a path nor the URL of a database that \
+                      llm-auth can use"
+                .into(),
+            advice: "name a file on this computer, or a database with postgres://…, redis://… or \
+                     rediss://…"
+                .into(),
+        }),
+        _ => files::check_path("--store", file),
     }
 }
 

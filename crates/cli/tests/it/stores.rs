@@ -186,6 +186,9 @@ fn the_store_is_that_of_the_flag_then_of_the_variable_then_of_the_settings() {
         done.assert_failed(1, said);
         done.assert_no_secret(&["secret"]);
     }
+    let done = user.run(&["status", "--store", "mysql://made-up:secret@host/d"]);
+    done.assert_failed(1, "neither a path nor the URL of a database");
+    done.assert_no_secret(&["secret"]);
     // Damaged settings do not lead to plain files.
     let settings = home(&user).join("settings.json");
     std::fs::write(&settings, "{").unwrap();

@@ -77,6 +77,29 @@ fn a_key_is_changed_by_a_migration_out_of_the_store_and_back() {
         .assert_failed(1, "the key is wrong for the sessions");
 }
 
+#[test]
+fn a_migration_of_nothing_says_so() {
+    let user = User::new();
+    let key = user.key_file("key", KEY);
+    let done = user.run(&["migrate", "--to", "encrypted", "--key-file", &key]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("No session of plain files"), "{done:?}");
+    // What it says to use has the key too.
+    let other = user.directory.path().join("other dir");
+    let other = format!("encrypted:{}", other.display());
+    let done = user.run(&[
+        "migrate",
+        "--from",
+        "files",
+        "--to",
+        &other,
+        "--key-file",
+        &key,
+    ]);
+    let flags = format!("use --store '{other}' --key-file {key}.");
+    assert!(done.err.contains(&flags), "{done:?}");
+}
+
 /// The states in which a kill may leave two stores.
 #[test]
 fn a_migration_that_was_killed_loses_nothing_and_is_finished_by_the_next() {
