@@ -46,24 +46,6 @@ impl User {
         fs::write(home.join("settings.json"), settings.to_string()).unwrap();
     }
 
-    /// Writes into the user's own settings that the environment may name this store, too.
-    pub(crate) fn trust_store(&self, url: &str) {
-        let settings = serde_json::json!({"trusted_stores": [url]});
-        self.write_own_settings(settings);
-    }
-
-    /// The same, with the key of the sessions in it.
-    pub(crate) fn trust_store_with_key(&self, url: &str, key_file: &str) {
-        let settings = serde_json::json!({"trusted_stores": [url], "key_file": key_file});
-        self.write_own_settings(settings);
-    }
-
-    fn write_own_settings(&self, mut settings: Value) {
-        settings["trusted_endpoints"] = serde_json::json!([self.kit.base_url()]);
-        let home = trusted_settings(self.directory.path());
-        fs::write(home.join("settings.json"), settings.to_string()).unwrap();
-    }
-
     /// A command that knows nothing of this computer but the home directory and the providers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(self.directory.path(), args);

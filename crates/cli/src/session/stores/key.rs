@@ -6,15 +6,12 @@ use std::path::Path;
 use llm_auth_core::{Error, ErrorKind, files};
 use zeroize::Zeroizing;
 
-use super::key_command;
+use super::key_command::{self, LONGEST};
 use crate::error::Failure;
 use crate::session::store_name::KeySource;
 use crate::system::files::check_private;
 use crate::ui::streams::say;
 use crate::ui::tty::HiddenInput;
-
-/// No key is longer.
-pub(super) const LONGEST: u64 = 64 * 1024;
 
 /// The key; `None` if it is a passphrase.
 pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::key::LONGEST;
 use crate::error::Failure;
 use crate::system::env::without_secrets;
 use crate::ui::streams::say;
+
+/// No key is longer.
+pub(super) const LONGEST: u64 = 64 * 1024;
 
 /// How long it runs before the user reads that the command waits for it.
 const QUIET: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::trust::settings;
 use super::{KEY, PASSWORD, good, places, postgres, run, with, write_secret};
 use crate::support::done::Done;
 use crate::support::user::User;
@@ -103,7 +104,7 @@ fn a_migration_names_what_still_leads_other_commands_to_the_old_store() {
         let user = User::new();
         let url = place.url();
         user.sign_in(&["qwen"]);
-        user.trust_store(&url);
+        settings(&user, &json!({"trusted_stores": [url]}), None);
         let key = user.directory.path().join("key");
         write_secret(&key, KEY);
         let to = ["migrate", "--to", &url, "--key-file", key.to_str().unwrap()];
@@ -157,7 +158,7 @@ fn a_migration_after_which_no_command_would_find_the_sessions_moves_nothing() {
         let to = ["migrate", "--to", &url];
         refused(&to, "which your own settings do not");
         let by_command = [&to[..], &SEALED].concat();
-        user.trust_store(&url);
+        settings(&user, &json!({"trusted_stores": [url]}), None);
         refused(&by_command, "`key_command` is not run");
         refused(
             &["migrate", "--to", "encrypted", SEALED[0], SEALED[1]],
@@ -170,7 +171,11 @@ fn a_migration_after_which_no_command_would_find_the_sessions_moves_nothing() {
         assert_eq!(good(&user, &["token", "qwen"], &[]).out, before);
         good(&user, &["migrate", "--to", "files"], &[]);
         // Another key than theirs is not.
-        user.trust_store_with_key(&url, key[1]);
+        settings(
+            &user,
+            &json!({"trusted_stores": [url], "key_file": key[1]}),
+            None,
+        );
         let other = user.directory.path().join("other");
         write_secret(&other, "another-key-of-thirty-two-bytes!");
         let with_other = [&to[..], &["--key-file", other.to_str().unwrap()]].concat();

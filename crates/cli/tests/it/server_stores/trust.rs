@@ -48,7 +48,7 @@ fn a_server_that_only_a_variable_names_gets_nothing_until_the_users_settings_nam
 }
 
 /// The user's own settings, and those to which `LLM_AUTH_HOME` leads.
-fn settings(user: &User, own: &Value, of_variable: Option<&Value>) {
+pub(super) fn settings(user: &User, own: &Value, of_variable: Option<&Value>) {
     let mut own = own.clone();
     own["trusted_endpoints"] = json!([user.kit.base_url()]);
     let file = trusted_settings(user.directory.path()).join("settings.json");
