@@ -36,7 +36,7 @@ pub(crate) struct MigrateArgs {
     #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
     key_command: Option<String>,
 
-    /// Leave the settings as they are: other commands find the sessions with --store alone.
+    /// Leave the settings as they are: other commands find the sessions only if they name the store.
     #[arg(long)]
     keep_settings: bool,
 
