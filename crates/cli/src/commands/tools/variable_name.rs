@@ -35,7 +35,7 @@ const LOADERS: [&str; 7] = [
     "LLM_AUTH_HOME",
 ];
 
-/// The ends of names by which a program is told what to run.
+/// The ends of names that name a program to run.
 const RUN: [&str; 5] = [
     "_ASKPASS",
     "_PROFILER",
