@@ -10,7 +10,7 @@ use llm_auth_sealing::Sealed;
 
 use crate::row::{self, Stored};
 use crate::runtime;
-use crate::shared::Shared;
+use crate::shared::{Holder, Shared};
 use crate::statements::{NO_FENCE, Save};
 
 /// Between two tries to release a lease.
@@ -20,7 +20,7 @@ pub(crate) struct PostgresGuard {
     shared: Arc<Shared>,
     key: SessionKey,
     /// Random for each lease.
-    holder: [u8; 16],
+    holder: Holder,
     fence: i64,
     /// As it was last read or stored here: if it is another one, another holder has stored a session.
     revision: i64,
@@ -39,7 +39,7 @@ impl PostgresGuard {
     pub(crate) fn new(
         shared: Arc<Shared>,
         key: SessionKey,
-        holder: [u8; 16],
+        holder: Holder,
         stored: Stored,
         lease: Option<Lease>,
     ) -> Self {
@@ -74,7 +74,7 @@ impl PostgresGuard {
     /// Runs a statement to its end, even if the caller is dropped.
     async fn run<T: Send + 'static, F>(
         &self,
-        statement: impl FnOnce(Arc<Shared>, SessionKey, i64, [u8; 16]) -> F,
+        statement: impl FnOnce(Arc<Shared>, SessionKey, i64, Holder) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send + 'static,

@@ -139,7 +139,7 @@ impl Shared {
     ) -> Result<std::result::Result<PostgresGuard, Stored>> {
         check_names(key)?;
         self.check().await?;
-        let holder = holder()?;
+        let holder = holder(self.lease)?;
         let length = TO_BEGIN.min(self.lease);
         let request = LeaseRequest::now();
         let target = self.target(key, (0, &holder));
@@ -157,7 +157,7 @@ impl Shared {
     pub(crate) async fn look(self: &Arc<Self>, key: &SessionKey) -> Result<PostgresGuard> {
         check_names(key)?;
         self.check().await?;
-        let holder = holder()?;
+        let holder = holder(self.lease)?;
         let stored = self.statements.look(self.target(key, (0, &holder))).await?;
         let shared = Arc::clone(self);
         let guard = PostgresGuard::new(shared, key.clone(), holder, stored, None);
@@ -172,9 +172,16 @@ impl Shared {
     }
 }
 
-fn holder() -> Result<[u8; 16]> {
-    let mut holder = [0; 16];
-    match getrandom::fill(&mut holder) {
+/// Who holds a lease: a random number, and behind it for how many milliseconds it is granted at most. The
+/// statements read that, so that no lease lasts longer if the clock of the server is set back.
+pub(crate) type Holder = [u8; 20];
+
+fn holder(longest: Duration) -> Result<Holder> {
+    let mut holder = [0; 20];
+    let (random, length) = holder.split_at_mut(16);
+    let most = i32::try_from(longest.as_millis()).unwrap_or(i32::MAX);
+    length.copy_from_slice(&most.to_be_bytes());
+    match getrandom::fill(random) {
         Ok(()) => Ok(holder),
         Err(_source) => {
             let message = "the system provides no random numbers";

@@ -34,8 +34,10 @@ const ANOTHER: &str = "('x' || md5(random()::text || clock_timestamp()::text))::
 /// The fencing number of a guard without a lease: what it stores ends that of the holder.
 pub(crate) const NO_FENCE: i64 = -1;
 
-const LEASE_LEFT: &str =
-    "coalesce(greatest(extract(epoch FROM s.lease_until - now()), 0), 0)::float8";
+/// How long a lease lasts at most: as its holder has it, or the default for one that was edited by hand.
+const MOST: &str = "CASE WHEN octet_length(s.holder) = 20 THEN \
+     greatest(('x' || encode(substr(s.holder, 17), 'hex'))::bit(32)::int, 0) ELSE 30000 END \
+     * interval '1 millisecond'";
 
 /// How many copies of damaged sessions are kept for each account; the oldest go.
 const COPIES: usize = 10;
@@ -78,6 +80,11 @@ pub(crate) struct Save {
 impl Statements {
     pub(crate) fn new(schema: &str) -> Self {
         let (table, copies) = (format!("{schema}.sessions"), format!("{schema}.damaged"));
+        // Without `least`, a time without an end could not be subtracted from.
+        let lease_left = format!(
+            "CASE WHEN s.lease_until > now() THEN \
+             extract(epoch FROM least(s.lease_until, now() + {MOST}) - now()) ELSE 0 END::float8"
+        );
         let columns = "s.sealed, s.key_id, s.revision, s.fence";
         let update = |set: &str, condition: &str| {
             format!(
@@ -124,18 +131,24 @@ impl Statements {
         );
         // A sign-out may take longer than a lease, and has none: what was seen is what is removed.
         let may_remove = "s.revision = $6";
+        let free = "(s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4)";
         Self {
-            read: format!("SELECT {columns}, {LEASE_LEFT} FROM {table} AS s WHERE {THIS}"),
+            read: format!("SELECT {columns}, {lease_left} FROM {table} AS s WHERE {THIS}"),
+            // A lease that the clock of the server, set back, or an edit has made longer than it was granted is
+            // cut to that length, so that it ends.
             take: format!(
                 "WITH taken AS (INSERT INTO {table} AS s \
                  (tenant, provider, account, revision, fence, holder, lease_until) \
                  VALUES ($1, $2, $3, {ANOTHER}, 1, $4, now() + $5 * interval '1 second') \
-                 ON CONFLICT (tenant, provider, account) DO UPDATE SET fence = s.fence + 1, \
-                 holder = $4, lease_until = now() + $5 * interval '1 second' \
-                 WHERE s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4 \
-                 RETURNING {columns}) \
-                 SELECT sealed, key_id, revision, fence, 0::float8, true FROM taken \
-                 UNION ALL SELECT {columns}, {LEASE_LEFT}, false FROM {table} AS s \
+                 ON CONFLICT (tenant, provider, account) DO UPDATE SET \
+                 fence = CASE WHEN {free} THEN s.fence + 1 ELSE s.fence END, \
+                 holder = CASE WHEN {free} THEN $4 ELSE s.holder END, \
+                 lease_until = now() + CASE WHEN {free} THEN $5 * interval '1 second' ELSE {MOST} END \
+                 WHERE {free} OR s.lease_until > now() + {MOST} \
+                 RETURNING {columns}, {lease_left} AS lease_left, s.holder = $4 AS is_mine) \
+                 SELECT sealed, key_id, revision, fence, CASE WHEN is_mine THEN 0 ELSE lease_left END, \
+                 coalesce(is_mine, false) FROM taken \
+                 UNION ALL SELECT {columns}, {lease_left}, false FROM {table} AS s \
                  WHERE {THIS} AND NOT EXISTS (SELECT FROM taken)"
             ),
             // A row that was made meanwhile is in neither part.
@@ -143,7 +156,7 @@ impl Statements {
                 "WITH made AS (INSERT INTO {table} AS s (tenant, provider, account, revision, fence) \
                  VALUES ($1, $2, $3, {ANOTHER}, 1) ON CONFLICT DO NOTHING RETURNING {columns}) \
                  SELECT sealed, key_id, revision, fence, 0::float8 FROM made \
-                 UNION ALL SELECT {columns}, {LEASE_LEFT} FROM {table} AS s WHERE {THIS}"
+                 UNION ALL SELECT {columns}, {lease_left} FROM {table} AS s WHERE {THIS}"
             ),
             extend: update(lasts, &still_mine),
             prepare: update(&format!("{lasts}, sealed = $8, key_id = $9"), &still_mine),

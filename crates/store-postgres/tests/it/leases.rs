@@ -175,6 +175,44 @@ async fn the_clock_of_the_database_decides_and_a_dead_holder_delays_no_one_after
 }
 
 #[tokio::test]
+async fn a_lease_that_was_made_longer_ends_within_the_time_that_it_was_granted_for() {
+    let Some(place) = cluster::shared() else {
+        return;
+    };
+    // The holder's own limit counts, not that of the one who waits.
+    let dead = place.builder().lease(Duration::from_millis(1_500));
+    let dead = dead.build().unwrap();
+    let patient = place.builder().patience(Duration::from_secs(15));
+    let patient = patient.build().unwrap();
+    let hurried = place.builder().patience(Duration::ZERO).build().unwrap();
+    for until in ["now() + interval '1 day'", "'9999-01-01'", "'infinity'"] {
+        let guard = dead.lock(&key("a")).await.unwrap();
+        place.sql(&format!("UPDATE {{}}.sessions SET lease_until = {until}"));
+        // A reader is not stopped by a time without an end.
+        patient.load(&key("a")).await.unwrap();
+        assert_eq!(
+            kind(hurried.lock(&key("a")).await),
+            ErrorKind::StoreBusy,
+            "{until}"
+        );
+        let cut = "SELECT lease_until > now() AND lease_until <= now() + interval '1.5 seconds' \
+                   FROM {}.sessions";
+        assert_eq!(place.sql(cut), ["t"], "{until}");
+        // Not made longer again by one who waits.
+        let next = patient.lock(&key("a")).await.unwrap();
+        guard.release().await;
+        assert_eq!(place.sql("SELECT count(holder) FROM {}.sessions"), ["1"]);
+        next.release().await;
+    }
+    // A holder that no store has written.
+    let edit = "UPDATE {}.sessions SET holder = '\\x0011', lease_until = now() + interval '1 day'";
+    place.sql(edit);
+    assert_eq!(kind(hurried.lock(&key("a")).await), ErrorKind::StoreBusy);
+    let ends = "SELECT lease_until <= now() + interval '30 seconds' FROM {}.sessions";
+    assert_eq!(place.sql(ends), ["t"]);
+}
+
+#[tokio::test]
 async fn outage_contention_and_a_lost_lease_are_three_errors() {
     let Some(place) = cluster::shared() else {
         return;
