@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use llm_auth_core::store::check_server_url;
 use llm_auth_core::{Error, ErrorKind, Result};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -19,16 +20,20 @@ pub(crate) fn parse(url: &str) -> Result<Config> {
              `postgres://USER@HOST:PORT/DATABASE`",
         ));
     }
+    check_server_url(url)?;
     // The certificate is always checked, as these two of libpq's modes demand.
-    let url = url
+    let (place, parameters) = url.split_at(url.find('?').unwrap_or(url.len()));
+    let parameters = parameters
         .replace("sslmode=verify-full", "sslmode=require")
         .replace("sslmode=verify-ca", "sslmode=require");
+    let url = format!("{place}{parameters}");
     // The library's error may quote the password.
     let mut parsed: Config = url.parse().map_err(|_quoting| {
         config(
             "the store's URL cannot be read: write `postgres://USER:PASSWORD@HOST:PORT/DATABASE` \
-             with special characters percent-encoded, and of the parameters only those that the \
-             documentation of `PostgresStore` names",
+             with special characters percent-encoded, and of the parameters only `application_name`, \
+             `channel_binding`, `connect_timeout`, `dbname`, `host`, `hostaddr`, `load_balance_hosts`, \
+             `options`, `password`, `port`, `sslmode`, `target_session_attrs` and `user`",
         )
     })?;
     for (is_missing, message) in [
@@ -156,6 +161,12 @@ mod tests {
             "postgres://:made-up@h/d",
             "postgres://u:made-up@h",
             "postgres:///d?user=u&password=made-up",
+            "postgres://u:p@made-up@h/d",
+            "postgres://u:p@ss/made-up@h/d",
+            "postgres://u:p/made-up@h/d",
+            "postgres://u:p?made-up@h/d",
+            "postgres://u:p#made-up@h/d",
+            "postgres://u:p@h/d#made-up",
         ] {
             let error = parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
@@ -164,6 +175,14 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_is_the_one_that_the_url_has() {
+        let url = "postgres://u:sslmode=verify-ca:%40%2F@h/d?sslmode=verify-full";
+        let parsed = parse(url).unwrap();
+        assert_eq!(parsed.get_password(), Some(&b"sslmode=verify-ca:@/"[..]));
+        assert_eq!(place(&parsed), "postgres://h:5432/d");
     }
 
     #[test]

@@ -170,8 +170,10 @@ mod tests {
                 "postgres://ann:made-up@h:1/d?sslmode=require",
                 "postgres://ann@h:1/d?sslmode=require",
             ),
-            ("postgres://ann:made/up@h/d", "postgres://ann@h/d"),
-            ("postgres://ann:made?up#made@up@h/d", "postgres://ann@h/d"),
+            ("postgres://ann:made/up@h/d", "postgres://…"),
+            ("postgres://ann:made?up#made@up@h/d", "postgres://…"),
+            ("postgres://made@up:x@h/d", "postgres://…"),
+            ("redis://:12#34made@h/0", "redis://…"),
             (
                 "postgresql://h/d?user=ann&password=made-up",
                 "postgresql://h/d",
@@ -181,7 +183,8 @@ mod tests {
                 "redis://:made-up@h:1/2?accept=everysec",
                 "redis://h:1/2?accept=everysec",
             ),
-            ("rediss://h/#made-up", "rediss://h/"),
+            ("rediss://h/#made-up", "rediss://…"),
+            ("rediss://:made-up@h/#insecure", "rediss://h/"),
         ] {
             let name = ServerName::of(url).unwrap();
             assert_eq!(name.to_string(), shown);

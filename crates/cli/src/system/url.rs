@@ -1,13 +1,18 @@
 //! What is shown of a URL.
 
+use llm_auth_core::store::check_server_url;
+
 /// The parameters that are shown: none of them holds a secret.
 const SHOWN: [&str; 4] = ["accept", "connect_timeout", "hostaddr", "sslmode"];
 
 /// The URL without its password and the parameters that may be one.
 ///
-/// A password may have any character, also one that it must not have: all up to the last `@` may be it.
+/// Of one that the stores refuse, because its password may end in several places, the scheme alone.
 pub(crate) fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    if check_server_url(url).is_err() {
+        return format!("{scheme}://…");
+    }
     let (user, rest) = match rest.rsplit_once('@') {
         Some((user, rest)) => (user.split(':').next().unwrap_or_default(), rest),
         None => ("", rest),

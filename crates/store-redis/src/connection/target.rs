@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use llm_auth_core::store::check_server_url;
 use llm_auth_core::{Error, ErrorKind, Result};
 use redis::cluster::ClusterClient;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
@@ -46,6 +47,10 @@ impl Target {
         timeout: Duration,
         concurrency: usize,
     ) -> Result<Self> {
+        for url in urls {
+            check_server_url(url)?;
+            check_parameters(url)?;
+        }
         let nodes: std::result::Result<Vec<_>, _> = urls
             .iter()
             .map(|url| url.as_str().into_connection_info())
@@ -197,6 +202,27 @@ fn is_tls(address: &ConnectionAddr) -> bool {
     matches!(address, ConnectionAddr::TcpTls { .. })
 }
 
+/// The client ignores parameters that it does not know, so that a misspelt one would do nothing. Their
+/// text is not repeated: it may be a password.
+fn check_parameters(url: &str) -> Result<()> {
+    let known: &[&str] = match url.split("://").next() {
+        Some("unix" | "redis+unix" | "valkey+unix") => &["db", "pass", "protocol", "user"],
+        _ => &["protocol"],
+    };
+    let (_, parameters) = url.split_once('?').unwrap_or_default();
+    let parameters = parameters.split('#').next().unwrap_or_default();
+    let name = |parameter: &str| parameter.split('=').next().unwrap_or_default().to_owned();
+    let mut names = parameters.split('&').map(name);
+    if names.all(|name| name.is_empty() || known.contains(&name.as_str())) {
+        return Ok(());
+    }
+    let message = format!(
+        "the address of the Redis server has an unknown parameter; known ones are `{}`",
+        known.join("`, `")
+    );
+    Err(Error::new(ErrorKind::Config, message))
+}
+
 /// The Redis client uses the process's provider of rustls, and panics without one if rustls has none or
 /// two to choose from. A provider that is installed already stays.
 fn install_tls() -> Result<()> {
@@ -216,5 +242,46 @@ fn install_tls() -> Result<()> {
             "a server with TLS needs a TLS back end; enable the feature `ring` or `aws-lc-rs`, or install a \
              default provider of rustls first",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target> {
+        let urls = [url.to_owned()];
+        Target::new(Kind::Server, &urls, None, Duration::from_secs(1), 1)
+    }
+
+    #[test]
+    fn an_address_with_two_readings_or_an_unknown_parameter_is_refused_and_not_quoted() {
+        for url in [
+            "redis://:12#made-up@h/0",
+            "redis://:p@made-up@h/0",
+            "redis://:12/made-up@h/0",
+            "redis://h?acept=made-up",
+            "redis://h?made-up",
+            "redis://h?protocol=resp3&user=made-up",
+            "redis://h?protocol=made-up",
+            "unix:///made-up?acept=made-up",
+        ] {
+            let error = target(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+            assert!(
+                !format!("{error:?}").contains("made-up"),
+                "{url}: {error:?}"
+            );
+        }
+        let error = target("redis://h?acept=memory").unwrap_err();
+        assert!(error.to_string().contains("`protocol`"), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_the_one_that_the_url_has() {
+        let target = target("redis://ann:made%40up%2F:@h:7/1?protocol=resp3").unwrap();
+        let settings = target.nodes[0].redis_settings();
+        assert_eq!(settings.password(), Some("made@up/:"));
+        assert_eq!(target.words(), "server h:7 (database 1)");
     }
 }

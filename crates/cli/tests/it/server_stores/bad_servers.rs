@@ -1,6 +1,6 @@
 //! Servers and keys that are not right.
 
-use super::{KEY, Place, RedisServer, good, places, postgres, run, support, with};
+use super::{KEY, Place, RedisServer, good, places, postgres, run, support, with, write_secret};
 use crate::support::user::User;
 
 #[test]
@@ -130,6 +130,40 @@ fn a_server_that_is_away_or_rejects_the_password_is_named_and_no_plain_file_is_w
         let done = with(&User::new(), &["login", "qwen"], &["--store", &url]);
         done.assert_failed(1, "rejects the user or the password");
     }
+}
+
+#[test]
+fn a_url_whose_password_may_end_elsewhere_is_refused_and_nothing_of_it_is_shown() {
+    let user = User::new();
+    let tail = "made-up-tail";
+    for url in [
+        format!("postgres://app:pa@{tail}@127.0.0.1:1/d"),
+        format!("postgres://app:p@ss/w:rd@{tail}:1/d"),
+        format!("postgres://app:pa/{tail}@127.0.0.1:1/d"),
+        format!("redis://:pa@{tail}@127.0.0.1:1/0"),
+        format!("redis://:12#{tail}@127.0.0.1:1/0"),
+        format!("redis://:12?{tail}@127.0.0.1:1/0"),
+    ] {
+        let file = user.directory.path().join("url");
+        write_secret(&file, &url);
+        for store in [url, format!("@{}", file.display())] {
+            for verb in [&["token", "qwen"][..], &["login", "qwen", "--json", "-vv"]] {
+                let done = with(&user, verb, &["--store", &store]);
+                done.assert_failed(1, "`@` as `%40`");
+                done.assert_no_secret(&[tail, "app", "12?", "12#"]);
+                assert!(!done.err.contains("cannot be reached"), "{done:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_parameter_of_a_redis_url_that_is_misspelt_is_refused() {
+    let user = User::new();
+    let url = "redis://127.0.0.1:1/0?acept=made-up";
+    let done = with(&user, &["token", "qwen"], &["--store", url]);
+    done.assert_failed(1, "known ones are `accept` and `protocol`");
+    done.assert_no_secret(&["made-up"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use llm_auth_core::store::check_server_url;
 use llm_auth_core::{Result, SessionKey, TokenStore};
 use llm_auth_store_redis::{Durability, RedisStore, SealingKeys};
 use zeroize::Zeroizing;
@@ -18,7 +19,9 @@ pub(super) fn open(
 ) -> std::result::Result<Result<Arc<dyn Connection>>, Failure> {
     let (url, accepted) = accepted(url).map_err(|why| Failure::Config {
         message: format!("{}: {why}", spec.name),
-        advice: "write `accept=everysec` or `accept=memory`".into(),
+        advice: "write `accept=everysec` or `accept=memory` (or `protocol=resp3`), and nothing else, after \
+                 the `?`"
+            .into(),
     })?;
     Ok(built(&url, spec, accepted))
 }
@@ -36,9 +39,17 @@ fn built(url: &str, spec: &Spec, accepted: Durability) -> Result<Arc<dyn Connect
 
 /// The URL without our parameter, and what that accepts.
 fn accepted(url: &str) -> std::result::Result<(Zeroizing<String>, Durability), &'static str> {
-    let (place, parameters) = url.rsplit_once('?').unwrap_or((url, ""));
+    if let Err(_ambiguous) = check_server_url(url) {
+        // The store refuses it.
+        return Ok((Zeroizing::new(url.to_owned()), Durability::PowerCut));
+    }
+    let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
     let is_ours = |parameter: &&str| parameter.starts_with(ACCEPT);
     let (ours, others): (Vec<&str>, Vec<&str>) = parameters.split('&').partition(is_ours);
+    let is_known = |other: &&str| other.is_empty() || other.starts_with("protocol=");
+    if !others.iter().all(is_known) {
+        return Err("the URL has an unknown parameter; known ones are `accept` and `protocol`");
+    }
     let Some(ours) = ours.first() else {
         return Ok((Zeroizing::new(url.to_owned()), Durability::PowerCut));
     };
@@ -106,5 +117,12 @@ mod tests {
             assert_eq!((found.as_str(), accepted), (rest, durability));
         }
         assert!(accepted("redis://h?accept=all").is_err());
+        for url in [
+            "redis://h?acept=memory",
+            "redis://h?accept=memory&foo=x",
+            "redis://h?foo",
+        ] {
+            assert!(accepted(url).unwrap_err().contains("known ones"), "{url}");
+        }
     }
 }
