@@ -6,7 +6,9 @@ use std::io;
 
 use deadpool_postgres::PoolError;
 use deadpool_postgres::TimeoutType;
-use llm_auth_core::{Error, ErrorKind};
+use llm_auth_core::Error;
+use llm_auth_core::store::{ServerError, ServerFault};
+use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
 /// Why a statement failed, and whether another try may help at once.
@@ -38,40 +40,113 @@ const PASSING: [SqlState; 8] = [
     SqlState::IDLE_SESSION_TIMEOUT,
 ];
 
+/// What is wrong, and what to do in the words of this library.
+struct Wrong {
+    fault: ServerFault,
+    what: String,
+    advice: &'static str,
+}
+
+impl Wrong {
+    fn new(fault: ServerFault, what: impl Into<String>, advice: &'static str) -> Self {
+        let what = what.into();
+        Self {
+            fault,
+            what,
+            advice,
+        }
+    }
+
+    fn at(self, place: &str) -> Error {
+        wrong(place, self.fault, &self.what, self.advice)
+    }
+
+    /// Of no statement that was executed.
+    fn failure(self, place: &str) -> Failure {
+        Failure {
+            error: self.at(place),
+            may_repeat: false,
+            code: None,
+        }
+    }
+}
+
+/// An error about the server at this place.
+pub(crate) fn wrong(place: &str, fault: ServerFault, what: &str, advice: &str) -> Error {
+    ServerError::new(fault, format!("{place}: {what}")).into_error(advice)
+}
+
 pub(crate) fn of_database(error: &tokio_postgres::Error, place: &str) -> Failure {
     let Some(database) = error.as_db_error() else {
         return of_connection(error, place);
     };
     let code = database.code();
-    let what = match code.code() {
-        "42703" => format!(
-            "a table of the sessions lacks a column ({}): it was changed by hand; restore it",
-            shown(database.message())
+    let may_repeat = PASSING.contains(code) || code.code().starts_with("08");
+    let said = shown(database.message());
+    let wrong = match code.code() {
+        "42703" => Wrong::new(
+            ServerFault::Tables,
+            format!("a table of the sessions lacks a column ({said}): it was changed by hand"),
+            "restore it",
         ),
-        "42P01" | "3F000" => format!(
-            "the tables of the sessions are missing ({}): restore them, or let \
-             `PostgresStore::migrate` make them",
-            shown(database.message())
+        "42P01" | "3F000" => Wrong::new(
+            ServerFault::Tables,
+            format!("the tables of the sessions are missing ({said})"),
+            "restore them, or let `PostgresStore::migrate` make them",
         ),
-        "42501" => format!(
-            "the user of the database lacks a permission ({}): grant it",
-            shown(database.message())
+        "42P07" => Wrong::new(
+            ServerFault::Tables,
+            format!("the tables are there, and the one with their version is not ({said})"),
+            "restore the table `version`",
         ),
-        "25006" => "the server is a standby or read-only: connect to the primary".to_owned(),
-        "28P01" | "28000" => {
-            "the server rejects the user or the password: correct the URL".to_owned()
-        }
-        "3D000" => "the database does not exist: correct the URL, or create it".to_owned(),
-        "53100" => "the disk of the server is full: make room".to_owned(),
-        "53300" => "the server accepts no more connections: lower `max_connections` of the \
-                    programs, or use a pooler"
-            .to_owned(),
+        "42501" => Wrong::new(
+            ServerFault::Permission,
+            format!("the user of the database lacks a permission ({said})"),
+            "grant it",
+        ),
+        "25006" => Wrong::new(
+            ServerFault::ReadOnly,
+            "the server is a standby or read-only",
+            "connect to the primary",
+        ),
+        "28P01" | "28000" => Wrong::new(
+            ServerFault::Credentials,
+            "the server rejects the user or the password",
+            "correct the URL",
+        ),
+        "3D000" => Wrong::new(
+            ServerFault::NoDatabase,
+            "the database does not exist",
+            "correct the URL, or create it",
+        ),
+        "53100" => Wrong::new(
+            ServerFault::Full,
+            "the disk of the server is full",
+            "make room",
+        ),
+        "53300" => Wrong::new(
+            ServerFault::Busy,
+            "the server accepts no more connections",
+            "lower `max_connections` of the programs, or use a pooler",
+        ),
+        "57P01" | "57P02" | "57P03" => Wrong::new(
+            ServerFault::Busy,
+            "the server starts or stops",
+            "try again in a moment",
+        ),
         // The text of any other error may quote a value.
-        code => format!("the server refuses the statement (SQLSTATE {code}): see its log"),
+        code => Wrong::new(
+            match may_repeat {
+                true => ServerFault::Busy,
+                false => ServerFault::Other,
+            },
+            format!("the server refuses the statement (SQLSTATE {code})"),
+            "see its log",
+        ),
     };
     Failure {
-        error: Error::new(ErrorKind::Store, format!("{place}: {what}")),
-        may_repeat: PASSING.contains(code) || code.code().starts_with("08"),
+        error: wrong.at(place),
+        may_repeat,
         code: Some(code.clone()),
     }
 }
@@ -91,54 +166,105 @@ fn of_connection(error: &tokio_postgres::Error, place: &str) -> Failure {
         }
         cause = found.source();
     }
-    let what = match (&tls, io) {
-        (Some(tls), _) => format!(
-            "the certificate or the TLS of the server is not accepted ({tls}): add its CA with \
-             `root_certificates`"
+    let text = error.to_string();
+    let wrong = match (&tls, io) {
+        (Some(tls), _) => of_tls(tls),
+        (None, Some(io)) => Wrong::new(
+            ServerFault::Unreachable,
+            match io.raw_os_error() {
+                Some(_) => format!(
+                    "the server cannot be reached ({})",
+                    shown(&io.kind().to_string())
+                ),
+                // Names are looked up by the library of the system, which has no number for it.
+                None => format!("the server cannot be reached ({})", shown(&io.to_string())),
+            },
+            "start it, or correct the URL",
         ),
-        (None, Some(io)) => format!(
-            "the server cannot be reached ({}): start it, or correct the URL",
-            shown(&io.kind().to_string())
+        (None, None) if error.is_closed() => Wrong::new(
+            ServerFault::Unreachable,
+            "the connection to the server broke",
+            "try again",
         ),
-        (None, None) if error.is_closed() => "the connection to the server broke".to_owned(),
-        (None, None) => format!(
-            "no connection to the server ({})",
-            shown(&error.to_string())
+        (None, None) if text.starts_with("error performing TLS") => Wrong::new(
+            ServerFault::Tls,
+            "the server has no TLS",
+            "turn it on there",
+        ),
+        (None, None) if cause_of(error).contains("password missing") => Wrong::new(
+            ServerFault::Credentials,
+            "the server requires a password, and the URL has none",
+            "add it",
+        ),
+        (None, None) => Wrong::new(
+            ServerFault::Unreachable,
+            format!("no connection to the server ({})", shown(&text)),
+            "check the server and the URL",
         ),
     };
     Failure {
-        error: Error::new(ErrorKind::Store, format!("{place}: {what}")),
+        error: wrong.at(place),
         may_repeat: tls.is_none(),
         code: None,
     }
 }
 
+fn cause_of(error: &tokio_postgres::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+fn of_tls(error: &rustls::Error) -> Wrong {
+    let (fault, what, advice) = match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => (
+            ServerFault::CertificateName,
+            "the certificate of the server is for another host name",
+            "connect to the name that it is for",
+        ),
+        rustls::Error::InvalidCertificate(_) => (
+            ServerFault::Certificate,
+            "the certificate of the server is not trusted",
+            "add its CA with `root_certificates`",
+        ),
+        _ => (
+            ServerFault::Tls,
+            "TLS with the server failed",
+            "see its log",
+        ),
+    };
+    // The name for which it was checked, and those that it has, are in the text.
+    let what = format!("{what} ({})", shown(&error.to_string()));
+    Wrong::new(fault, what, advice)
+}
+
 pub(crate) fn of_pool(error: &PoolError, place: &str, limit: std::time::Duration) -> Failure {
     let seconds = limit.as_secs();
-    let what = match error {
+    let wrong = match error {
         PoolError::Backend(error) => return of_database(error, place),
-        PoolError::Timeout(TimeoutType::Wait) => format!(
-            "all connections of the pool were in use for {seconds} s: raise `max_connections`"
+        PoolError::Timeout(TimeoutType::Wait) => Wrong::new(
+            ServerFault::Busy,
+            format!("all connections of the pool were in use for {seconds} s"),
+            "raise `max_connections`",
         ),
-        PoolError::Timeout(_) => format!("no connection to the server within {seconds} s"),
-        _ => "the pool of connections is closed".to_owned(),
+        PoolError::Timeout(_) => Wrong::new(
+            ServerFault::NoResponse,
+            format!("no connection to the server within {seconds} s"),
+            "check its load and the network",
+        ),
+        _ => Wrong::new(
+            ServerFault::Other,
+            "the pool of connections is closed",
+            "make another store",
+        ),
     };
-    Failure {
-        error: Error::new(ErrorKind::Store, format!("{place}: {what}")),
-        may_repeat: false,
-        code: None,
-    }
+    wrong.failure(place)
 }
 
 /// The statement may be executed nevertheless.
 pub(crate) fn too_late(place: &str, limit: std::time::Duration) -> Failure {
-    let seconds = limit.as_secs();
-    let what = format!("the server did not respond within {seconds} s; try again later");
-    Failure {
-        error: Error::new(ErrorKind::Store, format!("{place}: {what}")),
-        may_repeat: false,
-        code: None,
-    }
+    let what = format!("the server did not respond within {} s", limit.as_secs());
+    Wrong::new(ServerFault::NoResponse, what, "try again later").failure(place)
 }
 
 /// Text of the server as part of a message.

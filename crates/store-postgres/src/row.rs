@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use llm_auth_core::store::{ServerError, ServerFault};
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
 use llm_auth_sealing::{Sealed, SealingKeys};
 use tokio_postgres::Row;
@@ -23,9 +24,8 @@ impl Stored {
     /// Reads `sealed, key_id, revision, fence` and the seconds of the lease.
     pub(crate) fn read(row: &Row) -> Result<Self> {
         let unreadable = |_source| {
-            let message = "a column of the sessions has another type: it was changed by hand; \
-                           restore it";
-            Error::new(ErrorKind::Store, message)
+            let what = "a column of the sessions has another type: it was changed by hand";
+            ServerError::new(ServerFault::Tables, what).into_error("restore it")
         };
         let sealed: Option<Vec<u8>> = row.try_get(0).map_err(unreadable)?;
         let key = row.try_get(1).map_err(unreadable)?;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use llm_auth_core::store::ServerFault;
 use llm_auth_core::{Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::Type;
 
-use crate::errors;
+use crate::errors::{self, wrong};
 use crate::pool::Database;
 
 /// Each brings the tables to the next version. `{schema}` stands for the quoted name.
@@ -114,18 +115,16 @@ pub(crate) async fn version(database: &Database, schema: &str) -> Result<i64> {
 pub(crate) fn check_version(database: &Database, found: i64) -> Result<()> {
     let place = &database.place;
     if found > VERSION {
-        let message = format!(
-            "{place}: the tables have version {found}, and this program knows version {VERSION}: \
-             update this program"
-        );
-        return Err(Error::new(ErrorKind::Store, message));
+        let what =
+            format!("the tables have version {found}, and this program knows version {VERSION}");
+        let advice = "update this program";
+        return Err(wrong(place, ServerFault::NewerFormat, &what, advice));
     }
     if found < VERSION {
-        let message = format!(
-            "{place}: the tables have version {found}, and this program needs version {VERSION}: \
-             call `PostgresStore::migrate` as a user who may create tables"
-        );
-        return Err(Error::new(ErrorKind::Store, message));
+        let what =
+            format!("the tables have version {found}, and this program needs version {VERSION}");
+        let advice = "call `PostgresStore::migrate` as a user who may create tables";
+        return Err(wrong(place, ServerFault::OlderTables, &what, advice));
     }
     Ok(())
 }
@@ -146,18 +145,28 @@ pub(crate) async fn check_tables(database: &Database, schema: &str) -> Result<()
         let row = rows.first();
         let persistence: Option<&str> = row.and_then(|row| row.try_get(0).ok());
         let place = &database.place;
-        let message = match row.and_then(|row| row.try_get(1).ok()) {
-            _ if persistence != Some("p") => format!(
-                "{place}: the table {name} is unlogged, so that a crash of the server empties it: \
-                 `ALTER TABLE {name} SET LOGGED`"
+        let error = match row.and_then(|row| row.try_get(1).ok()) {
+            _ if persistence != Some("p") => wrong(
+                place,
+                ServerFault::NotDurable,
+                &format!(
+                    "the table {name} is unlogged, so that a crash of the server empties it: \
+                     `ALTER TABLE {name} SET LOGGED`"
+                ),
+                "",
             ),
             Some(true) => continue,
-            _ => format!(
-                "{place}: the user of the database lacks a permission on {name}, which keeps what is \
-                 damaged: grant SELECT, INSERT and DELETE"
+            _ => wrong(
+                place,
+                ServerFault::Permission,
+                &format!(
+                    "the user of the database lacks a permission on {name}, which keeps what is damaged: \
+                     grant SELECT, INSERT and DELETE"
+                ),
+                "",
             ),
         };
-        return Err(Error::new(ErrorKind::Store, message));
+        return Err(error);
     }
     Ok(())
 }
@@ -224,19 +233,13 @@ fn is_missing(code: &tokio_postgres::error::SqlState) -> bool {
 }
 
 fn no_row(database: &Database) -> Error {
-    let message = format!(
-        "{}: the server does not describe itself as Postgres does",
-        database.place
-    );
-    Error::new(ErrorKind::Store, message)
+    let what = "the server does not describe itself as Postgres does";
+    wrong(&database.place, ServerFault::Other, what, "")
 }
 
 fn unreadable_version(database: &Database) -> Error {
-    let message = format!(
-        "{}: the version of the tables cannot be read: it was changed by hand; restore it",
-        database.place
-    );
-    Error::new(ErrorKind::Store, message)
+    let what = "the version of the tables cannot be read: it was changed by hand";
+    wrong(&database.place, ServerFault::Tables, what, "restore it")
 }
 
 #[cfg(test)]

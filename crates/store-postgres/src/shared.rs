@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use llm_auth_core::store::LeaseRequest;
+use llm_auth_core::store::{LeaseRequest, ServerFault};
 use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey};
 use llm_auth_sealing::SealingKeys;
 use tokio::sync::{Notify, OnceCell};
 
+use crate::errors::wrong;
 use crate::guard::PostgresGuard;
 use crate::pool::Database;
 use crate::row::Stored;
@@ -88,12 +89,14 @@ impl Shared {
         let database = &self.database;
         let server = schema::server(database).await?;
         if !server.fsync && !self.accepts_fsync_off {
-            let message = format!(
-                "{}: `fsync` is off, so that a power cut may lose every session: turn it on, or \
-                 call `accept_fsync_off`",
-                database.place
-            );
-            return Err(Error::new(ErrorKind::Store, message));
+            let what = "`fsync` is off, so that a power cut may lose every session";
+            let advice = "turn it on, or call `accept_fsync_off`";
+            return Err(wrong(
+                &database.place,
+                ServerFault::NotDurable,
+                what,
+                advice,
+            ));
         }
         let mut version = schema::version(database, &self.schema).await?;
         if version < schema::VERSION && self.migrates {

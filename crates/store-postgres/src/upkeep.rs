@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use llm_auth_core::store::{ServerError, ServerFault};
 use llm_auth_core::{Error, ErrorKind, Result, SessionKey};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -300,9 +301,8 @@ async fn reseal_one(shared: &Shared, key: &SessionKey, row: &Row) -> Result<bool
 
 fn text(row: &Row, column: usize) -> Result<String> {
     row.try_get(column).map_err(|_source| {
-        let message =
-            "a column of the sessions has another type: it was changed by hand; restore it";
-        Error::new(ErrorKind::Store, message)
+        let what = "a column of the sessions has another type: it was changed by hand";
+        ServerError::new(ServerFault::Tables, what).into_error("restore it")
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use llm_auth_core::store::ServerFault;
 use llm_auth_core::{Result, printable};
 use redis::{Cmd, FromRedisValue as _, ServerErrorKind, Value};
 
@@ -83,7 +84,9 @@ impl ServerReport {
         for (address, info) in infos {
             let config = configs.iter().find(|(of, _)| *of == address);
             let report = Self::read(info, config.map(|(_, config)| config));
-            let report = report.ok_or_else(|| site.refused("sends no INFO; is it Redis?"))?;
+            let report = report.ok_or_else(|| {
+                site.refused(ServerFault::Other, "sends no INFO; is it Redis?", "")
+            })?;
             let is_weaker = weakest
                 .as_ref()
                 .is_none_or(|weakest| report.is_weaker(weakest));
@@ -91,7 +94,7 @@ impl ServerReport {
                 weakest = Some(report);
             }
         }
-        weakest.ok_or_else(|| site.refused("has no primary; start one"))
+        weakest.ok_or_else(|| site.refused(ServerFault::Busy, "has no primary", "start one"))
     }
 
     fn read(info: Value, config: Option<&Value>) -> Option<Self> {
@@ -145,36 +148,36 @@ impl ServerReport {
     pub(crate) fn check(&self, needed: Durability, as_cluster: bool, site: &Site) -> Result<()> {
         let mut version = self.version.split('.').map_while(|part| part.parse().ok());
         let version = (version.next().unwrap_or(0), version.next().unwrap_or(0));
-        let refused = |why: String| Err(site.refused(why));
         if version < OLDEST {
             let (major, minor) = OLDEST;
-            return refused(format!(
-                "has version {}; update it to {major}.{minor}",
-                self.version
-            ));
+            let what = format!("has version {}; update it to {major}.{minor}", self.version);
+            return Err(site.refused(ServerFault::Other, what, ""));
         }
         if self.is_cluster != as_cluster {
-            return refused(match as_cluster {
-                true => "is no cluster; build the store without `cluster`".into(),
-                false => site::CLUSTER.into(),
+            return Err(match as_cluster {
+                true => site.refused(
+                    ServerFault::Other,
+                    "is no cluster",
+                    "build the store without `cluster`",
+                ),
+                false => site.known(site::CLUSTER),
             });
         }
         if !self.is_primary {
-            return refused(site::READ_ONLY.into());
+            return Err(site.known(site::READ_ONLY));
         }
         if self.evicts() {
-            return refused(format!(
-                "removes sessions when its memory is full (maxmemory-policy {}); set noeviction, or \
-                 use a server for sessions alone",
+            let what = format!(
+                "removes sessions when its memory is full (maxmemory-policy {})",
                 self.eviction
-            ));
+            );
+            let advice = "set noeviction, or use a server for sessions alone";
+            return Err(site.refused(ServerFault::Evicts, what, advice));
         }
         if self.durability < needed {
-            return refused(format!(
-                "{}; set `appendonly yes` and `appendfsync always`, or accept the loss by building the \
-                 store with `accept`",
-                self.durability
-            ));
+            let advice = "set `appendonly yes` and `appendfsync always`, or accept the loss by building \
+                          the store with `accept`";
+            return Err(site.refused(ServerFault::NotDurable, self.durability, advice));
         }
         Ok(())
     }

@@ -1,11 +1,16 @@
 //! The server in words, and the errors that name it. No text of the server is repeated in them: it may
 //! quote what was sent.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use llm_auth_core::store::{ServerError, ServerFault};
 use llm_auth_core::{Error, ErrorKind, printable};
 use redis::{ErrorKind as RedisKind, RedisError, ServerErrorKind};
+use rustls::CertificateError;
 
 use crate::row::FORMAT;
 
@@ -18,16 +23,25 @@ impl Site {
         Self(words)
     }
 
-    pub(crate) fn refused(&self, why: impl fmt::Display) -> Error {
-        Error::new(ErrorKind::Store, format!("{self} {why}"))
+    /// An error about the server: what is wrong, and what to do in the words of this library.
+    pub(crate) fn refused(
+        &self,
+        fault: ServerFault,
+        what: impl fmt::Display,
+        advice: &str,
+    ) -> Error {
+        ServerError::new(fault, format!("{self} {what}")).into_error(advice)
+    }
+
+    pub(crate) fn known(&self, (fault, what, advice): Known) -> Error {
+        self.refused(fault, what, advice)
     }
 
     pub(crate) fn later_format(&self, key: &str, format: &str) -> Error {
         let format = printable(format);
-        self.refused(format_args!(
-            "holds {key} in the format {format}, and this version knows format {FORMAT}; update \
-             llm-auth"
-        ))
+        let what =
+            format!("holds {key} in the format {format}, and this version knows format {FORMAT}");
+        self.refused(ServerFault::NewerFormat, what, "update llm-auth")
     }
 
     pub(crate) fn odd_reply(&self, key: &str) -> Error {
@@ -66,19 +80,21 @@ impl Site {
 
     /// A connection or a call that failed.
     pub(crate) fn unreachable(&self, error: RedisError) -> Error {
-        let Some(why) = of_server(&error) else {
-            let why = match error.is_timeout() {
-                true => "does not respond in time; check its load and the network",
-                false => "cannot be reached; check that it runs, and the address",
-            };
-            let failed = self.refused(why);
+        if let Some((fault, what, advice)) = of_server(&error) {
+            return self.refused(fault, what, advice);
+        }
+        if let Some((fault, what, advice)) = of_tls(&error) {
+            return self.refused(fault, what, advice);
+        }
+        if error.is_timeout() {
+            return self.known(SLOW);
+        }
+        let (fault, what, advice) = AWAY;
+        match error.is_io_error() {
             // An error of the system quotes nothing.
-            return match error.is_io_error() {
-                true => failed.with_source(error),
-                false => failed,
-            };
-        };
-        self.refused(why)
+            true => self.refused(fault, format_args!("{what} ({error})"), advice),
+            false => self.refused(fault, what, advice),
+        }
     }
 }
 
@@ -88,42 +104,119 @@ impl fmt::Display for Site {
     }
 }
 
+/// Why the server is refused, what it does, and what to do about it.
+pub(crate) type Known = (ServerFault, &'static str, &'static str);
+
 /// What a server that responded complains of; `None` without a response.
-fn of_server(error: &RedisError) -> Option<String> {
-    let known = match error.kind() {
+fn of_server(error: &RedisError) -> Option<(ServerFault, String, &'static str)> {
+    let (fault, what, advice) = match error.kind() {
         RedisKind::AuthenticationFailed => REJECTED,
-        RedisKind::MasterNameNotFoundBySentinel => {
-            "is not up, or the sentinels do not know the name; wait for the failover, or check the name"
-        }
+        RedisKind::MasterNameNotFoundBySentinel => (
+            ServerFault::Busy,
+            "is not up, or the sentinels do not know the name",
+            "wait for the failover, or check the name",
+        ),
         RedisKind::Server(ServerErrorKind::ReadOnly) => READ_ONLY,
-        RedisKind::Server(ServerErrorKind::NoPerm) => {
+        RedisKind::Server(ServerErrorKind::NoPerm) => (
+            ServerFault::Permission,
             "permits this user too little; grant it `+eval +evalsha +hmget +hset +hdel +hexists +time \
-             +scan +info +config|get` and the keys of the prefix"
-        }
-        RedisKind::Server(ServerErrorKind::BusyLoading) => {
-            "is still loading its data; try again in a moment"
-        }
-        RedisKind::Server(ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown) => {
-            "has no primary for this session now; try again when it has failed over"
-        }
+             +scan +info +config|get` and the keys of the prefix",
+            "",
+        ),
+        RedisKind::Server(ServerErrorKind::BusyLoading) => LOADING,
+        RedisKind::Server(ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown) => (
+            ServerFault::Busy,
+            "has no primary for this session now",
+            "try again when it has failed over",
+        ),
         RedisKind::Server(ServerErrorKind::Moved | ServerErrorKind::CrossSlot) => CLUSTER,
         _ => match error.code()? {
             "WRONGPASS" | "NOAUTH" => REJECTED,
-            "OOM" => "has no memory left (`maxmemory`); give it more, or remove other data",
-            "MISCONF" => "cannot write to its disk; see its log, and make room",
-            "NOREPLICAS" => "has too few replicas to write (`min-replicas-to-write`); start them",
-            "LOADING" => "is still loading its data; try again in a moment",
+            "OOM" => (
+                ServerFault::Full,
+                "has no memory left (`maxmemory`)",
+                "give it more, or remove other data",
+            ),
+            "MISCONF" => (
+                ServerFault::Full,
+                "cannot write to its disk",
+                "see its log, and make room",
+            ),
+            "NOREPLICAS" => (
+                ServerFault::Busy,
+                "has too few replicas to write (`min-replicas-to-write`)",
+                "start them",
+            ),
+            "LOADING" => LOADING,
             code => {
-                return Some(format!(
-                    "returned the error {}; see its log",
-                    printable(code)
-                ));
+                let what = format!("returned the error {}", printable(code));
+                return Some((ServerFault::Other, what, "see its log"));
             }
         },
     };
-    Some(known.to_owned())
+    Some((fault, what.to_owned(), advice))
 }
 
-const REJECTED: &str = "rejects the user or the password; check both";
-pub(crate) const READ_ONLY: &str = "is a read-only replica; give the address of the primary";
-pub(crate) const CLUSTER: &str = "is a node of a cluster; build the store with `cluster`";
+/// How the client keeps its causes.
+type Pointer = Arc<dyn StdError + Send + Sync>;
+
+/// What TLS complains of.
+fn of_tls(error: &RedisError) -> Option<(ServerFault, String, &'static str)> {
+    // The type of its source is that of the pointer.
+    let pointer = error.source()?.downcast_ref::<Pointer>()?;
+    let inner = pointer.downcast_ref::<io::Error>()?.get_ref()?;
+    let tls = inner.downcast_ref::<rustls::Error>()?;
+    let (fault, what, advice) = match tls {
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => (
+            ServerFault::CertificateName,
+            "has a certificate for another host name",
+            "connect to the name that it is for",
+        ),
+        rustls::Error::InvalidCertificate(_) => (
+            ServerFault::Certificate,
+            "has a certificate that is not trusted",
+            "add its CA with `root_certificate`",
+        ),
+        _ => (
+            ServerFault::Tls,
+            "does not speak TLS as it should",
+            "see its log",
+        ),
+    };
+    let what = format!("{what} ({})", printable(&tls.to_string()));
+    Some((fault, what, advice))
+}
+
+const REJECTED: Known = (
+    ServerFault::Credentials,
+    "rejects the user or the password",
+    "check both",
+);
+pub(crate) const READ_ONLY: Known = (
+    ServerFault::ReadOnly,
+    "is a read-only replica",
+    "give the address of the primary",
+);
+pub(crate) const CLUSTER: Known = (
+    ServerFault::Other,
+    "is a node of a cluster",
+    "build the store with `cluster`",
+);
+const LOADING: Known = (
+    ServerFault::Busy,
+    "is still loading its data",
+    "try again in a moment",
+);
+const SLOW: Known = (
+    ServerFault::NoResponse,
+    "does not respond in time",
+    "check its load and the network, and that a server with TLS is `rediss://` and one without it \
+     `redis://`",
+);
+const AWAY: Known = (
+    ServerFault::Unreachable,
+    "cannot be reached",
+    "check that it runs, and the address",
+);

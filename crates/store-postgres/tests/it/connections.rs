@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use llm_auth_core::store::ServerFault;
 use llm_auth_core::{ErrorKind, TokenStore as _};
 use llm_auth_store_postgres::PostgresStore;
 
 use crate::cable::Cable;
 use crate::cluster;
-use crate::support::{key, noted, session};
+use crate::support::{fault, key, noted, session};
 use crate::vendor::Vendor;
 
 #[tokio::test]
@@ -205,6 +206,7 @@ async fn the_server_s_certificate_is_checked() {
     let error = PostgresStore::builder(&url).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.to_string().contains("certificate"), "{error}");
+    assert_eq!(fault(&error), Some(ServerFault::Certificate), "{error}");
     let builder = PostgresStore::builder(&url).schema(&place.schema);
     let store = builder
         .root_certificates(cluster::CA.as_bytes())
@@ -220,6 +222,57 @@ async fn the_server_s_certificate_is_checked() {
     let builder = PostgresStore::builder(&url).root_certificates(cluster::CA.as_bytes());
     let error = builder.connect().await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
+    assert_eq!(fault(&error), Some(ServerFault::CertificateName), "{error}");
+    assert!(!error.to_string().contains("root_certificates"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_server_is_known_to_a_program() {
+    let Some(place) = cluster::shared() else {
+        return;
+    };
+    let url = place.url();
+    let away = url.replace(
+        &format!(":{}/", place.port),
+        &format!(":{}/", crate::support::free_port()),
+    );
+    let foreign = url.replace("postgres@", "made_up@");
+    let read_only = format!("{url}?options=-c%20default_transaction_read_only%3Don");
+    for (url, expected) in [
+        (&away, ServerFault::Unreachable),
+        (&foreign, ServerFault::Credentials),
+    ] {
+        let error = PostgresStore::builder(url).connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert_eq!(fault(&error), Some(expected), "{error}");
+        // The cause says no more than the message does.
+        assert_eq!(format!("{error:#}"), error.to_string());
+    }
+    let store = place.store();
+    store.lock(&key("a")).await.unwrap().release().await;
+    let standby = PostgresStore::builder(&read_only).schema(&place.schema);
+    let error = standby.build().unwrap().lock(&key("a")).await.unwrap_err();
+    assert_eq!(fault(&error), Some(ServerFault::ReadOnly), "{error}");
+    for (sql, expected) in [
+        (
+            "UPDATE {}.version SET version = 99",
+            ServerFault::NewerFormat,
+        ),
+        (
+            "UPDATE {}.version SET version = 1",
+            ServerFault::OlderTables,
+        ),
+        (
+            "UPDATE {}.version SET version = 2; ALTER TABLE {}.sessions DROP COLUMN fence",
+            ServerFault::Tables,
+        ),
+        ("DROP TABLE {}.version", ServerFault::Tables),
+    ] {
+        place.sql(sql);
+        let again = place.builder().migrates(expected == ServerFault::Tables);
+        let error = again.connect().await.unwrap_err();
+        assert_eq!(fault(&error), Some(expected), "{error}");
+    }
 }
 
 #[tokio::test]

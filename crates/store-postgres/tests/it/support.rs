@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use llm_auth_core::store::RefreshRecord;
+use llm_auth_core::store::{RefreshRecord, ServerError, ServerFault};
 use llm_auth_core::{OAuthToken, SessionKey, Timestamp};
 
 /// A test that cannot run here prints its name; with `CI` set it fails.
@@ -84,6 +84,12 @@ impl Drop for Watchdog {
 pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
+}
+
+/// Why the server could not be used.
+pub(crate) fn fault(error: &llm_auth_core::Error) -> Option<ServerFault> {
+    let source = std::error::Error::source(error)?;
+    Some(source.downcast_ref::<ServerError>()?.fault())
 }
 
 pub(crate) fn key(account: &str) -> SessionKey {

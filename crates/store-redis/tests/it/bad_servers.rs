@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use llm_auth_core::store::{ServerError, ServerFault};
 use llm_auth_core::{Error, ErrorKind, TokenStore as _};
 use llm_auth_store_redis::{Durability, RedisStore};
 
 use crate::support::server::{RedisServer, free_port};
 use crate::support::{hasty, key, noted, row, save, session, shared, stored};
+
+fn fault(error: &Error) -> Option<ServerFault> {
+    let source = std::error::Error::source(error)?;
+    Some(source.downcast_ref::<ServerError>()?.fault())
+}
 
 async fn refused(server: &RedisServer) -> Error {
     let error = RedisStore::builder(server.url())
@@ -35,7 +41,9 @@ async fn a_server_that_may_lose_sessions_is_refused_and_says_which_setting_to_ch
     connect().connect().await.unwrap();
     for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
         set("maxmemory-policy", policy);
-        assert_says(&refused(&server).await, &[policy, "noeviction"]);
+        let error = refused(&server).await;
+        assert_says(&error, &[policy, "noeviction"]);
+        assert_eq!(fault(&error), Some(ServerFault::Evicts));
         // Whatever is accepted.
         let weak = connect().accept(Durability::Memory).connect().await;
         assert_says(&weak.unwrap_err(), &[policy]);
@@ -53,6 +61,10 @@ async fn a_server_that_may_lose_sessions_is_refused_and_says_which_setting_to_ch
     assert_says(&refused(&server).await, &["appendfsync always"]);
     set("no-appendfsync-on-rewrite", "no");
     set("appendfsync", "everysec");
+    assert_eq!(
+        fault(&refused(&server).await),
+        Some(ServerFault::NotDurable)
+    );
     assert_says(
         &refused(&server).await,
         &["appendfsync always", "power cut"],

@@ -1,11 +1,17 @@
 //! TLS, with a certificate authority of the caller.
 
-use llm_auth_core::{ErrorKind, TokenStore as _};
+use llm_auth_core::store::{ServerError, ServerFault};
+use llm_auth_core::{Error, ErrorKind, TokenStore as _};
 use llm_auth_store_redis::RedisStore;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::support::server::{RedisServer, free_port};
 use crate::support::{key, session, stored};
+
+fn fault(error: &Error) -> Option<ServerFault> {
+    let source = std::error::Error::source(error)?;
+    Some(source.downcast_ref::<ServerError>()?.fault())
+}
 
 #[tokio::test]
 async fn sessions_are_stored_over_tls_with_the_callers_authority_and_no_other() {
@@ -48,4 +54,14 @@ async fn sessions_are_stored_over_tls_with_the_callers_authority_and_no_other() 
     let error = RedisStore::builder(url).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(format!("{error:#}").contains("certificate"), "{error:#}");
+    assert_eq!(fault(&error), Some(ServerFault::Certificate), "{error:#}");
+    // A certificate of another name.
+    let url = format!("rediss://127.0.0.1:{port}");
+    let builder = RedisStore::builder(url).root_certificate(certificate.pem());
+    let error = builder.connect().await.unwrap_err();
+    assert_eq!(
+        fault(&error),
+        Some(ServerFault::CertificateName),
+        "{error:#}"
+    );
 }
