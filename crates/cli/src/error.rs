@@ -1,7 +1,9 @@
 //! Failures of a command, with their messages, kinds and exit codes.
 
+use std::error::Error as StdError;
 use std::io;
 
+use llm_auth_core::store::{ServerError, ServerFault};
 use llm_auth_core::{Error, ErrorKind, printable};
 
 pub(crate) const DONE: u8 = 0;
@@ -68,6 +70,8 @@ impl Failure {
                 ErrorKind::NotSignedIn | ErrorKind::RefreshRejected => SIGN_IN,
                 ErrorKind::Denied | ErrorKind::Expired => NOT_APPROVED,
                 _ if error.is_transient() => TEMPORARY,
+                // A database that is away may be there again for the same call.
+                _ if server_fault(error).is_some_and(ServerFault::is_temporary) => TEMPORARY,
                 // A corrupt file too; see decision 0015.
                 _ => OTHER,
             },
@@ -139,13 +143,40 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// An error and its causes on one line.
+/// Why the server that has the sessions could not be used, if that is what failed.
+pub(crate) fn server_fault(error: &Error) -> Option<ServerFault> {
+    causes(error).find_map(|cause| Some(cause.downcast_ref::<ServerError>()?.fault()))
+}
+
+/// The error itself and its causes.
+fn causes<'a>(error: &'a Error) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let first: &'a (dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |cause| (*cause).source())
+}
+
+/// An error and its causes on one line. What a store on a server advises is left out: it names the
+/// methods of a library, and the command has advice of its own.
 pub(crate) fn chain(error: &Error) -> String {
-    printable(&format!("{error:#}"))
+    let mut text = format!("{error:#}");
+    for cause in causes(error).filter_map(|cause| cause.downcast_ref::<Error>()) {
+        let found = cause
+            .source()
+            .and_then(|found| found.downcast_ref::<ServerError>());
+        if let Some(found) = found {
+            let mut whole = cause.to_string();
+            if let Some(session) = cause.session() {
+                whole = whole.replacen(&format!("{session}: "), "", 1);
+            }
+            text = text.replace(&whole, &found.to_string());
+        }
+    }
+    printable(&text)
 }
 
 #[cfg(test)]
 mod tests {
+    use llm_auth_core::SessionKey;
+
     use super::*;
 
     #[test]
@@ -153,6 +184,35 @@ mod tests {
         let error = Error::new(ErrorKind::Store, "cannot write the token file x")
             .with_source(io::Error::other("disk\nfull"));
         assert_eq!(chain(&error), "cannot write the token file x: disk full");
+    }
+
+    #[test]
+    fn what_a_store_advises_the_authors_of_programs_is_left_out() {
+        let what = "the server h: its certificate is not trusted";
+        let found = ServerError::new(ServerFault::Certificate, what);
+        let error = found.into_error("add its CA with `root_certificates`");
+        let session = SessionKey::new("qwen", "work");
+        let error = error.with_session(&session);
+        assert_eq!(chain(&error), format!("qwen (work): {what}"));
+        let outer = Error::new(ErrorKind::Store, "not stored").with_source(error);
+        assert_eq!(chain(&outer), format!("not stored: qwen (work): {what}"));
+    }
+
+    #[test]
+    fn a_server_that_may_be_there_again_is_a_temporary_failure() {
+        for (fault, code) in [
+            (ServerFault::Unreachable, 4),
+            (ServerFault::NoResponse, 4),
+            (ServerFault::Busy, 4),
+            (ServerFault::Credentials, 1),
+            (ServerFault::NotDurable, 1),
+        ] {
+            let error = ServerError::new(fault, "x").into_error("y");
+            let outer = Error::new(ErrorKind::Store, "x").with_source(error.clone());
+            for error in [error, outer] {
+                assert_eq!(Failure::from(error).code(), code, "{fault:?}");
+            }
+        }
     }
 
     #[test]

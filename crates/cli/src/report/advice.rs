@@ -6,8 +6,10 @@ use std::io;
 use llm_auth::encrypted::WrongKey;
 #[cfg(feature = "keyring")]
 use llm_auth::keyring::KeyringError;
+use llm_auth_core::store::ServerFault;
 use llm_auth_core::{Error, ErrorKind};
 
+use crate::error::server_fault;
 use crate::session::selector::SessionSelector;
 use crate::session::server_name::Engine;
 use crate::session::stores;
@@ -106,6 +108,11 @@ fn said_of_files(error: &Error) -> Option<&io::Error> {
     None
 }
 
+/// Whether a keyring or a key is the reason.
+pub(super) fn is_about_protection(error: &Error) -> bool {
+    protection_advice(error).is_some()
+}
+
 /// What to do about a keyring, or a key.
 fn protection_advice(error: &Error) -> Option<&'static str> {
     let mut cause = error.source();
@@ -137,19 +144,63 @@ fn protection_advice(error: &Error) -> Option<&'static str> {
     None
 }
 
-/// What to do about a store on a server.
-fn server_advice(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Postgres => {
-            "see to the server, its URL (--store) or the key (--key-file, --key-command; sessions that \
-             were stored without a key are read without one) as the message says, then try again"
+/// What to do about a store on a server, if the server is not at fault.
+const KEY_OF_SERVER: &str = "see to the key (--key-file, --key-command; sessions that were stored without a key are read without \
+     one) or the server as the message says, then try again";
+
+/// What to do about a server, by what is wrong with it.
+fn server_advice(fault: ServerFault, engine: Option<Engine>) -> &'static str {
+    let is_redis = engine == Some(Engine::Redis);
+    match fault {
+        ServerFault::Unreachable => {
+            "start the server, or correct its address in the URL; then try again"
         }
-        Engine::Redis => {
-            "see to the server, its URL (--store) or the key (--key-file, --key-command; sessions that \
-             were stored without a key are read without one) as the message says, then try again; \
-             `?accept=everysec` or `?accept=memory` in the URL accepts \
-             a server that may lose sessions"
+        ServerFault::NoResponse if is_redis => {
+            "check the load of the server and the network, then try again; the URL of a port with TLS begins \
+             with `rediss://`"
         }
+        ServerFault::NoResponse => "check the load of the server and the network, then try again",
+        ServerFault::Busy => "try again in a moment; if this persists, see to the server",
+        ServerFault::Certificate => {
+            "add the CA of the server to the certificates of this system, or name a PEM file with all CAs \
+             that are trusted in SSL_CERT_FILE"
+        }
+        ServerFault::CertificateName => "name the server in the URL as its certificate does",
+        ServerFault::Tls if is_redis => "check that the port in the URL is the one with TLS",
+        ServerFault::Tls => {
+            "turn TLS on at the server: sessions are sent to another computer with TLS only"
+        }
+        ServerFault::Credentials => {
+            "correct the user and the password in the URL, with special characters percent-encoded (`@` as \
+             `%40`)"
+        }
+        ServerFault::Permission => {
+            "let an administrator of the database grant that to the user of the URL, then try again"
+        }
+        ServerFault::ReadOnly => "name the primary in the URL",
+        ServerFault::NoDatabase => "create the database, or correct its name in the URL",
+        ServerFault::Tables => {
+            "restore the tables of the schema `llm_auth` from a backup; nothing was changed"
+        }
+        ServerFault::OlderTables => {
+            "run the same command once as a user of the database who may create tables"
+        }
+        ServerFault::NewerFormat => {
+            "install the newest llm-auth on this computer; nothing was changed"
+        }
+        ServerFault::NotDurable if is_redis => {
+            "set `appendonly yes` and `appendfsync always` at the server, or accept the loss in the URL: of the \
+             last second with `?accept=everysec`, of all sessions with `?accept=memory`"
+        }
+        ServerFault::NotDurable => {
+            "change that at the server (`fsync = on`, tables that are logged), or use another one"
+        }
+        ServerFault::Evicts => {
+            "set `maxmemory-policy noeviction` at the server, or use one for sessions alone; nothing in the URL \
+             accepts this"
+        }
+        ServerFault::Full => "make room at the server, then try again",
+        _ => "see to the server as the message says, or to its log, then try again",
     }
 }
 
@@ -159,8 +210,11 @@ pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
     if let Some(advice) = protection_advice(error) {
         return advice;
     }
-    if let Some(advice) = stores::engine().map(server_advice).filter(|_| !takes_file) {
-        return advice;
+    if let Some(fault) = server_fault(error) {
+        return server_advice(fault, stores::engine());
+    }
+    if stores::engine().is_some() && !takes_file {
+        return KEY_OF_SERVER;
     }
     let said = said_of_files(error);
     // The system did not refuse it: this program did, and its message says what to change.
@@ -202,6 +256,8 @@ pub(super) fn store_advice(error: &Error, takes_file: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use llm_auth_core::store::ServerError;
+
     use super::*;
 
     #[test]
@@ -211,6 +267,27 @@ mod tests {
         assert!(store_advice(&error, true).starts_with("free some space"));
         let error = Error::new(ErrorKind::Store, "cannot write");
         assert!(store_advice(&error, true).starts_with("check the directory"));
+    }
+
+    #[test]
+    fn each_fault_of_a_server_has_advice_in_the_words_of_the_command() {
+        let advice = |fault| {
+            let error = ServerError::new(fault, "x").into_error("y");
+            // Of a call that can have a file, too.
+            assert_eq!(store_advice(&error, true), store_advice(&error, false));
+            store_advice(&error, false)
+        };
+        assert!(advice(ServerFault::Certificate).contains("SSL_CERT_FILE"));
+        let name = advice(ServerFault::CertificateName);
+        assert!(!name.contains("SSL_CERT_FILE"), "{name}");
+        let evicts = server_advice(ServerFault::Evicts, Some(Engine::Redis));
+        assert!(!evicts.contains("?accept="), "{evicts}");
+        let durable = server_advice(ServerFault::NotDurable, Some(Engine::Redis));
+        assert!(durable.contains("?accept=everysec"), "{durable}");
+        let durable = server_advice(ServerFault::NotDurable, Some(Engine::Postgres));
+        assert!(durable.contains("fsync") && !durable.contains("accept"));
+        assert!(advice(ServerFault::Credentials).contains("%40"));
+        assert!(advice(ServerFault::NewerFormat).contains("newest llm-auth"));
     }
 
     #[test]

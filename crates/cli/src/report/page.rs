@@ -2,7 +2,9 @@
 
 use llm_auth_core::{Error, ErrorKind};
 
-use crate::error::Failure;
+use super::advice::is_about_protection;
+use crate::error::{Failure, server_fault};
+use crate::session::stores;
 
 const PAGE: &str = concat!(
     env!("CARGO_PKG_REPOSITORY"),
@@ -26,6 +28,7 @@ pub(super) fn of(failure: &Failure, is_first: bool) -> Option<String> {
 }
 
 const BY_KIND: &str = "by-error-kind";
+const DATABASES: &str = "databases";
 const OWN_SERVER: &str = "a-server-of-your-own";
 
 fn section(error: &Error) -> Option<&'static str> {
@@ -37,6 +40,16 @@ fn section(error: &Error) -> Option<&'static str> {
     }
     if error.is_about_other_server() {
         return Some("the-session-goes-to-another-server");
+    }
+    if server_fault(error).is_some() {
+        return Some(DATABASES);
+    }
+    if is_about_protection(error) {
+        return Some("keyring-and-keys");
+    }
+    let is_stored = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Store);
+    if is_stored && stores::engine().is_some() {
+        return Some(DATABASES);
     }
     match error.kind() {
         ErrorKind::Denied
@@ -58,6 +71,9 @@ fn section(error: &Error) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use llm_auth::encrypted::WrongKey;
+    use llm_auth_core::store::{ServerError, ServerFault};
+
     use super::*;
 
     const TEXT: &str = include_str!("../../../../docs/troubleshooting.md");
@@ -95,6 +111,23 @@ mod tests {
                 let (_, section) = address.split_once('#').unwrap();
                 assert!(sections.iter().any(|known| known == section), "{section}");
             }
+        }
+    }
+
+    #[test]
+    fn a_failure_of_a_server_or_of_a_key_leads_to_a_section_of_its_own() {
+        let server = ServerError::new(ServerFault::Credentials, "x").into_error("y");
+        let outer = Error::new(ErrorKind::Store, "x").with_source(server.clone());
+        let key = Error::new(ErrorKind::Store, "x").with_source(WrongKey);
+        for (error, expected) in [
+            (server, "databases"),
+            (outer, "databases"),
+            (key, "keyring-and-keys"),
+        ] {
+            let address = of(&Failure::from(error), false).unwrap();
+            let (_, section) = address.split_once('#').unwrap();
+            assert_eq!(section, expected);
+            assert!(sections().iter().any(|known| known == section), "{section}");
         }
     }
 

@@ -1,6 +1,10 @@
 //! Servers and keys that are not right.
 
-use super::{KEY, Place, RedisServer, good, places, postgres, run, support, with, write_secret};
+use super::cluster::CA;
+use super::{
+    KEY, PASSWORD, Place, RedisServer, good, places, postgres, run, support, with, write_secret,
+};
+use crate::support::done::Done;
 use crate::support::user::User;
 
 #[test]
@@ -120,8 +124,14 @@ fn a_server_that_is_away_or_rejects_the_password_is_named_and_no_plain_file_is_w
                 &store[..]
             };
             let done = with(&user, verb, store);
-            done.assert_failed(1, &place.port.to_string());
+            // A script may try again.
+            done.assert_failed(4, &place.port.to_string());
             assert!(!done.err.contains("LLM_AUTH_HOME"), "{done:?}");
+            assert!(done.err.contains("start the server"), "{done:?}");
+            assert!(
+                done.err.contains("troubleshooting.md#databases"),
+                "{done:?}"
+            );
         }
         assert!(!user.file("qwen", "default").exists());
     }
@@ -129,6 +139,109 @@ fn a_server_that_is_away_or_rejects_the_password_is_named_and_no_plain_file_is_w
         let url = redis.url_with("made-up-password-of-another");
         let done = with(&User::new(), &["login", "qwen"], &["--store", &url]);
         done.assert_failed(1, "rejects the user or the password");
+        assert!(done.err.contains("%40"), "{done:?}");
+    }
+}
+
+/// What only the authors of programs can follow.
+const OF_LIBRARIES: [&str; 7] = [
+    "root_certificate",
+    "building the store",
+    "`accept`",
+    "`cluster`",
+    "PostgresStore",
+    "accept_fsync_off",
+    "max_connections",
+];
+
+#[test]
+fn a_certificate_that_is_not_trusted_names_the_variable_and_one_for_another_name_does_not() {
+    let Some(place) = postgres() else {
+        return;
+    };
+    let user = User::new();
+    let ca = user.directory.path().join("ca.pem");
+    std::fs::write(&ca, CA.as_bytes()).unwrap();
+    let url = format!("{}?sslmode=require", place.url());
+    let by_name = url.replace("127.0.0.1", "localhost");
+    let login = |url: &str, ca: Option<&std::path::Path>| {
+        let mut command = user.command(&["login", "qwen", "--store", url]);
+        if let Some(ca) = ca {
+            command.env("SSL_CERT_FILE", ca);
+        }
+        let done = Done::of(&mut command);
+        done.assert_no_secret(&[PASSWORD]);
+        for words in OF_LIBRARIES {
+            assert!(!done.err.contains(words), "{words}: {done:?}");
+        }
+        done
+    };
+    let untrusted = login(&by_name, None);
+    untrusted.assert_failed(1, "is not trusted");
+    assert!(untrusted.err.contains("SSL_CERT_FILE"), "{untrusted:?}");
+    let mismatch = login(&url, Some(&ca));
+    mismatch.assert_failed(1, "is for another host name");
+    assert!(!mismatch.err.contains("add the CA"), "{mismatch:?}");
+    // The variable that is named is the right one.
+    assert_eq!(login(&by_name, Some(&ca)).code, Some(0));
+}
+
+#[test]
+fn the_advice_about_a_server_can_be_followed_with_the_command() {
+    let mut said = Vec::new();
+    if let Some(place) = postgres() {
+        let user = User::new();
+        let store = ["--store", &place.url()];
+        good(&user, &["login", "qwen"], &store);
+        let database = format!("test_{}", place.database);
+        let read_only = format!(
+            "{}?options=-c%20default_transaction_read_only%3Don",
+            place.url()
+        );
+        let done = with(&user, &["login", "qwen"], &["--store", &read_only]);
+        said.push((done, "read-only", "name the primary in the URL"));
+        for (damage, what, advice) in [
+            (
+                "ALTER TABLE llm_auth.sessions SET UNLOGGED",
+                "is unlogged",
+                "at the server",
+            ),
+            (
+                "ALTER TABLE llm_auth.sessions SET LOGGED; \
+                 ALTER TABLE llm_auth.sessions DROP COLUMN fence",
+                "lacks a column",
+                "from a backup",
+            ),
+            (
+                "UPDATE llm_auth.version SET version = 9",
+                "the tables have version 9",
+                "install the newest llm-auth",
+            ),
+        ] {
+            place.psql(&database, damage);
+            said.push((with(&user, &["token", "qwen"], &store), what, advice));
+        }
+    }
+    if let Some(server) = RedisServer::start(&support::test_name(), &["--appendfsync", "no"]) {
+        let user = User::new();
+        let (url, memory) = (server.url(), format!("{}?accept=memory", server.url()));
+        let done = with(&user, &["token", "qwen"], &["--store", &url]);
+        said.push((done, "may lose the last saved", "?accept=everysec"));
+        server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+        let done = with(&user, &["token", "qwen"], &["--store", &memory]);
+        assert!(!done.err.contains("?accept=e"), "{done:?}");
+        said.push((done, "allkeys-lru", "noeviction"));
+    }
+    for (done, what, advice) in said {
+        done.assert_failed(1, what);
+        assert!(done.err.contains(advice), "{advice}: {done:?}");
+        assert!(
+            done.err.contains("troubleshooting.md#databases"),
+            "{done:?}"
+        );
+        for words in OF_LIBRARIES {
+            assert!(!done.err.contains(words), "{words}: {done:?}");
+        }
     }
 }
 
