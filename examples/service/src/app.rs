@@ -40,9 +40,13 @@ impl App {
             Some(ca) => store.root_certificates(ca),
             None => store,
         };
+        let store = store.build().map_err(|error| {
+            // Its messages quote nothing of the URL.
+            format!("DATABASE_URL_FILE, DATABASE_CA_FILE or ENCRYPTION_KEY_FILE: {error}")
+        })?;
         let sessions = Sessions::builder()
             .provider(provider.clone())
-            .store(store.build()?)
+            .store(store)
             .build()?;
         let ca = config.database_ca.as_deref();
         Ok(Self(Arc::new(Shared {

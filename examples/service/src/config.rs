@@ -41,11 +41,24 @@ impl Config {
     pub(crate) fn from_env() -> Result<Self, Failure> {
         let provider = file("PROVIDER_FILE")?;
         let provider: OAuthConfig = serde_json::from_slice(&provider).map_err(|error| {
-            // The parser may quote the client's secret.
+            // The parser may quote the client's secret, and otherwise only the name of a member.
+            let text = error.to_string();
+            let missing = text
+                .split('`')
+                .nth(1)
+                .filter(|_| text.starts_with("missing field"));
             let (line, column) = (error.line(), error.column());
-            format!("PROVIDER_FILE is not a provider: correct line {line}, column {column}")
+            match missing {
+                Some(member) => {
+                    format!("PROVIDER_FILE is not a provider: add its member `{member}`")
+                }
+                None => {
+                    format!("PROVIDER_FILE is not a provider: correct line {line}, column {column}")
+                }
+            }
         })?;
-        let public_url = SecureUrl::new(&required("PUBLIC_URL")?)?;
+        let public_url = SecureUrl::new(&required("PUBLIC_URL")?)
+            .map_err(|error| format!("PUBLIC_URL cannot be used: {error}"))?;
         if public_url.as_str().trim_end_matches('/') != public_url.base() {
             return Err("PUBLIC_URL has a path: name the scheme and the host alone".into());
         }
@@ -77,7 +90,11 @@ impl Config {
 }
 
 fn required(name: &str) -> Result<String, Failure> {
-    env::var(name).map_err(|_unset| format!("{name} is not set: set it").into())
+    match env::var(name) {
+        Ok(value) if value.trim().is_empty() => Err(format!("{name} is empty: set it").into()),
+        Ok(value) => Ok(value),
+        Err(_unset) => Err(format!("{name} is not set: set it").into()),
+    }
 }
 
 fn parsed<T: std::str::FromStr>(name: &str, default: &str) -> Result<T, Failure> {

@@ -12,6 +12,7 @@ use rustls_platform_verifier::Verifier;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -69,14 +70,7 @@ impl Database {
         ca: Option<&[u8]>,
         max_connections: usize,
     ) -> Result<Self, Failure> {
-        // The parser may quote the password.
-        let mut config: Config = url
-            .parse()
-            .map_err(|_quoting| "the file of DATABASE_URL_FILE holds no URL of Postgres")?;
-        config.connect_timeout(LIMIT);
-        if config.get_ssl_mode() == SslMode::Prefer && !is_local(&config) {
-            config.ssl_mode(SslMode::Require);
-        }
+        let config = config(url)?;
         let recycling_method = RecyclingMethod::Fast;
         let manager =
             Manager::from_config(config, connector(ca)?, ManagerConfig { recycling_method });
@@ -104,7 +98,7 @@ impl Database {
             Ok::<_, Failure>(client.query_typed(sql, values).await?)
         };
         match timeout(LIMIT, work).await {
-            Ok(rows) => rows,
+            Ok(rows) => rows.map_err(|error| described(&*error).into()),
             Err(_elapsed) => Err("the database has not responded in time".into()),
         }
     }
@@ -118,6 +112,48 @@ impl Database {
             }
         }
     }
+}
+
+fn config(url: &str) -> Result<Config, Failure> {
+    // The parser may quote the password.
+    let mut config: Config = url
+        .parse()
+        .map_err(|_quoting| "the file of DATABASE_URL_FILE holds no URL of Postgres")?;
+    config.connect_timeout(LIMIT);
+    if config.get_ssl_mode() == SslMode::Prefer {
+        // As the store of the sessions: a server on this computer may offer a certificate of its own.
+        config.ssl_mode(match is_local(&config) {
+            true => SslMode::Disable,
+            false => SslMode::Require,
+        });
+    }
+    Ok(config)
+}
+
+/// The error with its causes, and what to set if the certificate is not trusted. A detail of the
+/// database is left out: it may quote a row.
+fn described(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let words = match cause.downcast_ref::<DbError>() {
+            Some(database) => format!("SQLSTATE {}", database.code().code()),
+            None => cause.to_string(),
+        };
+        if !text.contains(&words) {
+            let mark = if text.is_empty() { "" } else { ": " };
+            text.push_str(mark);
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    if text.contains("TLS") || text.contains("certificate") {
+        text.push_str(
+            "; name the CA of the server in DATABASE_CA_FILE, or write `?sslmode=disable` behind the URL in \
+             the file of DATABASE_URL_FILE if no other computer can read on the way",
+        );
+    }
+    text
 }
 
 /// Whether no password crosses a network.
@@ -136,8 +172,9 @@ fn is_loopback(name: &str) -> bool {
 
 fn connector(ca: Option<&[u8]>) -> Result<MakeRustlsConnect, Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let own: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(ca.unwrap_or_default()).collect::<Result<_, _>>()?;
+    let own: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(ca.unwrap_or_default())
+        .collect::<Result<_, _>>()
+        .map_err(|_unreadable| "the file of DATABASE_CA_FILE is no PEM: correct it")?;
     let verifier = match own.is_empty() {
         true => Verifier::new(Arc::clone(&provider))?,
         false => Verifier::new_with_extra_roots(own, Arc::clone(&provider))?,
@@ -149,4 +186,24 @@ fn connector(ca: Option<&[u8]>) -> Result<MakeRustlsConnect, Failure> {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_on_this_computer_needs_no_certificate_and_another_one_does() {
+        for (url, mode) in [
+            ("postgres://u@127.0.0.1/d", SslMode::Disable),
+            ("postgres://u@localhost/d?sslmode=require", SslMode::Require),
+            ("postgres://u@db.example/d", SslMode::Require),
+            (
+                "postgres://u@db.example/d?sslmode=disable",
+                SslMode::Disable,
+            ),
+        ] {
+            assert_eq!(config(url).unwrap().get_ssl_mode(), mode, "{url}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod serve;
 mod sign_in;
 mod work;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,8 +59,8 @@ async fn run() -> Result<(), Failure> {
         head: config.reading,
         unread: config.reading,
     };
-    let pages = TcpListener::bind(config.listen).await?;
-    let admin = TcpListener::bind(config.admin_listen).await?;
+    let pages = listener("LISTEN", config.listen).await?;
+    let admin = listener("ADMIN_LISTEN", config.admin_listen).await?;
     tracing::info!(pages = %pages.local_addr()?, admin = %admin.local_addr()?, "listening");
     let app = App::new(config)?;
 
@@ -101,6 +102,11 @@ async fn run() -> Result<(), Failure> {
     admin.await?;
     tracing::info!("ended");
     Ok(())
+}
+
+async fn listener(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| format!("{name}={address} cannot be used: {error}").into())
 }
 
 #[cfg(unix)]

@@ -14,6 +14,7 @@ mod fleet;
 mod instance;
 mod manifests;
 mod postgres;
+mod settings;
 mod sign_in;
 mod slow;
 mod support;

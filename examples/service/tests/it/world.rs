@@ -31,20 +31,7 @@ impl World {
         let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).unwrap();
         write("database-url", &postgres.url());
         write("key", "bWFkZS11cCBrZXksIHdoaWNoIHByb3RlY3RzIG5vdCE=\n");
-        let at = |path: &str| format!("{}/standard/{path}", kit.base_url());
-        let provider = json!({
-            "name": "standard",
-            "endpoints": {
-                "token": at("token"),
-                "authorization": at("authorize"),
-                "device_authorization": at("device/code"),
-                "revocation": at("revoke"),
-                "api_base": at("v1"),
-            },
-            "client": {"known": {"id": "testkit-client"}},
-            "flows": [{"type": "code", "redirect": {"path": "/callback"}}, {"type": "device"}],
-        });
-        write("provider.json", &provider.to_string());
+        write("provider.json", &provider(kit.base_url()));
         let world = Self {
             instances: [Instance::start(files.path()), Instance::start(files.path())],
             kit,
@@ -69,6 +56,24 @@ impl World {
         assert!(!tokens.is_empty());
         tokens
     }
+}
+
+/// The file of the simulated vendor at this URL.
+pub(crate) fn provider(base: &str) -> String {
+    let at = |path: &str| format!("{base}/standard/{path}");
+    let provider = json!({
+        "name": "standard",
+        "endpoints": {
+            "token": at("token"),
+            "authorization": at("authorize"),
+            "device_authorization": at("device/code"),
+            "revocation": at("revoke"),
+            "api_base": at("v1"),
+        },
+        "client": {"known": {"id": "testkit-client"}},
+        "flows": [{"type": "code", "redirect": {"path": "/callback"}}, {"type": "device"}],
+    });
+    provider.to_string()
 }
 
 /// Asks until the instance is ready; each time it asks the database.
