@@ -55,6 +55,15 @@ pub enum ServerFault {
 
 impl ServerFault {
     /// Whether the same call may succeed later, without any change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::store::ServerFault;
+    ///
+    /// assert!(ServerFault::NoResponse.is_temporary());
+    /// assert!(!ServerFault::Certificate.is_temporary());
+    /// ```
     #[must_use]
     pub fn is_temporary(self) -> bool {
         matches!(self, Self::Unreachable | Self::NoResponse | Self::Busy)
@@ -87,6 +96,15 @@ pub struct ServerError {
 
 impl ServerError {
     /// `what` names the server, without a user and a password, and says what is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::store::{ServerError, ServerFault};
+    ///
+    /// let found = ServerError::new(ServerFault::ReadOnly, "db.example: a standby");
+    /// assert_eq!(found.to_string(), "db.example: a standby");
+    /// ```
     #[must_use]
     pub fn new(fault: ServerFault, what: impl Into<String>) -> Self {
         let what = what.into();
@@ -94,6 +112,15 @@ impl ServerError {
     }
 
     /// Why the server cannot be used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::store::{ServerError, ServerFault};
+    ///
+    /// let found = ServerError::new(ServerFault::ReadOnly, "db.example: a standby");
+    /// assert_eq!(found.fault(), ServerFault::ReadOnly);
+    /// ```
     #[must_use]
     pub fn fault(&self) -> ServerFault {
         self.fault
@@ -101,6 +128,18 @@ impl ServerError {
 
     /// The error of the kind [`ErrorKind::Store`] that the store returns; `advice` says what to do, in
     /// the words of the store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_auth_core::ErrorKind;
+    /// use llm_auth_core::store::{ServerError, ServerFault};
+    ///
+    /// let found = ServerError::new(ServerFault::ReadOnly, "db.example: a standby");
+    /// let error = found.into_error("connect to the primary");
+    /// assert_eq!(error.kind(), ErrorKind::Store);
+    /// assert_eq!(error.to_string(), "db.example: a standby: connect to the primary");
+    /// ```
     #[must_use]
     pub fn into_error(self, advice: &str) -> Error {
         let mark = if advice.is_empty() { "" } else { ": " };
