@@ -580,7 +580,7 @@ impl Error {
         self.inner.other_server
     }
 
-    /// Whether the session is a [copy](crate::store::SessionMetadata::copied_from) of one in another
+    /// Whether the session is a [copy](crate::SessionMetadata::copied_from) of one in another
     /// store, and would have to be refreshed. Nothing was sent.
     ///
     /// # Examples

@@ -227,8 +227,11 @@ impl AuthManager {
                 Ok(token)
             }
             // The margin covers the way to the API: a token that is still good is better than an
-            // error. The end of many sessions is no error of this one either.
-            Err(error) if error.is_transient() || shared.is_shut_down() => {
+            // error. Neither is the end of many sessions, nor that a copy is not refreshed, an error of
+            // this one.
+            Err(error)
+                if error.is_transient() || error.is_about_copy() || shared.is_shut_down() =>
+            {
                 shared.still_good().ok_or(error)
             }
             Err(error) => Err(error),

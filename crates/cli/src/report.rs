@@ -7,7 +7,7 @@ pub(crate) mod usage;
 use llm_auth_core::{DEFAULT_ACCOUNT, Error, ErrorKind, FlowKind, SessionKey, printable};
 
 use self::advice::{Settings, config_advice, server_of, store_advice};
-pub(crate) use self::advice::{advice_for_unreadable, proxy_advice};
+pub(crate) use self::advice::{advice_for_unreadable, is_about_protection, proxy_advice};
 use crate::error::Failure;
 use crate::providers::{ProviderArgs, ProviderName};
 use crate::session::command_line::{command_about, command_line};

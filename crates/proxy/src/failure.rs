@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
+use llm_auth_core::store::ServerError;
 use llm_auth_core::{Error, ErrorKind, printable};
 use serde_json::json;
 
@@ -48,7 +49,7 @@ impl Failure {
             let message = format!("{error}: run `{sign_in}`, then send the request again");
             return Self::new(StatusCode::UNAUTHORIZED, "sign_in_required", message);
         }
-        if error.is_transient() {
+        if error.is_transient() || is_store_away(error) {
             let message = format!("{error:#}: send the request again later");
             let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporary", message);
             return Self {
@@ -135,12 +136,30 @@ impl Failure {
     }
 }
 
+/// Whether the sessions are on a server that may be there again in a moment.
+fn is_store_away(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        if let Some(server) = next.downcast_ref::<ServerError>() {
+            return server.fault().is_temporary();
+        }
+        cause = next.source();
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use llm_auth_core::store::ServerFault;
+
     use super::*;
 
     #[test]
     fn a_session_that_is_over_names_the_command_and_another_failure_does_not() {
+        for (fault, status) in [(ServerFault::Unreachable, 503), (ServerFault::Tables, 500)] {
+            let store = ServerError::new(fault, "db.example").into_error("");
+            assert_eq!(Failure::of_session(&store, "x").status, status);
+        }
         let over = Error::new(ErrorKind::NotSignedIn, "not signed in");
         let failure = Failure::of_session(&over, "llm-auth login qwen");
         assert_eq!(failure.status, 401);

@@ -41,12 +41,11 @@ impl Contents {
 
     fn add(&mut self, file: PathBuf) -> Result<()> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if name.contains(".corrupt-") {
-            self.kept_aside.push(file);
-            return Ok(());
-        }
         let is_unfinished = name.ends_with(".json.tmp");
         if !is_unfinished && !name.ends_with(".json") {
+            if name.contains(".corrupt-") {
+                self.kept_aside.push(file);
+            }
             return Ok(());
         }
         let bytes = match files::read(&file, LARGEST) {

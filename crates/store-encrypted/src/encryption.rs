@@ -251,13 +251,18 @@ impl Inner {
         };
         let _held = lock_of(&self.directory, wait)?;
         // Another process may have made its key that of the directory meanwhile.
-        if header(&self.directory)?.is_none_or(|header| header == *replaced) {
+        let now = header(&self.directory)?;
+        let is_ours = |header: &Header| *header == self.own.header;
+        if !now.as_ref().is_some_and(is_ours) {
+            let is_replaced = now.is_none_or(|header| header == *replaced);
             let contents = Contents::of(&self.directory)?;
             let own = std::slice::from_ref(&self.own.header);
             if contents.has_sessions && contents.headers != own {
                 return Err(wrong(&self.directory));
             }
-            self.own.header.write(&self.directory)?;
+            if is_replaced {
+                self.own.header.write(&self.directory)?;
+            }
         }
         *former = None;
         Ok(())
@@ -334,7 +339,11 @@ fn first_key(source: &Source, directory: &Path, passphrase: Kdf, wait: Duration)
         let key = key_of(source, &header, directory)?;
         return key.ok_or_else(|| wrong(directory));
     }
-    let key = source.new_key(passphrase)?;
+    // The file may have been removed from beside the sessions.
+    let key = match other_key(source, &Contents::of(directory)?, directory)? {
+        Some(key) => key,
+        None => source.new_key(passphrase)?,
+    };
     key.header.write(directory)?;
     Ok(key)
 }

@@ -129,8 +129,9 @@ impl Statements {
             "sealed = NULL, key_id = NULL, revision = {ANOTHER}, changed_at = now(), {}",
             ends(&format!("(({MINE}) IS NOT TRUE)"))
         );
-        // A sign-out may take longer than a lease, and has none: what was seen is what is removed.
-        let may_remove = "s.revision = $6";
+        // A sign-out may take longer than a lease, and has none: what was seen is what is removed. A holder
+        // whose lease another one has taken removes nothing: that one may have sent the refresh token.
+        let may_remove = format!("s.revision = $6 AND ($4 = {NO_FENCE} OR ({MINE}) IS TRUE)");
         let free = "(s.lease_until IS NULL OR s.lease_until <= now() OR s.holder = $4)";
         Self {
             read: format!("SELECT {columns}, {lease_left} FROM {table} AS s WHERE {THIS}"),
@@ -162,8 +163,8 @@ impl Statements {
             prepare: update(&format!("{lasts}, sealed = $8, key_id = $9"), &still_mine),
             save: update(&saves, &may_save),
             save_over_damage: over_damage(&saves, &may_save, "$7"),
-            remove: update(&removes, may_remove),
-            remove_damage: over_damage(&removes, may_remove, "$6"),
+            remove: update(&removes, &may_remove),
+            remove_damage: over_damage(&removes, &may_remove, "$6"),
             release: format!(
                 "UPDATE {table} AS s SET holder = NULL, lease_until = NULL WHERE {THIS} AND {MINE}"
             ),

@@ -181,6 +181,8 @@ impl PostgresStore {
                 },
             };
             let mut pause = PAUSES.0;
+            // Then the lease has ended, or taking it cuts one that has become too long.
+            let ends = Instant::now() + stored.lease;
             loop {
                 if known.is_some_and(|known| self.is_changed(key, &stored, known)) {
                     return Ok(None);
@@ -189,7 +191,7 @@ impl PostgresStore {
                 if left.is_zero() {
                     return Err(self.busy());
                 }
-                if stored.lease.is_zero() {
+                if stored.lease.is_zero() || Instant::now() > ends {
                     break;
                 }
                 let wait = jittered(pause)?.min(stored.lease).min(left);

@@ -18,6 +18,9 @@ const LONGEST_TEMPORARY: Duration = Duration::from_secs(5);
 /// The longest pause after another failure, which the user has to correct.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How long after its pause a failure counts as the one before the next.
+const FORGOTTEN: Duration = Duration::from_secs(120);
+
 /// The failures of one session in this process. Other processes pause by themselves.
 #[derive(Default)]
 pub(super) struct CoolDown(Mutex<Option<Box<Failures>>>);
@@ -43,13 +46,16 @@ impl CoolDown {
     /// A refresh of this session has failed now. A wait that the server has named is in the session's
     /// records.
     pub(super) fn failed(&self, session: &OAuthToken, error: &Error) {
-        if error.retry_after().is_some() {
+        if error.retry_after().is_some_and(|wait| wait >= FIRST) {
             return;
         }
         let refresh_fingerprint = fingerprint(session);
         let mut failures = self.failures();
         let before = failures.as_deref();
-        let before = before.filter(|before| before.refresh_fingerprint == refresh_fingerprint);
+        let before = before.filter(|before| {
+            let is_about_it = before.refresh_fingerprint == refresh_fingerprint;
+            is_about_it && before.until.elapsed() < FORGOTTEN
+        });
         let count = before.map_or(0, |before| before.count).saturating_add(1);
         *failures = Some(Box::new(Failures {
             refresh_fingerprint,

@@ -279,9 +279,18 @@ impl Shared {
         // The end of the process waits for the session that the user has just approved.
         let _critical = engine::critical();
         let mut changes = Changes::default();
+        let signed_in = self.as_new(token.clone());
+        let mut replaced = None;
         loop {
             let mut guard = self.foreign.lock_optimistically().await?;
             let previous = self.previous(&mut guard).await?;
+            // The response to an attempt was lost, and another host has refreshed it since.
+            let is_stored =
+                |stored: &OAuthToken| changes.has_some() && is_same_sign_in(stored, &signed_in);
+            if let Some(stored) = previous.session.clone().filter(is_stored) {
+                let replaced = replaced.unwrap_or(previous);
+                return self.inserted(guard, replaced, stored, Ok(())).await.map(Ok);
+            }
             if let ControlFlow::Break(why) = decide(&token, previous.session.as_ref()) {
                 guard.release().await;
                 let refused = RefusedSession {
@@ -290,18 +299,21 @@ impl Shared {
                 };
                 return Ok(Err((why, refused)));
             }
-            let new = self.as_new(token.clone(), previous.session.as_ref());
+            let mut new = signed_in.clone();
+            if let Some(previous) = &previous.session {
+                new.extra = previous.extra.clone();
+            }
             match finish_with_retries(&mut guard, &new).await {
-                Err(error) if changes.allow_another(&error) => guard.release().await,
+                Err(error) if changes.allow_another(&error) => {
+                    replaced.get_or_insert(previous);
+                    guard.release().await;
+                }
                 saved => return self.inserted(guard, previous, new, saved).await.map(Ok),
             }
         }
     }
 
-    fn as_new(&self, mut token: OAuthToken, previous: Option<&OAuthToken>) -> OAuthToken {
-        if let Some(previous) = previous {
-            token.extra = previous.extra.clone();
-        }
+    fn as_new(&self, mut token: OAuthToken) -> OAuthToken {
         token.metadata.provider = Some(self.key().provider().to_owned());
         token.metadata.account = Some(self.key().account().to_owned());
         token.metadata.signed_in_at = Some(self.now());
@@ -315,14 +327,15 @@ impl Shared {
         token: OAuthToken,
         saved: Result<()>,
     ) -> Result<StoredSession> {
-        // Under the lock: later, another holder may keep a newer one.
+        // Before a file's lock is released: later, another holder may keep a newer one.
         let published = match saved {
             Ok(()) => {
                 self.unsaved.clear();
+                self.cool_down.succeeded();
                 Ok(self.publish(token))
             }
             Err(error) => {
-                self.unsaved.keep(token, previous.session.clone());
+                self.unsaved.keep_sign_in(token, previous.session.clone());
                 Err(error)
             }
         };
@@ -346,6 +359,13 @@ impl Shared {
     }
 }
 
+/// Whether a session is this one, or one that it was refreshed to.
+pub(super) fn is_same_sign_in(one: &OAuthToken, other: &OAuthToken) -> bool {
+    let (one, other) = (&one.metadata, &other.metadata);
+    one.signed_in_at.is_some()
+        && (one.signed_in_at, &one.server) == (other.signed_in_at, &other.server)
+}
+
 /// How often what was read has changed before it could be replaced or removed.
 #[derive(Default)]
 pub(super) struct Changes(u32);
@@ -359,5 +379,9 @@ impl Changes {
         let is_change = error.kind() == ErrorKind::LeaseLost;
         self.0 += u32::from(is_change);
         is_change && self.0 <= Self::MOST
+    }
+
+    pub(super) fn has_some(&self) -> bool {
+        self.0 > 0
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::foreign::Guard;
-use super::insert::Changes;
+use super::insert::{Changes, is_same_sign_in};
 use super::{AuthManager, SessionChange, Shared};
 use crate::auth_provider::Revocation;
 use crate::clock::Timestamp;
@@ -133,19 +133,48 @@ impl Meant {
     }
 }
 
+/// A sign-out, and what it has done so far.
+struct Leaving {
+    revoke: bool,
+    meant: Option<Meant>,
+    revocation: Option<Result<Revocation>>,
+    /// The session of the first round.
+    seen: Option<OAuthToken>,
+}
+
+impl Leaving {
+    /// Whether it is that of the first round, or one that it was refreshed to, and no new sign-in.
+    fn is_the_one(&self, stored: &OAuthToken) -> bool {
+        let is_it =
+            |seen: &OAuthToken| seen.has_same_tokens(stored) || is_same_sign_in(seen, stored);
+        self.seen.as_ref().is_none_or(is_it)
+    }
+}
+
 impl Shared {
     async fn remove_session(&self, revoke: bool) -> Result<Logout> {
         // What cannot be read now is judged under the lock.
         let meant = self.foreign.load().await.ok().map(Meant::of);
         let mut changes = Changes::default();
+        let mut leaving = Leaving {
+            revoke,
+            meant,
+            revocation: None,
+            seen: None,
+        };
         loop {
             let mut guard = engine::unless_given_up(self.foreign.lock_optimistically()).await?;
-            let removed = self.remove_locked(&mut guard, revoke, meant.as_ref()).await;
+            let removed = self.remove_locked(&mut guard, &mut leaving).await;
             guard.release().await;
             match removed {
                 // The successor of a refresh that was in flight: it is revoked, too.
                 Err(error) if changes.allow_another(&error) => {}
-                removed => return removed,
+                removed => {
+                    return removed.map(|was_signed_in| Logout {
+                        was_signed_in: was_signed_in || leaving.seen.is_some(),
+                        revocation: leaving.revocation,
+                    });
+                }
             }
         }
     }
@@ -158,7 +187,7 @@ impl Shared {
 
     fn came_meanwhile(&self, meant: &Meant, stored: &OAuthToken, revoke: bool) -> Error {
         let what = match meant.is_there {
-            true => "a session of another server",
+            true => "another session",
             false => "a session",
         };
         let advice = match revoke && self.foreign.check_revocable(stored).is_err() {
@@ -170,19 +199,16 @@ impl Shared {
         self.with_session(Error::new(ErrorKind::StoreBusy, message))
     }
 
-    async fn remove_locked(
-        &self,
-        guard: &mut Guard<'_>,
-        revoke: bool,
-        meant: Option<&Meant>,
-    ) -> Result<Logout> {
+    async fn remove_locked(&self, guard: &mut Guard<'_>, leaving: &mut Leaving) -> Result<bool> {
+        let revoke = leaving.revoke;
         let stored = self.previous(guard).await?.session;
-        if let (Some(meant), Some(stored)) = (meant, &stored)
-            && !meant.is(stored)
+        if let (Some(meant), Some(stored)) = (&leaving.meant, &stored)
+            && !(meant.is(stored) && leaving.is_the_one(stored))
             && !self.is_known(stored)
         {
             return Err(self.came_meanwhile(meant, stored, revoke));
         }
+        leaving.seen = leaving.seen.take().or_else(|| stored.clone());
         // The newest session must be revoked, even if it is not stored yet.
         let unsaved = self.unsaved.successor(stored.as_ref());
         let newest = unsaved.as_ref().or(stored.as_ref());
@@ -192,18 +218,15 @@ impl Shared {
         {
             return Err(error);
         }
-        let revocation = match newest {
-            Some(token) if revoke && !token.is_rejected() => Some(self.foreign.revoke(token).await),
-            _ => None,
-        };
+        if let Some(token) = newest.filter(|token| revoke && !token.is_rejected()) {
+            leaving.revocation = Some(self.foreign.revoke(token).await);
+        }
         guard.remove().await?;
         self.unsaved.clear();
+        self.cool_down.succeeded();
         self.snapshot.set(None);
         self.changes.send(SessionChange::SignedOut);
-        Ok(Logout {
-            was_signed_in,
-            revocation,
-        })
+        Ok(was_signed_in)
     }
 }
 

@@ -105,7 +105,10 @@ impl<'a> Refresh<'a> {
             None => Err(session.not_signed_in()),
             Some(token) if self.is_satisfied_by(&token) => Ok(Some(self.found(token))),
             token => {
-                let failure = token.as_deref().filter(|_| !self.requirement.is_forced());
+                // A rejection is in the session's records.
+                let may_pause =
+                    |token: &&OAuthToken| !self.requirement.is_forced() && !token.is_rejected();
+                let failure = token.as_deref().filter(may_pause);
                 if let Some(error) = failure.and_then(|token| session.cool_down.failure_of(token)) {
                     return Err(error);
                 }

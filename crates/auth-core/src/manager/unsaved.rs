@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::foreign::Guard;
+use super::insert::is_same_sign_in;
 use super::{AuthManager, SessionChange, Shared};
 use crate::clock::Timestamp;
 use crate::engine::Claim;
@@ -20,6 +21,8 @@ struct Waiting {
     previous: Option<OAuthToken>,
     /// Whether the store had it once.
     is_saved: bool,
+    /// Whether the user has approved it, in place of `previous` and of what that was refreshed to.
+    is_sign_in: bool,
 }
 
 /// What became of a session that waits.
@@ -45,20 +48,32 @@ pub(super) struct Unsaved {
 impl Unsaved {
     /// Keeps a session that replaces `previous`.
     pub(super) fn keep(&self, session: OAuthToken, previous: Option<OAuthToken>) {
-        self.set(Some(Box::new(Waiting {
+        self.set_unless_signed_in(Waiting {
             session,
             previous,
             is_saved: false,
-        })));
+            is_sign_in: false,
+        });
+    }
+
+    /// Keeps a session of a sign-in that replaces `previous`.
+    pub(super) fn keep_sign_in(&self, session: OAuthToken, previous: Option<OAuthToken>) {
+        *self.place() = Some(Box::new(Waiting {
+            session,
+            previous,
+            is_saved: false,
+            is_sign_in: true,
+        }));
     }
 
     /// Keeps a session that is stored in a place that may lose it.
     pub(super) fn keep_saved(&self, session: OAuthToken, previous: OAuthToken) {
-        self.set(Some(Box::new(Waiting {
+        self.set_unless_signed_in(Waiting {
             session,
             previous: Some(previous),
             is_saved: true,
-        })));
+            is_sign_in: false,
+        });
     }
 
     /// The session if it replaces the stored one; it stays until it is stored or removed. Another one
@@ -77,7 +92,10 @@ impl Unsaved {
         };
         let is_successor = match (&waiting.previous, stored) {
             (None, None) => true,
-            (Some(previous), Some(stored)) => previous.has_same_tokens(stored),
+            (Some(previous), Some(stored)) => {
+                let is_refreshed = waiting.is_sign_in && is_same_sign_in(previous, stored);
+                previous.has_same_tokens(stored) || is_refreshed
+            }
             _ => false,
         };
         if is_successor {
@@ -118,11 +136,25 @@ impl Unsaved {
 
     /// Drops it: it, or a newer session, was stored or removed. The caller has the lock of the session.
     pub(super) fn clear(&self) {
-        self.set(None);
+        *self.place() = None;
     }
 
-    fn set(&self, waiting: Option<Box<Waiting>>) {
-        *self.place() = waiting;
+    /// Drops it if it is this one.
+    fn clear_if(&self, stored: &OAuthToken) {
+        let mut place = self.place();
+        let is_it = |waiting: &Waiting| waiting.session.has_same_tokens(stored);
+        if place.as_deref().is_some_and(is_it) {
+            *place = None;
+        }
+    }
+
+    /// A sign-in goes before the end of a refresh that began earlier.
+    fn set_unless_signed_in(&self, waiting: Waiting) {
+        let mut place = self.place();
+        let is_sign_in = |waiting: &Waiting| waiting.is_sign_in && !waiting.is_saved;
+        if !place.as_deref().is_some_and(is_sign_in) {
+            *place = Some(Box::new(waiting));
+        }
     }
 
     fn place(&self) -> MutexGuard<'_, Option<Box<Waiting>>> {
@@ -191,7 +223,7 @@ impl Shared {
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 let waiting = self.unsaved.waiting().ok_or(error)?;
                 guard.save(&waiting).await?;
-                self.unsaved.clear();
+                self.unsaved.clear_if(&waiting);
                 Ok(Some(waiting))
             }
             stored => self.check_usable(stored?),
@@ -214,7 +246,7 @@ impl Shared {
             Kept::Nothing => return Ok(stored),
         };
         guard.save(&waiting).await?;
-        self.unsaved.clear();
+        self.unsaved.clear_if(&waiting);
         Ok(Some(waiting))
     }
 }

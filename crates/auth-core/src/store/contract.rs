@@ -228,11 +228,11 @@ pub trait StoreGuard: Debug + Send {
     }
 
     /// Removes the session. The removal is durable when this returns. A holder of a lease removes
-    /// only the session that it has seen last, also after its lease.
+    /// only the session that it has seen last, and only if no other holder came.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) if another one is stored;
+    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) otherwise;
     /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session that was stored before is then
     /// intact.
     async fn remove(&mut self) -> Result<()>;

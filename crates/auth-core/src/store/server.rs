@@ -160,7 +160,7 @@ impl std::error::Error for ServerError {}
 ///
 /// A password with an unescaped `@`, `/`, `?` or `#` ends early for one reader and not for another: its
 /// tail would be taken for a host, looked up and printed. At most one `@` is accepted, which must
-/// come before the first `/` and `?`; a fragment, white space and control characters are not. The one
+/// come before the first `/` and `?`, and a port is digits; a fragment, white space and control characters are not. The one
 /// fragment that means something is accepted: `#insecure` of `rediss://`, with which a Redis client
 /// does not check the certificate.
 ///
@@ -186,7 +186,11 @@ pub fn check_server_url(url: &str) -> Result<()> {
     let rest = rest.strip_suffix(fragment).unwrap_or(rest);
     let (authority, others) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let is_plain = |character: char| !character.is_control() && !character.is_whitespace();
+    let hosts = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_user, hosts)| hosts);
     let is_clear = authority.matches('@').count() <= 1
+        && hosts.split(',').all(has_plain_port)
         && !others.contains(['@', '#'])
         && !authority.contains('\\')
         && rest.chars().all(is_plain);
@@ -197,6 +201,16 @@ pub fn check_server_url(url: &str) -> Result<()> {
                    characters of its password and parameters (write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, \
                    `#` as `%23`, a space as `%20`)";
     Err(Error::new(ErrorKind::Config, message))
+}
+
+/// Whether what follows the host is a port: it is a password if the `@` behind that is missing.
+fn has_plain_port(host: &str) -> bool {
+    let rest = match host.strip_prefix('[') {
+        Some(address) => address.split_once(']').map_or("x", |(_address, rest)| rest),
+        None => host.find(':').map_or("", |colon| &host[colon..]),
+    };
+    let is_port = |port: &str| port.chars().all(|digit| digit.is_ascii_digit());
+    rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port)
 }
 
 #[cfg(test)]
@@ -220,6 +234,11 @@ mod tests {
             "redis://u:made up@h/0",
             "redis://u:made\tup@h/0",
             "postgres://h/d?user=u&password=made@up",
+            "postgres://u:madeup/d",
+            "postgres://u:12,h:made/d",
+            "redis://:madeup",
+            "redis://:12@h:made/0",
+            "redis://[::1]made/0",
         ] {
             let error = check_server_url(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use llm_auth_core::provider::OAuthConfig;
 use llm_auth_core::{
-    AuthManager, ErrorKind, Insertion, OAuthToken, ProviderSpec as _, SecureUrl, TokenStore as _,
+    AuthManager, Clock as _, ErrorKind, Insertion, OAuthToken, ProviderSpec as _, SecureUrl,
+    SystemClock, TokenStore as _,
 };
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
@@ -123,10 +124,13 @@ async fn a_sign_out_waits_for_no_sleeper_whose_response_is_revoked_when_it_comes
 #[tokio::test]
 async fn a_successor_that_comes_during_a_sign_out_is_revoked_and_removed_too() {
     let provider = FakeProvider::default();
-    let host = Host::holding(expired_session("a1", "r1"));
+    let (mut before, mut after) = (expired_session("a1", "r1"), session("a2", "r2", 3600));
+    before.metadata.signed_in_at = Some(SystemClock.now());
+    after.metadata = before.metadata.clone();
+    let host = Host::holding(before);
     let leaving = manager(&provider, &host);
     let holder = host.clone();
-    provider.meanwhile(move || holder.store(session("a2", "r2", 3600)));
+    provider.meanwhile(move || holder.store(after));
     assert!(leaving.logout().await.unwrap().was_signed_in);
     assert!(host.row().session.is_none());
     assert_eq!(provider.revoked(), ["r1", "r2"]);
@@ -334,4 +338,56 @@ async fn a_holder_whose_lease_ends_too_soon_sends_no_token() {
     assert_eq!(error.kind(), ErrorKind::LeaseLost, "{error}");
     assert!(error.is_transient() && !error.response_lost());
     assert!(!holds(&bytes));
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_response_was_lost_replaces_no_successor_of_its_own() {
+    let provider = FakeProvider::default();
+    let host = Host::holding(session("a0", "r0", 3600));
+    let manager = manager(&provider, &host);
+    host.lose_next_response(session("a2", "r2", 3600));
+    let inserted = manager.insert_session_if(session("a1", "r1", 3600), |_, stored| {
+        assert_eq!(stored.unwrap().access.expose(), "a0");
+        true
+    });
+    let Insertion::Stored(stored) = inserted.await.unwrap() else {
+        panic!("refused");
+    };
+    assert_eq!(stored.token.access.expose(), "a2");
+    assert_eq!(stored.replaced.unwrap().access.expose(), "a0");
+    assert_eq!(host.row().session.unwrap().access.expose(), "a2");
+}
+
+#[tokio::test]
+async fn a_sign_out_that_is_tried_again_ends_no_new_sign_in() {
+    let provider = FakeProvider::default();
+    let host = Host::holding(expired_session("a1", "r1"));
+    let (leaving, other) = (manager(&provider, &host), host.clone());
+    let mut new = session("a9", "r9", 3600);
+    new.metadata.signed_in_at = Some(SystemClock.now());
+    let signed_in = new.clone();
+    provider.meanwhile(move || other.store(signed_in));
+    let error = leaving.logout().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreBusy, "{error}");
+    assert_eq!(host.row().session.unwrap().access.expose(), "a9");
+    assert_eq!(provider.revoked(), ["r1"]);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waits_to_be_stored_goes_before_the_end_of_a_refresh() {
+    let provider = FakeProvider::default();
+    let mut signed_in = expired_session("a1", "r1");
+    signed_in.metadata.signed_in_at = Some(SystemClock.now());
+    let host = Host::holding(signed_in.clone());
+    let manager = manager(&provider, &host);
+    // More than the attempts of the sign-in itself.
+    host.fail_saves(4);
+    let error = manager.insert_session(session("a9", "r9", 3600)).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Store);
+    let mut refreshed = session("a2", "r2", 3600);
+    refreshed.metadata = signed_in.metadata;
+    host.store(refreshed);
+    manager.wait_idle().await;
+    assert_eq!(host.row().session.unwrap().access.expose(), "a9");
+    assert_eq!(manager.token().await.unwrap().access.expose(), "a9");
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     if !args.limits.is_empty() {
         return Err(Failure::Usage(
-            "--expires, --max-requests, --allow-path and --response-timeout limit what --proxy does: add it".into(),
+            "--expires, --max-requests, --allow-path and --response-timeout require --proxy: add it".into(),
         ));
     }
     let wanted = &args.wanted;

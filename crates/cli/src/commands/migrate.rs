@@ -1,5 +1,6 @@
 //! `llm-auth migrate`.
 
+mod origin;
 mod transfer;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use clap::builder::{StringValueParser, TypedValueParser as _};
 use llm_auth_core::{SessionKey, printable};
 use serde::Serialize;
 
+use self::origin::origin;
 use self::transfer::Transfer;
 use crate::error::{Failure, chain};
 use crate::session::runtime;
@@ -153,7 +155,7 @@ fn transferred(
     from: &StoreName,
 ) -> Result<Sessions, Failure> {
     let mut sessions = Sessions::default();
-    let from = from.to_string();
+    let from = origin(from)?;
     let transfer = Transfer::new(source, target, &from);
     let interrupted =
         || "interrupted; every session is in one of the stores: run the same again".to_owned();
@@ -250,7 +252,7 @@ fn conclude(
     }
     if moved.is_empty() && kept.is_empty() && failed.is_empty() {
         say(&format!(
-            "No session of {} was there to move.",
+            "There was no session to move in {}.",
             from.title()
         ));
     }
@@ -280,10 +282,10 @@ fn conclude(
             (StoreName::Server(_), StoreName::Encrypted(_) | StoreName::Server(_))
                 if sealed_by.is_some() =>
             {
-                "see to each as its line demands, then run the same again; if the two stores have \
+                "correct what each line names, then run the same again; if the two stores have \
                  different keys, or one has none, move them to `files` first"
             }
-            _ => "see to each as its line demands, then run the same again",
+            _ => "correct what each line names, then run the same again",
         }
         .into(),
     })

@@ -109,7 +109,7 @@ fn said_of_files(error: &Error) -> Option<&io::Error> {
 }
 
 /// Whether a keyring or a key is the reason.
-pub(super) fn is_about_protection(error: &Error) -> bool {
+pub(crate) fn is_about_protection(error: &Error) -> bool {
     protection_advice(error).is_some()
 }
 

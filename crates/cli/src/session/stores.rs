@@ -41,6 +41,7 @@ static OPENED: Mutex<Vec<(StoreName, SessionStore)>> = Mutex::new(Vec::new());
 
 /// The store that was asked for: one file, or the store of all sessions.
 pub(crate) fn open(selector: &SessionSelector) -> Result<SessionStore, Failure> {
+    check_key_is_used(selector)?;
     match &selector.store {
         Some(file) if file.as_os_str().is_empty() => {
             Err(Failure::Usage("--store requires a file name".into()))
@@ -50,6 +51,25 @@ pub(crate) fn open(selector: &SessionSelector) -> Result<SessionStore, Failure> 
             Ok(SessionStore::Files(FileTokenStore::file(file)))
         }
         None => open_named(&current()?),
+    }
+}
+
+/// Refuses a key for sessions that are not encrypted: the user takes them for encrypted.
+fn check_key_is_used(selector: &SessionSelector) -> Result<(), Failure> {
+    if store_name::key().is_none() {
+        return Ok(());
+    }
+    let is_plain = match &selector.store {
+        Some(_file) => true,
+        None => matches!(current()?, StoreName::Files | StoreName::Keyring),
+    };
+    match is_plain {
+        true => Err(Failure::Usage(
+            "--key-file and --key-command name the key of encrypted sessions: add --store encrypted, or \
+             the URL of a database"
+                .into(),
+        )),
+        false => Ok(()),
     }
 }
 

@@ -118,6 +118,21 @@ fn a_wrong_key_a_missing_key_and_a_short_one_are_named_and_change_nothing() {
     assert_eq!(user.run(&["token", "minimax"]).code, Some(0));
 }
 
+#[test]
+fn a_key_for_sessions_that_would_not_be_encrypted_is_refused() {
+    let user = User::new();
+    let key = user.key_file("key", KEY);
+    let file = user.directory.path().join("s.json");
+    let file = file.to_str().unwrap();
+    for store in [&[][..], &["--store", "files"], &["--store", file]] {
+        for verb in ["login", "serve", "token"] {
+            let done = user.run(&[&[verb, "qwen", "--key-file", &key], store].concat());
+            done.assert_failed(2, "add --store encrypted");
+        }
+    }
+    assert_eq!(user.kit.qwen().counters().logins_ok, 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_file_that_other_users_can_read_is_refused() {

@@ -177,6 +177,8 @@ async fn what_is_copied_is_what_is_replaced_and_no_session_of_another_holder() {
     let mut slow = store.lock(&key("b")).await.unwrap();
     place.end_leases();
     let mut next = store.lock(&key("b")).await.unwrap();
+    assert_eq!(kind(slow.remove().await), ErrorKind::LeaseLost);
+    assert!(place.copies("b").is_empty());
     slow.finish(&session(2)).await.unwrap();
     next.finish(&session(3)).await.unwrap();
     assert_eq!(place.copies("b"), [DAMAGE]);

@@ -9,8 +9,9 @@ local is_mine = holder == ARGV[1] and fence == tonumber(ARGV[2])
 local is_known = next ~= '' or revision == ARGV[3]
 -- A successor, a sign-in and a sign-out fit if what they have seen is stored. A row that is gone was lost, for
 -- a sign-out leaves one.
-local fits = next ~= '' and (revision == ARGV[3] or not row[1])
-local may = data and is_mine and is_known and left > 0
+local fits = next ~= '' and (revision == ARGV[3] or not row[1]) and (data or ARGV[2] == NO_FENCE)
+-- A holder whose lease another one has taken removes nothing: that one may have sent the refresh token.
+local may = is_mine and is_known and (data and left > 0 or not data and revision == ARGV[3])
 if not may and not fits then return reply('lost') end
 -- A call that is made again finds another revision, and copies nothing.
 if KEYS[2] and row[2] and revision == ARGV[3] then
@@ -29,6 +30,8 @@ end
 if data then
   redis.call('HSET', KEYS[1], 'format', FORMAT, 'data', data, 'key', ARGV[7])
 else
+  -- A row that was lost is there again, so that no holder takes it for lost.
+  redis.call('HSET', KEYS[1], 'format', FORMAT)
   redis.call('HDEL', KEYS[1], 'data', 'key')
 end
 if next ~= '' then redis.call('HSET', KEYS[1], 'revision', next) end

@@ -175,6 +175,8 @@ async fn what_is_copied_is_what_is_replaced_and_no_session_of_another_holder() {
     let mut slow = store.lock(&key()).await.unwrap();
     server.command(&["HSET", &row(prefix), "ends", "1"]);
     let mut next = store.lock(&key()).await.unwrap();
+    assert_eq!(kind(slow.remove().await), ErrorKind::LeaseLost);
+    assert!(place.copies("data").is_empty());
     slow.finish(&session(2)).await.unwrap();
     next.finish(&session(3)).await.unwrap();
     assert_eq!(place.copies("data"), [DAMAGE]);

@@ -93,6 +93,10 @@ async fn a_sign_out_leaves_no_session_and_a_row_that_still_fences() {
     let mut leaving = store.lock_optimistically(&key()).await.unwrap();
     leaving.remove().await.unwrap();
     leaving.release().await;
+    // Also if the row was lost in between.
+    server.command(&["DEL", &row]);
+    let mut again = store.lock_optimistically(&key()).await.unwrap();
+    again.remove().await.unwrap();
     let error = sleeper.finish(&session(2)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LeaseLost);
     assert_eq!(stored(&store).await, None);

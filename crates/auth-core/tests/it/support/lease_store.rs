@@ -26,6 +26,8 @@ pub struct LeaseStore {
     refuse_extend: Mutex<bool>,
     /// How many more saves fail.
     failing: Mutex<u32>,
+    /// Who refreshes a session right after the next save, whose response is lost.
+    refreshed_to: Mutex<Option<OAuthToken>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl Host {
             granted: Mutex::new(Duration::from_secs(30)),
             refuse_extend: Mutex::new(false),
             failing: Mutex::new(0),
+            refreshed_to: Mutex::default(),
         }))
     }
 
@@ -97,6 +100,11 @@ impl Host {
     /// The store is away for so many saves.
     pub fn fail_saves(&self, count: u32) {
         *self.0.failing.lock().unwrap() = count;
+    }
+
+    /// The response to the next save is lost, and another host refreshes the session to these tokens.
+    pub fn lose_next_response(&self, successor: OAuthToken) {
+        *self.0.refreshed_to.lock().unwrap() = Some(successor);
     }
 
     fn take(&self) -> Option<Box<dyn StoreGuard>> {
@@ -250,7 +258,15 @@ impl StoreGuard for LeaseGuard {
             *self.store.failing.lock().unwrap() = left;
             return Err(Error::new(ErrorKind::Store, "no connection"));
         }
-        self.set(token, true)
+        self.set(token, true)?;
+        let successor = self.store.refreshed_to.lock().unwrap().take();
+        let Some(mut successor) = successor else {
+            return Ok(());
+        };
+        successor.metadata = token.metadata.clone();
+        self.revision -= 1;
+        Host(Arc::clone(&self.store)).store(successor);
+        Err(Error::new(ErrorKind::Store, "no response"))
     }
 
     async fn extend(&mut self) -> Result<()> {

@@ -9,6 +9,7 @@ use llm_auth_core::{Error, ErrorKind, OAuthToken, Result, SessionKey, TokenStore
 use serde_json::Value;
 
 use crate::providers::ProviderName;
+use crate::report::is_about_protection;
 use crate::session::stores::SessionStore;
 
 pub(super) struct Transfer<'a> {
@@ -60,11 +61,14 @@ impl<'a> Transfer<'a> {
         source: &mut Box<dyn StoreGuard>,
         original: Option<&OAuthToken>,
     ) -> Result<bool> {
-        // One that is there alone, and is no copy, is none of ours; its key may be another one.
-        if original.is_none()
-            && !matches!(self.target.shared().load(key).await, Ok(Some(copy)) if is_copy(&copy))
-        {
-            return Ok(false);
+        // One that is there alone, and is no copy from here, is none of ours.
+        if original.is_none() {
+            match self.target.shared().load(key).await {
+                Ok(Some(there)) if self.is_from_here(&there) => {}
+                Ok(_) => return Ok(false),
+                Err(error) if is_about_protection(&error) => return Ok(false),
+                Err(error) => return Err(error),
+            }
         }
         let mut target = self.target.shared().lock(key).await?;
         let done = self.both_locked(key, source, &mut target, original).await;
@@ -81,8 +85,8 @@ impl<'a> Transfer<'a> {
     ) -> Result<bool> {
         let there = target.load().await?;
         let copy = match (original, there) {
-            (None, None) => return Ok(false),
-            (None, Some(copy)) => copy,
+            (None, Some(copy)) if self.is_from_here(&copy) => copy,
+            (None, _) => return Ok(false),
             (Some(original), there) => {
                 let copy = self.copied(key, original, there.as_ref())?;
                 if there.as_ref().map(form) != Some(form(&copy)) {
@@ -95,6 +99,8 @@ impl<'a> Transfer<'a> {
                     let why = "the session is not read back as it was stored; the original stays";
                     return Err(Error::new(ErrorKind::Store, why).with_session(key));
                 }
+                // The target may have taken its time: another host must not have begun a refresh.
+                source.extend().await?;
                 source.remove().await?;
                 copy
             }
@@ -106,6 +112,11 @@ impl<'a> Transfer<'a> {
                 .with_session(key)
         })?;
         Ok(true)
+    }
+
+    /// Whether a session is a copy that this user's directory has made of this source.
+    fn is_from_here(&self, there: &OAuthToken) -> bool {
+        there.metadata.copied_from.as_deref() == Some(self.from)
     }
 
     /// What belongs into the target.
@@ -121,10 +132,14 @@ impl<'a> Transfer<'a> {
         }
         let mut copy = original.clone();
         copy.metadata.copied_from = Some(self.from.to_owned());
-        // A copy is never refreshed, so the original is newer, or the same.
+        // A copy is never refreshed, so the original is newer, or the same. Another computer may have
+        // copied a session of its own that has this name.
         let gives_way = |there: &OAuthToken| {
-            there.metadata.copied_from == copy.metadata.copied_from
-                || there.has_same_tokens(original)
+            let (there_is, original_is) = (&there.metadata, &original.metadata);
+            let is_copy = there_is.copied_from.is_some()
+                && there_is.signed_in_at.is_some()
+                && there_is.signed_in_at == original_is.signed_in_at;
+            is_copy || self.is_from_here(there) || there.has_same_tokens(original)
         };
         match there.is_none_or(gives_way) {
             true => Ok(copy),
@@ -140,10 +155,6 @@ async fn unmarked(target: &mut Box<dyn StoreGuard>, mut copy: OAuthToken) -> Res
     copy.metadata.copied_from = None;
     target.prepare(Some(&copy)).await?;
     target.save(&copy).await
-}
-
-fn is_copy(token: &OAuthToken) -> bool {
-    token.metadata.copied_from.is_some()
 }
 
 /// With its secrets, to compare it by.

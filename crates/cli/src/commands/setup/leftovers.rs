@@ -31,7 +31,11 @@ pub(super) fn check(
         }
         match at(without, unit) {
             Some(found) => leaves(found, &mut unit.to_vec(), &mut left),
-            None => left.extend(named_by(tool, &ours.provider, original, without)),
+            // Those of an MCP server are named by no default.
+            None if is_of_model(tool, entry, &ours.path) => {
+                left.extend(named_by(tool, &ours.provider, original, without));
+            }
+            None => {}
         }
     }
     left.sort();
@@ -50,6 +54,12 @@ pub(super) fn check(
         ),
         advice: format!("remove {names} from {file}, or change {them}; then run it again"),
     })
+}
+
+/// Whether a setting is one for the API of a provider.
+fn is_of_model(tool: &Tool, entry: &Entry, path: &[String]) -> bool {
+    let recipe = tool.model.as_ref();
+    recipe.is_some_and(|recipe| recipe.format == entry.format && recipe.begins(path))
 }
 
 /// The members that name a provider whose settings are gone.

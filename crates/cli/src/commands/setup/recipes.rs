@@ -113,6 +113,14 @@ impl Recipe {
         rivals.map(path).collect()
     }
 
+    /// Whether a path begins as its settings do.
+    pub(super) fn begins(&self, path: &[String]) -> bool {
+        match &self.settings {
+            Tree::Members(members) => members.iter().any(|(name, _)| Some(name) == path.first()),
+            Tree::Value(_) => false,
+        }
+    }
+
     /// The line that starts the tool.
     pub(super) fn run(&self, meaning: &Meaning) -> String {
         meaning.text(&self.run).replace("{line}", &meaning.line)

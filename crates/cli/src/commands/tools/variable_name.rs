@@ -19,7 +19,10 @@ pub(super) fn variable(name: &str) -> Result<String, String> {
     let is_run = RUN.iter().any(|end| upper.ends_with(end)) || PROXIES.contains(&upper.as_str());
     let is_loaded = LOADED.iter().any(|other| is_called(name, other));
     if is_loaded || is_run || LOADERS.iter().any(is_taken) {
-        return Err("programs load or run what it names, and would print a token in errors".into());
+        return Err(
+            "programs load, run or connect to what it names, and would print a token in errors"
+                .into(),
+        );
     }
     Ok(name.to_owned())
 }

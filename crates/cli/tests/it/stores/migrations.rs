@@ -83,7 +83,10 @@ fn a_migration_of_nothing_says_so() {
     let key = user.key_file("key", KEY);
     let done = user.run(&["migrate", "--to", "encrypted", "--key-file", &key]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.err.contains("No session of plain files"), "{done:?}");
+    assert!(
+        done.err.contains("no session to move in plain files"),
+        "{done:?}"
+    );
     // What it says to use has the key too.
     let other = user.directory.path().join("other dir");
     let other = format!("encrypted:{}", other.display());
@@ -173,6 +176,17 @@ fn a_copy_is_not_refreshed_while_the_original_may_be_there() {
     let again = user.run(&migrate);
     again.assert_failed(1, "could not be moved");
     assert!(again.err.contains("is itself a copy"), "{again:?}");
+    // A migration from elsewhere does not end that move, for the original may be in use.
+    let from = [
+        "migrate",
+        "--from",
+        "encrypted",
+        "--to",
+        "files",
+        "--keep-settings",
+    ];
+    user.run(&[&from[..], &["--key-file", &key]].concat());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), copy.to_string());
     // The original is not concerned, and a sign-in replaces the copy.
     std::fs::write(&file, &original).unwrap();
     assert_eq!(token(&["--force-refresh"]).code, Some(0));
@@ -205,11 +219,11 @@ fn a_migration_that_is_killed_anywhere_keeps_every_session_in_one_of_the_stores(
         child.wait().unwrap();
         for account in accounts {
             let in_store = |store: &[&str]| {
-                let args = ["token", "qwen", "--account", account];
-                user.run(&[&args[..], &["--key-file", &key, "--store"], store].concat())
-                    .out
+                let args = ["token", "qwen", "--account", account, "--store"];
+                user.run(&[&args[..], store].concat()).out
             };
-            let found = [in_store(&["files"]), in_store(&["encrypted"])];
+            let sealed = ["encrypted", "--key-file", &key];
+            let found = [in_store(&["files"]), in_store(&sealed)];
             assert!(
                 found.iter().any(|token| before.contains(token)),
                 "{written}: {found:?}"
