@@ -3,7 +3,7 @@
 sign_in qwen
 mkfifo input
 llm-auth exec qwen --proxy --as aider -- aider --model openai/coder-model --no-git --yes-always --no-pretty \
-    --no-fancy-input --no-check-update --analytics-disable --no-show-model-warnings --no-show-release-notes \
+    --chat-history-file "$HOME/chat.md" --no-fancy-input --no-check-update --analytics-disable --no-show-model-warnings --no-show-release-notes \
     --no-detect-urls < input > output 2>&1 &
 run=$!
 exec 3<> input
