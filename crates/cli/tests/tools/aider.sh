@@ -3,8 +3,8 @@
 sign_in qwen
 mkfifo input
 llm-auth exec qwen --proxy --as aider -- aider --model openai/coder-model --no-git --yes-always --no-pretty \
-    --chat-history-file "$HOME/chat.md" --no-fancy-input --no-check-update --analytics-disable --no-show-model-warnings --no-show-release-notes \
-    --no-detect-urls < input > output 2>&1 &
+    --chat-history-file "$HOME/chat.md" --no-fancy-input --no-check-update --analytics-disable \
+    --no-show-model-warnings --no-show-release-notes --no-detect-urls < input > output 2>&1 &
 run=$!
 exec 3<> input
 echo 'first message' >&3
