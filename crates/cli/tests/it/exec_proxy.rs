@@ -1,8 +1,8 @@
 //! `llm-auth exec --proxy`: the program gets a key and a URL, and never the token.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 
 use llm_auth_testkit::{Fault, Operation};
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,6 +25,13 @@ fn exec<'a>(flags: &[&'a str], script: &'a str) -> Vec<&'a str> {
         "URL",
     ];
     [&proxied[..], flags, &["--", SH, "-c", script]].concat()
+}
+
+/// A program that runs until its input ends, and the lines that it prints.
+fn started(user: &User, args: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut child = user.command(args).stdin(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    (child, lines)
 }
 
 /// The response to a chat, sent as the program would.
@@ -50,12 +57,7 @@ fn chat(url: &str, key: &str) -> String {
 fn the_program_calls_the_api_with_a_key_that_ends_with_it_and_never_has_the_token() {
     let user = User::with_expired_session("qwen");
     let script = "echo \"$URL $KEY\"; echo $$; read line; exit 42";
-    let mut child = user
-        .command(&exec(&[], script))
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut child, mut lines) = started(&user, &exec(&[], script));
     let line = lines.next().unwrap().unwrap();
     let (url, key) = line.split_once(' ').unwrap();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
@@ -161,12 +163,7 @@ fn the_user_limits_how_long_the_api_may_take_to_respond() {
     let user = User::new();
     user.sign_in(&["qwen"]);
     let script = "echo \"$URL $KEY\"; read line";
-    let mut child = user
-        .command(&exec(&["--response-timeout", "0.5"], script))
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut child, mut lines) = started(&user, &exec(&["--response-timeout", "0.5"], script));
     let line = lines.next().unwrap().unwrap();
     let (url, key) = line.split_once(' ').unwrap();
     user.kit.qwen().fault(Operation::Chat, Fault::hang());

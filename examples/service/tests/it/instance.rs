@@ -21,6 +21,22 @@ pub(crate) struct Instance {
     reader: Option<JoinHandle<()>>,
 }
 
+/// A process with the files of this directory and these variables; its log is to be read.
+pub(crate) fn process(files: &Path, variables: &[(&str, &str)]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
+    command.env("LISTEN", "127.0.0.1:0");
+    command.env("ADMIN_LISTEN", "127.0.0.1:0");
+    command.env("PUBLIC_URL", PUBLIC_URL);
+    command.env("DATABASE_URL_FILE", files.join("database-url"));
+    command.env("ENCRYPTION_KEY_FILE", files.join("key"));
+    command.env("PROVIDER_FILE", files.join("provider.json"));
+    command.env("MODEL", "made-up-model");
+    command.env("DRAIN_SECONDS", "0");
+    command.envs(variables.iter().copied());
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
 impl Instance {
     /// Starts a process with the files of this directory.
     pub(crate) fn start(files: &Path) -> Self {
@@ -29,18 +45,7 @@ impl Instance {
 
     /// Also with these variables.
     pub(crate) fn start_with(files: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
-        command.env("LISTEN", "127.0.0.1:0");
-        command.env("ADMIN_LISTEN", "127.0.0.1:0");
-        command.env("PUBLIC_URL", PUBLIC_URL);
-        command.env("DATABASE_URL_FILE", files.join("database-url"));
-        command.env("ENCRYPTION_KEY_FILE", files.join("key"));
-        command.env("PROVIDER_FILE", files.join("provider.json"));
-        command.env("MODEL", "made-up-model");
-        command.env("DRAIN_SECONDS", "0");
-        command.envs(variables.iter().copied());
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = process(files, variables);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let mut addresses = None;

@@ -3,12 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::client::Browser;
-use crate::instance::Instance;
+use crate::instance::{Instance, process};
 use crate::world::provider;
 
 /// Files that are right, for a database at this URL.
@@ -21,21 +20,7 @@ fn files(directory: &Path, url: &str) {
 
 /// What the process prints that starts with these variables, and fails.
 fn refused(files: &Path, variables: &[(&str, &str)]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
-    command.env("LISTEN", "127.0.0.1:0");
-    command.env("ADMIN_LISTEN", "127.0.0.1:0");
-    command.env("PUBLIC_URL", "http://127.0.0.1:9");
-    command.env("DATABASE_URL_FILE", files.join("database-url"));
-    command.env("ENCRYPTION_KEY_FILE", files.join("key"));
-    command.env("PROVIDER_FILE", files.join("provider.json"));
-    command.env("MODEL", "made-up-model");
-    command.env("DRAIN_SECONDS", "0");
-    command.envs(variables.iter().copied());
-    let mut child = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = process(files, variables);
     let mut printed = child.stderr.take().unwrap();
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
